@@ -1,0 +1,80 @@
+/**
+ * Makes src/grpc/gen from the proto files: `npm run generate`. With `--check` it writes nothing and
+ * fails when a file there is not what the proto files give.
+ */
+import { spawnSync } from 'node:child_process';
+import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+const GENERATED = 'src/grpc/gen';
+
+/** What server reflection can describe besides our own API, with the places that define it. */
+const REFLECTED = [
+  '--path=node_modules/@grpc/grpc-js-xds/deps/envoy-api/envoy/service/auth/v3/external_auth.proto',
+  '--path=node_modules/grpc-health-check/proto/health',
+  '--path=node_modules/@grpc/reflection/build/proto/grpc',
+  '--type=envoy.service.auth.v3.Authorization',
+  '--type=grpc.health.v1.Health',
+  '--type=grpc.reflection.v1.ServerReflection',
+  '--type=grpc.reflection.v1alpha.ServerReflection',
+];
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const stale = generate(GENERATED, { write: !process.argv.includes('--check') });
+  if (process.argv.includes('--check') && stale.length > 0) {
+    console.error(`stale: ${stale.join(', ')}; run \`npm run generate\` and commit the result`);
+    process.exit(1);
+  }
+}
+
+/** Compares `folder` with what the proto files give, mends it if told to, and returns what differed. */
+export function generate(folder: string, options: { write: boolean }): string[] {
+  const wanted = render();
+  const present = globSync('**/*.*', { cwd: folder });
+  const differing = [...wanted].filter(([path, bytes]) => !sameBytes(join(folder, path), bytes));
+  const surplus = present.filter((path) => !wanted.has(path));
+  if (options.write) {
+    for (const [path, bytes] of differing) {
+      mkdirSync(dirname(join(folder, path)), { recursive: true });
+      writeFileSync(join(folder, path), bytes);
+    }
+    for (const path of surplus) rmSync(join(folder, path));
+  }
+  return [...differing.map(([path]) => path), ...surplus].map((path) => join(folder, path));
+}
+
+function render(): Map<string, Buffer> {
+  const scratch = mkdtempSync(join(tmpdir(), 'postern-generate-'));
+  try {
+    buf('generate', '--template=buf.gen.yaml', `--output=${scratch}`);
+    buf('generate', '--template=buf.gen.admin.yaml', `--output=${scratch}`);
+    // Two descriptor sets after one another are one: its only field is repeated. Ours alone keeps its
+    // comments, for whoever explores the API with grpcurl.
+    const sets = [join(scratch, 'others.binpb'), join(scratch, 'ours.binpb')] as const;
+    buf('build', '.', ...REFLECTED, '--exclude-source-info', '--as-file-descriptor-set', `-o=${sets[0]}`);
+    buf('build', 'proto', '--exclude-imports', '--as-file-descriptor-set', `-o=${sets[1]}`);
+    const made = join(scratch, GENERATED);
+    writeFileSync(join(made, 'descriptors.binpb'), Buffer.concat(sets.map((set) => readFileSync(set))));
+    const paths = globSync('**/*.*', { cwd: made });
+    return new Map(paths.map((path) => [path, readFileSync(join(made, path))]));
+  } finally {
+    rmSync(scratch, { recursive: true });
+  }
+}
+
+function buf(...args: string[]): void {
+  const { status, error } = spawnSync('node_modules/.bin/buf', args, {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  if (status !== 0) throw new Error(`buf ${args[0]} failed`, { cause: error });
+}
+
+function sameBytes(path: string, bytes: Buffer): boolean {
+  try {
+    return readFileSync(path).equals(bytes);
+  } catch {
+    return false;
+  }
+}

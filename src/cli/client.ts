@@ -1,0 +1,101 @@
+import { CommandError, exitCodes, type Io } from './command.ts';
+import { printable } from './output.ts';
+import { refusal } from './refusal.ts';
+import { readAdminKey } from './secret-input.ts';
+
+/** What every command that calls the service takes. */
+export interface ConnectionFlags {
+  readonly address?: string;
+  readonly adminKeyFile?: string;
+}
+
+/** The REST API, as one who holds an admin key. */
+export interface Client {
+  /**
+   * The JSON of a good answer. Throws a {@link CommandError}: with exit code 4 when nobody answers, with 1 when
+   * the service refuses or something else answers in its place.
+   */
+  call(method: string, path: string, body?: unknown): Promise<unknown>;
+}
+
+export const defaultAddress = 'http://127.0.0.1:8080';
+const answerMsMax = 30_000;
+
+export async function connect(io: Io, flags: ConnectionFlags): Promise<Client> {
+  const base = addressOf(flags.address || io.environment.POSTERN_ADDRESS || defaultAddress);
+  const admin = await readAdminKey(io, flags.adminKeyFile);
+
+  return {
+    async call(method, path, body) {
+      const { status, text } = await send(method, path, body);
+      const json = parse(text);
+      if (status >= 200 && status < 300 && json !== undefined) return json;
+      throw refusal({ status, json, address: base, adminKeyFrom: admin.from });
+    },
+  };
+
+  async function send(
+    method: string,
+    path: string,
+    body: unknown,
+  ): Promise<{ status: number; text: string }> {
+    try {
+      const response = await io.fetch(base + path, {
+        method,
+        headers: { authorization: `Bearer ${admin.key}`, accept: 'application/json', ...jsonType(body) },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+        // A redirect would carry the admin key to wherever it points.
+        redirect: 'manual',
+        signal: AbortSignal.timeout(answerMsMax),
+      });
+      return { status: response.status, text: await response.text() };
+    } catch (error) {
+      throw new CommandError(exitCodes.unreachable, [
+        `${base} can not be reached: ${whyUnreachable(error)}`,
+        'Start the service with "postern serve", or say where it listens by --address or POSTERN_ADDRESS.',
+      ]);
+    }
+  }
+}
+
+/** The address without a slash at its end; `http://` where it has no scheme. */
+function addressOf(text: string): string {
+  const url = URL.parse(text.includes('://') ? text : `http://${text}`);
+  const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:';
+  if (url === null || !isHttp || url.username || url.password || url.search || url.hash) {
+    throw new CommandError(exitCodes.usage, [
+      'the address is no plain http:// or https:// URL',
+      `Write it as ${defaultAddress}, by --address or POSTERN_ADDRESS.`,
+    ]);
+  }
+  return (url.origin + url.pathname).replace(/\/+$/, '');
+}
+
+function jsonType(body: unknown): Record<string, string> {
+  return body === undefined ? {} : { 'content-type': 'application/json' };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const networkErrors: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nobody listens there',
+  ECONNRESET: 'the connection was cut off',
+  UND_ERR_SOCKET: 'the connection was cut off',
+  ENOTFOUND: 'the name is not known',
+  EAI_AGAIN: 'the name can not be looked up now',
+  ETIMEDOUT: 'the connection timed out',
+  UND_ERR_CONNECT_TIMEOUT: 'the connection timed out',
+};
+
+function whyUnreachable(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown error';
+  if (error.name === 'TimeoutError') return `no answer within ${answerMsMax / 1_000} s`;
+  const cause = error.cause as { code?: string; message?: string } | undefined;
+  return printable(networkErrors[cause?.code ?? ''] ?? (cause?.message || error.message));
+}

@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import { table } from './output.ts';
+
+/** What the commands read of a key; the rest goes through as it is. */
+export const keyAnswer = z.looseObject({
+  id: z.string(),
+  name: z.string(),
+  prefix: z.string(),
+  permissions: z.array(z.string()),
+  created_at: z.string(),
+  last_used_at: z.string().nullable(),
+  expires_at: z.string().nullable(),
+  scheme: z.string(),
+  environment: z.string(),
+  owner: z.string().nullable(),
+  last4: z.string(),
+  ip_allowlist: z.array(z.string()),
+  plan: z.string().nullable(),
+  rate_limit: z.object({ limit: z.number(), window: z.string() }).nullable(),
+  labels: z.record(z.string(), z.string()),
+  state: z.string(),
+  revoked_at: z.string().nullable(),
+});
+
+export type KeyAnswer = z.output<typeof keyAnswer>;
+
+const listHeader = ['ID', 'NAME', 'PREFIX', 'STATE', 'OWNER', 'CREATED', 'EXPIRES'];
+
+/** A page of keys, a line each; the header stands on the first page alone. */
+export function keyList(keys: readonly KeyAnswer[], isFirstPage: boolean): string {
+  const rows = keys.map((key) => [
+    key.id,
+    key.name,
+    key.prefix,
+    key.state,
+    key.owner ?? '-',
+    key.created_at,
+    key.expires_at ?? 'never',
+  ]);
+  return table(isFirstPage ? [listHeader, ...rows] : rows);
+}
+
+/** One key, a line for each thing that is known of it. */
+export function keyDetails(key: KeyAnswer): string {
+  const labels = Object.entries(key.labels).map(([name, value]) => `${name}=${value}`);
+  return table([
+    ['id', key.id],
+    ['name', key.name],
+    ['state', key.revoked_at === null ? key.state : `${key.state} since ${key.revoked_at}`],
+    ['prefix', `${key.prefix}…${key.last4}`],
+    ['scheme', key.scheme],
+    ['environment', key.environment],
+    ['owner', key.owner ?? '-'],
+    ['permissions', key.permissions.join(', ') || '-'],
+    ['addresses', key.ip_allowlist.join(', ') || 'any'],
+    ['plan', key.plan ?? '-'],
+    ['rate limit', key.rate_limit === null ? '-' : `${key.rate_limit.limit}/${key.rate_limit.window}`],
+    ['labels', labels.join(', ') || '-'],
+    ['created', key.created_at],
+    ['last used', key.last_used_at ?? 'never'],
+    ['expires', key.expires_at ?? 'never'],
+  ]);
+}

@@ -1,0 +1,73 @@
+import { z } from 'zod';
+import { CommandError, exitCodes } from './command.ts';
+import { printable } from './output.ts';
+import { adminKeyHint } from './secret-input.ts';
+
+const errorAnswer = z.object({
+  error: z.object({
+    code: z.string(),
+    message: z.string(),
+    details: z
+      .object({ fields: z.array(z.object({ field: z.string(), description: z.string() })).optional() })
+      .optional(),
+  }),
+});
+
+/** The fields that a flag of another name sets. */
+const flagOfField: Readonly<Record<string, string>> = {
+  permissions: '--permission',
+  ip_allowlist: '--allow-ip',
+  labels: '--label',
+  address: '--address-of-caller',
+  key: 'the key',
+};
+
+/** An answer that is no good one. */
+export interface Refused {
+  readonly status: number;
+  /** Undefined for what is no JSON. */
+  readonly json: unknown;
+  readonly address: string;
+  /** Where the admin key was found. */
+  readonly adminKeyFrom: string;
+}
+
+/** What the service said, and what to do about it. */
+export function refusal({ status, json, address, adminKeyFrom }: Refused): CommandError {
+  const answer = errorAnswer.safeParse(json);
+  if (!answer.success) return notPostern(address, status);
+  const { code, message, details } = answer.data.error;
+  const said = printable(message);
+  const fields = details?.fields ?? [];
+  if (fields.length > 0) {
+    const lines = fields.map(({ field, description }) => `  ${flagOf(field)}: ${printable(description)}`);
+    return failed('the service does not take this:', ...lines);
+  }
+  if (code === 'UNAUTHENTICATED') {
+    return failed(`the admin key of ${adminKeyFrom} is not accepted: ${said}`, adminKeyHint);
+  }
+  if (code === 'PERMISSION_DENIED') return failed(said, 'Call with an admin key that may do this.');
+  if (code === 'NOT_FOUND') return failed(said, 'See which there are with "postern keys list".');
+  if (code === 'UNAVAILABLE' || code === 'RESOURCE_EXHAUSTED') return failed(said, 'Try again in a moment.');
+  if (code === 'INTERNAL') return failed(said, 'Look into the log of the service.');
+  return failed(said);
+}
+
+/** Something answers at the address that does not speak as Postern does. */
+export function notPostern(address: string, status: number): CommandError {
+  return failed(
+    `${address} answered ${status}, but not as Postern does`,
+    'Say where its HTTP listener is by --address or POSTERN_ADDRESS.',
+  );
+}
+
+function failed(...lines: string[]): CommandError {
+  return new CommandError(exitCodes.failed, lines);
+}
+
+function flagOf(field: string): string {
+  const [first = '', ...rest] = field.split('.');
+  if (first.startsWith('(')) return printable(first);
+  const flag = flagOfField[first] ?? `--${first.replaceAll('_', '-')}`;
+  return printable(rest.length === 0 ? flag : `${flag} (${field})`);
+}

@@ -1,0 +1,63 @@
+import {
+  Server,
+  type ServerOptions,
+  ServerCredentials,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { HealthImplementation } from 'grpc-health-check';
+import { formatListen, type Listen, ListenError, whyNotOpened } from '../listen.ts';
+import { addReflection } from './reflection.ts';
+import { prepareSocket, publishSocket } from '../unix-socket.ts';
+
+/** A gRPC listener with health and reflection beside its one service. */
+export interface GrpcListener {
+  /** Resolves to where it listens; rejects with a `ListenError` when it can not. */
+  listen(listen: Listen): Promise<Listen>;
+  setServing(serving: boolean): void;
+  /** Takes no more calls, finishes those under way within `drainMs`, then ends the rest. */
+  close(drainMs: number): Promise<void>;
+}
+
+export interface GrpcService {
+  /** The full name: `postern.admin.v1.KeyAdmin`. */
+  readonly name: string;
+  readonly definition: ServiceDefinition;
+  readonly implementation: UntypedServiceImplementation;
+}
+
+export function createGrpcListener(service: GrpcService, options: { readonly requestBytesMax: number }): GrpcListener {
+  const serverOptions: ServerOptions = { 'grpc.max_receive_message_length': options.requestBytesMax };
+  const server = new Server(serverOptions);
+  const health = new HealthImplementation({ '': 'NOT_SERVING', [service.name]: 'NOT_SERVING' });
+  server.addService(service.definition, service.implementation);
+  health.addToServer(server);
+  addReflection(server, [service.name, 'grpc.health.v1.Health']);
+
+  return {
+    async listen(listen) {
+      if (listen.kind === 'unix') await prepareSocket(listen.path);
+      const address = formatListen(listen);
+      const port = await new Promise<number>((resolve, reject) => {
+        server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+          if (error === null) resolve(bound);
+          else reject(new ListenError(whyNotOpened(listen, error.message)));
+        });
+      });
+      if (listen.kind === 'unix') await publishSocket(listen.path);
+      return listen.kind === 'unix' ? listen : { ...listen, port };
+    },
+    setServing(serving) {
+      for (const name of ['', service.name]) health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
+    },
+    close(drainMs) {
+      return new Promise((resolve) => {
+        const force = setTimeout(() => server.forceShutdown(), drainMs);
+        server.tryShutdown(() => {
+          clearTimeout(force);
+          resolve();
+        });
+      });
+    },
+  };
+}

@@ -1,0 +1,52 @@
+import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { Failure, type FailureCode } from '../failure.ts';
+import { StoreUnavailable } from '../store.ts';
+import { BadRequest, ErrorInfo } from './gen/google/rpc/error_details.ts';
+import { Status } from './gen/google/rpc/status.ts';
+
+/** The domain of every ErrorInfo (AIP-193). */
+const errorDomain = 'postern';
+
+const codes: Readonly<Record<FailureCode, number>> = {
+  INVALID_ARGUMENT: status.INVALID_ARGUMENT,
+  UNAUTHENTICATED: status.UNAUTHENTICATED,
+  PERMISSION_DENIED: status.PERMISSION_DENIED,
+  NOT_FOUND: status.NOT_FOUND,
+  ALREADY_EXISTS: status.ALREADY_EXISTS,
+  FAILED_PRECONDITION: status.FAILED_PRECONDITION,
+  ABORTED: status.ABORTED,
+  RESOURCE_EXHAUSTED: status.RESOURCE_EXHAUSTED,
+  UNAVAILABLE: status.UNAVAILABLE,
+};
+
+export type GrpcError = Pick<ServiceError, 'code' | 'details' | 'metadata'>;
+
+/**
+ * What a caller is told of an error: a Failure whole, with ErrorInfo and, for bad input, BadRequest; a store
+ * that can not be reached as UNAVAILABLE; anything else as INTERNAL without its text.
+ */
+export function toGrpcError(error: unknown): GrpcError {
+  if (error instanceof Failure) return rich(codes[error.code], error.message, error.reason, error.violations);
+  if (error instanceof StoreUnavailable) {
+    return rich(status.UNAVAILABLE, 'The store can not be reached. Try again.', 'STORE_UNAVAILABLE', []);
+  }
+  return rich(status.INTERNAL, 'Something went wrong inside Postern; its log says what.', 'INTERNAL', []);
+}
+
+/** Whether the log should have the error itself: it is not one that the caller was told of. */
+export function isUnexpected(error: unknown): boolean {
+  return !(error instanceof Failure || error instanceof StoreUnavailable);
+}
+
+function rich(code: number, message: string, reason: string, violations: Failure['violations']): GrpcError {
+  const info = ErrorInfo.encode({ reason, domain: errorDomain, metadata: {} }).finish();
+  const details = [{ typeUrl: 'type.googleapis.com/google.rpc.ErrorInfo', value: info }];
+  if (violations.length > 0) {
+    const fieldViolations = violations.map((violation) => ({ ...violation, reason: '', localizedMessage: undefined }));
+    const value = BadRequest.encode({ fieldViolations }).finish();
+    details.push({ typeUrl: 'type.googleapis.com/google.rpc.BadRequest', value });
+  }
+  const metadata = new Metadata();
+  metadata.set('grpc-status-details-bin', Buffer.from(Status.encode({ code, message, details }).finish()));
+  return { code, details: message, metadata };
+}

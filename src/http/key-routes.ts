@@ -1,0 +1,60 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Admin } from '../admin.ts';
+import type { KeyRecord } from '../key.ts';
+import type { Narrowed } from '../registry.ts';
+import { callerOf } from './caller.ts';
+import { bodyInput, listInput, operate, refuseBody } from './input.ts';
+import { keyJson, narrowedJson } from './key-json.ts';
+
+type OneKey = { Params: { id: string } };
+
+/** The admin operations on keys, under `/admin/api-keys`. */
+export function addKeyRoutes(app: FastifyInstance, admin: Admin, now: () => number): void {
+  app.post('/admin/api-keys', async (request, reply) => {
+    const input = bodyInput(bodyOf(request));
+    const made = await operate(input, (value) => admin.createKey(callerOf(request.raw), value));
+    reply.code(201);
+    return { data: { ...keyJson(made.key, now()), key: made.secret.reveal() } };
+  });
+  app.get('/admin/api-keys', async (request) => {
+    const page = await operate(listInput(request.url), (value) =>
+      admin.listKeys(callerOf(request.raw), value),
+    );
+    const at = now();
+    return { data: page.keys.map((key) => keyJson(key, at)), next_page_token: page.nextPageToken };
+  });
+  app.post('/admin/api-keys::verify', async (request) => {
+    const input = bodyInput(bodyOf(request));
+    const judged = await operate(input, (value) => admin.verifyKey(callerOf(request.raw), value));
+    const { allowed, reason, status, keyId } = judged;
+    return { data: { allowed, reason, status, key_id: keyId } };
+  });
+
+  app.get<OneKey>('/admin/api-keys/:id', async (request) =>
+    shown(await admin.getKey(callerOf(request.raw), request.params.id)),
+  );
+  app.delete<OneKey>('/admin/api-keys/:id', async (request) => {
+    refuseBody(bodyOf(request));
+    return narrowed(await admin.revokeKey(callerOf(request.raw), request.params.id));
+  });
+  app.post<OneKey>('/admin/api-keys/:id/disable', async (request) => {
+    refuseBody(bodyOf(request));
+    return narrowed(await admin.disableKey(callerOf(request.raw), request.params.id));
+  });
+  app.post<OneKey>('/admin/api-keys/:id/enable', async (request) => {
+    refuseBody(bodyOf(request));
+    return shown(await admin.enableKey(callerOf(request.raw), request.params.id));
+  });
+
+  function shown(key: KeyRecord) {
+    return { data: keyJson(key, now()) };
+  }
+
+  function narrowed(result: Narrowed) {
+    return { data: narrowedJson(result, now()) };
+  }
+}
+
+function bodyOf({ body }: FastifyRequest): Buffer {
+  return Buffer.isBuffer(body) ? body : Buffer.alloc(0);
+}

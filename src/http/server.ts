@@ -1,0 +1,139 @@
+import type { Server } from 'node:http';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import type { Admin } from '../admin.ts';
+import { type Listen, ListenError, whyNotOpened } from '../listen.ts';
+import { answerClientError } from './client-error.ts';
+import { addHealthRoutes, type HealthDependencies } from './health-routes.ts';
+import { addKeyRoutes } from './key-routes.ts';
+import { withOtherMethodsRefused } from './other-methods.ts';
+import { removeStaleSocket } from './stale-socket.ts';
+import { errorAnswer, wireErrorAnswer } from './status.ts';
+
+/** The HTTP listener: REST under `/admin`, health, metrics. */
+export interface HttpServer {
+  /** Resolves to where it listens, with the port taken for port 0; rejects with {@link ListenError}. */
+  listen(): Promise<Listen>;
+  /** Takes no more connections, finishes the requests under way within `drainMs`, then ends the rest. */
+  close(drainMs: number): Promise<void>;
+}
+
+export interface HttpDependencies extends HealthDependencies {
+  readonly admin: Admin;
+  readonly log: HttpLog;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+/** The part of a pino logger that is used here. */
+export interface HttpLog {
+  debug(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface HttpOptions {
+  readonly listen: Listen;
+  /** Past it a body is answered with 413. Default 1 MiB. */
+  readonly bodyBytesMax?: number;
+  /** Connections past it are closed as they come. Default 1 024. */
+  readonly connectionsMax?: number;
+  /** From the first byte of a request's headers to the last. Default 10 s. */
+  readonly headersMsMax?: number;
+  /** From the first byte of a request to its last. Default 30 s. */
+  readonly requestMsMax?: number;
+  /** How long a connection may wait for its next request. Default 65 s, more than the usual proxy's 60. */
+  readonly keepAliveMs?: number;
+}
+
+export function createHttpServer(dependencies: HttpDependencies, options: HttpOptions): HttpServer {
+  const { admin, log, now } = dependencies;
+  const { listen, connectionsMax = 1_024 } = options;
+  const app = createApp(log, options);
+  app.server.maxConnections = connectionsMax;
+  withOtherMethodsRefused(app, () => {
+    addHealthRoutes(app, dependencies);
+    addKeyRoutes(app, admin, now);
+  });
+
+  return {
+    async listen() {
+      try {
+        return await open();
+      } catch (error) {
+        throw new ListenError(whyNotOpened(listen, (error as Error).message));
+      }
+    },
+    async close(drainMs) {
+      const cutOff = setTimeout(() => app.server.closeAllConnections(), drainMs);
+      await app.close();
+      clearTimeout(cutOff);
+    },
+  };
+
+  async function open(): Promise<Listen> {
+    if (listen.kind === 'tcp') {
+      await app.listen({ host: listen.host, port: listen.port });
+      return { ...listen, port: portOf(app.server) };
+    }
+    await removeStaleSocket(listen.path);
+    // Every user of the machine may connect; the folder's rights say who may reach it.
+    await app.listen({ path: listen.path, readableAll: true, writableAll: true });
+    return listen;
+  }
+}
+
+function createApp(log: HttpLog, options: HttpOptions): FastifyInstance {
+  const { bodyBytesMax = 1_048_576, headersMsMax = 10_000 } = options;
+  const { requestMsMax = 30_000, keepAliveMs = 65_000 } = options;
+  const app = fastify({
+    logger: false,
+    bodyLimit: bodyBytesMax,
+    requestTimeout: requestMsMax,
+    keepAliveTimeout: keepAliveMs,
+    http: { headersTimeout: headersMsMax, connectionsCheckingInterval: 5_000 },
+    // What still arrives while draining is served: it is on a connection that is closed after the answer.
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    frameworkErrors: answerError,
+    clientErrorHandler: answerClientError,
+  });
+
+  // Bodies are JSON whatever their type says they are, also when it says nothing or nonsense.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body));
+  app.addHook('onRequest', async (request, reply) => {
+    delete request.raw.headers['content-type'];
+    addStandingHeaders(reply);
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    // The route's pattern, since a path may hold what does not belong in a log.
+    const route = request.is404 ? null : (request.routeOptions.url ?? null);
+    const { statusCode: status, elapsedTime: ms } = reply;
+    log.debug({ method: request.method, route, status, ms: Math.round(ms) }, 'HTTP request');
+  });
+  app.setErrorHandler(answerError);
+  app.setNotFoundHandler(async (_, reply) => {
+    const { status, body } = wireErrorAnswer(404);
+    return reply.code(status).send(body);
+  });
+  return app;
+
+  function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const answer = errorAnswer(error);
+    if (answer === null) log.error({ err: error, route: request.routeOptions.url }, 'HTTP request broke');
+    else if (answer.status === 503) log.warn({ err: error }, 'HTTP request met a store that is away');
+    const { status, headers, body } = answer ?? wireErrorAnswer(500);
+    addStandingHeaders(reply);
+    reply.code(status).headers(headers).send(body);
+  }
+}
+
+function addStandingHeaders(reply: FastifyReply): void {
+  reply.header('Cache-Control', 'no-store').header('X-Content-Type-Options', 'nosniff');
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the HTTP listener has no port');
+  return address.port;
+}

@@ -1,0 +1,102 @@
+import { timingSafeEqual } from 'node:crypto';
+import { isAllowed } from './address.ts';
+import { credentialIn } from './credential.ts';
+import { Failure } from './failure.ts';
+import { type KeyRecord, keyState } from './key.ts';
+import type { Keyring } from './keyring.ts';
+import { recognise, type Scheme } from './scheme.ts';
+import type { Digest, Digester, Secret } from './secret.ts';
+
+export const adminRead = 'admin:read';
+export const adminWrite = 'admin:write';
+
+/** Who makes an admin call, and what they may do. */
+export interface Identity {
+  /** The id of the admin key, or the name of the setting it stands in. */
+  readonly actor: string;
+  readonly canRead: boolean;
+  readonly canWrite: boolean;
+  /** The one owner whose keys they see and change; null for every owner's. */
+  readonly owner: string | null;
+}
+
+/** What a wire knows of a caller: every `Authorization` value, and the peer's IP address. */
+export interface Caller {
+  readonly authorization: readonly string[];
+  readonly address: string;
+}
+
+export interface IdentifyDependencies {
+  readonly keyring: Pick<Keyring, 'peek' | 'load'>;
+  readonly digester: Digester;
+  /** The scheme that admin keys belong to, whether or not Checks know it. */
+  readonly scheme: Scheme;
+  /** The admin key of the settings, null for none. */
+  readonly fixedKey: Secret | null;
+  readonly now: () => number;
+}
+
+/**
+ * Tells who calls, from `Authorization: Bearer ADMIN_KEY`. Throws UNAUTHENTICATED when nobody can be told,
+ * PERMISSION_DENIED when the key is no admin key or may not be used from there.
+ */
+export function createIdentify(dependencies: IdentifyDependencies): (caller: Caller) => Promise<Identity> {
+  const { keyring, digester, scheme, fixedKey, now } = dependencies;
+  const fixedDigest = fixedKey === null ? null : digester.sign(fixedKey.reveal());
+
+  return async ({ authorization, address }) => {
+    const text = bearerToken(authorization);
+    const digest = digester.sign(text);
+    if (fixedDigest !== null && equal(digest, fixedDigest)) {
+      return { actor: 'POSTERN_ADMIN_KEY', canRead: true, canWrite: true, owner: null };
+    }
+    if (recognise(scheme, text) === null) throw unauthenticated('This is no admin key.');
+    const key = keyring.peek(digest) ?? (await keyring.load(digest, digester.candidates(text)));
+    if (key === null) throw unauthenticated('This is no admin key.');
+    return identityOf(key, address);
+  };
+
+  function identityOf(key: KeyRecord, address: string): Identity {
+    const state = keyState(key, now());
+    if (state !== 'active') throw unauthenticated(`This admin key is ${state}.`);
+    if (key.ipAllowlist.length > 0 && !isAllowed(key.ipAllowlist, address)) {
+      throw new Failure('PERMISSION_DENIED', 'ADDRESS_DENIED', 'This admin key may not be used from this address.');
+    }
+    const canWrite = key.permissions.includes(adminWrite);
+    const canRead = canWrite || key.permissions.includes(adminRead);
+    return { actor: key.id, canRead, canWrite, owner: key.owner };
+  }
+}
+
+/** Throws PERMISSION_DENIED unless they may read. */
+export function requireRead(identity: Identity): void {
+  if (!identity.canRead) throw lacking(adminRead);
+}
+
+/** Throws PERMISSION_DENIED unless they may change things. */
+export function requireWrite(identity: Identity): void {
+  if (!identity.canWrite) throw lacking(adminWrite);
+}
+
+function bearerToken(authorization: readonly string[]): string {
+  const [value, ...more] = authorization;
+  if (value === undefined || value === '') {
+    throw unauthenticated('Send an admin key as "Authorization: Bearer ADMIN_KEY".');
+  }
+  const text = more.length > 0 ? null : credentialIn(value, 'Bearer');
+  if (text === null || text === '') throw unauthenticated('Send one admin key as "Authorization: Bearer ADMIN_KEY".');
+  return text;
+}
+
+function equal(one: Digest, other: Digest): boolean {
+  const [left, right] = [Buffer.from(one), Buffer.from(other)];
+  return left.length === right.length && timingSafeEqual(left, right);
+}
+
+function unauthenticated(message: string): Failure {
+  return new Failure('UNAUTHENTICATED', 'ADMIN_KEY_REQUIRED', message);
+}
+
+function lacking(permission: string): Failure {
+  return new Failure('PERMISSION_DENIED', 'ADMIN_PERMISSION_REQUIRED', `The admin key lacks ${permission}.`);
+}

@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto';
+import type { Digest } from './secret.ts';
+
+declare const keyIdBrand: unique symbol;
+/** `key_` and 26 characters that sort by time of creation. */
+export type KeyId = string & { readonly [keyIdBrand]: true };
+
+/** What becomes of a key over time. `expired` is a matter of the clock, the others are recorded. */
+export type KeyState = 'active' | 'disabled' | 'revoked' | 'expired';
+
+export interface RateLimit {
+  /** Units per window, 1 or more. */
+  readonly limit: number;
+  readonly windowMs: number;
+}
+
+/** A key as it is kept. It holds the digest of its secret, never the secret. Times are Unix milliseconds. */
+export interface KeyRecord {
+  readonly id: KeyId;
+  readonly digest: Digest;
+  readonly name: string;
+  readonly scheme: string;
+  readonly environment: string;
+  /** The scheme's prefix and the first four characters after it: what a list may show. */
+  readonly prefix: string;
+  readonly last4: string;
+  readonly owner: string | null;
+  readonly permissions: readonly string[];
+  readonly ipAllowlist: readonly string[];
+  readonly plan: string | null;
+  readonly rateLimit: RateLimit | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly lastUsedAt: number | null;
+  readonly expiresAt: number | null;
+  readonly disabledAt: number | null;
+  readonly revokedAt: number | null;
+  readonly rotatedFrom: KeyId | null;
+  /** Grows by one with every change; the etag is made of it. */
+  readonly version: number;
+}
+
+/** The first that holds wins, in the order in which a Check looks: revoked, disabled, expired. */
+export function keyState(key: KeyRecord, now: number): KeyState {
+  if (key.revokedAt !== null) return 'revoked';
+  if (key.disabledAt !== null) return 'disabled';
+  if (key.expiresAt !== null && now >= key.expiresAt) return 'expired';
+  return 'active';
+}
+
+/**
+ * When the record may be removed for good: its end and the retention after it, so that "expired" and
+ * "revoked" can be told from "unknown" for that long. Null for a key that has no end yet.
+ */
+export function purgeAt(key: KeyRecord, retentionMs: number): number | null {
+  const ends = [key.revokedAt, key.expiresAt].filter((end) => end !== null);
+  return ends.length === 0 ? null : Math.min(...ends) + retentionMs;
+}
+
+const crockford = '0123456789abcdefghjkmnpqrstvwxyz';
+
+/**
+ * Makes ids that sort by creation: 48 bits of milliseconds, then 80 random bits that count up within one
+ * millisecond, in Crockford's base32 (the ULID layout, https://github.com/ulid/spec).
+ */
+export function createKeyIds(now: () => number): () => KeyId {
+  let lastMs = -1;
+  let random = 0n;
+  return () => {
+    const ms = now();
+    if (ms > lastMs) {
+      lastMs = ms;
+      // The top bit stays clear, so that counting up can not overflow into the time.
+      random = BigInt(`0x${randomBytes(10).toString('hex')}`) >> 1n;
+    } else {
+      random += 1n;
+    }
+    return `key_${base32(BigInt(lastMs), 10)}${base32(random, 16)}` as KeyId;
+  };
+}
+
+/** Whether a string could be a key's id; says nothing of whether the key exists. */
+export function isKeyId(text: string): text is KeyId {
+  return /^key_[0-9a-z]{26}$/.test(text);
+}
+
+function base32(value: bigint, length: number): string {
+  let text = '';
+  let rest = value;
+  for (let place = 0; place < length; place++) {
+    text = crockford.charAt(Number(rest & 31n)) + text;
+    rest >>= 5n;
+  }
+  return text;
+}
+
+/** Names one version of a record, so that a caller can say which one it means to change. Opaque to callers. */
+export function etagOf(key: KeyRecord): string {
+  return `v${key.version}`;
+}

@@ -1,0 +1,57 @@
+import { MongoClient, type MongoClientOptions } from 'mongodb';
+
+export interface MongoTimeouts {
+  /** Of `findKey`, on the way of a Check, which must end before Envoy's own 250 ms do. Default 150. */
+  readonly findKeyMs?: number;
+  /** Of every other operation, server selection included. Default 5 000. */
+  readonly operationMs?: number;
+  /** Of one connection, TLS and login included. Default 2 000. */
+  readonly connectMs?: number;
+}
+
+export function timeoutsOf(given: MongoTimeouts = {}): Required<MongoTimeouts> {
+  return { findKeyMs: 150, operationMs: 5_000, connectMs: 2_000, ...given };
+}
+
+/** The database that the address names; an Error that quotes no part of it, since it may hold a password, if none. */
+export function databaseName(uri: string): string {
+  const [, name] = /^mongodb(?:\+srv)?:\/\/[^/?]+\/([^/?]+)(?:\?|$)/.exec(uri) ?? [];
+  if (name === undefined) {
+    throw new Error('the MongoDB address must name a database: mongodb://HOST:PORT/DATABASE');
+  }
+  return decodeURIComponent(name);
+}
+
+/**
+ * A client that writes by majority and to the journal, and reads what a majority has, from the primary,
+ * whatever the address says of that.
+ */
+export function createClient(uri: string, timeouts: Required<MongoTimeouts>): MongoClient {
+  const options: MongoClientOptions = {
+    appName: 'postern',
+    writeConcern: { w: 'majority', journal: true, wtimeoutMS: timeouts.operationMs },
+    readConcern: { level: 'majority' },
+    readPreference: 'primary',
+    retryWrites: true,
+    retryReads: true,
+    serverSelectionTimeoutMS: timeouts.operationMs,
+    waitQueueTimeoutMS: timeouts.operationMs,
+    connectTimeoutMS: timeouts.connectMs,
+    // Past the deadline of any operation and the wait of a change stream: what is silent for longer is lost.
+    socketTimeoutMS: Math.max(timeouts.operationMs, socketTimeoutMinMs) + 1_000,
+    heartbeatFrequencyMS,
+    maxPoolSize: connectionsMax,
+    minPoolSize: connectionsMin,
+  };
+  try {
+    return new MongoClient(uri, options);
+  } catch (error) {
+    const reason = error instanceof Error && !error.message.includes('://') ? `: ${error.message}` : '';
+    throw new Error(`the MongoDB address can not be read${reason}`);
+  }
+}
+
+const socketTimeoutMinMs = 3_000;
+const heartbeatFrequencyMS = 2_000;
+const connectionsMax = 50;
+const connectionsMin = 2;

@@ -1,0 +1,72 @@
+import {
+  MongoError,
+  MongoErrorLabel,
+  MongoNetworkError,
+  MongoSystemError,
+  MongoWriteConcernError,
+} from 'mongodb';
+import { DuplicateKey, StoreUnavailable } from '../store.ts';
+
+/**
+ * Codes with which a server says that it could not do what was asked, not that it would not: the network
+ * and shutdowns, elections and step-downs, timeouts, cursors and plans that were killed, write concerns that
+ * were not met, routing that moved. https://github.com/mongodb/mongo/blob/master/src/mongo/base/error_codes.yml
+ */
+const unavailableCodes: ReadonlySet<number> = new Set([
+  ...[6, 7, 89, 91, 317, 384, 9001, 11600],
+  ...[189, 216, 10058, 10107, 11602, 13435, 13436],
+  ...[24, 50, 112, 202, 262, 462],
+  ...[43, 175, 237, 11601],
+  ...[64, 79, 100, 133, 134, 187],
+  ...[150, 234, 249, 13388],
+]);
+
+/** Errors of the driver itself that mean the same; some of their classes it does not export. */
+const unavailableNames: ReadonlySet<string> = new Set([
+  'MongoClientClosedError',
+  'MongoExpiredSessionError',
+  'MongoNotConnectedError',
+  'MongoOperationTimeoutError',
+  'MongoServerClosedError',
+  'MongoStalePrimaryError',
+  'MongoTopologyClosedError',
+  'MongoWaitQueueTimeoutError',
+]);
+
+const duplicateKeyCode = 11000;
+
+const refusals: ReadonlyMap<number, string> = new Map([
+  [13, 'MongoDB does not allow this user what Postern needs: readWrite on its database'],
+  [18, 'MongoDB refused the user name or the password'],
+  // Atlas says it so.
+  [8000, 'MongoDB refused the user name or the password'],
+]);
+
+/** The error that the store's contract names for one of the driver's; the same error when it names none. */
+export function mongoError(error: unknown): unknown {
+  if (!(error instanceof MongoError)) return error;
+  if (isDuplicate(error)) return new DuplicateKey();
+  const refusal = refusals.get(Number(error.code));
+  if (refusal !== undefined) return new StoreUnavailable(refusal, { cause: error });
+  if (isUnavailable(error)) return new StoreUnavailable('MongoDB could not be asked', { cause: error });
+  return error;
+}
+
+export function isDuplicate(error: unknown): boolean {
+  return error instanceof MongoError && error.code === duplicateKeyCode;
+}
+
+/** Whether the server was not reached, did not answer, or could not act: it may be asked again. */
+function isUnavailable(error: MongoError): boolean {
+  return (
+    error instanceof MongoNetworkError ||
+    error instanceof MongoSystemError ||
+    error instanceof MongoWriteConcernError ||
+    unavailableNames.has(error.name) ||
+    unavailableCodes.has(Number(error.code)) ||
+    error.hasErrorLabel(MongoErrorLabel.ResumableChangeStreamError) ||
+    error.hasErrorLabel(MongoErrorLabel.RetryableWriteError) ||
+    error.hasErrorLabel(MongoErrorLabel.TransientTransactionError) ||
+    error.hasErrorLabel(MongoErrorLabel.SystemOverloadedError)
+  );
+}

@@ -1,0 +1,107 @@
+import type { Collection, Db } from 'mongodb';
+import type { KeyId, KeyRecord } from '../key.ts';
+import type { Digest } from '../secret.ts';
+import { BadRecord, type KeyFilter, StoreUnavailable } from '../store.ts';
+import { keysName, metaName } from './collections.ts';
+import { createFirstKeyInsert, type FirstKeyMark } from './first-key.ts';
+import { fromDocument, type KeyDocument, listFilter, toDocument } from './records.ts';
+import type { Sessions } from './sessions.ts';
+
+/** The collection of keys: what the store's contract says of each operation, the feed and the commit aside. */
+export interface KeyCollection {
+  find(digests: readonly Digest[]): Promise<KeyRecord | null>;
+  get(id: KeyId): Promise<KeyRecord | null>;
+  list(
+    filter: KeyFilter,
+    page: { readonly before: KeyId | null; readonly size: number },
+  ): Promise<KeyRecord[]>;
+  insert(record: KeyRecord, retentionMs: number): Promise<void>;
+  insertFirst(record: KeyRecord, retentionMs: number): Promise<boolean>;
+  replace(record: KeyRecord, ifVersion: number, retentionMs: number): Promise<boolean>;
+}
+
+export interface KeyCollectionDependencies {
+  readonly database: Db;
+  readonly sessions: Sessions;
+  /** Null where there is no change stream: each read is then the latest by itself. */
+  readonly lease: { isHeld(): boolean } | null;
+  readonly findTimeoutMs: number;
+  readonly onBadRecord: (id: string, error: BadRecord) => void;
+}
+
+export function createKeyCollection(dependencies: KeyCollectionDependencies): KeyCollection {
+  const { database, sessions, lease, findTimeoutMs, onBadRecord } = dependencies;
+  const keys: Collection<KeyDocument> = database.collection(keysName);
+  const marks: Collection<FirstKeyMark> = database.collection(metaName);
+  const insertFirst = createFirstKeyInsert(sessions, keys, marks);
+
+  /**
+   * Under a lease a read that is no older than what was delivered is no staler than memory. Without one only
+   * a linearizable read will do: an old primary that is cut off answers any other.
+   */
+  async function findDocuments(digests: readonly Digest[]): Promise<KeyDocument[]> {
+    const isLeased = lease?.isHeld() ?? false;
+    const linearizable = lease !== null && !isLeased;
+    const found = await sessions.read(
+      (read) => keys.find({ digest: { $in: [...digests] } }, read).toArray(),
+      { timeoutMs: findTimeoutMs, linearizable },
+    );
+    if (isLeased && !lease?.isHeld()) throw new StoreUnavailable('the lease ended while a key was read');
+    return found;
+  }
+
+  return {
+    async find(digests) {
+      if (digests.length === 0) return null;
+      const found = await findDocuments(digests);
+      const wanted = digests.flatMap((digest) => found.filter((document) => document.digest === digest));
+      return wanted[0] === undefined ? null : fromDocument({ ...wanted[0] });
+    },
+    async get(id) {
+      const document = await sessions.read((read) => keys.findOne({ _id: id }, read));
+      return document === null ? null : fromDocument({ ...document });
+    },
+    async list(filter, page) {
+      const found: KeyRecord[] = [];
+      let { before } = page;
+      // A record that can not be read must not make a page short: a short page is the last one.
+      while (found.length < page.size) {
+        const limit = page.size - found.length;
+        const older = listFilter(filter, before);
+        const documents = await sessions.read((read) =>
+          keys.find(older, { ...read, sort: { _id: -1 }, limit }).toArray(),
+        );
+        found.push(...readable(documents, onBadRecord));
+        if (documents.length < limit) break;
+        before = (documents.at(-1)?._id ?? '') as KeyId;
+      }
+      return found;
+    },
+    async insert(record, retentionMs) {
+      await sessions.write((session) => keys.insertOne(toDocument(record, retentionMs), { session }));
+    },
+    insertFirst: (record, retentionMs) => insertFirst(toDocument(record, retentionMs)),
+    async replace(record, ifVersion, retentionMs) {
+      const { _id, last_used_at: _, ...members } = toDocument(record, retentionMs);
+      const { matchedCount } = await sessions.write((session) =>
+        keys.updateOne({ _id, version: ifVersion }, { $set: members }, { session }),
+      );
+      return matchedCount > 0;
+    },
+  };
+}
+
+function readable(
+  documents: readonly KeyDocument[],
+  onBadRecord: (id: string, error: BadRecord) => void,
+): KeyRecord[] {
+  return documents.flatMap((document) => {
+    try {
+      return fromDocument({ ...document });
+    } catch (error) {
+      if (!(error instanceof BadRecord)) throw error;
+      onBadRecord(document._id, error);
+      return [];
+    }
+  });
+}

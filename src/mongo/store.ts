@@ -1,0 +1,165 @@
+import type { Db, MongoClient } from 'mongodb';
+import { type FeedSubscriber, type Store, StoreUnavailable } from '../store.ts';
+import { createClient, databaseName, type MongoTimeouts, timeoutsOf } from './client.ts';
+import { createCollections } from './collections.ts';
+import { mongoError } from './errors.ts';
+import { type ChangeFeed, createChangeFeed } from './feed.ts';
+import { createFleet, type Fleet } from './fleet.ts';
+import { createKeyCollection, type KeyCollection } from './keys.ts';
+import { createLease, type Lease } from './lease.ts';
+import { createSessions, type Sessions } from './sessions.ts';
+
+export interface MongoStoreDependencies {
+  /** `mongodb://…/DATABASE`, of a replica set or a sharded cluster; a standalone server serves without memory. */
+  readonly uri: string;
+  /** Named to others as long as this process may answer from memory. */
+  readonly replicaId: string;
+  /** The longest that a replica cut off from the store may still answer from memory. */
+  readonly stalenessMaxMs: number;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** Milliseconds of a clock that is never set back. */
+  readonly monotonic: () => number;
+  readonly timeouts?: MongoTimeouts;
+  /** A stored record that can not be read was left out of a list. */
+  readonly onBadRecord?: (id: string, error: Error) => void;
+  /** Something that the store does by itself failed; it will be tried again. */
+  readonly onBackgroundError?: (error: unknown) => void;
+  /** The store works, but less well than it might; a sentence for the operator, once an `open`. */
+  readonly onDegraded?: (message: string) => void;
+}
+
+/** What one `open` has made. */
+interface Opened {
+  readonly client: MongoClient;
+  readonly keys: KeyCollection;
+  /** Null on a standalone server. */
+  readonly replication: { readonly fleet: Fleet; readonly feed: ChangeFeed; readonly lease: Lease } | null;
+}
+
+/**
+ * The store on MongoDB, for any number of replicas. Throws an Error, which does not quote the address, when
+ * the address can not be read or names no database.
+ */
+export function createMongoStore(dependencies: MongoStoreDependencies): Store {
+  const { uri, stalenessMaxMs, now } = dependencies;
+  const timeouts = timeoutsOf(dependencies.timeouts);
+  const name = databaseName(uri);
+  // Made here for the sake of its checks alone: a client that was closed is not opened again.
+  createClient(uri, timeouts);
+  let subscriber: FeedSubscriber = { onChange() {}, onGap() {} };
+  let opened: Opened | null = null;
+
+  function current(): Opened {
+    if (opened === null) throw new StoreUnavailable('the store is not open');
+    return opened;
+  }
+
+  return {
+    kind: 'mongodb',
+    feed: {
+      subscribe(given) {
+        subscriber = given;
+      },
+      isFresh: () => opened?.replication?.lease.isHeld() ?? false,
+    },
+
+    async open() {
+      if (opened !== null) return;
+      const client = createClient(uri, timeouts);
+      try {
+        opened = await openWith(client, client.db(name), dependencies, subscriber);
+      } catch (error) {
+        await client.close();
+        throw mongoError(error);
+      }
+    },
+    async close() {
+      if (opened === null) return;
+      const { client, replication } = opened;
+      opened = null;
+      await replication?.feed.stop();
+      // Should it fail, the register forgets this replica by itself.
+      await replication?.fleet.leave().catch(() => {});
+      await client.close();
+    },
+
+    findKey: async (digests) => current().keys.find(digests),
+    getKey: async (id) => current().keys.get(id),
+    listKeys: async (filter, page) => current().keys.list(filter, page),
+    async insertKey(record, retentionMs) {
+      await current().keys.insert(record, retentionMs);
+      subscriber.onChange(record.id, record.digest);
+      return { at: now() };
+    },
+    async insertFirstKey(record, retentionMs) {
+      const isFirst = await current().keys.insertFirst(record, retentionMs);
+      if (isFirst) subscriber.onChange(record.id, record.digest);
+      return isFirst;
+    },
+    async replaceKey(record, ifVersion, retentionMs) {
+      if (!(await current().keys.replace(record, ifVersion, retentionMs))) return null;
+      subscriber.onChange(record.id, record.digest);
+      return { at: now() };
+    },
+    async settle(commit) {
+      // Read after the commit: a replica that registers later begins with what was committed.
+      const others = (await current().replication?.fleet.others()) ?? [];
+      if (others.length === 0) return { effectiveAt: now(), unconfirmedReplicas: [] };
+      return { effectiveAt: commit.at + stalenessMaxMs, unconfirmedReplicas: others };
+    },
+  };
+}
+
+const standaloneMessage =
+  'MongoDB is a standalone server, which serves no change streams: admin changes work, but every Check reads ' +
+  'the store and nothing is answered from memory; run it as a replica set (mongod --replSet rs0, then ' +
+  'rs.initiate()) for caching and for more than one replica.';
+
+async function openWith(
+  client: MongoClient,
+  database: Db,
+  dependencies: MongoStoreDependencies,
+  subscriber: FeedSubscriber,
+): Promise<Opened> {
+  const { stalenessMaxMs, replicaId, now, monotonic } = dependencies;
+  const { onBadRecord, onBackgroundError, onDegraded } = dependencies;
+  const timeouts = timeoutsOf(dependencies.timeouts);
+  await client.connect();
+  const sessions = createSessions(client, { timeoutMs: timeouts.operationMs });
+  const prepare = () => sessions.write((session) => createCollections(database, session));
+  const keysWith = (lease: Lease | null) =>
+    createKeyCollection({
+      ...{ database, sessions, lease },
+      findTimeoutMs: timeouts.findKeyMs,
+      onBadRecord: (id, error) => onBadRecord?.(id, error),
+    });
+
+  if (await isStandalone(database, sessions)) {
+    await prepare();
+    onDegraded?.(standaloneMessage);
+    return { client, keys: keysWith(null), replication: null };
+  }
+
+  const lease = createLease({ stalenessMaxMs, now, monotonic });
+  const fleet = createFleet(database, sessions, { replicaId, stalenessMaxMs });
+  const feed = createChangeFeed({
+    ...{ database, sessions, fleet, lease, subscriber, prepare, stalenessMaxMs },
+    onError: (error) => onBackgroundError?.(error),
+  });
+  try {
+    await feed.start();
+  } catch (error) {
+    await feed.stop();
+    await fleet.leave().catch(() => {});
+    throw error;
+  }
+  return { client, keys: keysWith(lease), replication: { fleet, feed, lease } };
+}
+
+async function isStandalone(database: Db, sessions: Sessions): Promise<boolean> {
+  const hello = await sessions.read(({ signal }) =>
+    database.command({ hello: 1 }, { ...(signal && { signal }) }),
+  );
+  return hello.setName === undefined && hello.msg !== 'isdbgrid';
+}

@@ -1,0 +1,52 @@
+import { hash } from 'node:crypto';
+import { invalidArgument } from './failure.ts';
+import { isKeyId, type KeyId } from './key.ts';
+import type { KeyFilter } from './store.ts';
+
+/** A query's filters without the time by which it is judged: what a page token is bound to. */
+export type QueryFilter = Omit<KeyFilter, 'now'>;
+
+/** The filters that a query asks for, absent ones left out. */
+export function pageFilter(asked: {
+  readonly owner?: string | null;
+  readonly scheme?: string | null | undefined;
+  readonly environment?: string | null | undefined;
+  readonly state?: KeyFilter['state'] | null | undefined;
+  readonly permission?: string | null | undefined;
+  readonly name_contains?: string | null | undefined;
+}): QueryFilter {
+  const { owner, scheme, environment, state, permission, name_contains: nameContains } = asked;
+  return {
+    ...(owner != null && { owner }),
+    ...(scheme != null && { scheme }),
+    ...(environment != null && { environment }),
+    ...(state != null && { state }),
+    ...(permission != null && { permission }),
+    ...(nameContains != null && { nameContains }),
+  };
+}
+
+/** Opaque to callers: the last key shown, and the query it belongs to. */
+export function writePageToken(last: KeyId, filter: QueryFilter): string {
+  return Buffer.from(`${queryMark(filter)}${last}`).toString('base64url');
+}
+
+/** Throws INVALID_ARGUMENT when this is no token, or one of another query. */
+export function readPageToken(token: string, filter: QueryFilter): KeyId {
+  const text = Buffer.from(token, 'base64url').toString('latin1');
+  const mark = queryMark(filter);
+  const last = text.slice(mark.length);
+  if (!isKeyId(last)) throw refused('is not one that this service gave');
+  if (!text.startsWith(mark)) throw refused('belongs to a query with other filters');
+  return last;
+}
+
+function queryMark(filter: QueryFilter): string {
+  const { owner, scheme, environment, state, permission, nameContains } = filter;
+  const parts = [owner, scheme, environment, state, permission, nameContains].map((part) => part ?? null);
+  return hash('sha256', JSON.stringify(parts), 'base64url').slice(0, 16);
+}
+
+function refused(description: string) {
+  return invalidArgument([{ field: 'page_token', description }]);
+}

@@ -1,0 +1,140 @@
+import { Failure, invalidArgument, notFound } from './failure.ts';
+import { createKeyIds, type KeyId, type KeyRecord, keyState, type RateLimit } from './key.ts';
+import { mintSecret, type Scheme } from './scheme.ts';
+import { type Digester, mask, type Secret } from './secret.ts';
+import type { Commit, Settlement, Store } from './store.ts';
+
+/** What a new key is to be; the rest of the record follows from it. */
+export interface NewKey {
+  readonly name: string;
+  readonly scheme: Scheme;
+  readonly environment: string;
+  readonly owner: string | null;
+  readonly permissions: readonly string[];
+  readonly ipAllowlist: readonly string[];
+  readonly plan: string | null;
+  readonly rateLimit: RateLimit | null;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Unix milliseconds, null for never. */
+  readonly expiresAt: number | null;
+}
+
+export interface Narrowed extends Settlement {
+  readonly key: KeyRecord;
+}
+
+/** Every change of a key. */
+export interface Registry {
+  /** Makes a key; the secret is in this answer and nowhere else. */
+  create(wanted: NewKey): Promise<{ readonly key: KeyRecord; readonly secret: Secret }>;
+  /** The first key of a store that never had one; null when it had. */
+  createFirst(wanted: NewKey): Promise<{ readonly key: KeyRecord; readonly secret: Secret } | null>;
+  /** For good. A key that is revoked already stays as it is. */
+  revoke(id: KeyId, visible: Visible): Promise<Narrowed>;
+  disable(id: KeyId, visible: Visible): Promise<Narrowed>;
+  enable(id: KeyId, visible: Visible): Promise<KeyRecord>;
+}
+
+/** Which keys the one who asks may know of; the others do not exist to them. */
+export type Visible = (key: KeyRecord) => boolean;
+
+export interface RegistryDependencies {
+  readonly store: Pick<Store, 'getKey' | 'insertKey' | 'insertFirstKey' | 'replaceKey' | 'settle'>;
+  readonly digester: Digester;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+export interface RegistryOptions {
+  /** How long a key's record outlives its end. */
+  readonly retentionMs: number;
+}
+
+/** A change that other changes of the same key keep overtaking is given up after so many tries. */
+const triesMax = 10;
+
+export function createRegistry(dependencies: RegistryDependencies, options: RegistryOptions): Registry {
+  const { store, digester, now } = dependencies;
+  const { retentionMs } = options;
+  const nextId = createKeyIds(now);
+
+  return {
+    async create(wanted) {
+      const made = make(wanted);
+      await store.insertKey(made.key, retentionMs);
+      return made;
+    },
+    async createFirst(wanted) {
+      const made = make(wanted);
+      return (await store.insertFirstKey(made.key, retentionMs)) ? made : null;
+    },
+    revoke: (id, visible) =>
+      narrow(id, visible, (key, at) => (key.revokedAt === null ? { ...key, revokedAt: at } : null)),
+    disable: (id, visible) =>
+      narrow(id, visible, (key, at) => {
+        refuseIfRevoked(key, 'disabled');
+        return key.disabledAt === null ? { ...key, disabledAt: at } : null;
+      }),
+    async enable(id, visible) {
+      const { key } = await change(id, visible, (current) => {
+        refuseIfRevoked(current, 'enabled');
+        return current.disabledAt === null ? null : { ...current, disabledAt: null };
+      });
+      return key;
+    },
+  };
+
+  function make(wanted: NewKey): { key: KeyRecord; secret: Secret } {
+    const minted = mintSecret(wanted.scheme, wanted.environment);
+    if (minted === null) {
+      const known = wanted.scheme.prefixes.map((prefix) => prefix.environment).join(', ');
+      const description = `the scheme ${wanted.scheme.name} has keys for: ${known}`;
+      throw invalidArgument([{ field: 'environment', description }]);
+    }
+    const { secret, prefix } = minted;
+    const at = now();
+    const key: KeyRecord = {
+      ...wanted,
+      ...mask(secret.reveal(), prefix.text),
+      scheme: wanted.scheme.name,
+      id: nextId(),
+      digest: digester.sign(secret.reveal()),
+      createdAt: at,
+      updatedAt: at,
+      lastUsedAt: null,
+      disabledAt: null,
+      revokedAt: null,
+      rotatedFrom: null,
+      version: 1,
+    };
+    return { key, secret };
+  }
+
+  async function narrow(id: KeyId, visible: Visible, next: Change): Promise<Narrowed> {
+    const { key, commit } = await change(id, visible, next);
+    // Nothing to write is no proof that every replica has heard of it: an earlier answer may have been lost.
+    return { key, ...(await store.settle(commit ?? { at: now() })) };
+  }
+
+  async function change(id: KeyId, visible: Visible, next: Change): Promise<{ key: KeyRecord; commit: Commit | null }> {
+    for (let tries = 0; tries < triesMax; tries++) {
+      const current = await store.getKey(id);
+      if (current === null || !visible(current)) throw notFound('key', id);
+      const at = now();
+      const wanted = next(current, at);
+      if (wanted === null) return { key: current, commit: null };
+      const record = { ...wanted, updatedAt: at, version: current.version + 1 };
+      const commit = await store.replaceKey(record, current.version, retentionMs);
+      if (commit !== null) return { key: record, commit };
+    }
+    throw new Failure('ABORTED', 'CONTENTION', 'The key was changed by others at the same time; try again.');
+  }
+}
+
+/** The record as it is to be, by a change at that time; null when it is so already. */
+type Change = (current: KeyRecord, at: number) => KeyRecord | null;
+
+function refuseIfRevoked(key: KeyRecord, verb: string): void {
+  if (keyState(key, 0) !== 'revoked') return;
+  throw new Failure('FAILED_PRECONDITION', 'KEY_REVOKED', `A revoked key can not be ${verb}; create a new one.`);
+}

@@ -1,0 +1,19 @@
+/**
+ * What a Check asks about, apart from the wire it came by. A wire reads lazily if it likes: the decision
+ * asks only for what it needs.
+ */
+export interface AccessRequest {
+  readonly method: string;
+  /** As the client sent it: `host` or `:authority`. */
+  readonly host: string;
+  /** With its query. */
+  readonly path: string;
+  /** The peer that Envoy trusts, an IP address; empty when it is not known. */
+  readonly address: string;
+  /** What the route says in Envoy's `context_extensions`. */
+  readonly context: ReadonlyMap<string, string>;
+  /** Every value of one header, in order; the name in lower case. */
+  header(name: string): readonly string[];
+  /** The names of the headers, in lower case, that start with this. */
+  headersStarting(prefix: string): readonly string[];
+}

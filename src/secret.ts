@@ -1,0 +1,106 @@
+import { createHmac, hash, randomBytes } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+
+declare const digestBrand: unique symbol;
+/**
+ * What is kept of a secret: base64url of its SHA-256, or `ID:` and base64url of its HMAC-SHA-256 under the
+ * pepper of that id. Safe to index and to compare; not to log, since it names a key.
+ */
+export type Digest = string & { readonly [digestBrand]: true };
+
+const inspect = Symbol.for('nodejs.util.inspect.custom');
+
+/** A key's secret. It does not print, log or serialise; {@link Secret.reveal} is the one way to its text. */
+export class Secret {
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** The text itself, for hashing and for the one answer that hands it out. */
+  reveal(): string {
+    return this.#text;
+  }
+
+  toString(): never {
+    throw new TypeError('a secret has no string form');
+  }
+
+  toJSON(): never {
+    throw new TypeError('a secret has no JSON form');
+  }
+
+  [inspect](): string {
+    return '[secret]';
+  }
+}
+
+export interface Pepper {
+  readonly id: string;
+  readonly key: Buffer;
+}
+
+/** Digests secrets under the configured peppers: the first signs, all verify, and so does none at all. */
+export interface Digester {
+  /** The digest that a new key is stored under, and that memory is searched by. */
+  sign(secret: string): Digest;
+  /** Every digest that this secret may be stored under, the signing one first. */
+  candidates(secret: string): Digest[];
+}
+
+export function createDigester(peppers: readonly Pepper[]): Digester {
+  const [first] = peppers;
+  return {
+    sign: first === undefined ? sha256 : (secret) => hmac(first, secret),
+    candidates: (secret) => [...peppers.map((pepper) => hmac(pepper, secret)), sha256(secret)],
+  };
+}
+
+function sha256(secret: string): Digest {
+  return hash('sha256', secret, 'base64url') as Digest;
+}
+
+function hmac(pepper: Pepper, secret: string): Digest {
+  const code = createHmac('sha256', pepper.key).update(secret).digest('base64url');
+  return `${pepper.id}:${code}` as Digest;
+}
+
+/** The id of the pepper that a digest was made with; empty for none. */
+export function pepperOf(digest: Digest): string {
+  return digest.slice(0, Math.max(0, digest.indexOf(':')));
+}
+
+export const base62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+
+/** `length` characters of `alphabet`, each equally likely, from the system's generator. */
+export function randomText(alphabet: string, length: number): string {
+  // Bytes past the last whole multiple of the alphabet would favour its first characters.
+  const fair = 256 - (256 % alphabet.length);
+  let text = '';
+  while (text.length < length) {
+    for (const byte of randomBytes(length)) {
+      if (byte < fair && text.length < length) text += alphabet.charAt(byte % alphabet.length);
+    }
+  }
+  return text;
+}
+
+/** Characters that {@link crc32Base62} gives. */
+export const crc32Length = 6;
+
+/** GitHub's token checksum: CRC-32 of what precedes it, in base62, padded with `0` to six characters. */
+export function crc32Base62(text: string): string {
+  let rest = crc32(text);
+  let digits = '';
+  while (rest > 0) {
+    digits = base62.charAt(rest % 62) + digits;
+    rest = Math.floor(rest / 62);
+  }
+  return digits.padStart(crc32Length, '0');
+}
+
+/** What may be shown of a secret: its prefix with the first four characters after it, and its last four. */
+export function mask(secret: string, prefix: string): { readonly prefix: string; readonly last4: string } {
+  return { prefix: secret.slice(0, prefix.length + 4), last4: secret.slice(-4) };
+}

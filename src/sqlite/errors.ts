@@ -1,0 +1,36 @@
+import { DuplicateKey, StoreUnavailable } from '../store.ts';
+
+/** What a SQLite result code means for a caller; https://sqlite.org/rescode.html. */
+type SqliteFailure = 'busy' | 'full' | 'corrupt' | 'duplicate' | 'other';
+
+const failures: ReadonlyMap<number, SqliteFailure> = new Map([
+  [5, 'busy'],
+  [6, 'busy'],
+  [10, 'full'],
+  [13, 'full'],
+  [11, 'corrupt'],
+  [26, 'corrupt'],
+]);
+const uniqueCodes: ReadonlySet<number> = new Set([1555, 2067]);
+
+/** Null when the error is none of SQLite's. `full` is input and output of any kind that failed. */
+export function sqliteFailure(error: unknown): SqliteFailure | null {
+  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return null;
+  if (uniqueCodes.has(error.errcode)) return 'duplicate';
+  // The low byte is the primary code, the rest says more of it.
+  return failures.get(error.errcode & 0xff) ?? 'other';
+}
+
+/** The error that the store's contract names for it; the same error when the contract names none. */
+export function sqliteError(error: unknown): unknown {
+  switch (sqliteFailure(error)) {
+    case 'duplicate':
+      return new DuplicateKey();
+    case 'busy':
+      return new StoreUnavailable('the database file is busy', { cause: error });
+    case 'full':
+      return new StoreUnavailable('the database file could not be read or written', { cause: error });
+    default:
+      return error;
+  }
+}

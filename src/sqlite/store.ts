@@ -1,0 +1,105 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { setImmediate } from 'node:timers/promises';
+import { type FeedSubscriber, type Store, StoreUnavailable } from '../store.ts';
+import { openDatabase } from './database.ts';
+import { sqliteError } from './errors.ts';
+import { createKeyTable, type KeyTable } from './keys.ts';
+
+export interface SqliteStoreDependencies {
+  /** A file, made where it is missing, or `:memory:`. */
+  readonly path: string;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** A stored record that can not be read was left out of a list. */
+  readonly onBadRecord?: (id: string, error: Error) => void;
+  /** Something that the store does by itself failed; it will be tried again. */
+  readonly onBackgroundError?: (error: unknown) => void;
+}
+
+const purgeEveryMs = 60_000;
+/** Records that one purge removes before it lets others have the thread. */
+const purgeBatchSize = 500;
+
+interface Opened {
+  readonly database: DatabaseSync;
+  readonly keys: KeyTable;
+  readonly timer: NodeJS.Timeout;
+}
+
+/**
+ * The store on a SQLite file, for one process: a second one is refused when it opens. Durable at once
+ * (write-ahead log, fsync with each commit), and memory may always answer, since nobody else can write.
+ */
+export function createSqliteStore(dependencies: SqliteStoreDependencies): Store {
+  const { path, now, onBadRecord, onBackgroundError } = dependencies;
+  let opened: Opened | null = null;
+  let subscriber: FeedSubscriber | null = null;
+
+  async function withKeys<T>(work: (keys: KeyTable) => T): Promise<T> {
+    if (opened === null) throw new StoreUnavailable('the store is not open');
+    try {
+      return work(opened.keys);
+    } catch (error) {
+      throw sqliteError(error);
+    }
+  }
+
+  async function purge(): Promise<void> {
+    try {
+      for (let full = true; full && opened !== null; await setImmediate()) {
+        const ids = opened.keys.purge(now(), purgeBatchSize);
+        for (const id of ids) subscriber?.onChange(id, null);
+        full = ids.length === purgeBatchSize;
+      }
+    } catch (error) {
+      onBackgroundError?.(error);
+    }
+  }
+
+  return {
+    kind: 'sqlite',
+    feed: {
+      subscribe(given) {
+        subscriber = given;
+      },
+      isFresh: () => opened !== null,
+    },
+
+    async open() {
+      if (opened !== null) return;
+      const database = openDatabase(path);
+      const keys = createKeyTable(database, (id, error) => onBadRecord?.(id, error));
+      opened = { database, keys, timer: setInterval(purge, purgeEveryMs).unref() };
+      await purge();
+    },
+    async close() {
+      if (opened === null) return;
+      clearInterval(opened.timer);
+      opened.database.close();
+      opened = null;
+    },
+
+    findKey: (digests) => withKeys((keys) => keys.find(digests)),
+    getKey: (id) => withKeys((keys) => keys.get(id)),
+    listKeys: (filter, page) => withKeys((keys) => keys.list(filter, page)),
+    insertKey: (record, retentionMs) =>
+      withKeys((keys) => {
+        keys.insert(record, retentionMs);
+        subscriber?.onChange(record.id, record.digest);
+        return { at: now() };
+      }),
+    insertFirstKey: (record, retentionMs) =>
+      withKeys((keys) => {
+        const isFirst = keys.insertFirst(record, retentionMs);
+        if (isFirst) subscriber?.onChange(record.id, record.digest);
+        return isFirst;
+      }),
+    replaceKey: (record, ifVersion, retentionMs) =>
+      withKeys((keys) => {
+        if (!keys.replace(record, ifVersion, retentionMs)) return null;
+        subscriber?.onChange(record.id, record.digest);
+        return { at: now() };
+      }),
+    settle: () => withKeys(() => ({ effectiveAt: now(), unconfirmedReplicas: [] })),
+  };
+}

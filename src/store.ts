@@ -1,0 +1,160 @@
+import type { KeyId, KeyRecord, KeyState } from './key.ts';
+import type { Digest } from './secret.ts';
+
+/**
+ * The store's contract. `test/store-contract.ts` holds every sentence here against each implementation.
+ *
+ * Every method may reject with {@link StoreUnavailable}: the store could not be asked in time, and nothing
+ * is known of the outcome of a change. Reads see every change whose promise has resolved, on any replica.
+ */
+export interface Store {
+  /** For logs and metrics: `sqlite` or `mongodb`. */
+  readonly kind: string;
+  /** What changes elsewhere, and how far memory may be trusted. */
+  readonly feed: Feed;
+
+  /**
+   * Connects, makes tables or indexes where they are missing, and starts the feed. Rejects with
+   * {@link StoreUnavailable} when it is worth trying again, with another error when it is not.
+   */
+  open(): Promise<void>;
+  /** Lets go of everything; calls after it reject. */
+  close(): Promise<void>;
+
+  /** The record whose digest is one of these; digests are unique, so there is at most one that is asked for. */
+  findKey(digests: readonly Digest[]): Promise<KeyRecord | null>;
+  getKey(id: KeyId): Promise<KeyRecord | null>;
+  /** Newest first, at most `size`, older than `before` when it is given. */
+  listKeys(
+    filter: KeyFilter,
+    page: { readonly before: KeyId | null; readonly size: number },
+  ): Promise<KeyRecord[]>;
+
+  /** Durable when it resolves. Rejects with {@link DuplicateKey} if the id or the digest is taken, and then keeps nothing. */
+  insertKey(record: KeyRecord, retentionMs: number): Promise<Commit>;
+  /** Inserts only if this store never had a first key, however many replicas try at once; says whether it did. */
+  insertFirstKey(record: KeyRecord, retentionMs: number): Promise<boolean>;
+  /**
+   * Writes `record` over the one with its id if that one's version is `ifVersion`; null, and no change, if
+   * it is not. `lastUsedAt` is left as the store has it. Durable when it resolves.
+   */
+  replaceKey(record: KeyRecord, ifVersion: number, retentionMs: number): Promise<Commit | null>;
+  /** Waits, within bounds, until every replica judges by what was committed, and says from when that is so. */
+  settle(commit: Commit): Promise<Settlement>;
+}
+
+/** Absent members do not filter. */
+export interface KeyFilter {
+  readonly owner?: string;
+  readonly scheme?: string;
+  readonly environment?: string;
+  readonly state?: KeyState;
+  /** Keys that have exactly this permission. */
+  readonly permission?: string;
+  /** Keys whose name holds this text, letter case aside (JavaScript's `toLowerCase`). */
+  readonly nameContains?: string;
+  /** The time by which `state` is judged, Unix milliseconds. */
+  readonly now: number;
+}
+
+/** A change that is durable, named so that {@link Store.settle} can wait for it. */
+export interface Commit {
+  /** When it was committed, Unix milliseconds. */
+  readonly at: number;
+}
+
+export interface Settlement {
+  /** From this time (Unix milliseconds) every replica judges by the new record. */
+  readonly effectiveAt: number;
+  /** Replicas that had not confirmed when the wait ended; empty when `effectiveAt` is not in the future. */
+  readonly unconfirmedReplicas: readonly string[];
+}
+
+export interface Feed {
+  /**
+   * Called for every change of a key, on any replica, once or more. A change that this process made has been
+   * delivered when its promise resolves. One subscriber, given before {@link Store.open}.
+   */
+  subscribe(subscriber: FeedSubscriber): void;
+  /**
+   * Whether memory may answer at this instant: everything that was committed before some instant no longer
+   * ago than the staleness bound has been delivered to the subscriber.
+   */
+  isFresh(): boolean;
+}
+
+export interface FeedSubscriber {
+  /** A key was made, changed or removed. `digest` is given where the feed carries it, always for a new key. */
+  onChange(id: KeyId, digest: Digest | null): void;
+  /** Changes may have been missed: nothing that is remembered may be used. */
+  onGap(): void;
+}
+
+/** The store could not be asked, or did not answer in time. Worth trying again. */
+export class StoreUnavailable extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StoreUnavailable';
+  }
+}
+
+/** A key with this id or this digest exists. */
+export class DuplicateKey extends Error {
+  constructor() {
+    super('a key with this id or digest exists');
+    this.name = 'DuplicateKey';
+  }
+}
+
+/** What is stored under a key's id can not be read as a key: it is broken, and never lets anyone in. */
+export class BadRecord extends Error {
+  /** `member` is the first at fault; no value is quoted. */
+  constructor(id: string, member: string, options?: ErrorOptions) {
+    super(`the stored record of ${id} is not a key: ${member} is missing or of the wrong type`, options);
+    this.name = 'BadRecord';
+  }
+}
+
+/** The record itself if each member is what {@link KeyRecord} says; throws {@link BadRecord} if one is not. */
+export function checkedRecord(record: { readonly [member in keyof KeyRecord]: unknown }): KeyRecord {
+  for (const [member, isRight] of Object.entries(memberChecks)) {
+    if (!isRight(record[member as keyof KeyRecord])) throw new BadRecord(String(record.id), member);
+  }
+  return record as KeyRecord;
+}
+
+type Check = (value: unknown) => boolean;
+const isText: Check = (value) => typeof value === 'string';
+const isTime: Check = (value) => Number.isSafeInteger(value);
+const isCount: Check = (value) => Number.isSafeInteger(value) && Number(value) >= 1;
+const areTexts: Check = (value) => Array.isArray(value) && value.every(isText);
+const orNull =
+  (isRight: Check): Check =>
+  (value) =>
+    value === null || isRight(value);
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const memberChecks: { readonly [member in keyof KeyRecord]: Check } = {
+  id: isText,
+  digest: isText,
+  name: isText,
+  scheme: isText,
+  environment: isText,
+  prefix: isText,
+  last4: isText,
+  owner: orNull(isText),
+  permissions: areTexts,
+  ipAllowlist: areTexts,
+  plan: orNull(isText),
+  rateLimit: orNull((value) => isObject(value) && isCount(value.limit) && isCount(value.windowMs)),
+  labels: (value) => isObject(value) && Object.values(value).every(isText),
+  createdAt: isTime,
+  updatedAt: isTime,
+  lastUsedAt: orNull(isTime),
+  expiresAt: orNull(isTime),
+  disabledAt: orNull(isTime),
+  revokedAt: orNull(isTime),
+  rotatedFrom: orNull(isText),
+  version: isCount,
+};

@@ -1,0 +1,132 @@
+import { type Logger, pino } from 'pino';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { Decision } from './authorize.ts';
+import type { LogLevel } from './config.ts';
+import type { Keyring } from './keyring.ts';
+import type { AccessRequest } from './request.ts';
+import type { Store } from './store.ts';
+
+export type { Logger };
+
+/** JSON lines on standard error; standard output is for what a person asked for. */
+export function createLogger(level: LogLevel, stream: { write(line: string): void }): Logger {
+  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream);
+}
+
+/** What is counted. No label names a key, an owner or an address. */
+export interface Metrics {
+  observeDecision(decision: Decision, durationMs: number): void;
+  /** The same keyring, with its lookups counted. */
+  countLookups(keyring: Keyring): Keyring;
+  /** The same store, with its operations timed. */
+  timeStore(store: Store): Store;
+  /** The Prometheus text format. */
+  scrape(): Promise<{ readonly contentType: string; readonly text: string }>;
+}
+
+const checkBuckets = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
+const storeBuckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
+
+export function createMetrics(version: string): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const checks = new Counter({
+    name: 'postern_checks_total',
+    help: 'Checks answered, by decision, reason of a denial and scheme.',
+    labelNames: ['decision', 'reason', 'scheme'],
+    registers,
+  });
+  const duration = new Histogram({
+    name: 'postern_check_duration_seconds',
+    help: 'Time from a Check received to its answer.',
+    buckets: checkBuckets,
+    registers,
+  });
+  const lookups = new Counter({
+    name: 'postern_cache_lookups_total',
+    help: 'Lookups in memory: a key (hit), a key known not to exist (miss), or neither (load).',
+    labelNames: ['result'],
+    registers,
+  });
+  const operations = new Histogram({
+    name: 'postern_store_operation_duration_seconds',
+    help: 'Time of a store operation, failed ones included.',
+    labelNames: ['operation'],
+    buckets: storeBuckets,
+    registers,
+  });
+  new Gauge({
+    name: 'postern_build_info',
+    help: 'Always 1; the labels say what runs.',
+    labelNames: ['version', 'node'],
+    registers,
+  }).set({ version, node: process.versions.node }, 1);
+
+  return {
+    observeDecision(decision, durationMs) {
+      duration.observe(durationMs / 1_000);
+      checks.inc({
+        decision: decision.verdict === 'deny' ? 'deny' : 'allow',
+        reason: decision.verdict === 'deny' ? decision.reason : '',
+        scheme: decision.verdict === 'public' ? '' : decision.scheme.name,
+      });
+    },
+    countLookups(keyring) {
+      new Gauge({
+        name: 'postern_cache_entries',
+        help: 'What memory holds: keys, and digests known to belong to no key.',
+        labelNames: ['kind'],
+        registers,
+        collect() {
+          const { keys, misses } = keyring.size();
+          this.set({ kind: 'key' }, keys);
+          this.set({ kind: 'miss' }, misses);
+        },
+      });
+      return {
+        ...keyring,
+        peek(digest) {
+          const known = keyring.peek(digest);
+          lookups.inc({ result: known === undefined ? 'load' : known === null ? 'miss' : 'hit' });
+          return known;
+        },
+      };
+    },
+    timeStore: (store) => timed(store, (operation, seconds) => operations.observe({ operation }, seconds)),
+    scrape: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+  };
+}
+
+/** One line per denial, with nothing in it that a client chose. */
+export function logDenial(log: Logger, decision: Decision, request: AccessRequest | null): void {
+  if (decision.verdict !== 'deny') return;
+  const { reason, scheme, key } = decision;
+  const address = request?.address ?? '';
+  log.info({ reason, scheme: scheme.name, ...(key !== null && { key_id: key.id }), address }, 'denied');
+}
+
+function timed(store: Store, observe: (operation: string, seconds: number) => void): Store {
+  function time<A extends unknown[], R>(operation: string, call: (...args: A) => Promise<R>): (...args: A) => Promise<R> {
+    return async (...args) => {
+      const started = performance.now();
+      try {
+        return await call(...args);
+      } finally {
+        observe(operation, (performance.now() - started) / 1_000);
+      }
+    };
+  }
+  return {
+    kind: store.kind,
+    feed: store.feed,
+    open: time('open', () => store.open()),
+    close: () => store.close(),
+    findKey: time('find_key', (digests) => store.findKey(digests)),
+    getKey: time('get_key', (id) => store.getKey(id)),
+    listKeys: time('list_keys', (filter, page) => store.listKeys(filter, page)),
+    insertKey: time('insert_key', (record, retentionMs) => store.insertKey(record, retentionMs)),
+    insertFirstKey: time('insert_first_key', (record, retentionMs) => store.insertFirstKey(record, retentionMs)),
+    replaceKey: time('replace_key', (record, ifVersion, retentionMs) => store.replaceKey(record, ifVersion, retentionMs)),
+    settle: time('settle', (commit) => store.settle(commit)),
+  };
+}

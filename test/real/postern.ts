@@ -1,0 +1,92 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Running, start } from './child.ts';
+import { until } from './until.ts';
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A service process of its own, started as a user starts it. */
+export interface Postern {
+  readonly pid: number;
+  readonly check: Address;
+  readonly admin: Address;
+  /** Of the HTTP listener, without a slash at the end. */
+  readonly url: string;
+  /** All that it has printed and logged. */
+  log(): string;
+  /** Its log, a line each. */
+  logLines(): Record<string, unknown>[];
+  kill(signal: NodeJS.Signals): Promise<void>;
+  readonly exited: Promise<number | null>;
+  stop(): Promise<void>;
+}
+
+/** The admin key of every service that is started with {@link startPostern}, unless the settings say otherwise. */
+export const adminKey = `e2e-admin-${'k'.repeat(32)}`;
+
+const bin = fileURLToPath(new URL('../../bin/postern.js', import.meta.url));
+
+/**
+ * Starts `postern serve` on ports that the system chooses and returns when it listens, or when it is ready
+ * unless `ready` is false. Rejects with what it printed if it ends before.
+ */
+export async function startPostern(
+  settings: Readonly<Record<string, string>>,
+  { ready = true }: { readonly ready?: boolean } = {},
+): Promise<Postern> {
+  const scratch = await mkdtemp(join(tmpdir(), 'postern-'));
+  const child = await launchPostern(settings, scratch);
+  const stop = async () => {
+    await child.stop();
+    await rm(scratch, { recursive: true, force: true });
+  };
+  const logLines = () => readLines(child.log());
+  try {
+    const listening = await until(
+      () => `Postern listens\n${child.log()}`,
+      () => {
+        if (child.hasExited()) throw new Error(`Postern ended\n${child.log()}`);
+        const line = logLines().find(({ msg }) => msg === (ready ? 'ready' : 'listening'));
+        return line && logLines().find(({ msg }) => msg === 'listening');
+      },
+    );
+    const { kill, pid, log, exited } = child;
+    const [check, admin] = [listening.check, listening.admin].map((text) => address(String(text)));
+    if (check === undefined || admin === undefined) throw new Error('unreachable');
+    return { pid, check, admin, url: `http://${listening.http}`, log, logLines, kill, exited, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Starts `postern serve` with these settings and waits for nothing; the caller stops it. */
+export async function launchPostern(settings: Readonly<Record<string, string>>, scratch: string): Promise<Running> {
+  const env = {
+    PATH: process.env.PATH,
+    POSTERN_CHECK_LISTEN: '127.0.0.1:0',
+    POSTERN_ADMIN_LISTEN: '127.0.0.1:0',
+    POSTERN_HTTP_LISTEN: '127.0.0.1:0',
+    POSTERN_STORE: 'sqlite::memory:',
+    POSTERN_ADMIN_KEY: adminKey,
+    ...settings,
+  };
+  return start({ path: process.execPath }, [bin, 'serve'], scratch, env);
+}
+
+function readLines(log: string): Record<string, unknown>[] {
+  return log
+    .split('\n')
+    .filter((line) => line.startsWith('{') && line.endsWith('}'))
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+function address(text: string): Address {
+  const colon = text.lastIndexOf(':');
+  return { host: text.slice(0, colon), port: Number(text.slice(colon + 1)) };
+}

@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    globalSetup: ['test/real/global-setup.ts'],
+    pool: 'forks',
+    // Real MongoDBs and Envoys run beside the tests: more workers make them late, not fast.
+    maxWorkers: 2,
+    // The file is what .ci/run counts from.
+    reporters: ['default', 'json'],
+    outputFile: { json: '.cache/vitest.json' },
+  },
+});
