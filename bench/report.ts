@@ -65,7 +65,7 @@ function ratios(peers: readonly PeerRounds[]): string[] {
 /** Client at its limit with the server below: the rate is then the client's, not the server's. */
 const clientLimit = 0.9;
 const serverIdle = 0.85;
-const takenLimit = 0.1;
+const takenLimit = 0.05;
 
 function doubts({ name, rounds }: PeerRounds): string[] {
   const clientBound = rounds.filter(
@@ -76,7 +76,7 @@ function doubts({ name, rounds }: PeerRounds): string[] {
     (round) =>
       share(round, round.client.ranNs) <= clientLimit && share(round, round.server.ranNs) < serverIdle,
   );
-  const disturbed = rounds.filter((round) => share(round, round.server.waitedNs) > takenLimit);
+  const disturbed = rounds.filter((round) => taken(round) > takenLimit);
   const of = (some: readonly unknown[]) => `${name}: in ${some.length} of ${rounds.length} rounds`;
   const lines = [];
   if (clientBound.length > 0)
@@ -84,12 +84,17 @@ function doubts({ name, rounds }: PeerRounds): string[] {
   if (idle.length > 0) lines.push(`${of(idle)} neither side was busy; Checks/s is too low, CPU/Check holds`);
   if (disturbed.length > 0) {
     const waited = spread(
-      disturbed.map((round) => 100 * share(round, round.server.waitedNs)),
+      disturbed.map((round) => 100 * taken(round)),
       0,
     );
-    lines.push(`${of(disturbed)} the server waited for its core ${waited} % of the time; others were on it`);
+    lines.push(`${of(disturbed)} others had the server's core for ${waited} % of the time`);
   }
   return lines;
+}
+
+/** Threads of one server wait for each other too: only what it did not use itself was taken from it. */
+function taken(round: PhaseResult): number {
+  return Math.min(share(round, round.server.waitedNs), 1 - share(round, round.server.ranNs));
 }
 
 function share(round: PhaseResult, ns: number): number {

@@ -1,3 +1,5 @@
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { createKeyIds, type KeyRecord } from '../src/key.ts';
 import { createDigester, mask } from '../src/secret.ts';
 import { createSqliteStore } from '../src/sqlite/store.ts';
@@ -6,9 +8,21 @@ const retentionMs = 30 * 24 * 3_600_000;
 
 /**
  * Makes a store at `file` with `keys` in it, each active, unlimited and on the `postern` scheme, through the
- * project's own store: what the service then opens is what it would have written itself.
+ * project's own store: what the service then opens is what it would have written itself. The store waits for
+ * the disk at every key, so they are written in memory where the system has a file system there.
  */
 export async function seedStore(file: string, keys: readonly string[]): Promise<void> {
+  const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : dirname(file), 'postern-seed-'));
+  try {
+    const seeded = join(folder, 'seed.db');
+    await insertKeys(seeded, keys);
+    copyFileSync(seeded, file);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function insertKeys(file: string, keys: readonly string[]): Promise<void> {
   const now = () => Date.now();
   const store = createSqliteStore({ path: file, now });
   const nextId = createKeyIds(now);

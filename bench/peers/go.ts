@@ -23,7 +23,9 @@ export async function startGo(cache: string, scratch: string, keys: readonly str
   writeFileSync(digests, hexDigests(keys));
   const port = await freePort();
   const child = startChild(binary, ['-listen', `127.0.0.1:${port}`, '-digests', digests], {
-    env: { ...process.env, GOMAXPROCS: '1' },
+    env: { PATH: process.env['PATH'], GOMAXPROCS: '1' },
+    cwd: scratch,
+    log: join(scratch, 'go.log'),
   });
   await untilUp(child, async () => child.output().startsWith('listening'));
   return {

@@ -1,5 +1,6 @@
-import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 
 /** A server under measurement, up and answering Checks on loopback. */
@@ -22,28 +23,31 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** A child whose output is kept, and shown only if it does not start or ends too early. */
+/** A child whose output goes to a file, so that nobody spends time on it while it is measured. */
 export interface Child {
   readonly process: ChildProcess;
   readonly output: () => string;
   stop(): Promise<void>;
 }
 
-const outputMax = 16_384;
 const stopMs = 5000;
 
-export function startChild(command: string, args: readonly string[], options: SpawnOptions): Child {
-  const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
-  let output = '';
-  const keep = (bytes: Buffer) => {
-    output = (output + bytes.toString()).slice(-outputMax);
-  };
-  child.stdout?.on('data', keep);
-  child.stderr?.on('data', keep);
-  child.on('error', (cause) => keep(Buffer.from(String(cause))));
+export interface ChildOptions {
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd: string;
+  /** The file that standard output and standard error go to. */
+  readonly log: string;
+}
+
+export function startChild(command: string, args: readonly string[], options: ChildOptions): Child {
+  const log = openSync(options.log, 'w');
+  const child = spawn(command, args, { ...options, stdio: ['ignore', log, log] });
+  closeSync(log);
+  // Without a process id it is seen not to have started.
+  child.on('error', () => {});
   return {
     process: child,
-    output: () => output,
+    output: () => readFileSync(options.log, 'utf8'),
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
       const exited = once(child, 'exit');

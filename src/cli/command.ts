@@ -1,3 +1,4 @@
+import type { Command } from 'commander';
 import type { ServeProcess } from './serve.ts';
 
 /** What a command sees of the process around it. */
@@ -41,3 +42,6 @@ export class CommandError extends Error {
     this.lines = lines;
   }
 }
+
+/** Adds a command under `keys`, with the flags that all of them share. */
+export type AddKeyCommand = (name: string, description: string, examples: readonly string[]) => Command;

@@ -35,7 +35,9 @@ export function parseConfigFile(text: string, name: string): ConfigFile {
     locate(path) {
       let offset = 0;
       for (let length = 1; length <= path.length; length++) {
-        offset = offsetOf(document.getIn(path.slice(0, length - 1), true) ?? document.contents, path[length - 1]) ?? offset;
+        offset =
+          offsetOf(document.getIn(path.slice(0, length - 1), true) ?? document.contents, path[length - 1]) ??
+          offset;
       }
       return `${name}:${lines.linePos(offset).line}`;
     },

@@ -1,27 +1,26 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { type Client, type ConnectionFlags, connect, defaultAddress } from './client.ts';
-import { CommandError, exitCodes, type ExitCode, type Io } from './command.ts';
+import { type ConnectionFlags, connect, defaultAddress } from './client.ts';
+import { type AddKeyCommand, CommandError, type ExitCode, exitCodes, type Io } from './command.ts';
+import { describe } from './describe.ts';
 import { keyAnswer, keyDetails } from './key-text.ts';
 import { createKey } from './keys-create.ts';
 import { listKeys } from './keys-list.ts';
 import { verifyKey } from './keys-verify.ts';
 import { printable, printableJson } from './output.ts';
 
-/** Adds one command under `keys`, with the flags that all of them share. */
-export type AddKeyCommand = (name: string, description: string, examples: readonly string[]) => Command;
-
 interface ShownFlags extends ConnectionFlags {
   readonly json?: boolean;
 }
 
-const narrowedAnswer = z.object({
+const oneKey = z.object({ data: keyAnswer });
+const narrowedKey = z.object({
   data: keyAnswer.extend({ effective_at: z.string(), unconfirmed_replicas: z.array(z.string()) }),
 });
 
 /** The commands that speak the REST API. `exit` takes the code of one that ends well. */
 export function addKeyCommands(program: Command, io: Io, exit: (code: ExitCode) => void): void {
-  const keys = program.command('keys').summary('make, list and withdraw API keys');
+  const keys = program.command('keys');
   describe(keys, 'Makes, lists and withdraws API keys of a running service, over its REST API.', [
     'postern keys create --name "Asset backend" --permission read:assets --expires-in 90d',
     'postern keys list --owner acme',
@@ -29,7 +28,7 @@ export function addKeyCommands(program: Command, io: Io, exit: (code: ExitCode) 
   ]);
 
   const add: AddKeyCommand = (name, description, examples) => {
-    const command = keys.command(name).summary(firstWords(description));
+    const command = keys.command(name);
     describe(command, description, examples);
     return command
       .optionsGroup('Connection:')
@@ -62,8 +61,9 @@ function addGet(add: AddKeyCommand, io: Io): void {
     .argument('<id>', 'the id of the key, key_…')
     .option('--json', 'print the key as JSON')
     .action(async (id: string, flags: ShownFlags) => {
+      const path = keyPath(id);
       const client = await connect(io, flags);
-      const { data } = read(z.object({ data: keyAnswer }), await client.call('GET', keyPath(id)));
+      const { data } = await client.call(oneKey, 'GET', path);
       io.stdout.write(flags.json ? printableJson(data) : keyDetails(data));
     });
 }
@@ -73,10 +73,10 @@ function addEnable(add: AddKeyCommand, io: Io): void {
     .argument('<id>', 'the id of the key, key_…')
     .option('--json', 'print the key as JSON')
     .action(async (id: string, flags: ShownFlags) => {
+      const path = `${keyPath(id)}/enable`;
       const client = await connect(io, flags);
-      const answer = await client.call('POST', `${keyPath(id)}/enable`);
-      const { data } = read(z.object({ data: keyAnswer }), answer);
-      io.stdout.write(flags.json ? printableJson(data) : printable(`${data.id} is ${data.state}`) + '\n');
+      const { data } = await client.call(oneKey, 'POST', path);
+      io.stdout.write(flags.json ? printableJson(data) : `${printable(`${data.id} is ${data.state}`)}\n`);
     });
 }
 
@@ -92,30 +92,30 @@ function addNarrowing(add: AddKeyCommand, io: Io, { name, description, done, req
     .argument('<id>', 'the id of the key, key_…')
     .option('--json', 'print the key, effective_at and unconfirmed_replicas as JSON')
     .action(async (id: string, flags: ShownFlags) => {
+      const [method, path] = request(id);
       const client = await connect(io, flags);
-      const { data } = read(narrowedAnswer, await client.call(...request(id)));
+      const { data } = await client.call(narrowedKey, method, path);
       io.stdout.write(flags.json ? printableJson(data) : narrowedText(done, data));
     });
 }
 
-function narrowedText(done: string, data: z.output<typeof narrowedAnswer>['data']): string {
+function narrowedText(done: string, data: z.output<typeof narrowedKey>['data']): string {
   const { id, effective_at: at, unconfirmed_replicas: replicas } = data;
-  if (replicas.length === 0) return printable(`${id} is ${done}: no replica lets it in since ${at}`) + '\n';
-  const first = `${id} is ${done}: no replica lets it in from ${at} on`;
-  return `${printable(first)}\n${printable(`not confirmed yet by: ${replicas.join(', ')}`)}\n`;
+  const lines =
+    replicas.length === 0
+      ? [`${id} is ${done}: no replica lets it in since ${at}`]
+      : [
+          `${id} is ${done}: no replica lets it in from ${at} on`,
+          `not confirmed yet by: ${replicas.join(', ')}`,
+        ];
+  return lines.map((line) => `${printable(line)}\n`).join('');
 }
 
-/** The path of a key in the REST API. */
-export function keyPath(id: string): string {
-  return `/admin/api-keys/${encodeURIComponent(id)}`;
-}
-
-/** Reads an answer by its shape; one of another shape is not from a Postern of this version. */
-export function read<T extends z.ZodType>(shape: T, answer: unknown): z.output<T> {
-  const result = shape.safeParse(answer);
-  if (result.success) return result.data;
-  throw new CommandError(exitCodes.failed, [
-    'the answer is not as Postern gives it',
-    'Say where its HTTP listener is by --address or POSTERN_ADDRESS; see too that the versions are the same.',
+/** The path of a key in the REST API. What is no id stays here: it may be a key, and paths are logged. */
+function keyPath(id: string): string {
+  if (/^key_[0-9a-z]{1,64}$/.test(id)) return `/admin/api-keys/${id}`;
+  throw new CommandError(exitCodes.usage, [
+    'that is no id of a key; an id begins with key_',
+    'See them with "postern keys list"; a key itself goes to "postern keys verify" by standard input.',
   ]);
 }

@@ -47,7 +47,10 @@ export async function serve(flags: SettingFlags, process: ServeProcess): Promise
   try {
     const addresses = await service.listen();
     const { check, admin, http } = addresses;
-    log.info({ check: formatListen(check), admin: formatListen(admin), http: formatListen(http) }, 'listening');
+    log.info(
+      { check: formatListen(check), admin: formatListen(admin), http: formatListen(http) },
+      'listening',
+    );
     const firstKey = await openStore(service, config, log, stopped);
     if (firstKey !== 'stopped') {
       service.setReady();
@@ -59,7 +62,10 @@ export async function serve(flags: SettingFlags, process: ServeProcess): Promise
     log.info('draining');
     return 0;
   } catch (error) {
-    log.fatal(error instanceof ListenError ? { why: error.message } : { err: error }, 'Postern can not start');
+    log.fatal(
+      error instanceof ListenError ? { why: error.message } : { err: error },
+      'Postern can not start',
+    );
     if (error instanceof Error) process.stderr.write(`postern: ${error.message}\n`);
     return 1;
   } finally {
@@ -89,7 +95,9 @@ function createService(config: Config, log: Logger): Service {
   const authorize = createAuthorize({ keyring, digester, schemes, environment, now });
   const registry = createRegistry({ store, digester, now }, { retentionMs: config.retentionMs });
   const identify = createIdentify({ keyring, digester, scheme: adminScheme, fixedKey: config.adminKey, now });
-  const known = schemes.some(({ name }) => name === adminScheme.name) ? schemes : ([...schemes, adminScheme] as const);
+  const known = schemes.some(({ name }) => name === adminScheme.name)
+    ? schemes
+    : ([...schemes, adminScheme] as const);
   const admin = createAdmin({ identify, registry, store, authorize, schemes: known, environment, now });
   const onBroken = (error: unknown) => log.error({ err: error }, 'broken');
 
@@ -127,7 +135,8 @@ function createService(config: Config, log: Logger): Service {
         http: await http.listen().catch(nameSetting('http.listen')),
       };
       for (const [name, listen] of Object.entries(addresses)) {
-        if (!isLoopback(listen)) log.warn({ listen: formatListen(listen) }, `${name} is open to the network without TLS`);
+        if (!isLoopback(listen))
+          log.warn({ listen: formatListen(listen) }, `${name} is open to the network without TLS`);
       }
       return addresses;
     },
@@ -185,9 +194,12 @@ async function openStore(
 
 function createStore(config: Config, log: Logger): Store {
   const now = () => Date.now();
-  const onBadRecord = (id: string, error: unknown) => log.error({ key_id: id, err: error }, 'a stored record can not be read');
-  const onBackgroundError = (error: unknown) => log.error({ err: error }, 'the store failed in the background');
-  if (config.store.kind === 'sqlite') return createSqliteStore({ path: config.store.path, now, onBadRecord, onBackgroundError });
+  const onBadRecord = (id: string, error: unknown) =>
+    log.error({ key_id: id, err: error }, 'a stored record can not be read');
+  const onBackgroundError = (error: unknown) =>
+    log.error({ err: error }, 'the store failed in the background');
+  if (config.store.kind === 'sqlite')
+    return createSqliteStore({ path: config.store.path, now, onBadRecord, onBackgroundError });
   return createMongoStore({
     uri: config.store.uri,
     replicaId: config.replicaId ?? `${hostname()}-${randomBytes(4).toString('hex')}`,

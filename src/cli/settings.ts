@@ -39,7 +39,8 @@ const variables: Readonly<Record<string, string>> = {
 const otherVariables = ['POSTERN_CONFIG', 'POSTERN_ADMIN_KEY', 'POSTERN_PEPPERS', 'POSTERN_ADDRESS'];
 
 /** What Kubernetes puts into every container beside a service named postern, and what tests read. */
-const foreignVariable = /^POSTERN(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[A-Z0-9_]+)?)$|^POSTERN_TEST_/;
+const foreignVariable =
+  /^POSTERN(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[A-Z0-9_]+)?)$|^POSTERN_TEST_/;
 
 /** Flags over environment over file over defaults. Throws {@link SettingsError}. */
 export function readSettings(flags: SettingFlags, environment: Environment): Config {
@@ -101,7 +102,13 @@ function refuseUnknown(environment: Environment): void {
   if (lines.length > 0) throw new SettingsError(lines);
 }
 
-function put(tree: unknown, setting: string, text: string, origins: Map<string, string>, origin: string): void {
+function put(
+  tree: unknown,
+  setting: string,
+  text: string,
+  origins: Map<string, string>,
+  origin: string,
+): void {
   const parts = setting.split('.');
   const last = parts.pop() ?? '';
   let place = tree as Record<string, unknown>;
@@ -114,12 +121,18 @@ function put(tree: unknown, setting: string, text: string, origins: Map<string, 
   origins.set(setting, origin);
 }
 
-function describe({ path, message, known }: ConfigProblem, origins: Map<string, string>, file: ConfigFile | null): string {
+function describe(
+  { path, message, known }: ConfigProblem,
+  origins: Map<string, string>,
+  file: ConfigFile | null,
+): string {
   const setting = path.join('.');
   const origin = origins.get(setting) ?? (file === null ? null : file.locate(path));
   const hint = known === undefined ? '' : suggestion(String(path.at(-1) ?? ''), known);
   const secret = setting.startsWith('POSTERN_');
-  return origin === null || secret ? `${setting}: ${message}${hint}` : `${origin}: ${setting}: ${message}${hint}`;
+  return origin === null || secret
+    ? `${setting}: ${message}${hint}`
+    : `${origin}: ${setting}: ${message}${hint}`;
 }
 
 function suggestion(wrong: string, known: readonly string[]): string {

@@ -1,0 +1,111 @@
+import { InvalidArgumentError, Option } from 'commander';
+import { z } from 'zod';
+import { type ConnectionFlags, connect } from './client.ts';
+import type { AddKeyCommand, Io } from './command.ts';
+import { keyAnswer, keyDetails } from './key-text.ts';
+import { printable, printableJson } from './output.ts';
+
+interface CreateFlags extends ConnectionFlags {
+  readonly name: string;
+  readonly scheme?: string;
+  readonly environment?: string;
+  readonly owner?: string;
+  readonly permission?: string[];
+  readonly allowIp?: string[];
+  readonly expiresIn?: string;
+  readonly expiresAt?: string;
+  readonly plan?: string;
+  readonly rateLimit?: { limit: number; window: string };
+  readonly label?: Record<string, string>;
+  readonly json?: boolean;
+}
+
+const createdKey = z.object({ data: keyAnswer.extend({ key: z.string() }) });
+type CreatedKey = z.output<typeof createdKey>['data'];
+
+/** `keys create`. */
+export function createKey(add: AddKeyCommand, io: Io): void {
+  const description =
+    'Makes a key. On a terminal it prints the key and all about it; elsewhere the key alone, on one line.';
+  add('create', description, [
+    'postern keys create --name "Asset backend" --permission read:assets --expires-in 90d',
+    'postern keys create --name ci --owner acme --rate-limit 100/60s --label team=grid',
+    'API_KEY=$(postern keys create --name ci)',
+  ])
+    .requiredOption('--name <name>', 'what people call it, 1 to 200 characters')
+    .option('--scheme <scheme>', "whose form it has (default: the service's first scheme)")
+    .option('--environment <environment>', 'where it is valid, such as live or test')
+    .option('--owner <owner>', 'who it belongs to')
+    .option('--permission <permission>', 'what it may do; repeat for more', append)
+    .option(
+      '--allow-ip <cidr>',
+      'an address or block that may use it; repeat for more (default: any)',
+      append,
+    )
+    .addOption(
+      new Option('--expires-in <duration>', 'how long it lives: 36h, 30d, never').conflicts('expiresAt'),
+    )
+    .option('--expires-at <time>', 'when it ends: 2031-01-31T12:00:00Z')
+    .option('--plan <plan>', 'the plan whose rate limit holds')
+    .option('--rate-limit <limit/window>', 'its own rate limit: 100/60s', rateLimit)
+    .option('--label <name=value>', "the operator's own note; repeat for more", label)
+    .option('--json', 'print the key and all about it as JSON')
+    .action(async (flags: CreateFlags) => {
+      const client = await connect(io, flags);
+      const { data } = await client.call(createdKey, 'POST', '/admin/api-keys', bodyOf(flags));
+      if (flags.json) io.stdout.write(printableJson(data));
+      else if (io.stdout.isTTY) io.stdout.write(shownOnce(data));
+      else {
+        io.stdout.write(`${printable(data.key)}\n`);
+        io.stderr.write(
+          `postern: made ${printable(data.id)}; its key is printed this once, on standard output\n`,
+        );
+      }
+    });
+}
+
+function bodyOf(flags: CreateFlags): Record<string, unknown> {
+  return {
+    name: flags.name,
+    scheme: flags.scheme,
+    environment: flags.environment,
+    owner: flags.owner,
+    permissions: flags.permission,
+    ip_allowlist: flags.allowIp,
+    expires_in: flags.expiresIn,
+    expires_at: flags.expiresAt,
+    plan: flags.plan,
+    rate_limit: flags.rateLimit,
+    labels: flags.label,
+  };
+}
+
+function shownOnce(data: CreatedKey): string {
+  return [
+    keyDetails(data),
+    '',
+    `  ${printable(data.key)}`,
+    '',
+    'This is the key. It is shown this once and nobody can show it again: copy it now.',
+    '',
+  ].join('\n');
+}
+
+/** Gathers the values of a flag that may be repeated. */
+export function append(value: string, before: string[] = []): string[] {
+  return [...before, value];
+}
+
+function rateLimit(text: string): { limit: number; window: string } {
+  const match = /^([0-9]{1,10})\/(.+)$/.exec(text);
+  if (match === null) throw new InvalidArgumentError('Write it as LIMIT/WINDOW, such as 100/60s.');
+  return { limit: Number(match[1]), window: match[2] ?? '' };
+}
+
+function label(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('Write it as NAME=VALUE.');
+  const name = text.slice(0, at);
+  if (Object.hasOwn(before, name)) throw new InvalidArgumentError(`${name} is given twice.`);
+  return { ...before, [name]: text.slice(at + 1) };
+}

@@ -1,0 +1,42 @@
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import type { Io, Output } from './command.ts';
+import { run } from './program.ts';
+
+const io: Io = {
+  environment: process.env,
+  stdout: outputTo(process.stdout),
+  stderr: outputTo(process.stderr),
+  stdin: process.stdin,
+  fetch,
+  readFile: (path) => readFileSync(path, 'utf8'),
+  onStop(stop) {
+    let isStopping = false;
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.on(signal, () => {
+        if (isStopping) process.exit(128 + constants.signals[signal]);
+        isStopping = true;
+        stop();
+      });
+    }
+  },
+};
+
+// The process ends when nothing is left to do: exiting at once could cut off what is still being written.
+process.exitCode = await run(process.argv.slice(2), io);
+
+/** A reader that goes away, as `head` does, is no failure: what is written after that goes nowhere. */
+function outputTo(stream: NodeJS.WriteStream): Output {
+  let isClosed = false;
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    isClosed = true;
+  });
+  return {
+    isTTY: stream.isTTY,
+    isClosed: () => isClosed,
+    write(text) {
+      if (!isClosed) stream.write(text);
+    },
+  };
+}

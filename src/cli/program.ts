@@ -1,0 +1,60 @@
+import { Command, CommanderError } from 'commander';
+import { version } from '../version.ts';
+import { CommandError, type ExitCode, exitCodes, type Io } from './command.ts';
+import { describe } from './describe.ts';
+import { addKeyCommands } from './keys.ts';
+import { addServeCommand } from './serve-command.ts';
+
+/** Runs one command line, without the names of Node and the program, and returns its exit code. */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  let exitCode: number = exitCodes.done;
+  const program = createProgram(io, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    // Commander has printed it by now: help and version with 0, a wrong command line with 1.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+    return reportError(error, io);
+  }
+}
+
+function createProgram(io: Io, exit: (code: number) => void): Command {
+  const program = new Command('postern')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      outputError: (text, write) => write(usageError(text)),
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .version(version, '-V, --version', 'print the version');
+  describe(program, 'API-key authorization for Envoy and Istio.', [
+    'postern serve',
+    'postern serve --config postern.yaml',
+    'postern keys create --name "Asset backend" --permission read:assets',
+    'postern keys list',
+  ]);
+  addServeCommand(program, io, exit);
+  addKeyCommands(program, io, exit);
+  return program;
+}
+
+/** Commander's words in ours; the value of an unknown flag is not repeated, since it may be a key. */
+function usageError(text: string): string {
+  return text.replace(/^error: /, 'postern: ').replace(/'(--?[^'=]*)=[^']*'/, "'$1'");
+}
+
+function reportError(error: unknown, io: Io): ExitCode {
+  if (error instanceof CommandError) {
+    const [what = '', ...rest] = error.lines;
+    io.stderr.write(`postern: ${[what, ...rest].join('\n')}\n`);
+    return error.exitCode;
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  io.stderr.write(`postern: something is broken here; please report it with this:\n${text}\n`);
+  return exitCodes.failed;
+}

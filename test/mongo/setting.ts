@@ -1,0 +1,47 @@
+import { MongoClient } from 'mongodb';
+import { onTestFinished } from 'vitest';
+import { createMongoStore, type MongoStoreDependencies } from '../../src/mongo/store.ts';
+import type { Store } from '../../src/store.ts';
+import { freshDatabase } from '../real/mongod.ts';
+
+export interface Setting {
+  /** The address with the database of this test. */
+  readonly uri: string;
+  /** A client of its own, to look at and tamper with what the stores have made. */
+  readonly client: MongoClient;
+  /** Another store on the same database, not opened yet. */
+  store(dependencies?: Partial<MongoStoreDependencies>): Store;
+}
+
+let replicas = 0;
+
+/** A fresh database; it is dropped, and its stores closed, when the test has finished. */
+export async function createSetting(server: string): Promise<Setting> {
+  const { name, uri } = freshDatabase(server);
+  const client = await new MongoClient(uri, { readConcernLevel: 'majority' }).connect();
+  const stores: Store[] = [];
+  onTestFinished(async () => {
+    await Promise.all(stores.map((store) => store.close()));
+    await client.db(name).dropDatabase();
+    await client.close();
+  });
+  return {
+    uri,
+    client,
+    store(dependencies = {}) {
+      replicas++;
+      const store = createMongoStore({
+        uri,
+        replicaId: `replica-${replicas}`,
+        stalenessMaxMs: 15_000,
+        now: Date.now,
+        monotonic: () => performance.now(),
+        ...dependencies,
+        // A machine that tests on one core may be slow; that findKey is in time has a test of its own.
+        timeouts: { findKeyMs: 5_000, ...dependencies.timeouts },
+      });
+      stores.push(store);
+      return store;
+    },
+  };
+}

@@ -1,0 +1,28 @@
+import { describe } from 'vitest';
+import type { Store } from '../src/store.ts';
+import { feedContract } from './store-contract/feed.ts';
+import { firstKeyContract } from './store-contract/first-key.ts';
+import { keyContract } from './store-contract/keys.ts';
+import { listContract } from './store-contract/lists.ts';
+import { replaceContract } from './store-contract/replace.ts';
+
+export interface StoreUnderTest {
+  /** On data that nobody else has, not opened yet. */
+  readonly store: Store;
+  /** Closes what is open and makes another store on the same data; null where data end with the store. */
+  readonly again: (() => Promise<Store>) | null;
+}
+
+/** Removes what it made when the test has finished. */
+export type CreateStore = (clock: { readonly now: () => number }) => Promise<StoreUnderTest>;
+
+/** Every sentence of `src/store.ts`, as a test of one implementation. */
+export function describeStoreContract(name: string, createStore: CreateStore): void {
+  describe(`the store contract on ${name}`, () => {
+    keyContract(createStore);
+    replaceContract(createStore);
+    firstKeyContract(createStore);
+    listContract(createStore);
+    feedContract(createStore);
+  });
+}

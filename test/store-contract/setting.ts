@@ -1,0 +1,100 @@
+import fc from 'fast-check';
+import { expect } from 'vitest';
+import { createKeyIds, type KeyId, type KeyRecord } from '../../src/key.ts';
+import type { Store } from '../../src/store.ts';
+import { digestOf, keyRecord } from '../records.ts';
+import type { CreateStore } from '../store-contract.ts';
+
+export const dayMs = 86_400_000;
+export const retentionMs = 30 * dayMs;
+/** The time in every test of the contract. Later than any server's clock, so that no TTL index interferes. */
+export const testNow = Date.UTC(2040, 0, 1);
+
+export const nextId = createKeyIds(() => testNow);
+
+export async function opened(createStore: CreateStore): Promise<{ store: Store; reopen: () => Promise<Store> }> {
+  const { store, again } = await createStore({ now: () => testNow });
+  await store.open();
+  const reopen = async () => {
+    if (again === null) return store;
+    const another = await again();
+    await another.open();
+    return another;
+  };
+  return { store, reopen };
+}
+
+/** Inserts them in this order and gives them back. */
+export async function insertAll(
+  store: Store,
+  given: readonly Partial<KeyRecord>[],
+): Promise<KeyRecord[]> {
+  const records = given.map((members) => keyRecord({ id: nextId(), ...members }));
+  for (const record of records) await store.insertKey(record, retentionMs);
+  return records;
+}
+
+export async function listIds(store: Store, filter: Omit<Parameters<Store['listKeys']>[0], 'now'> = {}) {
+  const page = { before: null, size: 1_000 };
+  const keys = await store.listKeys({ ...filter, now: testNow }, page);
+  return keys.map((key) => key.id);
+}
+
+/** Equality that sees every label, one named `__proto__` too. */
+export function expectSameKey(actual: KeyRecord | null, expected: KeyRecord): void {
+  const pairs = (key: KeyRecord | null) => Object.entries(key?.labels ?? {}).sort();
+  expect({ ...actual, labels: pairs(actual) }).toEqual({ ...expected, labels: pairs(expected) });
+}
+
+export const strangeTexts: readonly string[] = [
+  '',
+  '.',
+  'a.b.c',
+  '$where',
+  '$set.name',
+  '__proto__',
+  'constructor',
+  'it\'s "quoted" \\ `so`',
+  "'; DROP TABLE keys; --",
+  '%_*?[a-z]{1}(x|y)^$',
+  '👩‍👩‍👧 İstanbul ß',
+  'spoof\u202Egnp.exe',
+  'a\0b',
+  '{"json":[null]}',
+  '\n\t\r',
+  'x'.repeat(200),
+];
+
+const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 40 }), fc.constantFrom(...strangeTexts));
+const texts = fc.array(text, { maxLength: 4 });
+// A retention after the last of them is still a date.
+const time = fc.integer({ min: 0, max: 4e15 });
+const count = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
+
+/** Any key that could be, of any age and with any text; each has an id and a digest of its own. */
+export const anyKeyRecord: fc.Arbitrary<KeyRecord> = fc
+  .record({
+    name: text,
+    scheme: text,
+    environment: text,
+    prefix: text,
+    last4: text,
+    owner: fc.option(text),
+    permissions: texts,
+    ipAllowlist: texts,
+    plan: fc.option(text),
+    rateLimit: fc.option(fc.record({ limit: count, windowMs: count })),
+    labels: fc.array(fc.tuple(text, text), { maxLength: 4 }).map((pairs) => Object.fromEntries(pairs)),
+    createdAt: time,
+    updatedAt: time,
+    lastUsedAt: fc.option(time),
+    expiresAt: fc.option(time),
+    disabledAt: fc.option(time),
+    revokedAt: fc.option(time),
+    rotatedFrom: fc.option(text.map((id) => id as KeyId)),
+    version: count,
+  })
+  .map((members) => {
+    const id = nextId();
+    return { id, digest: digestOf(id), ...members };
+  });
