@@ -62,6 +62,7 @@ export const createKeyInput = z
     plan: none(line(64)),
     rate_limit: none(rateLimit),
     labels: z.record(label, z.union([z.literal(''), line(256)])).nullish(),
+    request_id: none(line(128)),
   })
   .refine((input) => input.expires_at === null || input.expires_in === null, {
     path: ['expires_in'],

@@ -11,7 +11,7 @@ export async function startPostern(scratch: string, keys: readonly string[]): Pr
   const file = join(scratch, 'postern.db');
   await seedStore(file, keys);
   const [check, admin, http] = [await freePort(), await freePort(), await freePort()];
-  const child = startChild(process.execPath, ['--trace-gc', '--cpu-prof', '--cpu-prof-dir=/tmp/prof', '/tmp/serve.ts'], {
+  const child = startChild(process.execPath, [join(root, 'bin/postern.js'), 'serve'], {
     // Settings of the caller's own shell are not what is measured.
     env: {
       PATH: process.env['PATH'],
@@ -22,7 +22,7 @@ export async function startPostern(scratch: string, keys: readonly string[]): Pr
       POSTERN_ADMIN_KEY: randomBytes(32).toString('hex'),
     },
     cwd: scratch,
-    log: '/tmp/postern.log',
+    log: join(scratch, 'postern.log'),
   });
   const get = (path: string) => fetch(`http://127.0.0.1:${http}${path}`);
   await untilUp(child, async () => (await get('/readyz')).ok);

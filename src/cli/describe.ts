@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 export function describe(command: Command, description: string, examples: readonly string[]): Command {
   const lines = examples.map((example) => `  ${example}\n`);
   return command
+    .summary(description.replace(/\. .*|\.$/s, ''))
     .description(description)
     .addHelpText('before', `Examples:\n${lines.join('')}`)
     .showHelpAfterError(`See: ${pathOf(command)} --help`);

@@ -3,6 +3,7 @@ import { version } from '../version.ts';
 import { CommandError, type ExitCode, exitCodes, type Io } from './command.ts';
 import { describe } from './describe.ts';
 import { addKeyCommands } from './keys.ts';
+import { adminKeyHint } from './secret-input.ts';
 import { addServeCommand } from './serve-command.ts';
 
 /** Runs one command line, without the names of Node and the program, and returns its exit code. */
@@ -45,7 +46,9 @@ function createProgram(io: Io, exit: (code: number) => void): Command {
 
 /** Commander's words in ours; the value of an unknown flag is not repeated, since it may be a key. */
 function usageError(text: string): string {
-  return text.replace(/^error: /, 'postern: ').replace(/'(--?[^'=]*)=[^']*'/, "'$1'");
+  const said = text.replace(/^error: /, 'postern: ').replace(/'(--?[^'=]*)=[^']*'/, "'$1'");
+  const isForKey = /unknown option '--(?:admin-)?(?:key|token|secret)'/.test(said);
+  return isForKey ? `${said}No key is given in a flag, where others could read it. ${adminKeyHint}\n` : said;
 }
 
 function reportError(error: unknown, io: Io): ExitCode {

@@ -11,7 +11,10 @@ export function listContract(createStore: CreateStore): void {
   it('lists newest first, in whatever order they were inserted', async () => {
     const { store } = await opened(createStore);
     const ids = Array.from({ length: 5 }, nextId);
-    await insertAll(store, [2, 0, 4, 1, 3].map((place) => ({ id: ids[place] ?? nextId() })));
+    await insertAll(
+      store,
+      [2, 0, 4, 1, 3].map((place) => ({ id: ids[place] ?? nextId() })),
+    );
     expect(await listIds(store)).toEqual(ids.reverse());
   });
 
@@ -83,7 +86,9 @@ export function listContract(createStore: CreateStore): void {
     const { store } = await opened(createStore);
     const times = [null, testNow - 1, testNow, testNow + 1];
     const given = [null, testNow].flatMap((disabledAt) =>
-      [null, testNow].flatMap((revokedAt) => times.map((expiresAt) => ({ disabledAt, revokedAt, expiresAt }))),
+      [null, testNow].flatMap((revokedAt) =>
+        times.map((expiresAt) => ({ disabledAt, revokedAt, expiresAt })),
+      ),
     );
     const records = (await insertAll(store, given)).reverse();
     for (const now of [testNow - 1, testNow, testNow + 1]) {
@@ -136,7 +141,6 @@ function keeps(filter: KeyFilter, key: KeyRecord): boolean {
     (filter.environment === undefined || key.environment === filter.environment) &&
     (filter.state === undefined || keyState(key, filter.now) === filter.state) &&
     (filter.permission === undefined || key.permissions.includes(filter.permission)) &&
-    (filter.nameContains === undefined ||
-      key.name.toLowerCase().includes(filter.nameContains.toLowerCase()))
+    (filter.nameContains === undefined || key.name.toLowerCase().includes(filter.nameContains.toLowerCase()))
   );
 }

@@ -12,7 +12,9 @@ export const testNow = Date.UTC(2040, 0, 1);
 
 export const nextId = createKeyIds(() => testNow);
 
-export async function opened(createStore: CreateStore): Promise<{ store: Store; reopen: () => Promise<Store> }> {
+export async function opened(
+  createStore: CreateStore,
+): Promise<{ store: Store; reopen: () => Promise<Store> }> {
   const { store, again } = await createStore({ now: () => testNow });
   await store.open();
   const reopen = async () => {
@@ -25,10 +27,7 @@ export async function opened(createStore: CreateStore): Promise<{ store: Store; 
 }
 
 /** Inserts them in this order and gives them back. */
-export async function insertAll(
-  store: Store,
-  given: readonly Partial<KeyRecord>[],
-): Promise<KeyRecord[]> {
+export async function insertAll(store: Store, given: readonly Partial<KeyRecord>[]): Promise<KeyRecord[]> {
   const records = given.map((members) => keyRecord({ id: nextId(), ...members }));
   for (const record of records) await store.insertKey(record, retentionMs);
   return records;

@@ -1,0 +1,64 @@
+import { run } from '../../src/cli/program.ts';
+
+/** A command line that has run: its exit code and all it wrote. */
+export interface Finished {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Given {
+  readonly environment?: Record<string, string>;
+  readonly stdin?: string;
+  readonly files?: Record<string, string>;
+  /** Whether a person sits before it. */
+  readonly isTerminal?: boolean;
+  readonly fetch?: typeof fetch;
+}
+
+/** Runs one command line as `bin/postern.js` does, with nothing of this process in it. */
+export async function postern(argv: readonly string[], given: Given = {}): Promise<Finished> {
+  const { environment = {}, stdin = '', files = {}, isTerminal = false } = given;
+  const written = { stdout: '', stderr: '' };
+  const output = (name: 'stdout' | 'stderr') => ({
+    isTTY: isTerminal,
+    isClosed: () => false,
+    write(text: string) {
+      written[name] += text;
+    },
+  });
+  const exitCode = await run(argv, {
+    environment,
+    stdout: output('stdout'),
+    stderr: output('stderr'),
+    stdin: Object.assign(chunks(stdin), { isTTY: false }),
+    fetch: given.fetch ?? fetch,
+    readFile(path) {
+      const text = files[path];
+      if (text === undefined) throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
+      return text;
+    },
+    onStop() {},
+  });
+  return { exitCode, ...written };
+}
+
+/** A fetch that answers every call alike, and keeps what was asked. */
+export function answering(status: number, body: unknown) {
+  const asked: { method: string; url: string; headers: Headers; body: unknown }[] = [];
+  const fetch = async (...args: ConstructorParameters<typeof Request>) => {
+    const request = new Request(...args);
+    const text = await request.text();
+    const { method, url, headers } = request;
+    asked.push({ method, url, headers, body: text === '' ? null : JSON.parse(text) });
+    return new Response(typeof body === 'string' ? body : JSON.stringify(body), { status });
+  };
+  return { fetch, asked };
+}
+
+async function* chunks(text: string): AsyncGenerator<Uint8Array> {
+  const bytes = Buffer.from(text);
+  // In two parts, as a pipe may give it.
+  yield bytes.subarray(0, 3);
+  yield bytes.subarray(3);
+}
