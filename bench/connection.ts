@@ -1,4 +1,4 @@
-import { nonsense, type Outcome, readOutcome, rpcFailed } from './answer.ts';
+import { allowed, nonsense, type Outcome, readOutcome, rpcFailed } from './answer.ts';
 import {
   flag,
   frame,
@@ -21,7 +21,7 @@ export interface Load {
   next(): number | undefined;
   /** A stream ended: what came of it, and how long it took from write to read. */
   onAnswer(outcome: Outcome, micros: number): void;
-  /** An answer without these bytes is nonsense; null: any will do. */
+  /** An allow without these bytes is nonsense; null: any will do. */
   readonly mention: Buffer | null;
 }
 
@@ -142,9 +142,10 @@ class Connection implements WireReader {
 
   #judge(bytes: Buffer, at: number, end: number): Outcome {
     const { mention } = this.#load;
-    const whole = end - at >= 5 && bytes[at] === 0 && bytes.readUInt32BE(at + 1) === end - at - 5;
-    if (!whole || (mention !== null && !bytes.subarray(at, end).includes(mention))) return nonsense;
-    return readOutcome(bytes, at + 5, end);
+    if (end - at < 5 || bytes[at] !== 0 || bytes.readUInt32BE(at + 1) !== end - at - 5) return nonsense;
+    const outcome = readOutcome(bytes, at + 5, end);
+    const lacking = outcome === allowed && mention !== null && !bytes.subarray(at, end).includes(mention);
+    return lacking ? nonsense : outcome;
   }
 
   #endStream(id: number, ok: boolean): void {

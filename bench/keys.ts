@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { base62, crc32Base62 } from '../src/secret.ts';
+import { crc32Checksum } from '../src/checksum.ts';
+import { base62 } from '../src/secret.ts';
 import { createRandom } from './random.ts';
 
 /** What is asked: a key that exists, one that is well formed and does not, one whose checksum is wrong. */
@@ -17,7 +18,7 @@ export function benchKeys(count: number, seed: number): string[] {
   return Array.from({ length: count }, () => {
     let key = 'pst_live_';
     for (let place = 0; place < 43; place++) key += base62.charAt(random.below(62));
-    return key + crc32Base62(key);
+    return key + crc32Checksum.make(key);
   });
 }
 

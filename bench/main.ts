@@ -23,7 +23,9 @@ async function bench(options: Options): Promise<void> {
     await Promise.all(started.map((one) => one.stop()));
     rmSync(scratch, { recursive: true, force: true });
   };
-  process.once('SIGINT', () => end().finally(() => process.exit(130)));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => end().finally(() => process.exit(1)));
+  }
   try {
     const generator = await startGenerator(options);
     started.push(generator);
@@ -63,8 +65,13 @@ function describeRun(options: Options, placing: string): string {
   return [
     `${kind} of ${keys} keys, ${streams} streams on ${connections} connections, ${rounds} rounds of ${seconds} s`,
     `headers as a ${raw ? 'header_map' : 'map'}; ${placing}`,
-    `${cpus()[0]?.model ?? 'unknown processor'}, Node ${process.versions.node}, ${goVersion() ?? 'no Go'}`,
+    Object.values(machine()).join(', '),
   ].join('\n');
+}
+
+function machine() {
+  const processor = cpus()[0]?.model ?? 'unknown processor';
+  return { processor, node: `Node ${process.versions.node}`, go: goVersion() ?? 'no Go' };
 }
 
 /** Asks for every key once, judging each answer in full, and then loads each peer as it will be measured. */
@@ -96,7 +103,7 @@ async function measure(options: Options, generator: Generator, peers: readonly P
     if (misses !== null) say(`${peer.name}: ${misses - (missesBefore[at] ?? 0)} lookups missed its memory`);
   }
   if (options.json !== null)
-    writeFileSync(options.json, `${JSON.stringify({ options, results }, null, 2)}\n`);
+    writeFileSync(options.json, `${JSON.stringify({ machine: machine(), options, results }, null, 2)}\n`);
 }
 
 function phase(options: Options, { port, pid }: Peer, seconds: number | null, mention: string | null) {
@@ -105,7 +112,11 @@ function phase(options: Options, { port, pid }: Peer, seconds: number | null, me
 
 function check(peer: Peer, { unexpected }: PhaseResult): void {
   const wrong = Object.entries(unexpected).map(([name, count]) => `${count} ${name}`);
-  if (wrong.length > 0) throw new Error(`${peer.name} gave answers that it should not: ${wrong.join(', ')}`);
+  if (wrong.length === 0) return;
+  const lastLine = peer.output().trimEnd().split('\n').at(-1) ?? '';
+  throw new Error(
+    `${peer.name} gave answers that it should not: ${wrong.join(', ')}; its log ends in:\n${lastLine.slice(0, 500)}`,
+  );
 }
 
 function say(text: string): void {

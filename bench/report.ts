@@ -68,14 +68,9 @@ const serverIdle = 0.85;
 const takenLimit = 0.05;
 
 function doubts({ name, rounds }: PeerRounds): string[] {
-  const clientBound = rounds.filter(
-    (round) =>
-      share(round, round.client.ranNs) > clientLimit && share(round, round.server.ranNs) < serverIdle,
-  );
-  const idle = rounds.filter(
-    (round) =>
-      share(round, round.client.ranNs) <= clientLimit && share(round, round.server.ranNs) < serverIdle,
-  );
+  const below = rounds.filter((round) => share(round, round.server.ranNs) + taken(round) < serverIdle);
+  const clientBound = below.filter((round) => share(round, round.client.ranNs) > clientLimit);
+  const idle = below.filter((round) => !clientBound.includes(round));
   const disturbed = rounds.filter((round) => taken(round) > takenLimit);
   const of = (some: readonly unknown[]) => `${name}: in ${some.length} of ${rounds.length} rounds`;
   const lines = [];

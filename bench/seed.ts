@@ -29,7 +29,12 @@ async function insertKeys(file: string, keys: readonly string[]): Promise<void> 
   const digester = createDigester([]);
   await store.open();
   for (const [at, key] of keys.entries()) {
-    const named = { id: nextId(), digest: digester.sign(key), name: `bench ${at}`, ...mask(key, 'pst_live_') };
+    const named = {
+      id: nextId(),
+      digest: digester.sign(key),
+      name: `bench ${at}`,
+      ...mask(key, 'pst_live_'),
+    };
     await store.insertKey({ ...template, ...named, createdAt: now(), updatedAt: now() }, retentionMs);
   }
   await store.close();
@@ -49,5 +54,6 @@ const template = {
   disabledAt: null,
   revokedAt: null,
   rotatedFrom: null,
+  requestKey: null,
   version: 1,
 } satisfies Partial<KeyRecord>;

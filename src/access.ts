@@ -1,23 +1,38 @@
 import { isAllowed } from './address.ts';
 import type { Reason } from './answer.ts';
 import { type KeyRecord, keyState } from './key.ts';
+import { isActive, type OwnerRecord } from './owner.ts';
 
 /** What a route asks of a key. */
 export interface AccessTerms {
   /** The environment that is served here. */
   readonly environment: string;
-  /** The peer's IP address; empty when it is not known. */
-  readonly address: string;
+  /** The peer's IP address, empty when it is not known; null when it is not to be judged, as in a dry run. */
+  readonly address: string | null;
   /** All of these must be on the key. */
   readonly permissions: readonly string[];
+  /** Units of rate limit that the request spends. */
+  readonly cost: number;
 }
 
-/** Why this key may not pass on these terms now (Unix milliseconds); null when it may. The first that fails decides. */
-export function refuse(key: KeyRecord, terms: AccessTerms, now: number): Reason | null {
+/**
+ * Why this key of this owner (null for one that nobody has put) may not pass on these terms now (Unix
+ * milliseconds), its rate limit aside; null when it may. The first that fails decides.
+ */
+export function refuse(
+  key: KeyRecord,
+  owner: OwnerRecord | null,
+  terms: AccessTerms,
+  now: number,
+): Reason | null {
   const state = keyState(key, now);
   if (state !== 'active') return state;
   if (key.environment !== terms.environment) return 'wrong_environment';
-  if (key.ipAllowlist.length > 0 && !isAllowed(key.ipAllowlist, terms.address)) return 'address_denied';
-  if (!terms.permissions.every((permission) => key.permissions.includes(permission))) return 'permission_denied';
+  if (!isActive(owner, now)) return 'owner_inactive';
+  const { address } = terms;
+  if (key.ipAllowlist.length > 0 && address !== null && !isAllowed(key.ipAllowlist, address))
+    return 'address_denied';
+  if (!terms.permissions.every((permission) => key.permissions.includes(permission)))
+    return 'permission_denied';
   return null;
 }

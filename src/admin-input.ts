@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { parseNetwork } from './address.ts';
 import { type FieldViolation, invalidArgument } from './failure.ts';
-import { parseDuration, parseTime } from './time.ts';
+import { durationSpec, rateLimitSpec } from './plan-spec.ts';
+import { parseTime } from './time.ts';
 
 /** Bounds of what an admin call may carry. */
 const nameLengthMax = 200;
@@ -17,7 +18,10 @@ function line(lengthMax: number) {
     .min(1, 'is required')
     .refine((text) => [...text].length <= lengthMax, `may have at most ${lengthMax} characters`)
     .refine((text) => text.isWellFormed(), 'is not valid Unicode')
-    .refine((text) => !/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u.test(text), 'holds control characters');
+    .refine(
+      (text) => !/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u.test(text),
+      'holds control characters',
+    );
 }
 
 /** Text that goes into a header of its own: printable ASCII. */
@@ -25,26 +29,20 @@ function token(lengthMax: number, pattern: RegExp, description: string) {
   return line(lengthMax).refine((text) => pattern.test(text), description);
 }
 
-const owner = token(128, /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/, 'holds printable ASCII characters only');
+const owner = token(
+  128,
+  /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/,
+  'holds printable ASCII characters only',
+);
 const permission = token(128, /^[\x21-\x2b\x2d-\x7e]+$/, 'holds printable ASCII without spaces and commas');
 const label = token(63, /^[A-Za-z0-9][A-Za-z0-9._/-]*$/, 'is made of letters, digits and . _ / -');
 const network = line(64).refine((text) => parseNetwork(text) !== null, 'is no IP address and no CIDR block');
-const duration = z.string().transform((text, context) => {
-  const ms = parseDuration(text);
-  if (ms !== null) return ms;
-  context.addIssue('is no duration; write a number and a unit: 90s, 15m, 36h, 30d');
-  return z.NEVER;
-});
 const time = z.string().transform((text, context) => {
   const ms = parseTime(text);
   if (ms !== null) return ms;
   context.addIssue('is no RFC 3339 time; write it as 2031-01-31T12:00:00Z');
   return z.NEVER;
 });
-
-const rateLimit = z
-  .strictObject({ limit: z.int().min(1, 'is at least 1').max(1_000_000_000), window: duration })
-  .transform(({ limit, window }) => ({ limit, windowMs: window }));
 
 const none = <T extends z.ZodType>(type: T) => type.nullish().transform((value) => value ?? null);
 
@@ -58,9 +56,9 @@ export const createKeyInput = z
     permissions: z.array(permission).max(listMax).nullish(),
     ip_allowlist: z.array(network).max(listMax).nullish(),
     expires_at: none(time),
-    expires_in: none(z.union([z.literal('never'), duration])),
+    expires_in: none(z.union([z.literal('never'), durationSpec])),
     plan: none(line(64)),
-    rate_limit: none(rateLimit),
+    rate_limit: none(rateLimitSpec),
     labels: z.record(label, z.union([z.literal(''), line(256)])).nullish(),
     request_id: none(line(128)),
   })
@@ -95,6 +93,25 @@ export const verifyKeyInput = z.strictObject({
   scheme: line(64).nullish(),
   environment: line(64).nullish(),
   permissions: z.array(permission).max(listMax).nullish(),
+});
+
+export type VerifyKeyInput = z.output<typeof verifyKeyInput>;
+
+/** `PUT /admin/owners/{id}` and PutOwnerRequest, with the id. */
+export const putOwnerInput = z.strictObject({
+  id: owner,
+  plan: none(line(64)),
+  active_until: none(time),
+  suspended: z
+    .boolean()
+    .nullish()
+    .transform((value) => value ?? false),
+});
+
+/** `GET /admin/owners` and ListOwnersRequest. */
+export const listOwnersInput = z.strictObject({
+  page_size: z.int().min(0, 'is not negative').max(2_147_483_647).nullish(),
+  page_token: z.string().max(512).nullish(),
 });
 
 /** Reads an input by its schema; throws INVALID_ARGUMENT that names every field at fault, and never its value. */

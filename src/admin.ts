@@ -1,15 +1,25 @@
-import { createKeyInput, listKeysInput, pageSizeDefault, pageSizeMax, readInput, verifyKeyInput } from './admin-input.ts';
-import { reasonStatus, type Reason } from './answer.ts';
+import { hash } from 'node:crypto';
+import {
+  createKeyInput,
+  listKeysInput,
+  listOwnersInput,
+  pageSizeDefault,
+  pageSizeMax,
+  putOwnerInput,
+  readInput,
+  verifyKeyInput,
+} from './admin-input.ts';
 import type { Authorize } from './authorize.ts';
+import { createDryRun, type Verification } from './dry-run.ts';
 import { Failure, invalidArgument, notFound } from './failure.ts';
 import { type Caller, type Identity, requireRead, requireWrite } from './identity.ts';
 import { isKeyId, type KeyId, type KeyRecord } from './key.ts';
-import { pageFilter, readPageToken, writePageToken } from './page-token.ts';
-import type { Narrowed, NewKey, Registry, Visible } from './registry.ts';
-import type { AccessRequest } from './request.ts';
-import { recognise, type Scheme } from './scheme.ts';
-import type { Secret } from './secret.ts';
-import { type KeyFilter, type Store, StoreUnavailable } from './store.ts';
+import type { OwnerRecord } from './owner.ts';
+import { pageFilter, readOwnerToken, readPageToken, writeOwnerToken, writePageToken } from './page-token.ts';
+import type { Plans } from './plan.ts';
+import type { Made, Narrowed, NewKey, PutOwner, Registry, Visible } from './registry.ts';
+import type { Scheme } from './scheme.ts';
+import type { KeyFilter, Store } from './store.ts';
 
 /**
  * The admin operations, apart from any wire. Each takes its request as the contract's JSON shape (snake_case,
@@ -17,13 +27,17 @@ import { type KeyFilter, type Store, StoreUnavailable } from './store.ts';
  * sense, whether the thing exists; and throws `Failure` at the first that is not so.
  */
 export interface Admin {
-  createKey(caller: Caller, input: unknown): Promise<{ readonly key: KeyRecord; readonly secret: Secret }>;
+  createKey(caller: Caller, input: unknown): Promise<Made>;
   getKey(caller: Caller, id: string): Promise<KeyRecord>;
   listKeys(caller: Caller, input: unknown): Promise<KeyPage>;
   revokeKey(caller: Caller, id: string): Promise<Narrowed>;
   disableKey(caller: Caller, id: string): Promise<Narrowed>;
   enableKey(caller: Caller, id: string): Promise<KeyRecord>;
   verifyKey(caller: Caller, input: unknown): Promise<Verification>;
+  /** Replaces what the owner was: members that are left out are null or false. For unbound admin keys alone. */
+  putOwner(caller: Caller, id: string, input: unknown): Promise<PutOwner>;
+  getOwner(caller: Caller, id: string): Promise<OwnerRecord>;
+  listOwners(caller: Caller, input: unknown): Promise<OwnerPage>;
 }
 
 export interface KeyPage {
@@ -33,19 +47,20 @@ export interface KeyPage {
   readonly nextPageToken: string | null;
 }
 
-export interface Verification {
-  readonly allowed: boolean;
-  readonly reason: Reason | null;
-  /** The HTTP status that the caller of the API would get; 200 when let in. */
-  readonly status: number;
-  readonly keyId: KeyId | null;
+export interface OwnerPage {
+  /** By id. */
+  readonly owners: readonly OwnerRecord[];
+  /** Null on the last page. */
+  readonly nextPageToken: string | null;
 }
 
 export interface AdminDependencies {
   readonly identify: (caller: Caller) => Promise<Identity>;
   readonly registry: Registry;
-  readonly store: Pick<Store, 'getKey' | 'listKeys'>;
+  readonly store: Pick<Store, 'getKey' | 'listKeys' | 'getOwner' | 'listOwners'>;
+  /** A Check that counts nothing. */
   readonly authorize: Authorize;
+  readonly plans: Plans;
   /** In the order of the configuration, then the scheme of admin keys if it is not among them. */
   readonly schemes: readonly [Scheme, ...Scheme[]];
   /** The environment of a new key that names none. */
@@ -55,6 +70,7 @@ export interface AdminDependencies {
 
 export function createAdmin(dependencies: AdminDependencies): Admin {
   const { identify, registry, store, authorize, schemes, now } = dependencies;
+  const dryRun = createDryRun(authorize, schemes);
 
   return {
     async createKey(caller, input) {
@@ -72,7 +88,7 @@ export function createAdmin(dependencies: AdminDependencies): Admin {
       const { page_size, page_token, ...asked } = readInput(listKeysInput, input);
       const filter = pageFilter({ ...asked, owner: ownerFor(identity, asked.owner ?? null) });
       const before = page_token ? readPageToken(page_token, filter) : null;
-      return listPage({ ...filter, now: now() }, before, Math.min(page_size || pageSizeDefault, pageSizeMax));
+      return listPage({ ...filter, now: now() }, before, pageSize(page_size));
     },
     async revokeKey(caller, id) {
       const identity = await identifyWriter(caller);
@@ -88,7 +104,31 @@ export function createAdmin(dependencies: AdminDependencies): Admin {
     },
     async verifyKey(caller, input) {
       const identity = await identifyReader(caller);
-      return verify(identity, readInput(verifyKeyInput, input));
+      return dryRun(readInput(verifyKeyInput, input), visibleTo(identity));
+    },
+    async putOwner(caller, id, input) {
+      const identity = await identifyWriter(caller);
+      if (identity.owner !== null) throw bound();
+      const { plan, active_until, suspended } = readInput(putOwnerInput, withId(input, id));
+      return registry.putOwner({ id, plan, activeUntil: active_until, suspended });
+    },
+    async getOwner(caller, id) {
+      const identity = await identifyReader(caller);
+      const owner = identity.owner === null || identity.owner === id ? await store.getOwner(id) : null;
+      if (owner === null) throw notFound('owner', id);
+      return owner;
+    },
+    async listOwners(caller, input) {
+      const identity = await identifyReader(caller);
+      const { page_size, page_token } = readInput(listOwnersInput, input);
+      const after = page_token ? readOwnerToken(page_token) : null;
+      if (identity.owner !== null) {
+        const own = await store.getOwner(identity.owner);
+        return { owners: own === null ? [] : [own], nextPageToken: null };
+      }
+      const size = pageSize(page_size);
+      const { shown, last } = cut(await store.listOwners({ after, size: size + 1 }), size);
+      return { owners: shown, nextPageToken: last === null ? null : writeOwnerToken(last.id) };
     },
   };
 
@@ -105,15 +145,16 @@ export function createAdmin(dependencies: AdminDependencies): Admin {
   }
 
   function newKey(identity: Identity, input: ReturnType<typeof createKeyInput.parse>): NewKey {
-    const scheme = input.scheme == null ? schemes[0] : schemes.find((known) => known.name === input.scheme);
-    if (scheme === undefined) {
-      const known = schemes.map(({ name }) => name).join(', ');
-      throw invalidArgument([{ field: 'scheme', description: `is not configured; there are: ${known}` }]);
-    }
+    const scheme = schemeFor(input.scheme ?? null);
     const at = now();
     const expiresAt = typeof input.expires_in === 'number' ? at + input.expires_in : input.expires_at;
     if (expiresAt !== null && expiresAt <= at) {
       throw invalidArgument([{ field: 'expires_at', description: 'is in the past' }]);
+    }
+    const knownPlans = dependencies.plans.known(scheme);
+    if (input.plan !== null && knownPlans.length > 0 && !knownPlans.includes(input.plan.toLowerCase())) {
+      const description = `is no plan of this scheme; there are: ${knownPlans.join(', ')}`;
+      throw invalidArgument([{ field: 'plan', description }]);
     }
     return {
       name: input.name,
@@ -126,7 +167,15 @@ export function createAdmin(dependencies: AdminDependencies): Admin {
       rateLimit: input.rate_limit,
       labels: input.labels ?? {},
       expiresAt,
+      requestKey: input.request_id === null ? null : requestKey(identity, input.request_id),
     };
+  }
+
+  function schemeFor(name: string | null): Scheme {
+    const scheme = name === null ? schemes[0] : schemes.find((known) => known.name === name);
+    if (scheme !== undefined) return scheme;
+    const known = schemes.map((one) => one.name).join(', ');
+    throw invalidArgument([{ field: 'scheme', description: `is not configured; there are: ${known}` }]);
   }
 
   function environmentOf(scheme: Scheme): string {
@@ -136,51 +185,19 @@ export function createAdmin(dependencies: AdminDependencies): Admin {
   }
 
   async function listPage(filter: KeyFilter, before: KeyId | null, size: number): Promise<KeyPage> {
-    const keys = await store.listKeys(filter, { before, size: size + 1 });
-    const shown = keys.slice(0, size);
-    const last = shown.at(-1);
-    const nextPageToken = keys.length > size && last !== undefined ? writePageToken(last.id, filter) : null;
-    return { keys: shown, nextPageToken };
-  }
-
-  async function verify(identity: Identity, input: ReturnType<typeof verifyKeyInput.parse>): Promise<Verification> {
-    const decision = await authorize(asRequest(input, schemes));
-    if (decision.verdict === 'public') throw new Error('a dry run met a public route');
-    if (decision.verdict === 'allow') {
-      if (visibleTo(identity)(decision.key)) return { allowed: true, reason: null, status: 200, keyId: decision.key.id };
-      return { allowed: false, reason: 'unknown', status: reasonStatus.unknown, keyId: null };
-    }
-    const { reason, scheme, key } = decision;
-    if (reason === 'unavailable') throw new StoreUnavailable('the store could not be asked for the key');
-    if (key !== null && !visibleTo(identity)(key)) {
-      return { allowed: false, reason: 'unknown', status: scheme.answers.unknown.status, keyId: null };
-    }
-    return { allowed: false, reason, status: scheme.answers[reason].status, keyId: key?.id ?? null };
+    const { shown, last } = cut(await store.listKeys(filter, { before, size: size + 1 }), size);
+    return { keys: shown, nextPageToken: last === null ? null : writePageToken(last.id, filter) };
   }
 }
 
-/** The request that VerifyKey tries: the key in the first place where its scheme looks. */
-function asRequest(
-  input: ReturnType<typeof verifyKeyInput.parse>,
-  schemes: readonly [Scheme, ...Scheme[]],
-): AccessRequest {
-  const named = schemes.filter(({ name }) => input.scheme == null || name === input.scheme);
-  const scheme = named.find((known) => recognise(known, input.key) !== null) ?? named[0] ?? schemes[0];
-  const place = scheme.places[0];
-  const value = place?.word == null ? input.key : `${place.word} ${input.key}`;
-  const context = new Map<string, string>();
-  if (input.scheme != null) context.set('scheme', input.scheme);
-  if (input.environment != null) context.set('environment', input.environment);
-  if (input.permissions != null) context.set('permissions', input.permissions.join(','));
-  return {
-    method: input.method ?? 'GET',
-    host: input.host ?? '',
-    path: input.path ?? '/',
-    address: input.address ?? '',
-    context,
-    header: (name) => (name === place?.header ? [value] : []),
-    headersStarting: () => [],
-  };
+/** One more than a page was read; the last one shown is given when there are more. */
+function cut<T>(found: readonly T[], size: number): { shown: readonly T[]; last: T | null } {
+  const shown = found.slice(0, size);
+  return { shown, last: found.length > size ? (shown.at(-1) ?? null) : null };
+}
+
+function pageSize(asked: number | null | undefined): number {
+  return Math.min(asked || pageSizeDefault, pageSizeMax);
 }
 
 /** An id that can not be one is answered as one that is not there. */
@@ -197,6 +214,20 @@ function visibleTo(identity: Identity): Visible {
 function ownerFor(identity: Identity, asked: string | null): string | null {
   if (identity.owner === null || identity.owner === asked) return asked;
   if (asked === null) return identity.owner;
-  const message = "The admin key is bound to one owner and may not reach another's keys.";
-  throw new Failure('PERMISSION_DENIED', 'OWNER_MISMATCH', message);
+  throw bound();
+}
+
+function bound(): Failure {
+  const message = "The admin key is bound to one owner and may not reach beyond that owner's keys.";
+  return new Failure('PERMISSION_DENIED', 'OWNER_MISMATCH', message);
+}
+
+/** A request id means something only among those who see the same keys, so that nobody meets another's. */
+function requestKey(identity: Identity, requestId: string): string {
+  return hash('sha256', JSON.stringify([identity.owner, requestId]), 'base64url');
+}
+
+/** The id stands in the address; it is checked with the rest. */
+function withId(input: unknown, id: string): unknown {
+  return typeof input === 'object' && input !== null && !Array.isArray(input) ? { ...input, id } : input;
 }

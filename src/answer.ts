@@ -74,7 +74,9 @@ export function compileTemplate(template: string): (values: AnswerValues) => str
     }
     const name = piece.trim();
     if (!isValueName(name)) {
-      throw new TemplateError(`unknown placeholder {{${name}}}; there are: ${Object.keys(sample).join(', ')}`);
+      throw new TemplateError(
+        `unknown placeholder {{${name}}}; there are: ${Object.keys(sample).join(', ')}`,
+      );
     }
     slots.push({ name, inString });
   }

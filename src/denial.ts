@@ -1,5 +1,6 @@
 import type { AnswerValues } from './answer.ts';
 import type { Denied } from './authorize.ts';
+import type { RateVerdict } from './limiter.ts';
 import { challenge } from './scheme.ts';
 import { formatTime } from './time.ts';
 
@@ -14,26 +15,39 @@ export interface Denial {
 const unavailableRetrySeconds = 1;
 
 /** Renders a denial in the words of its scheme. The key itself is never in it. */
-export function renderDenial(decision: Denied): Denial {
-  const { reason, scheme } = decision;
+export function renderDenial(denied: Denied): Denial {
+  const { reason, scheme, rate } = denied;
   const answer = scheme.answers[reason];
-  const headers: [string, string][] = [['content-type', 'application/json'], ...answer.headers.map(pair)];
+  const retryAfter = retryAfterOf(denied);
+  const headers: (readonly [string, string])[] = [['content-type', 'application/json']];
   if (answer.status === 401) headers.push(['www-authenticate', challenge(scheme, reason)]);
-  if (reason === 'unavailable') headers.push(['retry-after', String(unavailableRetrySeconds)]);
-  return { status: answer.status, headers, body: answer.body(valuesOf(decision)) };
+  if (retryAfter !== null) headers.push(['retry-after', String(retryAfter)]);
+  if (rate !== null) headers.push(...rateHeaders(rate));
+  headers.push(...answer.headers);
+  return { status: answer.status, headers, body: answer.body(valuesOf(denied, retryAfter)) };
 }
 
-function valuesOf({ reason, key, terms }: Denied): AnswerValues {
+/** How a caller with a limit stands, as Converra documents it; the reset in Unix seconds. */
+export function rateHeaders(rate: RateVerdict): [name: string, value: string][] {
+  return [
+    ['x-ratelimit-limit', String(rate.limit)],
+    ['x-ratelimit-remaining', String(rate.remaining)],
+    ['x-ratelimit-reset', String(rate.resetAt)],
+  ];
+}
+
+function retryAfterOf({ reason, rate }: Denied): number | null {
+  if (reason === 'unavailable') return unavailableRetrySeconds;
+  return rate?.retryAfter ?? null;
+}
+
+function valuesOf({ reason, key, terms, rate }: Denied, retryAfter: number | null): AnswerValues {
   return {
     reason,
     ...(key !== null && key.expiresAt !== null && { expired_at: formatTime(key.expiresAt) }),
     ...(key !== null && { allowed_ips: key.ipAllowlist }),
-    client_ip: terms.address,
-    required: terms.permissions,
-    ...(reason === 'unavailable' && { retry_after: unavailableRetrySeconds }),
+    ...(terms !== null && { client_ip: terms.address ?? '', required: terms.permissions }),
+    ...(retryAfter !== null && { retry_after: retryAfter }),
+    ...(rate !== null && { limit: rate.limit }),
   };
-}
-
-function pair([name, value]: readonly [string, string]): [string, string] {
-  return [name, value];
 }

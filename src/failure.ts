@@ -30,7 +30,12 @@ export class Failure extends Error {
   readonly reason: string;
   readonly violations: readonly FieldViolation[];
 
-  constructor(code: FailureCode, reason: string, message: string, violations: readonly FieldViolation[] = []) {
+  constructor(
+    code: FailureCode,
+    reason: string,
+    message: string,
+    violations: readonly FieldViolation[] = [],
+  ) {
     super(message);
     this.name = 'Failure';
     this.code = code;
@@ -47,5 +52,9 @@ export function invalidArgument(violations: readonly FieldViolation[]): Failure 
 
 /** The same NOT_FOUND for what never was and for what the caller may not see. */
 export function notFound(kind: string, id: string): Failure {
-  return new Failure('NOT_FOUND', `${kind.toUpperCase()}_NOT_FOUND`, `No ${kind} has the id ${JSON.stringify(id)}.`);
+  return new Failure(
+    'NOT_FOUND',
+    `${kind.toUpperCase()}_NOT_FOUND`,
+    `No ${kind} has the id ${JSON.stringify(id)}.`,
+  );
 }

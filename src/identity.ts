@@ -60,7 +60,11 @@ export function createIdentify(dependencies: IdentifyDependencies): (caller: Cal
     const state = keyState(key, now());
     if (state !== 'active') throw unauthenticated(`This admin key is ${state}.`);
     if (key.ipAllowlist.length > 0 && !isAllowed(key.ipAllowlist, address)) {
-      throw new Failure('PERMISSION_DENIED', 'ADDRESS_DENIED', 'This admin key may not be used from this address.');
+      throw new Failure(
+        'PERMISSION_DENIED',
+        'ADDRESS_DENIED',
+        'This admin key may not be used from this address.',
+      );
     }
     const canWrite = key.permissions.includes(adminWrite);
     const canRead = canWrite || key.permissions.includes(adminRead);
@@ -84,7 +88,8 @@ function bearerToken(authorization: readonly string[]): string {
     throw unauthenticated('Send an admin key as "Authorization: Bearer ADMIN_KEY".');
   }
   const text = more.length > 0 ? null : credentialIn(value, 'Bearer');
-  if (text === null || text === '') throw unauthenticated('Send one admin key as "Authorization: Bearer ADMIN_KEY".');
+  if (text === null || text === '')
+    throw unauthenticated('Send one admin key as "Authorization: Bearer ADMIN_KEY".');
   return text;
 }
 

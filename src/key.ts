@@ -37,6 +37,8 @@ export interface KeyRecord {
   readonly disabledAt: number | null;
   readonly revokedAt: number | null;
   readonly rotatedFrom: KeyId | null;
+  /** Names the request that made the key, so that a retry of it makes no second one; null where it had no id. */
+  readonly requestKey: string | null;
   /** Grows by one with every change; the etag is made of it. */
   readonly version: number;
 }

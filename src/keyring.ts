@@ -1,70 +1,67 @@
 import { LRUCache } from 'lru-cache';
 import type { KeyId, KeyRecord } from './key.ts';
+import type { OwnerRecord } from './owner.ts';
+import { createReads } from './reads.ts';
 import { type Digest, pepperOf } from './secret.ts';
-import { type Feed, StoreUnavailable } from './store.ts';
+import type { Feed, Store } from './store.ts';
 
-/** What memory knows of keys, by digest. */
+/** What memory knows of keys, by digest, and of their owners. */
 export interface Keyring {
-  /** The record; null for a digest that is known to be nobody's; undefined when memory may not answer. */
+  /** The key; null for a digest that is known to be nobody's; undefined when memory may not answer. */
   peek(digest: Digest): KeyRecord | null | undefined;
   /**
    * Asks the store, once for however many callers wait for the same digest. What it resolves to was read
-   * after the call began. Rejects with `StoreUnavailable` when the store can not be asked.
+   * after the call began, or known to hold then. Rejects with `StoreUnavailable` when the store can not be asked.
    */
   load(digest: Digest, candidates: readonly Digest[]): Promise<KeyRecord | null>;
-  /** How many keys and misses are remembered, and how many reads are under way. */
-  size(): { readonly keys: number; readonly misses: number; readonly loads: number };
+  /** The owner; null for one that nobody has put; undefined when memory may not answer. */
+  peekOwner(id: string): OwnerRecord | null | undefined;
+  /** Asks the store for an owner, as {@link Keyring.load} does for a key. */
+  loadOwner(id: string): Promise<OwnerRecord | null>;
+  /** How much is remembered, and how many reads are under way. */
+  size(): { readonly keys: number; readonly misses: number; readonly owners: number; readonly reads: number };
 }
 
 export interface KeyringOptions {
   readonly keysMax: number;
   /** Bounded apart from the keys, so that a flood of unknown ones pushes out no key. */
   readonly missesMax: number;
+  readonly ownersMax: number;
   /** Reads under way at once; past it callers are told that the store is not available. */
-  readonly loadsMax: number;
+  readonly readsMax: number;
 }
 
-/** A read that keeps being overtaken by changes of the very key it reads is given up after so many tries. */
-const triesMax = 3;
+export interface KeyringDependencies {
+  readonly store: Pick<Store, 'findKey' | 'getOwner'>;
+  readonly feed: Feed;
+}
 
-/** Changes noted while reads are under way; past it every read under way counts as overtaken. */
-const notedChangesMax = 10_000;
-
-/**
- * A fill never undoes a change: each change moves the generation on and is noted while reads are under way,
- * and a read that a change of its own key overtook is made again. So while the feed is fresh, a caller may
- * join a read that began before it; while it is not, a caller waits for one that begins after it.
- */
-export function createKeyring(
-  dependencies: { readonly find: (digests: readonly Digest[]) => Promise<KeyRecord | null>; readonly feed: Feed },
-  options: KeyringOptions,
-): Keyring {
-  const { find, feed } = dependencies;
-  const keys = new LRUCache<Digest, KeyRecord>({ max: options.keysMax, dispose: forget });
+export function createKeyring({ store, feed }: KeyringDependencies, options: KeyringOptions): Keyring {
+  const keys = new LRUCache<Digest, KeyRecord>({ max: options.keysMax, dispose: unlist });
   const misses = new LRUCache<Digest, true>({ max: options.missesMax });
+  const owners = new LRUCache<string, { readonly record: OwnerRecord | null }>({ max: options.ownersMax });
   const digestsById = new Map<KeyId, Set<Digest>>();
-  const loads = new Map<Digest, Promise<KeyRecord | null>>();
-
-  let generation = 0;
-  /** The generation of the last change of each id or digest; of those not listed, `changedBefore` or earlier. */
-  const changed = new Map<string, number>();
-  let changedBefore = 0;
+  const keyReads = createReads<KeyRecord | null>(feed.isFresh, options);
+  const ownerReads = createReads<OwnerRecord | null>(feed.isFresh, options);
 
   feed.subscribe({
     onChange(id, digest) {
-      generation++;
-      noteChange(id);
+      keyReads.change(id);
       for (const known of [...(digestsById.get(id) ?? [])]) keys.delete(known);
       if (digest === null) return;
-      noteChange(digest);
+      keyReads.change(digest);
       dropMiss(digest);
     },
+    onOwnerChange(id) {
+      ownerReads.change(id);
+      owners.delete(id);
+    },
     onGap() {
-      generation++;
-      changed.clear();
-      changedBefore = generation;
+      keyReads.gap();
+      ownerReads.gap();
       keys.clear();
       misses.clear();
+      owners.clear();
     },
   });
 
@@ -73,53 +70,28 @@ export function createKeyring(
       if (!feed.isFresh()) return undefined;
       return keys.get(digest) ?? (misses.get(digest) === true ? null : undefined);
     },
-    async load(digest, candidates) {
-      const underWay = loads.get(digest);
-      if (underWay === undefined) return start(digest, candidates);
-      const wasFresh = feed.isFresh();
-      const record = await underWay;
-      if (wasFresh && feed.isFresh()) return record;
-      return loads.get(digest) ?? start(digest, candidates);
+    load: (digest, candidates) =>
+      keyReads.read(digest, {
+        find: () => store.findKey(candidates),
+        namesOf: (record) => (record === null ? candidates : [record.id, ...candidates]),
+        keep: (record) => keep(digest, record),
+      }),
+    peekOwner(id) {
+      return feed.isFresh() ? owners.get(id)?.record : undefined;
     },
-    size: () => ({ keys: keys.size, misses: misses.size, loads: loads.size }),
+    loadOwner: (id) =>
+      ownerReads.read(id, {
+        find: () => store.getOwner(id),
+        namesOf: () => [id],
+        keep: (record) => owners.set(id, { record }),
+      }),
+    size: () => ({
+      keys: keys.size,
+      misses: misses.size,
+      owners: owners.size,
+      reads: keyReads.underWay() + ownerReads.underWay(),
+    }),
   };
-
-  function start(digest: Digest, candidates: readonly Digest[]): Promise<KeyRecord | null> {
-    if (loads.size >= options.loadsMax) {
-      return Promise.reject(new StoreUnavailable('too many reads of the store are under way'));
-    }
-    const result = read(digest, candidates).finally(() => {
-      loads.delete(digest);
-      if (loads.size === 0) changed.clear();
-    });
-    loads.set(digest, result);
-    return result;
-  }
-
-  async function read(digest: Digest, candidates: readonly Digest[]): Promise<KeyRecord | null> {
-    for (let tries = 0; tries < triesMax; tries++) {
-      const began = generation;
-      const record = await find(candidates);
-      if (lastChange(record, candidates) > began) continue;
-      if (feed.isFresh()) keep(digest, record);
-      return record;
-    }
-    throw new StoreUnavailable('the key changes faster than it can be read');
-  }
-
-  function lastChange(record: KeyRecord | null, candidates: readonly Digest[]): number {
-    const names = record === null ? candidates : [record.id, ...candidates];
-    return Math.max(changedBefore, ...names.map((name) => changed.get(name) ?? 0));
-  }
-
-  function noteChange(name: string): void {
-    if (loads.size === 0) return;
-    if (changed.size >= notedChangesMax) {
-      changed.clear();
-      changedBefore = generation;
-    }
-    changed.set(name, generation);
-  }
 
   function keep(digest: Digest, record: KeyRecord | null): void {
     if (record === null) {
@@ -140,7 +112,7 @@ export function createKeyring(
     else misses.clear();
   }
 
-  function forget(record: KeyRecord, digest: Digest): void {
+  function unlist(record: KeyRecord, digest: Digest): void {
     const digests = digestsById.get(record.id);
     digests?.delete(digest);
     if (digests?.size === 0) digestsById.delete(record.id);

@@ -41,6 +41,18 @@ export function readPageToken(token: string, filter: QueryFilter): KeyId {
   return last;
 }
 
+/** Opaque to callers: the last owner shown. */
+export function writeOwnerToken(last: string): string {
+  return Buffer.from(`o:${last}`).toString('base64url');
+}
+
+/** Throws INVALID_ARGUMENT when this is no token of a list of owners. */
+export function readOwnerToken(token: string): string {
+  const text = Buffer.from(token, 'base64url').toString();
+  if (!text.startsWith('o:')) throw refused('is not one that this service gave for a list of owners');
+  return text.slice(2);
+}
+
 function queryMark(filter: QueryFilter): string {
   const { owner, scheme, environment, state, permission, nameContains } = filter;
   const parts = [owner, scheme, environment, state, permission, nameContains].map((part) => part ?? null);

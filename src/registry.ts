@@ -1,8 +1,9 @@
 import { Failure, invalidArgument, notFound } from './failure.ts';
-import { createKeyIds, type KeyId, type KeyRecord, keyState, type RateLimit } from './key.ts';
+import { createKeyIds, type KeyId, type KeyRecord, type RateLimit } from './key.ts';
+import { isActive, type OwnerRecord } from './owner.ts';
 import { mintSecret, type Scheme } from './scheme.ts';
 import { type Digester, mask, type Secret } from './secret.ts';
-import type { Commit, Settlement, Store } from './store.ts';
+import { type Commit, DuplicateKey, type Settlement, type Store } from './store.ts';
 
 /** What a new key is to be; the rest of the record follows from it. */
 export interface NewKey {
@@ -17,29 +18,55 @@ export interface NewKey {
   readonly labels: Readonly<Record<string, string>>;
   /** Unix milliseconds, null for never. */
   readonly expiresAt: number | null;
+  /** Names the request, so that a retry of it makes no second key; null when it may. */
+  readonly requestKey: string | null;
+}
+
+export interface Made {
+  readonly key: KeyRecord;
+  /** Null when an earlier request of the same name made the key: a secret exists once. */
+  readonly secret: Secret | null;
 }
 
 export interface Narrowed extends Settlement {
   readonly key: KeyRecord;
 }
 
-/** Every change of a key. */
+/** What an owner is to be. */
+export type NewOwner = Pick<OwnerRecord, 'id' | 'plan' | 'activeUntil' | 'suspended'>;
+
+export interface PutOwner extends Settlement {
+  readonly owner: OwnerRecord;
+}
+
+/** Every change of a key and of an owner. */
 export interface Registry {
-  /** Makes a key; the secret is in this answer and nowhere else. */
-  create(wanted: NewKey): Promise<{ readonly key: KeyRecord; readonly secret: Secret }>;
+  /** FAILED_PRECONDITION when the owner is not active. */
+  create(wanted: NewKey): Promise<Made>;
   /** The first key of a store that never had one; null when it had. */
-  createFirst(wanted: NewKey): Promise<{ readonly key: KeyRecord; readonly secret: Secret } | null>;
+  createFirst(wanted: NewKey): Promise<Made | null>;
   /** For good. A key that is revoked already stays as it is. */
   revoke(id: KeyId, visible: Visible): Promise<Narrowed>;
   disable(id: KeyId, visible: Visible): Promise<Narrowed>;
   enable(id: KeyId, visible: Visible): Promise<KeyRecord>;
+  putOwner(wanted: NewOwner): Promise<PutOwner>;
 }
 
 /** Which keys the one who asks may know of; the others do not exist to them. */
 export type Visible = (key: KeyRecord) => boolean;
 
 export interface RegistryDependencies {
-  readonly store: Pick<Store, 'getKey' | 'insertKey' | 'insertFirstKey' | 'replaceKey' | 'settle'>;
+  readonly store: Pick<
+    Store,
+    | 'getKey'
+    | 'getKeyByRequest'
+    | 'insertKey'
+    | 'insertFirstKey'
+    | 'replaceKey'
+    | 'getOwner'
+    | 'putOwner'
+    | 'settle'
+  >;
   readonly digester: Digester;
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -50,7 +77,7 @@ export interface RegistryOptions {
   readonly retentionMs: number;
 }
 
-/** A change that other changes of the same key keep overtaking is given up after so many tries. */
+/** A change that other changes of the same thing keep overtaking is given up after so many tries. */
 const triesMax = 10;
 
 export function createRegistry(dependencies: RegistryDependencies, options: RegistryOptions): Registry {
@@ -60,9 +87,17 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
 
   return {
     async create(wanted) {
+      await requireActive(wanted.owner);
       const made = make(wanted);
-      await store.insertKey(made.key, retentionMs);
-      return made;
+      try {
+        await store.insertKey(made.key, retentionMs);
+        return made;
+      } catch (error) {
+        if (!(error instanceof DuplicateKey) || wanted.requestKey === null) throw error;
+        const earlier = await store.getKeyByRequest(wanted.requestKey);
+        if (earlier === null) throw error;
+        return { key: earlier, secret: null };
+      }
     },
     async createFirst(wanted) {
       const made = make(wanted);
@@ -82,7 +117,23 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
       });
       return key;
     },
+    async putOwner(wanted) {
+      for (let tries = 0; tries < triesMax; tries++) {
+        const current = await store.getOwner(wanted.id);
+        const at = now();
+        const version = current?.version ?? 0;
+        const owner = { ...wanted, createdAt: current?.createdAt ?? at, updatedAt: at, version: version + 1 };
+        const commit = await store.putOwner(owner, version);
+        if (commit !== null) return { owner, ...(await store.settle(commit)) };
+      }
+      throw contention('owner');
+    },
   };
+
+  async function requireActive(owner: string | null): Promise<void> {
+    if (owner === null || isActive(await store.getOwner(owner), now())) return;
+    throw new Failure('FAILED_PRECONDITION', 'OWNER_INACTIVE', 'The owner has no active subscription.');
+  }
 
   function make(wanted: NewKey): { key: KeyRecord; secret: Secret } {
     const minted = mintSecret(wanted.scheme, wanted.environment);
@@ -116,7 +167,11 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
     return { key, ...(await store.settle(commit ?? { at: now() })) };
   }
 
-  async function change(id: KeyId, visible: Visible, next: Change): Promise<{ key: KeyRecord; commit: Commit | null }> {
+  async function change(
+    id: KeyId,
+    visible: Visible,
+    next: Change,
+  ): Promise<{ key: KeyRecord; commit: Commit | null }> {
     for (let tries = 0; tries < triesMax; tries++) {
       const current = await store.getKey(id);
       if (current === null || !visible(current)) throw notFound('key', id);
@@ -127,7 +182,7 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
       const commit = await store.replaceKey(record, current.version, retentionMs);
       if (commit !== null) return { key: record, commit };
     }
-    throw new Failure('ABORTED', 'CONTENTION', 'The key was changed by others at the same time; try again.');
+    throw contention('key');
   }
 }
 
@@ -135,6 +190,18 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
 type Change = (current: KeyRecord, at: number) => KeyRecord | null;
 
 function refuseIfRevoked(key: KeyRecord, verb: string): void {
-  if (keyState(key, 0) !== 'revoked') return;
-  throw new Failure('FAILED_PRECONDITION', 'KEY_REVOKED', `A revoked key can not be ${verb}; create a new one.`);
+  if (key.revokedAt === null) return;
+  throw new Failure(
+    'FAILED_PRECONDITION',
+    'KEY_REVOKED',
+    `A revoked key can not be ${verb}; create a new one.`,
+  );
+}
+
+function contention(kind: string): Failure {
+  return new Failure(
+    'ABORTED',
+    'CONTENTION',
+    `The ${kind} was changed by others at the same time; try again.`,
+  );
 }

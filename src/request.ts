@@ -8,8 +8,8 @@ export interface AccessRequest {
   readonly host: string;
   /** With its query. */
   readonly path: string;
-  /** The peer that Envoy trusts, an IP address; empty when it is not known. */
-  readonly address: string;
+  /** The peer that Envoy trusts, an IP address; empty when it is not known; null when it is not to be judged. */
+  readonly address: string | null;
   /** What the route says in Envoy's `context_extensions`. */
   readonly context: ReadonlyMap<string, string>;
   /** Every value of one header, in order; the name in lower case. */

@@ -1,3 +1,5 @@
+import type { AccessRequest } from './request.ts';
+import type { FindRule } from './rules.ts';
 import type { Scheme } from './scheme.ts';
 
 /** What a route asks for. */
@@ -6,30 +8,42 @@ export interface Route {
   /** The schemes whose keys are let in, in the order of the configuration or of the route. */
   readonly schemes: readonly [Scheme, ...Scheme[]];
   readonly environment: string;
+  /** All of these must be on the key. */
   readonly permissions: readonly string[];
+  /** Units of rate limit, 0 or more. */
+  readonly cost: number;
 }
 
 export interface RouteDefaults {
   readonly schemes: readonly [Scheme, ...Scheme[]];
   readonly environment: string;
+  readonly findRule: FindRule;
 }
 
 /**
- * Reads a route from Envoy's `context_extensions`: `scheme` and `permissions` hold one name or several with
- * commas between. A scheme that is not configured is left out; if none is left, no key can pass, and the
- * first configured scheme says so.
+ * What a request's route asks for: by the most specific rule, and by Envoy's `context_extensions`, which
+ * replace the rule's members one by one, while permissions add up. `scheme` and `permissions` hold one name
+ * or several with commas between. A scheme that is not configured is left out; if none is left, no key can
+ * pass, and the first configured scheme says so.
  */
-export function readRoute(context: ReadonlyMap<string, string>, defaults: RouteDefaults): Route {
-  const named = names(context.get('scheme'));
+export function readRoute(request: AccessRequest, defaults: RouteDefaults): Route {
+  const { context } = request;
+  const rule = defaults.findRule(request);
+  const named = names(context.get('scheme') ?? rule?.scheme);
+  const asked = context.get('public');
   return {
-    isPublic: context.get('public') === 'true',
+    isPublic: asked === undefined ? rule !== null && rule.isPublic : asked === 'true',
     schemes: named.length === 0 ? defaults.schemes : pick(defaults.schemes, named),
-    environment: context.get('environment') || defaults.environment,
-    permissions: names(context.get('permissions')),
+    environment: context.get('environment') || rule?.environment || defaults.environment,
+    permissions: [...names(context.get('permissions')), ...(rule?.permissions ?? [])],
+    cost: costOf(context.get('cost')) ?? rule?.cost ?? 1,
   };
 }
 
-function pick(configured: readonly [Scheme, ...Scheme[]], wanted: readonly string[]): readonly [Scheme, ...Scheme[]] {
+function pick(
+  configured: readonly [Scheme, ...Scheme[]],
+  wanted: readonly string[],
+): readonly [Scheme, ...Scheme[]] {
   const [first, ...rest] = wanted.flatMap((name) => configured.find((scheme) => scheme.name === name) ?? []);
   return first === undefined ? [nobody(configured[0])] : [first, ...rest];
 }
@@ -40,8 +54,14 @@ function nobody(scheme: Scheme): Scheme {
 }
 
 function names(list: string | undefined): string[] {
-  return (list ?? '')
+  if (list === undefined || list === '') return [];
+  return list
     .split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '');
+}
+
+/** What is no whole number of units costs as if nothing had been said. */
+function costOf(text: string | undefined): number | null {
+  return text !== undefined && /^[0-9]{1,9}$/.test(text) ? Number(text) : null;
 }

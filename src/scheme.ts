@@ -1,49 +1,65 @@
 import type { Answer, Reason } from './answer.ts';
-import { crc32Base62, crc32Length, randomText, Secret } from './secret.ts';
+import type { RateLimit } from './key.ts';
+import { randomText, Secret } from './secret.ts';
 
-/** Where a scheme's credential sits in a request. Header names are lower case. */
-export interface Place {
-  readonly header: string;
-  /** The authentication scheme word before the key (`Bearer`), which matches in any case; null for none. */
-  readonly word: string | null;
-}
+/** Where a scheme's credential sits in a request. */
+export type Place =
+  | {
+      readonly kind: 'header';
+      /** Lower case. */
+      readonly name: string;
+      /** The authentication scheme word before the key (`Bearer`), which matches in any case; null for none. */
+      readonly word: string | null;
+    }
+  | { readonly kind: 'query'; readonly name: string }
+  | { readonly kind: 'cookie'; readonly name: string };
 
 export interface Prefix {
   readonly text: string;
   readonly environment: string;
 }
 
+/** Characters at the end of a secret that follow from those before. */
+export interface Checksum {
+  readonly length: number;
+  make(text: string): string;
+  matches(text: string, checksum: string): boolean;
+}
+
 /** One vendor's way with keys: where they sit, how they look, what the caller is told. */
 export interface Scheme {
   readonly name: string;
-  readonly places: readonly Place[];
+  /** In the order in which they are told apart when none has a key; a key may sit in any one of them. */
+  readonly places: readonly [Place, ...Place[]];
+  /** A longer one before one that it starts with. */
   readonly prefixes: readonly Prefix[];
-  /** What follows the prefix, checksum aside. */
-  readonly accept: Form;
+  /** Whether what stands between prefix and checksum has the scheme's form. */
+  readonly accepts: (body: string) => boolean;
   readonly mint: { readonly alphabet: string; readonly length: number };
-  readonly checksum: 'none' | 'crc32';
+  readonly checksum: Checksum | null;
   /** Whether the upstream sees the credential. */
   readonly forwardCredential: boolean;
+  /** Plan → its limit, null for none; the settings' own plans come first. */
+  readonly plans: ReadonlyMap<string, RateLimit | null>;
+  /** The plan of a key that has none, nor an owner with one. */
+  readonly defaultPlan: string | null;
   readonly answers: Readonly<Record<Reason, Answer>>;
-}
-
-export interface Form {
-  readonly characters: ReadonlySet<string>;
-  readonly lengthMin: number;
-  readonly lengthMax: number;
 }
 
 /** The prefix under which `credential` is a key of this scheme, by its looks alone; null when it is none. */
 export function recognise(scheme: Scheme, credential: string): Prefix | null {
-  for (const prefix of scheme.prefixes) {
-    if (credential.startsWith(prefix.text)) return acceptsBody(scheme, prefix, credential) ? prefix : null;
-  }
-  return null;
+  const prefix = prefixOf(scheme, credential);
+  if (prefix === null) return null;
+  const { checksum, accepts } = scheme;
+  if (checksum === null) return accepts(credential.slice(prefix.text.length)) ? prefix : null;
+  const end = credential.length - checksum.length;
+  if (end < prefix.text.length || !accepts(credential.slice(prefix.text.length, end))) return null;
+  return checksum.matches(credential.slice(0, end), credential.slice(end)) ? prefix : null;
 }
 
-/** Whether the credential starts as this scheme's keys do, however it goes on. */
-export function hasPrefixOf(scheme: Scheme, credential: string): boolean {
-  return scheme.prefixes.some((prefix) => credential.startsWith(prefix.text));
+/** The prefix that the credential starts with, however it goes on. */
+export function prefixOf(scheme: Scheme, credential: string): Prefix | null {
+  return scheme.prefixes.find((prefix) => credential.startsWith(prefix.text)) ?? null;
 }
 
 /** A new secret for that environment; null when the scheme has no prefix for it. */
@@ -51,26 +67,16 @@ export function mintSecret(scheme: Scheme, environment: string): { secret: Secre
   const prefix = scheme.prefixes.find((candidate) => candidate.environment === environment);
   if (prefix === undefined) return null;
   const text = prefix.text + randomText(scheme.mint.alphabet, scheme.mint.length);
-  return { secret: new Secret(scheme.checksum === 'crc32' ? text + crc32Base62(text) : text), prefix };
+  return { secret: new Secret(text + (scheme.checksum?.make(text) ?? '')), prefix };
 }
 
 /**
  * `WWW-Authenticate` for a 401 (RFC 9110 §11.6.1): RFC 6750's challenge where the key is a bearer token,
- * `ApiKey` where it sits in a header of its own, for which no scheme is registered.
+ * `ApiKey` where it sits in a place of its own, for which no scheme is registered.
  */
 export function challenge(scheme: Scheme, reason: Reason): string {
-  const word = scheme.places[0]?.word ?? 'ApiKey';
+  const [place] = scheme.places;
+  const word = (place.kind === 'header' ? place.word : null) ?? 'ApiKey';
   const realm = `${word} realm="${scheme.name}"`;
   return reason === 'missing' ? realm : `${realm}, error="invalid_token"`;
-}
-
-function acceptsBody(scheme: Scheme, prefix: Prefix, credential: string): boolean {
-  const { characters, lengthMin, lengthMax } = scheme.accept;
-  const end = scheme.checksum === 'crc32' ? credential.length - crc32Length : credential.length;
-  const length = end - prefix.text.length;
-  if (length < lengthMin || length > lengthMax) return false;
-  for (let at = prefix.text.length; at < end; at++) {
-    if (!characters.has(credential.charAt(at))) return false;
-  }
-  return scheme.checksum === 'none' || credential.slice(end) === crc32Base62(credential.slice(0, end));
 }

@@ -1,5 +1,4 @@
 import { createHmac, hash, randomBytes } from 'node:crypto';
-import { crc32 } from 'node:zlib';
 
 declare const digestBrand: unique symbol;
 /**
@@ -84,20 +83,6 @@ export function randomText(alphabet: string, length: number): string {
     }
   }
   return text;
-}
-
-/** Characters that {@link crc32Base62} gives. */
-export const crc32Length = 6;
-
-/** GitHub's token checksum: CRC-32 of what precedes it, in base62, padded with `0` to six characters. */
-export function crc32Base62(text: string): string {
-  let rest = crc32(text);
-  let digits = '';
-  while (rest > 0) {
-    digits = base62.charAt(rest % 62) + digits;
-    rest = Math.floor(rest / 62);
-  }
-  return digits.padStart(crc32Length, '0');
 }
 
 /** What may be shown of a secret: its prefix with the first four characters after it, and its last four. */

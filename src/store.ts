@@ -1,4 +1,5 @@
 import type { KeyId, KeyRecord, KeyState } from './key.ts';
+import type { OwnerRecord } from './owner.ts';
 import type { Digest } from './secret.ts';
 
 /**
@@ -24,13 +25,15 @@ export interface Store {
   /** The record whose digest is one of these; digests are unique, so there is at most one that is asked for. */
   findKey(digests: readonly Digest[]): Promise<KeyRecord | null>;
   getKey(id: KeyId): Promise<KeyRecord | null>;
+  /** The key that was made by the request of that name. */
+  getKeyByRequest(requestKey: string): Promise<KeyRecord | null>;
   /** Newest first, at most `size`, older than `before` when it is given. */
   listKeys(
     filter: KeyFilter,
     page: { readonly before: KeyId | null; readonly size: number },
   ): Promise<KeyRecord[]>;
 
-  /** Durable when it resolves. Rejects with {@link DuplicateKey} if the id or the digest is taken, and then keeps nothing. */
+  /** Durable when it resolves. Rejects with {@link DuplicateKey} if the id, the digest or the request is taken, and then keeps nothing. */
   insertKey(record: KeyRecord, retentionMs: number): Promise<Commit>;
   /** Inserts only if this store never had a first key, however many replicas try at once; says whether it did. */
   insertFirstKey(record: KeyRecord, retentionMs: number): Promise<boolean>;
@@ -39,6 +42,14 @@ export interface Store {
    * it is not. `lastUsedAt` is left as the store has it. Durable when it resolves.
    */
   replaceKey(record: KeyRecord, ifVersion: number, retentionMs: number): Promise<Commit | null>;
+  getOwner(id: string): Promise<OwnerRecord | null>;
+  /** By id, at most `size`, after `after` when it is given. */
+  listOwners(page: { readonly after: string | null; readonly size: number }): Promise<OwnerRecord[]>;
+  /**
+   * Writes the owner if its version is `ifVersion`, 0 for one that nobody has put; null, and no change, if it
+   * is not. Durable when it resolves.
+   */
+  putOwner(record: OwnerRecord, ifVersion: number): Promise<Commit | null>;
   /** Waits, within bounds, until every replica judges by what was committed, and says from when that is so. */
   settle(commit: Commit): Promise<Settlement>;
 }
@@ -86,6 +97,8 @@ export interface Feed {
 export interface FeedSubscriber {
   /** A key was made, changed or removed. `digest` is given where the feed carries it, always for a new key. */
   onChange(id: KeyId, digest: Digest | null): void;
+  /** An owner was put. */
+  onOwnerChange(id: string): void;
   /** Changes may have been missed: nothing that is remembered may be used. */
   onGap(): void;
 }
@@ -98,10 +111,10 @@ export class StoreUnavailable extends Error {
   }
 }
 
-/** A key with this id or this digest exists. */
+/** A key with this id, this digest or of this request exists. */
 export class DuplicateKey extends Error {
   constructor() {
-    super('a key with this id or digest exists');
+    super('a key with this id or digest, or of this request, exists');
     this.name = 'DuplicateKey';
   }
 }
@@ -156,5 +169,6 @@ const memberChecks: { readonly [member in keyof KeyRecord]: Check } = {
   disabledAt: orNull(isTime),
   revokedAt: orNull(isTime),
   rotatedFrom: orNull(isText),
+  requestKey: orNull(isText),
   version: isCount,
 };

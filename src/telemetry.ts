@@ -1,9 +1,10 @@
 import { type Logger, pino } from 'pino';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Decision } from './authorize.ts';
-import type { LogLevel } from './config.ts';
+
 import type { Keyring } from './keyring.ts';
 import type { AccessRequest } from './request.ts';
+import type { LogLevel } from './settings-schema.ts';
 import type { Store } from './store.ts';
 
 export type { Logger };
@@ -24,7 +25,9 @@ export interface Metrics {
   scrape(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
 
-const checkBuckets = [0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
+const checkBuckets = [
+  0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1,
+];
 const storeBuckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
 
 export function createMetrics(version: string): Metrics {
@@ -74,13 +77,14 @@ export function createMetrics(version: string): Metrics {
     countLookups(keyring) {
       new Gauge({
         name: 'postern_cache_entries',
-        help: 'What memory holds: keys, and digests known to belong to no key.',
+        help: 'What memory holds: keys, digests known to belong to no key, and owners.',
         labelNames: ['kind'],
         registers,
         collect() {
-          const { keys, misses } = keyring.size();
+          const { keys, misses, owners } = keyring.size();
           this.set({ kind: 'key' }, keys);
           this.set({ kind: 'miss' }, misses);
+          this.set({ kind: 'owner' }, owners);
         },
       });
       return {
@@ -106,7 +110,10 @@ export function logDenial(log: Logger, decision: Decision, request: AccessReques
 }
 
 function timed(store: Store, observe: (operation: string, seconds: number) => void): Store {
-  function time<A extends unknown[], R>(operation: string, call: (...args: A) => Promise<R>): (...args: A) => Promise<R> {
+  function time<A extends unknown[], R>(
+    operation: string,
+    call: (...args: A) => Promise<R>,
+  ): (...args: A) => Promise<R> {
     return async (...args) => {
       const started = performance.now();
       try {
@@ -123,10 +130,18 @@ function timed(store: Store, observe: (operation: string, seconds: number) => vo
     close: () => store.close(),
     findKey: time('find_key', (digests) => store.findKey(digests)),
     getKey: time('get_key', (id) => store.getKey(id)),
+    getKeyByRequest: time('get_key_by_request', (requestKey) => store.getKeyByRequest(requestKey)),
     listKeys: time('list_keys', (filter, page) => store.listKeys(filter, page)),
     insertKey: time('insert_key', (record, retentionMs) => store.insertKey(record, retentionMs)),
-    insertFirstKey: time('insert_first_key', (record, retentionMs) => store.insertFirstKey(record, retentionMs)),
-    replaceKey: time('replace_key', (record, ifVersion, retentionMs) => store.replaceKey(record, ifVersion, retentionMs)),
+    insertFirstKey: time('insert_first_key', (record, retentionMs) =>
+      store.insertFirstKey(record, retentionMs),
+    ),
+    replaceKey: time('replace_key', (record, ifVersion, retentionMs) =>
+      store.replaceKey(record, ifVersion, retentionMs),
+    ),
+    getOwner: time('get_owner', (id) => store.getOwner(id)),
+    listOwners: time('list_owners', (page) => store.listOwners(page)),
+    putOwner: time('put_owner', (record, ifVersion) => store.putOwner(record, ifVersion)),
     settle: time('settle', (commit) => store.settle(commit)),
   };
 }

@@ -34,7 +34,9 @@ export function formatTimeMs(ms: number): string {
 
 /** Unix milliseconds of an RFC 3339 time with a zone; null for anything else, leap seconds included. */
 export function parseTime(text: string): number | null {
-  const match = /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?)([Zz]|[+-]\d{2}:\d{2})$/.exec(text);
+  const match = /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?)([Zz]|[+-]\d{2}:\d{2})$/.exec(
+    text,
+  );
   if (match === null) return null;
   const [, date = '', clock = '', zone = ''] = match;
   const ms = Date.parse(`${date}T${clock}${zone.toUpperCase()}`);

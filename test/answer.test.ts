@@ -3,13 +3,17 @@ import { compileTemplate, TemplateError } from '../src/answer.ts';
 
 describe('compileTemplate', () => {
   it('puts whole values in outside strings, and escaped text inside them', () => {
-    const body = compileTemplate('{"ip":{{client_ip}},"all":{{allowed_ips}},"text":"from {{client_ip}}: {{allowed_ips}}"}');
+    const body = compileTemplate(
+      '{"ip":{{client_ip}},"all":{{allowed_ips}},"text":"from {{client_ip}}: {{allowed_ips}}"}',
+    );
     const values = { client_ip: '"\\\n', allowed_ips: ['a"b', 'c'] };
     expect(JSON.parse(body(values))).toEqual({ ip: '"\\\n', all: ['a"b', 'c'], text: 'from "\\\n: a"b, c' });
   });
 
   it('puts null where a value is not known', () => {
-    expect(compileTemplate('{"at":{{ expired_at }},"text":"{{expired_at}}"}')({})).toBe('{"at":null,"text":""}');
+    expect(compileTemplate('{"at":{{ expired_at }},"text":"{{expired_at}}"}')({})).toBe(
+      '{"at":null,"text":""}',
+    );
   });
 
   it('keeps a text without placeholders to the byte', () => {

@@ -1,7 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Decision } from '../src/authorize.ts';
 import { createAuthorize } from '../src/authorize.ts';
-import { mintSecret } from '../src/scheme.ts';
+import { createLimiter } from '../src/limiter.ts';
+import { createPlans } from '../src/plan.ts';
+import { createRules } from '../src/rules.ts';
+import { mintSecret, type Scheme } from '../src/scheme.ts';
 import { StoreUnavailable } from '../src/store.ts';
 import { keyRecord } from './records.ts';
 import { accessRequest } from './requests.ts';
@@ -31,7 +34,7 @@ describe('authorize', () => {
 
   it('does no work in the store or in memory for a malformed key', () => {
     const { schemes, digester } = { schemes: [fakeScheme()] as const, digester: untouchable() };
-    const authorize = createAuthorize({ keyring: untouchable(), digester, schemes, environment: 'live', now: Date.now });
+    const authorize = createAuthorize({ ...judging(Date.now), keyring: untouchable(), digester, schemes });
     const decision = authorize(accessRequest({ headers: [['authorization', 'Bearer pst_live_short']] }));
     expect(decision).toMatchObject({ verdict: 'deny', reason: 'malformed' });
   });
@@ -40,12 +43,20 @@ describe('authorize', () => {
     const { service, ask, make } = await setUp();
     const { admin, adminAuthorization, clock } = service;
     const caller = { authorization: [adminAuthorization], address: '127.0.0.1' };
-    const [revoked, disabled, expiring] = [await make('postern'), await make('postern'), await make('postern', '1d')];
-    for (const { secret } of [revoked, disabled, expiring]) expect((await ask(`Bearer ${secret}`)).verdict).toBe('allow');
+    const [revoked, disabled, expiring] = [
+      await make('postern'),
+      await make('postern'),
+      await make('postern', '1d'),
+    ];
+    for (const { secret } of [revoked, disabled, expiring])
+      expect((await ask(`Bearer ${secret}`)).verdict).toBe('allow');
     await admin.revokeKey(caller, revoked.key.id);
     await admin.disableKey(caller, disabled.key.id);
     clock.now += 86_400_000;
-    expect(await ask(`Bearer ${revoked.secret}`)).toMatchObject({ reason: 'revoked', key: { id: revoked.key.id } });
+    expect(await ask(`Bearer ${revoked.secret}`)).toMatchObject({
+      reason: 'revoked',
+      key: { id: revoked.key.id },
+    });
     expect(await ask(`Bearer ${disabled.secret}`)).toMatchObject({ reason: 'disabled' });
     expect(await ask(`Bearer ${expiring.secret}`)).toMatchObject({ reason: 'expired' });
     await admin.enableKey(caller, disabled.key.id);
@@ -63,12 +74,15 @@ describe('authorize', () => {
     expect(await ask(`Bearer ${test}`, testRoute)).toMatchObject({ verdict: 'allow' });
   });
 
-  it('lets in the keys of the route\'s schemes alone', async () => {
+  it("lets in the keys of the route's schemes alone", async () => {
     const { ask, make } = await setUp();
     const { secret } = await make('converra');
     expect(await ask(`Bearer ${secret}`, { scheme: 'converra' })).toMatchObject({ verdict: 'allow' });
     expect(await ask(`Bearer ${secret}`, { scheme: 'mira, converra' })).toMatchObject({ verdict: 'allow' });
-    expect(await ask(`Bearer ${secret}`, { scheme: 'mira' })).toMatchObject({ reason: 'malformed', scheme: { name: 'mira' } });
+    expect(await ask(`Bearer ${secret}`, { scheme: 'mira' })).toMatchObject({
+      reason: 'malformed',
+      scheme: { name: 'mira' },
+    });
   });
 
   it('lets nobody in where the route names only schemes that there are not', async () => {
@@ -91,7 +105,12 @@ describe('authorize', () => {
     const secret = mintSecret(schemes[0], 'live')?.secret.reveal();
     const request = accessRequest({ headers: [['authorization', `Bearer ${secret}`]] });
     const withLoad = (load: () => Promise<null>) =>
-      createAuthorize({ keyring: { peek: () => undefined, load }, digester, schemes, environment: 'live', now: Date.now });
+      createAuthorize({
+        ...judging(Date.now),
+        keyring: { ...noOwners, peek: () => undefined, load },
+        digester,
+        schemes,
+      });
     const away = withLoad(() => Promise.reject(new StoreUnavailable('away')));
     expect(await away(request)).toMatchObject({ verdict: 'deny', reason: 'unavailable' });
     await expect(withLoad(() => Promise.reject(new TypeError('bug')))(request)).rejects.toThrow('bug');
@@ -107,19 +126,24 @@ describe('authorize', () => {
       return keyRecord({ expiresAt: 1_500 });
     };
     const authorize = createAuthorize({
-      keyring: { peek: () => undefined, load }, digester, schemes, environment: 'live', now: () => now,
+      ...judging(() => now),
+      keyring: { ...noOwners, peek: () => undefined, load },
+      digester,
+      schemes,
     });
     const request = accessRequest({ headers: [['authorization', `Bearer ${secret}`]] });
     expect(await authorize(request)).toMatchObject({ reason: 'expired' });
   });
 
-  it('is no other scheme\'s key though the record has another scheme', async () => {
+  it("is no other scheme's key though the record has another scheme", async () => {
     const { service } = await setUp();
     const { schemes, digester } = service;
     const secret = mintSecret(schemes[0], 'live')?.secret.reveal();
-    const keyring = { peek: () => keyRecord({ scheme: 'converra' }), load: untouchable().load };
-    const authorize = createAuthorize({ keyring, digester, schemes, environment: 'live', now: Date.now });
-    expect(authorize(accessRequest({ headers: [['authorization', `Bearer ${secret}`]] }))).toMatchObject({ reason: 'unknown' });
+    const keyring = { ...untouchable(), ...noOwners, peek: () => keyRecord({ scheme: 'converra' }) };
+    const authorize = createAuthorize({ ...judging(Date.now), keyring, digester, schemes });
+    expect(authorize(accessRequest({ headers: [['authorization', `Bearer ${secret}`]] }))).toMatchObject({
+      reason: 'unknown',
+    });
   });
 });
 
@@ -133,32 +157,49 @@ async function setUp() {
       service.authorize(accessRequest({ headers: [['authorization', authorization]], context })),
     make: async (scheme: string, expiresIn?: string, environment?: string) => {
       const { key, secret } = await service.admin.createKey(caller, {
-        name: 'A key', scheme, environment, expires_in: expiresIn,
+        name: 'A key',
+        scheme,
+        environment,
+        expires_in: expiresIn,
       });
-      return { key, secret: secret.reveal() };
+      return { key, secret: secret?.reveal() };
     },
   };
 }
 
-function fakeScheme() {
+function fakeScheme(): Scheme {
   return {
     name: 'fake',
-    places: [{ header: 'authorization', word: 'Bearer' }],
+    places: [{ kind: 'header', name: 'authorization', word: 'Bearer' }],
     prefixes: [{ text: 'pst_live_', environment: 'live' }],
-    accept: { characters: new Set('a'), lengthMin: 10, lengthMax: 10 },
+    accepts: () => false,
     mint: { alphabet: 'a', length: 10 },
-    checksum: 'none',
+    checksum: null,
     forwardCredential: false,
+    plans: new Map(),
+    defaultPlan: null,
     answers: {} as never,
-  } as const;
+  };
+}
+
+const noOwners = { peekOwner: () => null, loadOwner: async () => null };
+
+function judging(now: () => number) {
+  const spend = createLimiter({ spendersMax: 10 }).take;
+  return { environment: 'live', plans: createPlans(new Map()), findRule: createRules([]), spend, now };
 }
 
 /** A dependency of which any use fails the test. */
 function untouchable() {
-  const touched = () => {
+  const touched = (): never => {
     throw new Error('was used');
   };
-  return { peek: touched, load: touched, sign: touched, candidates: touched } as never as {
-    peek: () => undefined; load: () => Promise<null>; sign: () => never; candidates: () => never;
+  return {
+    peek: touched,
+    load: touched,
+    peekOwner: touched,
+    loadOwner: touched,
+    sign: touched,
+    candidates: touched,
   };
 }

@@ -22,15 +22,38 @@ describe('findCredential', () => {
 
   it('finds a key in a header of its own', () => {
     const found = findCredential(accessRequest({ headers: [['x-api-key', powerverseKey]] }), all);
-    expect(found).toMatchObject({ kind: 'key', scheme: powerverse, text: powerverseKey, prefix: { environment: 'live' } });
+    expect(found).toMatchObject({
+      kind: 'key',
+      scheme: powerverse,
+      text: powerverseKey,
+      prefix: { environment: 'live' },
+    });
   });
 
   it.each([
-    ['the same header twice', [['authorization', `Bearer ${posternKey}`], ['authorization', `Bearer ${posternKey}`]]],
+    [
+      'the same header twice',
+      [
+        ['authorization', `Bearer ${posternKey}`],
+        ['authorization', `Bearer ${posternKey}`],
+      ],
+    ],
     ['two joined by a comma', [['x-api-key', `${powerverseKey},${powerverseKey}`]]],
     ['a good one and an empty one joined', [['x-api-key', `${powerverseKey},`]]],
-    ['two places', [['authorization', `Bearer ${posternKey}`], ['x-api-key', powerverseKey]]],
-    ['a key and another word', [['authorization', 'Basic YWI6Y2Q='], ['x-api-key', powerverseKey]]],
+    [
+      'two places',
+      [
+        ['authorization', `Bearer ${posternKey}`],
+        ['x-api-key', powerverseKey],
+      ],
+    ],
+    [
+      'a key and another word',
+      [
+        ['authorization', 'Basic YWI6Y2Q='],
+        ['x-api-key', powerverseKey],
+      ],
+    ],
   ] as const)('takes %s for more than one credential', (_, headers) => {
     expect(findCredential(accessRequest({ headers }), all).kind).toBe('ambiguous');
   });
@@ -51,7 +74,9 @@ describe('findCredential', () => {
     ['a megabyte', `Bearer ${'a'.repeat(1_048_576)}`],
     ['the key of a scheme that sits elsewhere', `Bearer ${powerverseKey}`],
   ])('takes %s for malformed', (_, value) => {
-    expect(findCredential(accessRequest({ headers: [['authorization', value]] }), all).kind).toBe('malformed');
+    expect(findCredential(accessRequest({ headers: [['authorization', value]] }), all).kind).toBe(
+      'malformed',
+    );
   });
 
   it('takes an empty header for none', () => {

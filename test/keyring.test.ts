@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { KeyRecord } from '../src/key.ts';
 import { createKeyring, type KeyringOptions } from '../src/keyring.ts';
+import type { OwnerRecord } from '../src/owner.ts';
 import { createDigester, type Digest } from '../src/secret.ts';
 import { type FeedSubscriber, StoreUnavailable } from '../src/store.ts';
 import { digestOf, keyRecord } from './records.ts';
 
 describe('keyring', () => {
-  it('answers from memory what it has loaded, a key that is nobody\'s included', async () => {
+  it("answers from memory what it has loaded, a key that is nobody's included", async () => {
     const { keyring, reads, record } = setUp();
     expect(keyring.peek(record.digest)).toBeUndefined();
     await loaded(keyring, reads, record.digest, record);
@@ -33,7 +34,7 @@ describe('keyring', () => {
     expect(keyring.peek(other)).toBeUndefined();
   });
 
-  it('forgets that a digest is nobody\'s when its key is made', async () => {
+  it("forgets that a digest is nobody's when its key is made", async () => {
     const { keyring, reads, record, feed } = setUp();
     await loaded(keyring, reads, record.digest, null);
     await loaded(keyring, reads, digestOf('nobody'), null);
@@ -155,7 +156,7 @@ describe('keyring', () => {
     await loaded(keyring, reads, record.digest, record);
     for (let flood = 0; flood < 100; flood++) await loaded(keyring, reads, digestOf(`flood ${flood}`), null);
     expect(keyring.peek(record.digest)).toBe(record);
-    expect(keyring.size()).toEqual({ keys: 1, misses: 5, loads: 0 });
+    expect(keyring.size()).toEqual({ keys: 1, misses: 5, owners: 0, reads: 0 });
   });
 
   it('pushes out the keys that were not asked for longest, and forgets them by id too', async () => {
@@ -169,7 +170,7 @@ describe('keyring', () => {
   });
 
   it('turns away reads past its bound as the store not being there', async () => {
-    const { keyring, record } = setUp({ loadsMax: 1 });
+    const { keyring, record } = setUp({ readsMax: 1 });
     void keyring.load(record.digest, [record.digest]);
     const other = digestOf('one too many');
     await expect(keyring.load(other, [other])).rejects.toBeInstanceOf(StoreUnavailable);
@@ -177,33 +178,74 @@ describe('keyring', () => {
 
   it('tells everyone who waits when the store is not there, and keeps nothing of it', async () => {
     const { keyring, reads, record } = setUp();
-    const waiting = [keyring.load(record.digest, [record.digest]), keyring.load(record.digest, [record.digest])];
+    const waiting = [
+      keyring.load(record.digest, [record.digest]),
+      keyring.load(record.digest, [record.digest]),
+    ];
     reads[0]?.reject(new StoreUnavailable('away'));
     for (const answer of await Promise.allSettled(waiting)) expect(answer.status).toBe('rejected');
     expect(keyring.peek(record.digest)).toBeUndefined();
     await loaded(keyring, reads, record.digest, record);
     expect(keyring.peek(record.digest)).toBe(record);
   });
+
+  it('remembers owners, those that nobody has put too, until they are put', async () => {
+    const { keyring, ownerReads, feed } = setUp();
+    const nobody = keyring.loadOwner('acme');
+    ownerReads[0]?.resolve(null);
+    expect(await nobody).toBeNull();
+    expect(keyring.peekOwner('acme')).toBeNull();
+    feed.onOwnerChange('acme');
+    expect(keyring.peekOwner('acme')).toBeUndefined();
+  });
+
+  it('reads an owner again that was put during the read', async () => {
+    const { keyring, ownerReads, feed } = setUp();
+    const owner = {
+      id: 'acme',
+      plan: null,
+      activeUntil: null,
+      suspended: true,
+      createdAt: 1,
+      updatedAt: 1,
+      version: 1,
+    };
+    const answer = keyring.loadOwner('acme');
+    feed.onOwnerChange('acme');
+    ownerReads[0]?.resolve(null);
+    await turn();
+    ownerReads[1]?.resolve(owner);
+    expect(await answer).toBe(owner);
+    expect(keyring.peekOwner('acme')).toBe(owner);
+  });
 });
 
 function setUp(options: Partial<KeyringOptions> = {}) {
   const reads: PromiseWithResolvers<KeyRecord | null>[] = [];
+  const ownerReads: (PromiseWithResolvers<OwnerRecord | null> & { id: string })[] = [];
   const fresh = { value: true };
   const subscribers: FeedSubscriber[] = [];
   const keyring = createKeyring(
     {
-      find() {
-        const read = Promise.withResolvers<KeyRecord | null>();
-        reads.push(read);
-        return read.promise;
+      store: {
+        findKey() {
+          const read = Promise.withResolvers<KeyRecord | null>();
+          reads.push(read);
+          return read.promise;
+        },
+        getOwner(id) {
+          const read = Promise.withResolvers<OwnerRecord | null>();
+          ownerReads.push({ id, ...read });
+          return read.promise;
+        },
       },
       feed: { subscribe: (given) => subscribers.push(given), isFresh: () => fresh.value },
     },
-    { keysMax: 100, missesMax: 100, loadsMax: 100, ...options },
+    { keysMax: 100, missesMax: 100, ownersMax: 100, readsMax: 100, ...options },
   );
   const [feed] = subscribers;
   if (feed === undefined) throw new Error('the keyring did not subscribe');
-  return { keyring, reads, fresh, feed, record: keyRecord() };
+  return { keyring, reads, ownerReads, fresh, feed, record: keyRecord() };
 }
 
 async function loaded(

@@ -29,6 +29,7 @@ export function keyRecord(given: Partial<KeyRecord> = {}): KeyRecord {
     disabledAt: null,
     revokedAt: null,
     rotatedFrom: null,
+    requestKey: null,
     version: 1,
     ...given,
   };

@@ -2,8 +2,11 @@ import { type Admin, createAdmin } from '../src/admin.ts';
 import { type Authorize, createAuthorize } from '../src/authorize.ts';
 import { createIdentify } from '../src/identity.ts';
 import { createKeyring, type Keyring } from '../src/keyring.ts';
+import { createLimiter } from '../src/limiter.ts';
+import { createPlans } from '../src/plan.ts';
 import { readPresets } from '../src/presets/read.ts';
 import { createRegistry, type Registry } from '../src/registry.ts';
+import { createRules } from '../src/rules.ts';
 import type { Scheme } from '../src/scheme.ts';
 import { createDigester, type Digester, Secret } from '../src/secret.ts';
 import { createSqliteStore } from '../src/sqlite/store.ts';
@@ -32,16 +35,39 @@ export async function createTestService(given: { readonly store?: Store } = {}):
   const schemes = [...presets.values()] as [Scheme, ...Scheme[]];
   const digester = createDigester([]);
   const keyring = createKeyring(
-    { find: (digests) => store.findKey(digests), feed: store.feed },
-    { keysMax: 1_000, missesMax: 1_000, loadsMax: 100 },
+    { store, feed: store.feed },
+    { keysMax: 1_000, missesMax: 1_000, ownersMax: 1_000, readsMax: 100 },
   );
   await store.open();
   const adminKey = `test-admin-${'x'.repeat(32)}`;
   const environment = 'live';
-  const authorize = createAuthorize({ keyring, digester, schemes, environment, now });
+  const plans = createPlans(new Map());
+  const limiter = createLimiter({ spendersMax: 1_000 });
+  const judging = { keyring, digester, schemes, environment, plans, findRule: createRules([]), now };
+  const authorize = createAuthorize({ ...judging, spend: limiter.take });
+  const dryRun = createAuthorize({ ...judging, spend: limiter.look });
   const registry = createRegistry({ store, digester, now }, { retentionMs: 30 * 86_400_000 });
   const fixedKey = new Secret(adminKey);
   const identify = createIdentify({ keyring, digester, scheme: schemes[0], fixedKey, now });
-  const admin = createAdmin({ identify, registry, store, authorize, schemes, environment, now });
-  return { store, keyring, authorize, registry, admin, schemes, digester, clock, adminAuthorization: `Bearer ${adminKey}` };
+  const admin = createAdmin({
+    identify,
+    registry,
+    store,
+    authorize: dryRun,
+    plans,
+    schemes,
+    environment,
+    now,
+  });
+  return {
+    store,
+    keyring,
+    authorize,
+    registry,
+    admin,
+    schemes,
+    digester,
+    clock,
+    adminAuthorization: `Bearer ${adminKey}`,
+  };
 }

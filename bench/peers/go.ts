@@ -23,7 +23,7 @@ export async function startGo(cache: string, scratch: string, keys: readonly str
   writeFileSync(digests, hexDigests(keys));
   const port = await freePort();
   const child = startChild(binary, ['-listen', `127.0.0.1:${port}`, '-digests', digests], {
-    env: { PATH: process.env['PATH'], GOMAXPROCS: '1' },
+    env: { PATH: process.env.PATH, GOMAXPROCS: '1' },
     cwd: scratch,
     log: join(scratch, 'go.log'),
   });
@@ -33,6 +33,7 @@ export async function startGo(cache: string, scratch: string, keys: readonly str
     port,
     pid: child.process.pid ?? 0,
     misses: async () => null,
+    output: child.output,
     stop: child.stop,
   };
 }

@@ -10,6 +10,8 @@ export interface Peer {
   readonly pid: number;
   /** Lookups that its memory could not answer, since the start; null for a peer that does not count them. */
   misses(): Promise<number | null>;
+  /** All that it wrote to standard output and standard error. */
+  output(): string;
   stop(): Promise<void>;
 }
 
@@ -43,6 +45,8 @@ export function startChild(command: string, args: readonly string[], options: Ch
   const log = openSync(options.log, 'w');
   const child = spawn(command, args, { ...options, stdio: ['ignore', log, log] });
   closeSync(log);
+  // However this process ends, nothing is left running.
+  process.once('exit', () => child.kill('SIGKILL'));
   // Without a process id it is seen not to have started.
   child.on('error', () => {});
   return {

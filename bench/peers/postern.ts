@@ -14,7 +14,7 @@ export async function startPostern(scratch: string, keys: readonly string[]): Pr
   const child = startChild(process.execPath, [join(root, 'bin/postern.js'), 'serve'], {
     // Settings of the caller's own shell are not what is measured.
     env: {
-      PATH: process.env['PATH'],
+      PATH: process.env.PATH,
       POSTERN_CHECK_LISTEN: `127.0.0.1:${check}`,
       POSTERN_ADMIN_LISTEN: `127.0.0.1:${admin}`,
       POSTERN_HTTP_LISTEN: `127.0.0.1:${http}`,
@@ -31,6 +31,7 @@ export async function startPostern(scratch: string, keys: readonly string[]): Pr
     port: check,
     pid: child.process.pid ?? 0,
     misses: async () => sumLoads(await (await get('/metrics')).text()),
+    output: child.output,
     stop: child.stop,
   };
 }

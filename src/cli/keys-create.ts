@@ -39,7 +39,7 @@ export function createKey(add: AddKeyCommand, io: Io): void {
     .option('--permission <permission>', 'what it may do; repeat for more', append)
     .option(
       '--allow-ip <cidr>',
-      'an address or block that may use it; repeat for more (default: any)',
+      'an address or block that may use it; repeat for more; without it, every address',
       append,
     )
     .addOption(
@@ -83,7 +83,6 @@ function bodyOf(flags: CreateFlags): Record<string, unknown> {
 function shownOnce(data: CreatedKey): string {
   return [
     keyDetails(data),
-    '',
     `  ${printable(data.key)}`,
     '',
     'This is the key. It is shown this once and nobody can show it again: copy it now.',

@@ -9,9 +9,12 @@ import { createGrpcListener } from '../grpc/server.ts';
 import { createHttpServer } from '../http/server.ts';
 import { adminRead, adminWrite, createIdentify } from '../identity.ts';
 import { createKeyring } from '../keyring.ts';
+import { createLimiter } from '../limiter.ts';
 import { formatListen, isLoopback, type Listen, ListenError } from '../listen.ts';
 import { createMongoStore } from '../mongo/store.ts';
+import { createPlans } from '../plan.ts';
 import { createRegistry, type Registry } from '../registry.ts';
+import { createRules } from '../rules.ts';
 import { createDigester, type Secret } from '../secret.ts';
 import { createSqliteStore } from '../sqlite/store.ts';
 import { type Store, StoreUnavailable } from '../store.ts';
@@ -88,17 +91,36 @@ function createService(config: Config, log: Logger): Service {
   const metrics = createMetrics(version);
   const store = metrics.timeStore(createStore(config, log));
   const digester = createDigester(config.peppers);
-  const keyring = metrics.countLookups(
-    createKeyring({ find: (digests) => store.findKey(digests), feed: store.feed }, config.keyring),
-  );
+  const keyring = metrics.countLookups(createKeyring({ store, feed: store.feed }, config.memory));
   const { schemes, adminScheme, environment } = config;
-  const authorize = createAuthorize({ keyring, digester, schemes, environment, now });
+  const plans = createPlans(config.plans);
+  const limiter = createLimiter(config.memory);
+  const judging = {
+    keyring,
+    digester,
+    schemes,
+    environment,
+    plans,
+    findRule: createRules(config.rules),
+    now,
+  };
+  const authorize = createAuthorize({ ...judging, spend: limiter.take });
+  const dryRun = createAuthorize({ ...judging, spend: limiter.look });
   const registry = createRegistry({ store, digester, now }, { retentionMs: config.retentionMs });
   const identify = createIdentify({ keyring, digester, scheme: adminScheme, fixedKey: config.adminKey, now });
   const known = schemes.some(({ name }) => name === adminScheme.name)
     ? schemes
     : ([...schemes, adminScheme] as const);
-  const admin = createAdmin({ identify, registry, store, authorize, schemes: known, environment, now });
+  const admin = createAdmin({
+    identify,
+    registry,
+    store,
+    authorize: dryRun,
+    plans,
+    schemes: known,
+    environment,
+    now,
+  });
   const onBroken = (error: unknown) => log.error({ err: error }, 'broken');
 
   let readiness = { ready: false, why: 'the store has not been reached yet' };
@@ -176,6 +198,7 @@ async function openStore(
         rateLimit: null,
         labels: {},
         expiresAt: null,
+        requestKey: null,
       });
       return first?.secret ?? null;
     } catch (error) {

@@ -36,7 +36,13 @@ const variables: Readonly<Record<string, string>> = {
 };
 
 /** Those that are no part of the tree: the file, what is secret, and what the other commands read. */
-const otherVariables = ['POSTERN_CONFIG', 'POSTERN_ADMIN_KEY', 'POSTERN_PEPPERS', 'POSTERN_ADDRESS'];
+const otherVariables = [
+  'POSTERN_CONFIG',
+  'POSTERN_ADMIN_KEY',
+  'POSTERN_PEPPERS',
+  'POSTERN_CHECKSUM_KEYS',
+  'POSTERN_ADDRESS',
+];
 
 /** What Kubernetes puts into every container beside a service named postern, and what tests read. */
 const foreignVariable =
@@ -60,6 +66,7 @@ export function readSettings(flags: SettingFlags, environment: Environment): Con
   const secrets: SecretSettings = {
     ...optional('adminKey', read('POSTERN_ADMIN_KEY')?.text),
     ...optional('peppers', read('POSTERN_PEPPERS')?.text),
+    ...optional('checksumKeys', read('POSTERN_CHECKSUM_KEYS')?.text),
   };
   try {
     return readConfig(tree, secrets, readPresets());

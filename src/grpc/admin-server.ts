@@ -1,4 +1,4 @@
-import type { sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
+import type { ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import type { Admin } from '../admin.ts';
 import type { Caller } from '../identity.ts';
 import type { Narrowed } from '../registry.ts';
@@ -36,7 +36,7 @@ export function createAdminService({ admin, now, onBroken }: AdminServiceDepende
     implementation: {
       createKey: unary(async (caller, request: CreateKeyRequest) => {
         const { key, secret } = await admin.createKey(caller, createKeyInputOf(request));
-        return { key: keyMessage(key, now()), secret: secret.reveal() };
+        return { key: keyMessage(key, now()), secret: secret?.reveal() ?? '' };
       }),
       getKey: unary(async (caller, request: GetKeyRequest) => ({
         key: keyMessage(await admin.getKey(caller, request.id), now()),
@@ -48,8 +48,12 @@ export function createAdminService({ admin, now, onBroken }: AdminServiceDepende
           next_page_token: page.nextPageToken ?? '',
         };
       }),
-      revokeKey: unary(async (caller, { id }: RevokeKeyRequest) => narrowed(await admin.revokeKey(caller, id))),
-      disableKey: unary(async (caller, { id }: RevokeKeyRequest) => narrowed(await admin.disableKey(caller, id))),
+      revokeKey: unary(async (caller, { id }: RevokeKeyRequest) =>
+        narrowed(await admin.revokeKey(caller, id)),
+      ),
+      disableKey: unary(async (caller, { id }: RevokeKeyRequest) =>
+        narrowed(await admin.disableKey(caller, id)),
+      ),
       enableKey: unary(async (caller, { id }: RevokeKeyRequest) => ({
         key: keyMessage(await admin.enableKey(caller, id), now()),
       })),

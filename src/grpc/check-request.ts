@@ -1,5 +1,8 @@
 import type { AccessRequest } from '../request.ts';
-import type { AttributeContext_HttpRequest, AttributeContext_Peer } from './gen/envoy/service/auth/v3/attribute_context.ts';
+import type {
+  AttributeContext_HttpRequest,
+  AttributeContext_Peer,
+} from './gen/envoy/service/auth/v3/attribute_context.ts';
 import { CheckRequest } from './gen/envoy/service/auth/v3/external_auth.ts';
 
 /**

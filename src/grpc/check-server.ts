@@ -1,4 +1,4 @@
-import type { sendUnaryData, ServerUnaryCall } from '@grpc/grpc-js';
+import type { ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import { status } from '@grpc/grpc-js';
 import type { Reason } from '../answer.ts';
 import { type Authorize, type Decision, deny } from '../authorize.ts';
@@ -19,8 +19,6 @@ export interface CheckDependencies {
   readonly onBroken: (error: unknown) => void;
   readonly unavailableAs: UnavailableAs;
 }
-
-const noTerms = { environment: '', address: '', permissions: [] };
 
 /** `envoy.service.auth.v3.Authorization` on grpc-js. */
 export function createCheckService(dependencies: CheckDependencies): GrpcService {
@@ -57,7 +55,7 @@ export function createAnswer(dependencies: CheckDependencies): (bytes: Uint8Arra
   return async (bytes) => {
     const started = performance.now();
     const refuse = (reason: Reason) => {
-      const decision = deny(reason, fallbackScheme, noTerms);
+      const decision = deny(reason, fallbackScheme, null);
       onDecision(decision, null, performance.now() - started);
       return denied(decision);
     };

@@ -1,8 +1,13 @@
 import { etagOf, type KeyRecord, keyState } from '../key.ts';
 import { formatTimeMs } from '../time.ts';
-import { type CreateKeyRequest, type Key, KeyState, type ListKeysRequest } from './gen/postern/admin/v1/key_admin.ts';
 import type { Duration } from './gen/google/protobuf/duration.ts';
 import type { Timestamp } from './gen/google/protobuf/timestamp.ts';
+import {
+  type CreateKeyRequest,
+  type Key,
+  KeyState,
+  type ListKeysRequest,
+} from './gen/postern/admin/v1/key_admin.ts';
 
 const states = {
   active: KeyState.KEY_STATE_ACTIVE,

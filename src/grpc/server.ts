@@ -1,14 +1,15 @@
+import { chmod } from 'node:fs/promises';
 import {
   Server,
-  type ServerOptions,
   ServerCredentials,
+  type ServerOptions,
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { formatListen, type Listen, ListenError, whyNotOpened } from '../listen.ts';
+import { removeStaleSocket } from '../unix-socket.ts';
 import { addReflection } from './reflection.ts';
-import { prepareSocket, publishSocket } from '../unix-socket.ts';
 
 /** A gRPC listener with health and reflection beside its one service. */
 export interface GrpcListener {
@@ -26,7 +27,10 @@ export interface GrpcService {
   readonly implementation: UntypedServiceImplementation;
 }
 
-export function createGrpcListener(service: GrpcService, options: { readonly requestBytesMax: number }): GrpcListener {
+export function createGrpcListener(
+  service: GrpcService,
+  options: { readonly requestBytesMax: number },
+): GrpcListener {
   const serverOptions: ServerOptions = { 'grpc.max_receive_message_length': options.requestBytesMax };
   const server = new Server(serverOptions);
   const health = new HealthImplementation({ '': 'NOT_SERVING', [service.name]: 'NOT_SERVING' });
@@ -36,7 +40,7 @@ export function createGrpcListener(service: GrpcService, options: { readonly req
 
   return {
     async listen(listen) {
-      if (listen.kind === 'unix') await prepareSocket(listen.path);
+      if (listen.kind === 'unix') await freeSocket(listen);
       const address = formatListen(listen);
       const port = await new Promise<number>((resolve, reject) => {
         server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
@@ -44,7 +48,8 @@ export function createGrpcListener(service: GrpcService, options: { readonly req
           else reject(new ListenError(whyNotOpened(listen, error.message)));
         });
       });
-      if (listen.kind === 'unix') await publishSocket(listen.path);
+      // Every user of the machine may connect, Envoy's among them; the folder's rights say who reaches it.
+      if (listen.kind === 'unix') await chmod(listen.path, 0o666);
       return listen.kind === 'unix' ? listen : { ...listen, port };
     },
     setServing(serving) {
@@ -60,4 +65,12 @@ export function createGrpcListener(service: GrpcService, options: { readonly req
       });
     },
   };
+}
+
+async function freeSocket(listen: Listen & { kind: 'unix' }): Promise<void> {
+  try {
+    await removeStaleSocket(listen.path);
+  } catch (error) {
+    throw new ListenError(whyNotOpened(listen, (error as Error).message));
+  }
 }

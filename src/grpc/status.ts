@@ -42,7 +42,11 @@ function rich(code: number, message: string, reason: string, violations: Failure
   const info = ErrorInfo.encode({ reason, domain: errorDomain, metadata: {} }).finish();
   const details = [{ typeUrl: 'type.googleapis.com/google.rpc.ErrorInfo', value: info }];
   if (violations.length > 0) {
-    const fieldViolations = violations.map((violation) => ({ ...violation, reason: '', localizedMessage: undefined }));
+    const fieldViolations = violations.map((violation) => ({
+      ...violation,
+      reason: '',
+      localizedMessage: undefined,
+    }));
     const value = BadRequest.encode({ fieldViolations }).finish();
     details.push({ typeUrl: 'type.googleapis.com/google.rpc.BadRequest', value });
   }

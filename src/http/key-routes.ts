@@ -14,7 +14,7 @@ export function addKeyRoutes(app: FastifyInstance, admin: Admin, now: () => numb
     const input = bodyInput(bodyOf(request));
     const made = await operate(input, (value) => admin.createKey(callerOf(request.raw), value));
     reply.code(201);
-    return { data: { ...keyJson(made.key, now()), key: made.secret.reveal() } };
+    return { data: { ...keyJson(made.key, now()), key: made.secret?.reveal() ?? null } };
   });
   app.get('/admin/api-keys', async (request) => {
     const page = await operate(listInput(request.url), (value) =>

@@ -2,11 +2,11 @@ import type { Server } from 'node:http';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Admin } from '../admin.ts';
 import { type Listen, ListenError, whyNotOpened } from '../listen.ts';
+import { removeStaleSocket } from '../unix-socket.ts';
 import { answerClientError } from './client-error.ts';
 import { addHealthRoutes, type HealthDependencies } from './health-routes.ts';
 import { addKeyRoutes } from './key-routes.ts';
 import { withOtherMethodsRefused } from './other-methods.ts';
-import { removeStaleSocket } from './stale-socket.ts';
 import { errorAnswer, wireErrorAnswer } from './status.ts';
 
 /** The HTTP listener: REST under `/admin`, health, metrics. */

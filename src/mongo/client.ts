@@ -1,4 +1,4 @@
-import { MongoClient, type MongoClientOptions } from 'mongodb';
+import { type DbOptions, MongoClient, type MongoClientOptions, ReadConcern } from 'mongodb';
 
 export interface MongoTimeouts {
   /** Of `findKey`, on the way of a Check, which must end before Envoy's own 250 ms do. Default 150. */
@@ -23,15 +23,21 @@ export function databaseName(uri: string): string {
 }
 
 /**
- * A client that writes by majority and to the journal, and reads what a majority has, from the primary,
- * whatever the address says of that.
+ * How every collection is written and read: by majority and to the journal, what a majority has, from the
+ * primary. Given to the database, since what the address says would win over the client's own options.
  */
+export function concerns(timeouts: Required<MongoTimeouts>): DbOptions {
+  return {
+    writeConcern: { w: 'majority', journal: true, wtimeoutMS: timeouts.operationMs },
+    readConcern: new ReadConcern('majority'),
+    readPreference: 'primary',
+  };
+}
+
+/** Throws an Error that does not quote the address when it can not be read. */
 export function createClient(uri: string, timeouts: Required<MongoTimeouts>): MongoClient {
   const options: MongoClientOptions = {
     appName: 'postern',
-    writeConcern: { w: 'majority', journal: true, wtimeoutMS: timeouts.operationMs },
-    readConcern: { level: 'majority' },
-    readPreference: 'primary',
     retryWrites: true,
     retryReads: true,
     serverSelectionTimeoutMS: timeouts.operationMs,

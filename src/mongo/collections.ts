@@ -2,6 +2,7 @@ import type { ClientSession, Db } from 'mongodb';
 
 export const keysName = 'keys';
 export const replicasName = 'replicas';
+export const ownersName = 'owners';
 export const metaName = 'meta';
 
 /** Makes what is missing of collections and indexes, and changes nothing that is there. */
@@ -11,6 +12,12 @@ export async function createCollections(database: Db, session: ClientSession): P
       { key: { digest: 1 }, name: 'digest', unique: true },
       { key: { purge_at: 1 }, name: 'purge_at', expireAfterSeconds: 0 },
       { key: { first: 1 }, name: 'first', unique: true, partialFilterExpression: { first: true } },
+      {
+        key: { request_key: 1 },
+        name: 'request_key',
+        unique: true,
+        partialFilterExpression: { request_key: { $type: 'string' } },
+      },
       // A page by one of these and the order of the page; every other filter goes along a page of all keys.
       { key: { owner: 1, _id: -1 }, name: 'owner' },
       { key: { scheme: 1, _id: -1 }, name: 'scheme' },

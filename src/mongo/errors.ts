@@ -44,6 +44,8 @@ const refusals: ReadonlyMap<number, string> = new Map([
 
 /** The error that the store's contract names for one of the driver's; the same error when it names none. */
 export function mongoError(error: unknown): unknown {
+  if (isSocketError(error))
+    return new StoreUnavailable('the connection to MongoDB was lost', { cause: error });
   if (!(error instanceof MongoError)) return error;
   if (isDuplicate(error)) return new DuplicateKey();
   const refusal = refusals.get(Number(error.code));
@@ -69,4 +71,10 @@ function isUnavailable(error: MongoError): boolean {
     error.hasErrorLabel(MongoErrorLabel.TransientTransactionError) ||
     error.hasErrorLabel(MongoErrorLabel.SystemOverloadedError)
   );
+}
+
+/** The driver hands on what Node says of a socket when it breaks in the middle of a write. */
+function isSocketError(error: unknown): boolean {
+  if (!(error instanceof Error) || !('code' in error)) return false;
+  return /^(?:E[A-Z]+|ERR_(?:SOCKET|STREAM)_[A-Z_]+)$/.test(String(error.code));
 }

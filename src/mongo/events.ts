@@ -1,5 +1,5 @@
 import type { Document, Timestamp } from 'mongodb';
-import { keysName, replicasName } from './collections.ts';
+import { keysName, ownersName, replicasName } from './collections.ts';
 
 /** What {@link pipeline} leaves of a change event, by https://www.mongodb.com/docs/manual/reference/change-events/. */
 export interface FeedEvent {
@@ -13,19 +13,20 @@ export interface FeedEvent {
 
 /**
  * Keeps, at the server, every change of a key but its last use; the beats of this replica alone, or each
- * would read those of all; and whatever happens to the two collections as wholes.
+ * would read those of all; and whatever happens to the collections as wholes.
  */
 export function pipeline(runId: string): Document[] {
-  const both = { $in: [keysName, replicasName] };
+  const ours = { $in: [keysName, ownersName, replicasName] };
   return [
     {
       $match: {
         $or: [
           { 'ns.coll': keysName, operationType: { $in: ['insert', 'replace', 'delete'] } },
           { 'ns.coll': keysName, operationType: 'update', ...notOnlyLastUse },
+          { 'ns.coll': ownersName, operationType: { $in: ['insert', 'update', 'replace', 'delete'] } },
           { 'ns.coll': replicasName, 'documentKey._id': runId },
-          { 'ns.coll': both, operationType: { $in: ['drop', 'rename'] } },
-          { 'to.coll': both, operationType: 'rename' },
+          { 'ns.coll': ours, operationType: { $in: ['drop', 'rename'] } },
+          { 'to.coll': ours, operationType: 'rename' },
           { operationType: { $in: ['dropDatabase', 'invalidate'] } },
         ],
       },

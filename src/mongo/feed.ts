@@ -3,7 +3,7 @@ import type { ChangeStream, ChangeStreamOptions, Db, Document } from 'mongodb';
 import type { KeyId } from '../key.ts';
 import type { Digest } from '../secret.ts';
 import { type FeedSubscriber, StoreUnavailable } from '../store.ts';
-import { keysName } from './collections.ts';
+import { keysName, ownersName } from './collections.ts';
 import { mongoError } from './errors.ts';
 import { type FeedEvent, pipeline } from './events.ts';
 import type { Fleet } from './fleet.ts';
@@ -35,6 +35,7 @@ type StartingPoint = Pick<ChangeStreamOptions, 'startAtOperationTime' | 'resumeA
 
 /** How often a stream is resumed in vain, once the lease has run out, before it begins anew. */
 const resumeTriesMax = 10;
+const retryMinMs = 50;
 const awaitMaxMs = 1_000;
 
 /**
@@ -88,8 +89,8 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
         failed(error);
         await stream?.close().catch(() => {});
         stream = null;
-        // Between a quarter and three quarters of a beat, so that a fleet does not come back in step.
-        await pause(beatEveryMs * (0.25 + Math.random() / 2));
+        // Jitter, so that a fleet does not come back in step.
+        await pause(Math.min(beatEveryMs, retryMinMs * 2 ** tries) * (0.5 + Math.random() / 2));
       }
     }
   }
@@ -137,6 +138,8 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
         String(documentKey?._id) as KeyId,
         typeof digest === 'string' ? (digest as Digest) : null,
       );
+    } else if (ns?.coll === ownersName) {
+      subscriber.onOwnerChange(String(documentKey?._id));
     } else if (operationType === 'delete') {
       // Whoever reads the register now does not wait for this replica.
       lease.end();

@@ -29,7 +29,6 @@ export interface Fleet {
 const lifetimeInLeases = 4;
 const lifetimeMinMs = 60_000;
 const beatTimeoutMinMs = 1_000;
-const leaveTimeoutMs = 1_000;
 
 export function createFleet(
   database: Db,
@@ -61,8 +60,7 @@ export function createFleet(
       return found.map((replica) => replica.replica_id);
     },
     async leave() {
-      const remove = replicas.deleteOne.bind(replicas, { _id: runId });
-      await sessions.write((session) => remove({ session }), { timeoutMs: leaveTimeoutMs });
+      await sessions.write((session) => replicas.deleteOne({ _id: runId }, { session }));
     },
   };
 }

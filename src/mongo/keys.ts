@@ -1,16 +1,17 @@
 import type { Collection, Db } from 'mongodb';
 import type { KeyId, KeyRecord } from '../key.ts';
 import type { Digest } from '../secret.ts';
-import { BadRecord, type KeyFilter, StoreUnavailable } from '../store.ts';
+import { BadRecord, type KeyFilter } from '../store.ts';
 import { keysName, metaName } from './collections.ts';
 import { createFirstKeyInsert, type FirstKeyMark } from './first-key.ts';
+import { createLatestRead, type LatestReadDependencies } from './latest.ts';
 import { fromDocument, type KeyDocument, listFilter, toDocument } from './records.ts';
-import type { Sessions } from './sessions.ts';
 
 /** The collection of keys: what the store's contract says of each operation, the feed and the commit aside. */
 export interface KeyCollection {
   find(digests: readonly Digest[]): Promise<KeyRecord | null>;
   get(id: KeyId): Promise<KeyRecord | null>;
+  getByRequest(requestKey: string): Promise<KeyRecord | null>;
   list(
     filter: KeyFilter,
     page: { readonly before: KeyId | null; readonly size: number },
@@ -20,45 +21,31 @@ export interface KeyCollection {
   replace(record: KeyRecord, ifVersion: number, retentionMs: number): Promise<boolean>;
 }
 
-export interface KeyCollectionDependencies {
+export interface KeyCollectionDependencies extends LatestReadDependencies {
   readonly database: Db;
-  readonly sessions: Sessions;
-  /** Null where there is no change stream: each read is then the latest by itself. */
-  readonly lease: { isHeld(): boolean } | null;
-  readonly findTimeoutMs: number;
   readonly onBadRecord: (id: string, error: BadRecord) => void;
 }
 
 export function createKeyCollection(dependencies: KeyCollectionDependencies): KeyCollection {
-  const { database, sessions, lease, findTimeoutMs, onBadRecord } = dependencies;
+  const { database, sessions, onBadRecord } = dependencies;
+  const readLatest = createLatestRead(dependencies);
   const keys: Collection<KeyDocument> = database.collection(keysName);
   const marks: Collection<FirstKeyMark> = database.collection(metaName);
   const insertFirst = createFirstKeyInsert(sessions, keys, marks);
 
-  /**
-   * Under a lease a read that is no older than what was delivered is no staler than memory. Without one only
-   * a linearizable read will do: an old primary that is cut off answers any other.
-   */
-  async function findDocuments(digests: readonly Digest[]): Promise<KeyDocument[]> {
-    const isLeased = lease?.isHeld() ?? false;
-    const linearizable = lease !== null && !isLeased;
-    const found = await sessions.read(
-      (read) => keys.find({ digest: { $in: [...digests] } }, read).toArray(),
-      { timeoutMs: findTimeoutMs, linearizable },
-    );
-    if (isLeased && !lease?.isHeld()) throw new StoreUnavailable('the lease ended while a key was read');
-    return found;
-  }
-
   return {
     async find(digests) {
       if (digests.length === 0) return null;
-      const found = await findDocuments(digests);
+      const found = await readLatest((read) => keys.find({ digest: { $in: [...digests] } }, read).toArray());
       const wanted = digests.flatMap((digest) => found.filter((document) => document.digest === digest));
       return wanted[0] === undefined ? null : fromDocument({ ...wanted[0] });
     },
     async get(id) {
       const document = await sessions.read((read) => keys.findOne({ _id: id }, read));
+      return document === null ? null : fromDocument({ ...document });
+    },
+    async getByRequest(requestKey) {
+      const document = await sessions.read((read) => keys.findOne({ request_key: requestKey }, read));
       return document === null ? null : fromDocument({ ...document });
     },
     async list(filter, page) {

@@ -27,6 +27,8 @@ export interface KeyDocument {
   disabled_at: Date | null;
   revoked_at: Date | null;
   rotated_from: string | null;
+  /** Under a unique index where it is text. */
+  request_key: string | null;
   version: number;
   /** A TTL index removes the document at this time. */
   purge_at: Date | null;
@@ -61,6 +63,7 @@ export function toDocument(record: KeyRecord, retentionMs: number): KeyDocument 
     disabled_at: dateOrNull(record.disabledAt),
     revoked_at: dateOrNull(record.revokedAt),
     rotated_from: record.rotatedFrom,
+    request_key: record.requestKey,
     version: record.version,
     purge_at: dateOrNull(purgeAt(record, retentionMs)),
   };
@@ -89,6 +92,7 @@ export function fromDocument(document: Readonly<Record<string, unknown>>): KeyRe
     disabledAt: time(document.disabled_at),
     revokedAt: time(document.revoked_at),
     rotatedFrom: document.rotated_from,
+    requestKey: document.request_key,
     version: document.version,
   });
 }
@@ -124,17 +128,17 @@ function literally(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|#-]/g, '\\$&').replaceAll('\0', '\\x00');
 }
 
-function date(time: number): Date {
+export function date(time: number): Date {
   const made = new Date(time);
   if (Number.isNaN(made.getTime())) throw new RangeError('a time lies outside what a date can hold');
   return made;
 }
 
-function dateOrNull(time: number | null): Date | null {
+export function dateOrNull(time: number | null): Date | null {
   return time === null ? null : date(time);
 }
 
-function time(value: unknown): unknown {
+export function time(value: unknown): unknown {
   return value instanceof Date ? value.getTime() : value === null ? null : undefined;
 }
 

@@ -1,12 +1,14 @@
+import { setTimeout } from 'node:timers/promises';
 import type { Db, MongoClient } from 'mongodb';
 import { type FeedSubscriber, type Store, StoreUnavailable } from '../store.ts';
-import { createClient, databaseName, type MongoTimeouts, timeoutsOf } from './client.ts';
+import { concerns, createClient, databaseName, type MongoTimeouts, timeoutsOf } from './client.ts';
 import { createCollections } from './collections.ts';
 import { mongoError } from './errors.ts';
 import { type ChangeFeed, createChangeFeed } from './feed.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import { createKeyCollection, type KeyCollection } from './keys.ts';
 import { createLease, type Lease } from './lease.ts';
+import { createOwnerCollection, type OwnerCollection } from './owners.ts';
 import { createSessions, type Sessions } from './sessions.ts';
 
 export interface MongoStoreDependencies {
@@ -33,6 +35,7 @@ export interface MongoStoreDependencies {
 interface Opened {
   readonly client: MongoClient;
   readonly keys: KeyCollection;
+  readonly owners: OwnerCollection;
   /** Null on a standalone server. */
   readonly replication: { readonly fleet: Fleet; readonly feed: ChangeFeed; readonly lease: Lease } | null;
 }
@@ -47,7 +50,7 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Store {
   const name = databaseName(uri);
   // Made here for the sake of its checks alone: a client that was closed is not opened again.
   createClient(uri, timeouts);
-  let subscriber: FeedSubscriber = { onChange() {}, onGap() {} };
+  let subscriber: FeedSubscriber = { onChange() {}, onOwnerChange() {}, onGap() {} };
   let opened: Opened | null = null;
 
   function current(): Opened {
@@ -68,9 +71,9 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Store {
       if (opened !== null) return;
       const client = createClient(uri, timeouts);
       try {
-        opened = await openWith(client, client.db(name), dependencies, subscriber);
+        opened = await openWith(client, client.db(name, concerns(timeouts)), dependencies, subscriber);
       } catch (error) {
-        await client.close();
+        await atMost(closeStepMaxMs, client.close());
         throw mongoError(error);
       }
     },
@@ -78,14 +81,16 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Store {
       if (opened === null) return;
       const { client, replication } = opened;
       opened = null;
-      await replication?.feed.stop();
-      // Should it fail, the register forgets this replica by itself.
-      await replication?.fleet.leave().catch(() => {});
-      await client.close();
+      if (replication !== null) {
+        await atMost(closeStepMaxMs, replication.feed.stop());
+        await atMost(closeStepMaxMs, replication.fleet.leave());
+      }
+      await atMost(closeStepMaxMs, client.close());
     },
 
     findKey: async (digests) => current().keys.find(digests),
     getKey: async (id) => current().keys.get(id),
+    getKeyByRequest: async (requestKey) => current().keys.getByRequest(requestKey),
     listKeys: async (filter, page) => current().keys.list(filter, page),
     async insertKey(record, retentionMs) {
       await current().keys.insert(record, retentionMs);
@@ -100,6 +105,13 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Store {
     async replaceKey(record, ifVersion, retentionMs) {
       if (!(await current().keys.replace(record, ifVersion, retentionMs))) return null;
       subscriber.onChange(record.id, record.digest);
+      return { at: now() };
+    },
+    getOwner: async (id) => current().owners.get(id),
+    listOwners: async (page) => current().owners.list(page),
+    async putOwner(record, ifVersion) {
+      if (!(await current().owners.put(record, ifVersion))) return null;
+      subscriber.onOwnerChange(record.id);
       return { at: now() };
     },
     async settle(commit) {
@@ -128,17 +140,16 @@ async function openWith(
   await client.connect();
   const sessions = createSessions(client, { timeoutMs: timeouts.operationMs });
   const prepare = () => sessions.write((session) => createCollections(database, session));
-  const keysWith = (lease: Lease | null) =>
-    createKeyCollection({
-      ...{ database, sessions, lease },
-      findTimeoutMs: timeouts.findKeyMs,
-      onBadRecord: (id, error) => onBadRecord?.(id, error),
-    });
+  const collectionsWith = (lease: Lease | null) => {
+    const shared = { database, sessions, lease, findTimeoutMs: timeouts.findKeyMs };
+    const keys = createKeyCollection({ ...shared, onBadRecord: (id, error) => onBadRecord?.(id, error) });
+    return { keys, owners: createOwnerCollection(shared) };
+  };
 
   if (await isStandalone(database, sessions)) {
     await prepare();
     onDegraded?.(standaloneMessage);
-    return { client, keys: keysWith(null), replication: null };
+    return { client, ...collectionsWith(null), replication: null };
   }
 
   const lease = createLease({ stalenessMaxMs, now, monotonic });
@@ -150,11 +161,11 @@ async function openWith(
   try {
     await feed.start();
   } catch (error) {
-    await feed.stop();
-    await fleet.leave().catch(() => {});
+    await atMost(closeStepMaxMs, feed.stop());
+    await atMost(closeStepMaxMs, fleet.leave());
     throw error;
   }
-  return { client, keys: keysWith(lease), replication: { fleet, feed, lease } };
+  return { client, ...collectionsWith(lease), replication: { fleet, feed, lease } };
 }
 
 async function isStandalone(database: Db, sessions: Sessions): Promise<boolean> {
@@ -162,4 +173,12 @@ async function isStandalone(database: Db, sessions: Sessions): Promise<boolean> 
     database.command({ hello: 1 }, { ...(signal && { signal }) }),
   );
   return hello.setName === undefined && hello.msg !== 'isdbgrid';
+}
+
+const closeStepMaxMs = 1_000;
+
+/** Ends after `ms` whatever becomes of the work: a server that hangs must not hold up the end. */
+async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
+  // Should it fail: the register forgets a replica by itself, and a server its sessions.
+  await Promise.race([work.catch(() => {}), setTimeout(ms, undefined, { ref: false })]);
 }

@@ -16,5 +16,5 @@ export function readPresets(): ReadonlyMap<PresetName, Scheme> {
   });
   const answers = specs[0]?.[1].answers;
   if (answers === undefined) throw new Error("the product's own scheme has no answers");
-  return new Map(specs.map(([name, spec]) => [name, createScheme(spec, answers)]));
+  return new Map(specs.map(([name, spec]) => [name, createScheme(spec, { answers, checksumKeys: [] })]));
 }

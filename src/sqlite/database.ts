@@ -12,6 +12,7 @@ const migrations = [
   CREATE TABLE keys (
     id           TEXT PRIMARY KEY NOT NULL,
     digest       TEXT NOT NULL UNIQUE,
+    request_key  TEXT UNIQUE,
     version      INTEGER NOT NULL,
     scheme       TEXT NOT NULL,
     environment  TEXT NOT NULL,
@@ -26,6 +27,15 @@ const migrations = [
   ) STRICT;
   CREATE INDEX keys_by_owner ON keys (owner, id);
   CREATE INDEX keys_by_purge_at ON keys (purge_at) WHERE purge_at IS NOT NULL;
+  CREATE TABLE owners (
+    id           TEXT PRIMARY KEY NOT NULL,
+    plan         TEXT,
+    active_until INTEGER,
+    suspended    INTEGER NOT NULL,
+    created_at   INTEGER NOT NULL,
+    updated_at   INTEGER NOT NULL,
+    version      INTEGER NOT NULL
+  ) STRICT;
   CREATE TABLE meta (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) STRICT;
   `,
 ];

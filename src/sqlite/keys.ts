@@ -8,6 +8,7 @@ import { fromRow, listQuery, type Row, recordColumns, toRow } from './records.ts
 export interface KeyTable {
   find(digests: readonly Digest[]): KeyRecord | null;
   get(id: KeyId): KeyRecord | null;
+  getByRequest(requestKey: string): KeyRecord | null;
   list(filter: KeyFilter, page: { readonly before: KeyId | null; readonly size: number }): KeyRecord[];
   insert(record: KeyRecord, retentionMs: number): void;
   insertFirst(record: KeyRecord, retentionMs: number): boolean;
@@ -48,6 +49,10 @@ export function createKeyTable(
       const row = statements.get.get({ id });
       return row === undefined ? null : fromRow(row);
     },
+    getByRequest(requestKey) {
+      const row = statements.getByRequest.get({ request_key: requestKey });
+      return row === undefined ? null : fromRow(row);
+    },
     list(filter, page) {
       const found: KeyRecord[] = [];
       let { before } = page;
@@ -81,14 +86,15 @@ function prepareStatements(database: DatabaseSync) {
   return {
     find: database.prepare(`SELECT ${recordColumns} FROM keys WHERE digest = :digest`),
     get: database.prepare(`SELECT ${recordColumns} FROM keys WHERE id = :id`),
+    getByRequest: database.prepare(`SELECT ${recordColumns} FROM keys WHERE request_key = :request_key`),
     insert: database.prepare(
-      `INSERT INTO keys (id, digest, version, scheme, environment, owner, name_folded, last_used_at,
+      `INSERT INTO keys (id, digest, request_key, version, scheme, environment, owner, name_folded, last_used_at,
          expires_at, disabled_at, revoked_at, purge_at, record)
-       VALUES (:id, :digest, :version, :scheme, :environment, :owner, :name_folded, :last_used_at,
+       VALUES (:id, :digest, :request_key, :version, :scheme, :environment, :owner, :name_folded, :last_used_at,
          :expires_at, :disabled_at, :revoked_at, :purge_at, :record)`,
     ),
     replace: database.prepare(
-      `UPDATE keys SET digest = :digest, version = :version, scheme = :scheme, environment = :environment,
+      `UPDATE keys SET digest = :digest, request_key = :request_key, version = :version, scheme = :scheme, environment = :environment,
          owner = :owner, name_folded = :name_folded, expires_at = :expires_at, disabled_at = :disabled_at,
          revoked_at = :revoked_at, purge_at = :purge_at, record = :record
        WHERE id = :id AND version = :if_version`,

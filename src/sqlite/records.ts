@@ -9,7 +9,7 @@ export type Row = Readonly<Record<string, unknown>>;
 
 /** The columns that a record is read from. */
 export const recordColumns =
-  'id, digest, version, scheme, environment, owner, last_used_at, expires_at, disabled_at, revoked_at, record';
+  'id, digest, request_key, version, scheme, environment, owner, last_used_at, expires_at, disabled_at, revoked_at, record';
 
 /** Members without a column of their own, in the JSON of `record`. */
 interface Rest
@@ -39,6 +39,7 @@ export function toRow(record: KeyRecord, retentionMs: number): Parameters {
   return {
     id: record.id,
     digest: record.digest,
+    request_key: record.requestKey,
     version: record.version,
     scheme: record.scheme,
     environment: record.environment,
@@ -76,6 +77,7 @@ export function fromRow(row: Row): KeyRecord {
     disabledAt: row.disabled_at,
     revokedAt: row.revoked_at,
     rotatedFrom: rest.rotatedFrom,
+    requestKey: row.request_key,
     version: row.version,
   });
 }

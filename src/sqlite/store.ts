@@ -4,6 +4,7 @@ import { type FeedSubscriber, type Store, StoreUnavailable } from '../store.ts';
 import { openDatabase } from './database.ts';
 import { sqliteError } from './errors.ts';
 import { createKeyTable, type KeyTable } from './keys.ts';
+import { createOwnerTable, type OwnerTable } from './owners.ts';
 
 export interface SqliteStoreDependencies {
   /** A file, made where it is missing, or `:memory:`. */
@@ -23,6 +24,7 @@ const purgeBatchSize = 500;
 interface Opened {
   readonly database: DatabaseSync;
   readonly keys: KeyTable;
+  readonly owners: OwnerTable;
   readonly timer: NodeJS.Timeout;
 }
 
@@ -35,14 +37,16 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Store 
   let opened: Opened | null = null;
   let subscriber: FeedSubscriber | null = null;
 
-  async function withKeys<T>(work: (keys: KeyTable) => T): Promise<T> {
+  async function withTables<T>(work: (tables: Opened) => T): Promise<T> {
     if (opened === null) throw new StoreUnavailable('the store is not open');
     try {
-      return work(opened.keys);
+      return work(opened);
     } catch (error) {
       throw sqliteError(error);
     }
   }
+
+  const withKeys = <T>(work: (keys: KeyTable) => T) => withTables(({ keys }) => work(keys));
 
   async function purge(): Promise<void> {
     try {
@@ -69,7 +73,8 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Store 
       if (opened !== null) return;
       const database = openDatabase(path);
       const keys = createKeyTable(database, (id, error) => onBadRecord?.(id, error));
-      opened = { database, keys, timer: setInterval(purge, purgeEveryMs).unref() };
+      const owners = createOwnerTable(database);
+      opened = { database, keys, owners, timer: setInterval(purge, purgeEveryMs).unref() };
       await purge();
     },
     async close() {
@@ -81,6 +86,7 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Store 
 
     findKey: (digests) => withKeys((keys) => keys.find(digests)),
     getKey: (id) => withKeys((keys) => keys.get(id)),
+    getKeyByRequest: (requestKey) => withKeys((keys) => keys.getByRequest(requestKey)),
     listKeys: (filter, page) => withKeys((keys) => keys.list(filter, page)),
     insertKey: (record, retentionMs) =>
       withKeys((keys) => {
@@ -98,6 +104,14 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Store 
       withKeys((keys) => {
         if (!keys.replace(record, ifVersion, retentionMs)) return null;
         subscriber?.onChange(record.id, record.digest);
+        return { at: now() };
+      }),
+    getOwner: (id) => withTables(({ owners }) => owners.get(id)),
+    listOwners: (page) => withTables(({ owners }) => owners.list(page)),
+    putOwner: (record, ifVersion) =>
+      withTables(({ owners }) => {
+        if (!owners.put(record, ifVersion)) return null;
+        subscriber?.onOwnerChange(record.id);
         return { at: now() };
       }),
     settle: () => withKeys(() => ({ effectiveAt: now(), unconfirmedReplicas: [] })),

@@ -19,7 +19,9 @@ describe.each(Object.keys(stores) as (keyof typeof stores)[])('through a real En
   it('a key opens the route, and revoking it closes it at once', async () => {
     const { id, key } = await makeKey(stack.postern);
     expect((await send(stack.envoy.url, '/', bearer(key))).status).toBe(200);
-    const { data } = (await admin(stack.postern, 'DELETE', `/admin/api-keys/${id}`)) as { data: Record<string, unknown> };
+    const { data } = (await admin(stack.postern, 'DELETE', `/admin/api-keys/${id}`)) as {
+      data: Record<string, unknown>;
+    };
     expect(data).toMatchObject({ id, state: 'revoked', unconfirmed_replicas: [] });
     expect(Date.parse(String(data.effective_at))).toBeLessThanOrEqual(Date.now());
     const after = await send(stack.envoy.url, '/', bearer(key));
@@ -28,7 +30,10 @@ describe.each(Object.keys(stores) as (keyof typeof stores)[])('through a real En
   });
 
   it('the upstream learns who calls, and not with what', async () => {
-    const { id, key } = await makeKey(stack.postern, { owner: 'acme', permissions: ['read:things', 'write:things'] });
+    const { id, key } = await makeKey(stack.postern, {
+      owner: 'acme',
+      permissions: ['read:things', 'write:things'],
+    });
     const { upstream } = await send(stack.envoy.url, '/', bearer(key));
     expect(upstream?.headers).toMatchObject({
       'x-postern-key-id': [id],
@@ -53,15 +58,19 @@ describe.each(Object.keys(stores) as (keyof typeof stores)[])('through a real En
     expect(upstream?.headers).not.toHaveProperty('x-postern-owner');
     expect(upstream?.headers).not.toHaveProperty('x-postern-anything');
     const open = await send(stack.envoy.url, '/public/', claims);
-    expect(Object.keys(open.upstream?.headers ?? {}).filter((header) => header.startsWith('x-postern'))).toEqual([]);
+    expect(
+      Object.keys(open.upstream?.headers ?? {}).filter((header) => header.startsWith('x-postern')),
+    ).toEqual([]);
   });
 
   it('a header that reads the same with underscores is refused', async () => {
     const { key } = await makeKey(stack.postern);
-    expect((await send(stack.envoy.url, '/', [...bearer(key), ['x_postern_owner', 'somebody']])).status).toBe(400);
+    expect((await send(stack.envoy.url, '/', [...bearer(key), ['x_postern_owner', 'somebody']])).status).toBe(
+      400,
+    );
   });
 
-  it('a key in a header of its own opens its vendor\'s route, and is taken out', async () => {
+  it("a key in a header of its own opens its vendor's route, and is taken out", async () => {
     const { key } = await makeKey(stack.postern, { scheme: 'powerverse' });
     const { status, upstream } = await send(stack.envoy.url, '/powerverse/', [['x-api-key', key]]);
     expect(status).toBe(200);
@@ -69,19 +78,25 @@ describe.each(Object.keys(stores) as (keyof typeof stores)[])('through a real En
   });
 
   it('each denial speaks as its vendor does', async () => {
-    const at = (path: string, headers: readonly (readonly [string, string])[] = []) => send(stack.envoy.url, path, headers);
+    const at = (path: string, headers: readonly (readonly [string, string])[] = []) =>
+      send(stack.envoy.url, path, headers);
     const missing = await at('/powerverse/');
     expect(missing.status).toBe(401);
     expect(JSON.parse(missing.body)).toMatchObject({ error: { code: 'MISSING_API_KEY' } });
     expect(missing.headers['www-authenticate']).toBe('ApiKey realm="powerverse"');
     const invalid = await at('/powerverse/', [['x-api-key', 'ak_live_nope']]);
-    expect(invalid.body).toBe('{"error":{"code":"INVALID_API_KEY","message":"The provided API key is invalid"}}');
+    expect(invalid.body).toBe(
+      '{"error":{"code":"INVALID_API_KEY","message":"The provided API key is invalid"}}',
+    );
     const converra = await at('/converra/', bearer('rubbish'));
     expect(converra.body).toBe('{"error":{"code":"UNAUTHORIZED","message":"Invalid API key"}}');
     expect(converra.headers['www-authenticate']).toBe('Bearer realm="converra", error="invalid_token"');
     const product = await at('/');
     expect(product.body).toBe('{"error":{"code":"missing_api_key","message":"No API key was sent."}}');
-    expect(product.headers).toMatchObject({ 'content-type': 'application/json', 'www-authenticate': 'Bearer realm="postern"' });
+    expect(product.headers).toMatchObject({
+      'content-type': 'application/json',
+      'www-authenticate': 'Bearer realm="postern"',
+    });
   });
 
   it('two credentials are refused, however they come', async () => {
@@ -130,13 +145,16 @@ describe.each(Object.keys(stores) as (keyof typeof stores)[])('through a real En
   });
 
   it('HEAD, OPTIONS and websocket openings are checked like any request', async () => {
-    const upgrade = [['connection', 'upgrade'], ['upgrade', 'websocket']] as const;
+    const upgrade = [
+      ['connection', 'upgrade'],
+      ['upgrade', 'websocket'],
+    ] as const;
     expect((await send(stack.envoy.url, '/', [], 'HEAD')).status).toBe(401);
     expect((await send(stack.envoy.url, '/', [], 'OPTIONS')).status).toBe(401);
     expect((await send(stack.envoy.url, '/', upgrade)).status).toBe(401);
   });
 
-  it("a header that is no text is a key that nobody has", async () => {
+  it('a header that is no text is a key that nobody has', async () => {
     const { status, body } = await send(stack.envoy.url, '/', bearer('\u00ff\u00fe\u0080'));
     expect(status).toBe(401);
     expect(JSON.parse(body)).toMatchObject({ error: { code: 'invalid_api_key' } });
@@ -147,10 +165,12 @@ describe.each(Object.keys(stores) as (keyof typeof stores)[])('through a real En
     await send(stack.envoy.url, '/logged/', bearer(key));
     await admin(stack.postern, 'DELETE', `/admin/api-keys/${id}`);
     await send(stack.envoy.url, '/logged/', bearer(key));
-    await expect.poll(() => accessLog(stack)).toEqual([
-      expect.objectContaining({ status: 200, key_id: id }),
-      expect.objectContaining({ status: 401, key_id: id, reason: 'revoked' }),
-    ]);
+    await expect
+      .poll(() => accessLog(stack))
+      .toEqual([
+        expect.objectContaining({ status: 200, key_id: id }),
+        expect.objectContaining({ status: 401, key_id: id, reason: 'revoked' }),
+      ]);
     expect(stack.envoy.log()).not.toContain(key);
     expect(stack.postern.log()).not.toContain(key);
   });

@@ -17,7 +17,11 @@ export async function startStack(
   envoySettings: EnvoySettings = {},
 ): Promise<Stack> {
   const [postern, echo] = await Promise.all([startPostern(settings), startEcho()]);
-  const envoy = await startEnvoy({ checkAddress: postern.check, upstreamAddress: echo.address, ...envoySettings });
+  const envoy = await startEnvoy({
+    checkAddress: postern.check,
+    upstreamAddress: echo.address,
+    ...envoySettings,
+  });
   return {
     postern,
     envoy,
@@ -56,7 +60,8 @@ export function send(
       response.on('end', () => {
         const body = Buffer.concat(chunks).toString();
         const status = response.statusCode ?? 0;
-        const upstream = status === 200 && body.startsWith('{"method"') ? (JSON.parse(body) as Echoed) : undefined;
+        const upstream =
+          status === 200 && body.startsWith('{"method"') ? (JSON.parse(body) as Echoed) : undefined;
         resolve({ status, headers: response.headers, body, upstream });
       });
     });
@@ -71,13 +76,23 @@ export interface MadeKey {
 }
 
 /** Makes a key over REST. */
-export async function makeKey(postern: Pick<Postern, 'url'>, wanted: Readonly<Record<string, unknown>> = {}): Promise<MadeKey> {
-  const { data } = (await admin(postern, 'POST', '/admin/api-keys', { name: 'e2e', ...wanted })) as { data: MadeKey };
+export async function makeKey(
+  postern: Pick<Postern, 'url'>,
+  wanted: Readonly<Record<string, unknown>> = {},
+): Promise<MadeKey> {
+  const { data } = (await admin(postern, 'POST', '/admin/api-keys', { name: 'e2e', ...wanted })) as {
+    data: MadeKey;
+  };
   return data;
 }
 
 /** Makes an admin call over REST; throws unless it is answered with 2xx. */
-export async function admin(postern: Pick<Postern, 'url'>, method: string, path: string, body?: unknown): Promise<unknown> {
+export async function admin(
+  postern: Pick<Postern, 'url'>,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<unknown> {
   const response = await fetch(postern.url + path, {
     method,
     headers: { authorization: `Bearer ${adminKey}` },

@@ -1,9 +1,24 @@
-import { credentials, makeGenericClientConstructor, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import {
+  credentials,
+  Metadata,
+  makeGenericClientConstructor,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createAdminService } from '../../src/grpc/admin-server.ts';
 import { BadRequest, ErrorInfo } from '../../src/grpc/gen/google/rpc/error_details.ts';
 import { Status } from '../../src/grpc/gen/google/rpc/status.ts';
-import { CreateKeyRequest, KeyAdminService, ListKeysRequest, type CreateKeyResponse, type GetKeyResponse, type ListKeysResponse, type RevokeKeyResponse, type VerifyKeyResponse } from '../../src/grpc/gen/postern/admin/v1/key_admin.ts';
+import {
+  type CreateKeyRequest,
+  type CreateKeyResponse,
+  type GetKeyResponse,
+  KeyAdminService,
+  type ListKeysRequest,
+  type ListKeysResponse,
+  type RevokeKeyResponse,
+  type VerifyKeyResponse,
+} from '../../src/grpc/gen/postern/admin/v1/key_admin.ts';
 import { createGrpcListener, type GrpcListener } from '../../src/grpc/server.ts';
 import { formatListen } from '../../src/listen.ts';
 import { createTestService, type TestService } from '../service.ts';
@@ -17,10 +32,9 @@ beforeAll(async () => {
   service = await createTestService();
   const now = () => service.clock.now;
   const admin = { ...service.admin };
-  listener = createGrpcListener(
-    createAdminService({ admin, now, onBroken: (error) => broken.push(error) }),
-    { requestBytesMax: 65_536 },
-  );
+  listener = createGrpcListener(createAdminService({ admin, now, onBroken: (error) => broken.push(error) }), {
+    requestBytesMax: 65_536,
+  });
   const address = await listener.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
   const Client = makeGenericClientConstructor(KeyAdminService, 'KeyAdmin');
   client = new Client(formatListen(address), credentials.createInsecure());
@@ -33,9 +47,18 @@ afterAll(async () => {
 
 describe('KeyAdmin', () => {
   it('makes a key whose secret no other call shows', async () => {
-    const made = await call<CreateKeyResponse>('createKey', create({ name: 'One', expires_in: '30d', labels: { a: 'b' } }));
+    const made = await call<CreateKeyResponse>(
+      'createKey',
+      create({ name: 'One', expires_in: '30d', labels: { a: 'b' } }),
+    );
     expect(made.secret).toMatch(/^pst_live_/);
-    expect(made.key).toMatchObject({ name: 'One', scheme: 'postern', environment: 'live', state: 1, labels: { a: 'b' } });
+    expect(made.key).toMatchObject({
+      name: 'One',
+      scheme: 'postern',
+      environment: 'live',
+      state: 1,
+      labels: { a: 'b' },
+    });
     expect(Number(made.key?.expires_at?.seconds) - Number(made.key?.created_at?.seconds)).toBe(30 * 86_400);
     const got = await call<GetKeyResponse>('getKey', { id: made.key?.id });
     const listed = await call<ListKeysResponse>('listKeys', list({}));
@@ -47,7 +70,8 @@ describe('KeyAdmin', () => {
     const seconds = Math.floor(service.clock.now / 1_000) + 3_600;
     const rate_limit = { limit: 100, window: { seconds: 60, nanos: 0 } };
     const made = await call<CreateKeyResponse>(
-      'createKey', create({ name: 'Limited', expires_at: { seconds, nanos: 0 }, rate_limit }),
+      'createKey',
+      create({ name: 'Limited', expires_at: { seconds, nanos: 0 }, rate_limit }),
     );
     expect(made.key).toMatchObject({ expires_at: { seconds }, rate_limit });
   });
@@ -57,7 +81,10 @@ describe('KeyAdmin', () => {
     const first = await call<ListKeysResponse>('listKeys', list({ owner: 'pager', page_size: 2 }));
     expect(first.keys.map(({ name }) => name)).toEqual(['p3', 'p2']);
     const page_token = first.next_page_token;
-    const second = await call<ListKeysResponse>('listKeys', list({ owner: 'pager', page_size: 2, page_token }));
+    const second = await call<ListKeysResponse>(
+      'listKeys',
+      list({ owner: 'pager', page_size: 2, page_token }),
+    );
     expect(second).toMatchObject({ keys: [{ name: 'p1' }], next_page_token: '' });
     const error = await refusal('listKeys', list({ owner: 'other', page_token }));
     expect(error).toMatchObject({ code: status.INVALID_ARGUMENT, fields: [{ field: 'page_token' }] });
@@ -74,16 +101,26 @@ describe('KeyAdmin', () => {
     const again = await call<RevokeKeyResponse>('revokeKey', { id });
     expect(again.key?.revoked_at).toEqual(revoked.key?.revoked_at);
     for (const method of ['enableKey', 'disableKey']) {
-      expect(await refusal(method, { id })).toMatchObject({ code: status.FAILED_PRECONDITION, reason: 'KEY_REVOKED' });
+      expect(await refusal(method, { id })).toMatchObject({
+        code: status.FAILED_PRECONDITION,
+        reason: 'KEY_REVOKED',
+      });
     }
   });
 
   it('tries a key without using it', async () => {
-    const made = await call<CreateKeyResponse>('createKey', create({ name: 'Tried', scheme: 'powerverse', permissions: ['a:b'] }));
+    const made = await call<CreateKeyResponse>(
+      'createKey',
+      create({ name: 'Tried', scheme: 'powerverse', permissions: ['a:b'] }),
+    );
     const tried = (given: object) =>
       call<VerifyKeyResponse>('verifyKey', { key: made.secret, permissions: [], ...given });
     expect(await tried({})).toEqual({ allowed: true, reason: '', status: 200, key_id: made.key?.id });
-    expect(await tried({ permissions: ['a:b', 'c:d'] })).toMatchObject({ allowed: false, reason: 'permission_denied', status: 403 });
+    expect(await tried({ permissions: ['a:b', 'c:d'] })).toMatchObject({
+      allowed: false,
+      reason: 'permission_denied',
+      status: 403,
+    });
     expect(await tried({ environment: 'test' })).toMatchObject({ reason: 'wrong_environment', status: 401 });
     expect(await tried({ scheme: 'converra' })).toMatchObject({ reason: 'malformed', key_id: '' });
     expect(await tried({ key: `${made.secret}x` })).toMatchObject({ reason: 'unknown' });
@@ -102,9 +139,13 @@ describe('KeyAdmin', () => {
   it('says what a key may not do before it says whether the thing exists', async () => {
     const reader = await adminKeyWith(['admin:read']);
     const nobody = await adminKeyWith(['read:things']);
-    expect(await refusal('revokeKey', { id: 'key_x' }, [reader])).toMatchObject({ code: status.PERMISSION_DENIED });
+    expect(await refusal('revokeKey', { id: 'key_x' }, [reader])).toMatchObject({
+      code: status.PERMISSION_DENIED,
+    });
     expect(await refusal('getKey', { id: 'key_x' }, [reader])).toMatchObject({ code: status.NOT_FOUND });
-    expect(await refusal('getKey', { id: 'key_x' }, [nobody])).toMatchObject({ code: status.PERMISSION_DENIED });
+    expect(await refusal('getKey', { id: 'key_x' }, [nobody])).toMatchObject({
+      code: status.PERMISSION_DENIED,
+    });
   });
 
   it('shows an owner-bound admin key nothing of any other owner', async () => {
@@ -117,8 +158,14 @@ describe('KeyAdmin', () => {
     for (const method of ['getKey', 'revokeKey', 'disableKey', 'enableKey']) {
       expect(await refusal(method, { id: other.key?.id }, [bound])).toMatchObject({ code: status.NOT_FOUND });
     }
-    for (const [method, request] of [['createKey', create({ name: 'x', owner: 'other' })], ['listKeys', list({ owner: 'other' })]] as const) {
-      expect(await refusal(method, request, [bound])).toMatchObject({ code: status.PERMISSION_DENIED, reason: 'OWNER_MISMATCH' });
+    for (const [method, request] of [
+      ['createKey', create({ name: 'x', owner: 'other' })],
+      ['listKeys', list({ owner: 'other' })],
+    ] as const) {
+      expect(await refusal(method, request, [bound])).toMatchObject({
+        code: status.PERMISSION_DENIED,
+        reason: 'OWNER_MISMATCH',
+      });
     }
     const tried = await call<VerifyKeyResponse>('verifyKey', { key: other.secret, permissions: [] }, [bound]);
     expect(tried).toEqual({ allowed: false, reason: 'unknown', status: 401, key_id: '' });
@@ -144,7 +191,11 @@ describe('KeyAdmin', () => {
     [{ name: 'x', rate_limit: { limit: 1, window: undefined } }, 'rate_limit.window'],
   ])('names the field at fault in %j', async (given, field) => {
     const error = await refusal('createKey', create(given as Partial<CreateKeyRequest>));
-    expect(error).toMatchObject({ code: status.INVALID_ARGUMENT, reason: 'INVALID_FIELD', fields: [{ field }] });
+    expect(error).toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      reason: 'INVALID_FIELD',
+      fields: [{ field }],
+    });
   });
 
   it('takes rubbish and what is too large for errors of the call alone, and goes on', async () => {
@@ -164,7 +215,15 @@ describe('KeyAdmin', () => {
 });
 
 function create(given: Partial<CreateKeyRequest>): CreateKeyRequest {
-  return { name: '', permissions: [], ip_allowlist: [], labels: {}, expires_at: undefined, rate_limit: undefined, ...given };
+  return {
+    name: '',
+    permissions: [],
+    ip_allowlist: [],
+    labels: {},
+    expires_at: undefined,
+    rate_limit: undefined,
+    ...given,
+  };
 }
 
 function list(given: Partial<ListKeysRequest>): ListKeysRequest {
@@ -172,11 +231,18 @@ function list(given: Partial<ListKeysRequest>): ListKeysRequest {
 }
 
 async function adminKeyWith(permissions: string[], owner?: string): Promise<string> {
-  const made = await call<CreateKeyResponse>('createKey', create({ name: 'Admin', permissions, ...(owner && { owner }) }));
+  const made = await call<CreateKeyResponse>(
+    'createKey',
+    create({ name: 'Admin', permissions, ...(owner && { owner }) }),
+  );
   return `Bearer ${made.secret}`;
 }
 
-function call<Response>(method: string, request: unknown, authorization = [service.adminAuthorization]): Promise<Response> {
+function call<Response>(
+  method: string,
+  request: unknown,
+  authorization = [service.adminAuthorization],
+): Promise<Response> {
   const metadata = new Metadata();
   for (const value of authorization) metadata.add('authorization', value);
   return new Promise((resolve, reject) => {
@@ -189,7 +255,9 @@ function call<Response>(method: string, request: unknown, authorization = [servi
 
 async function refusal(method: string, request: unknown, authorization?: string[]) {
   const error = await call(method, request, authorization).then(
-    () => { throw new Error('was not refused'); },
+    () => {
+      throw new Error('was not refused');
+    },
     (refused: ServiceError) => refused,
   );
   const [bytes] = error.metadata.get('grpc-status-details-bin');

@@ -1,15 +1,22 @@
 import { describe, expect, it } from 'vitest';
+import type { Authorize, Decision } from '../../src/authorize.ts';
 import { createAnswer } from '../../src/grpc/check-server.ts';
 import { CheckRequest, CheckResponse } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts';
 import { readPresets } from '../../src/presets/read.ts';
-import type { Authorize, Decision } from '../../src/authorize.ts';
 import type { Scheme } from '../../src/scheme.ts';
 import { keyRecord } from '../records.ts';
 
 const postern = readPresets().get('postern') as Scheme;
-const place = { header: 'authorization', word: 'Bearer' };
-const terms = { environment: 'live', address: '', permissions: [] };
-const allowed: Decision = { verdict: 'allow', key: keyRecord(), scheme: postern, place };
+const place = { kind: 'header', name: 'authorization', word: 'Bearer' } as const;
+const terms = { environment: 'live', address: '', permissions: [], cost: 1 };
+const allowed: Decision = {
+  verdict: 'allow',
+  key: keyRecord(),
+  scheme: postern,
+  place,
+  plan: null,
+  rate: null,
+};
 
 describe('an answer to a Check', () => {
   it.each([
@@ -39,8 +46,15 @@ describe('an answer to a Check', () => {
     expectDenied(await answer(checkRequest({})), 503);
   });
 
-  it('is an error_response for an unreachable store, so that the operator\'s failure mode decides', async () => {
-    const { answer } = setUp(() => ({ verdict: 'deny', reason: 'unavailable', scheme: postern, key: null, terms }));
+  it("is an error_response for an unreachable store, so that the operator's failure mode decides", async () => {
+    const { answer } = setUp(() => ({
+      verdict: 'deny',
+      reason: 'unavailable',
+      scheme: postern,
+      key: null,
+      terms,
+      rate: null,
+    }));
     const bytes = await answer(checkRequest({}));
     const { status, httpResponse } = CheckResponse.decode(bytes);
     expect(status?.code).toBe(14);
@@ -50,7 +64,9 @@ describe('an answer to a Check', () => {
 
   it('replaces each header that it sets, and removes what it does not set', async () => {
     const { answer } = setUp(() => allowed);
-    const bytes = await answer(checkRequest({ 'x-postern-key-id': 'forged', 'x-postern-owner': 'forged', 'x-other': 'kept' }));
+    const bytes = await answer(
+      checkRequest({ 'x-postern-key-id': 'forged', 'x-postern-owner': 'forged', 'x-other': 'kept' }),
+    );
     const { status, httpResponse } = CheckResponse.decode(bytes);
     if (httpResponse?.$case !== 'okResponse') throw new Error('not allowed');
     const { headers, headersToRemove } = httpResponse.value;
@@ -63,20 +79,41 @@ describe('an answer to a Check', () => {
   });
 
   it('leaves the credential where the scheme forwards it', async () => {
-    const { answer } = setUp(() => ({ ...allowed, scheme: { ...postern, forwardCredential: true } }) as Decision);
+    const { answer } = setUp(
+      () => ({ ...allowed, scheme: { ...postern, forwardCredential: true } }) as Decision,
+    );
     const { httpResponse } = CheckResponse.decode(await answer(checkRequest({})));
     if (httpResponse?.$case !== 'okResponse') throw new Error('not allowed');
     expect(httpResponse.value.headersToRemove).toEqual([]);
   });
 
   it('carries the key in dynamic metadata, and the reason of a denial', async () => {
-    const key = keyRecord({ owner: 'acme', permissions: ['a'], labels: { team: 'x' }, plan: 'pro', name: 'Käse' });
-    const allow = setUp(() => ({ ...allowed, key }) as Decision);
-    expect(CheckResponse.decode(await allow.answer(checkRequest({}))).dynamicMetadata).toEqual({
-      key_id: key.id, key_name: 'Käse', owner: 'acme', plan: 'pro', scheme: 'postern', environment: 'live',
-      permissions: ['a'], labels: { team: 'x' },
+    const key = keyRecord({
+      owner: 'acme',
+      permissions: ['a'],
+      labels: { team: 'x' },
+      plan: 'pro',
+      name: 'Käse',
     });
-    const deny = setUp(() => ({ verdict: 'deny', reason: 'expired', scheme: postern, key, terms }));
+    const allow = setUp(() => ({ ...allowed, key, plan: 'pro' }) as Decision);
+    expect(CheckResponse.decode(await allow.answer(checkRequest({}))).dynamicMetadata).toEqual({
+      key_id: key.id,
+      key_name: 'Käse',
+      owner: 'acme',
+      plan: 'pro',
+      scheme: 'postern',
+      environment: 'live',
+      permissions: ['a'],
+      labels: { team: 'x' },
+    });
+    const deny = setUp(() => ({
+      verdict: 'deny',
+      reason: 'expired',
+      scheme: postern,
+      key,
+      terms,
+      rate: null,
+    }));
     const { dynamicMetadata } = CheckResponse.decode(await deny.answer(checkRequest({})));
     expect(dynamicMetadata).toEqual({ reason: 'expired', key_id: key.id });
   });
@@ -87,7 +124,11 @@ describe('an answer to a Check', () => {
       seen.push(request.header('authorization'));
       return { verdict: 'public' };
     });
-    const raw = (text: string) => ({ key: 'Authorization', value: '', rawValue: Buffer.from(text, 'latin1') });
+    const raw = (text: string) => ({
+      key: 'Authorization',
+      value: '',
+      rawValue: Buffer.from(text, 'latin1'),
+    });
     await answer(checkRequest({}, { headers: [raw('one'), raw('\xff\x80')] }));
     await answer(checkRequest({ authorization: 'one,two' }));
     await answer(checkRequest({ constructor: 'x', __proto__: 'y' }));
@@ -116,17 +157,38 @@ function expectDenied(bytes: Uint8Array, httpStatus: number): void {
 
 function attributes() {
   return {
-    source: undefined, destination: undefined, request: undefined, contextExtensions: {},
-    metadataContext: undefined, routeMetadataContext: undefined, tlsSession: undefined,
+    source: undefined,
+    destination: undefined,
+    request: undefined,
+    contextExtensions: {},
+    metadataContext: undefined,
+    routeMetadataContext: undefined,
+    tlsSession: undefined,
   };
 }
 
-function checkRequest(headers: Record<string, string>, headerMap?: { headers: { key: string; value: string; rawValue: Uint8Array }[] }): Buffer {
+function checkRequest(
+  headers: Record<string, string>,
+  headerMap?: { headers: { key: string; value: string; rawValue: Uint8Array }[] },
+): Buffer {
   const http = {
-    id: '', method: 'GET', headers, headerMap, path: '/', host: 'api.example.com', scheme: 'http', query: '', fragment: '',
-    size: 0, protocol: 'HTTP/1.1', body: '', rawBody: new Uint8Array(),
+    id: '',
+    method: 'GET',
+    headers,
+    headerMap,
+    path: '/',
+    host: 'api.example.com',
+    scheme: 'http',
+    query: '',
+    fragment: '',
+    size: 0,
+    protocol: 'HTTP/1.1',
+    body: '',
+    rawBody: new Uint8Array(),
   };
-  return Buffer.from(CheckRequest.encode({ attributes: { ...attributes(), request: { time: undefined, http } } }).finish());
+  return Buffer.from(
+    CheckRequest.encode({ attributes: { ...attributes(), request: { time: undefined, http } } }).finish(),
+  );
 }
 
 /** The field numbers at the top of a message. */

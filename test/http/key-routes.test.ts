@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { type Admin, createAdmin } from '../../src/admin.ts';
+import { createPlans } from '../../src/plan.ts';
 import { StoreUnavailable } from '../../src/store.ts';
 import { sendRaw, startListener } from './listener.ts';
 
@@ -270,11 +271,21 @@ function brokenAdmin(error: Error): Admin {
   const fail = () => Promise.reject(error);
   const { identify, registry, store, authorize, now } = {
     identify: fail,
-    registry: { create: fail, createFirst: fail, revoke: fail, disable: fail, enable: fail },
-    store: { getKey: fail, listKeys: fail },
+    registry: { create: fail, createFirst: fail, revoke: fail, disable: fail, enable: fail, putOwner: fail },
+    store: { getKey: fail, listKeys: fail, getOwner: fail, listOwners: fail },
     authorize: fail,
     now: () => 0,
   };
+  const plans = createPlans(new Map());
   const scheme = { name: 'none' } as Parameters<typeof createAdmin>[0]['schemes'][0];
-  return createAdmin({ identify, registry, store, authorize, schemes: [scheme], environment: 'live', now });
+  return createAdmin({
+    identify,
+    registry,
+    store,
+    authorize,
+    plans,
+    schemes: [scheme],
+    environment: 'live',
+    now,
+  });
 }

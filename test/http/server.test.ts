@@ -141,6 +141,21 @@ it('logs one line for a request, without what the client sent', async () => {
   ]);
 });
 
+it('does not call a caller who hangs up in the middle of a body broken', async () => {
+  const { port, logged, close } = await startListener();
+  const caller = connect(port, '127.0.0.1');
+  // The service answers "continue" when it has begun to read the body.
+  caller.write(
+    'POST /admin/api-keys HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n{',
+  );
+  await once(caller, 'data');
+
+  caller.destroy();
+  await close();
+
+  expect(logged.filter(({ level }) => level !== 'debug')).toEqual([]);
+});
+
 it('finishes what is in flight when it closes, and then keeps no connection', async () => {
   let answer = () => {};
   let asked = () => {};

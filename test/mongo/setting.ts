@@ -45,3 +45,25 @@ export async function createSetting(server: string): Promise<Setting> {
     },
   };
 }
+
+/** What a subscriber was told. */
+export interface Told {
+  readonly changes: { readonly id: string; readonly digest: string | null }[];
+  gaps: number;
+  /** How often it was told of this key. */
+  times(id: string): number;
+}
+
+/** Subscribes to the store's feed, which must be done before it is opened. */
+export function listen(store: Store): Told {
+  const changes: Told['changes'] = [];
+  const told: Told = { changes, gaps: 0, times: (id) => changes.filter((change) => change.id === id).length };
+  store.feed.subscribe({
+    onChange: (id, digest) => void changes.push({ id, digest }),
+    onOwnerChange() {},
+    onGap() {
+      told.gaps++;
+    },
+  });
+  return told;
+}

@@ -66,7 +66,10 @@ export async function startPostern(
 }
 
 /** Starts `postern serve` with these settings and waits for nothing; the caller stops it. */
-export async function launchPostern(settings: Readonly<Record<string, string>>, scratch: string): Promise<Running> {
+export async function launchPostern(
+  settings: Readonly<Record<string, string>>,
+  scratch: string,
+): Promise<Running> {
   const env = {
     PATH: process.env.PATH,
     POSTERN_CHECK_LISTEN: '127.0.0.1:0',

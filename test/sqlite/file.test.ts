@@ -149,6 +149,7 @@ describe('a record whose time to be purged has come', () => {
     const removed: string[] = [];
     store.feed.subscribe({
       onChange: (id, digest) => digest === null && removed.push(id),
+      onOwnerChange() {},
       onGap() {},
     });
     await store.open();

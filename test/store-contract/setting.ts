@@ -91,6 +91,7 @@ export const anyKeyRecord: fc.Arbitrary<KeyRecord> = fc
     disabledAt: fc.option(time),
     revokedAt: fc.option(time),
     rotatedFrom: fc.option(text.map((id) => id as KeyId)),
+    requestKey: fc.constant(null),
     version: count,
   })
   .map((members) => {

@@ -26,7 +26,10 @@ const START = 'src/cli/main.ts';
 /** The packages that a core file exists for. */
 const CORE_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'src/admin-input.ts': ['zod'],
-  'src/config.ts': ['zod'],
+  'src/answer-spec.ts': ['zod'],
+  'src/limiter.ts': ['lru-cache'],
+  'src/plan-spec.ts': ['zod'],
+  'src/settings-schema.ts': ['zod'],
   'src/keyring.ts': ['lru-cache'],
   'src/scheme-spec.ts': ['zod'],
   'src/telemetry.ts': ['pino', 'prom-client'],
@@ -44,7 +47,9 @@ const FOLDER_PACKAGES: Readonly<Record<string, readonly string[]>> = {
 
 /** Core files that do no input or output, and import none that does. */
 const PURE = new Set(
-  'access address answer credential denial failure key request route rules scheme secret time'.split(' '),
+  'access address answer checksum credential denial failure key owner plan request route rules scheme secret time'.split(
+    ' ',
+  ),
 );
 const PURE_BUILTINS = /^node:(?:crypto|zlib)$/;
 const PURE_NET = /^import \{(?:\s*(?:type )?(?:isIP|isIPv4|isIPv6|BlockList|SocketAddress)\s*,?)+\s*\} from/;

@@ -1,0 +1,45 @@
+import type { KeyRecord, RateLimit } from './key.ts';
+import type { OwnerRecord } from './owner.ts';
+import type { Scheme } from './scheme.ts';
+
+/** What keys may spend, by plan. */
+export interface Plans {
+  /** The limit that holds for a key: its own, else its plan's, else its owner's plan's, else its scheme's; null for none. */
+  limitOf(key: KeyRecord, owner: OwnerRecord | null, scheme: Scheme): RateLimit | null;
+  /** The plan that holds for a key; null for none. */
+  planOf(key: KeyRecord, owner: OwnerRecord | null, scheme: Scheme): string | null;
+  /** The plans that a key of this scheme may have; empty when any name will do. */
+  known(scheme: Scheme): readonly string[];
+}
+
+/** Plans of the settings go before a scheme's of the same name. Names match in any case. */
+export function createPlans(configured: ReadonlyMap<string, RateLimit | null>): Plans {
+  const ownPlans = folded(configured);
+  const bySchemes = new WeakMap<Scheme, ReadonlyMap<string, RateLimit | null>>();
+
+  function plansOf(scheme: Scheme): ReadonlyMap<string, RateLimit | null> {
+    const known = bySchemes.get(scheme);
+    if (known !== undefined) return known;
+    const plans = new Map([...folded(scheme.plans), ...ownPlans]);
+    bySchemes.set(scheme, plans);
+    return plans;
+  }
+
+  return {
+    limitOf(key, owner, scheme) {
+      if (key.rateLimit !== null) return key.rateLimit;
+      const plan = planOf(key, owner, scheme);
+      return plan === null ? null : (plansOf(scheme).get(plan.toLowerCase()) ?? null);
+    },
+    planOf,
+    known: (scheme) => [...plansOf(scheme).keys()],
+  };
+}
+
+function planOf(key: KeyRecord, owner: OwnerRecord | null, scheme: Scheme): string | null {
+  return key.plan ?? owner?.plan ?? scheme.defaultPlan;
+}
+
+function folded(plans: ReadonlyMap<string, RateLimit | null>): Map<string, RateLimit | null> {
+  return new Map([...plans].map(([name, limit]) => [name.toLowerCase(), limit]));
+}

@@ -1,0 +1,107 @@
+import { credentials, makeGenericClientConstructor, type ServiceError } from '@grpc/grpc-js';
+import { service as healthService } from 'grpc-health-check';
+import {
+  AuthorizationService,
+  CheckRequest,
+  CheckResponse,
+} from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts';
+
+/** What a Check was answered, without an Envoy in between. */
+export interface CheckAnswer {
+  /** Of the CheckResponse: 0 lets the request pass. */
+  readonly code: number;
+  /** Undefined for an allow, and for an answer that Envoy's failure mode decides on. */
+  readonly httpStatus: number | undefined;
+  readonly reason: unknown;
+}
+
+const { check } = AuthorizationService;
+const bytesService = {
+  check: {
+    ...check,
+    requestSerialize: (bytes: Uint8Array) => Buffer.from(bytes),
+    responseDeserialize: CheckResponse.decode,
+  },
+};
+const CheckClient = makeGenericClientConstructor(bytesService, 'Authorization');
+const HealthClient = makeGenericClientConstructor(healthService, 'Health');
+type Unary<Q, A> = (request: Q, done: (error: ServiceError | null, answer: A) => void) => void;
+
+/** A CheckRequest for `GET /` with these headers. */
+export function checkRequest(headers: Readonly<Record<string, string>>): Uint8Array {
+  const http = {
+    ...{ id: '', method: 'GET', headers: { ...headers }, headerMap: undefined, path: '/', host: 'localhost' },
+    ...{ scheme: 'http', query: '', fragment: '', size: 0, protocol: 'HTTP/1.1' },
+    ...{ body: '', rawBody: new Uint8Array() },
+  };
+  const attributes = {
+    ...{ source: undefined, destination: undefined, request: { time: undefined, http } },
+    ...{ contextExtensions: {}, metadataContext: undefined, routeMetadataContext: undefined },
+    tlsSession: undefined,
+  };
+  return CheckRequest.encode({ attributes }).finish();
+}
+
+/** Sends these bytes as a CheckRequest to `host:port` or `unix:/path`; rejects with a gRPC error. */
+export async function sendCheck(address: string, request: Uint8Array): Promise<CheckAnswer> {
+  const answer = await call<Uint8Array, CheckResponse>(CheckClient, address, 'check', request);
+  const { status, httpResponse, dynamicMetadata } = answer;
+  const denied = httpResponse?.$case === 'deniedResponse' ? httpResponse.value : undefined;
+  return {
+    code: status?.code ?? -1,
+    httpStatus: denied?.status?.code,
+    reason: dynamicMetadata?.reason,
+  };
+}
+
+/** `SERVING` or `NOT_SERVING`, of the whole listener unless a service is named. */
+export async function health(address: string, service = ''): Promise<string> {
+  const request = { service };
+  const { status } = await call<typeof request, { status: string }>(HealthClient, address, 'check', request);
+  return status;
+}
+
+/** Watches the health of the listener; returns what it has been told so far. */
+export function watchHealth(address: string): {
+  readonly seen: readonly string[];
+  isOver(): boolean;
+  stop(): void;
+} {
+  const client = new HealthClient(address, credentials.createInsecure());
+  const seen: string[] = [];
+  let over = false;
+  const stream = (
+    client.watch as unknown as (request: object) => import('@grpc/grpc-js').ClientReadableStream<{
+      status: string;
+    }>
+  ).call(client, { service: '' });
+  stream.on('data', ({ status }) => seen.push(status));
+  stream.on('error', () => {});
+  stream.on('close', () => {
+    over = true;
+  });
+  return {
+    seen,
+    isOver: () => over,
+    stop() {
+      stream.cancel();
+      client.close();
+    },
+  };
+}
+
+async function call<Q, A>(
+  Client: ReturnType<typeof makeGenericClientConstructor>,
+  address: string,
+  method: string,
+  request: Q,
+): Promise<A> {
+  const client = new Client(address, credentials.createInsecure(), { 'grpc.max_send_message_length': -1 });
+  const { promise, resolve, reject } = Promise.withResolvers<A>();
+  (client[method] as Unary<Q, A>).call(client, request, (error, answer) => {
+    client.close();
+    if (error) reject(error);
+    else resolve(answer);
+  });
+  return promise;
+}

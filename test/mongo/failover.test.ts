@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { KeyRecord } from '../../src/key.ts';
+import { StoreUnavailable } from '../../src/store.ts';
+import { type Mongo, startReplicaSet } from '../real/mongod.ts';
+import { until } from '../real/until.ts';
+import { keyRecord } from '../records.ts';
+import { insertAll, nextId, retentionMs } from '../store-contract/setting.ts';
+import { createSetting, listen } from './setting.ts';
+
+let mongo: Mongo;
+
+beforeAll(async () => {
+  mongo = await startReplicaSet({ own: true, members: 3 });
+}, 60_000);
+afterAll(() => mongo?.stop());
+
+async function openStores() {
+  const setting = await createSetting(mongo.uri);
+  const [writer, reader] = [
+    setting.store({ stalenessMaxMs: 3_000 }),
+    setting.store({ stalenessMaxMs: 3_000 }),
+  ];
+  const told = listen(reader);
+  await Promise.all([writer.open(), reader.open()]);
+  /** Tries until there is a primary to do it. */
+  const insert = async (): Promise<KeyRecord> =>
+    until('inserted', async () => {
+      const key = keyRecord({ id: nextId() });
+      const done = await writer.insertKey(key, retentionMs).catch(onlyUnavailable);
+      return done === undefined ? undefined : key;
+    });
+  return { writer, reader, told, insert };
+}
+
+function onlyUnavailable(error: unknown): undefined {
+  if (!(error instanceof StoreUnavailable)) throw error;
+}
+
+describe('a replica set of three', { timeout: 60_000 }, () => {
+  it('loses no change, and tells of no gap, when its primary is killed', async () => {
+    const { reader, told, insert } = await openStores();
+    const gaps = told.gaps;
+    const keys = [await insert()];
+    const primary = await mongo.primary();
+    await primary.kill('SIGKILL');
+    onTestFinished(() => primary.restart());
+    keys.push(await insert());
+    await until('memory may answer again', () => reader.feed.isFresh());
+    keys.push(await insert());
+    await until('told of all', () => keys.every((key) => told.times(key.id) > 0));
+    expect(told.gaps).toBe(gaps);
+    for (const key of keys) expect(await reader.findKey([key.digest])).toMatchObject({ id: key.id });
+  });
+
+  it('never gives a key from before its revocation while an old primary comes back', async () => {
+    const { writer, reader, told } = await openStores();
+    const [key] = await insertAll(writer, [{}]);
+    const revoked = keyRecord({ ...key, revokedAt: 1, version: 2 });
+    const old = await mongo.primary();
+    await old.kill('SIGSTOP');
+    onTestFinished(() => old.kill('SIGCONT'));
+    await until('another is primary', async () => (await mongo.primary()).port !== old.port);
+    await until('revoked', async () => {
+      const commit = await writer.replaceKey(revoked, 1, 1e12).catch(onlyUnavailable);
+      // Null when a try that had failed was done after all.
+      return commit !== undefined;
+    });
+    await until('memory may answer', () => reader.feed.isFresh());
+    expect(told.times(revoked.id)).toBeGreaterThan(0);
+    await old.kill('SIGCONT');
+    const end = performance.now() + 2_000;
+    while (performance.now() < end) {
+      const found = await reader.findKey([revoked.digest]).catch(onlyUnavailable);
+      expect(found?.revokedAt ?? 1).toBe(1);
+    }
+  });
+
+  it('without a majority takes no change and lets no memory answer, and takes the change once', async () => {
+    const { writer, reader, insert } = await openStores();
+    const primary = await mongo.primary();
+    const others = mongo.members.filter((member) => member.port !== primary.port);
+    const goOn = () => Promise.all(others.map((member) => member.kill('SIGCONT')));
+    await Promise.all(others.map((member) => member.kill('SIGSTOP')));
+    onTestFinished(async () => void (await goOn()));
+    const key = keyRecord({ id: nextId() });
+    await expect(writer.insertKey(key, retentionMs)).rejects.toThrow(StoreUnavailable);
+    await until('memory may not answer', () => !reader.feed.isFresh());
+    await expect(reader.findKey([key.digest])).rejects.toThrow(StoreUnavailable);
+    await goOn();
+    await until('memory may answer again', () => reader.feed.isFresh());
+    const after = await insert();
+    expect(await reader.findKey([after.digest])).toMatchObject({ id: after.id });
+  });
+});

@@ -1,0 +1,244 @@
+import type { Db, Document } from 'mongodb';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { MongoStoreDependencies } from '../../src/mongo/store.ts';
+import { StoreUnavailable } from '../../src/store.ts';
+import { type Mongo, startReplicaSet } from '../real/mongod.ts';
+import { until } from '../real/until.ts';
+import { keyRecord } from '../records.ts';
+import { insertAll, listIds, nextId, retentionMs } from '../store-contract/setting.ts';
+import { createSetting, listen } from './setting.ts';
+
+let mongo: Mongo;
+
+beforeAll(async () => {
+  mongo = await startReplicaSet({ own: true, args: ['--setParameter', 'enableTestCommands=1'] });
+}, 60_000);
+afterAll(() => mongo?.stop());
+
+async function openStore(dependencies: Partial<MongoStoreDependencies> = {}) {
+  const setting = await createSetting(mongo.uri);
+  const errors: unknown[] = [];
+  const store = setting.store({ onBackgroundError: (error) => errors.push(error), ...dependencies });
+  const told = listen(store);
+  await store.open();
+  const keys = setting.client.db().collection<{ _id: string; digest: string }>('keys');
+  /** A change that this store learns of through the change stream alone. */
+  const changeElsewhere = async () => {
+    const id = nextId();
+    await keys.insertOne({ _id: id, digest: id });
+    return id;
+  };
+  return { setting, store, told, errors, changeElsewhere, gapsAtOpen: told.gaps };
+}
+
+/** Makes the server fail these commands of stores until the test has finished, or the returned function is called. */
+async function fail(
+  setting: { client: { db(name: string): { command(body: Document): Promise<unknown> } } },
+  data: { failCommands: string[] } & Document,
+  mode: Document | string = 'alwaysOn',
+): Promise<() => Promise<void>> {
+  const admin = setting.client.db('admin');
+  const configure = (body: Document) => admin.command({ configureFailPoint: 'failCommand', ...body });
+  await configure({ mode, data: { appName: 'postern', ...data } });
+  const stop = async () => void (await configure({ mode: 'off' }));
+  onTestFinished(stop);
+  return stop;
+}
+
+/** Whether a command waits at the fail point. */
+async function entered(admin: Db): Promise<boolean> {
+  const point = await admin.command({ getParameter: 1, 'failpoint.failCommand': 1 });
+  return point['failpoint.failCommand'].timesEntered > 0;
+}
+
+describe('the change feed in an outage', () => {
+  it('loses no change, and tells of no gap, when its cursor is killed', async () => {
+    const { setting, told, changeElsewhere, gapsAtOpen } = await openStore();
+    const admin = setting.client.db('admin');
+    const idle = await until('the cursor waits', async () => {
+      const all = await admin
+        .aggregate([{ $currentOp: { idleCursors: true } }], { readConcern: { level: 'local' } })
+        .toArray();
+      const ours = all.filter(
+        ({ ns, cursor }) => cursor?.tailable && ns.startsWith(setting.client.db().databaseName),
+      );
+      return ours[0] ?? false;
+    });
+    const [, collection] = /^[^.]+\.(.*)$/.exec(idle['ns']) ?? [];
+    await setting.client.db().command({ killCursors: collection, cursors: [idle['cursor'].cursorId] });
+    const id = await changeElsewhere();
+    await until('told of it', () => told.times(id) > 0);
+    expect(told.gaps).toBe(gapsAtOpen);
+  });
+
+  for (const failure of [
+    { closeConnection: true },
+    { errorCode: 91 },
+    { errorCode: 237 },
+    { errorCode: 50 },
+  ]) {
+    it(`loses no change, and tells of no gap, while reads of it fail: ${JSON.stringify(failure)}`, async () => {
+      const { setting, store, told, errors, changeElsewhere, gapsAtOpen } = await openStore({
+        stalenessMaxMs: 2_000,
+      });
+      const stop = await fail(setting, { failCommands: ['getMore', 'aggregate'], ...failure });
+      const ids = [await changeElsewhere(), await changeElsewhere()];
+      await until('memory may not answer any more', () => !store.feed.isFresh());
+      ids.push(await changeElsewhere());
+      expect(errors).not.toEqual([]);
+      await stop();
+      await until('memory may answer again', () => store.feed.isFresh());
+      expect(ids.map((id) => told.times(id))).toEqual([1, 1, 1]);
+      expect(told.gaps).toBe(gapsAtOpen);
+    });
+  }
+
+  for (const errorCode of [286, 280]) {
+    it(`tells of a gap when the stream can not go on (${errorCode}), and begins anew`, async () => {
+      const { setting, store, told, changeElsewhere, gapsAtOpen } = await openStore({
+        stalenessMaxMs: 3_000,
+      });
+      await fail(setting, { failCommands: ['getMore'], errorCode }, { times: 1 });
+      // Told at once, when memory may not be used any more, and again when the new stream has its beginning.
+      await until('told of the gap', () => told.gaps >= gapsAtOpen + 2);
+      await until('memory may answer again', () => store.feed.isFresh());
+      const id = await changeElsewhere();
+      await until('told of it', () => told.times(id) > 0);
+    });
+  }
+
+  it('begins anew with each change told after it, however often the beginning fails', async () => {
+    const { setting, store, told, changeElsewhere } = await openStore({ stalenessMaxMs: 1_000 });
+    await fail(setting, { failCommands: ['getMore'], errorCode: 286 }, { times: 3 });
+    await until('it failed three times', () => told.gaps >= 6);
+    await until('memory may answer again', () => store.feed.isFresh());
+    const id = await changeElsewhere();
+    await until('told of it', () => told.times(id) > 0);
+  });
+
+  it('keeps memory from answering once beats do not arrive, and lets it when they do', async () => {
+    const { setting, store, told, gapsAtOpen } = await openStore({ stalenessMaxMs: 1_000 });
+    const stop = await fail(setting, { failCommands: ['update'], errorCode: 11602 });
+    await until('memory may not answer any more', () => !store.feed.isFresh());
+    await stop();
+    await until('memory may answer again', () => store.feed.isFresh());
+    expect(told.gaps).toBe(gapsAtOpen);
+  });
+});
+
+describe('a server that is stopped', () => {
+  it('ends the lease and fails findKey within 250 ms, and everything is as before when it goes on', async () => {
+    const { store, told, gapsAtOpen, changeElsewhere } = await openStore({
+      stalenessMaxMs: 1_000,
+      timeouts: { findKeyMs: 150 },
+    });
+    const [key] = await insertAll(store, [{}]);
+    const [member] = mongo.members;
+    await member?.kill('SIGSTOP');
+    onTestFinished(() => member?.kill('SIGCONT'));
+    const began = performance.now();
+    const digests = [keyRecord({ ...key }).digest];
+    await expect(store.findKey(digests)).rejects.toThrow(StoreUnavailable);
+    expect(performance.now() - began).toBeLessThan(250);
+    await until('memory may not answer any more', () => !store.feed.isFresh());
+    expect(performance.now() - began).toBeLessThan(1_500);
+    await member?.kill('SIGCONT');
+    await until('memory may answer again', () => store.feed.isFresh());
+    expect(await store.findKey(digests)).toMatchObject({ id: key?.id });
+    const id = await changeElsewhere();
+    await until('told of it', () => told.times(id) > 0);
+    expect(told.gaps).toBe(gapsAtOpen);
+  });
+
+  it('does not hold up close for long', async () => {
+    const { store } = await openStore();
+    const [member] = mongo.members;
+    await member?.kill('SIGSTOP');
+    onTestFinished(() => member?.kill('SIGCONT'));
+    const began = performance.now();
+    await store.close();
+    expect(performance.now() - began).toBeLessThan(4_000);
+  });
+
+  it('fails other operations with StoreUnavailable within their own bound', async () => {
+    const { store } = await openStore({ timeouts: { operationMs: 700 } });
+    const [member] = mongo.members;
+    await member?.kill('SIGSTOP');
+    onTestFinished(() => member?.kill('SIGCONT'));
+    const began = performance.now();
+    await expect(store.insertKey(keyRecord({ id: nextId() }), retentionMs)).rejects.toThrow(StoreUnavailable);
+    await expect(store.getKey(nextId())).rejects.toThrow(StoreUnavailable);
+    expect(performance.now() - began).toBeLessThan(2_500);
+  });
+});
+
+describe('a primary that steps down', () => {
+  it('loses no change, and memory may answer again when there is one', async () => {
+    const { setting, store, told, gapsAtOpen, changeElsewhere } = await openStore({ stalenessMaxMs: 2_000 });
+    await setting.client
+      .db('admin')
+      .command({ replSetStepDown: 2, secondaryCatchUpPeriodSecs: 0, force: true });
+    await until('memory may not answer any more', () => !store.feed.isFresh());
+    await mongo.primary();
+    const id = await changeElsewhere();
+    await until('told of it', () => told.times(id) > 0);
+    await until('memory may answer again', () => store.feed.isFresh());
+    expect(told.gaps).toBe(gapsAtOpen);
+  });
+});
+
+describe('an answer that does not arrive', () => {
+  it('does not make a key a duplicate of itself: the driver asks again', async () => {
+    const { setting, store } = await openStore();
+    const admin = setting.client.db('admin');
+    // The write is done, and the connection closed before it is answered.
+    await admin.command({ configureFailPoint: 'onPrimaryTransactionalWrite', mode: { times: 1 } });
+    onTestFinished(
+      async () =>
+        void (await admin.command({ configureFailPoint: 'onPrimaryTransactionalWrite', mode: 'off' })),
+    );
+    const key = keyRecord({ id: nextId() });
+    await store.insertKey(key, retentionMs);
+    expect(await listIds(store)).toEqual([key.id]);
+  });
+
+  it('of a majority makes a change StoreUnavailable', async () => {
+    const { setting, store } = await openStore();
+    const writeConcernError = { code: 64, errmsg: 'waiting for replication timed out' };
+    await fail(setting, { failCommands: ['insert'], writeConcernError }, { times: 1 });
+    await expect(store.insertKey(keyRecord({ id: nextId() }), retentionMs)).rejects.toThrow(StoreUnavailable);
+  });
+
+  it('of the mark of the first key leaves a call that can be made again', async () => {
+    const { setting, store } = await openStore();
+    const namespace = `${setting.client.db().databaseName}.meta`;
+    await fail(setting, { failCommands: ['insert'], namespace, errorCode: 50 }, { times: 1 });
+    const key = keyRecord({ id: nextId() });
+    await expect(store.insertFirstKey(key, retentionMs)).rejects.toThrow(StoreUnavailable);
+    expect(await store.insertFirstKey(key, retentionMs)).toBe(true);
+    expect(await store.insertFirstKey(key, retentionMs)).toBe(false);
+    expect(await listIds(store)).toEqual([key.id]);
+  });
+
+  it('for so long that another first key came and went leaves none behind', async () => {
+    const { setting, store } = await openStore();
+    const namespace = `${setting.client.db().databaseName}.keys`;
+    const wait = { blockConnection: true, blockTimeMS: 500 };
+    await fail(setting, { failCommands: ['insert'], namespace, ...wait }, { times: 1 });
+    const answer = store.insertFirstKey(keyRecord({ id: nextId() }), retentionMs);
+    const admin = setting.client.db('admin');
+    await until('it has looked for a mark', () => entered(admin));
+    const marks = setting.client.db().collection<{ _id: string; key: string }>('meta');
+    await marks.insertOne({ _id: 'first_key', key: nextId() });
+    expect(await answer).toBe(false);
+    expect(await listIds(store)).toEqual([]);
+  });
+
+  for (const errorCode of [6, 50, 89, 91, 134, 189, 262, 10107, 11600, 13, 18]) {
+    it(`of a read is StoreUnavailable: error ${errorCode}`, async () => {
+      const { setting, store } = await openStore();
+      await fail(setting, { failCommands: ['find'], errorCode });
+      await expect(store.findKey([keyRecord().digest])).rejects.toThrow(StoreUnavailable);
+    });
+  }
+});

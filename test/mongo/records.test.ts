@@ -1,0 +1,64 @@
+import fc from 'fast-check';
+import { BSON } from 'mongodb';
+import { describe, expect, it } from 'vitest';
+import { fromDocument, toDocument } from '../../src/mongo/records.ts';
+import { BadRecord } from '../../src/store.ts';
+import { keyRecord } from '../records.ts';
+import { anyKeyRecord, expectSameKey, nextId, retentionMs, testNow } from '../store-contract/setting.ts';
+
+describe('a key as a document', () => {
+  it('comes back the same, whatever is in it', () => {
+    fc.assert(
+      fc.property(anyKeyRecord, (record) => {
+        const bytes = BSON.serialize(toDocument(record, retentionMs));
+        expectSameKey(fromDocument(BSON.deserialize(bytes)), record);
+      }),
+    );
+  });
+
+  it('has no field whose name comes from a user', () => {
+    const names = Object.keys(toDocument(keyRecord({ id: nextId() }), retentionMs));
+    fc.assert(
+      fc.property(anyKeyRecord, (record) => {
+        const document = toDocument(record, retentionMs);
+        expect(Object.keys(document)).toEqual(names);
+        expect(document.labels.every(Array.isArray)).toBe(true);
+      }),
+    );
+  });
+
+  it('is to be purged at a Date, the end and the retention after it, or never', () => {
+    const purgeAt = (given: object) =>
+      toDocument(keyRecord({ id: nextId(), ...given }), retentionMs).purge_at;
+    expect(purgeAt({ expiresAt: testNow })).toEqual(new Date(testNow + retentionMs));
+    expect(purgeAt({ expiresAt: testNow, revokedAt: testNow - 1 })).toEqual(
+      new Date(testNow - 1 + retentionMs),
+    );
+    expect(purgeAt({ disabledAt: testNow })).toBe(null);
+  });
+
+  it('is refused with RangeError when a time is none that a Date can hold', () => {
+    expect(() => toDocument(keyRecord({ id: nextId(), expiresAt: 9e15 }), 0)).toThrow(RangeError);
+  });
+
+  it('is broken when any member is missing or of another type', () => {
+    const document = toDocument(keyRecord({ id: nextId() }), retentionMs);
+    for (const member of Object.keys(document)) {
+      if (member === 'name_folded' || member === 'purge_at') continue;
+      expect(() => fromDocument({ ...document, [member]: undefined }), member).toThrow(BadRecord);
+      expect(() => fromDocument({ ...document, [member]: { $gt: '' } }), member).toThrow(BadRecord);
+    }
+    expect(() => fromDocument({ ...document, labels: [['a']] })).toThrow(BadRecord);
+    expect(() => fromDocument({ ...document, labels: [['a', 1]] })).toThrow(BadRecord);
+    expect(() => fromDocument({ ...document, expires_at: testNow })).toThrow(BadRecord);
+    expect(() => fromDocument({ ...document, expires_at: new Date(Number.NaN) })).toThrow(BadRecord);
+  });
+
+  it('says of a broken one which member it is, and quotes no value', () => {
+    const key = keyRecord({ id: nextId() });
+    const broken = { ...toDocument(key, retentionMs), permissions: 'all of them' };
+    expect(() => fromDocument(broken)).toThrow(
+      `the stored record of ${key.id} is not a key: permissions is missing or of the wrong type`,
+    );
+  });
+});
