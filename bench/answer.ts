@@ -47,7 +47,7 @@ interface Reader {
   at: number;
 }
 
-/** DeniedHttpResponse's first field is an HttpStatus, and that one's is the number; 403 is Envoy's default. */
+/** DeniedHttpResponse's first field is an HttpStatus, that one's is the number; 403 is Envoy's default. */
 function readDenial(reader: Reader, end: number): number {
   if (reader.at >= end || readVarint(reader) !== statusTag) return 403;
   return readFirstNumber(reader, readVarint(reader) + reader.at) || 403;

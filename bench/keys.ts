@@ -11,7 +11,7 @@ export const keyLength = 'pst_live_'.length + 43 + 6;
 
 /**
  * `count` keys of Postern's own form, always the same ones for a seed: the service is loaded with them and
- * the load generator presents them, with no list passed between the two. Not secrets, never to be used as such.
+ * the load generator presents them, with no list passed between the two. Not secrets.
  */
 export function benchKeys(count: number, seed: number): string[] {
   const random = createRandom(seed);

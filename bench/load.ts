@@ -70,7 +70,7 @@ async function runPhase(setup: LoadSetup, requests: Requests, phase: Phase): Pro
   return { ...measured, unexpected: tally.unexpected };
 }
 
-/** Reads clocks and counts at both ends of the time measured, in this process, so that they belong together. */
+/** Reads clocks and counts at both ends of the time measured, here, so that they belong together. */
 async function measure(phase: Phase, tally: Tally, connections: Promise<unknown>) {
   if (phase.seconds !== null) {
     await sleep(settleMs);

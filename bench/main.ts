@@ -63,7 +63,8 @@ function place(options: Options, generator: Generator, peers: readonly Peer[]): 
 function describeRun(options: Options, placing: string): string {
   const { kind, keys, streams, connections, rounds, seconds, raw } = options;
   return [
-    `${kind} of ${keys} keys, ${streams} streams on ${connections} connections, ${rounds} rounds of ${seconds} s`,
+    `${kind} of ${keys} keys, ${streams} streams on ${connections} connections`,
+    `${rounds} rounds of ${seconds} s after ${options.warmupSeconds} s of warm-up`,
     `headers as a ${raw ? 'header_map' : 'map'}; ${placing}`,
     Object.values(machine()).join(', '),
   ].join('\n');
@@ -113,10 +114,8 @@ function phase(options: Options, { port, pid }: Peer, seconds: number | null, me
 function check(peer: Peer, { unexpected }: PhaseResult): void {
   const wrong = Object.entries(unexpected).map(([name, count]) => `${count} ${name}`);
   if (wrong.length === 0) return;
-  const lastLine = peer.output().trimEnd().split('\n').at(-1) ?? '';
-  throw new Error(
-    `${peer.name} gave answers that it should not: ${wrong.join(', ')}; its log ends in:\n${lastLine.slice(0, 500)}`,
-  );
+  const lastLine = peer.output().trimEnd().split('\n').at(-1)?.slice(0, 500);
+  throw new Error(`${peer.name} gave wrong answers: ${wrong.join(', ')}; its log ends in:\n${lastLine}`);
 }
 
 function say(text: string): void {

@@ -57,9 +57,8 @@ function ratios(peers: readonly PeerRounds[]): string[] {
       postern.rounds.map((round, at) => value(round) / value(other.rounds[at] as PhaseResult)),
       2,
     );
-  return [
-    `Postern / ${other.name}, round by round: Checks/s ${of(checksPerSecond)}, CPU/Check ${of(microsPerCheck)}`,
-  ];
+  const [rate, cost] = [of(checksPerSecond), of(microsPerCheck)];
+  return [`Postern / ${other.name}, round by round: Checks/s ${rate}, CPU/Check ${cost}`];
 }
 
 /** Client at its limit with the server below: the rate is then the client's, not the server's. */

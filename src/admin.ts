@@ -227,7 +227,11 @@ function requestKey(identity: Identity, requestId: string): string {
   return hash('sha256', JSON.stringify([identity.owner, requestId]), 'base64url');
 }
 
-/** The id stands in the address; it is checked with the rest. */
+/** The id stands in the address and is checked with the rest; the input may repeat it, but name no other. */
 function withId(input: unknown, id: string): unknown {
-  return typeof input === 'object' && input !== null && !Array.isArray(input) ? { ...input, id } : input;
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) return input;
+  if ('id' in input && input.id !== id) {
+    throw invalidArgument([{ field: 'id', description: 'is not the one in the address' }]);
+  }
+  return { ...input, id };
 }

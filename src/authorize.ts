@@ -52,7 +52,7 @@ export interface AuthorizeDependencies extends RouteDefaults {
   readonly digester: Digester;
   readonly plans: Plans;
   /** Spends units of a limit, or only looks, for a dry run. */
-  readonly spend: Limiter['take'];
+  readonly spend: Limiter['spend'];
   /** Unix milliseconds. */
   readonly now: () => number;
 }
@@ -74,48 +74,75 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
     const terms = { environment, address: request.address, permissions, cost };
     const presented = findCredential(request, route.schemes);
     if (presented.kind !== 'key') return deny(presented.kind, presented.speaker, terms);
-    const digest = digester.sign(presented.text);
-    const key = keyring.peek(digest);
-    if (key === undefined) return load(presented, digest, terms);
-    const owner = key === null || key.owner === null ? null : keyring.peekOwner(key.owner);
-    if (owner === undefined) return load(presented, digest, terms);
-    return judge(presented, key, owner, terms);
+    return decide({ presented, digest: digester.sign(presented.text), terms, spent: null });
   };
 
-  async function load(presented: PresentedKey, digest: Digest, terms: AccessTerms): Promise<Decision> {
-    try {
-      for (let tries = 0; tries < triesMax; tries++) {
-        const key = keyring.peek(digest) ?? (await keyring.load(digest, digester.candidates(presented.text)));
-        if (key === null || key.owner === null) return judge(presented, key, null, terms);
-        const known = keyring.peekOwner(key.owner);
-        if (known !== undefined) return judge(presented, key, known, terms);
-        const owner = await keyring.loadOwner(key.owner);
-        const again = keyring.peek(digest);
-        // Undefined where nothing is remembered at all: the read itself was no older than this request.
-        if (again === key || again === undefined) return judge(presented, key, owner, terms);
-      }
-      return deny('unavailable', presented.scheme, terms);
-    } catch (error) {
-      if (error instanceof StoreUnavailable) return deny('unavailable', presented.scheme, terms);
-      throw error;
+  function decide(asked: Asked): Decision | Promise<Decision> {
+    const key = keyring.peek(asked.digest);
+    if (key === undefined) return unavailableUnless(load(asked), asked);
+    const owner = key === null || key.owner === null ? null : keyring.peekOwner(key.owner);
+    if (owner === undefined) return unavailableUnless(load(asked), asked);
+    return judge(asked, key, owner);
+  }
+
+  async function load(asked: Asked): Promise<Decision> {
+    const { presented, digest } = asked;
+    for (let tries = 0; tries < triesMax; tries++) {
+      const key = keyring.peek(digest) ?? (await keyring.load(digest, digester.candidates(presented.text)));
+      if (key === null || key.owner === null) return judge(asked, key, null);
+      const known = keyring.peekOwner(key.owner);
+      if (known !== undefined) return judge(asked, key, known);
+      const owner = await keyring.loadOwner(key.owner);
+      const again = keyring.peek(digest);
+      // Undefined where nothing is remembered at all: the read itself was no older than this request.
+      if (again === key || again === undefined) return judge(asked, key, owner);
     }
+    throw new StoreUnavailable('the key changes faster than its owner can be read');
   }
 
   function judge(
-    { scheme, place }: PresentedKey,
+    asked: Asked,
     key: KeyRecord | null,
     owner: OwnerRecord | null,
-    terms: AccessTerms,
-  ): Decision {
+  ): Decision | Promise<Decision> {
+    const { presented, terms } = asked;
+    const { scheme, place } = presented;
     // The same text imported for another scheme is not this scheme's key.
     if (key === null || key.scheme !== scheme.name) return deny('unknown', scheme, terms);
     const at = now();
     const reason = refuse(key, owner, terms, at);
     if (reason !== null) return deny(reason, scheme, terms, key);
     const limit = plans.limitOf(key, owner, scheme);
-    const rate = limit === null ? null : spend(key.id, limit, terms.cost, at);
+    const rate = asked.spent ?? (limit === null ? null : spend(key.id, limit, terms.cost, at));
+    // What was known of the key may have changed while its units were leased: it is judged again.
+    if (rate instanceof Promise)
+      return unavailableUnless(
+        rate.then((spent) => decide({ ...asked, spent })),
+        asked,
+      );
     if (rate?.isAllowed === false) return { ...deny('rate_limited', scheme, terms, key), rate };
     return { verdict: 'allow', key, scheme, place, plan: plans.planOf(key, owner, scheme), rate };
+  }
+}
+
+/** A well-formed key and what its route asks for. */
+interface Asked {
+  readonly presented: PresentedKey;
+  readonly digest: Digest;
+  readonly terms: AccessTerms;
+  /** Null until its units have been asked for. */
+  readonly spent: RateVerdict | null;
+}
+
+async function unavailableUnless(
+  decision: Promise<Decision>,
+  { presented, terms }: Asked,
+): Promise<Decision> {
+  try {
+    return await decision;
+  } catch (error) {
+    if (error instanceof StoreUnavailable) return deny('unavailable', presented.scheme, terms);
+    throw error;
   }
 }
 

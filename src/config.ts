@@ -44,6 +44,8 @@ export interface Config {
     readonly readsMax: number;
     readonly spendersMax: number;
   };
+  /** Whether keys with a limit pass when the store can not be asked for more units of it. */
+  readonly limitsWhenUnavailable: 'allow' | 'deny';
   readonly drainMs: number;
   /** Null when the host's name and a random part are to be used. */
   readonly replicaId: string | null;
@@ -115,6 +117,7 @@ export function readConfig(
       readsMax: settings.memory.reads_max,
       spendersMax: settings.memory.spenders_max,
     },
+    limitsWhenUnavailable: settings.limits_when_unavailable,
     drainMs: settings.drain_timeout,
     replicaId: settings.replica_id ?? null,
     adminKey: adminKeyOf(secrets.adminKey),

@@ -98,6 +98,6 @@ function base32(value: bigint, length: number): string {
 }
 
 /** Names one version of a record, so that a caller can say which one it means to change. Opaque to callers. */
-export function etagOf(key: KeyRecord): string {
-  return `v${key.version}`;
+export function etagOf(record: { readonly version: number }): string {
+  return `v${record.version}`;
 }

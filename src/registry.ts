@@ -41,9 +41,9 @@ export interface PutOwner extends Settlement {
 
 /** Every change of a key and of an owner. */
 export interface Registry {
-  /** FAILED_PRECONDITION when the owner is not active. */
+  /** FAILED_PRECONDITION when the owner is not active and no earlier request of the same name made the key. */
   create(wanted: NewKey): Promise<Made>;
-  /** The first key of a store that never had one; null when it had. */
+  /** The first key of a store that never had one; null when it had. To be tried again after `StoreUnavailable`. */
   createFirst(wanted: NewKey): Promise<Made | null>;
   /** For good. A key that is revoked already stays as it is. */
   revoke(id: KeyId, visible: Visible): Promise<Narrowed>;
@@ -84,24 +84,28 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
   const { store, digester, now } = dependencies;
   const { retentionMs } = options;
   const nextId = createKeyIds(now);
+  let first: { readonly key: KeyRecord; readonly secret: Secret } | null = null;
 
   return {
     async create(wanted) {
+      // Before all else: what came of the first try is true of the retry, whatever holds by now.
+      const before = await madeBefore(wanted);
+      if (before !== null) return before;
       await requireActive(wanted.owner);
       const made = make(wanted);
       try {
         await store.insertKey(made.key, retentionMs);
         return made;
       } catch (error) {
-        if (!(error instanceof DuplicateKey) || wanted.requestKey === null) throw error;
-        const earlier = await store.getKeyByRequest(wanted.requestKey);
-        if (earlier === null) throw error;
-        return { key: earlier, secret: null };
+        const meanwhile = error instanceof DuplicateKey ? await madeBefore(wanted) : null;
+        if (meanwhile === null) throw error;
+        return meanwhile;
       }
     },
     async createFirst(wanted) {
-      const made = make(wanted);
-      return (await store.insertFirstKey(made.key, retentionMs)) ? made : null;
+      // The same record at each try: after an answer that was lost the store knows it again.
+      first ??= make(wanted);
+      return (await store.insertFirstKey(first.key, retentionMs)) ? first : null;
     },
     revoke: (id, visible) =>
       narrow(id, visible, (key, at) => (key.revokedAt === null ? { ...key, revokedAt: at } : null)),
@@ -129,6 +133,11 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
       throw contention('owner');
     },
   };
+
+  async function madeBefore({ requestKey }: NewKey): Promise<Made | null> {
+    const key = requestKey === null ? null : await store.getKeyByRequest(requestKey);
+    return key === null ? null : { key, secret: null };
+  }
 
   async function requireActive(owner: string | null): Promise<void> {
     if (owner === null || isActive(await store.getOwner(owner), now())) return;

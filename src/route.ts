@@ -32,7 +32,7 @@ export function readRoute(request: AccessRequest, defaults: RouteDefaults): Rout
   const named = names(context.get('scheme') ?? rule?.scheme);
   const asked = context.get('public');
   return {
-    isPublic: asked === undefined ? rule !== null && rule.isPublic : asked === 'true',
+    isPublic: asked === undefined ? rule?.isPublic === true : asked === 'true',
     schemes: named.length === 0 ? defaults.schemes : pick(defaults.schemes, named),
     environment: context.get('environment') || rule?.environment || defaults.environment,
     permissions: [...names(context.get('permissions')), ...(rule?.permissions ?? [])],

@@ -117,6 +117,7 @@ export const settingsSchema = z.strictObject({
       spenders_max: entries.default(1_000_000),
     })
     .prefault({}),
+  limits_when_unavailable: z.enum(['allow', 'deny']).default('allow'),
   drain_timeout: duration(1, 3_600_000).prefault('20s'),
   replica_id: z
     .string()

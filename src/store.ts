@@ -1,12 +1,15 @@
 import type { KeyId, KeyRecord, KeyState } from './key.ts';
 import type { OwnerRecord } from './owner.ts';
 import type { Digest } from './secret.ts';
+import type { UsageTally } from './usage.ts';
 
 /**
  * The store's contract. `test/store-contract.ts` holds every sentence here against each implementation.
  *
  * Every method may reject with {@link StoreUnavailable}: the store could not be asked in time, and nothing
  * is known of the outcome of a change. Reads see every change whose promise has resolved, on any replica.
+ * A record that can not be read spoils itself alone: getting or finding it rejects with {@link BadRecord},
+ * and lists leave it out.
  */
 export interface Store {
   /** For logs and metrics: `sqlite` or `mongodb`. */
@@ -35,7 +38,10 @@ export interface Store {
 
   /** Durable when it resolves. Rejects with {@link DuplicateKey} if the id, the digest or the request is taken, and then keeps nothing. */
   insertKey(record: KeyRecord, retentionMs: number): Promise<Commit>;
-  /** Inserts only if this store never had a first key, however many replicas try at once; says whether it did. */
+  /**
+   * Inserts only if this store never had a first key, however many replicas try at once; says whether it did.
+   * After {@link StoreUnavailable} another call with the same record finishes what was begun.
+   */
   insertFirstKey(record: KeyRecord, retentionMs: number): Promise<boolean>;
   /**
    * Writes `record` over the one with its id if that one's version is `ifVersion`; null, and no change, if
@@ -50,6 +56,15 @@ export interface Store {
    * is not. Durable when it resolves.
    */
   putOwner(record: OwnerRecord, ifVersion: number): Promise<Commit | null>;
+  /**
+   * Gives out up to `units` of a window, all replicas together never more than `limit` in one window.
+   * A lease that was given and whose answer was lost is spent: never too many, at worst too few.
+   */
+  leaseUnits(request: UnitLeaseRequest): Promise<UnitLease>;
+  /** Adds to what is known of the use of keys, and moves their `lastUsedAt` on; need not be durable at once. */
+  recordUsage(tallies: readonly UsageTally[]): Promise<void>;
+  /** What became of a key's requests, from the hour that holds `since` (Unix milliseconds) on, oldest first. */
+  getUsage(key: KeyId, since: number): Promise<UsageTally[]>;
   /** Waits, within bounds, until every replica judges by what was committed, and says from when that is so. */
   settle(commit: Commit): Promise<Settlement>;
 }
@@ -66,6 +81,25 @@ export interface KeyFilter {
   readonly nameContains?: string;
   /** The time by which `state` is judged, Unix milliseconds. */
   readonly now: number;
+}
+
+/** How long the use of keys is kept. */
+export const usageRetentionMs = 90 * 86_400_000;
+
+export interface UnitLeaseRequest {
+  readonly spender: string;
+  /** Unix milliseconds. */
+  readonly windowStart: number;
+  readonly windowEnd: number;
+  readonly limit: number;
+  readonly units: number;
+}
+
+export interface UnitLease {
+  /** 0 to `units`. */
+  readonly granted: number;
+  /** What all replicas have been given in this window, this lease included. */
+  readonly leased: number;
 }
 
 /** A change that is durable, named so that {@link Store.settle} can wait for it. */
@@ -119,11 +153,11 @@ export class DuplicateKey extends Error {
   }
 }
 
-/** What is stored under a key's id can not be read as a key: it is broken, and never lets anyone in. */
+/** What is stored under the id of a key or an owner can not be read as one: it is broken, and never lets anyone in. */
 export class BadRecord extends Error {
   /** `member` is the first at fault; no value is quoted. */
-  constructor(id: string, member: string, options?: ErrorOptions) {
-    super(`the stored record of ${id} is not a key: ${member} is missing or of the wrong type`, options);
+  constructor(id: string, member: string, kind: 'a key' | 'an owner' = 'a key') {
+    super(`the stored record of ${id} is not ${kind}: ${member} is missing or of the wrong type`);
     this.name = 'BadRecord';
   }
 }

@@ -142,6 +142,9 @@ function timed(store: Store, observe: (operation: string, seconds: number) => vo
     getOwner: time('get_owner', (id) => store.getOwner(id)),
     listOwners: time('list_owners', (page) => store.listOwners(page)),
     putOwner: time('put_owner', (record, ifVersion) => store.putOwner(record, ifVersion)),
+    leaseUnits: time('lease_units', (request) => store.leaseUnits(request)),
+    recordUsage: time('record_usage', (tallies) => store.recordUsage(tallies)),
+    getUsage: time('get_usage', (key, since) => store.getUsage(key, since)),
     settle: time('settle', (commit) => store.settle(commit)),
   };
 }

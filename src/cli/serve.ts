@@ -1,27 +1,26 @@
-import { randomBytes } from 'node:crypto';
-import { hostname } from 'node:os';
 import { createAdmin } from '../admin.ts';
 import { createAuthorize } from '../authorize.ts';
 import type { Config } from '../config.ts';
 import { createAdminService } from '../grpc/admin-server.ts';
-import { createCheckService } from '../grpc/check-server.ts';
+import { CHECK_BYTES_MAX, createCheckService } from '../grpc/check-server.ts';
 import { createGrpcListener } from '../grpc/server.ts';
 import { createHttpServer } from '../http/server.ts';
-import { adminRead, adminWrite, createIdentify } from '../identity.ts';
+import { createIdentify } from '../identity.ts';
 import { createKeyring } from '../keyring.ts';
 import { createLimiter } from '../limiter.ts';
 import { formatListen, isLoopback, type Listen, ListenError } from '../listen.ts';
-import { createMongoStore } from '../mongo/store.ts';
 import { createPlans } from '../plan.ts';
 import { createRegistry, type Registry } from '../registry.ts';
 import { createRules } from '../rules.ts';
-import { createDigester, type Secret } from '../secret.ts';
-import { createSqliteStore } from '../sqlite/store.ts';
-import { type Store, StoreUnavailable } from '../store.ts';
+import { createDigester } from '../secret.ts';
+import type { Store } from '../store.ts';
 import { createLogger, createMetrics, type Logger, logDenial } from '../telemetry.ts';
+import { createUsage } from '../usage.ts';
 import { version } from '../version.ts';
 import { type Banner, renderBanner } from './banner.ts';
+import { openStore } from './open-store.ts';
 import { type Environment, readSettings, type SettingFlags, SettingsError } from './settings.ts';
+import { createStore, storeName } from './store.ts';
 
 /** What a running service needs of the process around it. */
 export interface ServeProcess {
@@ -32,21 +31,21 @@ export interface ServeProcess {
   onStop(stop: () => void): void;
 }
 
-const storeRetryMs = { first: 250, most: 5_000 };
-
 /** Runs the service until it is told to stop; resolves to the exit code: 0 drained, 1 could not run, 2 wrong settings. */
 export async function serve(flags: SettingFlags, process: ServeProcess): Promise<number> {
   let config: Config;
+  let log: Logger;
+  let service: Service;
   try {
     config = readSettings(flags, process.environment);
+    log = createLogger(config.logLevel, process.stderr);
+    service = createService(config, log);
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
     for (const line of error.lines) process.stderr.write(`postern: ${line}\n`);
     return 2;
   }
-  const log = createLogger(config.logLevel, process.stderr);
   const stopped = new Promise<void>((resolve) => process.onStop(resolve));
-  const service = createService(config, log);
   try {
     const addresses = await service.listen();
     const { check, admin, http } = addresses;
@@ -54,7 +53,7 @@ export async function serve(flags: SettingFlags, process: ServeProcess): Promise
       { check: formatListen(check), admin: formatListen(admin), http: formatListen(http) },
       'listening',
     );
-    const firstKey = await openStore(service, config, log, stopped);
+    const firstKey = await openStore({ ...service, config, log, stopped });
     if (firstKey !== 'stopped') {
       service.setReady();
       const banner: Banner = { ...addresses, store: storeName(config), firstKey: firstKey?.reveal() ?? null };
@@ -77,6 +76,9 @@ export async function serve(flags: SettingFlags, process: ServeProcess): Promise
   }
 }
 
+/** Use is written at most this late. */
+const usageBounds = { flushMs: 5_000, talliesMax: 1_000_000 };
+
 interface Service {
   readonly store: Store;
   readonly registry: Registry;
@@ -94,7 +96,10 @@ function createService(config: Config, log: Logger): Service {
   const keyring = metrics.countLookups(createKeyring({ store, feed: store.feed }, config.memory));
   const { schemes, adminScheme, environment } = config;
   const plans = createPlans(config.plans);
-  const limiter = createLimiter(config.memory);
+  const limiter = createLimiter(store, {
+    spendersMax: config.memory.spendersMax,
+    allowWhenUnavailable: config.limitsWhenUnavailable === 'allow',
+  });
   const judging = {
     keyring,
     digester,
@@ -104,7 +109,7 @@ function createService(config: Config, log: Logger): Service {
     findRule: createRules(config.rules),
     now,
   };
-  const authorize = createAuthorize({ ...judging, spend: limiter.take });
+  const authorize = createAuthorize({ ...judging, spend: limiter.spend });
   const dryRun = createAuthorize({ ...judging, spend: limiter.look });
   const registry = createRegistry({ store, digester, now }, { retentionMs: config.retentionMs });
   const identify = createIdentify({ keyring, digester, scheme: adminScheme, fixedKey: config.adminKey, now });
@@ -121,6 +126,10 @@ function createService(config: Config, log: Logger): Service {
     environment,
     now,
   });
+  const usage = createUsage(
+    { store, onError: (error) => log.warn({ err: error }, 'use could not be recorded yet') },
+    usageBounds,
+  );
   const onBroken = (error: unknown) => log.error({ err: error }, 'broken');
 
   let readiness = { ready: false, why: 'the store has not been reached yet' };
@@ -130,12 +139,14 @@ function createService(config: Config, log: Logger): Service {
       fallbackScheme: schemes[0],
       onDecision(decision, request, durationMs) {
         metrics.observeDecision(decision, durationMs);
+        usage.record(decision, request?.address ?? '', now());
         logDenial(log, decision, request);
       },
       onBroken,
       unavailableAs: config.check.unavailableAs,
+      requestBytesMax: config.check.requestBytesMax,
     }),
-    config.check,
+    { requestBytesMax: Math.max(config.check.requestBytesMax, CHECK_BYTES_MAX) },
   );
   const keyAdmin = createGrpcListener(createAdminService({ admin, now, onBroken }), config.admin);
   const http = createHttpServer(
@@ -163,82 +174,21 @@ function createService(config: Config, log: Logger): Service {
       return addresses;
     },
     setReady() {
+      usage.start();
       readiness = { ready: true, why: '' };
       setServing(true);
     },
     async close(drainMs) {
       readiness = { ready: false, why: 'the service is stopping' };
       setServing(false);
-      await Promise.all([check.close(drainMs), keyAdmin.close(drainMs), http.close(drainMs)]);
+      const drained = performance.now() + drainMs;
+      await Promise.all([check.close(drainMs), keyAdmin.close(drainMs)]);
+      // Last, so that /readyz says meanwhile that this replica drains.
+      await http.close(Math.max(0, drained - performance.now()));
+      await usage.stop();
       await store.close();
     },
   };
-}
-
-/** Tries until the store is there; makes the first admin key of a new one, where none is set. */
-async function openStore(
-  { store, registry }: Service,
-  config: Config,
-  log: Logger,
-  stopped: Promise<void>,
-): Promise<Secret | null | 'stopped'> {
-  let waitMs = storeRetryMs.first;
-  for (;;) {
-    try {
-      await store.open();
-      if (config.adminKey !== null) return null;
-      const first = await registry.createFirst({
-        name: 'First admin key',
-        scheme: config.adminScheme,
-        environment: 'live',
-        owner: null,
-        permissions: [adminRead, adminWrite],
-        ipAllowlist: [],
-        plan: null,
-        rateLimit: null,
-        labels: {},
-        expiresAt: null,
-        requestKey: null,
-      });
-      return first?.secret ?? null;
-    } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error;
-      log.warn({ why: error.message, retry_in_ms: waitMs }, `${storeName(config)} can not be reached yet`);
-    }
-    const { promise: waited, resolve } = Promise.withResolvers<'waited'>();
-    const timer = setTimeout(() => resolve('waited'), waitMs);
-    if ((await Promise.race([waited, stopped.then(() => 'stopped' as const)])) === 'stopped') {
-      clearTimeout(timer);
-      return 'stopped';
-    }
-    waitMs = Math.min(waitMs * 2, storeRetryMs.most);
-  }
-}
-
-function createStore(config: Config, log: Logger): Store {
-  const now = () => Date.now();
-  const onBadRecord = (id: string, error: unknown) =>
-    log.error({ key_id: id, err: error }, 'a stored record can not be read');
-  const onBackgroundError = (error: unknown) =>
-    log.error({ err: error }, 'the store failed in the background');
-  if (config.store.kind === 'sqlite')
-    return createSqliteStore({ path: config.store.path, now, onBadRecord, onBackgroundError });
-  return createMongoStore({
-    uri: config.store.uri,
-    replicaId: config.replicaId ?? `${hostname()}-${randomBytes(4).toString('hex')}`,
-    stalenessMaxMs: config.stalenessMaxMs,
-    now,
-    monotonic: () => performance.now(),
-    onBadRecord,
-    onBackgroundError,
-    onDegraded: (message) => log.error(message),
-  });
-}
-
-/** Where the keys are, without a password. */
-function storeName(config: Config): string {
-  if (config.store.kind === 'sqlite') return `sqlite:${config.store.path}`;
-  return config.store.uri.replace(/\/\/[^@/]*@/, '//');
 }
 
 function nameSetting(setting: string): (error: unknown) => never {

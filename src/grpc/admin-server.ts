@@ -2,17 +2,23 @@ import type { ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
 import type { Admin } from '../admin.ts';
 import type { Caller } from '../identity.ts';
 import type { Narrowed } from '../registry.ts';
+import type { Settlement } from '../store.ts';
 import {
   type CreateKeyRequest,
   type GetKeyRequest,
+  type GetOwnerRequest,
   KeyAdminService,
   type ListKeysRequest,
+  type ListOwnersRequest,
+  type PutOwnerRequest,
   type RevokeKeyRequest,
   type VerifyKeyRequest,
 } from './gen/postern/admin/v1/key_admin.ts';
-import { createKeyInputOf, keyMessage, listKeysInputOf, timestampOf } from './key-message.ts';
+import { createKeyInputOf, keyMessage, listKeysInputOf } from './key-message.ts';
+import { listOwnersInputOf, ownerMessage, putOwnerInputOf } from './owner-message.ts';
 import type { GrpcService } from './server.ts';
 import { isUnexpected, toGrpcError } from './status.ts';
+import { timestampOf } from './time-message.ts';
 
 export interface AdminServiceDependencies {
   readonly admin: Admin;
@@ -24,11 +30,11 @@ export interface AdminServiceDependencies {
 
 /** `postern.admin.v1.KeyAdmin` on grpc-js. */
 export function createAdminService({ admin, now, onBroken }: AdminServiceDependencies): GrpcService {
-  const narrowed = ({ key, effectiveAt, unconfirmedReplicas }: Narrowed) => ({
-    key: keyMessage(key, now()),
+  const settled = ({ effectiveAt, unconfirmedReplicas }: Settlement) => ({
     effective_at: timestampOf(effectiveAt),
     unconfirmed_replicas: [...unconfirmedReplicas],
   });
+  const narrowed = (result: Narrowed) => ({ key: keyMessage(result.key, now()), ...settled(result) });
 
   return {
     name: 'postern.admin.v1.KeyAdmin',
@@ -60,6 +66,21 @@ export function createAdminService({ admin, now, onBroken }: AdminServiceDepende
       verifyKey: unary(async (caller, request: VerifyKeyRequest) => {
         const { allowed, reason, status, keyId } = await admin.verifyKey(caller, { ...request });
         return { allowed, reason: reason ?? '', status, key_id: keyId ?? '' };
+      }),
+      putOwner: unary(async (caller, request: PutOwnerRequest) => {
+        const put = await admin.putOwner(caller, request.id, putOwnerInputOf(request));
+        return { owner: ownerMessage(put.owner, now()), ...settled(put) };
+      }),
+      getOwner: unary(async (caller, { id }: GetOwnerRequest) => ({
+        owner: ownerMessage(await admin.getOwner(caller, id), now()),
+      })),
+      listOwners: unary(async (caller, request: ListOwnersRequest) => {
+        const page = await admin.listOwners(caller, listOwnersInputOf(request));
+        const at = now();
+        return {
+          owners: page.owners.map((owner) => ownerMessage(owner, at)),
+          next_page_token: page.nextPageToken ?? '',
+        };
       }),
     },
   };

@@ -18,7 +18,12 @@ export interface CheckDependencies {
   /** Told of what should not have happened; must not throw. */
   readonly onBroken: (error: unknown) => void;
   readonly unavailableAs: UnavailableAs;
+  /** A longer CheckRequest is malformed. Default 1 MiB. */
+  readonly requestBytesMax?: number;
 }
+
+/** What the transport has to take in, so that a long request is denied and not failed: Envoy's headers end at 8 MiB. */
+export const CHECK_BYTES_MAX = 16 * 1_024 * 1_024;
 
 /** `envoy.service.auth.v3.Authorization` on grpc-js. */
 export function createCheckService(dependencies: CheckDependencies): GrpcService {
@@ -51,6 +56,7 @@ export function createCheckService(dependencies: CheckDependencies): GrpcService
  */
 export function createAnswer(dependencies: CheckDependencies): (bytes: Uint8Array) => Promise<Uint8Array> {
   const { authorize, fallbackScheme, onDecision, onBroken, unavailableAs } = dependencies;
+  const { requestBytesMax = 1_048_576 } = dependencies;
 
   return async (bytes) => {
     const started = performance.now();
@@ -59,6 +65,7 @@ export function createAnswer(dependencies: CheckDependencies): (bytes: Uint8Arra
       onDecision(decision, null, performance.now() - started);
       return denied(decision);
     };
+    if (bytes.length > requestBytesMax) return refuse('malformed');
     let request: AccessRequest | null;
     try {
       request = readCheckRequest(bytes);

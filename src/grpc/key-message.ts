@@ -1,13 +1,11 @@
 import { etagOf, type KeyRecord, keyState } from '../key.ts';
-import { formatTimeMs } from '../time.ts';
-import type { Duration } from './gen/google/protobuf/duration.ts';
-import type { Timestamp } from './gen/google/protobuf/timestamp.ts';
 import {
   type CreateKeyRequest,
   type Key,
   KeyState,
   type ListKeysRequest,
 } from './gen/postern/admin/v1/key_admin.ts';
+import { durationOf, durationText, seconds, timeText } from './time-message.ts';
 
 const states = {
   active: KeyState.KEY_STATE_ACTIVE,
@@ -63,30 +61,4 @@ export function listKeysInputOf(request: ListKeysRequest): Record<string, unknow
   const [name] = Object.entries(states).find(([, value]) => value === state) ?? [];
   const asked = state === KeyState.KEY_STATE_UNSPECIFIED ? {} : { state: name ?? String(state) };
   return { ...rest, ...asked, ...(page_token !== '' && { page_token }) };
-}
-
-/** A time with its milliseconds. */
-export function timestampOf(ms: number): Timestamp {
-  const whole = Math.floor(ms / 1_000);
-  return { seconds: whole, nanos: (ms - whole * 1_000) * 1_000_000 };
-}
-
-function seconds(ms: number | null): Timestamp | undefined {
-  return ms === null ? undefined : { seconds: Math.floor(ms / 1_000), nanos: 0 };
-}
-
-function durationOf(ms: number): Duration {
-  const whole = Math.floor(ms / 1_000);
-  return { seconds: whole, nanos: (ms - whole * 1_000) * 1_000_000 };
-}
-
-/** As text, for the one reader of inputs; a time that no calendar has reads as itself and is refused there. */
-function timeText({ seconds: whole, nanos }: Timestamp): string {
-  const ms = whole * 1_000 + Math.floor(nanos / 1_000_000);
-  return Number.isFinite(new Date(ms).getTime()) ? formatTimeMs(ms) : `${whole}.${nanos}`;
-}
-
-function durationText(duration: Duration | undefined): string {
-  const { seconds: whole, nanos } = duration ?? { seconds: 0, nanos: 0 };
-  return `${whole + nanos / 1_000_000_000}s`;
 }

@@ -1,9 +1,13 @@
 import { chmod } from 'node:fs/promises';
 import {
+  logVerbosity,
   Server,
   ServerCredentials,
   type ServerOptions,
+  type ServerWritableStream,
   type ServiceDefinition,
+  setLogVerbosity,
+  status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
@@ -31,11 +35,12 @@ export function createGrpcListener(
   service: GrpcService,
   options: { readonly requestBytesMax: number },
 ): GrpcListener {
+  // It would write to standard error, between the lines of our log, what is answered or thrown here anyway.
+  setLogVerbosity(logVerbosity.NONE);
   const serverOptions: ServerOptions = { 'grpc.max_receive_message_length': options.requestBytesMax };
   const server = new Server(serverOptions);
-  const health = new HealthImplementation({ '': 'NOT_SERVING', [service.name]: 'NOT_SERVING' });
   server.addService(service.definition, service.implementation);
-  health.addToServer(server);
+  const health = addHealth(server, service.name);
   addReflection(server, [service.name, 'grpc.health.v1.Health']);
 
   return {
@@ -52,10 +57,9 @@ export function createGrpcListener(
       if (listen.kind === 'unix') await chmod(listen.path, 0o666);
       return listen.kind === 'unix' ? listen : { ...listen, port };
     },
-    setServing(serving) {
-      for (const name of ['', service.name]) health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
-    },
+    setServing: health.setServing,
     close(drainMs) {
+      health.endWatches();
       return new Promise((resolve) => {
         const force = setTimeout(() => server.forceShutdown(), drainMs);
         server.tryShutdown(() => {
@@ -63,6 +67,36 @@ export function createGrpcListener(
           resolve();
         });
       });
+    },
+  };
+}
+
+/** grpc.health.v1.Health: the status of the whole server and of its one service. */
+function addHealth(server: Server, serviceName: string) {
+  const health = new HealthImplementation({ '': 'NOT_SERVING', [serviceName]: 'NOT_SERVING' });
+  const watches = new Set<ServerWritableStream<unknown, unknown>>();
+  health.addToServer({
+    addService(definition, { watch, ...rest }) {
+      const answer = watch as (call: ServerWritableStream<unknown, unknown>) => void;
+      server.addService(definition, {
+        ...rest,
+        watch(call: ServerWritableStream<unknown, unknown>) {
+          watches.add(call);
+          call.on('cancelled', () => watches.delete(call));
+          answer(call);
+        },
+      });
+    },
+  });
+  return {
+    setServing(serving: boolean): void {
+      for (const name of ['', serviceName]) health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
+    },
+    /** A watch never ends by itself: it would hold up the drain as long as a drain may last. */
+    endWatches(): void {
+      const details = 'the server is shutting down';
+      for (const call of watches) call.emit('error', { code: status.UNAVAILABLE, details });
+      watches.clear();
     },
   };
 }

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import { Failure, type FieldViolation, invalidArgument } from '../failure.ts';
 
 /** What a request carries for an operation, or the fault that lets none take it. */
@@ -17,6 +18,11 @@ export async function operate<T>(input: Input, operation: (value: unknown) => Pr
     if (!(error instanceof Failure) || error.code !== 'INVALID_ARGUMENT') throw error;
   }
   throw input.fault;
+}
+
+/** The bytes of a request's body; none where it has no body. */
+export function bodyOf({ body }: FastifyRequest): Buffer {
+  return Buffer.isBuffer(body) ? body : Buffer.alloc(0);
 }
 
 /** Reads a body as JSON, whatever its type says it is. No part of the body is quoted in a fault. */

@@ -1,6 +1,7 @@
 import { etagOf, type KeyRecord, keyState } from '../key.ts';
 import type { Narrowed } from '../registry.ts';
-import { formatSeconds, formatTime, formatTimeMs } from '../time.ts';
+import { formatSeconds, formatTime } from '../time.ts';
+import { settlementJson } from './settlement-json.ts';
 
 /**
  * A key as the contract shows it, its members in the contract's order: PowerVerse's seven, then ours. Times
@@ -35,12 +36,8 @@ export function keyJson(key: KeyRecord, now: number) {
 }
 
 /** A key that a change took something from, and from when on that holds everywhere. */
-export function narrowedJson({ key, effectiveAt, unconfirmedReplicas }: Narrowed, now: number) {
-  return {
-    ...keyJson(key, now),
-    effective_at: formatTimeMs(effectiveAt),
-    unconfirmed_replicas: unconfirmedReplicas,
-  };
+export function narrowedJson(result: Narrowed, now: number) {
+  return { ...keyJson(result.key, now), ...settlementJson(result) };
 }
 
 function timeJson(ms: number | null): string | null {

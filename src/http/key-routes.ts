@@ -1,9 +1,9 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Admin } from '../admin.ts';
 import type { KeyRecord } from '../key.ts';
 import type { Narrowed } from '../registry.ts';
 import { callerOf } from './caller.ts';
-import { bodyInput, listInput, operate, refuseBody } from './input.ts';
+import { bodyInput, bodyOf, listInput, operate, refuseBody } from './input.ts';
 import { keyJson, narrowedJson } from './key-json.ts';
 
 type OneKey = { Params: { id: string } };
@@ -53,8 +53,4 @@ export function addKeyRoutes(app: FastifyInstance, admin: Admin, now: () => numb
   function narrowed(result: Narrowed) {
     return { data: narrowedJson(result, now()) };
   }
-}
-
-function bodyOf({ body }: FastifyRequest): Buffer {
-  return Buffer.isBuffer(body) ? body : Buffer.alloc(0);
 }

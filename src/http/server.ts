@@ -7,6 +7,7 @@ import { answerClientError } from './client-error.ts';
 import { addHealthRoutes, type HealthDependencies } from './health-routes.ts';
 import { addKeyRoutes } from './key-routes.ts';
 import { withOtherMethodsRefused } from './other-methods.ts';
+import { addOwnerRoutes } from './owner-routes.ts';
 import { errorAnswer, wireErrorAnswer } from './status.ts';
 
 /** The HTTP listener: REST under `/admin`, health, metrics. */
@@ -53,6 +54,7 @@ export function createHttpServer(dependencies: HttpDependencies, options: HttpOp
   withOtherMethodsRefused(app, () => {
     addHealthRoutes(app, dependencies);
     addKeyRoutes(app, admin, now);
+    addOwnerRoutes(app, admin, now);
   });
 
   return {
@@ -95,6 +97,8 @@ function createApp(log: HttpLog, options: HttpOptions): FastifyInstance {
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     frameworkErrors: answerError,
+    // An owner's id may have 128 characters, and one that has more is to be told so.
+    routerOptions: { maxParamLength: 1_024 },
     clientErrorHandler: answerClientError,
   });
 

@@ -3,6 +3,8 @@ import type { ClientSession, Db } from 'mongodb';
 export const keysName = 'keys';
 export const replicasName = 'replicas';
 export const ownersName = 'owners';
+export const limitsName = 'limits';
+export const usageName = 'usage';
 export const metaName = 'meta';
 
 /** Makes what is missing of collections and indexes, and changes nothing that is there. */
@@ -28,4 +30,9 @@ export async function createCollections(database: Db, session: ClientSession): P
   await database
     .collection(replicasName)
     .createIndexes([{ key: { expires_at: 1 }, name: 'expires_at', expireAfterSeconds: 0 }], { session });
+  // Windows that have ended, and hours past their retention.
+  for (const name of [limitsName, usageName]) {
+    const index = { key: { purge_at: 1 }, name: 'purge_at', expireAfterSeconds: 0 } as const;
+    await database.collection(name).createIndexes([index], { session });
+  }
 }

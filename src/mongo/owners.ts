@@ -1,9 +1,9 @@
 import type { Collection, Db } from 'mongodb';
 import type { OwnerRecord } from '../owner.ts';
-import { DuplicateKey } from '../store.ts';
+import { BadRecord, DuplicateKey } from '../store.ts';
 import { ownersName } from './collections.ts';
 import { createLatestRead, type LatestReadDependencies } from './latest.ts';
-import { date, dateOrNull } from './records.ts';
+import { date, dateOrNull, time } from './records.ts';
 
 /** An owner in the collection `owners`. */
 interface OwnerDocument {
@@ -23,24 +23,36 @@ export interface OwnerCollection {
   put(record: OwnerRecord, ifVersion: number): Promise<boolean>;
 }
 
-export function createOwnerCollection(
-  dependencies: LatestReadDependencies & { readonly database: Db },
-): OwnerCollection {
-  const { database, sessions } = dependencies;
+export interface OwnerCollectionDependencies extends LatestReadDependencies {
+  readonly database: Db;
+  readonly onBadRecord: (id: string, error: BadRecord) => void;
+}
+
+export function createOwnerCollection(dependencies: OwnerCollectionDependencies): OwnerCollection {
+  const { database, sessions, onBadRecord } = dependencies;
   const owners: Collection<OwnerDocument> = database.collection(ownersName);
   const readLatest = createLatestRead(dependencies);
 
   return {
     async get(id) {
       const document = await readLatest((read) => owners.findOne({ _id: { $eq: id } }, read));
-      return document === null ? null : fromDocument(document);
+      return document === null ? null : fromDocument({ ...document });
     },
-    async list({ after, size }) {
-      const older = { _id: { $gt: after ?? '' } };
-      const documents = await sessions.read((read) =>
-        owners.find(older, { ...read, sort: { _id: 1 }, limit: size }).toArray(),
-      );
-      return documents.map(fromDocument);
+    async list(page) {
+      const found: OwnerRecord[] = [];
+      let after = page.after ?? '';
+      // A record that can not be read must not make a page short: a short page is the last one.
+      while (found.length < page.size) {
+        const limit = page.size - found.length;
+        const later = { _id: { $gt: after } };
+        const documents = await sessions.read((read) =>
+          owners.find(later, { ...read, sort: { _id: 1 }, limit }).toArray(),
+        );
+        found.push(...readable(documents, onBadRecord));
+        if (documents.length < limit) break;
+        after = documents.at(-1)?._id ?? '';
+      }
+      return found;
     },
     async put(record, ifVersion) {
       const { _id, ...members } = toDocument(record);
@@ -74,14 +86,48 @@ function toDocument(record: OwnerRecord): OwnerDocument {
   };
 }
 
-function fromDocument(document: OwnerDocument): OwnerRecord {
-  return {
+/** Throws `BadRecord` when the document is not an owner. */
+function fromDocument(document: Readonly<Record<string, unknown>>): OwnerRecord {
+  const record = {
     id: document._id,
     plan: document.plan,
-    activeUntil: document.active_until?.getTime() ?? null,
+    activeUntil: time(document.active_until),
     suspended: document.suspended,
-    createdAt: document.created_at.getTime(),
-    updatedAt: document.updated_at.getTime(),
+    createdAt: time(document.created_at),
+    updatedAt: time(document.updated_at),
     version: document.version,
   };
+  for (const [member, isRight] of Object.entries(memberChecks)) {
+    if (!isRight(record[member as keyof OwnerRecord]))
+      throw new BadRecord(String(record.id), member, 'an owner');
+  }
+  return record as OwnerRecord;
+}
+
+const isText = (value: unknown) => typeof value === 'string';
+const isTime = (value: unknown) => Number.isSafeInteger(value);
+
+const memberChecks: { readonly [member in keyof OwnerRecord]: (value: unknown) => boolean } = {
+  id: isText,
+  plan: (value) => value === null || isText(value),
+  activeUntil: (value) => value === null || isTime(value),
+  suspended: (value) => typeof value === 'boolean',
+  createdAt: isTime,
+  updatedAt: isTime,
+  version: (value) => Number.isSafeInteger(value) && Number(value) >= 1,
+};
+
+function readable(
+  documents: readonly OwnerDocument[],
+  onBadRecord: (id: string, error: BadRecord) => void,
+): OwnerRecord[] {
+  return documents.flatMap((document) => {
+    try {
+      return fromDocument({ ...document });
+    } catch (error) {
+      if (!(error instanceof BadRecord)) throw error;
+      onBadRecord(document._id, error);
+      return [];
+    }
+  });
 }

@@ -8,8 +8,10 @@ import { type ChangeFeed, createChangeFeed } from './feed.ts';
 import { createFleet, type Fleet } from './fleet.ts';
 import { createKeyCollection, type KeyCollection } from './keys.ts';
 import { createLease, type Lease } from './lease.ts';
+import { createLimitCollection, type LimitCollection } from './limits.ts';
 import { createOwnerCollection, type OwnerCollection } from './owners.ts';
 import { createSessions, type Sessions } from './sessions.ts';
+import { createUsageCollection, type UsageCollection } from './usage.ts';
 
 export interface MongoStoreDependencies {
   /** `mongodb://…/DATABASE`, of a replica set or a sharded cluster; a standalone server serves without memory. */
@@ -36,6 +38,8 @@ interface Opened {
   readonly client: MongoClient;
   readonly keys: KeyCollection;
   readonly owners: OwnerCollection;
+  readonly limits: LimitCollection;
+  readonly usage: UsageCollection;
   /** Null on a standalone server. */
   readonly replication: { readonly fleet: Fleet; readonly feed: ChangeFeed; readonly lease: Lease } | null;
 }
@@ -114,6 +118,9 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Store {
       subscriber.onOwnerChange(record.id);
       return { at: now() };
     },
+    leaseUnits: async (request) => current().limits.lease(request),
+    recordUsage: async (tallies) => current().usage.record(tallies),
+    getUsage: async (key, since) => current().usage.get(key, since),
     async settle(commit) {
       // Read after the commit: a replica that registers later begins with what was committed.
       const others = (await current().replication?.fleet.others()) ?? [];
@@ -141,9 +148,14 @@ async function openWith(
   const sessions = createSessions(client, { timeoutMs: timeouts.operationMs });
   const prepare = () => sessions.write((session) => createCollections(database, session));
   const collectionsWith = (lease: Lease | null) => {
-    const shared = { database, sessions, lease, findTimeoutMs: timeouts.findKeyMs };
-    const keys = createKeyCollection({ ...shared, onBadRecord: (id, error) => onBadRecord?.(id, error) });
-    return { keys, owners: createOwnerCollection(shared) };
+    const shared = {
+      ...{ database, sessions, lease, findTimeoutMs: timeouts.findKeyMs },
+      onBadRecord: (id: string, error: Error) => onBadRecord?.(id, error),
+    };
+    const keys = createKeyCollection(shared);
+    const owners = createOwnerCollection(shared);
+    const limits = createLimitCollection(database, sessions, timeouts.findKeyMs);
+    return { keys, owners, limits, usage: createUsageCollection(database, sessions) };
   };
 
   if (await isStandalone(database, sessions)) {

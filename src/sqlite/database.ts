@@ -36,6 +36,22 @@ const migrations = [
     updated_at   INTEGER NOT NULL,
     version      INTEGER NOT NULL
   ) STRICT;
+  CREATE TABLE limits (
+    spender      TEXT NOT NULL,
+    window_start INTEGER NOT NULL,
+    window_end   INTEGER NOT NULL,
+    leased       INTEGER NOT NULL,
+    PRIMARY KEY (spender, window_start, window_end)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX limits_by_end ON limits (window_end);
+  CREATE TABLE usage (
+    key          TEXT NOT NULL,
+    hour         INTEGER NOT NULL,
+    tally        TEXT NOT NULL,
+    last_used_at INTEGER,
+    PRIMARY KEY (key, hour)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX usage_by_hour ON usage (hour);
   CREATE TABLE meta (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) STRICT;
   `,
 ];

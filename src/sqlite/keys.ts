@@ -3,6 +3,7 @@ import type { KeyId, KeyRecord } from '../key.ts';
 import type { Digest } from '../secret.ts';
 import { BadRecord, type KeyFilter } from '../store.ts';
 import { fromRow, listQuery, type Row, recordColumns, toRow } from './records.ts';
+import { inTransaction } from './transaction.ts';
 
 /** The table of keys: what the store's contract says of each operation, synchronously. Throws SQLite's errors. */
 export interface KeyTable {
@@ -106,19 +107,6 @@ function prepareStatements(database: DatabaseSync) {
          (SELECT id FROM keys WHERE purge_at <= :now ORDER BY purge_at LIMIT :size) RETURNING id`,
     ),
   };
-}
-
-function inTransaction<T>(database: DatabaseSync, work: () => T): T {
-  database.exec('BEGIN IMMEDIATE');
-  try {
-    const result = work();
-    database.exec('COMMIT');
-    return result;
-  } catch (error) {
-    // SQLite has rolled back by itself after some errors, a full disk among them.
-    if (database.isTransaction) database.exec('ROLLBACK');
-    throw error;
-  }
 }
 
 function readable(rows: readonly Row[], onBadRecord: (id: string, error: BadRecord) => void): KeyRecord[] {

@@ -1,10 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
-import { type FeedSubscriber, type Store, StoreUnavailable } from '../store.ts';
+import { type FeedSubscriber, type Store, StoreUnavailable, usageRetentionMs } from '../store.ts';
 import { openDatabase } from './database.ts';
 import { sqliteError } from './errors.ts';
 import { createKeyTable, type KeyTable } from './keys.ts';
+import { createLimitTable, type LimitTable } from './limits.ts';
 import { createOwnerTable, type OwnerTable } from './owners.ts';
+import { createUsageTable, type UsageTable } from './usage.ts';
 
 export interface SqliteStoreDependencies {
   /** A file, made where it is missing, or `:memory:`. */
@@ -25,6 +27,8 @@ interface Opened {
   readonly database: DatabaseSync;
   readonly keys: KeyTable;
   readonly owners: OwnerTable;
+  readonly limits: LimitTable;
+  readonly usage: UsageTable;
   readonly timer: NodeJS.Timeout;
 }
 
@@ -50,6 +54,8 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Store 
 
   async function purge(): Promise<void> {
     try {
+      opened?.limits.purge(now());
+      opened?.usage.purge(now() - usageRetentionMs);
       for (let full = true; full && opened !== null; await setImmediate()) {
         const ids = opened.keys.purge(now(), purgeBatchSize);
         for (const id of ids) subscriber?.onChange(id, null);
@@ -74,7 +80,9 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Store 
       const database = openDatabase(path);
       const keys = createKeyTable(database, (id, error) => onBadRecord?.(id, error));
       const owners = createOwnerTable(database);
-      opened = { database, keys, owners, timer: setInterval(purge, purgeEveryMs).unref() };
+      const limits = createLimitTable(database);
+      const usage = createUsageTable(database);
+      opened = { database, keys, owners, limits, usage, timer: setInterval(purge, purgeEveryMs).unref() };
       await purge();
     },
     async close() {
@@ -114,6 +122,9 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Store 
         subscriber?.onOwnerChange(record.id);
         return { at: now() };
       }),
+    leaseUnits: (request) => withTables(({ limits }) => limits.lease(request)),
+    recordUsage: (tallies) => withTables(({ usage }) => usage.record(tallies)),
+    getUsage: (key, since) => withTables(({ usage }) => usage.get(key, since)),
     settle: () => withKeys(() => ({ effectiveAt: now(), unconfirmedReplicas: [] })),
   };
 }

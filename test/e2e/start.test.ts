@@ -3,13 +3,17 @@ import { request } from 'node:http';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { serve } from '../../src/cli/serve.ts';
 import type { Running } from '../real/child.ts';
 import { freePort } from '../real/port.ts';
 import { adminKey, launchPostern, startPostern } from '../real/postern.ts';
 import { until } from '../real/until.ts';
 import { checkRequest, health, sendCheck } from './check-client.ts';
 import { admin, makeKey } from './stack.ts';
+
+// Each of these starts a process or several, beside other tests.
+vi.setConfig({ testTimeout: 30_000 });
 
 let scratch: string;
 beforeAll(async () => {
@@ -77,14 +81,18 @@ describe('wrong settings end the start with 2', () => {
       'a preset that there is not',
       'schemes: [postern, powervers]\n',
       1,
-      'schemes.1: there is no preset "powervers"; did you mean powerverse?',
+      /^schemes.1: there is no preset "powervers"; .*powerverse/,
     ],
     ['what is no YAML', 'check:\n  listen: [\n', 3, /./],
     ['a key that is there twice', 'store: "sqlite:a"\nstore: "sqlite:b"\n', 2, /unique/],
   ])('with %s in the file, by file and line', async (_, yaml, line, message) => {
     const file = join(scratch, `${crypto.randomUUID()}.yaml`);
     await writeFile(file, yaml);
-    const { code, said } = await outcome({ POSTERN_CONFIG: file });
+    const { code, said } = await outcome({
+      POSTERN_HTTP_LISTEN: '',
+      POSTERN_STORE: '',
+      POSTERN_CONFIG: file,
+    });
     expect(said).toHaveLength(1);
     const [, where, what] = /^(.*?:\d+): (.*)$/.exec(said[0] ?? '') ?? [];
     expect(where).toBe(`${file}:${line}`);
@@ -138,7 +146,7 @@ describe('wrong settings end the start with 2', () => {
     [
       'a MongoDB address that is none',
       { POSTERN_STORE: 'mongodb://me:ge:heim@@localhost:1/x' },
-      /POSTERN_STORE/,
+      /^store: the MongoDB address can not be read/,
     ],
   ])('with %s in the environment, by its name', async (_, settings: Record<string, string>, message) => {
     const { code, said, log } = await outcome(settings);
@@ -149,6 +157,22 @@ describe('wrong settings end the start with 2', () => {
     expect(log).not.toContain('heim');
     expect(log).not.toMatch(/^ +at /m);
   });
+});
+
+it('what is wrong goes to standard error, and the process ends with its code', async () => {
+  const settings = { POSTERN_LOG_LEVEL: 'silent' };
+  for (const [wrong, code, line] of [
+    [{ POSTERN_STROE: 'x' }, 2, 'POSTERN_STROE: there is no such setting; did you mean POSTERN_STORE?'],
+    [
+      { POSTERN_STORE: `sqlite:${scratch}` },
+      1,
+      expect.stringMatching(`^${scratch} could not be opened: EISDIR`),
+    ],
+  ] as const) {
+    const child = await launch({ ...settings, ...wrong });
+    expect(await child.exited).toBe(code);
+    expect(said(child.log())).toEqual([line]);
+  }
 });
 
 describe('a start succeeds', () => {
@@ -220,7 +244,7 @@ describe('a SQLite file that can not be had ends the start with 1', () => {
     );
     for (const [path, why] of [
       // Not even root may write there.
-      ['/proc/postern/keys.db', /could not be opened: ENOENT/],
+      ['/sys/postern/keys.db', /could not be opened: (EPERM|EROFS|EACCES)/],
       [join(scratch, 'text', 'keys.db'), /could not be opened: (ENOTDIR|EEXIST)/],
       [join(scratch, 'folder'), /could not be opened: EISDIR/],
       [join(scratch, 'text'), /is not a SQLite database, or is damaged/],
@@ -255,12 +279,18 @@ describe('Unix sockets', () => {
   });
 
   it('that another Postern listens on are not taken from it', async () => {
-    for (const variable of ['POSTERN_CHECK_LISTEN', 'POSTERN_ADMIN_LISTEN', 'POSTERN_HTTP_LISTEN']) {
-      const settings = { [variable]: `unix:${join(scratch, `${variable}.sock`)}` };
-      const first = await launch(settings);
-      await until(first.log, () => first.log().includes('"msg":"ready"'));
-      const { code, said } = await outcome(settings);
-      expect(said.join()).toMatch(/^\w+\.listen: unix:.* is taken: another process listens there$/);
+    const settings = {
+      POSTERN_CHECK_LISTEN: `unix:${join(scratch, 'check2.sock')}`,
+      POSTERN_ADMIN_LISTEN: `unix:${join(scratch, 'admin2.sock')}`,
+      POSTERN_HTTP_LISTEN: `unix:${join(scratch, 'http2.sock')}`,
+    };
+    const first = await launch(settings);
+    await until(first.log, () => first.log().includes('"msg":"ready"'));
+    for (const [variable, address] of Object.entries(settings)) {
+      const { code, said } = await outcome({ [variable]: address });
+      expect(said).toEqual([
+        expect.stringMatching(`^[a-z]+.listen: ${address} is taken: another process listens there$`),
+      ]);
       expect(code).toBe(1);
     }
   });
@@ -273,7 +303,7 @@ describe('Unix sockets', () => {
     ] as const) {
       const { code, said } = await outcome({ [variable]: `unix:${path}` });
       expect(said).toHaveLength(1);
-      expect(said[0]).toMatch(`${setting}: unix:${path} can not be opened`);
+      expect(said[0]).toMatch(new RegExp(`^${setting}: unix:${path} (can not|may not) be opened`));
       expect(code).toBe(1);
     }
   });
@@ -310,11 +340,26 @@ async function launch(settings: Readonly<Record<string, string>>): Promise<Runni
 
 /** The exit code of a start that fails, what it said to the operator, and all that it wrote. */
 async function outcome(settings: Readonly<Record<string, string>>) {
-  const child = await launch(settings);
-  const code = await child.exited;
-  const log = child.log();
-  const said = log.split('\n').filter((line) => line !== '' && !line.startsWith('{'));
-  return { code, log, said: said.map((line) => line.replace(/^postern: /, '')) };
+  let log = '';
+  const write = (text: string) => {
+    log += text;
+  };
+  const environment = {
+    POSTERN_CHECK_LISTEN: '127.0.0.1:0',
+    POSTERN_ADMIN_LISTEN: '127.0.0.1:0',
+    POSTERN_HTTP_LISTEN: '127.0.0.1:0',
+    POSTERN_STORE: 'sqlite::memory:',
+    POSTERN_ADMIN_KEY: adminKey,
+    ...settings,
+  };
+  const process = { environment, stdout: { write }, stderr: { write }, onStop: () => {} };
+  return { code: await serve({ config: undefined, set: {} }, process), log, said: said(log) };
+}
+
+/** What is written for the operator, and not for what collects logs. */
+function said(log: string): string[] {
+  const lines = log.split('\n').filter((line) => line !== '' && !line.startsWith('{'));
+  return lines.map((line) => line.replace(/^postern: /, ''));
 }
 
 function statusOver(socketPath: string, path: string): Promise<number> {

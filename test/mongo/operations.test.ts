@@ -104,6 +104,11 @@ describe('the indexes', () => {
       { key: { digest: 1 }, unique: true },
       { key: { purge_at: 1 }, expireAfterSeconds: 0 },
       { key: { first: 1 }, unique: true, partialFilterExpression: { first: true } },
+      {
+        key: { request_key: 1 },
+        unique: true,
+        partialFilterExpression: { request_key: { $type: 'string' } },
+      },
       { key: { owner: 1, _id: -1 } },
       { key: { scheme: 1, _id: -1 } },
       { key: { permissions: 1, _id: -1 } },

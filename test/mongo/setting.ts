@@ -1,8 +1,11 @@
 import { MongoClient } from 'mongodb';
-import { onTestFinished } from 'vitest';
+import { onTestFinished, vi } from 'vitest';
 import { createMongoStore, type MongoStoreDependencies } from '../../src/mongo/store.ts';
 import type { Store } from '../../src/store.ts';
 import { freshDatabase } from '../real/mongod.ts';
+
+// Elections and outages take seconds, and more of them where other tests run beside.
+vi.setConfig({ testTimeout: 30_000 });
 
 export interface Setting {
   /** The address with the database of this test. */

@@ -1,5 +1,5 @@
-// Command ext-authz is the benchmark's Go peer: the least that a Go service has to do to answer Envoy's Check.
-// It reads SHA-256 digests into a map, and a Check is one hash and one lookup. No states, limits, cache or store.
+// Command ext-authz is the benchmark's Go peer: the least that Go has to do to answer Envoy's Check.
+// It reads SHA-256 digests into a map; a Check is one hash and one lookup. No states, limits, cache or store.
 package main
 
 import (
@@ -45,7 +45,7 @@ func (s *server) Check(_ context.Context, request *auth.CheckRequest) (*auth.Che
 	return allowed(id), nil
 }
 
-// authorization reads the header from either form that Envoy sends: a map, or raw headers (encode_raw_headers).
+// authorization reads the header in either form that Envoy sends: a map, or raw (encode_raw_headers).
 func authorization(request *auth.CheckRequest) string {
 	http := request.GetAttributes().GetRequest().GetHttp()
 	if value, found := http.GetHeaders()["authorization"]; found {

@@ -105,6 +105,30 @@ export interface Key_LabelsEntry {
   value: string;
 }
 
+/** An owner as the admin API shows it: whose keys they are, such as a customer, a team, a service. */
+export interface Owner {
+  /** What `Key.owner` says. */
+  id: string;
+  /** The plan of its keys that have none of their own; absent if it has none. */
+  plan?:
+    | string
+    | undefined;
+  /** From this instant on the owner is inactive; absent if it never is by itself. */
+  active_until:
+    | Timestamp
+    | undefined;
+  /** Whether it is inactive whatever `active_until` says. */
+  suspended: boolean;
+  /** Whether its keys could be used when this answer was made. */
+  active: boolean;
+  created_at: Timestamp | undefined;
+  updated_at:
+    | Timestamp
+    | undefined;
+  /** Changes with every change of the owner; opaque. */
+  etag: string;
+}
+
 /**
  * So many units in each window. Windows are fixed and begin at whole multiples of their length since
  * the Unix epoch.
@@ -157,8 +181,10 @@ export interface CreateKeyRequest {
   /** Free-form, for the operator. */
   labels: { [key: string]: string };
   /**
-   * Makes a retry safe: a second call with the same value makes no second key. It answers the key
-   * that the first one made, without the secret.
+   * Makes a retry safe: a second call with the same value makes no second key, whatever else it
+   * asks for. It answers the key that the first one made, without the secret. 1 to 128 characters,
+   * remembered as long as the key is. Callers whose admin keys are bound to different owners, or of
+   * whom one is bound to none, do not meet each other's values.
    */
   request_id?: string | undefined;
 }
@@ -172,7 +198,11 @@ export interface CreateKeyResponse {
   key:
     | Key
     | undefined;
-  /** The whole key, as its user presents it. Empty in the answer to a retry (see `request_id`). */
+  /**
+   * The whole key, as its user presents it. Empty in the answer to a retry with the same
+   * `request_id`: a secret is shown once, and if that answer was lost, so is the secret. Revoke the
+   * key then, and make another under a new `request_id`.
+   */
   secret: string;
 }
 
@@ -312,6 +342,56 @@ export interface VerifyKeyResponse {
   status: number;
   /** The key's id, empty where no such key is known. */
   key_id: string;
+}
+
+/** The owner as it is to be: what is absent here is absent from then on. */
+export interface PutOwnerRequest {
+  /** Required: 1 to 128 printable ASCII characters, without a space at either end. */
+  id: string;
+  /** A plan's name. Absent: none. */
+  plan?:
+    | string
+    | undefined;
+  /** When the subscription ends; a time in the past ends it now. Absent: never. */
+  active_until:
+    | Timestamp
+    | undefined;
+  /** Stops the owner at once, until it is put again without. */
+  suspended: boolean;
+}
+
+export interface PutOwnerResponse {
+  owner:
+    | Owner
+    | undefined;
+  /** As in RevokeKeyResponse, of the owner's keys. */
+  effective_at:
+    | Timestamp
+    | undefined;
+  /** As in RevokeKeyResponse. */
+  unconfirmed_replicas: string[];
+}
+
+export interface GetOwnerRequest {
+  /** Required. */
+  id: string;
+}
+
+export interface GetOwnerResponse {
+  owner: Owner | undefined;
+}
+
+export interface ListOwnersRequest {
+  /** Owners in one answer, 1 to 1000. 0: 100. More than 1000 counts as 1000. */
+  page_size: number;
+  /** The `next_page_token` of the answer before. Empty: the first page. */
+  page_token: string;
+}
+
+export interface ListOwnersResponse {
+  owners: Owner[];
+  /** Opaque. Empty: this was the last page. */
+  next_page_token: string;
 }
 
 function createBaseKey(): Key {
@@ -635,6 +715,138 @@ export const Key_LabelsEntry: MessageFns<Key_LabelsEntry> = {
             }
 
             message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseOwner(): Owner {
+  return {
+    id: "",
+    plan: undefined,
+    active_until: undefined,
+    suspended: false,
+    active: false,
+    created_at: undefined,
+    updated_at: undefined,
+    etag: "",
+  };
+}
+
+export const Owner: MessageFns<Owner> = {
+  encode(message: Owner, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.plan !== undefined) {
+      writer.uint32(18).string(message.plan);
+    }
+    if (message.active_until !== undefined) {
+      Timestamp.encode(message.active_until, writer.uint32(26).fork()).join();
+    }
+    if (message.suspended !== false) {
+      writer.uint32(32).bool(message.suspended);
+    }
+    if (message.active !== false) {
+      writer.uint32(40).bool(message.active);
+    }
+    if (message.created_at !== undefined) {
+      Timestamp.encode(message.created_at, writer.uint32(50).fork()).join();
+    }
+    if (message.updated_at !== undefined) {
+      Timestamp.encode(message.updated_at, writer.uint32(58).fork()).join();
+    }
+    if (message.etag !== "") {
+      writer.uint32(66).string(message.etag);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Owner {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOwner();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.plan = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.active_until = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.suspended = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.active = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.created_at = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.updated_at = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.etag = reader.string();
             continue;
           }
         }
@@ -1816,13 +2028,366 @@ export const VerifyKeyResponse: MessageFns<VerifyKeyResponse> = {
   },
 };
 
+function createBasePutOwnerRequest(): PutOwnerRequest {
+  return { id: "", plan: undefined, active_until: undefined, suspended: false };
+}
+
+export const PutOwnerRequest: MessageFns<PutOwnerRequest> = {
+  encode(message: PutOwnerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.plan !== undefined) {
+      writer.uint32(18).string(message.plan);
+    }
+    if (message.active_until !== undefined) {
+      Timestamp.encode(message.active_until, writer.uint32(26).fork()).join();
+    }
+    if (message.suspended !== false) {
+      writer.uint32(32).bool(message.suspended);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PutOwnerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePutOwnerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.plan = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.active_until = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.suspended = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePutOwnerResponse(): PutOwnerResponse {
+  return { owner: undefined, effective_at: undefined, unconfirmed_replicas: [] };
+}
+
+export const PutOwnerResponse: MessageFns<PutOwnerResponse> = {
+  encode(message: PutOwnerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.owner !== undefined) {
+      Owner.encode(message.owner, writer.uint32(10).fork()).join();
+    }
+    if (message.effective_at !== undefined) {
+      Timestamp.encode(message.effective_at, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.unconfirmed_replicas) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PutOwnerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePutOwnerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.owner = Owner.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.effective_at = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.unconfirmed_replicas.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetOwnerRequest(): GetOwnerRequest {
+  return { id: "" };
+}
+
+export const GetOwnerRequest: MessageFns<GetOwnerRequest> = {
+  encode(message: GetOwnerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetOwnerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetOwnerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetOwnerResponse(): GetOwnerResponse {
+  return { owner: undefined };
+}
+
+export const GetOwnerResponse: MessageFns<GetOwnerResponse> = {
+  encode(message: GetOwnerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.owner !== undefined) {
+      Owner.encode(message.owner, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetOwnerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetOwnerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.owner = Owner.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListOwnersRequest(): ListOwnersRequest {
+  return { page_size: 0, page_token: "" };
+}
+
+export const ListOwnersRequest: MessageFns<ListOwnersRequest> = {
+  encode(message: ListOwnersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.page_size !== 0) {
+      writer.uint32(8).int32(message.page_size);
+    }
+    if (message.page_token !== "") {
+      writer.uint32(18).string(message.page_token);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListOwnersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListOwnersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.page_size = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.page_token = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListOwnersResponse(): ListOwnersResponse {
+  return { owners: [], next_page_token: "" };
+}
+
+export const ListOwnersResponse: MessageFns<ListOwnersResponse> = {
+  encode(message: ListOwnersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.owners) {
+      Owner.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.next_page_token !== "") {
+      writer.uint32(18).string(message.next_page_token);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListOwnersResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListOwnersResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.owners.push(Owner.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.next_page_token = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 /**
- * KeyAdmin makes, lists and withdraws API keys.
+ * KeyAdmin makes, lists and withdraws API keys, and says which owners may use theirs.
  *
  * Every call carries the metadata `authorization: Bearer ADMIN_KEY`. An admin key is a key of the
  * `postern` scheme with the permission `admin:read` or `admin:write` (which includes reading). An
- * admin key that has an owner sees and changes that owner's keys alone: to it, every other key is
- * NOT_FOUND.
+ * admin key that has an owner sees and changes that owner's keys alone, and sees that owner: to it,
+ * every other key and owner is NOT_FOUND.
  *
  * Errors that any call may answer: UNAUTHENTICATED (no valid admin key), PERMISSION_DENIED (too
  * little permission, said before whether the key exists), INVALID_ARGUMENT (with a
@@ -1837,7 +2402,7 @@ export const KeyAdminService = {
   /**
    * Makes a key. The secret is in this answer and in no other. Needs admin:write.
    *
-   * FAILED_PRECONDITION: the owner is inactive and the scheme makes no keys for such owners.
+   * FAILED_PRECONDITION: the owner is inactive.
    */
   createKey: {
     path: "/postern.admin.v1.KeyAdmin/CreateKey" as const,
@@ -1928,13 +2493,55 @@ export const KeyAdminService = {
     responseSerialize: (value: VerifyKeyResponse): Buffer => Buffer.from(VerifyKeyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): VerifyKeyResponse => VerifyKeyResponse.decode(value),
   },
+  /**
+   * Says what an owner is, from now on: replaces all that was said before, makes the owner if nobody
+   * has put it yet. While an owner is inactive, Check refuses all of its keys (`owner_inactive`) and
+   * CreateKey makes no more for it; putting it active again restores them. Needs admin:write and an
+   * admin key without an owner.
+   *
+   * ABORTED: others keep putting the same owner at the same time.
+   */
+  putOwner: {
+    path: "/postern.admin.v1.KeyAdmin/PutOwner" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PutOwnerRequest): Buffer => Buffer.from(PutOwnerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PutOwnerRequest => PutOwnerRequest.decode(value),
+    responseSerialize: (value: PutOwnerResponse): Buffer => Buffer.from(PutOwnerResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PutOwnerResponse => PutOwnerResponse.decode(value),
+  },
+  /**
+   * Returns one owner. Needs admin:read.
+   *
+   * NOT_FOUND: nobody has put such an owner; its keys, if it has any, are judged as those of an
+   * active owner without a plan.
+   */
+  getOwner: {
+    path: "/postern.admin.v1.KeyAdmin/GetOwner" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetOwnerRequest): Buffer => Buffer.from(GetOwnerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetOwnerRequest => GetOwnerRequest.decode(value),
+    responseSerialize: (value: GetOwnerResponse): Buffer => Buffer.from(GetOwnerResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetOwnerResponse => GetOwnerResponse.decode(value),
+  },
+  /** Lists the owners that were put, by id. Needs admin:read. */
+  listOwners: {
+    path: "/postern.admin.v1.KeyAdmin/ListOwners" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListOwnersRequest): Buffer => Buffer.from(ListOwnersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListOwnersRequest => ListOwnersRequest.decode(value),
+    responseSerialize: (value: ListOwnersResponse): Buffer => Buffer.from(ListOwnersResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListOwnersResponse => ListOwnersResponse.decode(value),
+  },
 } as const;
 
 export interface KeyAdminServer extends UntypedServiceImplementation {
   /**
    * Makes a key. The secret is in this answer and in no other. Needs admin:write.
    *
-   * FAILED_PRECONDITION: the owner is inactive and the scheme makes no keys for such owners.
+   * FAILED_PRECONDITION: the owner is inactive.
    */
   createKey: handleUnaryCall<CreateKeyRequest, CreateKeyResponse>;
   /**
@@ -1969,6 +2576,24 @@ export interface KeyAdminServer extends UntypedServiceImplementation {
    * limit. A refused key is an answer (`allowed: false`), not an error. Needs admin:read.
    */
   verifyKey: handleUnaryCall<VerifyKeyRequest, VerifyKeyResponse>;
+  /**
+   * Says what an owner is, from now on: replaces all that was said before, makes the owner if nobody
+   * has put it yet. While an owner is inactive, Check refuses all of its keys (`owner_inactive`) and
+   * CreateKey makes no more for it; putting it active again restores them. Needs admin:write and an
+   * admin key without an owner.
+   *
+   * ABORTED: others keep putting the same owner at the same time.
+   */
+  putOwner: handleUnaryCall<PutOwnerRequest, PutOwnerResponse>;
+  /**
+   * Returns one owner. Needs admin:read.
+   *
+   * NOT_FOUND: nobody has put such an owner; its keys, if it has any, are judged as those of an
+   * active owner without a plan.
+   */
+  getOwner: handleUnaryCall<GetOwnerRequest, GetOwnerResponse>;
+  /** Lists the owners that were put, by id. Needs admin:read. */
+  listOwners: handleUnaryCall<ListOwnersRequest, ListOwnersResponse>;
 }
 
 function longToNumber(int64: { toString(): string }): number {

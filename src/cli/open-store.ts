@@ -1,0 +1,62 @@
+import type { Config } from '../config.ts';
+import { adminRead, adminWrite } from '../identity.ts';
+import type { NewKey, Registry } from '../registry.ts';
+import type { Secret } from '../secret.ts';
+import { type Store, StoreUnavailable } from '../store.ts';
+import type { Logger } from '../telemetry.ts';
+import { storeName } from './store.ts';
+
+const retryMs = { first: 250, most: 5_000 };
+
+export interface OpenStoreDependencies {
+  readonly store: Pick<Store, 'open'>;
+  readonly registry: Pick<Registry, 'createFirst'>;
+  readonly config: Config;
+  readonly log: Logger;
+  /** Resolves when it is no longer worth trying. */
+  readonly stopped: Promise<void>;
+}
+
+/**
+ * Tries until the store is there, and makes the first admin key of a new one, where the settings have none.
+ * Resolves to that key's secret, or to null where there is none to show.
+ */
+export async function openStore(dependencies: OpenStoreDependencies): Promise<Secret | null | 'stopped'> {
+  const { store, registry, config, log, stopped } = dependencies;
+  const first = firstAdminKey(config);
+  for (let waitMs = retryMs.first; ; waitMs = Math.min(waitMs * 2, retryMs.most)) {
+    try {
+      await store.open();
+      if (config.adminKey !== null) return null;
+      return (await registry.createFirst(first))?.secret ?? null;
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+      const why = [error, error.cause]
+        .flatMap((one) => (one instanceof Error ? [one.message] : []))
+        .join(': ');
+      log.warn({ why, retry_in_ms: waitMs }, `${storeName(config)} can not be reached yet`);
+    }
+    const { promise: waited, resolve } = Promise.withResolvers<'waited'>();
+    const timer = setTimeout(() => resolve('waited'), waitMs);
+    if ((await Promise.race([waited, stopped.then(() => 'stopped' as const)])) === 'stopped') {
+      clearTimeout(timer);
+      return 'stopped';
+    }
+  }
+}
+
+function firstAdminKey(config: Config): NewKey {
+  return {
+    name: 'First admin key',
+    scheme: config.adminScheme,
+    environment: 'live',
+    owner: null,
+    permissions: [adminRead, adminWrite],
+    ipAllowlist: [],
+    plan: null,
+    rateLimit: null,
+    labels: {},
+    expiresAt: null,
+    requestKey: null,
+  };
+}

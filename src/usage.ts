@@ -1,0 +1,120 @@
+import type { Reason } from './answer.ts';
+import type { Decision } from './authorize.ts';
+import type { KeyId } from './key.ts';
+import type { Store } from './store.ts';
+
+/** What became of one key's requests within one hour. */
+export interface UsageTally {
+  readonly key: KeyId;
+  /** The start of the hour, Unix milliseconds. */
+  readonly hour: number;
+  readonly allowed: number;
+  readonly denied: Readonly<Partial<Record<Reason, number>>>;
+  /** The last time that the key was let in, Unix milliseconds; null when it never was. */
+  readonly lastUsedAt: number | null;
+  /** Where requests came from, a bounded sample. */
+  readonly addresses: readonly string[];
+}
+
+/** Gathers what keys are used for and writes it in bulk. */
+export interface Usage {
+  /** Costs no wait. */
+  record(decision: Decision, address: string, now: number): void;
+  /** Writes what was gathered at intervals; {@link Usage.stop} ends it. */
+  start(): void;
+  /** Writes what is left. */
+  stop(): Promise<void>;
+}
+
+export interface UsageOptions {
+  readonly flushMs: number;
+  /** Tallies that are held at once; past it new ones are not counted until the next flush. */
+  readonly talliesMax: number;
+}
+
+const hourMs = 3_600_000;
+/** Addresses of one key that are kept in an hour. */
+export const addressesMax = 50;
+
+interface Tally {
+  key: KeyId;
+  hour: number;
+  allowed: number;
+  denied: Partial<Record<Reason, number>>;
+  lastUsedAt: number | null;
+  addresses: Set<string>;
+}
+
+export function createUsage(
+  dependencies: { readonly store: Pick<Store, 'recordUsage'>; readonly onError: (error: unknown) => void },
+  options: UsageOptions,
+): Usage {
+  const { store, onError } = dependencies;
+  let tallies = new Map<string, Tally>();
+  let timer: NodeJS.Timeout | null = null;
+  let flushing: Promise<void> = Promise.resolve();
+
+  return {
+    record(decision, address, now) {
+      if (decision.verdict === 'public' || decision.key === null) return;
+      const tally = tallyOf(decision.key.id, Math.floor(now / hourMs) * hourMs);
+      if (tally === null) return;
+      if (decision.verdict === 'allow') {
+        tally.allowed++;
+        tally.lastUsedAt = now;
+      } else {
+        tally.denied[decision.reason] = (tally.denied[decision.reason] ?? 0) + 1;
+      }
+      if (address !== '' && tally.addresses.size < addressesMax) tally.addresses.add(address);
+    },
+    start() {
+      timer ??= setInterval(() => {
+        flushing = flushing.then(flush);
+      }, options.flushMs).unref();
+    },
+    async stop() {
+      if (timer !== null) clearInterval(timer);
+      timer = null;
+      await flushing;
+      await flush();
+    },
+  };
+
+  function tallyOf(key: KeyId, hour: number): Tally | null {
+    const name = `${key}${hour}`;
+    const known = tallies.get(name);
+    if (known !== undefined) return known;
+    if (tallies.size >= options.talliesMax) return null;
+    const made = { key, hour, allowed: 0, denied: {}, lastUsedAt: null, addresses: new Set<string>() };
+    tallies.set(name, made);
+    return made;
+  }
+
+  async function flush(): Promise<void> {
+    if (tallies.size === 0) return;
+    const written = tallies;
+    tallies = new Map();
+    try {
+      await store.recordUsage(
+        [...written.values()].map((tally) => ({ ...tally, addresses: [...tally.addresses] })),
+      );
+    } catch (error) {
+      onError(error);
+      for (const tally of written.values()) restore(tally);
+    }
+  }
+
+  /** What could not be written is written with the next flush. */
+  function restore(lost: Tally): void {
+    const tally = tallyOf(lost.key, lost.hour);
+    if (tally === null) return;
+    tally.allowed += lost.allowed;
+    for (const [reason, count] of Object.entries(lost.denied) as [Reason, number][]) {
+      tally.denied[reason] = (tally.denied[reason] ?? 0) + count;
+    }
+    if (lost.lastUsedAt !== null) tally.lastUsedAt = Math.max(tally.lastUsedAt ?? 0, lost.lastUsedAt);
+    for (const address of lost.addresses) {
+      if (tally.addresses.size < addressesMax) tally.addresses.add(address);
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseDocument, type YAMLSeq } from 'yaml';
+import { configureEnvoy, type EnvoySettings } from '../../deploy/envoy/configure.ts';
+import { startEcho } from '../real/echo.ts';
+import { type Envoy, shippedConfiguration, startEnvoy } from '../real/envoy.ts';
+import { type Postern, startPostern } from '../real/postern.ts';
+import type { Stack } from './stack.ts';
+
+/** A route that tells Postern of itself in Envoy's `context_extensions`. */
+export interface Route {
+  readonly prefix: string;
+  readonly context: Readonly<Record<string, string>>;
+}
+
+/** What a test's Envoy has apart from the shipped configuration. */
+export interface EnvoyChange extends EnvoySettings {
+  /** Matched before the shipped ones, in this order. */
+  readonly routes?: readonly Route[];
+  /** Settings of the HTTP connection manager. */
+  readonly http?: Readonly<Record<string, unknown>>;
+}
+
+const MANAGER = ['static_resources', 'listeners', 0, 'filter_chains', 0, 'filters', 0, 'typed_config'];
+const ROUTES = [...MANAGER, 'route_config', 'virtual_hosts', 0, 'routes'];
+const PER_ROUTE = 'type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute';
+
+/** Starts Envoy on the shipped configuration with these changes. */
+export async function startChangedEnvoy({ routes = [], http = {}, ...settings }: EnvoyChange): Promise<Envoy> {
+  const shipped = await readFile(shippedConfiguration, 'utf8');
+  const document = parseDocument(configureEnvoy(shipped, { listenPort: 0, adminPort: 0, ...settings }));
+  for (const [name, value] of Object.entries(http)) document.setIn([...MANAGER, name], value);
+  const list = document.getIn(ROUTES) as YAMLSeq;
+  const nodes = routes.map(({ prefix, context }) =>
+    document.createNode({
+      match: { prefix },
+      route: { cluster: 'upstream' },
+      typed_per_filter_config: {
+        'envoy.filters.http.ext_authz': {
+          '@type': PER_ROUTE,
+          check_settings: { context_extensions: context },
+        },
+      },
+    }),
+  );
+  list.items.unshift(...nodes);
+  return startEnvoy({ configYaml: document.toString() });
+}
+
+/** Starts Postern on a settings file with this text. */
+export async function startConfigured(
+  yaml: string,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Postern> {
+  const folder = await mkdtemp(join(tmpdir(), 'postern-settings-'));
+  try {
+    const path = join(folder, 'postern.yaml');
+    await writeFile(path, yaml);
+    return await startPostern({ POSTERN_CONFIG: path, ...settings });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A whole stack on a settings file with this text, behind an Envoy with these changes. */
+export async function startChangedStack(
+  yaml: string,
+  settings: Readonly<Record<string, string>> = {},
+  change: EnvoyChange = {},
+): Promise<Stack> {
+  const [postern, echo] = await Promise.all([startConfigured(yaml, settings), startEcho()]);
+  const envoy = await startChangedEnvoy({
+    checkAddress: postern.check,
+    upstreamAddress: echo.address,
+    ...change,
+  });
+  return {
+    postern,
+    envoy,
+    echo,
+    async stop() {
+      await Promise.all([envoy.stop(), postern.stop(), echo.stop()]);
+    },
+  };
+}
