@@ -42,6 +42,9 @@ const sample: Required<AnswerValues> = {
   limit: 1,
 };
 
+/** What a template may mention. */
+export const placeholders = Object.keys(sample);
+
 /** What the caller is told for one reason. */
 export interface Answer {
   readonly status: number;
@@ -75,7 +78,7 @@ export function compileTemplate(template: string): (values: AnswerValues) => str
     const name = piece.trim();
     if (!isValueName(name)) {
       throw new TemplateError(
-        `unknown placeholder {{${name}}}; there are: ${Object.keys(sample).join(', ')}`,
+        `unknown placeholder {{${name}}}; there are: ${placeholders.join(', ')}`,
       );
     }
     slots.push({ name, inString });

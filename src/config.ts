@@ -35,6 +35,8 @@ export interface Config {
   readonly plans: ReadonlyMap<string, RateLimit | null>;
   readonly rules: readonly Rule[];
   readonly stalenessMaxMs: number;
+  /** The longest that a revocation waits for every replica to confirm. */
+  readonly settleMaxMs: number;
   readonly retentionMs: number;
   /** Bounds of what memory holds. */
   readonly memory: {
@@ -109,6 +111,7 @@ export function readConfig(
     plans: new Map(Object.entries(settings.plans)),
     rules: rulesOf(settings.rules, schemes),
     stalenessMaxMs: settings.staleness_max,
+    settleMaxMs: settings.settle_timeout,
     retentionMs: settings.retention,
     memory: {
       keysMax: settings.memory.keys_max,

@@ -1,91 +1,139 @@
 import { z } from 'zod';
-import { answersSpec } from './answer-spec.ts';
+import { answersSpec, answerTable } from './answer-spec.ts';
 import { crc32Checksum, createHmacChecksum } from './checksum.ts';
 import { planSpec } from './plan-spec.ts';
 import type { Checksum, Place, Scheme } from './scheme.ts';
-import { type Pepper, randomText } from './secret.ts';
+import type { Pepper } from './secret.ts';
+import { name, text, wholeNumber } from './setting-forms.ts';
 
-/** The fewest random bits that a minted key may carry. */
-const randomBitsMin = 128;
 const formLengthMax = 512;
-/** Keys that are minted to see whether a pattern takes them. */
-const samples = 100;
+const placesMax = 8;
+const patternLengthMax = 1_000;
 
-const headerName = z
-  .string()
-  .regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'expected a header name')
-  .transform((name) => name.toLowerCase());
-const name = z.string().regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'expected a name of a-z, 0-9, _ and -');
-const parameter = z.string().regex(/^[A-Za-z0-9._~-]+$/, 'expected a name of letters, digits and . _ ~ -');
+const parameter = text(/^[A-Za-z0-9._~-]+$/, 'expected a name of letters, digits and . _ ~ -');
 
-const place = z.union([
-  z
-    .strictObject({
-      header: headerName,
-      word: z
-        .string()
-        .regex(/^[A-Za-z0-9-]+$/, 'expected one word')
-        .optional(),
-    })
-    .transform((spec): Place => ({ kind: 'header', name: spec.header, word: spec.word ?? null })),
-  z.strictObject({ query: parameter }).transform((spec): Place => ({ kind: 'query', name: spec.query })),
-  z.strictObject({ cookie: parameter }).transform((spec): Place => ({ kind: 'cookie', name: spec.cookie })),
-]);
+const place = z.union(
+  [
+    z
+      .strictObject({
+        header: text(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'expected a header name')
+          .transform((header) => header.toLowerCase())
+          .describe('The name of a header.'),
+        word: text(/^[A-Za-z0-9-]+$/, 'expected one word')
+          .optional()
+          .describe('The word before the key, such as Bearer; it matches in any case.'),
+      })
+      .transform((spec): Place => ({ kind: 'header', name: spec.header, word: spec.word ?? null })),
+    z
+      .strictObject({ query: parameter.describe('The name of a query parameter.') })
+      .transform((spec): Place => ({ kind: 'query', name: spec.query })),
+    z
+      .strictObject({ cookie: parameter.describe('The name of a cookie.') })
+      .transform((spec): Place => ({ kind: 'cookie', name: spec.cookie })),
+  ],
+  { error: 'expected {header: NAME}, {header: NAME, word: Bearer}, {query: NAME} or {cookie: NAME}' },
+);
+
+const alphabetError = 'expected printable ASCII characters and ranges such as A-Za-z0-9_-';
 
 /** Characters and ranges of ASCII as in a regular expression's class: `A-Za-z0-9_-`. */
-const alphabet = z.string().transform((text, context) => {
-  const characters = expandAlphabet(text);
+const alphabet = z.string({ error: alphabetError }).transform((given, context) => {
+  const characters = expandAlphabet(given);
   if (characters !== null) return characters;
-  context.addIssue('expected printable ASCII characters and ranges such as A-Za-z0-9_-');
+  context.addIssue(alphabetError);
   return z.NEVER;
 });
 
-const length = z.int().min(1).max(formLengthMax);
+const length = wholeNumber(1, formLengthMax);
 
-const accept = z.union([
-  z
-    .strictObject({ alphabet, length: length.optional(), min: length.optional(), max: length.optional() })
-    .transform((spec) =>
-      acceptsAlphabet(spec.alphabet, spec.length ?? spec.min ?? 1, spec.length ?? spec.max ?? formLengthMax),
-    ),
-  z.strictObject({ pattern: z.string().min(1) }).transform((spec, context) => {
-    const matcher = patternOf(spec.pattern);
-    if (matcher !== null) return (body: string) => matcher.test(body);
-    context.addIssue({ code: 'custom', path: ['pattern'], message: 'expected a regular expression' });
-    return z.NEVER;
-  }),
-]);
+const accept = z.union(
+  [
+    z
+      .strictObject({
+        alphabet: alphabet.describe('The characters: A-Za-z0-9_-'),
+        length: length.optional().describe('How many there are, exactly.'),
+        min: length.optional().describe('The fewest (default: 1).'),
+        max: length.optional().describe(`The most (default: ${formLengthMax}).`),
+      })
+      .refine((spec) => spec.length === undefined || (spec.min ?? spec.max) === undefined, {
+        error: 'has a length beside min or max; expected one or the other',
+      })
+      .refine((spec) => (spec.min ?? 1) <= (spec.max ?? formLengthMax), {
+        error: 'has a min above its max; expected min up to max',
+      })
+      .transform((spec) => ({
+        accepts: acceptsAlphabet(
+          spec.alphabet,
+          spec.length ?? spec.min ?? 1,
+          spec.length ?? spec.max ?? formLengthMax,
+        ),
+        pattern: null,
+      })),
+    z
+      .strictObject({
+        pattern: z
+          .string()
+          .min(1)
+          .max(patternLengthMax)
+          .describe('A regular expression with the flag u, which the whole matches.'),
+      })
+      .transform((spec, context) => {
+        const matcher = patternOf(spec.pattern);
+        if (matcher instanceof RegExp)
+          return { accepts: (key: string) => matcher.test(key), pattern: spec.pattern };
+        context.addIssue({ code: 'custom', path: ['pattern'], message: matcher });
+        return z.NEVER;
+      }),
+  ],
+  { error: 'expected {alphabet: A-Za-z0-9, length: 32} or {pattern: …}' },
+);
 
-/** A scheme as it is written down in YAML; all that needs no more than itself is checked. */
-export const schemeSpec = z
-  .strictObject({
-    name,
-    places: z.tuple([place], place).refine((places) => places.length <= 8, 'may have at most 8 entries'),
-    /** Prefix → the environment that its keys belong to. */
-    prefixes: z
-      .record(z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/, 'expected letters, digits and _ . -'), name)
-      .refine((prefixes) => Object.keys(prefixes).length > 0, 'expected one prefix or more'),
-    /** The form of what follows the prefix, checksum aside. */
-    accept,
-    mint: z.strictObject({ alphabet, length }),
-    checksum: z.enum(['none', 'crc32', 'hmac']).default('none'),
-    forward_credential: z.boolean().default(false),
-    plans: z.record(name, planSpec).default({}),
-    default_plan: name.optional(),
-    answers: answersSpec.optional(),
-  })
-  .superRefine((spec, context) => {
-    const bits = Math.floor(spec.mint.length * Math.log2(spec.mint.alphabet.length));
-    const issue = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
-    if (bits < randomBitsMin) issue(['mint'], `gives ${bits} random bits; expected ${randomBitsMin} or more`);
-    const minted = Array.from({ length: samples }, () => randomText(spec.mint.alphabet, spec.mint.length));
-    if (!minted.every(spec.accept)) issue(['mint'], 'makes keys that accept turns away');
-    if (spec.default_plan !== undefined && !Object.hasOwn(spec.plans, spec.default_plan)) {
-      issue(['default_plan'], `expected one of: ${Object.keys(spec.plans).join(', ')}`);
-    }
-  });
+/** A scheme as it is written down in YAML; what needs more than one member is checked by `schemeProblems`. */
+export const schemeSpec = z.strictObject({
+  name: name.describe('What rules, keys and metrics call it.'),
+  places: z
+    .array(place)
+    .min(1)
+    .max(placesMax)
+    .transform((places) => places as [Place, ...Place[]])
+    .describe('Where a key may sit in a request; it may sit in any one of them.'),
+  prefixes: z
+    .record(text(/^[A-Za-z0-9_.-]{1,64}$/, 'expected letters, digits and _ . -'), name)
+    .refine((prefixes) => Object.keys(prefixes).length > 0, 'expected one prefix or more')
+    .describe('What a key begins with → the environment that it is valid in.'),
+  accept: accept.describe('The form of what stands between prefix and checksum.'),
+  mint: z
+    .strictObject({
+      alphabet: alphabet.describe('The characters: A-Za-z0-9'),
+      length: length.describe('How many there are.'),
+    })
+    .describe('How that part of a new key is made: at random, with 128 bits or more.'),
+  checksum: z
+    .enum(['none', 'crc32', 'hmac'])
+    .default('none')
+    .describe('What a key ends with: 6 characters of CRC-32, or 11 of an HMAC by POSTERN_CHECKSUM_KEYS.'),
+  forward_credential: z.boolean().default(false).describe('Whether the upstream sees the key.'),
+  plans: z
+    .record(name, planSpec)
+    .default({})
+    .describe("Plan → its rate limit; the settings' own plans of the same name go first."),
+  default_plan: name.optional().describe('The plan of keys that have none, nor an owner with one.'),
+  answers: answersSpec
+    .optional()
+    .describe("What callers are told when they are denied; every reason once (default: postern's)."),
+});
 
 export type SchemeSpec = z.output<typeof schemeSpec>;
+
+/** Those members of a scheme that are as they should be, however wrong the others are. */
+export function readableMembers(given: unknown): Partial<SchemeSpec> {
+  if (typeof given !== 'object' || given === null) return {};
+  const members = Object.entries(schemeSpec.shape).flatMap(([member, spec]) => {
+    const result = spec.safeParse((given as Record<string, unknown>)[member]);
+    return result.success && result.data !== undefined ? [[member, result.data]] : [];
+  });
+  return Object.fromEntries(members) as Partial<SchemeSpec>;
+}
 
 export interface SchemeDefaults {
   /** The answers of a scheme that writes none. */
@@ -94,43 +142,31 @@ export interface SchemeDefaults {
   readonly checksumKeys: readonly Pepper[];
 }
 
-/** `checksum: hmac` with no key to make it with. */
-export class ChecksumKeyMissing extends Error {}
-
-/** A scheme as data → a scheme to judge by. Throws {@link ChecksumKeyMissing}. */
+/** A scheme as data, in which `schemeProblems` finds none → a scheme to judge by. */
 export function createScheme(spec: SchemeSpec, defaults: SchemeDefaults): Scheme {
-  const prefixes = Object.entries(spec.prefixes).map(([text, environment]) => ({ text, environment }));
+  const prefixes = Object.entries(spec.prefixes).map(([prefix, environment]) => ({
+    text: prefix,
+    environment,
+  }));
   return {
     name: spec.name,
     places: spec.places,
     prefixes: prefixes.toSorted((one, other) => other.text.length - one.text.length),
-    accepts: spec.accept,
+    accepts: spec.accept.accepts,
     mint: spec.mint,
     checksum: checksumOf(spec.checksum, defaults.checksumKeys),
     forwardCredential: spec.forward_credential,
     plans: new Map(Object.entries(spec.plans)),
     defaultPlan: spec.default_plan ?? null,
-    answers: spec.answers ?? defaults.answers,
+    answers: spec.answers === undefined ? defaults.answers : answerTable(spec.answers),
   };
-}
-
-/** The prefixes that one scheme shares with another, so that a key could be taken for either's. */
-export function overlappingPrefixes(schemes: readonly Scheme[]): string[] {
-  const all = schemes.flatMap(({ name: scheme, prefixes }) => prefixes.map(({ text }) => ({ scheme, text })));
-  return all.flatMap((one, index) =>
-    all
-      .slice(index + 1)
-      .filter((other) => one.scheme !== other.scheme)
-      .filter((other) => one.text.startsWith(other.text) || other.text.startsWith(one.text))
-      .map((other) => `${one.scheme}'s ${one.text} and ${other.scheme}'s ${other.text}`),
-  );
 }
 
 function checksumOf(kind: SchemeSpec['checksum'], keys: readonly Pepper[]): Checksum | null {
   if (kind === 'none') return null;
   if (kind === 'crc32') return crc32Checksum;
   const [first, ...rest] = keys;
-  if (first === undefined) throw new ChecksumKeyMissing('checksum: hmac needs POSTERN_CHECKSUM_KEYS');
+  if (first === undefined) throw new Error('checksum: hmac needs a key');
   return createHmacChecksum([first, ...rest]);
 }
 
@@ -146,20 +182,23 @@ function acceptsAlphabet(characters: string, min: number, max: number): (body: s
   };
 }
 
-function patternOf(source: string): RegExp | null {
+/** The flag is u and not v, since that is what can be judged for backtracking. */
+function patternOf(source: string): RegExp | string {
   try {
-    return new RegExp(`^(?:${source})$`, 'v');
-  } catch {
-    return null;
+    // By itself too: `a)|(b` would only compile inside parentheses, and match more than it says.
+    new RegExp(source, 'u');
+    return new RegExp(`^(?:${source})$`, 'u');
+  } catch (error) {
+    return `expected a regular expression: ${(error as Error).message.replace(/^.*\/u?: /s, '')}`;
   }
 }
 
-function expandAlphabet(text: string): string | null {
-  if (!/^[\x21-\x7e]+$/.test(text)) return null;
+function expandAlphabet(given: string): string | null {
+  if (!/^[\x21-\x7e]+$/.test(given)) return null;
   const characters = new Set<string>();
-  for (let at = 0; at < text.length; at++) {
-    const [first, last] = [text.charCodeAt(at), text.charCodeAt(at + 2)];
-    const isRange = text.charAt(at + 1) === '-' && at + 2 < text.length;
+  for (let at = 0; at < given.length; at++) {
+    const [first, last] = [given.charCodeAt(at), given.charCodeAt(at + 2)];
+    const isRange = given.charAt(at + 1) === '-' && at + 2 < given.length;
     if (isRange && last < first) return null;
     for (let code = first; code <= (isRange ? last : first); code++)
       characters.add(String.fromCharCode(code));

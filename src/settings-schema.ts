@@ -107,6 +107,7 @@ export const settingsSchema = z.strictObject({
     .default({}),
   rules: z.array(rule).max(10_000).default([]),
   staleness_max: duration(1_000, 3_600_000).prefault('15s'),
+  settle_timeout: duration(1, 60_000).prefault('1s'),
   retention: duration(1_000, 3_650 * day).prefault('30d'),
   memory: z
     .strictObject({

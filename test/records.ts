@@ -1,5 +1,6 @@
 import type { KeyId, KeyRecord } from '../src/key.ts';
 import { createKeyIds } from '../src/key.ts';
+import type { OwnerRecord } from '../src/owner.ts';
 import { createDigester, type Digest } from '../src/secret.ts';
 
 const nextId = createKeyIds(() => Date.UTC(2030, 0, 1));
@@ -30,6 +31,20 @@ export function keyRecord(given: Partial<KeyRecord> = {}): KeyRecord {
     revokedAt: null,
     rotatedFrom: null,
     requestKey: null,
+    version: 1,
+    ...given,
+  };
+}
+
+/** An owner that is active for good, apart from what is given. */
+export function ownerRecord(given: Partial<OwnerRecord> = {}): OwnerRecord {
+  return {
+    id: 'acme',
+    plan: null,
+    activeUntil: null,
+    suspended: false,
+    createdAt: Date.UTC(2030, 0, 1),
+    updatedAt: Date.UTC(2030, 0, 1),
     version: 1,
     ...given,
   };

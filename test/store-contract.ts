@@ -4,7 +4,9 @@ import { feedContract } from './store-contract/feed.ts';
 import { firstKeyContract } from './store-contract/first-key.ts';
 import { keyContract } from './store-contract/keys.ts';
 import { listContract } from './store-contract/lists.ts';
+import { ownerContract } from './store-contract/owners.ts';
 import { replaceContract } from './store-contract/replace.ts';
+import { requestContract } from './store-contract/requests.ts';
 
 export interface StoreUnderTest {
   /** On data that nobody else has, not opened yet. */
@@ -23,6 +25,8 @@ export function describeStoreContract(name: string, createStore: CreateStore): v
     replaceContract(createStore);
     firstKeyContract(createStore);
     listContract(createStore);
+    requestContract(createStore);
+    ownerContract(createStore);
     feedContract(createStore);
   });
 }

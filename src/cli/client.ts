@@ -1,5 +1,7 @@
+import type { Command } from 'commander';
 import type { z } from 'zod';
-import { CommandError, exitCodes, type Io } from './command.ts';
+import { type AddCommand, CommandError, exitCodes, type Io } from './command.ts';
+import { describe } from './describe.ts';
 import { printable } from './output.ts';
 import { notPostern, refusal } from './refusal.ts';
 import { readAdminKey } from './secret-input.ts';
@@ -19,8 +21,21 @@ export interface Client {
   call<T extends z.ZodType>(shape: T, method: string, path: string, body?: unknown): Promise<z.output<T>>;
 }
 
-export const defaultAddress = 'http://127.0.0.1:8080';
+const defaultAddress = 'http://127.0.0.1:8080';
 const answerMsMax = 30_000;
+
+/** Commands under `parent` that call the service. */
+export function callingCommands(parent: Command): AddCommand {
+  return (name, description, examples) => {
+    const command = parent.command(name);
+    describe(command, description, examples);
+    return command
+      .optionsGroup('Connection:')
+      .option('--address <url>', `the service, else POSTERN_ADDRESS (default: ${defaultAddress})`)
+      .option('--admin-key-file <file>', 'the admin key, - for standard input, else POSTERN_ADMIN_KEY[_FILE]')
+      .optionsGroup('Options:');
+  };
+}
 
 export async function connect(io: Io, flags: ConnectionFlags): Promise<Client> {
   const base = addressOf(flags.address || io.environment.POSTERN_ADDRESS || defaultAddress);

@@ -43,5 +43,5 @@ export class CommandError extends Error {
   }
 }
 
-/** Adds a command under `keys`, with the flags that all of them share. */
-export type AddKeyCommand = (name: string, description: string, examples: readonly string[]) => Command;
+/** Adds a command under another, with the flags that all who call the service share. */
+export type AddCommand = (name: string, description: string, examples: readonly string[]) => Command;

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
 import { type ConnectionFlags, connect } from './client.ts';
-import type { AddKeyCommand, Io } from './command.ts';
+import type { AddCommand, Io } from './command.ts';
 import { keyAnswer, keyDetails } from './key-text.ts';
 import { printable, printableJson } from './output.ts';
 
@@ -24,7 +24,7 @@ const createdKey = z.object({ data: keyAnswer.extend({ key: z.string() }) });
 type CreatedKey = z.output<typeof createdKey>['data'];
 
 /** `keys create`. */
-export function createKey(add: AddKeyCommand, io: Io): void {
+export function createKey(add: AddCommand, io: Io): void {
   const description =
     'Makes a key. On a terminal it prints the key and all about it; elsewhere the key alone, on one line.';
   add('create', description, [

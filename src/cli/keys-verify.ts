@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type ConnectionFlags, connect } from './client.ts';
-import { type AddKeyCommand, CommandError, type ExitCode, exitCodes, type Io } from './command.ts';
+import { type AddCommand, CommandError, type ExitCode, exitCodes, type Io } from './command.ts';
 import { append } from './keys-create.ts';
 import { printable, printableJson } from './output.ts';
 import { readSecretFile, readStandardInput } from './secret-input.ts';
@@ -27,7 +27,7 @@ const verification = z.object({
 });
 
 /** `keys verify`: ends with 0 when the key is let in, with 3 when it is not. */
-export function verifyKey(add: AddKeyCommand, io: Io, exit: (code: ExitCode) => void): void {
+export function verifyKey(add: AddCommand, io: Io, exit: (code: ExitCode) => void): void {
   const description =
     'Says what a Check would say of a key, which is read from standard input, and counts no use. ' +
     'Ends with 0 when the key is let in, with 3 when it is not.';

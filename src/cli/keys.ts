@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { type ConnectionFlags, connect, defaultAddress } from './client.ts';
-import { type AddKeyCommand, CommandError, type ExitCode, exitCodes, type Io } from './command.ts';
+import { type ConnectionFlags, callingCommands, connect } from './client.ts';
+import { type AddCommand, CommandError, type ExitCode, exitCodes, type Io } from './command.ts';
 import { describe } from './describe.ts';
 import { keyAnswer, keyDetails } from './key-text.ts';
 import { createKey } from './keys-create.ts';
@@ -18,7 +18,7 @@ const narrowedKey = z.object({
   data: keyAnswer.extend({ effective_at: z.string(), unconfirmed_replicas: z.array(z.string()) }),
 });
 
-/** The commands that speak the REST API. `exit` takes the code of one that ends well. */
+/** The commands under `keys`. `exit` takes the code of one that ends well. */
 export function addKeyCommands(program: Command, io: Io, exit: (code: ExitCode) => void): void {
   const keys = program.command('keys');
   describe(keys, 'Makes, lists and withdraws API keys of a running service, over its REST API.', [
@@ -27,16 +27,7 @@ export function addKeyCommands(program: Command, io: Io, exit: (code: ExitCode) 
     'postern keys revoke key_01k0c6h3v8s9w2m4n5p7q8r9t1',
   ]);
 
-  const add: AddKeyCommand = (name, description, examples) => {
-    const command = keys.command(name);
-    describe(command, description, examples);
-    return command
-      .optionsGroup('Connection:')
-      .option('--address <url>', `the service, else POSTERN_ADDRESS (default: ${defaultAddress})`)
-      .option('--admin-key-file <file>', 'the admin key, - for standard input, else POSTERN_ADMIN_KEY[_FILE]')
-      .optionsGroup('Options:');
-  };
-
+  const add = callingCommands(keys);
   createKey(add, io);
   listKeys(add, io);
   verifyKey(add, io, exit);
@@ -56,7 +47,7 @@ export function addKeyCommands(program: Command, io: Io, exit: (code: ExitCode) 
   addEnable(add, io);
 }
 
-function addGet(add: AddKeyCommand, io: Io): void {
+function addGet(add: AddCommand, io: Io): void {
   add('get', 'Shows a key, without its secret.', ['postern keys get key_01k0c6h3v8s9w2m4n5p7q8r9t1'])
     .argument('<id>', 'the id of the key, key_…')
     .option('--json', 'print the key as JSON')
@@ -68,7 +59,7 @@ function addGet(add: AddKeyCommand, io: Io): void {
     });
 }
 
-function addEnable(add: AddKeyCommand, io: Io): void {
+function addEnable(add: AddCommand, io: Io): void {
   add('enable', 'Lets a disabled key in again.', ['postern keys enable key_01k0c6h3v8s9w2m4n5p7q8r9t1'])
     .argument('<id>', 'the id of the key, key_…')
     .option('--json', 'print the key as JSON')
@@ -87,7 +78,7 @@ interface Narrowing {
   readonly request: (id: string) => readonly [method: string, path: string];
 }
 
-function addNarrowing(add: AddKeyCommand, io: Io, { name, description, done, request }: Narrowing): void {
+function addNarrowing(add: AddCommand, io: Io, { name, description, done, request }: Narrowing): void {
   add(name, description, [`postern keys ${name} key_01k0c6h3v8s9w2m4n5p7q8r9t1`])
     .argument('<id>', 'the id of the key, key_…')
     .option('--json', 'print the key, effective_at and unconfirmed_replicas as JSON')

@@ -3,6 +3,7 @@ import { version } from '../version.ts';
 import { CommandError, type ExitCode, exitCodes, type Io } from './command.ts';
 import { describe } from './describe.ts';
 import { addKeyCommands } from './keys.ts';
+import { addOwnerCommands } from './owners.ts';
 import { adminKeyHint } from './secret-input.ts';
 import { addServeCommand } from './serve-command.ts';
 
@@ -38,9 +39,11 @@ function createProgram(io: Io, exit: (code: number) => void): Command {
     'postern serve --config postern.yaml',
     'postern keys create --name "Asset backend" --permission read:assets',
     'postern keys list',
+    'postern owners put acme --active-until 2031-01-31T00:00:00Z',
   ]);
   addServeCommand(program, io, exit);
   addKeyCommands(program, io, exit);
+  addOwnerCommands(program, io);
   return program;
 }
 

@@ -8,7 +8,10 @@ const errorAnswer = z.object({
     code: z.string(),
     message: z.string(),
     details: z
-      .object({ fields: z.array(z.object({ field: z.string(), description: z.string() })).optional() })
+      .object({
+        reason: z.string().optional(),
+        fields: z.array(z.object({ field: z.string(), description: z.string() })).optional(),
+      })
       .optional(),
   }),
 });
@@ -20,6 +23,7 @@ const flagOfField: Readonly<Record<string, string>> = {
   labels: '--label',
   address: '--address-of-caller',
   key: 'the key',
+  id: 'the id',
 };
 
 /** An answer that is no good one. */
@@ -47,7 +51,10 @@ export function refusal({ status, json, address, adminKeyFrom }: Refused): Comma
     return failed(`the admin key of ${adminKeyFrom} is not accepted: ${said}`, adminKeyHint);
   }
   if (code === 'PERMISSION_DENIED') return failed(said, 'Call with an admin key that may do this.');
-  if (code === 'NOT_FOUND') return failed(said, 'See which there are with "postern keys list".');
+  if (code === 'NOT_FOUND') {
+    const kind = details?.reason === 'OWNER_NOT_FOUND' ? 'owners' : 'keys';
+    return failed(said, `See which there are with "postern ${kind} list".`);
+  }
   if (code === 'UNAVAILABLE' || code === 'RESOURCE_EXHAUSTED') return failed(said, 'Try again in a moment.');
   if (code === 'INTERNAL') return failed(said, 'Look into the log of the service.');
   return failed(said);

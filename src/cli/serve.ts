@@ -87,8 +87,8 @@ interface Service {
   close(drainMs: number): Promise<void>;
 }
 
-/** Wires everything; nothing is open yet. */
-function createService(config: Config, log: Logger): Service {
+/** Wires what decides and what changes, apart from every wire. */
+function createCore(config: Config, log: Logger) {
   const now = () => Date.now();
   const metrics = createMetrics(version);
   const store = metrics.timeStore(createStore(config, log));
@@ -100,43 +100,34 @@ function createService(config: Config, log: Logger): Service {
     spendersMax: config.memory.spendersMax,
     allowWhenUnavailable: config.limitsWhenUnavailable === 'allow',
   });
-  const judging = {
-    keyring,
-    digester,
-    schemes,
-    environment,
-    plans,
-    findRule: createRules(config.rules),
-    now,
-  };
+  const findRule = createRules(config.rules);
+  const judging = { keyring, digester, schemes, environment, plans, findRule, now };
   const authorize = createAuthorize({ ...judging, spend: limiter.spend });
   const dryRun = createAuthorize({ ...judging, spend: limiter.look });
   const registry = createRegistry({ store, digester, now }, { retentionMs: config.retentionMs });
   const identify = createIdentify({ keyring, digester, scheme: adminScheme, fixedKey: config.adminKey, now });
-  const known = schemes.some(({ name }) => name === adminScheme.name)
-    ? schemes
-    : ([...schemes, adminScheme] as const);
+  const hasAdminScheme = schemes.some(({ name }) => name === adminScheme.name);
   const admin = createAdmin({
-    identify,
-    registry,
-    store,
-    authorize: dryRun,
-    plans,
-    schemes: known,
-    environment,
-    now,
+    ...{ identify, registry, store, authorize: dryRun, plans, environment, now },
+    schemes: hasAdminScheme ? schemes : [...schemes, adminScheme],
   });
   const usage = createUsage(
     { store, onError: (error) => log.warn({ err: error }, 'use could not be recorded yet') },
     usageBounds,
   );
+  return { metrics, store, authorize, registry, admin, usage, now };
+}
+
+/** Wires everything; nothing is open yet. */
+function createService(config: Config, log: Logger): Service {
+  const { metrics, store, authorize, registry, admin, usage, now } = createCore(config, log);
   const onBroken = (error: unknown) => log.error({ err: error }, 'broken');
 
   let readiness = { ready: false, why: 'the store has not been reached yet' };
   const check = createGrpcListener(
     createCheckService({
       authorize,
-      fallbackScheme: schemes[0],
+      fallbackScheme: config.schemes[0],
       onDecision(decision, request, durationMs) {
         metrics.observeDecision(decision, durationMs);
         usage.record(decision, request?.address ?? '', now());

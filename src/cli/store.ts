@@ -21,6 +21,7 @@ export function createStore(config: Config, log: Logger): Store {
       uri: config.store.uri,
       replicaId: config.replicaId ?? `${hostname()}-${randomBytes(4).toString('hex')}`,
       stalenessMaxMs: config.stalenessMaxMs,
+      settleMaxMs: config.settleMaxMs,
       now,
       monotonic: () => performance.now(),
       onBadRecord,

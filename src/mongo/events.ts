@@ -1,5 +1,6 @@
 import type { Document, Timestamp } from 'mongodb';
-import { keysName, ownersName, replicasName } from './collections.ts';
+import { keysName, metaName, ownersName, replicasName } from './collections.ts';
+import { askId } from './fleet.ts';
 
 /** What {@link pipeline} leaves of a change event, by https://www.mongodb.com/docs/manual/reference/change-events/. */
 export interface FeedEvent {
@@ -25,6 +26,7 @@ export function pipeline(runId: string): Document[] {
           { 'ns.coll': keysName, operationType: 'update', ...notOnlyLastUse },
           { 'ns.coll': ownersName, operationType: { $in: ['insert', 'update', 'replace', 'delete'] } },
           { 'ns.coll': replicasName, 'documentKey._id': runId },
+          { 'ns.coll': metaName, 'documentKey._id': askId },
           { 'ns.coll': ours, operationType: { $in: ['drop', 'rename'] } },
           { 'to.coll': ours, operationType: 'rename' },
           { operationType: { $in: ['dropDatabase', 'invalidate'] } },

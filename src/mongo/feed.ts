@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
-import type { ChangeStream, ChangeStreamOptions, Db, Document } from 'mongodb';
+import type { ChangeStream, ChangeStreamOptions, Db, Document, Timestamp } from 'mongodb';
 import type { KeyId } from '../key.ts';
 import type { Digest } from '../secret.ts';
 import { type FeedSubscriber, StoreUnavailable } from '../store.ts';
-import { keysName, ownersName } from './collections.ts';
+import { keysName, metaName, ownersName } from './collections.ts';
 import { mongoError } from './errors.ts';
 import { type FeedEvent, pipeline } from './events.ts';
 import type { Fleet } from './fleet.ts';
@@ -50,6 +50,8 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
   const started = Promise.withResolvers<void>();
   let stream: ChangeStream<Document, FeedEvent & Document> | null = null;
   let beating: Promise<void> | null = null;
+  /** What is to be acknowledged, or is being. */
+  let unsaid: Timestamp | null = null;
 
   const stopped = () => stopping.signal.aborted;
   /** Ends early, and without an error, when the feed stops. */
@@ -109,6 +111,8 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
     if (startAtOperationTime === undefined)
       throw new Error('MongoDB gave no time to start the change stream at');
     subscriber.onGap();
+    // Nothing is remembered: whatever is older has been applied.
+    acknowledge(startAtOperationTime);
     beating ??= keepBeating();
     return { startAtOperationTime };
   }
@@ -126,6 +130,21 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
     }
   }
 
+  /** One write at a time, for the latest that was asked; what fails is made up for by the next beat. */
+  function acknowledge(upTo: Timestamp): void {
+    const isUnderWay = unsaid !== null;
+    unsaid = upTo;
+    if (!isUnderWay) void sayApplied();
+  }
+
+  async function sayApplied(): Promise<void> {
+    while (unsaid !== null && !stopped()) {
+      const upTo = unsaid;
+      await fleet.acknowledge(upTo).catch(failed);
+      if (unsaid === upTo) unsaid = null;
+    }
+  }
+
   function deliver(event: FeedEvent): void {
     if (stopped()) return;
     const { operationType, ns, documentKey, fullDocument, updateDescription, clusterTime } = event;
@@ -140,6 +159,8 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
       );
     } else if (ns?.coll === ownersName) {
       subscriber.onOwnerChange(String(documentKey?._id));
+    } else if (ns?.coll === metaName) {
+      if (clusterTime !== undefined) acknowledge(clusterTime);
     } else if (operationType === 'delete') {
       // Whoever reads the register now does not wait for this replica.
       lease.end();

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Collection, Db, Timestamp } from 'mongodb';
-import { replicasName } from './collections.ts';
+import { metaName, replicasName } from './collections.ts';
 import type { Sessions } from './sessions.ts';
 
 /** A running process in the collection `replicas`, from before its first lease until after its last. */
@@ -9,8 +9,17 @@ interface ReplicaDocument {
   _id: string;
   replica_id: string;
   beat: number;
+  /** The cluster time up to which this replica has applied all changes, when it was last asked. */
+  applied?: Timestamp;
   /** A TTL index removes the document at this time. */
   expires_at: Date;
+}
+
+/** Another replica, as the register has it. */
+export interface Peer {
+  readonly runId: string;
+  readonly replicaId: string;
+  readonly beat: number;
 }
 
 /** The replicas that share the database, and this one's place among them. */
@@ -19,11 +28,21 @@ export interface Fleet {
   readonly runId: string;
   /** Registers this replica with this beat, by majority; returns a cluster time not before the write's. */
   beat(beat: number): Promise<Timestamp | undefined>;
-  /** The ids of all other replicas that may answer from memory. */
-  others(): Promise<string[]>;
+  /**
+   * Asks every replica to say what it has applied, by a mark that comes through every change stream; returns
+   * a cluster time not before the mark's.
+   */
+  ask(): Promise<Timestamp | undefined>;
+  /** Says that this replica has applied all changes up to this cluster time, later than any it said before. */
+  acknowledge(upTo: Timestamp): Promise<void>;
+  /** The other replicas that may answer from memory and have not said that they applied all up to this time. */
+  lagging(since: Timestamp): Promise<Peer[]>;
   /** Takes this replica off the register; it must hold no lease any more. */
   leave(): Promise<void>;
 }
+
+/** The document in the collection `meta` whose changes ask for acknowledgements. */
+export const askId = 'ask';
 
 /** A replica is taken for dead long after its last lease ended, even if the clocks of two primaries differ. */
 const lifetimeInLeases = 4;
@@ -37,7 +56,9 @@ export function createFleet(
 ): Fleet {
   const { replicaId, stalenessMaxMs } = options;
   const replicas: Collection<ReplicaDocument> = database.collection(replicasName);
+  const meta: Collection<{ _id: string; asked: number }> = database.collection(metaName);
   const runId = randomUUID();
+  let applied: Timestamp | null = null;
   const lifetimeMs = Math.max(lifetimeInLeases * stalenessMaxMs, lifetimeMinMs);
   const beatTimeoutMs = Math.max(stalenessMaxMs / 5, beatTimeoutMinMs);
 
@@ -46,7 +67,9 @@ export function createFleet(
     beat(beat) {
       // The server's own clock, since it is the one that the TTL index is judged by.
       const expiresAt = { $add: ['$$NOW', lifetimeMs] };
-      const update = [{ $set: { replica_id: { $literal: replicaId }, beat, expires_at: expiresAt } }];
+      const members = { replica_id: { $literal: replicaId }, beat, expires_at: expiresAt };
+      // An acknowledgement that was lost is made up for.
+      const update = [{ $set: { ...members, ...(applied !== null && { applied }) } }];
       return sessions.write(
         async (session) => {
           await replicas.updateOne({ _id: runId }, update, { upsert: true, session });
@@ -55,9 +78,24 @@ export function createFleet(
         { timeoutMs: beatTimeoutMs },
       );
     },
-    async others() {
-      const found = await sessions.read((read) => replicas.find({ _id: { $ne: runId } }, read).toArray());
-      return found.map((replica) => replica.replica_id);
+    ask: () =>
+      sessions.write(async (session) => {
+        await meta.updateOne({ _id: askId }, { $inc: { asked: 1 } }, { upsert: true, session });
+        return session.operationTime;
+      }),
+    async acknowledge(upTo) {
+      applied = upTo;
+      // What is acknowledged stays true whether or not the write lasts: nobody need wait for a majority.
+      const options = { writeConcern: { w: 1 } } as const;
+      await sessions.write((session) =>
+        replicas.updateOne({ _id: runId }, { $max: { applied: upTo } }, { ...options, session }),
+      );
+    },
+    async lagging(since) {
+      const others = { _id: { $ne: runId }, applied: { $not: { $gte: since } } };
+      const projection = { replica_id: 1, beat: 1 };
+      const found = await sessions.read((read) => replicas.find(others, { ...read, projection }).toArray());
+      return found.map(({ _id, replica_id, beat }) => ({ runId: _id, replicaId: replica_id, beat }));
     },
     async leave() {
       await sessions.write((session) => replicas.deleteOne({ _id: runId }, { session }));

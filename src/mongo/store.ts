@@ -10,6 +10,7 @@ import { createKeyCollection, type KeyCollection } from './keys.ts';
 import { createLease, type Lease } from './lease.ts';
 import { createLimitCollection, type LimitCollection } from './limits.ts';
 import { createOwnerCollection, type OwnerCollection } from './owners.ts';
+import { createSettle, type Settle } from './settlement.ts';
 import { createSessions, type Sessions } from './sessions.ts';
 import { createUsageCollection, type UsageCollection } from './usage.ts';
 
@@ -20,6 +21,8 @@ export interface MongoStoreDependencies {
   readonly replicaId: string;
   /** The longest that a replica cut off from the store may still answer from memory. */
   readonly stalenessMaxMs: number;
+  /** The longest that a change waits for all replicas to have heard of it. */
+  readonly settleMaxMs: number;
   /** Unix milliseconds. */
   readonly now: () => number;
   /** Milliseconds of a clock that is never set back. */
@@ -41,7 +44,12 @@ interface Opened {
   readonly limits: LimitCollection;
   readonly usage: UsageCollection;
   /** Null on a standalone server. */
-  readonly replication: { readonly fleet: Fleet; readonly feed: ChangeFeed; readonly lease: Lease } | null;
+  readonly replication: {
+    readonly fleet: Fleet;
+    readonly feed: ChangeFeed;
+    readonly lease: Lease;
+    readonly settle: Settle;
+  } | null;
 }
 
 /**
@@ -49,7 +57,7 @@ interface Opened {
  * the address can not be read or names no database.
  */
 export function createMongoStore(dependencies: MongoStoreDependencies): Store {
-  const { uri, stalenessMaxMs, now } = dependencies;
+  const { uri, now } = dependencies;
   const timeouts = timeoutsOf(dependencies.timeouts);
   const name = databaseName(uri);
   // Made here for the sake of its checks alone: a client that was closed is not opened again.
@@ -122,10 +130,11 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Store {
     recordUsage: async (tallies) => current().usage.record(tallies),
     getUsage: async (key, since) => current().usage.get(key, since),
     async settle(commit) {
-      // Read after the commit: a replica that registers later begins with what was committed.
-      const others = (await current().replication?.fleet.others()) ?? [];
-      if (others.length === 0) return { effectiveAt: now(), unconfirmedReplicas: [] };
-      return { effectiveAt: commit.at + stalenessMaxMs, unconfirmedReplicas: others };
+      const { replication } = current();
+      // On a standalone server nobody remembers anything.
+      return replication === null
+        ? { effectiveAt: now(), unconfirmedReplicas: [] }
+        : replication.settle(commit);
     },
   };
 }
@@ -166,6 +175,8 @@ async function openWith(
 
   const lease = createLease({ stalenessMaxMs, now, monotonic });
   const fleet = createFleet(database, sessions, { replicaId, stalenessMaxMs });
+  const { settleMaxMs } = dependencies;
+  const settle = createSettle({ fleet, stalenessMaxMs, settleMaxMs, now, monotonic });
   const feed = createChangeFeed({
     ...{ database, sessions, fleet, lease, subscriber, prepare, stalenessMaxMs },
     onError: (error) => onBackgroundError?.(error),
@@ -177,7 +188,7 @@ async function openWith(
     await atMost(closeStepMaxMs, fleet.leave());
     throw error;
   }
-  return { client, ...collectionsWith(lease), replication: { fleet, feed, lease } };
+  return { client, ...collectionsWith(lease), replication: { fleet, feed, lease, settle } };
 }
 
 async function isStandalone(database: Db, sessions: Sessions): Promise<boolean> {

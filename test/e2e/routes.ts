@@ -27,7 +27,11 @@ const ROUTES = [...MANAGER, 'route_config', 'virtual_hosts', 0, 'routes'];
 const PER_ROUTE = 'type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute';
 
 /** Starts Envoy on the shipped configuration with these changes. */
-export async function startChangedEnvoy({ routes = [], http = {}, ...settings }: EnvoyChange): Promise<Envoy> {
+export async function startChangedEnvoy({
+  routes = [],
+  http = {},
+  ...settings
+}: EnvoyChange): Promise<Envoy> {
   const shipped = await readFile(shippedConfiguration, 'utf8');
   const document = parseDocument(configureEnvoy(shipped, { listenPort: 0, adminPort: 0, ...settings }));
   for (const [name, value] of Object.entries(http)) document.setIn([...MANAGER, name], value);

@@ -3,7 +3,7 @@ import type { Envoy } from '../real/envoy.ts';
 import type { Postern } from '../real/postern.ts';
 import type { Route } from './routes.ts';
 import { admin, makeKey, send } from './stack.ts';
-import { type Facts, keyText, presented, prefixFor, type Reason, type Vendor, vendors } from './vendor-cases.ts';
+import { type Facts, keyText, presented, type Reason, type Vendor, vendors } from './vendor-cases.ts';
 
 /** A request that fails for one reason, and what its answer may repeat. */
 export interface Failing {
@@ -39,12 +39,12 @@ export const vendorRoutes: readonly Route[] = vendors.flatMap(({ scheme }) => [
 ]);
 
 /** The same three as rules of the settings file. */
-export const vendorRules: string = JSON.stringify({
+export const vendorRules = JSON.stringify({
   rules: vendors.flatMap(({ scheme }) => [
-    { match: { path: `/v/${scheme}/write/*` }, permissions: required },
+    { match: { path: `/v/${scheme}/write/*` }, scheme, permissions: required },
     { match: { path: `/v/${scheme}/test-env/*` }, scheme, environment: 'test' },
     { match: { path: `/v/${scheme}/*` }, scheme },
-  ]).map((rule, at) => (at % 3 === 0 ? { ...rule, scheme: vendors[at / 3]?.scheme } : rule)),
+  ]),
 });
 
 /** Brings a failure of the vendor's about, as its user would meet it. */
@@ -107,9 +107,5 @@ const ways: Readonly<Record<Reason, Bring>> = {
     return { headers: [presented(vendor, key)] };
   },
   // Of a Postern whose store is away.
-  unavailable: async (_, vendor) => ({ headers: [presented(vendor, prefixFor(vendor, 'live') + bodyOf(vendor))] }),
+  unavailable: async (_, vendor) => ({ headers: [presented(vendor, keyText(vendor))] }),
 };
-
-function bodyOf(vendor: Vendor): string {
-  return keyText(vendor).slice(prefixFor(vendor, 'live').length);
-}

@@ -11,6 +11,7 @@ describe('an address', () => {
   const dependencies = {
     replicaId: 'a',
     stalenessMaxMs: 15_000,
+    settleMaxMs: 1_000,
     now: Date.now,
     monotonic: () => performance.now(),
     timeouts: { operationMs: 500, connectMs: 500 },

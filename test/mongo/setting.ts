@@ -37,6 +37,7 @@ export async function createSetting(server: string): Promise<Setting> {
         uri,
         replicaId: `replica-${replicas}`,
         stalenessMaxMs: 15_000,
+        settleMaxMs: 1_000,
         now: Date.now,
         monotonic: () => performance.now(),
         ...dependencies,

@@ -14,6 +14,8 @@ export interface Envoy {
   /** Its own log and its access log, one after the other. */
   log(): string;
   kill(signal: NodeJS.Signals): Promise<void>;
+  /** Its exit code, `null` after a signal. Never rejects. */
+  readonly exited: Promise<number | null>;
   stop(): Promise<void>;
 }
 
@@ -39,7 +41,8 @@ export async function startEnvoy(settings: EnvoySettings | { readonly configYaml
       () => readyAt(envoy, join(scratch, 'admin')),
     );
     const url = await listenerUrl(adminUrl);
-    return { url, adminUrl, pid: envoy.pid, log: envoy.log, kill: envoy.kill, stop };
+    const { pid, log, kill, exited } = envoy;
+    return { url, adminUrl, pid, log, kill, exited, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { table } from './output.ts';
+
+/** What the commands read of an owner; the rest goes through as it is. */
+export const ownerAnswer = z.looseObject({
+  id: z.string(),
+  plan: z.string().nullable(),
+  active_until: z.string().nullable(),
+  suspended: z.boolean(),
+  active: z.boolean(),
+  created_at: z.string(),
+  updated_at: z.string(),
+});
+
+export type OwnerAnswer = z.output<typeof ownerAnswer>;
+
+const listHeader = ['ID', 'STATE', 'PLAN', 'ACTIVE UNTIL', 'CREATED', 'UPDATED'];
+
+/** A page of owners, a line each; the header stands on the first page alone. */
+export function ownerList(owners: readonly OwnerAnswer[], isFirstPage: boolean): string {
+  const rows = owners.map((owner) => [
+    owner.id,
+    ownerState(owner),
+    owner.plan ?? '-',
+    owner.active_until ?? 'always',
+    owner.created_at,
+    owner.updated_at,
+  ]);
+  return table(isFirstPage ? [listHeader, ...rows] : rows);
+}
+
+/** One owner, a line for each thing that is known of it. */
+export function ownerDetails(owner: OwnerAnswer): string {
+  return table([
+    ['id', owner.id],
+    ['state', ownerState(owner)],
+    ['plan', owner.plan ?? '-'],
+    ['active until', owner.active_until ?? 'always'],
+    ['created', owner.created_at],
+    ['updated', owner.updated_at],
+  ]);
+}
+
+/** In one word: whether its keys may be used, and if not, why. */
+export function ownerState({ active, suspended }: OwnerAnswer): string {
+  if (active) return 'active';
+  return suspended ? 'suspended' : 'lapsed';
+}

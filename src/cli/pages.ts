@@ -1,0 +1,109 @@
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { type Client, type ConnectionFlags, connect } from './client.ts';
+import { CommandError, exitCodes, type Io } from './command.ts';
+import { printable, printableJsonLine } from './output.ts';
+
+/** What every list takes besides its filters. */
+export interface PageFlags extends ConnectionFlags {
+  readonly pageSize?: string;
+  readonly pageToken?: string;
+  readonly all?: boolean;
+  readonly json?: boolean;
+}
+
+/** A list of the REST API, and how it looks. */
+export interface List<Item extends z.ZodType> {
+  readonly path: string;
+  /** Parameters of the query; undefined ones are left out. */
+  readonly filters: Readonly<Record<string, string | undefined>>;
+  readonly item: Item;
+  /** A page, a line each; the header stands on the first page alone. */
+  readonly tableOf: (items: readonly z.output<Item>[], isFirstPage: boolean) => string;
+  readonly plural: string;
+  /** Said where the whole list is empty. */
+  readonly none: string;
+}
+
+interface Page<Item> {
+  readonly data: readonly Item[];
+  readonly next_page_token: string | null;
+}
+
+export function addPageFlags(command: Command, plural: string): Command {
+  return command
+    .option(`--page-size <${plural}>`, 'how many at once, up to 1000')
+    .option('--page-token <token>', 'go on where an earlier list ended')
+    .option('--all', 'go on to the last page')
+    .option('--json', 'print {"data":[…],"next_page_token":…}');
+}
+
+/** Prints one page, or all from there on. */
+export async function printList<Item extends z.ZodType>(
+  io: Io,
+  flags: PageFlags,
+  list: List<Item>,
+): Promise<void> {
+  const pages = readPages(await connect(io, flags), flags, list);
+  await (flags.json ? printJson(pages, io) : printTable(pages, list, io));
+}
+
+async function* readPages<Item extends z.ZodType>(
+  client: Client,
+  flags: PageFlags,
+  { path, filters, item }: List<Item>,
+): AsyncGenerator<Page<z.output<Item>>> {
+  const shape = z.object({ data: z.array(item), next_page_token: z.string().nullable() });
+  let token = flags.pageToken;
+  for (;;) {
+    const query = queryOf({ ...filters, page_size: flags.pageSize, page_token: token });
+    const page = await client.call(shape, 'GET', path + query);
+    yield page;
+    const next = page.next_page_token;
+    if (!flags.all || next === null) return;
+    if (next === token)
+      throw new CommandError(exitCodes.failed, ['the list goes in circles: the same page again']);
+    token = next;
+  }
+}
+
+function queryOf(parameters: List<z.ZodType>['filters']): string {
+  const given = Object.entries(parameters).flatMap(([name, value]) =>
+    value === undefined ? [] : [[name, value]],
+  );
+  return given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
+}
+
+/** Each page as it comes, since all of them together may not fit in memory. */
+async function printTable<Item extends z.ZodType>(
+  pages: AsyncIterable<Page<z.output<Item>>>,
+  { tableOf, plural, none }: List<Item>,
+  io: Io,
+): Promise<void> {
+  let count = 0;
+  let rest: string | null = null;
+  for await (const page of pages) {
+    io.stdout.write(tableOf(page.data, count === 0));
+    count += page.data.length;
+    rest = page.next_page_token;
+    if (io.stdout.isClosed()) return;
+  }
+  if (count === 0) io.stderr.write(`postern: ${none}\n`);
+  if (rest !== null)
+    io.stderr.write(`postern: more ${plural} follow: --page-token ${printable(rest)}, or --all\n`);
+}
+
+async function printJson(pages: AsyncIterable<Page<unknown>>, io: Io): Promise<void> {
+  let before = '{"data":[';
+  let rest: string | null = null;
+  for await (const page of pages) {
+    for (const item of page.data) {
+      io.stdout.write(`${before}\n${printableJsonLine(item)}`);
+      before = ',';
+    }
+    rest = page.next_page_token;
+    if (io.stdout.isClosed()) return;
+  }
+  const end = before === ',' ? '\n]' : `${before}]`;
+  io.stdout.write(`${end},"next_page_token":${printableJsonLine(rest)}}\n`);
+}

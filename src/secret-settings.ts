@@ -1,0 +1,64 @@
+import type { ConfigProblem } from './config-problem.ts';
+import { type Pepper, Secret } from './secret.ts';
+
+/** What comes from the environment or a file alone, never from the settings file or a flag. */
+export interface SecretSettings {
+  readonly adminKey?: string;
+  /** `id:base64,id:base64` */
+  readonly peppers?: string;
+  /** `id:base64,id:base64`, for schemes with `checksum: hmac`. */
+  readonly checksumKeys?: string;
+}
+
+export interface Secrets {
+  readonly adminKey: Secret | null;
+  readonly peppers: readonly Pepper[];
+  readonly checksumKeys: readonly Pepper[];
+}
+
+const adminKeyLengthMin = 32;
+const keyBytesMin = 32;
+
+/** Reads the secrets; what is wrong with them quotes none. */
+export function readSecrets(given: SecretSettings): Secrets & { readonly problems: ConfigProblem[] } {
+  const problems: ConfigProblem[] = [];
+  const read = <T>(setting: string, parse: () => T, otherwise: T): T => {
+    try {
+      return parse();
+    } catch (error) {
+      if (!(error instanceof SecretFormError)) throw error;
+      problems.push({ path: [setting], message: error.message });
+      return otherwise;
+    }
+  };
+  return {
+    adminKey: read('POSTERN_ADMIN_KEY', () => adminKeyOf(given.adminKey), null),
+    peppers: read('POSTERN_PEPPERS', () => keysOf(given.peppers), []),
+    checksumKeys: read('POSTERN_CHECKSUM_KEYS', () => keysOf(given.checksumKeys), []),
+    problems,
+  };
+}
+
+class SecretFormError extends Error {}
+
+function adminKeyOf(text: string | undefined): Secret | null {
+  if (text === undefined) return null;
+  if (text.length >= adminKeyLengthMin && /^[\x21-\x7e]+$/.test(text)) return new Secret(text);
+  throw new SecretFormError(
+    `expected ${adminKeyLengthMin} or more printable ASCII characters without spaces`,
+  );
+}
+
+function keysOf(text: string | undefined): Pepper[] {
+  if (text === undefined) return [];
+  const keys = text.split(',').map((entry) => {
+    const match = /^([A-Za-z0-9_-]{1,32}):([A-Za-z0-9+/_-]+={0,2})$/.exec(entry.trim());
+    const key = Buffer.from(match?.[2] ?? '', 'base64');
+    if (match?.[1] === undefined || key.length < keyBytesMin) {
+      throw new SecretFormError(`expected id:base64,id:base64 with ${keyBytesMin} or more bytes each`);
+    }
+    return { id: match[1], key };
+  });
+  if (new Set(keys.map(({ id }) => id)).size === keys.length) return keys;
+  throw new SecretFormError('the same id is there twice; expected an id for each key');
+}

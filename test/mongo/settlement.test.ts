@@ -1,0 +1,121 @@
+import { Timestamp } from 'mongodb';
+import { describe, expect, inject, it } from 'vitest';
+import { createKeyIds } from '../../src/key.ts';
+import type { Peer } from '../../src/mongo/fleet.ts';
+import { createSettle } from '../../src/mongo/settlement.ts';
+import { StoreUnavailable } from '../../src/store.ts';
+import { until } from '../real/until.ts';
+import { keyRecord } from '../records.ts';
+import { createSetting } from './setting.ts';
+
+const nextId = createKeyIds(Date.now);
+const retentionMs = 86_400_000;
+
+describe('settling a change', () => {
+  it('ends at once when every replica has applied it', async () => {
+    const setting = await createSetting(inject('mongoUri'));
+    const [writer, ...readers] = [setting.store(), setting.store(), setting.store()] as const;
+    const heard = new Set<number>();
+    for (const [index, reader] of readers.entries()) {
+      reader.feed.subscribe({ onChange: () => heard.add(index), onOwnerChange() {}, onGap() {} });
+    }
+    await Promise.all([writer, ...readers].map((store) => store.open()));
+    for (let round = 0; round < 20; round++) {
+      heard.clear();
+      const commit = await writer.insertKey(keyRecord({ id: nextId() }), retentionMs);
+      const settled = await writer.settle(commit);
+      expect(settled.unconfirmedReplicas).toEqual([]);
+      expect(settled.effectiveAt).toBeLessThanOrEqual(Date.now());
+      expect(heard.size).toBe(readers.length);
+    }
+  });
+
+  it('needs no answer of a replica that registered after the change', async () => {
+    const setting = await createSetting(inject('mongoUri'));
+    const [writer, late] = [setting.store(), setting.store()];
+    await writer.open();
+    const commit = await writer.insertKey(keyRecord({ id: nextId() }), retentionMs);
+    const [settled] = await Promise.all([writer.settle(commit), late.open()]);
+    expect(settled.unconfirmedReplicas).toEqual([]);
+    expect((await writer.settle(commit)).unconfirmedReplicas).toEqual([]);
+  });
+
+  it('names a replica that does not answer, until its lease has run out for certain', async () => {
+    const setting = await createSetting(inject('mongoUri'));
+    const stalenessMaxMs = 1_000;
+    const writer = setting.store({ stalenessMaxMs, settleMaxMs: 100 });
+    await writer.open();
+    const replicas = setting.client.db().collection<{ _id: string }>('replicas');
+    const silent = { replica_id: 'silent', beat: 7, expires_at: new Date(Date.now() + 3_600_000) };
+    await replicas.insertOne({ _id: 'a run of it', ...silent });
+    const commit = await writer.insertKey(keyRecord({ id: nextId() }), retentionMs);
+    expect(await writer.settle(commit)).toEqual({
+      effectiveAt: commit.at + stalenessMaxMs,
+      unconfirmedReplicas: ['silent'],
+    });
+    const settled = await until('it is taken for lapsed', async () => {
+      const again = await writer.settle(commit);
+      return again.unconfirmedReplicas.length === 0 && again;
+    });
+    expect(settled.effectiveAt).toBeGreaterThanOrEqual(commit.at + stalenessMaxMs);
+    await replicas.updateOne({ _id: 'a run of it' }, { $set: { beat: 8 } });
+    expect((await writer.settle(commit)).unconfirmedReplicas).toEqual(['silent']);
+  });
+
+  it('asks the fleet seldom however many changes wait', async () => {
+    const { settle, calls } = setUp({ lagging: () => [] });
+    await Promise.all(Array.from({ length: 1_000 }, () => settle({ at: 0 })));
+    expect(calls.asked).toBeLessThanOrEqual(2);
+  });
+
+  it('counts no ask that began before the change', async () => {
+    const { settle, calls, release } = setUp({ lagging: () => [], isHeld: true });
+    const first = settle({ at: 0 });
+    await Promise.resolve();
+    const second = settle({ at: 0 });
+    release();
+    await Promise.all([first, second]);
+    expect(calls.asked).toBe(2);
+  });
+
+  it('waits no longer than it may, by its own clock, and takes a beat that stands still for a lapsed lease', async () => {
+    const stuck: Peer = { runId: 'r', replicaId: 'stuck', beat: 1 };
+    const { settle, clock } = setUp({ lagging: () => [stuck], settleMaxMs: 0 });
+    const unconfirmed = async () => (await settle({ at: 5 })).unconfirmedReplicas;
+    expect(await settle({ at: 5 })).toEqual({ effectiveAt: 15_005, unconfirmedReplicas: ['stuck'] });
+    clock.monotonic = 14_999;
+    expect(await unconfirmed()).toEqual(['stuck']);
+    clock.monotonic = 15_000;
+    expect(await unconfirmed()).toEqual([]);
+  });
+
+  it('says the latest time that may be when the register can not be read', async () => {
+    const lagging = () => {
+      throw new StoreUnavailable('away');
+    };
+    const { settle } = setUp({ lagging });
+    expect(await settle({ at: 5 })).toEqual({ effectiveAt: 15_005, unconfirmedReplicas: [] });
+  });
+});
+
+function setUp(given: { lagging: () => Peer[]; settleMaxMs?: number; isHeld?: boolean }) {
+  const calls = { asked: 0 };
+  const clock = { monotonic: 0 };
+  const held = Promise.withResolvers<void>();
+  if (given.isHeld !== true) held.resolve();
+  const settle = createSettle({
+    fleet: {
+      async ask() {
+        calls.asked++;
+        await held.promise;
+        return new Timestamp({ t: 1, i: calls.asked });
+      },
+      lagging: async () => given.lagging(),
+    },
+    stalenessMaxMs: 15_000,
+    settleMaxMs: given.settleMaxMs ?? 1_000,
+    now: () => 99,
+    monotonic: () => clock.monotonic,
+  });
+  return { settle, calls, clock, release: () => held.resolve() };
+}
