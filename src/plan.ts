@@ -4,7 +4,10 @@ import type { Scheme } from './scheme.ts';
 
 /** What keys may spend, by plan. */
 export interface Plans {
-  /** The limit that holds for a key: its own, else its plan's, else its owner's plan's, else its scheme's; null for none. */
+  /**
+   * The limit that holds for a key: its own, else its plan's, else its owner's plan's, else that of its scheme's
+   * default plan, as also for a plan that is not known; null for none.
+   */
   limitOf(key: KeyRecord, owner: OwnerRecord | null, scheme: Scheme): RateLimit | null;
   /** The plan that holds for a key; null for none. */
   planOf(key: KeyRecord, owner: OwnerRecord | null, scheme: Scheme): string | null;
@@ -28,8 +31,13 @@ export function createPlans(configured: ReadonlyMap<string, RateLimit | null>): 
   return {
     limitOf(key, owner, scheme) {
       if (key.rateLimit !== null) return key.rateLimit;
-      const plan = planOf(key, owner, scheme);
-      return plan === null ? null : (plansOf(scheme).get(plan.toLowerCase()) ?? null);
+      const plans = plansOf(scheme);
+      // A plan that nobody has written down must not lift the limit that its absence would have set.
+      for (const plan of [planOf(key, owner, scheme), scheme.defaultPlan]) {
+        const limit = plan === null ? undefined : plans.get(plan.toLowerCase());
+        if (limit !== undefined) return limit;
+      }
+      return null;
     },
     planOf,
     known: (scheme) => [...plansOf(scheme).keys()],

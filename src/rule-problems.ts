@@ -1,7 +1,7 @@
 import type { ConfigProblem } from './config-problem.ts';
 import { suggestion } from './nearest-name.ts';
 import type { Rule } from './rules.ts';
-import { readableRule } from './settings-schema.ts';
+import { readableRule } from './rule-spec.ts';
 
 /** What is wrong with the rules of the settings beyond the form of each, as far as they can be read. */
 export function ruleProblems(given: unknown, schemes: readonly string[]): ConfigProblem[] {
