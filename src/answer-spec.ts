@@ -38,7 +38,9 @@ const answer = z.strictObject({
   status: wholeNumber(400, 599)
     .optional()
     .describe("The HTTP status; without it, the reason's own, see docs/configuration.md."),
-  headers: headers.default({}).describe('Headers of the answer, beside content-type and those of the reason.'),
+  headers: headers
+    .prefault({})
+    .describe('Headers of the answer, beside content-type and those of the reason.'),
   body: body.describe(
     `The body, JSON. {{name}} is replaced by a value, as JSON outside of a string and escaped inside of one: ${placeholders.join(', ')}.`,
   ),
@@ -69,7 +71,10 @@ export function answerProblems(given: unknown): ConfigProblem[] {
   const misspelt = new Set(unknown.map((reason) => nearestName(String(reason), reasons)));
   const unanswered = reasons.filter((reason) => !answered.has(reason) && !misspelt.has(reason));
   if (unanswered.length === 0) return problems;
-  return [...problems, { path: [], message: `no answer for ${unanswered.join(', ')}; expected every reason` }];
+  return [
+    ...problems,
+    { path: [], message: `no answer for ${unanswered.join(', ')}; expected every reason` },
+  ];
 }
 
 /** The answer to each reason. Throws when {@link answerProblems} finds one that has none. */

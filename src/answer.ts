@@ -77,9 +77,7 @@ export function compileTemplate(template: string): (values: AnswerValues) => str
     }
     const name = piece.trim();
     if (!isValueName(name)) {
-      throw new TemplateError(
-        `unknown placeholder {{${name}}}; there are: ${placeholders.join(', ')}`,
-      );
+      throw new TemplateError(`unknown placeholder {{${name}}}; there are: ${placeholders.join(', ')}`);
     }
     slots.push({ name, inString });
   }

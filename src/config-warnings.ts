@@ -4,8 +4,11 @@ import { formatListen, isLoopback } from './listen.ts';
 
 /** What is allowed and hardly meant. */
 export function configWarnings(config: Config): ConfigProblem[] {
-  const served = new Set(config.schemes.flatMap(({ prefixes }) => prefixes.map((prefix) => prefix.environment)));
-  const noKeys = (environment: string) => `no scheme has a prefix for "${environment}", so that no key is let in`;
+  const served = new Set(
+    config.schemes.flatMap(({ prefixes }) => prefixes.map((prefix) => prefix.environment)),
+  );
+  const noKeys = (environment: string) =>
+    `no scheme has a prefix for "${environment}", so that no key is let in`;
   const warnings: ConfigProblem[] = [];
   for (const name of ['check', 'admin', 'http'] as const) {
     const { listen } = config[name];

@@ -1,4 +1,4 @@
-import { ConfigError, type ConfigProblem, type SettingPath } from './config-problem.ts';
+import { ConfigError } from './config-problem.ts';
 import type { RateLimit } from './key.ts';
 import type { Listen } from './listen.ts';
 import { ruleProblems } from './rule-problems.ts';
@@ -7,8 +7,8 @@ import type { Scheme } from './scheme.ts';
 import { schemeProblems } from './scheme-problems.ts';
 import { createScheme, type SchemeDefaults } from './scheme-spec.ts';
 import type { Pepper, Secret } from './secret.ts';
-import { readSecrets, type Secrets, type SecretSettings } from './secret-settings.ts';
-import { problemsOf, wording } from './settings-issue.ts';
+import { readSecrets, type SecretSettings, type Secrets } from './secret-settings.ts';
+import { problemsOf, prototypeKeys, wording } from './settings-issue.ts';
 import { type LogLevel, type Settings, settingsSchema } from './settings-schema.ts';
 
 /** Everything that can be set, read and checked. Nothing else reads settings. */
@@ -82,7 +82,7 @@ export function readConfig(
   });
   const problems = [
     ...problemsOf(result.error?.issues ?? []),
-    ...prototypes(members.plans, ['plans']),
+    ...prototypeKeys(tree),
     ...wrongSchemes,
     ...ruleProblems(members.rules, names),
     ...wrongSecrets,

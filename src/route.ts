@@ -22,20 +22,20 @@ export interface RouteDefaults {
 
 /**
  * What a request's route asks for: by the most specific rule, and by Envoy's `context_extensions`, which
- * replace the rule's members one by one, while permissions add up. `scheme` and `permissions` hold one name
- * or several with commas between. A scheme that is not configured is left out; if none is left, no key can
- * pass, and the first configured scheme says so.
+ * replace the rule's members one by one unless they are empty, while permissions add up. `scheme` and
+ * `permissions` hold one name or several with commas between. A scheme that is not configured is left out; if
+ * none is left, no key can pass, and the first configured scheme says so.
  */
 export function readRoute(request: AccessRequest, defaults: RouteDefaults): Route {
   const { context } = request;
   const rule = defaults.findRule(request);
-  const named = names(context.get('scheme') ?? rule?.scheme);
+  const named = names(context.get('scheme') || rule?.scheme);
   const asked = context.get('public');
   return {
     isPublic: asked === undefined ? rule?.isPublic === true : asked === 'true',
     schemes: named.length === 0 ? defaults.schemes : pick(defaults.schemes, named),
     environment: context.get('environment') || rule?.environment || defaults.environment,
-    permissions: [...names(context.get('permissions')), ...(rule?.permissions ?? [])],
+    permissions: [...new Set([...names(context.get('permissions')), ...(rule?.permissions ?? [])])],
     cost: costOf(context.get('cost')) ?? rule?.cost ?? 1,
   };
 }

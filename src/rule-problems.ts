@@ -1,7 +1,7 @@
 import type { ConfigProblem } from './config-problem.ts';
 import { suggestion } from './nearest-name.ts';
-import type { Rule } from './rules.ts';
 import { readableRule } from './rule-spec.ts';
+import type { Rule } from './rules.ts';
 
 /** What is wrong with the rules of the settings beyond the form of each, as far as they can be read. */
 export function ruleProblems(given: unknown, schemes: readonly string[]): ConfigProblem[] {
@@ -21,7 +21,10 @@ export function ruleProblems(given: unknown, schemes: readonly string[]): Config
 
 /** Rules that an earlier one with the same host and path leaves no method to. */
 function hiddenRules(rules: readonly { readonly match?: Rule['match'] }[]): ConfigProblem[] {
-  const seen = new Map<string, { readonly index: number; readonly methods: readonly string[] | undefined }[]>();
+  const seen = new Map<
+    string,
+    { readonly index: number; readonly methods: readonly string[] | undefined }[]
+  >();
   return rules.flatMap(({ match }, index) => {
     if (match === undefined) return [];
     const { host, methods, path } = match;

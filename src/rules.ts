@@ -53,8 +53,9 @@ export function createRules(rules: readonly Rule[]): FindRule {
 
 /**
  * The path that is meant, as RFC 3986 §6.2.2 has it, without the query: unreserved characters decoded,
- * escapes in upper case, dot segments removed; also slashes merged, and whatever some server takes for a
- * slash (`%2F`, `\`, `%5C`) turned into one. Empty for what is no path, such as that of CONNECT.
+ * escapes in upper case, dot segments removed; also slashes merged, whatever some server takes for a slash
+ * (`%2F`, `\`, `%5C`) turned into one, and segments cut at `;`, as servlet containers do before they look for
+ * a route. Empty for what is no path, such as that of CONNECT.
  */
 export function normalisePath(path: string): string {
   const bare = withoutQuery(path);
@@ -63,17 +64,19 @@ export function normalisePath(path: string): string {
     if (found === '\\') return '/';
     const character = String.fromCharCode(Number.parseInt(found.slice(1), 16));
     if (/[A-Za-z0-9._~-]/.test(character)) return character;
-    return character === '/' || character === '\\' ? '/' : found.toUpperCase();
+    if (character === '/' || character === '\\') return '/';
+    return character === ';' ? ';' : found.toUpperCase();
   });
   const kept: string[] = [];
-  const segments = decoded.split('/').slice(1);
+  const segments = decoded
+    .split('/')
+    .slice(1)
+    .map((segment) => segment.replace(/;.*$/s, ''));
   for (const [index, segment] of segments.entries()) {
-    const isLast = index === segments.length - 1;
-    // Some servers cut a segment at `;` before they look for dots.
-    const dots = /^\.{1,2}(?=;|$)/.exec(segment)?.[0];
-    if (dots === '..') kept.pop();
-    if (dots === undefined && segment !== '') kept.push(segment);
-    if (isLast && (dots !== undefined || segment === '')) kept.push('');
+    const isName = !['', '.', '..'].includes(segment);
+    if (segment === '..') kept.pop();
+    if (isName) kept.push(segment);
+    else if (index === segments.length - 1) kept.push('');
   }
   return `/${kept.join('/')}`;
 }

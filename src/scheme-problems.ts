@@ -127,7 +127,10 @@ function ownProblems(entry: unknown, path: SettingPath, context: SchemeContext):
   }
   const plans = [...Object.keys(members.plans ?? {}), ...context.plans];
   if (members.default_plan !== undefined && !includesFolded(plans, members.default_plan)) {
-    add('default_plan', `there is no plan "${members.default_plan}"${suggestion(members.default_plan, plans)}`);
+    add(
+      'default_plan',
+      `there is no plan "${members.default_plan}"${suggestion(members.default_plan, plans)}`,
+    );
   }
   if (typeof entry === 'object' && entry !== null && 'answers' in entry) {
     for (const problem of answerProblems(entry.answers)) {

@@ -115,7 +115,7 @@ export const schemeSpec = z.strictObject({
   forward_credential: z.boolean().default(false).describe('Whether the upstream sees the key.'),
   plans: z
     .record(name, planSpec)
-    .default({})
+    .prefault({})
     .describe("Plan → its rate limit; the settings' own plans of the same name go first."),
   default_plan: name.optional().describe('The plan of keys that have none, nor an owner with one.'),
   answers: answersSpec

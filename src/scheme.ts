@@ -48,13 +48,16 @@ export interface Scheme {
 
 /** The prefix under which `credential` is a key of this scheme, by its looks alone; null when it is none. */
 export function recognise(scheme: Scheme, credential: string): Prefix | null {
-  const prefix = prefixOf(scheme, credential);
-  if (prefix === null) return null;
-  const { checksum, accepts } = scheme;
-  if (checksum === null) return accepts(credential.slice(prefix.text.length)) ? prefix : null;
+  // Not the first prefix alone: behind `k_` may stand what makes it look like one of `k_1`.
+  return scheme.prefixes.find((prefix) => hasForm(scheme, prefix, credential)) ?? null;
+}
+
+function hasForm({ accepts, checksum }: Scheme, { text: prefix }: Prefix, credential: string): boolean {
+  if (!credential.startsWith(prefix)) return false;
+  if (checksum === null) return accepts(credential.slice(prefix.length));
   const end = credential.length - checksum.length;
-  if (end < prefix.text.length || !accepts(credential.slice(prefix.text.length, end))) return null;
-  return checksum.matches(credential.slice(0, end), credential.slice(end)) ? prefix : null;
+  if (end < prefix.length || !accepts(credential.slice(prefix.length, end))) return false;
+  return checksum.matches(credential.slice(0, end), credential.slice(end));
 }
 
 /** The prefix that the credential starts with, however it goes on. */

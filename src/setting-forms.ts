@@ -68,8 +68,11 @@ export function text(form: RegExp, error: string) {
 
 /** MongoDB's connection string: no character of a user or password that delimits may stand as it is. */
 function whatIsWrongWith(uri: string): string | null {
-  const login = /^[^/]+:\/\/(?:[^:@/?#[\]]+(?::[^:@/?#[\]]*)?@)?(?<rest>[^@]*)$/.exec(uri.replace(/\?.*$/s, ''));
-  if (login === null) return 'the MongoDB address can not be read: escape user and password, @ as %40, : as %3A';
+  const login = /^[^/]+:\/\/(?:[^:@/?#[\]]+(?::[^:@/?#[\]]*)?@)?(?<rest>[^@]*)$/.exec(
+    uri.replace(/\?.*$/s, ''),
+  );
+  if (login === null)
+    return 'the MongoDB address can not be read: escape user and password, @ as %40, : as %3A';
   const named = /^[^/]+\/[^/]+$/.test(login.groups?.rest ?? '');
   return named ? null : 'the MongoDB address must name a database: mongodb://HOST:PORT/DATABASE';
 }

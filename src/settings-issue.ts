@@ -17,22 +17,42 @@ export function wording(issue: RawIssue): string | undefined {
 }
 
 /** What is wrong, one for each place; of a value with several possible forms, by the one that was meant. */
-export function problemsOf(issues: readonly SettingsIssue[], at: ConfigProblem['path'] = []): ConfigProblem[] {
+export function problemsOf(
+  issues: readonly SettingsIssue[],
+  at: ConfigProblem['path'] = [],
+): ConfigProblem[] {
   const unknown = issues.flatMap((issue) => (issue.code === 'unrecognized_keys' ? [issue] : []));
   const isMisspelt = (issue: SettingsIssue) =>
     issue.input === undefined &&
     unknown.some(({ path, keys }) => {
       const member = String(issue.path.at(-1));
-      return (
-        issue.path.length === path.length + 1 && keys.some((key) => nearestName(key, [member]) !== null)
-      );
+      return issue.path.length === path.length + 1 && keys.some((key) => nearestName(key, [member]) !== null);
     });
   return issues.filter((issue) => !isMisspelt(issue)).flatMap((issue) => problemsOfOne(issue, at));
 }
 
+const prototypeKey = '__proto__';
+
+/** Every `__proto__`, which zod leaves out of maps whose keys are free without a word. */
+export function prototypeKeys(
+  tree: unknown,
+  path: ConfigProblem['path'] = [],
+  around: readonly unknown[] = [],
+): ConfigProblem[] {
+  if (typeof tree !== 'object' || tree === null || around.includes(tree)) return [];
+  return Object.entries(tree).flatMap(([key, value]) => {
+    const part = Array.isArray(tree) ? Number(key) : key;
+    if (part !== prototypeKey) return prototypeKeys(value, [...path, part], [...around, tree]);
+    return [{ path: [...path, part], message: `there is no setting "${prototypeKey}"` }];
+  });
+}
+
 function problemsOfOne(issue: SettingsIssue, at: ConfigProblem['path']): ConfigProblem[] {
   const path = [...at, ...issue.path].map((part) => (typeof part === 'number' ? part : String(part)));
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownMember(issue, path, key));
+  if (issue.code === 'unrecognized_keys') {
+    const keys = issue.keys.filter((key) => key !== prototypeKey);
+    return keys.map((key) => unknownMember(issue, path, key));
+  }
   if (issue.code === 'invalid_key') {
     return issue.issues.map(({ message }) => ({ path, message: `is no name for it; ${message}` }));
   }
@@ -47,9 +67,15 @@ function problemsOfOne(issue: SettingsIssue, at: ConfigProblem['path']): ConfigP
   return [{ path, message: issue.message + got }];
 }
 
+const secrets = ['admin_key', 'peppers', 'checksum_keys'];
+
 function unknownMember(issue: SettingsIssue, path: ConfigProblem['path'], key: string): ConfigProblem {
   const known = knownSettings(path);
   const inPlace = [...path, key];
+  if (path.length === 0 && secrets.includes(key)) {
+    const variable = `POSTERN_${key.toUpperCase()}`;
+    return { path: inPlace, message: `is a secret; expected it in ${variable} or ${variable}_FILE` };
+  }
   if (!known.includes(key)) {
     return { path: inPlace, message: `there is no setting "${key}"${suggestion(key, known)}` };
   }
@@ -103,7 +129,9 @@ function received(issue: SettingsIssue): string {
   if (typeof input === 'boolean') return `, got ${input}`;
   if (typeof input !== 'string') return ', got a map';
   const isAsked = issue.code === 'invalid_type' && /number|int/.test(issue.expected);
-  return isAsked && input.trim() !== '' && Number.isFinite(Number(input)) ? ', got a string; write it without quotes' : ', got a string';
+  return isAsked && input.trim() !== '' && Number.isFinite(Number(input))
+    ? ', got a string; write it without quotes'
+    : ', got a string';
 }
 
 function listed(values: readonly unknown[]): string {

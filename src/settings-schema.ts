@@ -20,7 +20,9 @@ const check = z.strictObject({
     .describe(
       "How Envoy is told that the store can not be asked: by its ErrorResponse, as a denial, or by a failed call, which Envoy's failure_mode_allow lets pass.",
     ),
-  request_bytes_max: bytes.default(1_048_576).describe('The largest CheckRequest that is read whole, in bytes.'),
+  request_bytes_max: bytes
+    .default(1_048_576)
+    .describe('The largest CheckRequest that is read whole, in bytes.'),
 });
 
 const admin = z.strictObject({
@@ -63,7 +65,9 @@ export const settingsSchema = z
       .prefault({})
       .describe('The log, JSON lines on standard error.'),
     schemes: z
-      .array(z.union([presetName, schemeSpec], { error: "expected a preset's name, or a scheme of one's own" }))
+      .array(
+        z.union([presetName, schemeSpec], { error: "expected a preset's name, or a scheme of one's own" }),
+      )
       .min(1)
       .optional()
       .describe(
@@ -71,12 +75,12 @@ export const settingsSchema = z
       ),
     plans: z
       .record(text(/^[A-Za-z0-9_-]{1,64}$/, 'expected letters, digits, _ and -'), planSpec)
-      .default({})
+      .prefault({})
       .describe('Plan → its rate limit, {limit: 300, window: 60s}, or unlimited.'),
     rules: z
       .array(ruleSpec)
       .max(rulesMax)
-      .default([])
+      .prefault([])
       .describe("What routes ask for, where Envoy's context_extensions do not say it."),
     staleness_max: duration(1_000, 3_600_000)
       .prefault('15s')
@@ -99,7 +103,10 @@ export const settingsSchema = z
       .optional()
       .describe('The name of this process among its replicas (default: host name and a random part).'),
   })
-  .meta({ title: 'Postern settings', description: 'The settings of Postern, API-key authorization for Envoy.' });
+  .meta({
+    title: 'Postern settings',
+    description: 'The settings of Postern, API-key authorization for Envoy.',
+  });
 
 export type Settings = z.output<typeof settingsSchema>;
 export type SettingsIssue = z.core.$ZodIssue;

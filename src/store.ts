@@ -57,7 +57,8 @@ export interface Store {
    */
   putOwner(record: OwnerRecord, ifVersion: number): Promise<Commit | null>;
   /**
-   * Gives out up to `units` of a window, all replicas together never more than `limit` in one window.
+   * Gives out up to `units` of a window, all replicas together never more than `limit` in one window; none
+   * where fewer than `unitsMin` are left, which are then there for others.
    * A lease that was given and whose answer was lost is spent: never too many, at worst too few.
    */
   leaseUnits(request: UnitLeaseRequest): Promise<UnitLease>;
@@ -93,7 +94,15 @@ export interface UnitLeaseRequest {
   readonly windowEnd: number;
   readonly limit: number;
   readonly units: number;
+  /** 1 to `units`. */
+  readonly unitsMin: number;
 }
+
+/**
+ * How long a window that has ended is still counted, for replicas whose clocks are behind: forgotten at once, it
+ * would be given out to them anew.
+ */
+export const windowGraceMs = 120_000;
 
 export interface UnitLease {
   /** 0 to `units`. */

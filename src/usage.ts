@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { Reason } from './answer.ts';
 import type { Decision } from './authorize.ts';
 import type { KeyId } from './key.ts';
@@ -22,6 +23,8 @@ export interface Usage {
   record(decision: Decision, address: string, now: number): void;
   /** Writes what was gathered at intervals; {@link Usage.stop} ends it. */
   start(): void;
+  /** Writes what was gathered up to now; what could not be written is kept for the next time. */
+  flush(): Promise<void>;
   /** Writes what is left. */
   stop(): Promise<void>;
 }
@@ -35,6 +38,11 @@ export interface UsageOptions {
 const hourMs = 3_600_000;
 /** Addresses of one key that are kept in an hour. */
 export const addressesMax = 50;
+/**
+ * Tallies in one write: few enough for a store's deadline, and for SQLite, which holds up the thread meanwhile.
+ * A write whose answer was lost is made again, so this many at most are counted twice.
+ */
+export const batchSize = 500;
 
 interface Tally {
   key: KeyId;
@@ -52,7 +60,7 @@ export function createUsage(
   const { store, onError } = dependencies;
   let tallies = new Map<string, Tally>();
   let timer: NodeJS.Timeout | null = null;
-  let flushing: Promise<void> = Promise.resolve();
+  let flushing: Promise<void> | null = null;
 
   return {
     record(decision, address, now) {
@@ -61,21 +69,20 @@ export function createUsage(
       if (tally === null) return;
       if (decision.verdict === 'allow') {
         tally.allowed++;
-        tally.lastUsedAt = now;
+        tally.lastUsedAt = Math.max(tally.lastUsedAt ?? 0, now);
       } else {
         tally.denied[decision.reason] = (tally.denied[decision.reason] ?? 0) + 1;
       }
       if (address !== '' && tally.addresses.size < addressesMax) tally.addresses.add(address);
     },
     start() {
-      timer ??= setInterval(() => {
-        flushing = flushing.then(flush);
-      }, options.flushMs).unref();
+      // A store that is slow is not asked again before it has answered.
+      timer ??= setInterval(() => flushing ?? flush(), options.flushMs).unref();
     },
+    flush,
     async stop() {
       if (timer !== null) clearInterval(timer);
       timer = null;
-      await flushing;
       await flush();
     },
   };
@@ -91,16 +98,26 @@ export function createUsage(
   }
 
   async function flush(): Promise<void> {
-    if (tallies.size === 0) return;
-    const written = tallies;
+    while (flushing !== null) await flushing;
+    flushing = writeAll().finally(() => {
+      flushing = null;
+    });
+    await flushing;
+  }
+
+  async function writeAll(): Promise<void> {
+    const unwritten = [...tallies.values()];
     tallies = new Map();
     try {
-      await store.recordUsage(
-        [...written.values()].map((tally) => ({ ...tally, addresses: [...tally.addresses] })),
-      );
+      while (unwritten.length > 0) {
+        await store.recordUsage(unwritten.slice(0, batchSize).map(written));
+        unwritten.splice(0, batchSize);
+        // Lets Checks go first.
+        await setImmediate();
+      }
     } catch (error) {
       onError(error);
-      for (const tally of written.values()) restore(tally);
+      for (const tally of unwritten) restore(tally);
     }
   }
 
@@ -117,4 +134,8 @@ export function createUsage(
       if (tally.addresses.size < addressesMax) tally.addresses.add(address);
     }
   }
+}
+
+function written(tally: Tally): UsageTally {
+  return { ...tally, addresses: [...tally.addresses] };
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { reasons } from '../src/answer.ts';
 import { presetNames, readPresets } from '../src/presets/read.ts';
 import { mintSecret, recognise, type Scheme } from '../src/scheme.ts';
-import { overlappingPrefixes } from '../src/scheme-spec.ts';
+import { overlappingPrefixes } from '../src/scheme-problems.ts';
 
 const presets = readPresets();
 const schemes = [...presets.values()];

@@ -236,7 +236,7 @@ describe('who may do what with owners', () => {
       'nobody',
       { put: elsewhere, putOther: elsewhere, get: unseen, getOther: unseen, list: [] },
     ],
-  ] as const)('%s, bound to %s: %j', async (permission, owner, expected) => {
+  ] as const)('an admin key with %s that is bound to %s gets %j', async (permission, owner, expected) => {
     const service = await start();
     const { admin } = service;
     for (const id of ['acme', 'other']) await admin.putOwner(root(service), id, {});

@@ -3,10 +3,12 @@ import type { Store } from '../src/store.ts';
 import { feedContract } from './store-contract/feed.ts';
 import { firstKeyContract } from './store-contract/first-key.ts';
 import { keyContract } from './store-contract/keys.ts';
+import { limitContract } from './store-contract/limits.ts';
 import { listContract } from './store-contract/lists.ts';
 import { ownerContract } from './store-contract/owners.ts';
 import { replaceContract } from './store-contract/replace.ts';
 import { requestContract } from './store-contract/requests.ts';
+import { usageContract } from './store-contract/usage.ts';
 
 export interface StoreUnderTest {
   /** On data that nobody else has, not opened yet. */
@@ -27,6 +29,8 @@ export function describeStoreContract(name: string, createStore: CreateStore): v
     listContract(createStore);
     requestContract(createStore);
     ownerContract(createStore);
+    limitContract(createStore);
+    usageContract(createStore);
     feedContract(createStore);
   });
 }

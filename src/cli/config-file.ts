@@ -1,55 +1,94 @@
-import { readFileSync } from 'node:fs';
-import { isMap, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
-
-type Path = readonly (string | number)[];
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import type { SettingPath } from '../config-problem.ts';
 
 /** A settings file: its tree, and where in the file each part of it stands. */
 export interface ConfigFile {
+  readonly name: string;
   readonly tree: unknown;
   /** `FILE:LINE` of a part of the tree, or of the nearest part around it. */
-  locate(path: Path): string;
+  locate(path: SettingPath): string;
 }
 
-/** A settings file that can not be read or is no YAML; the message says where. */
-export class ConfigFileError extends Error {}
+/** A settings file that can not be read or is no YAML; each line says where, and what is wrong. */
+export class ConfigFileError extends Error {
+  readonly lines: readonly string[];
 
-export function readConfigFile(path: string): ConfigFile {
+  constructor(lines: readonly string[]) {
+    super(lines.join('\n'));
+    this.name = 'ConfigFileError';
+    this.lines = lines;
+  }
+}
+
+const aliasesMax = 100;
+
+/** Reads a settings file by `read`, which throws Node's errors. Throws {@link ConfigFileError}. */
+export function readConfigFile(name: string, read: (path: string) => string): ConfigFile {
   let text: string;
   try {
-    text = readFileSync(path, 'utf8');
+    text = read(name);
   } catch (error) {
-    throw new ConfigFileError(`${path} can not be read: ${(error as NodeJS.ErrnoException).code ?? error}`);
+    throw new ConfigFileError([`${name} can not be read: ${whyUnreadable(error)}`]);
   }
-  return parseConfigFile(text, path);
+  return parseConfigFile(text, name);
 }
 
-export function parseConfigFile(text: string, name: string): ConfigFile {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
-  const [error] = document.errors;
-  if (error !== undefined) {
-    throw new ConfigFileError(`${name}:${lines.linePos(error.pos[0]).line}: ${error.message}`);
+/** Node's code for an error of the file system, with what it means. */
+export function whyUnreadable(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException).code ?? String(error);
+  const meaning = meanings[code];
+  return meaning === undefined ? code : `${code}, ${meaning}`;
+}
+
+const meanings: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'permission denied',
+  EISDIR: 'it is a folder',
+  ENOTDIR: 'a part of the path is no folder',
+};
+
+function parseConfigFile(text: string, name: string): ConfigFile {
+  const counter = new LineCounter();
+  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false });
+  const lineAt = (offset: number) => `${name}:${Math.max(1, counter.linePos(offset).line)}`;
+  const wrong = [...document.errors, ...document.warnings];
+  if (wrong.length > 0) {
+    // What follows a syntax error is mostly its echo; keys that are there twice are each their own.
+    const twice = wrong.filter(({ code }) => code === 'DUPLICATE_KEY');
+    const first = wrong.find(({ code }) => code !== 'DUPLICATE_KEY');
+    const told = first === undefined ? twice : [first];
+    throw new ConfigFileError(told.map(({ pos, message }) => `${lineAt(pos[0])}: ${message}`));
   }
   return {
-    tree: document.toJS({ maxAliasCount: 100 }) ?? {},
-    locate(path) {
-      let offset = 0;
-      for (let length = 1; length <= path.length; length++) {
-        offset =
-          offsetOf(document.getIn(path.slice(0, length - 1), true) ?? document.contents, path[length - 1]) ??
-          offset;
-      }
-      return `${name}:${lines.linePos(offset).line}`;
-    },
+    name,
+    tree: treeOf(document, name),
+    locate: (path) => lineAt(offsetOf(document, path)),
   };
 }
 
-/** Where the entry with that key starts, its key included. */
-function offsetOf(parent: unknown, key: string | number | undefined): number | null {
-  if (isMap(parent)) {
-    const pair = parent.items.find((item) => isScalar(item.key) && item.key.value === key);
-    return (pair?.key as Node | undefined)?.range?.[0] ?? null;
+function treeOf(document: Document.Parsed, name: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: aliasesMax }) ?? {};
+  } catch (error) {
+    // A file whose aliases make it as large as memory; the message is yaml's own.
+    throw new ConfigFileError([`${name}: ${(error as Error).message}`]);
   }
-  const item = (parent as { get?: (key: unknown, keepScalar: boolean) => unknown } | null)?.get?.(key, true);
-  return (item as Node | undefined)?.range?.[0] ?? null;
+}
+
+/** Where the part with that path starts, its key included, or what is nearest around it. */
+function offsetOf(document: Document.Parsed, path: SettingPath): number {
+  let node: unknown = document.contents;
+  let offset = document.contents?.range?.[0] ?? 0;
+  for (const part of path) {
+    if (isAlias(node)) node = node.resolve(document);
+    if (isMap(node)) {
+      const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(part));
+      offset = (pair?.key as Node | undefined)?.range?.[0] ?? offset;
+      node = pair?.value;
+    } else if (isSeq(node) && typeof part === 'number') {
+      node = node.items[part];
+      offset = (node as Node | undefined)?.range?.[0] ?? offset;
+    } else return offset;
+  }
+  return offset;
 }

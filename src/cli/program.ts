@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../version.ts';
 import { CommandError, type ExitCode, exitCodes, type Io } from './command.ts';
+import { addConfigCommands } from './config-command.ts';
 import { describe } from './describe.ts';
 import { addKeyCommands } from './keys.ts';
 import { addOwnerCommands } from './owners.ts';
@@ -43,6 +44,7 @@ function createProgram(io: Io, exit: (code: number) => void): Command {
   ]);
   addServeCommand(program, io, exit);
   addKeyCommands(program, io, exit);
+  addConfigCommands(program, io, exit);
   addOwnerCommands(program, io);
   return program;
 }

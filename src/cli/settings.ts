@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { type Config, ConfigError, type ConfigProblem, readConfig, type SecretSettings } from '../config.ts';
+import { type Config, readConfig } from '../config.ts';
+import { ConfigError, type ConfigProblem, type SettingPath } from '../config-problem.ts';
+import { configWarnings } from '../config-warnings.ts';
 import { readPresets } from '../presets/read.ts';
+import { type Environment, readEnvironment } from './config-environment.ts';
 import { type ConfigFile, ConfigFileError, readConfigFile } from './config-file.ts';
+import { judgePattern } from './pattern.ts';
+
+export type { Environment } from './config-environment.ts';
 
 /** What the command line says of the settings. */
 export interface SettingFlags {
@@ -10,8 +16,6 @@ export interface SettingFlags {
   /** Single settings by their path in the file: `check.listen` → its value. */
   readonly set: Readonly<Record<string, string>>;
 }
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The settings are wrong; each line says where, what, and what was expected. */
 export class SettingsError extends Error {
@@ -24,146 +28,116 @@ export class SettingsError extends Error {
   }
 }
 
-/** Environment variable → path in the file. Each has a `_FILE` form, since a store's address may hold a password. */
-const variables: Readonly<Record<string, string>> = {
-  POSTERN_CHECK_LISTEN: 'check.listen',
-  POSTERN_ADMIN_LISTEN: 'admin.listen',
-  POSTERN_HTTP_LISTEN: 'http.listen',
-  POSTERN_STORE: 'store',
-  POSTERN_ENVIRONMENT: 'environment',
-  POSTERN_LOG_LEVEL: 'log.level',
-  POSTERN_REPLICA_ID: 'replica_id',
-};
+/** Settings from everywhere, with all that is to be said of them. */
+export interface ExaminedSettings {
+  /** The settings file, as it was named; null for none. */
+  readonly file: string | null;
+  /** What flags, environment and file say together. */
+  readonly tree: unknown;
+  /** Null when there are problems. */
+  readonly config: Config | null;
+  /** A line each: where, what, and what was expected. */
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+  /** The variables of the secrets that are set. */
+  readonly secretsSet: readonly string[];
+  /** The flag, the variable, or `FILE:LINE` that a setting came from; null for a default. */
+  originOf(path: SettingPath): string | null;
+}
 
-/** Those that are no part of the tree: the file, what is secret, and what the other commands read. */
-const otherVariables = [
-  'POSTERN_CONFIG',
-  'POSTERN_ADMIN_KEY',
-  'POSTERN_PEPPERS',
-  'POSTERN_CHECKSUM_KEYS',
-  'POSTERN_ADDRESS',
-];
+type ReadFile = (path: string) => string;
 
-/** What Kubernetes puts into every container beside a service named postern, and what tests read. */
-const foreignVariable =
-  /^POSTERN(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[A-Z0-9_]+)?)$|^POSTERN_TEST_/;
-
-/** Flags over environment over file over defaults. Throws {@link SettingsError}. */
+/** Flags over environment over file over defaults. Throws {@link SettingsError} with all that is wrong. */
 export function readSettings(flags: SettingFlags, environment: Environment): Config {
-  const read = (name: string) => variable(environment, name);
-  refuseUnknown(environment);
-  const path = flags.config ?? read('POSTERN_CONFIG')?.text;
-  const file = path === undefined ? null : readFile(path);
-  const tree = structuredClone(file?.tree ?? {});
+  const { config, problems } = examineSettings(flags, environment);
+  if (config === null) throw new SettingsError(problems);
+  return config;
+}
+
+/** The same, with whatever is wrong as a part of the answer. */
+export function examineSettings(
+  flags: SettingFlags,
+  environment: Environment,
+  readFile: ReadFile = (path) => readFileSync(path, 'utf8'),
+): ExaminedSettings {
+  const given = readEnvironment(environment, readFile);
+  const fileName = flags.config ?? given.config ?? null;
+  const { file, lines } = fileName === null ? { file: null, lines: [] } : tryFile(fileName, readFile);
   const origins = new Map<string, string>();
-  for (const [name, setting] of Object.entries(variables)) {
-    const value = read(name);
-    if (value !== undefined) put(tree, setting, value.text, origins, value.name);
-  }
-  for (const [setting, text] of Object.entries(flags.set)) {
-    put(tree, setting, text, origins, `--${setting.replaceAll(/[._]/g, '-')}`);
-  }
-  const secrets: SecretSettings = {
-    ...optional('adminKey', read('POSTERN_ADMIN_KEY')?.text),
-    ...optional('peppers', read('POSTERN_PEPPERS')?.text),
-    ...optional('checksumKeys', read('POSTERN_CHECKSUM_KEYS')?.text),
+  let tree: unknown = file?.tree ?? {};
+  const set = (setting: string, text: string, origin: string) => {
+    tree = withSetting(tree, setting.split('.'), text);
+    origins.set(setting, origin);
   };
+  for (const [setting, { text, name }] of given.settings) set(setting, text, name);
+  for (const [setting, text] of Object.entries(flags.set)) set(setting, text, flagOf(setting));
+
+  const originOf = (path: SettingPath) => origins.get(path.join('.')) ?? originInFile(file, path);
+  const say = ({ path, message }: ConfigProblem, kind = '') => {
+    const setting = path.join('.');
+    const isSecret = setting.startsWith('POSTERN_');
+    const origin = isSecret ? null : (origins.get(setting) ?? file?.locate(path) ?? null);
+    return [origin, kind, setting, message].filter(Boolean).join(': ');
+  };
+  const { config, problems } = tryConfig(tree, given.secrets);
+  const inOrder = problems.toSorted((one, other) => lineOf(file, one) - lineOf(file, other));
+  const wrong = [...given.problems, ...lines, ...inOrder.map((problem) => say(problem))];
+  return {
+    file: fileName,
+    tree,
+    config: wrong.length === 0 ? config : null,
+    problems: wrong,
+    warnings: config === null ? [] : configWarnings(config).map((problem) => say(problem, 'warning')),
+    secretsSet: given.secretsSet,
+    originOf,
+  };
+}
+
+function tryFile(name: string, readFile: ReadFile): { file: ConfigFile | null; lines: readonly string[] } {
   try {
-    return readConfig(tree, secrets, readPresets());
+    return { file: readConfigFile(name, readFile), lines: [] };
+  } catch (error) {
+    if (!(error instanceof ConfigFileError)) throw error;
+    return { file: null, lines: error.lines };
+  }
+}
+
+function tryConfig(
+  tree: unknown,
+  secrets: Readonly<Record<string, string | undefined>>,
+): { config: Config | null; problems: readonly ConfigProblem[] } {
+  const isSet = Object.entries(secrets).filter(([, text]) => text !== undefined);
+  try {
+    const surroundings = { presets: readPresets(), judgePattern };
+    return { config: readConfig(tree, Object.fromEntries(isSet), surroundings), problems: [] };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    throw new SettingsError(error.problems.map((problem) => describe(problem, origins, file)));
+    return { config: null, problems: error.problems };
   }
 }
 
-function readFile(path: string): ConfigFile {
-  try {
-    return readConfigFile(path);
-  } catch (error) {
-    if (error instanceof ConfigFileError) throw new SettingsError([error.message]);
-    throw error;
+function lineOf(file: ConfigFile | null, { path }: ConfigProblem): number {
+  return Number(/\d+$/.exec(file?.locate(path) ?? '')?.[0] ?? 0);
+}
+
+/** A copy of the tree with that setting; the same tree where there is no map to put it in, which is wrong in itself. */
+function withSetting(tree: unknown, path: readonly string[], text: string): unknown {
+  const [part, ...rest] = path;
+  if (part === undefined) return text;
+  if (typeof tree !== 'object' || tree === null || Array.isArray(tree)) return tree;
+  const inner = Object.hasOwn(tree, part) ? (tree as Record<string, unknown>)[part] : {};
+  return { ...tree, [part]: withSetting(inner, rest, text) };
+}
+
+function flagOf(setting: string): string {
+  return `--${setting.replaceAll(/[._]/g, '-')}`;
+}
+
+function originInFile(file: ConfigFile | null, path: SettingPath): string | null {
+  let node = file?.tree;
+  for (const part of path) {
+    if (typeof node !== 'object' || node === null || !Object.hasOwn(node, part)) return null;
+    node = (node as Record<string | number, unknown>)[part];
   }
-}
-
-/** A variable or the file that its `_FILE` form names; an empty one counts as not set. */
-function variable(environment: Environment, name: string): { text: string; name: string } | undefined {
-  const text = environment[name];
-  const path = environment[`${name}_FILE`];
-  if (text && path) throw new SettingsError([`${name} and ${name}_FILE are both set; set one of them`]);
-  if (text) return { text, name };
-  if (!path) return undefined;
-  try {
-    return { text: readFileSync(path, 'utf8').trim(), name: `${name}_FILE` };
-  } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new SettingsError([`${name}_FILE: ${path} can not be read: ${why}`]);
-  }
-}
-
-function refuseUnknown(environment: Environment): void {
-  const known = [...Object.keys(variables), ...otherVariables];
-  const lines = Object.keys(environment)
-    .filter((name) => name.startsWith('POSTERN_') && !foreignVariable.test(name))
-    .filter((name) => !known.includes(name.replace(/_FILE$/, '')))
-    .map((name) => `${name}: there is no such setting${suggestion(name, known)}`);
-  if (lines.length > 0) throw new SettingsError(lines);
-}
-
-function put(
-  tree: unknown,
-  setting: string,
-  text: string,
-  origins: Map<string, string>,
-  origin: string,
-): void {
-  const parts = setting.split('.');
-  const last = parts.pop() ?? '';
-  let place = tree as Record<string, unknown>;
-  for (const part of parts) {
-    const next = place[part];
-    if (typeof next !== 'object' || next === null) place[part] = {};
-    place = place[part] as Record<string, unknown>;
-  }
-  place[last] = text;
-  origins.set(setting, origin);
-}
-
-function describe(
-  { path, message, known }: ConfigProblem,
-  origins: Map<string, string>,
-  file: ConfigFile | null,
-): string {
-  const setting = path.join('.');
-  const origin = origins.get(setting) ?? (file === null ? null : file.locate(path));
-  const hint = known === undefined ? '' : suggestion(String(path.at(-1) ?? ''), known);
-  const secret = setting.startsWith('POSTERN_');
-  return origin === null || secret
-    ? `${setting}: ${message}${hint}`
-    : `${origin}: ${setting}: ${message}${hint}`;
-}
-
-function suggestion(wrong: string, known: readonly string[]): string {
-  const near = known.map((name) => ({ name, distance: editDistance(wrong, name) }));
-  const [nearest] = near.toSorted((one, other) => one.distance - other.distance);
-  if (nearest === undefined) return '';
-  if (nearest.distance <= Math.max(2, wrong.length / 3)) return `; did you mean ${nearest.name}?`;
-  return `; there are: ${known.join(', ')}`;
-}
-
-/** Levenshtein's distance. */
-function editDistance(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, index) => index);
-  for (let at = 1; at <= one.length; at++) {
-    const next = [at];
-    for (let to = 1; to <= other.length; to++) {
-      const swap = (row[to - 1] ?? 0) + (one[at - 1] === other[to - 1] ? 0 : 1);
-      next.push(Math.min(swap, (row[to] ?? 0) + 1, (next[to - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[other.length] ?? 0;
-}
-
-function optional<K extends string>(name: K, value: string | undefined): { [P in K]?: string } {
-  return (value === undefined ? {} : { [name]: value }) as { [P in K]?: string };
+  return file?.locate(path) ?? null;
 }

@@ -1,5 +1,5 @@
 import type { Collection, Db } from 'mongodb';
-import type { UnitLease, UnitLeaseRequest } from '../store.ts';
+import { type UnitLease, type UnitLeaseRequest, windowGraceMs } from '../store.ts';
 import { limitsName } from './collections.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -22,15 +22,16 @@ export function createLimitCollection(database: Db, sessions: Sessions, timeoutM
   const limits: Collection<LimitDocument> = database.collection(limitsName);
 
   return {
-    async lease({ spender, windowStart, windowEnd, limit, units }) {
+    async lease({ spender, windowStart, windowEnd, limit, units, unitsMin }) {
       const before = { $ifNull: ['$leased', 0] };
-      const granted = { $max: [0, { $min: [units, { $subtract: [limit, before] }] }] };
+      const left = { $subtract: [limit, before] };
+      const granted = { $cond: [{ $lt: [left, unitsMin] }, 0, { $min: [units, left] }] };
       const document = await sessions.write(
         (session) =>
           limits.findOneAndUpdate(
             { _id: `${spender} ${windowStart} ${windowEnd}` },
             [
-              { $set: { granted, purge_at: new Date(windowEnd) } },
+              { $set: { granted, purge_at: new Date(windowEnd + windowGraceMs) } },
               { $set: { leased: { $add: [before, '$granted'] } } },
             ],
             { upsert: true, returnDocument: 'after', session },

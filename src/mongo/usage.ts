@@ -42,7 +42,8 @@ export function createUsageCollection(database: Db, sessions: Sessions): UsageCo
       });
     },
     async get(key, since) {
-      const range = { $gte: idOf(key, since - (since % hourMs)), $lt: `${key}~` };
+      // '!' is what comes next after the space in the id.
+      const range = { $gte: idOf(key, since - (since % hourMs)), $lt: `${key}!` };
       const documents = await sessions.read((read) =>
         usage.find({ _id: range }, { ...read, sort: { _id: 1 } }).toArray(),
       );

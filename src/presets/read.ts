@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
+import { answerTable } from '../answer-spec.ts';
 import type { Scheme } from '../scheme.ts';
 import { createScheme, schemeSpec } from '../scheme-spec.ts';
 
@@ -14,7 +15,8 @@ export function readPresets(): ReadonlyMap<PresetName, Scheme> {
     const text = readFileSync(new URL(`./${name}.yaml`, import.meta.url), 'utf8');
     return [name, schemeSpec.parse(parse(text))] as const;
   });
-  const answers = specs[0]?.[1].answers;
-  if (answers === undefined) throw new Error("the product's own scheme has no answers");
+  const own = specs[0]?.[1].answers;
+  if (own === undefined) throw new Error("the product's own scheme has no answers");
+  const answers = answerTable(own);
   return new Map(specs.map(([name, spec]) => [name, createScheme(spec, { answers, checksumKeys: [] })]));
 }

@@ -1,10 +1,10 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { UnitLease, UnitLeaseRequest } from '../store.ts';
+import { type UnitLease, type UnitLeaseRequest, windowGraceMs } from '../store.ts';
 
 /** The table of leased units of rate limits. Throws SQLite's errors. */
 export interface LimitTable {
   lease(request: UnitLeaseRequest): UnitLease;
-  /** Removes the windows that have ended. */
+  /** Removes the windows that ended so long ago that nobody asks for them any more. */
   purge(now: number): void;
 }
 
@@ -16,19 +16,20 @@ export function createLimitTable(database: DatabaseSync): LimitTable {
     `INSERT INTO limits (spender, window_start, window_end, leased) VALUES (:spender, :start, :end, :leased)
      ON CONFLICT DO UPDATE SET leased = excluded.leased`,
   );
-  const purge = database.prepare('DELETE FROM limits WHERE window_end <= :now');
+  const purge = database.prepare('DELETE FROM limits WHERE window_end <= :before');
 
   return {
-    lease({ spender, windowStart, windowEnd, limit, units }) {
+    lease({ spender, windowStart, windowEnd, limit, units, unitsMin }) {
       const window = { spender, start: windowStart, end: windowEnd };
       const before = Number(get.get(window)?.leased ?? 0);
-      const granted = Math.max(0, Math.min(units, limit - before));
+      const left = limit - before;
+      const granted = left < unitsMin ? 0 : Math.min(units, left);
       // One process has the file, and nothing comes between a synchronous read and its write.
       if (granted > 0) put.run({ ...window, leased: before + granted });
       return { granted, leased: before + granted };
     },
     purge(now) {
-      purge.run({ now });
+      purge.run({ before: now - windowGraceMs });
     },
   };
 }

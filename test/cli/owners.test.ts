@@ -61,8 +61,7 @@ it('names the replicas that have not confirmed a change', async () => {
 
   expect(put).toMatchObject({
     exitCode: 0,
-    stdout:
-      `acme is suspended: every replica judges so from ${effective_at} on\nnot confirmed yet by: b, c\n`,
+    stdout: `acme is suspended: every replica judges so from ${effective_at} on\nnot confirmed yet by: b, c\n`,
   });
 });
 

@@ -1,4 +1,9 @@
-import { credentials, makeGenericClientConstructor, type ServiceError } from '@grpc/grpc-js';
+import {
+  type ClientReadableStream,
+  credentials,
+  makeGenericClientConstructor,
+  type ServiceError,
+} from '@grpc/grpc-js';
 import { service as healthService } from 'grpc-health-check';
 import {
   AuthorizationService,
@@ -61,28 +66,23 @@ export async function health(address: string, service = ''): Promise<string> {
   return status;
 }
 
-/** Watches the health of the listener; returns what it has been told so far. */
-export function watchHealth(address: string): {
+export interface Watch {
+  /** What it has been told so far. */
   readonly seen: readonly string[];
-  isOver(): boolean;
   stop(): void;
-} {
+}
+
+/** Watches the health of a whole listener, as a client does that balances its own load. */
+export function watchHealth(address: string): Watch {
   const client = new HealthClient(address, credentials.createInsecure());
   const seen: string[] = [];
-  let over = false;
-  const stream = (
-    client.watch as unknown as (request: object) => import('@grpc/grpc-js').ClientReadableStream<{
-      status: string;
-    }>
-  ).call(client, { service: '' });
+  const watch = client.watch as unknown as (request: object) => ClientReadableStream<{ status: string }>;
+  const stream = watch.call(client, { service: '' });
   stream.on('data', ({ status }) => seen.push(status));
+  // The end of the server ends the watch.
   stream.on('error', () => {});
-  stream.on('close', () => {
-    over = true;
-  });
   return {
     seen,
-    isOver: () => over,
     stop() {
       stream.cancel();
       client.close();

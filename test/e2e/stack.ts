@@ -46,11 +46,12 @@ export function send(
   path: string,
   headers: readonly (readonly [name: string, value: string])[] = [],
   method = 'GET',
+  host = 'api.example.com',
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(url);
     const sent = request({ hostname, port, path, method, agent: false, setDefaultHeaders: false });
-    sent.setHeader('host', 'api.example.com');
+    sent.setHeader('host', host);
     for (const [name, value] of headers) sent.appendHeader(name, value);
     sent.on('error', reject);
     sent.on('response', (response) => {

@@ -57,14 +57,19 @@ describe('wrong settings end the start with 2', () => {
       2,
       'stalenes_max: there is no setting "stalenes_max"; did you mean staleness_max?',
     ],
-    ['a number where a duration belongs', 'staleness_max: 15\n', 1, /^staleness_max: .*expected string/],
+    [
+      'a number where a duration belongs',
+      'staleness_max: 15\n',
+      1,
+      /^staleness_max: expected a duration .*, got the number 15/,
+    ],
     [
       'a duration without a unit',
       'staleness_max: "15"\n',
       1,
-      /^staleness_max: expected a duration from 1s to 3600s/,
+      /^staleness_max: expected a duration from 1s to 1h/,
     ],
-    ['a list where a map belongs', 'check: [1]\n', 1, /^check: .*expected object/],
+    ['a list where a map belongs', 'check: [1]\n', 1, 'check: expected a map, got a list'],
     [
       'a word that is none of the choices',
       'check:\n  unavailable_as: allow\n',
@@ -126,7 +131,7 @@ describe('wrong settings end the start with 2', () => {
     [
       'a file that is not there',
       { POSTERN_ADMIN_KEY: '', POSTERN_ADMIN_KEY_FILE: '/nowhere' },
-      'POSTERN_ADMIN_KEY_FILE: /nowhere can not be read: ENOENT',
+      'POSTERN_ADMIN_KEY_FILE: /nowhere can not be read: ENOENT, there is no such file',
     ],
     [
       'a value and a file for it',
@@ -136,7 +141,7 @@ describe('wrong settings end the start with 2', () => {
     [
       'a settings file that is not there',
       { POSTERN_CONFIG: '/nowhere.yaml' },
-      '/nowhere.yaml can not be read: ENOENT',
+      '/nowhere.yaml can not be read: ENOENT, there is no such file',
     ],
     [
       'a MongoDB address without a database',
@@ -146,7 +151,7 @@ describe('wrong settings end the start with 2', () => {
     [
       'a MongoDB address that is none',
       { POSTERN_STORE: 'mongodb://me:ge:heim@@localhost:1/x' },
-      /^store: the MongoDB address can not be read/,
+      /^POSTERN_STORE: store: the MongoDB address can not be read/,
     ],
   ])('with %s in the environment, by its name', async (_, settings: Record<string, string>, message) => {
     const { code, said, log } = await outcome(settings);

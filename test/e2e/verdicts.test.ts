@@ -71,29 +71,32 @@ describe('while the store can not be reached', () => {
     ['denied_response', 'as shipped', 503],
     ['denied_response', 'without status_on_error', 503],
     ['denied_response', 'with failure_mode_allow', 503],
-  ] as const)('an %s is, with Envoy %s, %s, and a 503 says when to ask again', async (as, mode, outcome) => {
-    const url = await envoyBefore(cutOff[as].check, mode);
-    const answer = await send(url, '/', bearer(unknownKey()));
-    expect(outcomeOf(answer)).toBe(outcome);
-    if (outcome === 'allowed') return;
-    expect(answer.headers).toMatchObject({ 'retry-after': '1', 'content-type': 'application/json' });
-    expect(answer.body).toBe(
-      '{"error":{"code":"unavailable","message":"API keys can not be checked right now. Try again."}}',
-    );
-    expect(answer.headers).not.toHaveProperty('www-authenticate');
-  });
+  ] as const)(
+    'told as %s, with Envoy %s, the outcome is %s, and a 503 says when to ask again',
+    async (as, mode, outcome) => {
+      const url = await envoyBefore(cutOff[as].check, mode);
+      const answer = await send(url, '/', bearer(unknownKey()));
+      expect(outcomeOf(answer)).toBe(outcome);
+      if (outcome === 'allowed') return;
+      expect(answer.headers).toMatchObject({ 'retry-after': '1', 'content-type': 'application/json' });
+      expect(answer.body).toBe(
+        '{"error":{"code":"unavailable","message":"API keys can not be checked right now. Try again."}}',
+      );
+      expect(answer.headers).not.toHaveProperty('www-authenticate');
+    },
+  );
 
   it.each([
     ['as shipped', 503],
     ['without status_on_error', 403],
     ['with failure_mode_allow', 'allowed'],
-  ] as const)('an rpc_error is, with Envoy %s, %s', async (mode, outcome) => {
+  ] as const)('told as rpc_error, with Envoy %s, the outcome is %s', async (mode, outcome) => {
     const url = await envoyBefore(cutOff.rpc_error.check, mode);
     expect(outcomeOf(await send(url, '/', bearer(unknownKey())))).toBe(outcome);
   });
 
   it.each(unavailableAs)(
-    'what needs no store is denied as ever, %s and failure_mode_allow or not',
+    'told as %s, with failure_mode_allow, what needs no store is denied as ever',
     async (as) => {
       const url = await envoyBefore(cutOff[as].check, 'with failure_mode_allow');
       const asked = echo.requests();
@@ -113,7 +116,7 @@ describe('while Postern does not answer', () => {
     ['with failure_mode_allow', 'allowed'],
   ] as const;
 
-  it.each(outcomes)('since it does not run, a request is, with Envoy %s, %s', async (mode, outcome) => {
+  it.each(outcomes)('since it does not run, with Envoy %s, the outcome is %s', async (mode, outcome) => {
     const url = await envoyBefore({ host: '127.0.0.1', port: await freePort() }, mode);
     expect(outcomeOf(await send(url, '/', bearer(unknownKey())))).toBe(outcome);
   });

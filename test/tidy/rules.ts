@@ -29,6 +29,9 @@ const CORE_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'src/answer-spec.ts': ['zod'],
   'src/limiter.ts': ['lru-cache'],
   'src/plan-spec.ts': ['zod'],
+  'src/rule-spec.ts': ['zod'],
+  'src/setting-forms.ts': ['zod'],
+  'src/settings-json-schema.ts': ['zod'],
   'src/settings-schema.ts': ['zod'],
   'src/keyring.ts': ['lru-cache'],
   'src/scheme-spec.ts': ['zod'],
@@ -37,7 +40,7 @@ const CORE_PACKAGES: Readonly<Record<string, readonly string[]>> = {
 
 /** The packages that belong to a folder. */
 const FOLDER_PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  cli: ['commander', 'pino', 'pino-pretty', 'yaml', 'zod'],
+  cli: ['commander', 'pino', 'pino-pretty', 'recheck', 'yaml', 'zod'],
   grpc: ['@bufbuild/protobuf', '@grpc/grpc-js', '@grpc/reflection', 'grpc-health-check'],
   http: ['fastify', 'prom-client'],
   mongo: ['mongodb'],

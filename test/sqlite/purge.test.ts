@@ -1,0 +1,50 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { createSqliteStore } from '../../src/sqlite/store.ts';
+import { usageRetentionMs, windowGraceMs } from '../../src/store.ts';
+import { request } from '../store-contract/limits.ts';
+import { nextId, testNow } from '../store-contract/setting.ts';
+import { tally } from '../store-contract/usage.ts';
+
+it('hours past their retention, and windows long past, are removed', async () => {
+  const clock = { now: testNow };
+  const reopen = await openedAgain(clock);
+  const key = { id: nextId() };
+  const store = await reopen();
+  await store.recordUsage([
+    tally(key, { hour: testNow - 3_600_000, allowed: 1 }),
+    tally(key, { hour: testNow, allowed: 2 }),
+  ]);
+  const window = request({ limit: 1 });
+  await store.leaseUnits(window);
+
+  // Somebody whose clock is behind may still ask for a window that has just ended.
+  clock.now = window.windowEnd + windowGraceMs - 1;
+  expect(await (await reopen()).leaseUnits(window)).toEqual({ granted: 0, leased: 1 });
+  clock.now++;
+  expect(await (await reopen()).leaseUnits(window)).toEqual({ granted: 1, leased: 1 });
+
+  clock.now = testNow + usageRetentionMs;
+  expect(await (await reopen()).getUsage(key.id, 0)).toMatchObject([{ allowed: 2 }]);
+  clock.now++;
+  expect(await (await reopen()).getUsage(key.id, 0)).toEqual([]);
+});
+
+/** Opens a store on one file, again and again; each time what is past is removed. */
+async function openedAgain(clock: { readonly now: number }) {
+  const folder = mkdtempSync(join(tmpdir(), 'postern-sqlite-'));
+  const path = join(folder, 'postern.db');
+  let store = createSqliteStore({ path, now: () => clock.now });
+  onTestFinished(async () => {
+    await store.close();
+    rmSync(folder, { recursive: true });
+  });
+  return async () => {
+    await store.close();
+    store = createSqliteStore({ path, now: () => clock.now });
+    await store.open();
+    return store;
+  };
+}

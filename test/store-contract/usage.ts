@@ -1,0 +1,163 @@
+import { expect, it } from 'vitest';
+import type { KeyRecord } from '../../src/key.ts';
+import { type Store, StoreUnavailable } from '../../src/store.ts';
+import { addressesMax, type UsageTally } from '../../src/usage.ts';
+import type { CreateStore } from '../store-contract.ts';
+import { insertAll, nextId, opened, retentionMs, testNow } from './setting.ts';
+
+const hourMs = 3_600_000;
+
+/** What keys were used for. */
+export function usageContract(createStore: CreateStore): void {
+  it('adds up what is recorded of a key in an hour, reason by reason', async () => {
+    const { store, key } = await withKey(createStore);
+    await store.recordUsage([tally(key, { allowed: 2, denied: { rate_limited: 1 } })]);
+    await store.recordUsage([tally(key, { denied: { rate_limited: 4, expired: 1 } })]);
+    await store.recordUsage([tally(key, { allowed: 3 })]);
+    expect(await store.getUsage(key.id, testNow)).toEqual([
+      tally(key, { allowed: 5, denied: { rate_limited: 5, expired: 1 } }),
+    ]);
+  });
+
+  it('loses none of what many record at once', async () => {
+    const { store, key } = await withKey(createStore);
+    const some = tally(key, { allowed: 1, denied: { revoked: 2 }, lastUsedAt: testNow });
+    await Promise.all(Array.from({ length: 40 }, () => store.recordUsage([some])));
+    const [sum] = await store.getUsage(key.id, testNow);
+    expect(sum).toMatchObject({ allowed: 40, denied: { revoked: 80 } });
+  });
+
+  it('keeps hours apart, gives them oldest first, from the one that holds the time asked for', async () => {
+    const { store, key } = await withKey(createStore);
+    const hours = [3, 0, 2, 1].map((hour) => testNow + hour * hourMs);
+    await store.recordUsage(hours.map((hour, index) => tally(key, { hour, allowed: index + 1 })));
+    const allowedSince = async (since: number) =>
+      (await store.getUsage(key.id, since)).map(({ hour, allowed }) => [(hour - testNow) / hourMs, allowed]);
+    const all = [
+      [0, 2],
+      [1, 4],
+      [2, 3],
+      [3, 1],
+    ];
+    expect(await allowedSince(0)).toEqual(all);
+    expect(await allowedSince(testNow)).toEqual(all);
+    expect(await allowedSince(testNow + hourMs - 1)).toEqual(all);
+    expect(await allowedSince(testNow + hourMs)).toEqual(all.slice(1));
+    expect(await allowedSince(testNow + 4 * hourMs)).toEqual([]);
+  });
+
+  it('keeps keys apart, one whose id begins like that of another too', async () => {
+    const { store, key } = await withKey(createStore);
+    const [other] = await insertAll(store, [{}]);
+    if (other === undefined) throw new Error('no key');
+    await store.recordUsage([tally(key, { allowed: 1 }), tally(other, { allowed: 2 })]);
+    expect(await store.getUsage(key.id, 0)).toEqual([tally(key, { allowed: 1 })]);
+    expect(await store.getUsage(other.id, 0)).toEqual([tally(other, { allowed: 2 })]);
+    expect(await store.getUsage(key.id.slice(0, -1) as typeof key.id, 0)).toEqual([]);
+    expect(await store.getUsage(nextId(), 0)).toEqual([]);
+  });
+
+  it('keeps addresses of every record, each once, and no more than a bounded sample of them', async () => {
+    const { store, key } = await withKey(createStore);
+    const record = (addresses: string[]) => store.recordUsage([tally(key, { allowed: 1, addresses })]);
+    await record(['192.0.2.1', '2001:db8::1']);
+    await record(['$allowed', '192.0.2.1']);
+    const addresses = async () => (await store.getUsage(key.id, 0))[0]?.addresses ?? [];
+    expect((await addresses()).toSorted()).toEqual(['$allowed', '192.0.2.1', '2001:db8::1']);
+    for (let block = 0; block < 3; block++) {
+      await record(Array.from({ length: addressesMax }, (_, index) => `198.51.${block}.${index}`));
+    }
+    expect(await addresses()).toHaveLength(addressesMax);
+    expect(new Set(await addresses()).size).toBe(addressesMax);
+  });
+
+  it('moves the last use of a key on, never back, and leaves all else of the key as it is', async () => {
+    const { store, key } = await withKey(createStore);
+    const record = (lastUsedAt: number | null) => store.recordUsage([tally(key, { allowed: 1, lastUsedAt })]);
+    await record(null);
+    expect(await store.getKey(key.id)).toEqual(key);
+    for (const [at, latest] of [
+      [testNow + 5, testNow + 5],
+      [testNow + 3, testNow + 5],
+      [null, testNow + 5],
+      [testNow + 9, testNow + 9],
+    ] as const) {
+      await record(at);
+      expect(await store.getKey(key.id)).toEqual({ ...key, lastUsedAt: latest });
+      expect((await store.getUsage(key.id, 0))[0]?.lastUsedAt).toBe(latest);
+    }
+    expect((await store.findKey([key.digest]))?.lastUsedAt).toBe(testNow + 9);
+  });
+
+  it('keeps the last use through a change of the key, and a change through a last use', async () => {
+    const { store, key } = await withKey(createStore);
+    await store.recordUsage([tally(key, { allowed: 1, lastUsedAt: testNow + 1 })]);
+    const changed = { ...key, name: 'Another name', version: 2 };
+    await store.replaceKey(changed, 1, retentionMs);
+    await store.recordUsage([tally(key, { allowed: 1, lastUsedAt: testNow + 2 })]);
+    expect(await store.getKey(key.id)).toEqual({ ...changed, lastUsedAt: testNow + 2 });
+    const again = { ...changed, disabledAt: testNow, version: 3 };
+    expect(await store.replaceKey(again, 2, retentionMs)).not.toBe(null);
+  });
+
+  it('does not tell the subscriber of a use: memory keeps what it knows', async () => {
+    const { store } = await createStore({ now: () => testNow });
+    const told: string[] = [];
+    store.feed.subscribe({ onChange: (id) => told.push(id), onOwnerChange() {}, onGap() {} });
+    await store.open();
+    const [key] = await insertAll(store, [{}]);
+    if (key === undefined) throw new Error('no key');
+    told.length = 0;
+    await store.recordUsage([tally(key, { allowed: 1, lastUsedAt: testNow })]);
+    expect(told.filter((id) => id === key.id)).toEqual([]);
+  });
+
+  it('records the use of a key that is gone, and makes no key of it', async () => {
+    const { store } = await opened(createStore);
+    const gone = { id: nextId() };
+    await store.recordUsage([tally(gone, { denied: { revoked: 1 }, lastUsedAt: testNow })]);
+    expect(await store.getKey(gone.id)).toBe(null);
+    expect(await store.getUsage(gone.id, 0)).toHaveLength(1);
+  });
+
+  it('records nothing when there is nothing', async () => {
+    const { store } = await opened(createStore);
+    await store.recordUsage([]);
+  });
+
+  it('keeps what was recorded, for whoever opens the data next', async () => {
+    const { store, key, reopen } = await withKey(createStore);
+    const recorded = tally(key, { allowed: 1, addresses: ['192.0.2.1'], lastUsedAt: testNow });
+    await store.recordUsage([recorded]);
+    const another = await reopen();
+    expect(await another.getUsage(key.id, 0)).toEqual([recorded]);
+  });
+
+  it('rejects every call about use while it is not open with StoreUnavailable', async () => {
+    const { store } = await createStore({ now: () => testNow });
+    await expectUnavailable(store);
+    await store.open();
+    await store.close();
+    await expectUnavailable(store);
+  });
+}
+
+/** An hour in which nothing happened, apart from what is given. */
+export function tally(key: Pick<KeyRecord, 'id'>, given: Partial<UsageTally> = {}): UsageTally {
+  return {
+    ...{ key: key.id, hour: testNow, allowed: 0, denied: {}, lastUsedAt: null, addresses: [] },
+    ...given,
+  };
+}
+
+async function withKey(createStore: CreateStore) {
+  const { store, reopen } = await opened(createStore);
+  const [key] = await insertAll(store, [{}]);
+  if (key === undefined) throw new Error('no key');
+  return { store, reopen, key };
+}
+
+async function expectUnavailable(store: Store): Promise<void> {
+  await expect(store.recordUsage([tally({ id: nextId() })])).rejects.toThrow(StoreUnavailable);
+  await expect(store.getUsage(nextId(), 0)).rejects.toThrow(StoreUnavailable);
+}
