@@ -86,9 +86,10 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
   }
 
   async function load(asked: Asked): Promise<Decision> {
-    const { presented, digest } = asked;
+    const { presented, digest, terms } = asked;
+    const candidates = digester.candidates(presented.text);
     for (let tries = 0; tries < triesMax; tries++) {
-      const key = keyring.peek(digest) ?? (await keyring.load(digest, digester.candidates(presented.text)));
+      const key = keyring.peek(digest) ?? (await keyring.load(digest, candidates, terms.address ?? ''));
       if (key === null || key.owner === null) return judge(asked, key, null);
       const known = keyring.peekOwner(key.owner);
       if (known !== undefined) return judge(asked, key, known);

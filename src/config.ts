@@ -44,9 +44,13 @@ export interface Config {
     readonly ownersMax: number;
     readonly readsMax: number;
     readonly spendersMax: number;
+    /** Reads of the store that find no key, each second. */
+    readonly missReadsPerSecond: number;
   };
   /** Whether keys with a limit pass when the store can not be asked for more units of it. */
   readonly limitsWhenUnavailable: 'allow' | 'deny';
+  /** How often the use of keys is written. */
+  readonly usageFlushMs: number;
   readonly drainMs: number;
   /** Null when the host's name and a random part are to be used. */
   readonly replicaId: string | null;
@@ -122,8 +126,10 @@ function configOf(
       ownersMax: settings.memory.owners_max,
       readsMax: settings.memory.reads_max,
       spendersMax: settings.memory.spenders_max,
+      missReadsPerSecond: settings.memory.miss_reads_per_second,
     },
     limitsWhenUnavailable: settings.limits_when_unavailable,
+    usageFlushMs: settings.usage_flush_interval,
     drainMs: settings.drain_timeout,
     replicaId: settings.replica_id ?? null,
     adminKey: secrets.adminKey,

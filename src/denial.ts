@@ -24,7 +24,12 @@ export function renderDenial(denied: Denied): Denial {
   if (retryAfter !== null) headers.push(['retry-after', String(retryAfter)]);
   if (rate !== null) headers.push(...rateHeaders(rate));
   headers.push(...answer.headers);
-  return { status: answer.status, headers, body: answer.body(valuesOf(denied, retryAfter)) };
+  // Each name once, the scheme's own before ours: Envoy joins what is set twice with a comma.
+  return {
+    status: answer.status,
+    headers: [...new Map(headers)],
+    body: answer.body(valuesOf(denied, retryAfter)),
+  };
 }
 
 /** How a caller with a limit stands, as Converra documents it; the reset in Unix seconds. */

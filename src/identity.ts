@@ -51,7 +51,7 @@ export function createIdentify(dependencies: IdentifyDependencies): (caller: Cal
       return { actor: 'POSTERN_ADMIN_KEY', canRead: true, canWrite: true, owner: null };
     }
     if (recognise(scheme, text) === null) throw unauthenticated('This is no admin key.');
-    const key = keyring.peek(digest) ?? (await keyring.load(digest, digester.candidates(text)));
+    const key = keyring.peek(digest) ?? (await keyring.load(digest, digester.candidates(text), address));
     if (key === null) throw unauthenticated('This is no admin key.');
     return identityOf(key, address);
   };

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { KeyId, KeyRecord } from './key.ts';
+import type { MissBudget } from './miss-budget.ts';
 import type { OwnerRecord } from './owner.ts';
 import { createReads } from './reads.ts';
 import { type Digest, pepperOf } from './secret.ts';
@@ -11,9 +12,11 @@ export interface Keyring {
   peek(digest: Digest): KeyRecord | null | undefined;
   /**
    * Asks the store, once for however many callers wait for the same digest. What it resolves to was read
-   * after the call began, or known to hold then. Rejects with `StoreUnavailable` when the store can not be asked.
+   * after the call began, or known to hold then. Rejects with `StoreUnavailable` when the store can not be asked,
+   * or is not to be, since too many unknown keys are asked for. `address` is where the key came from, as far as
+   * is known.
    */
-  load(digest: Digest, candidates: readonly Digest[]): Promise<KeyRecord | null>;
+  load(digest: Digest, candidates: readonly Digest[], address: string): Promise<KeyRecord | null>;
   /** The owner; null for one that nobody has put; undefined when memory may not answer. */
   peekOwner(id: string): OwnerRecord | null | undefined;
   /** Asks the store for an owner, as {@link Keyring.load} does for a key. */
@@ -33,10 +36,12 @@ export interface KeyringOptions {
 
 export interface KeyringDependencies {
   readonly store: Pick<Store, 'findKey' | 'getOwner'>;
-  readonly feed: Feed;
+  readonly feed: Pick<Feed, 'subscribe' | 'isFresh'>;
+  readonly missBudget: MissBudget;
 }
 
-export function createKeyring({ store, feed }: KeyringDependencies, options: KeyringOptions): Keyring {
+export function createKeyring(dependencies: KeyringDependencies, options: KeyringOptions): Keyring {
+  const { store, feed, missBudget } = dependencies;
   const keys = new LRUCache<Digest, KeyRecord>({ max: options.keysMax, dispose: unlist });
   const misses = new LRUCache<Digest, true>({ max: options.missesMax });
   const owners = new LRUCache<string, { readonly record: OwnerRecord | null }>({ max: options.ownersMax });
@@ -70,9 +75,9 @@ export function createKeyring({ store, feed }: KeyringDependencies, options: Key
       if (!feed.isFresh()) return undefined;
       return keys.get(digest) ?? (misses.get(digest) === true ? null : undefined);
     },
-    load: (digest, candidates) =>
+    load: (digest, candidates, address) =>
       keyReads.read(digest, {
-        find: () => store.findKey(candidates),
+        find: () => missBudget.read(address, () => store.findKey(candidates)),
         namesOf: (record) => (record === null ? candidates : [record.id, ...candidates]),
         keep: (record) => keep(digest, record),
       }),

@@ -187,7 +187,10 @@ function patternOf(source: string): RegExp | string {
   try {
     // By itself too: `a)|(b` would only compile inside parentheses, and match more than it says.
     new RegExp(source, 'u');
-    return new RegExp(`^(?:${source})$`, 'u');
+    const matcher = new RegExp(`^(?:${source})$`, 'u');
+    // Compiled at its first use: one that is too large fails only then.
+    matcher.test('');
+    return matcher;
   } catch (error) {
     return `expected a regular expression: ${(error as Error).message.replace(/^.*\/u?: /s, '')}`;
   }

@@ -43,6 +43,9 @@ const memory = z.strictObject({
   owners_max: entries.default(100_000).describe('Owners that are known.'),
   reads_max: entries.default(1_000).describe('Reads of the store under way at once.'),
   spenders_max: entries.default(1_000_000).describe('Keys whose rate limits are counted.'),
+  miss_reads_per_second: wholeNumber(1, 1_000_000)
+    .default(2_000)
+    .describe('Reads of the store, each second, that find no key.'),
 });
 
 /** A scheme that ships with the product, by name. */
@@ -96,6 +99,9 @@ export const settingsSchema = z
       .enum(['allow', 'deny'])
       .default('allow')
       .describe('Whether keys with a rate limit pass when the store can not be asked for more of it.'),
+    usage_flush_interval: duration(100, 10_000)
+      .prefault('5s')
+      .describe('How often the use of keys is written, and so how late it is seen.'),
     drain_timeout: duration(1, 3_600_000)
       .prefault('20s')
       .describe('The longest that requests under way are waited for at the end.'),

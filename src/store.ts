@@ -135,6 +135,11 @@ export interface Feed {
    * ago than the staleness bound has been delivered to the subscriber.
    */
   isFresh(): boolean;
+  /**
+   * How long ago what memory knows was certainly all there is, in milliseconds: 0 where nobody else can change
+   * it, or where nothing is remembered; Infinity where that can not be told.
+   */
+  lagMs(): number;
 }
 
 export interface FeedSubscriber {

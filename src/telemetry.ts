@@ -1,8 +1,8 @@
 import { type Logger, pino } from 'pino';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Decision } from './authorize.ts';
-
 import type { Keyring } from './keyring.ts';
+import type { Registry as KeyRegistry } from './registry.ts';
 import type { AccessRequest } from './request.ts';
 import type { LogLevel } from './settings-schema.ts';
 import type { Store } from './store.ts';
@@ -19,8 +19,10 @@ export interface Metrics {
   observeDecision(decision: Decision, durationMs: number): void;
   /** The same keyring, with its lookups counted. */
   countLookups(keyring: Keyring): Keyring;
-  /** The same store, with its operations timed. */
+  /** The same store, with its operations timed, and how far its feed lags. */
   timeStore(store: Store): Store;
+  /** The same registry, with the changes timed that take something away. */
+  timeRevocations(registry: KeyRegistry): KeyRegistry;
   /** The Prometheus text format. */
   scrape(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
@@ -28,6 +30,7 @@ export interface Metrics {
 const checkBuckets = [
   0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1,
 ];
+const revocationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const storeBuckets = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
 
 export function createMetrics(version: string): Metrics {
@@ -56,6 +59,12 @@ export function createMetrics(version: string): Metrics {
     help: 'Time of a store operation, failed ones included.',
     labelNames: ['operation'],
     buckets: storeBuckets,
+    registers,
+  });
+  const revocations = new Histogram({
+    name: 'postern_revocation_seconds',
+    help: 'Time of a change that takes something away, from its request until it was committed and replicas had confirmed it or been waited for.',
+    buckets: revocationBuckets,
     registers,
   });
   new Gauge({
@@ -96,7 +105,26 @@ export function createMetrics(version: string): Metrics {
         },
       };
     },
-    timeStore: (store) => timed(store, (operation, seconds) => operations.observe({ operation }, seconds)),
+    timeStore(store) {
+      new Gauge({
+        name: 'postern_feed_lag_seconds',
+        help: 'How old what memory knows may be: the age of the newest heartbeat that came back through the change feed. 0 where no other process can change the store.',
+        registers,
+        collect() {
+          this.set(store.feed.lagMs() / 1_000);
+        },
+      });
+      return timed(store, (operation, seconds) => operations.observe({ operation }, seconds));
+    },
+    timeRevocations(registry) {
+      const time = timer((seconds) => revocations.observe(seconds));
+      return {
+        ...registry,
+        revoke: time(registry.revoke),
+        disable: time(registry.disable),
+        putOwner: time(registry.putOwner),
+      };
+    },
     scrape: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };
 }
@@ -109,20 +137,22 @@ export function logDenial(log: Logger, decision: Decision, request: AccessReques
   log.info({ reason, scheme: scheme.name, ...(key !== null && { key_id: key.id }), address }, 'denied');
 }
 
-function timed(store: Store, observe: (operation: string, seconds: number) => void): Store {
-  function time<A extends unknown[], R>(
-    operation: string,
-    call: (...args: A) => Promise<R>,
-  ): (...args: A) => Promise<R> {
-    return async (...args) => {
+/** Wraps calls so that the time of each is told, however it ends. */
+function timer(observe: (seconds: number) => void) {
+  return <A extends unknown[], R>(call: (...args: A) => Promise<R>): ((...args: A) => Promise<R>) =>
+    async (...args) => {
       const started = performance.now();
       try {
         return await call(...args);
       } finally {
-        observe(operation, (performance.now() - started) / 1_000);
+        observe((performance.now() - started) / 1_000);
       }
     };
-  }
+}
+
+function timed(store: Store, observe: (operation: string, seconds: number) => void): Store {
+  const time = <A extends unknown[], R>(operation: string, call: (...args: A) => Promise<R>) =>
+    timer((seconds) => observe(operation, seconds))(call);
   return {
     kind: store.kind,
     feed: store.feed,

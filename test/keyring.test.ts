@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { KeyRecord } from '../src/key.ts';
 import { createKeyring, type KeyringOptions } from '../src/keyring.ts';
+import { createMissBudget, type MissBudget } from '../src/miss-budget.ts';
 import type { OwnerRecord } from '../src/owner.ts';
 import { createDigester, type Digest } from '../src/secret.ts';
 import { type FeedSubscriber, StoreUnavailable } from '../src/store.ts';
@@ -18,7 +19,7 @@ describe('keyring', () => {
 
   it('asks the store once for however many wait for one key', async () => {
     const { keyring, reads, record } = setUp();
-    const waiting = Array.from({ length: 50 }, () => keyring.load(record.digest, [record.digest]));
+    const waiting = Array.from({ length: 50 }, () => keyring.load(record.digest, [record.digest], ''));
     expect(reads).toHaveLength(1);
     reads[0]?.resolve(record);
     expect(new Set(await Promise.all(waiting))).toEqual(new Set([record]));
@@ -54,7 +55,7 @@ describe('keyring', () => {
   it('reads again when the key changed during the read, and keeps only what it read last', async () => {
     const { keyring, reads, record, feed } = setUp();
     const revoked = { ...record, revokedAt: 1, version: 2 };
-    const answer = keyring.load(record.digest, [record.digest]);
+    const answer = keyring.load(record.digest, [record.digest], '');
     feed.onChange(record.id, null);
     reads[0]?.resolve(record);
     await turn();
@@ -66,7 +67,7 @@ describe('keyring', () => {
 
   it('reads again when the key was made during a read that did not find it', async () => {
     const { keyring, reads, record, feed } = setUp();
-    const answer = keyring.load(record.digest, [record.digest]);
+    const answer = keyring.load(record.digest, [record.digest], '');
     feed.onChange(record.id, record.digest);
     reads[0]?.resolve(null);
     await turn();
@@ -76,7 +77,7 @@ describe('keyring', () => {
 
   it('reads once however many other keys change meanwhile', async () => {
     const { keyring, reads, record, feed } = setUp();
-    const answer = keyring.load(record.digest, [record.digest]);
+    const answer = keyring.load(record.digest, [record.digest], '');
     for (let other = 0; other < 1_000; other++) feed.onChange(keyRecord().id, null);
     reads[0]?.resolve(record);
     expect(await answer).toBe(record);
@@ -86,7 +87,7 @@ describe('keyring', () => {
 
   it('gives up on a key that changes faster than it can be read, as the store not being there', async () => {
     const { keyring, reads, record, feed } = setUp();
-    const answer = keyring.load(record.digest, [record.digest]);
+    const answer = keyring.load(record.digest, [record.digest], '');
     const refusal = expect(answer).rejects.toBeInstanceOf(StoreUnavailable);
     for (let tries = 0; tries < 3; tries++) {
       feed.onChange(record.id, null);
@@ -102,7 +103,7 @@ describe('keyring', () => {
     const other = keyRecord();
     await loaded(keyring, reads, other.digest, other);
     await loaded(keyring, reads, digestOf('nobody'), null);
-    const answer = keyring.load(record.digest, [record.digest]);
+    const answer = keyring.load(record.digest, [record.digest], '');
     feed.onGap();
     expect(keyring.peek(other.digest)).toBeUndefined();
     expect(keyring.peek(digestOf('nobody'))).toBeUndefined();
@@ -129,8 +130,8 @@ describe('keyring', () => {
   it('lets nobody share a read that began before they asked while the feed is not fresh, but makes one for all of them', async () => {
     const { keyring, reads, record, fresh } = setUp();
     fresh.value = false;
-    const first = keyring.load(record.digest, [record.digest]);
-    const later = Array.from({ length: 20 }, () => keyring.load(record.digest, [record.digest]));
+    const first = keyring.load(record.digest, [record.digest], '');
+    const later = Array.from({ length: 20 }, () => keyring.load(record.digest, [record.digest], ''));
     reads[0]?.resolve(record);
     await turn();
     expect(reads).toHaveLength(2);
@@ -142,8 +143,8 @@ describe('keyring', () => {
 
   it('reads again for those who joined when the feed stopped being fresh meanwhile', async () => {
     const { keyring, reads, record, fresh } = setUp();
-    void keyring.load(record.digest, [record.digest]);
-    const joined = keyring.load(record.digest, [record.digest]);
+    void keyring.load(record.digest, [record.digest], '');
+    const joined = keyring.load(record.digest, [record.digest], '');
     fresh.value = false;
     reads[0]?.resolve(record);
     await turn();
@@ -171,16 +172,31 @@ describe('keyring', () => {
 
   it('turns away reads past its bound as the store not being there', async () => {
     const { keyring, record } = setUp({ readsMax: 1 });
-    void keyring.load(record.digest, [record.digest]);
+    void keyring.load(record.digest, [record.digest], '');
     const other = digestOf('one too many');
-    await expect(keyring.load(other, [other])).rejects.toBeInstanceOf(StoreUnavailable);
+    await expect(keyring.load(other, [other], '')).rejects.toBeInstanceOf(StoreUnavailable);
+  });
+
+  it('reads no more unknown keys than the budget allows, and answers what it knows all the same', async () => {
+    const missBudget = createMissBudget(() => 0, { readsPerSecond: 10 });
+    const { keyring, reads, record } = setUp({}, missBudget);
+    await loaded(keyring, reads, record.digest, record);
+    for (let flood = 0; flood < 10; flood++) await loaded(keyring, reads, digestOf(`flood ${flood}`), null);
+    const other = keyRecord();
+    await expect(keyring.load(other.digest, [other.digest], '')).rejects.toBeInstanceOf(StoreUnavailable);
+    expect(reads).toHaveLength(11);
+    expect(keyring.peek(record.digest)).toBe(record);
+    expect(keyring.peek(digestOf('flood 3'))).toBeNull();
+    const answer = keyring.load(other.digest, [other.digest], '192.0.2.1');
+    reads.at(-1)?.resolve(other);
+    expect(await answer).toBe(other);
   });
 
   it('tells everyone who waits when the store is not there, and keeps nothing of it', async () => {
     const { keyring, reads, record } = setUp();
     const waiting = [
-      keyring.load(record.digest, [record.digest]),
-      keyring.load(record.digest, [record.digest]),
+      keyring.load(record.digest, [record.digest], ''),
+      keyring.load(record.digest, [record.digest], ''),
     ];
     reads[0]?.reject(new StoreUnavailable('away'));
     for (const answer of await Promise.allSettled(waiting)) expect(answer.status).toBe('rejected');
@@ -220,7 +236,10 @@ describe('keyring', () => {
   });
 });
 
-function setUp(options: Partial<KeyringOptions> = {}) {
+function setUp(
+  options: Partial<KeyringOptions> = {},
+  missBudget: MissBudget = { read: (_, find) => find() },
+) {
   const reads: PromiseWithResolvers<KeyRecord | null>[] = [];
   const ownerReads: (PromiseWithResolvers<OwnerRecord | null> & { id: string })[] = [];
   const fresh = { value: true };
@@ -240,6 +259,7 @@ function setUp(options: Partial<KeyringOptions> = {}) {
         },
       },
       feed: { subscribe: (given) => subscribers.push(given), isFresh: () => fresh.value },
+      missBudget,
     },
     { keysMax: 100, missesMax: 100, ownersMax: 100, readsMax: 100, ...options },
   );
@@ -254,7 +274,7 @@ async function loaded(
   digest: Digest,
   record: KeyRecord | null,
 ): Promise<void> {
-  const answer = keyring.load(digest, [digest]);
+  const answer = keyring.load(digest, [digest], '');
   reads.at(-1)?.resolve(record);
   await answer;
 }

@@ -35,7 +35,7 @@ export async function createTestService(given: { readonly store?: Store } = {}):
   const schemes = [...presets.values()] as [Scheme, ...Scheme[]];
   const digester = createDigester([]);
   const keyring = createKeyring(
-    { store, feed: store.feed },
+    { store, feed: store.feed, missBudget: { read: (_, find) => find() } },
     { keysMax: 1_000, missesMax: 1_000, ownersMax: 1_000, readsMax: 100 },
   );
   await store.open();

@@ -1,4 +1,14 @@
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  visit,
+} from 'yaml';
 import type { SettingPath } from '../config-problem.ts';
 
 /** A settings file: its tree, and where in the file each part of it stands. */
@@ -61,16 +71,26 @@ function parseConfigFile(text: string, name: string): ConfigFile {
   }
   return {
     name,
-    tree: treeOf(document, name),
+    tree: treeOf(document, name, lineAt),
     locate: (path) => lineAt(offsetOf(document, path)),
   };
 }
 
-function treeOf(document: Document.Parsed, name: string): unknown {
+function treeOf(document: Document.Parsed, name: string, lineAt: (offset: number) => string): unknown {
+  const dangling: string[] = [];
+  visit(document, {
+    Alias(_, alias) {
+      if (alias.resolve(document) !== undefined) return;
+      dangling.push(
+        `${lineAt(alias.range?.[0] ?? 0)}: there is no anchor &${alias.source} before this alias`,
+      );
+    },
+  });
+  if (dangling.length > 0) throw new ConfigFileError(dangling);
   try {
     return document.toJS({ maxAliasCount: aliasesMax }) ?? {};
   } catch (error) {
-    // A file whose aliases make it as large as memory; the message is yaml's own.
+    // Aliases of aliases that would make a small file as large as memory; the message is yaml's own.
     throw new ConfigFileError([`${name}: ${(error as Error).message}`]);
   }
 }

@@ -1,5 +1,6 @@
 import { createAdmin } from '../admin.ts';
 import { createAuthorize } from '../authorize.ts';
+import { type CheckStore, withBreakers } from '../breaker.ts';
 import type { Config } from '../config.ts';
 import { createAdminService } from '../grpc/admin-server.ts';
 import { CHECK_BYTES_MAX, createCheckService } from '../grpc/check-server.ts';
@@ -9,6 +10,7 @@ import { createIdentify } from '../identity.ts';
 import { createKeyring } from '../keyring.ts';
 import { createLimiter } from '../limiter.ts';
 import { formatListen, isLoopback, type Listen, ListenError } from '../listen.ts';
+import { createMissBudget } from '../miss-budget.ts';
 import { createPlans } from '../plan.ts';
 import { createRegistry, type Registry } from '../registry.ts';
 import { createRules } from '../rules.ts';
@@ -76,8 +78,9 @@ export async function serve(flags: SettingFlags, process: ServeProcess): Promise
   }
 }
 
-/** Use is written at most this late. */
-const usageBounds = { flushMs: 5_000, talliesMax: 1_000_000 };
+/** Distinct keys an hour whose use is held until it can be written. */
+const talliesMax = 200_000;
+const breakerBounds = { failuresMax: 5, openMs: 1_000 };
 
 interface Service {
   readonly store: Store;
@@ -93,10 +96,14 @@ function createCore(config: Config, log: Logger) {
   const metrics = createMetrics(version);
   const store = metrics.timeStore(createStore(config, log));
   const digester = createDigester(config.peppers);
-  const keyring = metrics.countLookups(createKeyring({ store, feed: store.feed }, config.memory));
+  const checkStore = breakable(store, log);
+  const missBudget = createMissBudget(monotonic, { readsPerSecond: config.memory.missReadsPerSecond });
+  const keyring = metrics.countLookups(
+    createKeyring({ store: checkStore, feed: store.feed, missBudget }, config.memory),
+  );
   const { schemes, adminScheme, environment } = config;
   const plans = createPlans(config.plans);
-  const limiter = createLimiter(store, {
+  const limiter = createLimiter(checkStore, {
     spendersMax: config.memory.spendersMax,
     allowWhenUnavailable: config.limitsWhenUnavailable === 'allow',
   });
@@ -104,7 +111,9 @@ function createCore(config: Config, log: Logger) {
   const judging = { keyring, digester, schemes, environment, plans, findRule, now };
   const authorize = createAuthorize({ ...judging, spend: limiter.spend });
   const dryRun = createAuthorize({ ...judging, spend: limiter.look });
-  const registry = createRegistry({ store, digester, now }, { retentionMs: config.retentionMs });
+  const registry = metrics.timeRevocations(
+    createRegistry({ store, digester, now }, { retentionMs: config.retentionMs }),
+  );
   const identify = createIdentify({ keyring, digester, scheme: adminScheme, fixedKey: config.adminKey, now });
   const hasAdminScheme = schemes.some(({ name }) => name === adminScheme.name);
   const admin = createAdmin({
@@ -113,10 +122,27 @@ function createCore(config: Config, log: Logger) {
   });
   const usage = createUsage(
     { store, onError: (error) => log.warn({ err: error }, 'use could not be recorded yet') },
-    usageBounds,
+    { flushMs: config.usageFlushMs, talliesMax },
   );
   return { metrics, store, authorize, registry, admin, usage, now };
 }
+
+/** What a Check asks of the store, told at once while the store is away. */
+function breakable(store: Store, log: Logger): CheckStore {
+  return withBreakers(
+    store,
+    {
+      monotonic,
+      random: Math.random,
+      onOpened: (circuit, error) =>
+        log.warn({ circuit, err: error }, 'the store does not answer; Checks are told so without asking it'),
+      onClosed: (circuit) => log.info({ circuit }, 'the store answers again'),
+    },
+    breakerBounds,
+  );
+}
+
+const monotonic = () => performance.now();
 
 /** Wires everything; nothing is open yet. */
 function createService(config: Config, log: Logger): Service {

@@ -11,6 +11,8 @@ export interface Lease {
   /** Memory may not be trusted until a beat is seen that began after this call. */
   end(): void;
   isHeld(): boolean;
+  /** How old memory is; Infinity where no beat has been seen since memory was given up. */
+  ageMs(): number;
 }
 
 export interface LeaseDependencies {
@@ -55,10 +57,13 @@ export function createLease(dependencies: LeaseDependencies): Lease {
       underWay.clear();
       heldSince = null;
     },
-    isHeld() {
-      if (heldSince === null) return false;
-      // A machine that slept stops its monotonic clock; the wall clock may be set. The older age counts.
-      return monotonic() - heldSince.monotonic < stalenessMaxMs && now() - heldSince.wall < stalenessMaxMs;
-    },
+    isHeld: () => ageMs() < stalenessMaxMs,
+    ageMs,
   };
+
+  function ageMs(): number {
+    if (heldSince === null) return Infinity;
+    // A machine that slept stops its monotonic clock; the wall clock may be set. The older age counts.
+    return Math.max(monotonic() - heldSince.monotonic, now() - heldSince.wall);
+  }
 }

@@ -10,8 +10,8 @@ import { createKeyCollection, type KeyCollection } from './keys.ts';
 import { createLease, type Lease } from './lease.ts';
 import { createLimitCollection, type LimitCollection } from './limits.ts';
 import { createOwnerCollection, type OwnerCollection } from './owners.ts';
-import { createSettle, type Settle } from './settlement.ts';
 import { createSessions, type Sessions } from './sessions.ts';
+import { createSettle, type Settle } from './settlement.ts';
 import { createUsageCollection, type UsageCollection } from './usage.ts';
 
 export interface MongoStoreDependencies {
@@ -77,6 +77,7 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Store {
         subscriber = given;
       },
       isFresh: () => opened?.replication?.lease.isHeld() ?? false,
+      lagMs: () => (opened?.replication === null ? 0 : (opened?.replication.lease.ageMs() ?? Infinity)),
     },
 
     async open() {

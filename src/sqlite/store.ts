@@ -73,6 +73,7 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Store 
         subscriber = given;
       },
       isFresh: () => opened !== null,
+      lagMs: () => 0,
     },
 
     async open() {

@@ -1,0 +1,262 @@
+import { readFileSync } from 'node:fs';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { placeholders, reasonStatus } from '../../src/answer.ts';
+import { examineSettings } from '../../src/cli/settings.ts';
+import { presetNames } from '../../src/presets/read.ts';
+import { type JsonSchema, schemaAt, settingsJsonSchema } from '../../src/settings-json-schema.ts';
+import { postern } from './console.ts';
+
+const example = readFileSync('deploy/postern.example.yaml', 'utf8');
+/** Without the `#` before settings; a line that begins with `# ` is a note. */
+const switchedOn = example.replaceAll(/^#(?=[^ \n]| {2})/gm, '');
+
+describe('config check', () => {
+  it('says that a file is fine, and ends with 0', async () => {
+    const files = { 'a.yaml': 'log: { level: warn }' };
+
+    for (const argv of [['a.yaml'], ['--config', 'a.yaml']]) {
+      expect(await postern(['config', 'check', ...argv], { files })).toEqual({
+        exitCode: 0,
+        stdout: 'a.yaml is fine\n',
+        stderr: '',
+      });
+    }
+    const environment = { POSTERN_CONFIG: 'a.yaml' };
+    expect(await postern(['config', 'check'], { files, environment })).toMatchObject({
+      stdout: 'a.yaml is fine\n',
+    });
+    expect(await postern(['config', 'check'])).toMatchObject({
+      exitCode: 0,
+      stdout: 'what is set is fine\n',
+    });
+  });
+
+  it('says all that is wrong, a line each, and ends with 2', async () => {
+    const yaml = 'lgo: {}\nschemes: [mira, mira]\nrules: []\nstore: x\n';
+    const environment = { POSTERN_STROE: 'x', POSTERN_HTTP_LISTEN: 'x' };
+    const argv = ['config', 'check', 'a.yaml', '--log-level', 'inof'];
+
+    const { exitCode, stdout } = await postern(argv, { files: { 'a.yaml': yaml }, environment });
+
+    expect(exitCode).toBe(2);
+    expect(stdout.split('\n')).toEqual([
+      'POSTERN_STROE: there is no such setting; did you mean POSTERN_STORE?',
+      expect.stringMatching(/^POSTERN_HTTP_LISTEN: http.listen: expected host:port/),
+      expect.stringMatching(/^--log-level: log.level: expected .*; did you mean info\?$/),
+      expect.stringMatching(/^a.yaml:1: lgo: there is no setting "lgo"; did you mean log\?$/),
+      expect.stringMatching(/^a.yaml:2: schemes.1: mira is there twice/),
+      expect.stringMatching(/^a.yaml:4: store: expected sqlite:FILE/),
+      '',
+    ]);
+  });
+
+  it('prints what is hardly meant as warnings, and ends with 0', async () => {
+    const { exitCode, stdout } = await postern(['config', 'check', '--http-listen', '0.0.0.0:80']);
+
+    expect(exitCode).toBe(0);
+    expect(stdout).toBe(
+      '--http-listen: warning: http.listen: 0.0.0.0:80 is open to the network without TLS\nwhat is set is fine\n',
+    );
+  });
+
+  it('reads no file that is named twice', async () => {
+    expect(await postern(['config', 'check', 'a', '--config', 'b'])).toMatchObject({
+      exitCode: 2,
+      stdout: '',
+    });
+  });
+
+  it('lets nothing from the file act on the terminal', async () => {
+    const files = { 'a.yaml': '"\\e[2J": 1\n' };
+
+    expect((await postern(['config', 'check', 'a.yaml'], { files })).stdout).not.toContain('\u001b');
+  });
+});
+
+it.each([[[]], [['check']], [['print']], [['schema']]])(
+  'the help of config %j begins with examples',
+  async (command) => {
+    const help = await postern(['config', ...command, '--help']);
+
+    expect(help).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(help.stdout).toMatch(/^Examples:\n(?: {2}postern config .+\n)+\nUsage: postern config/);
+  },
+);
+
+describe('a pattern', () => {
+  it.each([
+    ['(?:[A-Za-z0-9]+)+!', /can backtrack badly: its time may be exponential/],
+    ['[a-z]+[a-z0-9]+', /can backtrack badly: its time may be polynomial/],
+    ['[A-Za-z0-9]{32}', null],
+    ['[a-f0-9]{8}(?:-[a-f0-9]{4}){3}-[a-f0-9]{12}', null],
+  ])('%s is judged before it is tried', (pattern, message) => {
+    const yaml = switchedOn.replace(/accept: .*/, `accept: { pattern: '${pattern}' }`);
+    const { problems } = examineSettings({ config: 'a.yaml', set: {} }, {}, () => yaml);
+    const found = problems.filter((line) => line.includes('accept.pattern'));
+
+    expect(found).toEqual(message === null ? [] : [expect.stringMatching(message)]);
+  });
+});
+
+describe('config print', () => {
+  it('prints a settings file that means the same, with where each value comes from', async () => {
+    const yaml = switchedOn.replace(/body: .*no_key.*/, `body: ${JSON.stringify('{\n  "a": {{reason}}\n}')}`);
+    const files = { 'a.yaml': yaml };
+
+    const { stdout } = await postern(['config', 'print', '--config', 'a.yaml', '--store', 'sqlite:b'], {
+      files,
+    });
+
+    expect(stdout).toContain('store: sqlite:b # --store\n');
+    expect(stdout).toMatch(/^ {2}level: info # a.yaml:\d+$/m);
+    const printed = parse(stdout);
+    expect(printed).toMatchObject({ ...parse(yaml), store: 'sqlite:b' });
+    const { config } = examineSettings({ config: 'b.yaml', set: {} }, {}, () => stdout);
+    const { config: meant } = examineSettings(
+      { config: 'a.yaml', set: { store: 'sqlite:b' } },
+      {},
+      () => yaml,
+    );
+    expect(JSON.stringify(config)).toBe(JSON.stringify(meant));
+  });
+
+  it('fills in every default', async () => {
+    const { stdout } = await postern(['config', 'print']);
+
+    const { replica_id, schemes, plans, rules, ...defaults } = parse(switchedOn);
+    expect(parse(stdout)).toEqual({ ...defaults, schemes: [...presetNames], plans: {}, rules: [] });
+    expect(stdout.match(/# default$/gm)?.length).toBeGreaterThan(20);
+  });
+
+  it('shows no secret', async () => {
+    const secret = 'geheim'.repeat(6);
+    const environment = {
+      POSTERN_ADMIN_KEY: secret,
+      POSTERN_PEPPERS_FILE: 'peppers',
+      POSTERN_STORE: `mongodb://me:${secret}@h:1,h2/db?tls=true&tlsCertificateKeyFilePassword=${secret}&authMechanismProperties=AWS_SESSION_TOKEN:${secret}`,
+    };
+    const files = { peppers: `a:${Buffer.from(secret).toString('base64')}` };
+
+    const { stdout } = await postern(['config', 'print'], { environment, files });
+
+    expect(stdout).toContain('# POSTERN_ADMIN_KEY: (set)\n# POSTERN_PEPPERS_FILE: (set)\n');
+    expect(stdout).toContain(
+      'store: mongodb://me:***@h:1,h2/db?tls=true&tlsCertificateKeyFilePassword=***&authMechanismProperties=*** # POSTERN_STORE\n',
+    );
+    expect(stdout).not.toContain('geheim');
+    expect(stdout).not.toContain(files.peppers);
+  });
+
+  it('prints nothing of settings that are wrong, and ends with 2', async () => {
+    expect(await postern(['config', 'print', '--store', 'x'])).toMatchObject({
+      exitCode: 2,
+      stdout: '',
+      stderr: expect.stringMatching(/^postern: --store: store: expected sqlite:FILE/),
+    });
+  });
+});
+
+describe('config schema', () => {
+  const validate = new Ajv2020({ strict: false }).compile(settingsJsonSchema(presetNames));
+
+  it('is of draft 2020-12 and says what every setting is', async () => {
+    const { stdout } = await postern(['config', 'schema']);
+
+    const schema = JSON.parse(stdout);
+    expect(schema).toMatchObject({
+      $schema: 'https://json-schema.org/draft/2020-12/schema',
+      title: 'Postern settings',
+    });
+    for (const { path, form } of settingsOf(schema)) {
+      expect([path, form]).toEqual([path, expect.objectContaining({ description: expect.any(String) })]);
+    }
+  });
+
+  it('takes the example with everything switched on', () => {
+    expect([validate(parse(switchedOn)), validate.errors]).toEqual([true, null]);
+    expect(validate({})).toBe(true);
+  });
+
+  it.each([
+    'lgo: {}',
+    'log: { levl: info }',
+    'log: { level: inof }',
+    'schemes: [powervers]',
+    'schemes: []',
+    'staleness_max: 15',
+    'staleness_max: "15"',
+    'plans: { pro: { limt: 300, window: 60s } }',
+    'rules: [{ path: /a }]',
+    'rules: [{ match: { path: /a }, permision: [a] }]',
+    'memory: { keys_max: 0 }',
+    'schemes: [{ name: acme }]',
+  ])('refuses %s, as config check does', (yaml) => {
+    expect(validate(parse(yaml))).toBe(false);
+    expect(examineSettings({ config: 'a', set: {} }, {}, () => yaml).problems).not.toEqual([]);
+  });
+});
+
+describe('the example file', () => {
+  it('is fine as it is, where it sets nothing, and with everything switched on', () => {
+    for (const yaml of [example, switchedOn]) {
+      const { problems, warnings } = examineSettings({ config: 'a.yaml', set: {} }, {}, () => yaml);
+      expect([problems, warnings]).toEqual([[], []]);
+    }
+    expect(parse(example)).toBeNull();
+  });
+
+  it('has every setting that there is, and every member of a scheme, a rule and an answer', () => {
+    const tree = parse(switchedOn);
+    const acme = tree.schemes.find((entry: unknown) => typeof entry === 'object');
+    const own = settingsJsonSchema().properties?.schemes?.items?.anyOf?.find(({ type }) => type === 'object');
+
+    for (const { path } of settingsOf(settingsJsonSchema())) expect(tree).toHaveProperty(path);
+    for (const { path } of settingsOf(own ?? {})) expect(acme).toHaveProperty(path);
+    const rules = settingsJsonSchema().properties?.rules?.items;
+    const members = new Set(tree.rules.flatMap(Object.keys));
+    expect([...members].toSorted()).toEqual(Object.keys(rules?.properties ?? {}).toSorted());
+  });
+});
+
+describe('docs/configuration.md', () => {
+  const text = readFileSync('docs/configuration.md', 'utf8');
+
+  it('has every setting with its default', () => {
+    for (const { path, form } of settingsOf(settingsJsonSchema())) {
+      if (form.type === 'object' && form.properties !== undefined) continue;
+      const row = text.split('\n').find((line) => line.startsWith(`| \`${path.join('.')}\``));
+      expect([path, row]).toEqual([path, expect.any(String)]);
+      if (['string', 'number'].includes(typeof form.default)) expect(row).toContain(`\`${form.default}\``);
+    }
+  });
+
+  it('has every variable, reason with its status, and placeholder', () => {
+    const variables = ['CHECK_LISTEN', 'ADMIN_LISTEN', 'HTTP_LISTEN', 'STORE', 'ENVIRONMENT', 'LOG_LEVEL'];
+    const others = ['REPLICA_ID', 'CONFIG', 'ADMIN_KEY', 'PEPPERS', 'CHECKSUM_KEYS'];
+    for (const name of [...variables, ...others]) expect(text).toContain(`\`POSTERN_${name}\``);
+    for (const [reason, status] of Object.entries(reasonStatus)) {
+      expect(text).toMatch(new RegExp(`^\\| \`${reason}\` +\\| ${status} +\\|`, 'm'));
+    }
+    for (const name of placeholders) expect(text).toMatch(new RegExp(`^\\| \`${name}\` +\\|`, 'm'));
+  });
+
+  it('has examples that are fine', () => {
+    for (const [, yaml = ''] of text.matchAll(/^```yaml\n(.*?)^```/gms)) {
+      const { problems } = examineSettings({ config: 'a.yaml', set: {} }, {}, () => yaml);
+      expect([yaml, problems]).toEqual([yaml, []]);
+    }
+  });
+});
+
+/** Every setting of a schema, and those inside of it, as far as names are fixed. */
+function settingsOf(
+  schema: JsonSchema,
+  path: readonly string[] = [],
+): { path: string[]; form: JsonSchema }[] {
+  return Object.keys(schema.properties ?? {}).flatMap((name) => {
+    const form = schemaAt(schema, name) ?? {};
+    return [{ path: [...path, name], form }, ...settingsOf(form, [...path, name])];
+  });
+}
