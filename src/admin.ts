@@ -80,7 +80,7 @@ export function createAdmin(dependencies: AdminDependencies): Admin {
     async getKey(caller, id) {
       const identity = await identifyReader(caller);
       const key = isKeyId(id) ? await store.getKey(id) : null;
-      if (key === null || !visibleTo(identity)(key)) throw notFound('key', id);
+      if (key === null || !visibleTo(identity)(key)) throw notFound('key');
       return key;
     },
     async listKeys(caller, input) {
@@ -115,7 +115,7 @@ export function createAdmin(dependencies: AdminDependencies): Admin {
     async getOwner(caller, id) {
       const identity = await identifyReader(caller);
       const owner = identity.owner === null || identity.owner === id ? await store.getOwner(id) : null;
-      if (owner === null) throw notFound('owner', id);
+      if (owner === null) throw notFound('owner');
       return owner;
     },
     async listOwners(caller, input) {
@@ -202,7 +202,7 @@ function pageSize(asked: number | null | undefined): number {
 
 /** An id that can not be one is answered as one that is not there. */
 function keyId(id: string): KeyId {
-  if (!isKeyId(id)) throw notFound('key', id);
+  if (!isKeyId(id)) throw notFound('key');
   return id;
 }
 

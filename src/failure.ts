@@ -50,11 +50,10 @@ export function invalidArgument(violations: readonly FieldViolation[]): Failure 
   return new Failure('INVALID_ARGUMENT', 'INVALID_FIELD', text, violations);
 }
 
-/** The same NOT_FOUND for what never was and for what the caller may not see. */
-export function notFound(kind: string, id: string): Failure {
-  return new Failure(
-    'NOT_FOUND',
-    `${kind.toUpperCase()}_NOT_FOUND`,
-    `No ${kind} has the id ${JSON.stringify(id)}.`,
-  );
+/**
+ * The same NOT_FOUND for what never was and for what the caller may not see. The id is not repeated: what was
+ * sent in its place may be a secret.
+ */
+export function notFound(kind: string): Failure {
+  return new Failure('NOT_FOUND', `${kind.toUpperCase()}_NOT_FOUND`, `There is no ${kind} with this id.`);
 }

@@ -38,6 +38,10 @@ export class ListenError extends Error {
 export function whyNotOpened(listen: Listen, error: string): string {
   const address = formatListen(listen);
   if (error.includes('EADDRINUSE')) return `${address} is taken: another process listens there`;
+  // For a Unix socket this is also what Node makes of a folder that does not exist.
+  if (error.includes('EACCES') && listen.kind === 'unix') {
+    return `${address} may not be opened: its folder does not exist, or permission was denied`;
+  }
   if (error.includes('EACCES')) return `${address} may not be opened: permission denied`;
   if (error.includes('EADDRNOTAVAIL')) return `${address} is no address of this machine`;
   return `${address} can not be opened: ${error}`;

@@ -183,7 +183,7 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
   ): Promise<{ key: KeyRecord; commit: Commit | null }> {
     for (let tries = 0; tries < triesMax; tries++) {
       const current = await store.getKey(id);
-      if (current === null || !visible(current)) throw notFound('key', id);
+      if (current === null || !visible(current)) throw notFound('key');
       const at = now();
       const wanted = next(current, at);
       if (wanted === null) return { key: current, commit: null };

@@ -30,7 +30,7 @@ export async function openStore(dependencies: OpenStoreDependencies): Promise<Se
       if (config.adminKey !== null) return null;
       return (await registry.createFirst(first))?.secret ?? null;
     } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error;
+      if (!(error instanceof StoreUnavailable)) throw cannotStart(error);
       const why = [error, error.cause]
         .flatMap((one) => (one instanceof Error ? [one.message] : []))
         .join(': ');
@@ -43,6 +43,13 @@ export async function openStore(dependencies: OpenStoreDependencies): Promise<Se
       return 'stopped';
     }
   }
+}
+
+/** The store is there and will not do; what it says is for the operator. */
+export class StoreUnusable extends Error {}
+
+function cannotStart(error: unknown): unknown {
+  return error instanceof Error ? new StoreUnusable(error.message, { cause: error }) : error;
 }
 
 function firstAdminKey(config: Config): NewKey {

@@ -20,7 +20,7 @@ import { createLogger, createMetrics, type Logger, logDenial } from '../telemetr
 import { createUsage } from '../usage.ts';
 import { version } from '../version.ts';
 import { type Banner, renderBanner } from './banner.ts';
-import { openStore } from './open-store.ts';
+import { openStore, StoreUnusable } from './open-store.ts';
 import { type Environment, readSettings, type SettingFlags, SettingsError } from './settings.ts';
 import { createStore, storeName } from './store.ts';
 
@@ -67,7 +67,7 @@ export async function serve(flags: SettingFlags, process: ServeProcess): Promise
     return 0;
   } catch (error) {
     log.fatal(
-      error instanceof ListenError ? { why: error.message } : { err: error },
+      error instanceof ListenError || error instanceof StoreUnusable ? { why: error.message } : { err: error },
       'Postern can not start',
     );
     if (error instanceof Error) process.stderr.write(`postern: ${error.message}\n`);

@@ -201,6 +201,6 @@ it('says that there is no such key', async () => {
 
   expect(refused.exitCode).toBe(1);
   expect(refused.stderr).toMatch(
-    /^postern: No key has the id .*\nSee which there are with "postern keys list".\n$/,
+    /^postern: There is no key with this id\.\nSee which there are with "postern keys list".\n$/,
   );
 });

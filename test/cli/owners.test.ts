@@ -175,7 +175,7 @@ it('says that there is no such owner, and where to look', async () => {
 
   expect(refused.exitCode).toBe(1);
   expect(refused.stderr).toBe(
-    'postern: No owner has the id "acme".\nSee which there are with "postern owners list".\n',
+    'postern: There is no owner with this id.\nSee which there are with "postern owners list".\n',
   );
 });
 

@@ -198,7 +198,7 @@ async function useWellAndBadly({ envoy, postern }: Stack, key: string): Promise<
   for (const body of [{ key }, { key: `${key}x` }, { key, scheme: 'mavera' }, { key, unknown_field: key }]) {
     said.push(await say(postern, 'POST', '/admin/api-keys:verify', body));
   }
-  await say(postern, 'GET', `/admin/api-keys/${key}`);
+  said.push(await say(postern, 'GET', `/admin/api-keys/${key}`));
   said.push(await say(postern, 'GET', '/admin/api-keys', undefined, key));
   await sendCheck(
     `${postern.check.host}:${postern.check.port}`,
