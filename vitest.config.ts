@@ -7,6 +7,10 @@ export default defineConfig({
     pool: 'forks',
     // Real MongoDBs and Envoys run beside the tests: more workers make them late, not fast.
     maxWorkers: 2,
+    // Deadlines for what hangs, not for what is slow: a busy machine is no failure.
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 20_000 } },
     // The file is what .ci/run counts from.
     reporters: ['default', 'json'],
     outputFile: { json: '.cache/vitest.json' },

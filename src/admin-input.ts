@@ -83,6 +83,9 @@ export const listKeysInput = z.strictObject({
   name_contains: line(nameLengthMax).nullish(),
 });
 
+/** `GET /admin/api-keys/{id}/usage` and GetKeyUsageRequest, without the id. */
+export const getKeyUsageInput = z.strictObject({ since: none(time) });
+
 /** `POST /admin/api-keys:verify` and VerifyKeyRequest. */
 export const verifyKeyInput = z.strictObject({
   key: z.string().min(1, 'is required').max(4_096),

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import {
   createKeyInput,
+  getKeyUsageInput,
   listKeysInput,
   listOwnersInput,
   pageSizeDefault,
@@ -19,7 +20,8 @@ import { pageFilter, readOwnerToken, readPageToken, writeOwnerToken, writePageTo
 import type { Plans } from './plan.ts';
 import type { Made, Narrowed, NewKey, PutOwner, Registry, Visible } from './registry.ts';
 import type { Scheme } from './scheme.ts';
-import type { KeyFilter, Store } from './store.ts';
+import { type KeyFilter, type Store, usageRetentionMs } from './store.ts';
+import { type KeyUsage, reportUsage } from './usage-report.ts';
 
 /**
  * The admin operations, apart from any wire. Each takes its request as the contract's JSON shape (snake_case,
@@ -29,6 +31,8 @@ import type { KeyFilter, Store } from './store.ts';
 export interface Admin {
   createKey(caller: Caller, input: unknown): Promise<Made>;
   getKey(caller: Caller, id: string): Promise<KeyRecord>;
+  /** Since a time, or for as long as use is kept. */
+  getKeyUsage(caller: Caller, id: string, input: unknown): Promise<KeyUsage>;
   listKeys(caller: Caller, input: unknown): Promise<KeyPage>;
   revokeKey(caller: Caller, id: string): Promise<Narrowed>;
   disableKey(caller: Caller, id: string): Promise<Narrowed>;
@@ -57,7 +61,7 @@ export interface OwnerPage {
 export interface AdminDependencies {
   readonly identify: (caller: Caller) => Promise<Identity>;
   readonly registry: Registry;
-  readonly store: Pick<Store, 'getKey' | 'listKeys' | 'getOwner' | 'listOwners'>;
+  readonly store: Pick<Store, 'getKey' | 'listKeys' | 'getOwner' | 'listOwners' | 'getUsage'>;
   /** A Check that counts nothing. */
   readonly authorize: Authorize;
   readonly plans: Plans;
@@ -78,10 +82,13 @@ export function createAdmin(dependencies: AdminDependencies): Admin {
       return registry.create(newKey(identity, readInput(createKeyInput, input)));
     },
     async getKey(caller, id) {
+      return findKey(await identifyReader(caller), id);
+    },
+    async getKeyUsage(caller, id, input) {
       const identity = await identifyReader(caller);
-      const key = isKeyId(id) ? await store.getKey(id) : null;
-      if (key === null || !visibleTo(identity)(key)) throw notFound('key');
-      return key;
+      const { since } = readInput(getKeyUsageInput, input);
+      const key = await findKey(identity, id);
+      return reportUsage(key, await store.getUsage(key.id, since ?? now() - usageRetentionMs));
     },
     async listKeys(caller, input) {
       const identity = await identifyReader(caller);
@@ -142,6 +149,12 @@ export function createAdmin(dependencies: AdminDependencies): Admin {
     const identity = await identify(caller);
     requireWrite(identity);
     return identity;
+  }
+
+  async function findKey(identity: Identity, id: string): Promise<KeyRecord> {
+    const key = isKeyId(id) ? await store.getKey(id) : null;
+    if (key === null || !visibleTo(identity)(key)) throw notFound('key');
+    return key;
   }
 
   function newKey(identity: Identity, input: ReturnType<typeof createKeyInput.parse>): NewKey {

@@ -19,6 +19,8 @@ export interface Config {
     readonly unavailableAs: 'error_response' | 'denied_response' | 'rpc_error';
     /** The largest CheckRequest that is read. */
     readonly requestBytesMax: number;
+    /** The longest that a Check waits for one answer of the store. */
+    readonly storeTimeoutMs: number;
   };
   readonly admin: { readonly listen: Listen; readonly requestBytesMax: number };
   readonly http: { readonly listen: Listen; readonly bodyBytesMax: number };
@@ -107,6 +109,7 @@ function configOf(
       listen: settings.check.listen,
       unavailableAs: settings.check.unavailable_as,
       requestBytesMax: settings.check.request_bytes_max,
+      storeTimeoutMs: settings.check.store_timeout,
     },
     admin: { listen: settings.admin.listen, requestBytesMax: settings.admin.request_bytes_max },
     http: { listen: settings.http.listen, bodyBytesMax: settings.http.body_bytes_max },

@@ -23,6 +23,11 @@ const check = z.strictObject({
   request_bytes_max: bytes
     .default(1_048_576)
     .describe('The largest CheckRequest that is read whole, in bytes.'),
+  store_timeout: duration(10, 60_000)
+    .prefault('150ms')
+    .describe(
+      "The longest that a Check waits for one answer of MongoDB; keep it below Envoy's timeout for one try.",
+    ),
 });
 
 const admin = z.strictObject({

@@ -140,7 +140,8 @@ function read(text: string): Map<string, Family> {
   for (const [at, line] of lines.entries()) {
     const [, name, help] = /^# HELP ([a-z_]+) (.*)$/.exec(line) ?? [];
     if (name !== undefined && help !== undefined) {
-      const [, type] = new RegExp(`^# TYPE ${name} (counter|gauge|histogram)$`).exec(lines[at + 1] ?? '') ?? [];
+      const [, type] =
+        new RegExp(`^# TYPE ${name} (counter|gauge|histogram)$`).exec(lines[at + 1] ?? '') ?? [];
       if (type === undefined || families.has(name)) throw new Error(`no type, or twice: ${line}`);
       current = { help, type, samples: [] };
       families.set(name, current);

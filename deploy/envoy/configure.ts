@@ -46,6 +46,9 @@ export function configureEnvoy(yamlText: string, settings: EnvoySettings): strin
   else set(document, [...filter, 'status_on_error', 'code'], settings.statusOnError);
   if (settings.checkTimeoutMs !== undefined) {
     set(document, [...filter, 'grpc_service', 'timeout'], `${settings.checkTimeoutMs / 1000}s`);
+    // It bounds each try as well: two fit, as in the file.
+    const perTry = `${(settings.checkTimeoutMs * 0.4) / 1000}s`;
+    set(document, [...filter, 'grpc_service', 'retry_policy', 'retry_back_off', 'max_interval'], perTry);
   }
   return document.toString({ lineWidth: 0 });
 }

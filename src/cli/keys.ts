@@ -6,6 +6,7 @@ import { describe } from './describe.ts';
 import { keyAnswer, keyDetails } from './key-text.ts';
 import { createKey } from './keys-create.ts';
 import { listKeys } from './keys-list.ts';
+import { showUsage } from './keys-usage.ts';
 import { verifyKey } from './keys-verify.ts';
 import { printable, printableJson } from './output.ts';
 
@@ -32,6 +33,7 @@ export function addKeyCommands(program: Command, io: Io, exit: (code: ExitCode) 
   listKeys(add, io);
   verifyKey(add, io, exit);
   addGet(add, io);
+  showUsage(add, io, keyPath);
   addNarrowing(add, io, {
     name: 'revoke',
     description: 'Revokes a key at once and for good.',

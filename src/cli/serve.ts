@@ -67,7 +67,9 @@ export async function serve(flags: SettingFlags, process: ServeProcess): Promise
     return 0;
   } catch (error) {
     log.fatal(
-      error instanceof ListenError || error instanceof StoreUnusable ? { why: error.message } : { err: error },
+      error instanceof ListenError || error instanceof StoreUnusable
+        ? { why: error.message }
+        : { err: error },
       'Postern can not start',
     );
     if (error instanceof Error) process.stderr.write(`postern: ${error.message}\n`);

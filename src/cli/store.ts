@@ -22,6 +22,7 @@ export function createStore(config: Config, log: Logger): Store {
       replicaId: config.replicaId ?? `${hostname()}-${randomBytes(4).toString('hex')}`,
       stalenessMaxMs: config.stalenessMaxMs,
       settleMaxMs: config.settleMaxMs,
+      timeouts: { findKeyMs: config.check.storeTimeoutMs },
       now,
       monotonic: () => performance.now(),
       onBadRecord,

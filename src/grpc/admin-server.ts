@@ -6,6 +6,7 @@ import type { Settlement } from '../store.ts';
 import {
   type CreateKeyRequest,
   type GetKeyRequest,
+  type GetKeyUsageRequest,
   type GetOwnerRequest,
   KeyAdminService,
   type ListKeysRequest,
@@ -19,6 +20,7 @@ import { listOwnersInputOf, ownerMessage, putOwnerInputOf } from './owner-messag
 import type { GrpcService } from './server.ts';
 import { isUnexpected, toGrpcError } from './status.ts';
 import { timestampOf } from './time-message.ts';
+import { usageInputOf, usageMessage } from './usage-message.ts';
 
 export interface AdminServiceDependencies {
   readonly admin: Admin;
@@ -47,6 +49,9 @@ export function createAdminService({ admin, now, onBroken }: AdminServiceDepende
       getKey: unary(async (caller, request: GetKeyRequest) => ({
         key: keyMessage(await admin.getKey(caller, request.id), now()),
       })),
+      getKeyUsage: unary(async (caller, request: GetKeyUsageRequest) =>
+        usageMessage(await admin.getKeyUsage(caller, request.id, usageInputOf(request))),
+      ),
       listKeys: unary(async (caller, request: ListKeysRequest) => {
         const page = await admin.listKeys(caller, listKeysInputOf(request));
         return {

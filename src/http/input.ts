@@ -52,8 +52,8 @@ export function refuseBody(body: Buffer): void {
   throw invalidArgument(names.map((field) => ({ field, description: 'unknown field' })));
 }
 
-/** The query of a list as an input object: `page_size` is a number, all else is text. */
-export function listInput(url: string): Input {
+/** The query as an input object: `page_size` is a number, all else is text. */
+export function queryInput(url: string): Input {
   const start = url.indexOf('?');
   const parameters = new URLSearchParams(start < 0 ? '' : url.slice(start + 1));
   const violations: FieldViolation[] = [];

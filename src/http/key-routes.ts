@@ -3,8 +3,9 @@ import type { Admin } from '../admin.ts';
 import type { KeyRecord } from '../key.ts';
 import type { Narrowed } from '../registry.ts';
 import { callerOf } from './caller.ts';
-import { bodyInput, bodyOf, listInput, operate, refuseBody } from './input.ts';
+import { bodyInput, bodyOf, operate, queryInput, refuseBody } from './input.ts';
 import { keyJson, narrowedJson } from './key-json.ts';
+import { usageJson } from './usage-json.ts';
 
 type OneKey = { Params: { id: string } };
 
@@ -17,7 +18,7 @@ export function addKeyRoutes(app: FastifyInstance, admin: Admin, now: () => numb
     return { data: { ...keyJson(made.key, now()), key: made.secret?.reveal() ?? null } };
   });
   app.get('/admin/api-keys', async (request) => {
-    const page = await operate(listInput(request.url), (value) =>
+    const page = await operate(queryInput(request.url), (value) =>
       admin.listKeys(callerOf(request.raw), value),
     );
     const at = now();
@@ -33,6 +34,12 @@ export function addKeyRoutes(app: FastifyInstance, admin: Admin, now: () => numb
   app.get<OneKey>('/admin/api-keys/:id', async (request) =>
     shown(await admin.getKey(callerOf(request.raw), request.params.id)),
   );
+  app.get<OneKey>('/admin/api-keys/:id/usage', async (request) => {
+    const usage = await operate(queryInput(request.url), (value) =>
+      admin.getKeyUsage(callerOf(request.raw), request.params.id, value),
+    );
+    return { data: usageJson(usage) };
+  });
   app.delete<OneKey>('/admin/api-keys/:id', async (request) => {
     refuseBody(bodyOf(request));
     return narrowed(await admin.revokeKey(callerOf(request.raw), request.params.id));

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Admin } from '../admin.ts';
 import { callerOf } from './caller.ts';
-import { bodyInput, bodyOf, listInput, operate } from './input.ts';
+import { bodyInput, bodyOf, operate, queryInput } from './input.ts';
 import { ownerJson } from './owner-json.ts';
 import { settlementJson } from './settlement-json.ts';
 
@@ -19,7 +19,7 @@ export function addOwnerRoutes(app: FastifyInstance, admin: Admin, now: () => nu
     data: ownerJson(await admin.getOwner(callerOf(request.raw), request.params.id), now()),
   }));
   app.get('/admin/owners', async (request) => {
-    const page = await operate(listInput(request.url), (value) =>
+    const page = await operate(queryInput(request.url), (value) =>
       admin.listOwners(callerOf(request.raw), value),
     );
     const at = now();

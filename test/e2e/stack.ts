@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { fileURLToPath } from 'node:url';
 import type { EnvoySettings } from '../../deploy/envoy/configure.ts';
 import { type Echo, type Echoed, startEcho } from '../real/echo.ts';
 import { type Envoy, startEnvoy } from '../real/envoy.ts';
@@ -16,10 +17,12 @@ export async function startStack(
   settings: Readonly<Record<string, string>>,
   envoySettings: EnvoySettings = {},
 ): Promise<Stack> {
-  const [postern, echo] = await Promise.all([startPostern(settings), startEcho()]);
+  const patient = { POSTERN_CONFIG: fileURLToPath(new URL('./patient.yaml', import.meta.url)) };
+  const [postern, echo] = await Promise.all([startPostern({ ...patient, ...settings }), startEcho()]);
   const envoy = await startEnvoy({
     checkAddress: postern.check,
     upstreamAddress: echo.address,
+    checkTimeoutMs: 15_000,
     ...envoySettings,
   });
   return {

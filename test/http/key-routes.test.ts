@@ -272,7 +272,7 @@ function brokenAdmin(error: Error): Admin {
   const { identify, registry, store, authorize, now } = {
     identify: fail,
     registry: { create: fail, createFirst: fail, revoke: fail, disable: fail, enable: fail, putOwner: fail },
-    store: { getKey: fail, listKeys: fail, getOwner: fail, listOwners: fail },
+    store: { getKey: fail, listKeys: fail, getOwner: fail, listOwners: fail, getUsage: fail },
     authorize: fail,
     now: () => 0,
   };

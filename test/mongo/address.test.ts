@@ -75,6 +75,6 @@ describe('an address', () => {
       .db()
       .collection('system.profile')
       .findOne({ op: 'insert', ns: `${name}.keys` });
-    expect(insert?.['command'].writeConcern).toMatchObject({ w: 'majority', j: true });
+    expect(insert?.command.writeConcern).toMatchObject({ w: 'majority', j: true });
   });
 });

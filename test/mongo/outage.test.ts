@@ -64,8 +64,8 @@ describe('the change feed in an outage', () => {
       );
       return ours[0] ?? false;
     });
-    const [, collection] = /^[^.]+\.(.*)$/.exec(idle['ns']) ?? [];
-    await setting.client.db().command({ killCursors: collection, cursors: [idle['cursor'].cursorId] });
+    const [, collection] = /^[^.]+\.(.*)$/.exec(idle.ns) ?? [];
+    await setting.client.db().command({ killCursors: collection, cursors: [idle.cursor.cursorId] });
     const id = await changeElsewhere();
     await until('told of it', () => told.times(id) > 0);
     expect(told.gaps).toBe(gapsAtOpen);

@@ -202,7 +202,7 @@ describe('the indexes of a SQLite store', () => {
       database
         .prepare(`EXPLAIN QUERY PLAN ${sql}`)
         .all()
-        .map((row) => String(row['detail']))
+        .map((row) => String(row.detail))
         .join('; ');
     expect(plan("SELECT * FROM keys WHERE digest = 'a'")).toMatch(
       /^SEARCH keys USING INDEX \S+ \(digest=\?\)$/,
