@@ -5,6 +5,8 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 import { service as healthService } from 'grpc-health-check';
+import { SocketAddress_Protocol } from '../../src/grpc/gen/envoy/config/core/v3/address.ts';
+import type { AttributeContext_Peer } from '../../src/grpc/gen/envoy/service/auth/v3/attribute_context.ts';
 import {
   AuthorizationService,
   CheckRequest,
@@ -32,19 +34,29 @@ const CheckClient = makeGenericClientConstructor(bytesService, 'Authorization');
 const HealthClient = makeGenericClientConstructor(healthService, 'Health');
 type Unary<Q, A> = (request: Q, done: (error: ServiceError | null, answer: A) => void) => void;
 
-/** A CheckRequest for `GET /` with these headers. */
-export function checkRequest(headers: Readonly<Record<string, string>>): Uint8Array {
+/** A CheckRequest for `GET /` with these headers, from an address where one is given. */
+export function checkRequest(headers: Readonly<Record<string, string>>, address?: string): Uint8Array {
   const http = {
     ...{ id: '', method: 'GET', headers: { ...headers }, headerMap: undefined, path: '/', host: 'localhost' },
     ...{ scheme: 'http', query: '', fragment: '', size: 0, protocol: 'HTTP/1.1' },
     ...{ body: '', rawBody: new Uint8Array() },
   };
   const attributes = {
-    ...{ source: undefined, destination: undefined, request: { time: undefined, http } },
+    source: address === undefined ? undefined : peerAt(address),
+    ...{ destination: undefined, request: { time: undefined, http } },
     ...{ contextExtensions: {}, metadataContext: undefined, routeMetadataContext: undefined },
     tlsSession: undefined,
   };
   return CheckRequest.encode({ attributes }).finish();
+}
+
+function peerAt(address: string): AttributeContext_Peer {
+  const port = { portSpecifier: { $case: 'portValue', value: 40_000 }, resolverName: '' } as const;
+  const value = { protocol: SocketAddress_Protocol.TCP, address, ...port, ipv4Compat: false };
+  return {
+    address: { address: { $case: 'socketAddress', value } },
+    ...{ service: '', labels: {}, principal: '', certificate: '' },
+  };
 }
 
 /** Sends these bytes as a CheckRequest to `host:port` or `unix:/path`; rejects with a gRPC error. */

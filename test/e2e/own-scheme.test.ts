@@ -258,7 +258,8 @@ describe('the keys of checksums', () => {
     expect(between.reasons).toEqual([null, null]);
     const after = await verify(newKey, [before.made, between.made]);
     expect(after.reasons).toEqual(['malformed', null, null]);
-  });
+    // Three services start, one after the other.
+  }, 30_000);
 
   it('are asked for where a scheme needs them', async () => {
     await expect(startConfigured(settings)).rejects.toThrow(/hmac needs .*POSTERN_CHECKSUM_KEYS/);

@@ -33,7 +33,12 @@ export async function startChangedEnvoy({
   ...settings
 }: EnvoyChange): Promise<Envoy> {
   const shipped = await readFile(shippedConfiguration, 'utf8');
-  const document = parseDocument(configureEnvoy(shipped, { listenPort: 0, adminPort: 0, ...settings }));
+  const document = parseDocument(
+    configureEnvoy(shipped, {
+      ...{ listenPort: 0, adminPort: 0, checkTimeoutMs: 15_000 },
+      ...settings,
+    }),
+  );
   for (const [name, value] of Object.entries(http)) document.setIn([...MANAGER, name], value);
   const list = document.getIn(ROUTES) as YAMLSeq;
   const nodes = routes.map(({ prefix, context }) =>
@@ -60,7 +65,10 @@ export async function startConfigured(
   const folder = await mkdtemp(join(tmpdir(), 'postern-settings-'));
   try {
     const path = join(folder, 'postern.yaml');
-    await writeFile(path, yaml);
+    const document = parseDocument(yaml);
+    // Waits for a busy machine, as stack.ts has it.
+    if (!document.has('check')) document.set('check', { store_timeout: '5s' });
+    await writeFile(path, document.errors.length > 0 ? yaml : document.toString());
     return await startPostern({ POSTERN_CONFIG: path, ...settings });
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -237,10 +237,10 @@ describe('what Envoy says in context_extensions', () => {
 
 describe('a rule that could not be meant', () => {
   it.each([
-    ['{ match: { path: /a/../b } }', 'expected a normal path'],
-    ['{ match: { path: /a;b } }', 'expected a normal path'],
-    ['{ match: { path: /a*, host: b } }', 'expected a normal path'],
-    ['{ match: { path: a } }', 'expected a normal path'],
+    ['{ match: { path: /a/../b } }', 'is no normal path; expected /b'],
+    ['{ match: { path: /a;b } }', 'is no normal path; expected /a'],
+    ['{ match: { path: /a*, host: b } }', 'expected a path such as /a/b'],
+    ['{ match: { path: a } }', 'expected a path such as /a/b'],
     ['{ match: {}, public: true }', 'expected a host, methods or a path'],
     ['{ match: { methods: [get] } }', 'expected a method in upper case'],
     ['{ match: { path: /a }, scheme: converrra }', 'is not among the schemes'],

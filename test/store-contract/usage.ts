@@ -107,9 +107,11 @@ export function usageContract(createStore: CreateStore): void {
     await store.open();
     const [key] = await insertAll(store, [{}]);
     if (key === undefined) throw new Error('no key');
-    told.length = 0;
-    await store.recordUsage([tally(key, { allowed: 1, lastUsedAt: testNow })]);
-    expect(told.filter((id) => id === key.id)).toEqual([]);
+    for (let use = 0; use < 20; use++) {
+      await store.recordUsage([tally(key, { allowed: 1, lastUsedAt: testNow + use })]);
+    }
+    // Of its making it is told here, and once more where a feed brings it back.
+    expect(told.filter((id) => id === key.id).length).toBeLessThanOrEqual(2);
   });
 
   it('records the use of a key that is gone, and makes no key of it', async () => {
