@@ -2,7 +2,16 @@ import { describe, expect, it } from 'vitest';
 import { findCredential } from '../src/credential.ts';
 import { readPresets } from '../src/presets/read.ts';
 import { mintSecret, type Scheme } from '../src/scheme.ts';
-import { keyText, mavera, mira, powerverse, prefixFor, type Vendor, vendors } from './e2e/vendor-cases.ts';
+import {
+  keyText,
+  mavera,
+  mira,
+  powerverse,
+  prefixFor,
+  presented,
+  type Vendor,
+  vendors,
+} from './e2e/vendor-cases.ts';
 import { accessRequest } from './requests.ts';
 
 const presets = readPresets();
@@ -169,6 +178,22 @@ describe.each(forms)('of $title', (form) => {
   ])('%j before it in Authorization is malformed', (start) => {
     expect(judge('authorization', start + key, [scheme])).toBe(word === null ? 'missing' : 'malformed');
     expect(judge('authorization', start + key)).toBe('malformed');
+  });
+});
+
+describe.each(vendors)('the alphabet of $scheme', (vendor) => {
+  it('is what its page says, wherever a character stands', () => {
+    const good = keyText(vendor);
+    const start = prefixFor(vendor, 'live').length;
+    for (let code = 0; code < 0x180; code++) {
+      const one = String.fromCharCode(code);
+      const isAccepted = vendor.accepted.characters.includes(one);
+      for (const at of [start, start + 7, good.length - 1]) {
+        const [header, value] = presented(vendor, replacedAt(good, at, one));
+        const verdict = judge(header, value, [presets.get(vendor.scheme) as Scheme]);
+        expect([code, at, verdict === vendor.scheme]).toEqual([code, at, isAccepted]);
+      }
+    }
   });
 });
 

@@ -33,6 +33,8 @@ export interface ChangeFeedDependencies {
 /** Where a stream begins: at a time that the server gave, or after what was delivered last. */
 type StartingPoint = Pick<ChangeStreamOptions, 'startAtOperationTime' | 'resumeAfter'>;
 
+/** Beats in the time for which one lets memory answer: a few may be lost or late. */
+export const beatsPerLease = 5;
 /** How often a stream is resumed in vain, once the lease has run out, before it begins anew. */
 const resumeTriesMax = 10;
 const retryMinMs = 50;
@@ -45,7 +47,7 @@ const awaitMaxMs = 1_000;
  */
 export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFeed {
   const { database, sessions, fleet, lease, subscriber, prepare, stalenessMaxMs, onError } = dependencies;
-  const beatEveryMs = stalenessMaxMs / 5;
+  const beatEveryMs = stalenessMaxMs / beatsPerLease;
   const stopping = new AbortController();
   const started = Promise.withResolvers<void>();
   let stream: ChangeStream<Document, FeedEvent & Document> | null = null;

@@ -106,11 +106,10 @@ describe.each(Object.keys(settings) as (keyof typeof settings)[])('on %s', (name
         };
         return data.reason;
       };
+      // Few, since the store is asked for so many unknown keys and no more; forms.test.ts tries every character.
       for (const length of [min, max ?? 200]) {
         expect(await judge(keyText(vendor, 'live', length))).toBe('unknown');
       }
-      const every = [...characters].map((one) => keyText(vendor).slice(0, -1) + one);
-      expect(await Promise.all(every.map(judge))).toEqual(every.map(() => 'unknown'));
       const others = [...asciiWithout(characters)].map((one) => keyText(vendor).slice(0, -1) + one);
       const wrong = [keyText(vendor, 'live', min - 1), ...others];
       if (max !== null) wrong.push(keyText(vendor, 'live', max + 1));

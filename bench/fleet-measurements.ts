@@ -1,0 +1,161 @@
+import { randomBytes } from 'node:crypto';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { type ChangeStream, type Document, MongoClient } from 'mongodb';
+import { createKeyIds, type KeyRecord } from '../src/key.ts';
+import { createKeyring } from '../src/keyring.ts';
+import { pipeline } from '../src/mongo/events.ts';
+import { toDocument } from '../src/mongo/records.ts';
+import { createMongoStore } from '../src/mongo/store.ts';
+import type { Digest } from '../src/secret.ts';
+import { type Mongo, startReplicaSet } from '../test/real/mongod.ts';
+import { readProcessorTime, since } from './processor-time.ts';
+
+/** Sizes in bytes, of one key. */
+export interface KeySizes {
+  readonly document: number;
+  /** On disk, compressed. */
+  readonly stored: number;
+  /** By name. */
+  readonly indexes: Readonly<Record<string, number>>;
+  /** In a replica that remembers it. */
+  readonly remembered: number;
+}
+
+/** What change streams cost the server. */
+export interface StreamCost {
+  /** Of one write that no stream is told of, by one stream that stands by. */
+  readonly idleUs: number;
+  /** Of the write itself. */
+  readonly writeUs: number;
+}
+
+/** A MongoDB of its own, with the collections and indexes that Postern makes. */
+export async function withMongo<T>(work: (client: MongoClient, mongo: Mongo) => Promise<T>): Promise<T> {
+  const mongo = await startReplicaSet({ own: true });
+  const url = new URL(mongo.uri);
+  url.pathname = '/postern';
+  const store = createMongoStore({
+    ...{ uri: url.href, replicaId: 'bench', stalenessMaxMs: 15_000, settleMaxMs: 1_000 },
+    ...{ now: Date.now, monotonic: () => performance.now() },
+  });
+  const client = new MongoClient(url.href, { maxPoolSize: 500 });
+  try {
+    await store.open();
+    await store.close();
+    await client.connect();
+    return await work(client, mongo);
+  } finally {
+    await client.close();
+    await mongo.stop();
+  }
+}
+
+/** Inserts that many keys as the store does, and weighs them. */
+export async function weighKeys(client: MongoClient, count: number): Promise<KeySizes> {
+  const keys = client.db().collection<Document & { _id: string }>('keys');
+  const records = sampleKeys(count);
+  for (let at = 0; at < count; at += 5_000) {
+    await keys.insertMany(
+      records.slice(at, at + 5_000).map((record) => ({ ...toDocument(record, 30 * 86_400_000) })),
+      { ordered: false },
+    );
+  }
+  // Sizes are those of the last checkpoint.
+  await client.db('admin').command({ fsync: 1 });
+  const [stats] = await keys.aggregate([{ $collStats: { storageStats: {} } }]).toArray();
+  const { size, storageSize, indexSizes } = stats?.['storageStats'] ?? {};
+  const indexes = Object.entries(indexSizes as Record<string, number>).map(([name, bytes]) => [
+    name,
+    bytes / count,
+  ]);
+  return {
+    document: size / count,
+    stored: storageSize / count,
+    indexes: Object.fromEntries(indexes),
+    remembered: await weighMemory(records),
+  };
+}
+
+async function weighMemory(records: readonly KeyRecord[]): Promise<number> {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const feed = { subscribe() {}, isFresh: () => true };
+  const found = new Map(records.map((record) => [record.digest, record]));
+  const store = {
+    // A record of its own each time, as from a store.
+    findKey: async ([digest]: readonly Digest[]) => structuredClone(found.get(digest as Digest) ?? null),
+    getOwner: async () => null,
+  };
+  const keyring = createKeyring(
+    { store, feed, missBudget: { read: (_, find) => find() } },
+    { keysMax: records.length, missesMax: 1, ownersMax: 1, readsMax: 1 },
+  );
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  for (const { digest } of records) await keyring.load(digest, [digest], '');
+  collect();
+  const bytes = (process.memoryUsage().heapUsed - before) / records.length;
+  if (keyring.size().keys !== records.length) throw new Error('the keyring has forgotten keys');
+  return bytes;
+}
+
+/** Beats of others, at a pace of beats, with no streams and with some: what each stream adds for each beat. */
+export async function timeStreams(client: MongoClient, mongo: Mongo, streams: number): Promise<StreamCost> {
+  const beatsPerSecond = 200;
+  const pid = (await mongo.primary()).pid();
+  const alone = await beat(client, pid, beatsPerSecond);
+  const opened = await Promise.all(
+    Array.from({ length: streams }, (_, at) => openStream(client, `run-${at}`)),
+  );
+  const watched = await beat(client, pid, beatsPerSecond);
+  await Promise.all(opened.map((stream) => stream.close().catch(() => {})));
+  return { idleUs: Math.max(0, watched - alone) / streams, writeUs: alone };
+}
+
+async function openStream(client: MongoClient, runId: string): Promise<ChangeStream> {
+  const stream = client.db().watch(pipeline(runId), { maxAwaitTimeMS: 1_000 });
+  stream.on('change', () => {});
+  stream.on('error', () => {});
+  await client.db().command({ ping: 1 });
+  return stream;
+}
+
+/** The server's time on a processor for each beat, in microseconds. */
+async function beat(client: MongoClient, pid: number, perSecond: number): Promise<number> {
+  const seconds = 6;
+  const replicas = client.db().collection<{ _id: string }>('replicas');
+  const write = (at: number) =>
+    replicas.updateOne({ _id: `other-${at % 50}` }, { $set: { beat: at } }, { upsert: true });
+  for (let at = 0; at < 100; at++) await write(at);
+  const began = performance.now();
+  const before = readProcessorTime(pid);
+  const writes: Promise<unknown>[] = [];
+  for (let at = 0; at < perSecond * seconds; at++) {
+    const dueMs = (at * 1_000) / perSecond - (performance.now() - began);
+    if (dueMs > 0) await new Promise((resolve) => setTimeout(resolve, dueMs));
+    writes.push(write(at));
+  }
+  await Promise.all(writes);
+  return since(before, readProcessorTime(pid)).ranNs / 1_000 / (perSecond * seconds);
+}
+
+/** Keys as customers have them: an owner of ten keys, two permissions, half with an end. */
+function sampleKeys(count: number): KeyRecord[] {
+  const nextId = createKeyIds(Date.now);
+  const now = Date.now();
+  return Array.from({ length: count }, (_, at) => ({
+    id: nextId(),
+    digest: randomBytes(32).toString('base64url') as Digest,
+    name: `Asset backend ${at}`,
+    ...{ scheme: 'postern', environment: 'live', prefix: 'pst_live_Ab3d', last4: 'w9Xz' },
+    owner: `customer-${Math.floor(at / 10)}`,
+    permissions: ['read:assets', 'write:assets'],
+    ...{ ipAllowlist: [], plan: null, rateLimit: null, labels: { team: 'assets' } },
+    ...{ createdAt: now, updatedAt: now, lastUsedAt: now },
+    expiresAt: at % 2 === 0 ? now + 90 * 86_400_000 : null,
+    ...{ disabledAt: null, revokedAt: null, rotatedFrom: null },
+    requestKey: randomBytes(32).toString('base64url'),
+    version: 1,
+  }));
+}

@@ -1,0 +1,105 @@
+import type { Decision } from '../src/authorize.ts';
+import type { KeyId, KeyRecord } from '../src/key.ts';
+import { createLimiter } from '../src/limiter.ts';
+import type { UnitLease, UnitLeaseRequest } from '../src/store.ts';
+import { batchSize, createUsage, type UsageTally } from '../src/usage.ts';
+import type { Random } from './random.ts';
+
+/** What a fleet is asked: Zipf's law over all keys, each replica as likely as another. */
+export interface Workload {
+  readonly keys: number;
+  /** Of one replica, each second. */
+  readonly checksPerSecond: number;
+  readonly limit: number;
+  readonly windowMs: number;
+  readonly flushMs: number;
+}
+
+/** The rank of a key, 1 to `keys`, each as likely as 1 in its rank. */
+export function draw(random: Random, keys: number): number {
+  return Math.floor(Math.exp((random.below(0x7fff_ffff) / 0x7fff_ffff) * Math.log(keys + 1)));
+}
+
+/** What one replica writes of the use of keys in each second, by the real `createUsage`. */
+export async function usageWrites(workload: Workload, random: Random) {
+  const { keys, checksPerSecond, flushMs } = workload;
+  const flushes = 12;
+  const counted = { commands: 0, hours: 0, touches: 0 };
+  const store = {
+    async recordUsage(tallies: readonly UsageTally[]) {
+      counted.commands += 2;
+      counted.hours += tallies.length;
+      counted.touches += tallies.filter(({ lastUsedAt }) => lastUsedAt !== null).length;
+    },
+  };
+  const onError = (error: unknown) => {
+    throw error;
+  };
+  const usage = createUsage({ store, onError }, { flushMs, talliesMax: 10_000_000 });
+  for (let flush = 0; flush < flushes; flush++) {
+    const checks = (checksPerSecond * flushMs) / 1_000;
+    for (let sent = 0; sent < checks; sent++)
+      usage.record(allowed(draw(random, keys)), '192.0.2.1', flush * flushMs);
+    await usage.flush();
+  }
+  const seconds = (flushes * flushMs) / 1_000;
+  return {
+    commands: counted.commands / seconds,
+    hours: counted.hours / seconds,
+    touches: counted.touches / seconds,
+    batchSize,
+  };
+}
+
+/** What `replicas` write for limits in one window, by the real `createLimiter` over one ledger. */
+export async function leaseWrites(replicas: number, workload: Workload, random: Random) {
+  const { keys, checksPerSecond, limit, windowMs } = workload;
+  const ledger = createLedger();
+  const limiters = Array.from({ length: replicas }, () =>
+    createLimiter(ledger, { spendersMax: 10_000_000, allowWhenUnavailable: false }),
+  );
+  const checks = (replicas * checksPerSecond * windowMs) / 1_000;
+  let waits = 0;
+  for (let sent = 0; sent < checks; sent++) {
+    const limiter = limiters[random.below(replicas)];
+    const verdict = limiter?.spend(String(draw(random, keys)), { limit, windowMs }, 1, 0);
+    if (verdict instanceof Promise) waits++;
+    await verdict;
+  }
+  return { leases: ledger.asked(), checks, waits, perSecond: (ledger.asked() * 1_000) / windowMs };
+}
+
+/** How much of a limit is admitted when two of three replicas go quiet after a part of the requests. */
+export async function admittedPart(limit: number, random: Random) {
+  const ledger = createLedger();
+  const limiters = Array.from({ length: 3 }, () =>
+    createLimiter(ledger, { spendersMax: 1, allowWhenUnavailable: false }),
+  );
+  const spend = async (at: number) =>
+    (await limiters[at]?.spend('key', { limit, windowMs: 60_000 }, 1, 0))?.isAllowed === true;
+  let admitted = 0;
+  const mixed = random.below(limit);
+  for (let sent = 0; sent < mixed; sent++) admitted += (await spend(random.below(3))) ? 1 : 0;
+  while (await spend(0)) admitted++;
+  return { part: admitted / limit, leases: ledger.asked() };
+}
+
+/** Gives out units as a store promises to. */
+function createLedger() {
+  const leased = new Map<string, number>();
+  let asked = 0;
+  return {
+    asked: () => asked,
+    async leaseUnits({ spender, limit, units, unitsMin }: UnitLeaseRequest): Promise<UnitLease> {
+      asked++;
+      const before = leased.get(spender) ?? 0;
+      const granted = limit - before < unitsMin ? 0 : Math.min(units, limit - before);
+      leased.set(spender, before + granted);
+      return { granted, leased: before + granted };
+    },
+  };
+}
+
+function allowed(rank: number): Decision {
+  return { verdict: 'allow', key: { id: `key_${rank}` as KeyId } as KeyRecord } as Decision;
+}
