@@ -22,12 +22,14 @@ export interface KeySizes {
   readonly remembered: number;
 }
 
-/** What change streams cost the server. */
+/** What change streams cost the server, in microseconds of its processor. */
 export interface StreamCost {
-  /** Of one write that no stream is told of, by one stream that stands by. */
-  readonly idleUs: number;
-  /** Of the write itself. */
+  /** Of one write by itself, where writes come one by one. */
   readonly writeUs: number;
+  /** What each stream adds to such a write that it is not told of: the server wakes it to look. */
+  readonly wakeUs: number;
+  /** What each stream adds to one of many writes at once, which it looks at together. */
+  readonly lookUs: number;
 }
 
 /** A MongoDB of its own, with the collections and indexes that Postern makes. */
@@ -64,7 +66,7 @@ export async function weighKeys(client: MongoClient, count: number): Promise<Key
   // Sizes are those of the last checkpoint.
   await client.db('admin').command({ fsync: 1 });
   const [stats] = await keys.aggregate([{ $collStats: { storageStats: {} } }]).toArray();
-  const { size, storageSize, indexSizes } = stats?.['storageStats'] ?? {};
+  const { size, storageSize, indexSizes } = stats?.storageStats ?? {};
   const indexes = Object.entries(indexSizes as Record<string, number>).map(([name, bytes]) => [
     name,
     bytes / count,
@@ -100,44 +102,73 @@ async function weighMemory(records: readonly KeyRecord[]): Promise<number> {
   return bytes;
 }
 
-/** Beats of others, at a pace of beats, with no streams and with some: what each stream adds for each beat. */
+/** Writes that no stream is told of, one by one and many at once, with no streams and with some. */
 export async function timeStreams(client: MongoClient, mongo: Mongo, streams: number): Promise<StreamCost> {
-  const beatsPerSecond = 200;
   const pid = (await mongo.primary()).pid();
-  const alone = await beat(client, pid, beatsPerSecond);
-  const opened = await Promise.all(
-    Array.from({ length: streams }, (_, at) => openStream(client, `run-${at}`)),
-  );
-  const watched = await beat(client, pid, beatsPerSecond);
+  const idleUsPerMs = await processorUs(pid, () => pause(3_000)).then(({ us, ms }) => us / ms);
+  const time = async (write: () => Promise<number>): Promise<number> => {
+    let writes = 0;
+    const { us, ms } = await processorUs(pid, async () => {
+      writes = await write();
+    });
+    return (us - ms * idleUsPerMs) / writes;
+  };
+  const alone = { beats: await time(() => beat(client)), burst: await time(() => burst(client)) };
+  const opened = Array.from({ length: streams }, (_, at) => openStream(client, `run-${at}`));
+  // A write that is made known by majority: by then each stream has had its first look.
+  await beat(client);
+  const watched = { beats: await time(() => beat(client)), burst: await time(() => burst(client)) };
   await Promise.all(opened.map((stream) => stream.close().catch(() => {})));
-  return { idleUs: Math.max(0, watched - alone) / streams, writeUs: alone };
+  return {
+    writeUs: alone.beats,
+    wakeUs: (watched.beats - alone.beats) / streams,
+    lookUs: (watched.burst - alone.burst) / streams,
+  };
 }
 
-async function openStream(client: MongoClient, runId: string): Promise<ChangeStream> {
+async function processorUs(pid: number, work: () => Promise<unknown>): Promise<{ us: number; ms: number }> {
+  const [before, began] = [readProcessorTime(pid), performance.now()];
+  await work();
+  const { ranNs } = since(before, readProcessorTime(pid));
+  return { us: ranNs / 1_000, ms: performance.now() - began };
+}
+
+function openStream(client: MongoClient, runId: string): ChangeStream {
   const stream = client.db().watch(pipeline(runId), { maxAwaitTimeMS: 1_000 });
   stream.on('change', () => {});
   stream.on('error', () => {});
-  await client.db().command({ ping: 1 });
   return stream;
 }
 
-/** The server's time on a processor for each beat, in microseconds. */
-async function beat(client: MongoClient, pid: number, perSecond: number): Promise<number> {
-  const seconds = 6;
+/** 200 beats of others a second, each written by majority; returns how many. */
+async function beat(client: MongoClient): Promise<number> {
   const replicas = client.db().collection<{ _id: string }>('replicas');
-  const write = (at: number) =>
-    replicas.updateOne({ _id: `other-${at % 50}` }, { $set: { beat: at } }, { upsert: true });
-  for (let at = 0; at < 100; at++) await write(at);
+  const [count, perSecond] = [1_200, 200];
   const began = performance.now();
-  const before = readProcessorTime(pid);
   const writes: Promise<unknown>[] = [];
-  for (let at = 0; at < perSecond * seconds; at++) {
-    const dueMs = (at * 1_000) / perSecond - (performance.now() - began);
-    if (dueMs > 0) await new Promise((resolve) => setTimeout(resolve, dueMs));
-    writes.push(write(at));
+  for (let at = 0; at < count; at++) {
+    await pause((at * 1_000) / perSecond - (performance.now() - began));
+    const other = { _id: `other-${at % 50}` };
+    writes.push(replicas.updateOne(other, { $set: { beat: at } }, { upsert: true }));
   }
   await Promise.all(writes);
-  return since(before, readProcessorTime(pid)).ranNs / 1_000 / (perSecond * seconds);
+  return count;
+}
+
+/** Hours of use, as fast as they are taken. */
+async function burst(client: MongoClient): Promise<number> {
+  const usage = client.db().collection<{ _id: string; allowed: number }>('usage');
+  for (let round = 0; round < 80; round++) {
+    const updates = Array.from({ length: 500 }, (_, at) => ({
+      updateOne: { filter: { _id: `key ${at}` }, update: { $inc: { allowed: 1 } }, upsert: true },
+    }));
+    await usage.bulkWrite(updates, { ordered: false });
+  }
+  return 80 * 500;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => (ms > 0 ? setTimeout(resolve, ms) : resolve()));
 }
 
 /** Keys as customers have them: an owner of ten keys, two permissions, half with an end. */

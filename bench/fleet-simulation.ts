@@ -20,11 +20,12 @@ const workload: Workload = {
 const sampleSize = 50_000;
 const streamsMeasured = 40;
 const fleets = [10, 100, 1_000];
-/** Fleets that the limiter is run for in full; a larger one is this many times the largest of them. */
+/** Fleets that the limiter is run for in full; a larger one writes in proportion, hot keys less. */
 const limiterFleets = [1, 10];
 const narrowingsPerSecond = 1;
 
 const measured = await withMongo(async (client, mongo) => ({
+  version: (await client.db().admin().serverInfo()).version as string,
   sizes: await weighKeys(client, sampleSize),
   streams: await timeStreams(client, mongo, streamsMeasured),
 }));
@@ -33,15 +34,18 @@ const usage = await usageWrites(workload, random);
 const leases = new Map<number, Awaited<ReturnType<typeof leaseWrites>>>();
 for (const replicas of limiterFleets) leases.set(replicas, await leaseWrites(replicas, workload, random));
 
-say(`${fleets.length} fleets, ${thousands(workload.checksPerSecond)} Checks/s on each replica, Zipf's law over
-${thousands(workload.keys)} keys, each with a limit of ${workload.limit}/${workload.windowMs / 1_000} s; staleness_max ${settings.staleness_max / 1_000} s,
-usage_flush_interval ${workload.flushMs / 1_000} s, ${narrowingsPerSecond} change a second that takes something away.\n`);
+say(`Each replica answers ${thousands(workload.checksPerSecond)} Checks a second, by Zipf's law over ${thousands(workload.keys)} keys that have a limit of
+${workload.limit} in ${workload.windowMs / 1_000} s each; staleness_max is ${settings.staleness_max / 1_000} s, usage_flush_interval ${workload.flushMs / 1_000} s; ${narrowingsPerSecond} change a second takes something away.
+`);
 say(writesTable());
-say(
-  `\nMeasured on this machine: ${measured.streams.writeUs.toFixed(0)} µs of the server's processor for one beat, ` +
-    `${measured.streams.idleUs.toFixed(1)} µs more for each change stream that is not told of it (${streamsMeasured} streams).\n`,
-);
+const { writeUs, wakeUs, lookUs } = measured.streams;
+say(`
+Measured here, on MongoDB ${measured.version}: a beat takes ${writeUs.toFixed(0)} µs of the server's processor, and ${wakeUs.toFixed(0)} µs more for each change
+stream that stands by and is not told of it; one of 500 writes at a time, ${lookUs.toFixed(1)} µs for each (${streamsMeasured} streams).
+`);
 say(sizesTable(measured.sizes));
+say('');
+say(await keysInUseTable());
 say('');
 say(await limitsTable());
 
@@ -54,7 +58,7 @@ function writesTable(): string {
   );
 }
 
-function columns(replicas: number, { idleUs, writeUs }: StreamCost): Record<string, number> {
+function columns(replicas: number, { wakeUs, writeUs, lookUs }: StreamCost): Record<string, number> {
   const beats = replicas / (settings.staleness_max / 1_000 / beatsPerLease);
   const acknowledgements = narrowingsPerSecond * replicas;
   const largest = limiterFleets.filter((size) => size <= replicas).at(-1) ?? 1;
@@ -72,9 +76,9 @@ function columns(replicas: number, { idleUs, writeUs }: StreamCost): Record<stri
     'events delivered to all streams': beats + replicas * 2 * narrowingsPerSecond,
     'oplog entries that each stream looks at': oplog,
     'looks, all streams': oplog * replicas,
-    'server cores for beats and acknowledgements':
-      ((own * writeUs + own * replicas * idleUs) / 1_000_000) * 1,
-    'server cores for all looks': (oplog * replicas * idleUs) / 1_000_000,
+    'cores of the server: beats': (beats * (writeUs + replicas * wakeUs)) / 1e6,
+    'cores: marks and acknowledgements': ((own - beats) * (writeUs + replicas * wakeUs)) / 1e6,
+    'cores: streams that look at limits and use': ((oplog - own) * replicas * lookUs) / 1e6,
   };
 }
 
@@ -96,6 +100,22 @@ function sizesTable({ document, stored, indexes, remembered }: KeySizes): string
       ],
     ],
   );
+}
+
+/** The same Checks from fewer keys: what ten replicas write for them. */
+async function keysInUseTable(): Promise<string> {
+  const replicas = limiterFleets.at(-1) ?? 1;
+  const rows: string[][] = [];
+  for (const keys of [workload.keys, 1_000_000, 10_000, 100]) {
+    const fewer = { ...workload, keys };
+    const { hours, touches } = await usageWrites(fewer, random);
+    const { leases: count, checks } = await leaseWrites(replicas, fewer, random);
+    const perThousand = (writes: number, of: number) => thousands((writes * 1_000) / of);
+    const uses = perThousand(hours + touches, workload.checksPerSecond);
+    rows.push([thousands(keys), perThousand(count, checks), uses]);
+  }
+  const head = ['keys in use', 'leases for 1,000 Checks', 'hours and last uses for 1,000 Checks'];
+  return table(head, rows);
 }
 
 async function limitsTable(): Promise<string> {
