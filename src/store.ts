@@ -1,7 +1,7 @@
 import type { KeyId, KeyRecord, KeyState } from './key.ts';
 import type { OwnerRecord } from './owner.ts';
 import type { Digest } from './secret.ts';
-import type { UsageTally } from './usage.ts';
+import type { UsageTally } from './usage-tally.ts';
 
 /**
  * The store's contract. `test/store-contract.ts` holds every sentence here against each implementation.

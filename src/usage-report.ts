@@ -1,5 +1,5 @@
 import type { KeyRecord } from './key.ts';
-import type { UsageTally } from './usage.ts';
+import type { UsageTally } from './usage-tally.ts';
 
 /** What a key was used for, as an admin is told. */
 export interface KeyUsage {

@@ -3,19 +3,7 @@ import type { Reason } from './answer.ts';
 import type { Decision } from './authorize.ts';
 import type { KeyId } from './key.ts';
 import type { Store } from './store.ts';
-
-/** What became of one key's requests within one hour. */
-export interface UsageTally {
-  readonly key: KeyId;
-  /** The start of the hour, Unix milliseconds. */
-  readonly hour: number;
-  readonly allowed: number;
-  readonly denied: Readonly<Partial<Record<Reason, number>>>;
-  /** The last time that the key was let in, Unix milliseconds; null when it never was. */
-  readonly lastUsedAt: number | null;
-  /** Where requests came from, a bounded sample. */
-  readonly addresses: readonly string[];
-}
+import { addressesMax } from './usage-tally.ts';
 
 /** Gathers what keys are used for and writes it in bulk. */
 export interface Usage {
@@ -36,8 +24,6 @@ export interface UsageOptions {
 }
 
 const hourMs = 3_600_000;
-/** Addresses of one key that are kept in an hour. */
-export const addressesMax = 50;
 /**
  * Tallies in one write: few enough for a store's deadline, and for SQLite, which holds up the thread meanwhile.
  * A write whose answer was lost is made again, so this many at most are counted twice.

@@ -2,7 +2,7 @@ import type { AnyBulkWriteOperation, Collection, Db } from 'mongodb';
 import type { Reason } from '../answer.ts';
 import type { KeyId } from '../key.ts';
 import { usageRetentionMs } from '../store.ts';
-import { addressesMax, type UsageTally } from '../usage.ts';
+import { addressesMax, type UsageTally } from '../usage-tally.ts';
 import { keysName, usageName } from './collections.ts';
 import type { KeyDocument } from './records.ts';
 import type { Sessions } from './sessions.ts';

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Reason } from '../answer.ts';
 import type { KeyId } from '../key.ts';
-import { addressesMax, type UsageTally } from '../usage.ts';
+import { addressesMax, type UsageTally } from '../usage-tally.ts';
 import { inTransaction } from './transaction.ts';
 
 /** The table of what keys were used for, a row an hour and key. Throws SQLite's errors. */
