@@ -3,7 +3,7 @@ import type { Reason } from './answer.ts';
 import type { Decision } from './authorize.ts';
 import type { KeyId } from './key.ts';
 import type { Store } from './store.ts';
-import { addressesMax } from './usage-tally.ts';
+import { addressesMax, type UsageTally } from './usage-tally.ts';
 
 /** Gathers what keys are used for and writes it in bulk. */
 export interface Usage {

@@ -5,7 +5,8 @@ import type { KeyRecord } from '../src/key.ts';
 import { readPresets } from '../src/presets/read.ts';
 import type { Scheme } from '../src/scheme.ts';
 import { StoreUnavailable } from '../src/store.ts';
-import { addressesMax, batchSize, createUsage, type UsageOptions, type UsageTally } from '../src/usage.ts';
+import { batchSize, createUsage, type UsageOptions } from '../src/usage.ts';
+import { addressesMax, type UsageTally } from '../src/usage-tally.ts';
 import { keyRecord } from './records.ts';
 
 const hourMs = 3_600_000;
