@@ -69,24 +69,27 @@ export function createReads<Value>(
     if (reads.size >= options.readsMax) {
       return Promise.reject(new StoreUnavailable('too many reads of the store are under way'));
     }
-    const result = untilCurrent(of).finally(() => {
-      reads.delete(name);
-      if (reads.size === 0) changed.clear();
-    });
+    const result = untilCurrent(name, of);
     reads.set(name, result);
     return result;
   }
 
-  async function untilCurrent({ find, namesOf, keep }: ReadOf<Value>): Promise<Value> {
-    for (let tries = 0; tries < triesMax; tries++) {
-      const began = generation;
-      const value = await find();
-      const last = Math.max(changedBefore, ...namesOf(value).map((name) => changed.get(name) ?? 0));
-      if (last > began) continue;
-      if (isFresh()) keep(value);
-      return value;
+  async function untilCurrent(name: string, { find, namesOf, keep }: ReadOf<Value>): Promise<Value> {
+    try {
+      for (let tries = 0; tries < triesMax; tries++) {
+        const began = generation;
+        const value = await find();
+        const last = Math.max(changedBefore, ...namesOf(value).map((each) => changed.get(each) ?? 0));
+        if (last > began) continue;
+        if (isFresh()) keep(value);
+        return value;
+      }
+      throw new StoreUnavailable('it changes faster than it can be read');
+    } finally {
+      // In the same turn: a change may be told in the next, and nobody may join this read after it.
+      reads.delete(name);
+      if (reads.size === 0) changed.clear();
     }
-    throw new StoreUnavailable('it changes faster than it can be read');
   }
 
   function forgetChanges(): void {

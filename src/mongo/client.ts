@@ -37,7 +37,8 @@ export function concerns(timeouts: Required<MongoTimeouts>): DbOptions {
 /** Throws an Error that does not quote the address when it can not be read. */
 export function createClient(uri: string, timeouts: Required<MongoTimeouts>): MongoClient {
   const options: MongoClientOptions = {
-    appName: 'postern',
+    // An option would win over the name that the address gives, by which an operator tells replicas apart.
+    ...(!/[?&]appname=/i.test(uri) && { appName: 'postern' }),
     retryWrites: true,
     retryReads: true,
     serverSelectionTimeoutMS: timeouts.operationMs,

@@ -15,6 +15,8 @@ export interface ChangeFeed {
   start(): Promise<void>;
   /** Ends the lease and all deliveries at once; no beat is under way when it resolves. */
   stop(): Promise<void>;
+  /** Whether everything up to this cluster time has been delivered, or memory may not answer at all. */
+  hasApplied(time: Timestamp): boolean;
 }
 
 export interface ChangeFeedDependencies {
@@ -52,6 +54,7 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
   const started = Promise.withResolvers<void>();
   let stream: ChangeStream<Document, FeedEvent & Document> | null = null;
   let beating: Promise<void> | null = null;
+  let applied: Timestamp | null = null;
   /** What is to be acknowledged, or is being. */
   let unsaid: Timestamp | null = null;
 
@@ -135,6 +138,7 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
   /** One write at a time, for the latest that was asked; what fails is made up for by the next beat. */
   function acknowledge(upTo: Timestamp): void {
     const isUnderWay = unsaid !== null;
+    applied = upTo;
     unsaid = upTo;
     if (!isUnderWay) void sayApplied();
   }
@@ -185,6 +189,7 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
       stream?.close().catch(() => {});
       await beating;
     },
+    hasApplied: (time) => !lease.isHeld() || (applied?.greaterThanOrEqual(time) ?? false),
   };
 }
 

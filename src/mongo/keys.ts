@@ -4,7 +4,7 @@ import type { Digest } from '../secret.ts';
 import { BadRecord, type KeyFilter } from '../store.ts';
 import { keysName, metaName } from './collections.ts';
 import { createFirstKeyInsert, type FirstKeyMark } from './first-key.ts';
-import { createLatestRead, type LatestReadDependencies } from './latest.ts';
+import { createFreshRead, createLatestRead, type LatestReadDependencies } from './latest.ts';
 import { fromDocument, type KeyDocument, listFilter, toDocument } from './records.ts';
 
 /** The collection of keys: what the store's contract says of each operation, the feed and the commit aside. */
@@ -29,6 +29,7 @@ export interface KeyCollectionDependencies extends LatestReadDependencies {
 export function createKeyCollection(dependencies: KeyCollectionDependencies): KeyCollection {
   const { database, sessions, onBadRecord } = dependencies;
   const readLatest = createLatestRead(dependencies);
+  const readFresh = createFreshRead(dependencies);
   const keys: Collection<KeyDocument> = database.collection(keysName);
   const marks: Collection<FirstKeyMark> = database.collection(metaName);
   const insertFirst = createFirstKeyInsert(sessions, keys, marks);
@@ -36,16 +37,19 @@ export function createKeyCollection(dependencies: KeyCollectionDependencies): Ke
   return {
     async find(digests) {
       if (digests.length === 0) return null;
-      const found = await readLatest((read) => keys.find({ digest: { $in: [...digests] } }, read).toArray());
+      const found = await readLatest(
+        (read) => keys.find({ digest: { $in: [...digests] } }, read).toArray(),
+        (documents) => documents.length === 0,
+      );
       const wanted = digests.flatMap((digest) => found.filter((document) => document.digest === digest));
       return wanted[0] === undefined ? null : fromDocument({ ...wanted[0] });
     },
     async get(id) {
-      const document = await sessions.read((read) => keys.findOne({ _id: id }, read));
+      const document = await readFresh((read) => keys.findOne({ _id: id }, read));
       return document === null ? null : fromDocument({ ...document });
     },
     async getByRequest(requestKey) {
-      const document = await sessions.read((read) => keys.findOne({ request_key: requestKey }, read));
+      const document = await readFresh((read) => keys.findOne({ request_key: requestKey }, read));
       return document === null ? null : fromDocument({ ...document });
     },
     async list(filter, page) {

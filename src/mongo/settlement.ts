@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Timestamp } from 'mongodb';
 import type { Commit, Settlement } from '../store.ts';
 import { StoreUnavailable } from '../store.ts';
+import { createCoalesced } from './coalesced.ts';
 import type { Fleet, Peer } from './fleet.ts';
 
 /** Waits until every replica judges by what was committed. */
@@ -9,6 +10,8 @@ export type Settle = (commit: Commit) => Promise<Settlement>;
 
 export interface SettleDependencies {
   readonly fleet: Pick<Fleet, 'ask' | 'lagging'>;
+  /** This replica, which has heard of its own change, but not of one whose answer it never got. */
+  readonly own: { readonly replicaId: string; hasApplied(time: Timestamp): boolean };
   readonly stalenessMaxMs: number;
   /** The longest that it waits. */
   readonly settleMaxMs: number;
@@ -31,21 +34,21 @@ const peersMax = 10_000;
  * clock but this process's own is read for that.
  */
 export function createSettle(dependencies: SettleDependencies): Settle {
-  const { fleet, stalenessMaxMs, settleMaxMs, now, monotonic } = dependencies;
+  const { fleet, own, stalenessMaxMs, settleMaxMs, now, monotonic } = dependencies;
   const seen = new Map<string, { readonly beat: number; readonly since: number }>();
-  /** Ends when no ask is under way. */
-  let underWay: Promise<unknown> = Promise.resolve();
-  /** The ask that begins then. */
-  let next: Promise<Timestamp | undefined> | null = null;
+  /** One mark serves all who came before it was begun. */
+  const ask = createCoalesced(() => fleet.ask());
 
   return async (commit) => {
     const deadline = monotonic() + settleMaxMs;
-    let left: readonly Peer[] = [];
+    let left: readonly string[] = [];
     try {
       const asked = await ask();
       if (asked === undefined) throw new StoreUnavailable('MongoDB gave no time for a change');
       for (let waitMs = pollMinMs; ; waitMs = Math.min(waitMs * 2, pollMaxMs)) {
-        left = (await fleet.lagging(asked)).filter(mayHoldLease);
+        const peers = (await fleet.lagging(asked)).filter(mayHoldLease);
+        left = peers.map(({ replicaId }) => replicaId);
+        if (!own.hasApplied(asked)) left = [...left, own.replicaId];
         if (left.length === 0) return { effectiveAt: now(), unconfirmedReplicas: [] };
         if (monotonic() + waitMs >= deadline) break;
         await setTimeout(waitMs);
@@ -54,8 +57,7 @@ export function createSettle(dependencies: SettleDependencies): Settle {
       // The change is committed and holds by itself; only who has heard of it can not be told.
       if (!(error instanceof StoreUnavailable)) throw error;
     }
-    const unconfirmedReplicas = left.map(({ replicaId }) => replicaId);
-    return { effectiveAt: commit.at + stalenessMaxMs, unconfirmedReplicas };
+    return { effectiveAt: commit.at + stalenessMaxMs, unconfirmedReplicas: left };
   };
 
   function mayHoldLease({ runId, beat }: Peer): boolean {
@@ -64,17 +66,5 @@ export function createSettle(dependencies: SettleDependencies): Settle {
     if (seen.size >= peersMax) seen.clear();
     seen.set(runId, { beat, since: monotonic() });
     return true;
-  }
-
-  /** One mark serves all who came before it was begun; an ask that is under way may be older than a commit. */
-  function ask(): Promise<Timestamp | undefined> {
-    if (next !== null) return next;
-    const begun = underWay.then(() => {
-      next = null;
-      return fleet.ask();
-    });
-    next = begun;
-    underWay = begun.catch(() => {});
-    return begun;
   }
 }

@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Db, MongoClient } from 'mongodb';
 import { type FeedSubscriber, type Store, StoreUnavailable } from '../store.ts';
 import { concerns, createClient, databaseName, type MongoTimeouts, timeoutsOf } from './client.ts';
+import { createCoalesced } from './coalesced.ts';
 import { createCollections } from './collections.ts';
 import { mongoError } from './errors.ts';
 import { type ChangeFeed, createChangeFeed } from './feed.ts';
@@ -157,9 +158,9 @@ async function openWith(
   await client.connect();
   const sessions = createSessions(client, { timeoutMs: timeouts.operationMs });
   const prepare = () => sessions.write((session) => createCollections(database, session));
-  const collectionsWith = (lease: Lease | null) => {
+  const collectionsWith = (lease: Lease | null, catchUp: () => Promise<unknown>) => {
     const shared = {
-      ...{ database, sessions, lease, findTimeoutMs: timeouts.findKeyMs },
+      ...{ database, sessions, lease, catchUp, findTimeoutMs: timeouts.findKeyMs },
       onBadRecord: (id: string, error: Error) => onBadRecord?.(id, error),
     };
     const keys = createKeyCollection(shared);
@@ -171,17 +172,18 @@ async function openWith(
   if (await isStandalone(database, sessions)) {
     await prepare();
     onDegraded?.(standaloneMessage);
-    return { client, ...collectionsWith(null), replication: null };
+    return { client, ...collectionsWith(null, async () => {}), replication: null };
   }
 
   const lease = createLease({ stalenessMaxMs, now, monotonic });
   const fleet = createFleet(database, sessions, { replicaId, stalenessMaxMs });
-  const { settleMaxMs } = dependencies;
-  const settle = createSettle({ fleet, stalenessMaxMs, settleMaxMs, now, monotonic });
   const feed = createChangeFeed({
     ...{ database, sessions, fleet, lease, subscriber, prepare, stalenessMaxMs },
     onError: (error) => onBackgroundError?.(error),
   });
+  const own = { replicaId, hasApplied: feed.hasApplied };
+  const { settleMaxMs } = dependencies;
+  const settle = createSettle({ fleet, own, stalenessMaxMs, settleMaxMs, now, monotonic });
   try {
     await feed.start();
   } catch (error) {
@@ -189,7 +191,9 @@ async function openWith(
     await atMost(closeStepMaxMs, fleet.leave());
     throw error;
   }
-  return { client, ...collectionsWith(lease), replication: { fleet, feed, lease, settle } };
+  // A write by majority, which no primary makes that is cut off; reads of this process are not older.
+  const catchUp = createCoalesced(() => fleet.beat(lease.begin()));
+  return { client, ...collectionsWith(lease, catchUp), replication: { fleet, feed, lease, settle } };
 }
 
 async function isStandalone(database: Db, sessions: Sessions): Promise<boolean> {

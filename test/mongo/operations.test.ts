@@ -1,3 +1,4 @@
+import type { Timestamp } from 'mongodb';
 import { describe, expect, inject, it, vi } from 'vitest';
 import { BadRecord, StoreUnavailable } from '../../src/store.ts';
 import { keyRecord } from '../records.ts';
@@ -118,10 +119,13 @@ describe('the indexes', () => {
   it('serve each read, which is a majority read no older than what was seen', async () => {
     const { setting, store } = await openStore();
     const others = { owner: 'b', scheme: 't', permissions: ['q'] };
-    await insertAll(store, [{ owner: 'a', scheme: 's', permissions: ['p'] }, ...Array(200).fill(others)]);
+    const [key] = await insertAll(store, [
+      { owner: 'a', scheme: 's', permissions: ['p'] },
+      ...Array(200).fill(others),
+    ]);
     const page = { before: nextId(), size: 10 };
     const profiled = await profile(setting, async () => {
-      await store.findKey([keyRecord().digest]);
+      await store.findKey([keyRecord({ ...key }).digest]);
       await store.listKeys({ now: testNow }, page);
       await store.listKeys({ owner: 'a', now: testNow }, page);
       await store.listKeys({ scheme: 's', state: 'active', now: testNow }, page);
@@ -138,6 +142,16 @@ describe('the indexes', () => {
       expect(command.readConcern).toMatchObject({ level: 'majority', afterClusterTime: expect.anything() });
       expect(hasSortStage).toBe(undefined);
     }
+  });
+
+  it('asks for a key that is not there once more, after a write by majority', async () => {
+    const { setting, store } = await openStore();
+    const profiled = await profile(setting, async () => {
+      expect(await store.findKey([keyRecord().digest])).toBe(null);
+    });
+    const [first, second] = profiled.map(({ command }) => command.readConcern.afterClusterTime);
+    expect(profiled).toHaveLength(2);
+    expect(first && second?.greaterThan(first)).toBe(true);
   });
 
   it('does not let findKey believe a primary that may be an old one, when the lease is not held', async () => {
@@ -164,7 +178,7 @@ describe('the indexes', () => {
   interface Profiled {
     readonly planSummary: string;
     readonly hasSortStage?: boolean;
-    readonly command: { readonly readConcern: object };
+    readonly command: { readonly readConcern: { readonly afterClusterTime: Timestamp } };
   }
 
   /** What the server says of the queries that `work` makes of the keys. */

@@ -89,6 +89,14 @@ describe('settling a change', () => {
     expect(await unconfirmed()).toEqual([]);
   });
 
+  it('waits for its own replica too, which may not know of a change whose answer it never got', async () => {
+    let hasApplied = false;
+    const { settle } = setUp({ lagging: () => [], hasApplied: () => hasApplied, settleMaxMs: 0 });
+    expect(await settle({ at: 5 })).toEqual({ effectiveAt: 15_005, unconfirmedReplicas: ['own'] });
+    hasApplied = true;
+    expect(await settle({ at: 5 })).toEqual({ effectiveAt: 99, unconfirmedReplicas: [] });
+  });
+
   it('says the latest time that may be when the register can not be read', async () => {
     const lagging = () => {
       throw new StoreUnavailable('away');
@@ -98,7 +106,12 @@ describe('settling a change', () => {
   });
 });
 
-function setUp(given: { lagging: () => Peer[]; settleMaxMs?: number; isHeld?: boolean }) {
+function setUp(given: {
+  lagging: () => Peer[];
+  hasApplied?: () => boolean;
+  settleMaxMs?: number;
+  isHeld?: boolean;
+}) {
   const calls = { asked: 0 };
   const clock = { monotonic: 0 };
   const held = Promise.withResolvers<void>();
@@ -112,6 +125,7 @@ function setUp(given: { lagging: () => Peer[]; settleMaxMs?: number; isHeld?: bo
       },
       lagging: async () => given.lagging(),
     },
+    own: { replicaId: 'own', hasApplied: given.hasApplied ?? (() => true) },
     stalenessMaxMs: 15_000,
     settleMaxMs: given.settleMaxMs ?? 1_000,
     now: () => 99,

@@ -1,0 +1,124 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { judge } from '../torture/checker.ts';
+import { type Fleet, type FleetOptions, startFleet } from '../torture/fleet.ts';
+import type { ChangeRecord, CheckRecord } from '../torture/history.ts';
+import {
+  cutOffReplica,
+  instantOf,
+  killedPrimary,
+  oldPrimary,
+  recovery,
+  type Scenario,
+  stalledStream,
+  stoppedReplica,
+  twoPrimaries,
+} from '../torture/scenarios.ts';
+import { createWitness } from '../torture/witness.ts';
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+
+const stalenessMaxMs = 3_000;
+
+describe('a fleet of three, on a replica set that waits long before it elects', () => {
+  // So long that an old primary takes itself for the primary until the end of a test.
+  const { run } = useFleet({ stalenessMaxMs, electionTimeoutMs: 15_000 });
+
+  it('lets no key in that was revoked while a replica was stopped, and names the replica as long as it may', async () => {
+    const { first, second, answers, after } = await run(stoppedReplica);
+    expect(first).toMatchObject({ outcome: 'done', unconfirmed: ['replica-a'] });
+    expectInEffectAfterLease(first);
+    // Stopped for longer than its lease: nobody need wait for it any more.
+    expect(second).toMatchObject({ outcome: 'done', unconfirmed: [] });
+    expect(instantOf(second)).toBe(second.end);
+    expect(answers.map(({ verdict }) => verdict)).not.toContain('allowed');
+    expect(after).toBe('revoked');
+  });
+
+  it('answers for known keys on a replica that lost MongoDB until its lease has run out', async () => {
+    const { cutAt, revocation, ofKept, checks, after } = await run(cutOffReplica);
+    expect(revocation).toMatchObject({ outcome: 'done', unconfirmed: ['replica-a'] });
+    expectInEffectAfterLease(revocation);
+    const leased = ofKept.filter(({ end }) => end < cutAt + (stalenessMaxMs * 2) / 3);
+    expect(verdicts(leased)).toEqual(['allowed']);
+    const lapsed = checks.filter(({ begin }) => begin > cutAt + stalenessMaxMs);
+    expect(verdicts(lapsed)).toEqual(['unavailable']);
+    expect(after).toBe('revoked');
+  });
+
+  it('lets nothing in by what an old primary says, and denies no good key by it', async () => {
+    const { revocations, stillPrimary, checks, made, isDisabled, after } = await run(oldPrimary);
+    expect(stillPrimary).toBe(true);
+    expect(isDisabled).toBe('unknown');
+    const effectiveAt = Math.max(...revocations.map(instantOf));
+    expect(verdicts(checks.filter(({ begin }) => begin > effectiveAt))).toEqual(['unavailable']);
+    expect(verdicts(checks.filter(({ key }) => made.includes(key)))).toEqual(['unavailable']);
+    expect(after).toBe('revoked');
+  });
+
+  it('goes on while one primary is cut off from the others and a new one is elected', async () => {
+    const { revocation } = await run(twoPrimaries);
+    expect(revocation.outcome).toBe('done');
+  });
+
+  it('reads what it hears nothing of, once it may not answer from memory', async () => {
+    const { revocation, again, checks } = await run(stalledStream);
+    expect(revocation).toMatchObject({ outcome: 'done', unconfirmed: ['replica-a'] });
+    expectInEffectAfterLease(revocation);
+    expect(again).toMatchObject({ outcome: 'done', unconfirmed: ['replica-a'] });
+    const late = checks.filter(
+      ({ begin, key }) => begin > instantOf(revocation) && key === revocation.subject,
+    );
+    expect(verdicts(late)).not.toContain('allowed');
+    expect(verdicts(late)).toContain('denied');
+  });
+
+  it('reads each key about once when it finds MongoDB again, however many wait for it', async () => {
+    const { keys, callers, reads } = await run(recovery);
+    expect(callers).toBe(20 * keys);
+    // One that was under way and failed, one for those who had joined it, one more at the worst.
+    expect(reads).toBeLessThanOrEqual(4 * keys);
+  });
+});
+
+describe('a fleet of three whose lease outlasts an election', () => {
+  const { run } = useFleet({ stalenessMaxMs: 15_000, electionTimeoutMs: 1_000 });
+
+  it('answers for every known key while the primary is killed and another elected', async () => {
+    const { checks, ofKnown } = await run(killedPrimary);
+    expect(verdicts(ofKnown)).toEqual(['allowed']);
+    expect(['allowed', 'unavailable']).toEqual(expect.arrayContaining(verdicts(checks)));
+  });
+});
+
+/** A fleet for all tests of a block; each history is judged by the checker too. */
+function useFleet(options: FleetOptions) {
+  let fleet: Fleet;
+  beforeAll(async () => {
+    fleet = await startFleet(options);
+  });
+  afterEach(() => fleet?.network.healAll());
+  afterAll(() => fleet?.stop());
+  return {
+    async run<Facts>(scenario: Scenario<Facts>): Promise<Facts> {
+      const witness = createWitness({ seed: 0, stalenessMaxMs: options.stalenessMaxMs });
+      try {
+        const facts = await scenario(fleet, witness);
+        expect(judge(witness.records)).toEqual([]);
+        return facts;
+      } finally {
+        witness.close();
+      }
+    },
+  };
+}
+
+function verdicts(checks: readonly CheckRecord[]): string[] {
+  return [...new Set(checks.map(({ verdict }) => verdict))].toSorted();
+}
+
+/** That `effective_at` is `staleness_max` after the commit, which was made between question and answer. */
+function expectInEffectAfterLease(change: ChangeRecord): void {
+  const effectiveAt = instantOf(change);
+  expect(effectiveAt).toBeGreaterThanOrEqual(change.begin + stalenessMaxMs - 2);
+  expect(effectiveAt).toBeLessThanOrEqual(change.end + stalenessMaxMs + 2);
+}

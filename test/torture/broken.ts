@@ -1,0 +1,204 @@
+import type { FleetOptions } from './fleet.ts';
+import type { Mutant } from './mutant.ts';
+import { cutOffReplica, oldPrimary, type Scenario, stalledStream, stoppedReplica } from './scenarios.ts';
+
+/** Found by the model, within so many schedules. */
+export interface ModelMutant extends Mutant {
+  readonly schedules: number;
+}
+
+/** Found by the checker, in the history of a scenario. */
+export interface FleetMutant extends Mutant {
+  readonly scenario: Scenario;
+  readonly fleet: FleetOptions;
+}
+
+const schedules = 20_000;
+
+export const modelMutants: readonly ModelMutant[] = [
+  {
+    title: 'a read that was overtaken by a change is kept',
+    file: 'src/reads.ts',
+    find: 'if (last > began) continue;',
+    replace: '',
+    schedules,
+  },
+  {
+    title: 'a caller joins a read that began before it, however old that is',
+    file: 'src/reads.ts',
+    find: 'if (wasFresh && isFresh()) return value;',
+    replace: 'return value;',
+    schedules,
+  },
+  {
+    title: 'a caller joins a read that is over',
+    file: 'src/reads.ts',
+    find: '      reads.delete(name);\n',
+    replace: '      void Promise.resolve().then(() => reads.delete(name));\n',
+    schedules: 100_000,
+  },
+  {
+    title: 'memory answers after the lease',
+    file: 'src/keyring.ts',
+    find: 'if (!feed.isFresh()) return undefined;',
+    replace: '',
+    schedules,
+  },
+  {
+    title: "a digest stays nobody's when its key is made",
+    file: 'src/keyring.ts',
+    find: '      dropMiss(digest);\n',
+    replace: '',
+    schedules,
+  },
+  {
+    title: 'a changed key stays in memory',
+    file: 'src/keyring.ts',
+    find: 'for (const known of [...(digestsById.get(id) ?? [])]) keys.delete(known);',
+    replace: '',
+    schedules,
+  },
+  {
+    title: 'a miss is read with no regard to what was delivered',
+    file: 'src/mongo/sessions.ts',
+    find: 'if (latest !== null) session.advanceOperationTime(latest);',
+    replace: '',
+    schedules,
+  },
+  {
+    title: 'a miss is read from whoever takes itself for the primary, with no lease',
+    file: 'src/mongo/latest.ts',
+    find: 'const linearizable = lease !== null && !isLeased;',
+    replace: 'const linearizable = false;',
+    schedules,
+  },
+  {
+    title: 'a miss counts though the lease ended while it was read',
+    file: 'src/mongo/latest.ts',
+    find: "if (isLeased && !lease?.isHeld()) throw new StoreUnavailable('the lease ended during a read');",
+    replace: '',
+    schedules,
+  },
+  {
+    title: 'a key is unknown as soon as one read does not find it',
+    file: 'src/mongo/latest.ts',
+    find: 'if (!isLeased || !isNothing(first)) return first;',
+    replace: 'return first;',
+    schedules,
+  },
+  {
+    title: 'the lease counts from when a beat is seen',
+    file: 'src/mongo/lease.ts',
+    find: 'heldSince = began;',
+    replace: 'heldSince = { monotonic: monotonic(), wall: now() };',
+    schedules,
+  },
+  {
+    title: 'the lease is renewed by a beat that is begun',
+    file: 'src/mongo/lease.ts',
+    find: '      return lastBeat;\n',
+    replace: '      heldSince = { monotonic: monotonic(), wall: now() };\n      return lastBeat;\n',
+    schedules,
+  },
+];
+
+const beating = 'await fleet.beat(lease.begin()).catch(failed);';
+const stalenessMaxMs = 3_000;
+const patient = { stalenessMaxMs, electionTimeoutMs: 15_000 };
+
+export const fleetMutants: readonly FleetMutant[] = [
+  {
+    title: "the lease is renewed by a server's hello",
+    file: 'src/mongo/feed.ts',
+    find: beating,
+    replace: `const beat = lease.begin();
+      await fleet.beat(beat).catch(failed);
+      await database.command({ hello: 1 }).then(() => lease.seen(beat)).catch(failed);`,
+    scenario: oldPrimary,
+    fleet: patient,
+  },
+  {
+    title: 'the lease is renewed by a plain read',
+    file: 'src/mongo/feed.ts',
+    find: beating,
+    replace: `const beat = lease.begin();
+      await fleet.beat(beat).catch(failed);
+      await database.collection('meta').findOne({}).then(() => lease.seen(beat)).catch(failed);`,
+    scenario: oldPrimary,
+    fleet: patient,
+  },
+  {
+    title: 'a miss is read from whoever takes itself for the primary',
+    file: 'src/mongo/latest.ts',
+    find: 'const linearizable = lease !== null && !isLeased;',
+    replace: 'const linearizable = false;',
+    scenario: oldPrimary,
+    fleet: patient,
+  },
+  {
+    title: 'a key is unknown as soon as one read does not find it',
+    file: 'src/mongo/latest.ts',
+    find: 'if (!isLeased || !isNothing(first)) return first;',
+    replace: 'return first;',
+    scenario: oldPrimary,
+    fleet: patient,
+  },
+  {
+    title: 'a change is judged by what an old primary says of the key',
+    file: 'src/mongo/latest.ts',
+    find: 'sessions.read(async () => {\n      await catchUp();\n',
+    replace: 'sessions.read(async () => {\n',
+    scenario: oldPrimary,
+    fleet: patient,
+  },
+  {
+    title: 'the lease is renewed by a beat that was written, and was not seen in the stream',
+    file: 'src/mongo/feed.ts',
+    find: beating,
+    replace: `const beat = lease.begin();
+      await fleet.beat(beat).then(() => lease.seen(beat)).catch(failed);`,
+    scenario: stalledStream,
+    fleet: patient,
+  },
+  {
+    title: 'a change is acknowledged before it is applied',
+    file: 'src/mongo/feed.ts',
+    find: beating,
+    replace:
+      'await fleet.beat(lease.begin()).then((time) => time !== undefined && acknowledge(time)).catch(failed);',
+    scenario: stalledStream,
+    fleet: patient,
+  },
+  {
+    title: 'RevokeKey does not wait for the replica that answers it',
+    file: 'src/mongo/settlement.ts',
+    find: 'if (!own.hasApplied(asked)) left = [...left, own.replicaId];',
+    replace: '',
+    scenario: stalledStream,
+    fleet: patient,
+  },
+  {
+    title: 'RevokeKey waits for nobody',
+    file: 'src/mongo/settlement.ts',
+    find: 'if (left.length === 0) return',
+    replace: 'if (left.length >= 0) return',
+    scenario: cutOffReplica,
+    fleet: patient,
+  },
+  {
+    title: 'RevokeKey takes a replica for lapsed long before its lease has run out',
+    file: 'src/mongo/settlement.ts',
+    find: 'monotonic() - known.since < stalenessMaxMs',
+    replace: 'monotonic() - known.since < stalenessMaxMs / 20',
+    scenario: cutOffReplica,
+    fleet: patient,
+  },
+  {
+    title: 'the lease does not run out',
+    file: 'src/mongo/lease.ts',
+    find: 'isHeld: () => ageMs() < stalenessMaxMs,',
+    replace: 'isHeld: () => heldSince !== null,',
+    scenario: stoppedReplica,
+    fleet: patient,
+  },
+];

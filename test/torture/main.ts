@@ -1,0 +1,46 @@
+import { createWriteStream } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runModel } from './keyring-model.ts';
+import { readNumbers, report } from './report.ts';
+import { run } from './run.ts';
+
+// The long form: `npm run torture -- --seed 7 --revocations 10000 --minutes 10`. Exit code 1 for a violation.
+const defaults = {
+  seed: Date.now() % 1_000_000,
+  revocations: 10_000,
+  minutes: 30,
+  /** The staleness bound, in milliseconds. */
+  staleness: 3_000,
+  /** Revocations that are timed in the healthy fleet. */
+  timed: 200,
+  /** Of the model of memory. */
+  schedules: 1_000_000,
+};
+const { seed, revocations, minutes, staleness, timed, schedules, history } = readNumbers(
+  process.argv.slice(2),
+  defaults,
+);
+const file = history ?? join(tmpdir(), `postern-torture-${seed}.jsonl`);
+const lines = createWriteStream(file);
+process.stdout.write(`seed ${seed}; the history goes to ${file}\n`);
+
+const result = await run({
+  ...{ seed, revocations, msMax: minutes * 60_000, stalenessMaxMs: staleness, timed, calmMs: 10_000 },
+  onRecord: (record) => void lines.write(`${JSON.stringify(record)}\n`),
+  onProgress({ revocations: done, ms }) {
+    if (process.stderr.isTTY) process.stderr.write(`\r${(ms / 1_000).toFixed(0)} s, ${done} keys revoked `);
+  },
+});
+lines.end();
+process.stdout.write(`${report(result)}\n`);
+
+const began = performance.now();
+const { answers, failure, schedules: made } = await runModel({ seed, schedules });
+const seconds = ((performance.now() - began) / 1_000).toFixed(0);
+process.stdout.write(`model of memory: ${made} schedules, ${answers} answers, ${seconds} s\n`);
+if (failure !== null) {
+  const { schedule, what, steps } = failure;
+  process.stdout.write(`  schedule ${schedule}: ${what}\n${steps.map((step) => `    ${step}`).join('\n')}\n`);
+}
+process.exitCode = result.violations.length === 0 && failure === null ? 0 : 1;

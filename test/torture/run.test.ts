@@ -1,0 +1,13 @@
+import { expect, it } from 'vitest';
+import { report } from './report.ts';
+import { run } from './run.ts';
+
+it('a fleet under load, changes and random faults keeps every promise', { timeout: 120_000 }, async () => {
+  const result = await run({
+    ...{ seed: 1, revocations: 10_000, msMax: 12_000 },
+    ...{ stalenessMaxMs: 2_000, timed: 5, calmMs: 3_000 },
+  });
+  expect(result.violations.length, report(result)).toBe(0);
+  expect(result.revocations).toBeGreaterThan(0);
+  expect(result.faults.size).toBeGreaterThan(0);
+});
