@@ -41,8 +41,9 @@ async function findByChecker(mutant: FleetMutant): Promise<string | null> {
     try {
       await mutant.scenario(fleet, witness);
       const violations = judge(witness.records);
-      const [first] = violations;
-      return first ? `${violations.length} violations, the first: ${first.what}` : null;
+      const byRule = Map.groupBy(violations, ({ rule }) => rule);
+      const counts = [...byRule].map(([rule, of]) => `${of.length} × ${rule}`);
+      return counts.length === 0 ? null : counts.join('; ');
     } finally {
       witness.close();
       await fleet.stop();

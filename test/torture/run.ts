@@ -19,7 +19,7 @@ export interface RunOptions {
   readonly stalenessMaxMs: number;
   /** Revocations in the healthy fleet whose way is timed; before the faults. */
   readonly timed: number;
-  /** Under load and changes, before the first fault. */
+  /** Under load, before the first change and the first fault. */
   readonly calmMs: number;
   /** The folder whose Postern is run; default this repository. */
   readonly root?: string;
@@ -52,9 +52,9 @@ export async function run(options: RunOptions): Promise<RunResult> {
     const propagation = await measurePropagation(fleet, witness, timed);
     const limited = await witness.create(anyReplica(fleet, random), { limit });
     const load = startLoad(fleet, witness, random, { streams: 4, pauseMs: 8, limited });
-    const changes = startChanges(fleet, witness, random, load, { workers: 32, liveMin: 40, owners: 4 });
-    // Windows in which all of the limit is to be given out.
+    // Windows in which all of the limit is to be given out, by a machine that has nothing else to do.
     await passed(options.calmMs);
+    const changes = startChanges(fleet, witness, random, load, { workers: 20, liveMin: 40, owners: 4 });
     const faults = startFaults(fleet, witness, random, stalenessMaxMs);
     const end = performance.now() + options.msMax;
     await until(
