@@ -97,7 +97,9 @@ function mustBeUsed(window: Window, faults: readonly FaultRecord[]): boolean {
   const reachesEnd = [...replicas.values()].every((of) =>
     of.some((check) => check.begin > end - (end - begin) / 10),
   );
-  return isWhole && reachesEnd && asked.length >= demandFactor * limit;
+  // A lease whose answer came too late is spent by nobody.
+  const isAnswered = checks.every(({ verdict }) => verdict === 'allowed' || verdict === 'denied');
+  return isWhole && isAnswered && reachesEnd && asked.length >= demandFactor * limit;
 }
 
 function isInside(check: CheckRecord, { begin, end }: Window): boolean {
