@@ -1,10 +1,11 @@
 import type { Collection, Db } from 'mongodb';
 import type { KeyId, KeyRecord } from '../key.ts';
 import type { Digest } from '../secret.ts';
-import { BadRecord, type KeyFilter } from '../store.ts';
+import type { BadRecord, KeyFilter } from '../store.ts';
 import { keysName, metaName } from './collections.ts';
 import { createFirstKeyInsert, type FirstKeyMark } from './first-key.ts';
 import { createFreshRead, createLatestRead, type LatestReadDependencies } from './latest.ts';
+import { readPage } from './page.ts';
 import { fromDocument, type KeyDocument, listFilter, toDocument } from './records.ts';
 
 /** The collection of keys: what the store's contract says of each operation, the feed and the commit aside. */
@@ -52,22 +53,17 @@ export function createKeyCollection(dependencies: KeyCollectionDependencies): Ke
       const document = await readFresh((read) => keys.findOne({ request_key: requestKey }, read));
       return document === null ? null : fromDocument({ ...document });
     },
-    async list(filter, page) {
-      const found: KeyRecord[] = [];
-      let { before } = page;
-      // A record that can not be read must not make a page short: a short page is the last one.
-      while (found.length < page.size) {
-        const limit = page.size - found.length;
-        const older = listFilter(filter, before);
-        const documents = await sessions.read((read) =>
-          keys.find(older, { ...read, sort: { _id: -1 }, limit }).toArray(),
-        );
-        found.push(...readable(documents, onBadRecord));
-        if (documents.length < limit) break;
-        before = (documents.at(-1)?._id ?? '') as KeyId;
-      }
-      return found;
-    },
+    list: (filter, { before, size }) =>
+      readPage({
+        ...{ size, from: before, onBadRecord },
+        find: (from, limit) =>
+          sessions.read((read) =>
+            keys
+              .find(listFilter(filter, from as KeyId | null), { ...read, sort: { _id: -1 }, limit })
+              .toArray(),
+          ),
+        toRecord: (document) => fromDocument({ ...document }),
+      }),
     async insert(record, retentionMs) {
       await sessions.write((session) => keys.insertOne(toDocument(record, retentionMs), { session }));
     },
@@ -80,19 +76,4 @@ export function createKeyCollection(dependencies: KeyCollectionDependencies): Ke
       return matchedCount > 0;
     },
   };
-}
-
-function readable(
-  documents: readonly KeyDocument[],
-  onBadRecord: (id: string, error: BadRecord) => void,
-): KeyRecord[] {
-  return documents.flatMap((document) => {
-    try {
-      return fromDocument({ ...document });
-    } catch (error) {
-      if (!(error instanceof BadRecord)) throw error;
-      onBadRecord(document._id, error);
-      return [];
-    }
-  });
 }

@@ -3,6 +3,7 @@ import type { OwnerRecord } from '../owner.ts';
 import { BadRecord, DuplicateKey } from '../store.ts';
 import { ownersName } from './collections.ts';
 import { createLatestRead, type LatestReadDependencies } from './latest.ts';
+import { readPage } from './page.ts';
 import { date, dateOrNull, time } from './records.ts';
 
 /** An owner in the collection `owners`. */
@@ -38,22 +39,15 @@ export function createOwnerCollection(dependencies: OwnerCollectionDependencies)
       const document = await readLatest((read) => owners.findOne({ _id: { $eq: id } }, read));
       return document === null ? null : fromDocument({ ...document });
     },
-    async list(page) {
-      const found: OwnerRecord[] = [];
-      let after = page.after ?? '';
-      // A record that can not be read must not make a page short: a short page is the last one.
-      while (found.length < page.size) {
-        const limit = page.size - found.length;
-        const later = { _id: { $gt: after } };
-        const documents = await sessions.read((read) =>
-          owners.find(later, { ...read, sort: { _id: 1 }, limit }).toArray(),
-        );
-        found.push(...readable(documents, onBadRecord));
-        if (documents.length < limit) break;
-        after = documents.at(-1)?._id ?? '';
-      }
-      return found;
-    },
+    list: ({ after, size }) =>
+      readPage({
+        ...{ size, from: after, onBadRecord },
+        find: (from, limit) =>
+          sessions.read((read) =>
+            owners.find({ _id: { $gt: from ?? '' } }, { ...read, sort: { _id: 1 }, limit }).toArray(),
+          ),
+        toRecord: (document) => fromDocument({ ...document }),
+      }),
     async put(record, ifVersion) {
       const { _id, ...members } = toDocument(record);
       try {
@@ -116,18 +110,3 @@ const memberChecks: { readonly [member in keyof OwnerRecord]: (value: unknown) =
   updatedAt: isTime,
   version: (value) => Number.isSafeInteger(value) && Number(value) >= 1,
 };
-
-function readable(
-  documents: readonly OwnerDocument[],
-  onBadRecord: (id: string, error: BadRecord) => void,
-): OwnerRecord[] {
-  return documents.flatMap((document) => {
-    try {
-      return fromDocument({ ...document });
-    } catch (error) {
-      if (!(error instanceof BadRecord)) throw error;
-      onBadRecord(document._id, error);
-      return [];
-    }
-  });
-}
