@@ -175,8 +175,9 @@ function pause(ms: number): Promise<void> {
 function sampleKeys(count: number): KeyRecord[] {
   const nextId = createKeyIds(Date.now);
   const now = Date.now();
-  return Array.from({ length: count }, (_, at) => ({
-    id: nextId(),
+  const ids = Array.from({ length: count }, nextId);
+  return ids.map((id, at) => ({
+    id,
     digest: randomBytes(32).toString('base64url') as Digest,
     name: `Asset backend ${at}`,
     ...{ scheme: 'postern', environment: 'live', prefix: 'pst_live_Ab3d', last4: 'w9Xz' },
@@ -185,7 +186,7 @@ function sampleKeys(count: number): KeyRecord[] {
     ...{ ipAllowlist: [], plan: null, rateLimit: null, labels: { team: 'assets' } },
     ...{ createdAt: now, updatedAt: now, lastUsedAt: now },
     expiresAt: at % 2 === 0 ? now + 90 * 86_400_000 : null,
-    ...{ disabledAt: null, revokedAt: null, rotatedFrom: null },
+    ...{ disabledAt: null, revokedAt: null, rotatedFrom: null, rotatedTo: null, spender: id },
     requestKey: randomBytes(32).toString('base64url'),
     version: 1,
   }));

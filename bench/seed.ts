@@ -29,8 +29,10 @@ async function insertKeys(file: string, keys: readonly string[]): Promise<void> 
   const digester = createDigester([]);
   await store.open();
   for (const [at, key] of keys.entries()) {
+    const id = nextId();
     const named = {
-      id: nextId(),
+      id,
+      spender: id,
       digest: digester.sign(key),
       name: `bench ${at}`,
       ...mask(key, 'pst_live_'),
@@ -54,6 +56,7 @@ const template = {
   disabledAt: null,
   revokedAt: null,
   rotatedFrom: null,
+  rotatedTo: null,
   requestKey: null,
   version: 1,
 } satisfies Partial<KeyRecord>;

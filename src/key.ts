@@ -36,7 +36,15 @@ export interface KeyRecord {
   readonly expiresAt: number | null;
   readonly disabledAt: number | null;
   readonly revokedAt: number | null;
+  /** The key that this one replaced; null unless a rotation made it. */
   readonly rotatedFrom: KeyId | null;
+  /** The key that replaced this one, which then lives on for the grace period alone; null if none did. */
+  readonly rotatedTo: KeyId | null;
+  /**
+   * Whose units of a rate limit it spends: its own id, or that of the first key of its line of rotations, so
+   * that an old and a new key share one limit.
+   */
+  readonly spender: KeyId;
   /** Names the request that made the key, so that a retry of it makes no second one; null where it had no id. */
   readonly requestKey: string | null;
   /** Grows by one with every change; the etag is made of it. */

@@ -1,3 +1,5 @@
+import type { JournalDraft } from './journal.ts';
+import type { JournalStore } from './journal-store.ts';
 import type { KeyId, KeyRecord, KeyState } from './key.ts';
 import type { OwnerRecord } from './owner.ts';
 import type { Digest } from './secret.ts';
@@ -11,7 +13,7 @@ import type { UsageTally } from './usage-tally.ts';
  * A record that can not be read spoils itself alone: getting or finding it rejects with {@link BadRecord},
  * and lists leave it out.
  */
-export interface Store {
+export interface Store extends JournalStore {
   /** For logs and metrics: `sqlite` or `mongodb`. */
   readonly kind: string;
   /** What changes elsewhere, and how far memory may be trusted. */
@@ -28,6 +30,8 @@ export interface Store {
   /** The record whose digest is one of these; digests are unique, so there is at most one that is asked for. */
   findKey(digests: readonly Digest[]): Promise<KeyRecord | null>;
   getKey(id: KeyId): Promise<KeyRecord | null>;
+  /** Those of the digests that keys have. */
+  findDigests(digests: readonly Digest[]): Promise<ReadonlySet<Digest>>;
   /** The key that was made by the request of that name. */
   getKeyByRequest(requestKey: string): Promise<KeyRecord | null>;
   /** Newest first, at most `size`, older than `before` when it is given. */
@@ -36,18 +40,54 @@ export interface Store {
     page: { readonly before: KeyId | null; readonly size: number },
   ): Promise<KeyRecord[]>;
 
-  /** Durable when it resolves. Rejects with {@link DuplicateKey} if the id, the digest or the request is taken, and then keeps nothing. */
-  insertKey(record: KeyRecord, retentionMs: number): Promise<Commit>;
+  /**
+   * Durable when it resolves. Rejects with {@link DuplicateKey} if the id, the digest or the request is taken, and
+   * then keeps nothing. Like every change here: where a draft is given, it is written into the journal with the
+   * change, or neither is.
+   */
+  insertKey(record: KeyRecord, retentionMs: number, draft?: JournalDraft): Promise<Commit>;
   /**
    * Inserts only if this store never had a first key, however many replicas try at once; says whether it did.
    * After {@link StoreUnavailable} another call with the same record finishes what was begun.
    */
-  insertFirstKey(record: KeyRecord, retentionMs: number): Promise<boolean>;
+  insertFirstKey(record: KeyRecord, retentionMs: number, draft?: JournalDraft): Promise<boolean>;
+  /**
+   * Inserts those whose id, digest and request are free, and answers which were not, by their places in `records`;
+   * all others are there when it resolves. At most {@link insertsMax} at once. The draft is made of the number
+   * that goes in; there is none for none.
+   */
+  insertKeys(
+    records: readonly KeyRecord[],
+    retentionMs: number,
+    draft?: (inserted: number) => JournalDraft,
+  ): Promise<readonly number[]>;
   /**
    * Writes `record` over the one with its id if that one's version is `ifVersion`; null, and no change, if
-   * it is not. `lastUsedAt` is left as the store has it. Durable when it resolves.
+   * it is not. `lastUsedAt` and `digest` are left as the store has them. Durable when it resolves.
    */
-  replaceKey(record: KeyRecord, ifVersion: number, retentionMs: number): Promise<Commit | null>;
+  replaceKey(
+    record: KeyRecord,
+    ifVersion: number,
+    retentionMs: number,
+    draft?: JournalDraft,
+  ): Promise<Commit | null>;
+  /**
+   * {@link Store.replaceKey} of `old` and {@link Store.insertKey} of `made` in one: both or neither. Null, and no
+   * change, where the version is another; rejects with {@link DuplicateKey} as `insertKey` does.
+   */
+  rotateKey(
+    rotation: { readonly old: KeyRecord; readonly ifVersion: number; readonly made: KeyRecord },
+    retentionMs: number,
+    draft?: JournalDraft,
+  ): Promise<Commit | null>;
+  /**
+   * Gives keys another digest of the same secret, where they still have the one named; not a change of the key,
+   * whose version stays. What can not be changed, since another key has the digest, is left. At most
+   * {@link insertsMax} at once.
+   */
+  replaceDigests(changes: readonly DigestChange[]): Promise<void>;
+  /** How many keys there are under each pepper, by its id, and under none, by the empty string. */
+  countDigests(): Promise<ReadonlyMap<string, number>>;
   getOwner(id: string): Promise<OwnerRecord | null>;
   /** By id, at most `size`, after `after` when it is given. */
   listOwners(page: { readonly after: string | null; readonly size: number }): Promise<OwnerRecord[]>;
@@ -55,7 +95,7 @@ export interface Store {
    * Writes the owner if its version is `ifVersion`, 0 for one that nobody has put; null, and no change, if it
    * is not. Durable when it resolves.
    */
-  putOwner(record: OwnerRecord, ifVersion: number): Promise<Commit | null>;
+  putOwner(record: OwnerRecord, ifVersion: number, draft?: JournalDraft): Promise<Commit | null>;
   /**
    * Gives out up to `units` of a window, all replicas together never more than `limit` in one window; none
    * where fewer than `unitsMin` are left, which are then there for others.
@@ -68,6 +108,16 @@ export interface Store {
   getUsage(key: KeyId, since: number): Promise<UsageTally[]>;
   /** Waits, within bounds, until every replica judges by what was committed, and says from when that is so. */
   settle(commit: Commit): Promise<Settlement>;
+}
+
+/** Records in one call of {@link Store.insertKeys}, changes in one of {@link Store.replaceDigests}. */
+export const insertsMax = 1_000;
+
+/** A key's digest under one pepper, and that of the same secret under another. */
+export interface DigestChange {
+  readonly id: KeyId;
+  readonly from: Digest;
+  readonly to: Digest;
 }
 
 /** Absent members do not filter. */
@@ -170,53 +220,8 @@ export class DuplicateKey extends Error {
 /** What is stored under the id of a key or an owner can not be read as one: it is broken, and never lets anyone in. */
 export class BadRecord extends Error {
   /** `member` is the first at fault; no value is quoted. */
-  constructor(id: string, member: string, kind: 'a key' | 'an owner' = 'a key') {
+  constructor(id: string, member: string, kind: 'a key' | 'an owner' | 'an event' = 'a key') {
     super(`the stored record of ${id} is not ${kind}: ${member} is missing or of the wrong type`);
     this.name = 'BadRecord';
   }
 }
-
-/** The record itself if each member is what {@link KeyRecord} says; throws {@link BadRecord} if one is not. */
-export function checkedRecord(record: { readonly [member in keyof KeyRecord]: unknown }): KeyRecord {
-  for (const [member, isRight] of Object.entries(memberChecks)) {
-    if (!isRight(record[member as keyof KeyRecord])) throw new BadRecord(String(record.id), member);
-  }
-  return record as KeyRecord;
-}
-
-type Check = (value: unknown) => boolean;
-const isText: Check = (value) => typeof value === 'string';
-const isTime: Check = (value) => Number.isSafeInteger(value);
-const isCount: Check = (value) => Number.isSafeInteger(value) && Number(value) >= 1;
-const areTexts: Check = (value) => Array.isArray(value) && value.every(isText);
-const orNull =
-  (isRight: Check): Check =>
-  (value) =>
-    value === null || isRight(value);
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-const memberChecks: { readonly [member in keyof KeyRecord]: Check } = {
-  id: isText,
-  digest: isText,
-  name: isText,
-  scheme: isText,
-  environment: isText,
-  prefix: isText,
-  last4: isText,
-  owner: orNull(isText),
-  permissions: areTexts,
-  ipAllowlist: areTexts,
-  plan: orNull(isText),
-  rateLimit: orNull((value) => isObject(value) && isCount(value.limit) && isCount(value.windowMs)),
-  labels: (value) => isObject(value) && Object.values(value).every(isText),
-  createdAt: isTime,
-  updatedAt: isTime,
-  lastUsedAt: orNull(isTime),
-  expiresAt: orNull(isTime),
-  disabledAt: orNull(isTime),
-  revokedAt: orNull(isTime),
-  rotatedFrom: orNull(isText),
-  requestKey: orNull(isText),
-  version: isCount,
-};

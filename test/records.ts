@@ -30,6 +30,8 @@ export function keyRecord(given: Partial<KeyRecord> = {}): KeyRecord {
     disabledAt: null,
     revokedAt: null,
     rotatedFrom: null,
+    rotatedTo: null,
+    spender: id,
     requestKey: null,
     version: 1,
     ...given,

@@ -1,13 +1,22 @@
 import { describe } from 'vitest';
 import type { Store } from '../src/store.ts';
+import { addressContract } from './store-contract/addresses.ts';
+import { digestContract } from './store-contract/digests.ts';
+import { dutyContract } from './store-contract/duties.ts';
+import { expiryContract } from './store-contract/expiring.ts';
 import { feedContract } from './store-contract/feed.ts';
 import { firstKeyContract } from './store-contract/first-key.ts';
+import { importContract } from './store-contract/imports.ts';
+import { journalContract } from './store-contract/journal.ts';
+import { journalPageContract } from './store-contract/journal-pages.ts';
+import { journalledChangeContract } from './store-contract/journalled-changes.ts';
 import { keyContract } from './store-contract/keys.ts';
 import { limitContract } from './store-contract/limits.ts';
 import { listContract } from './store-contract/lists.ts';
 import { ownerContract } from './store-contract/owners.ts';
 import { replaceContract } from './store-contract/replace.ts';
 import { requestContract } from './store-contract/requests.ts';
+import { rotateContract } from './store-contract/rotate.ts';
 import { usageContract } from './store-contract/usage.ts';
 
 export interface StoreUnderTest {
@@ -32,5 +41,14 @@ export function describeStoreContract(name: string, createStore: CreateStore): v
     limitContract(createStore);
     usageContract(createStore);
     feedContract(createStore);
+    importContract(createStore);
+    rotateContract(createStore);
+    digestContract(createStore);
+    journalContract(createStore);
+    journalPageContract(createStore);
+    journalledChangeContract(createStore);
+    addressContract(createStore);
+    expiryContract(createStore);
+    dutyContract(createStore);
   });
 }

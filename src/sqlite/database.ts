@@ -2,62 +2,13 @@ import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { sqliteError, sqliteFailure } from './errors.ts';
-
-/**
- * Step n brings a database from version n to n + 1. Steps are only ever added: what is released has
- * run on somebody's disk.
- */
-const migrations = [
-  `
-  CREATE TABLE keys (
-    id           TEXT PRIMARY KEY NOT NULL,
-    digest       TEXT NOT NULL UNIQUE,
-    request_key  TEXT UNIQUE,
-    version      INTEGER NOT NULL,
-    scheme       TEXT NOT NULL,
-    environment  TEXT NOT NULL,
-    owner        TEXT,
-    name_folded  TEXT NOT NULL,
-    last_used_at INTEGER,
-    expires_at   INTEGER,
-    disabled_at  INTEGER,
-    revoked_at   INTEGER,
-    purge_at     INTEGER,
-    record       TEXT NOT NULL
-  ) STRICT;
-  CREATE INDEX keys_by_owner ON keys (owner, id);
-  CREATE INDEX keys_by_purge_at ON keys (purge_at) WHERE purge_at IS NOT NULL;
-  CREATE TABLE owners (
-    id           TEXT PRIMARY KEY NOT NULL,
-    plan         TEXT,
-    active_until INTEGER,
-    suspended    INTEGER NOT NULL,
-    created_at   INTEGER NOT NULL,
-    updated_at   INTEGER NOT NULL,
-    version      INTEGER NOT NULL
-  ) STRICT;
-  CREATE TABLE limits (
-    spender      TEXT NOT NULL,
-    window_start INTEGER NOT NULL,
-    window_end   INTEGER NOT NULL,
-    leased       INTEGER NOT NULL,
-    PRIMARY KEY (spender, window_start, window_end)
-  ) STRICT, WITHOUT ROWID;
-  CREATE INDEX limits_by_end ON limits (window_end);
-  CREATE TABLE usage (
-    key          TEXT NOT NULL,
-    hour         INTEGER NOT NULL,
-    tally        TEXT NOT NULL,
-    last_used_at INTEGER,
-    PRIMARY KEY (key, hour)
-  ) STRICT, WITHOUT ROWID;
-  CREATE INDEX usage_by_hour ON usage (hour);
-  CREATE TABLE meta (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) STRICT;
-  `,
-];
+import { migrations } from './migrations.ts';
 
 /** How long an open waits for a process that is just about to let go of the file. It blocks. */
 const lockWaitMs = 250;
+
+/** Pages of the file in memory: the digests of a million keys. */
+const pagesKiB = 65_536;
 
 /**
  * Opens the file for this connection alone and brings its tables up to date. Its folder is made with mode
@@ -94,6 +45,9 @@ function claim(database: DatabaseSync): void {
   database.exec('PRAGMA journal_mode = WAL');
   database.exec('PRAGMA synchronous = FULL');
   database.exec('PRAGMA trusted_schema = OFF');
+  // The log of each statement that runs triggers: as files they take half the time of an import.
+  database.exec('PRAGMA temp_store = MEMORY');
+  database.exec(`PRAGMA cache_size = -${pagesKiB}`);
   database.enableDefensive(true);
   database.exec('BEGIN IMMEDIATE; COMMIT');
 }

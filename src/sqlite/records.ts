@@ -1,9 +1,16 @@
 import type { SQLInputValue } from 'node:sqlite';
-import { type KeyId, type KeyRecord, type KeyState, purgeAt } from '../key.ts';
-import { BadRecord, checkedRecord, type KeyFilter } from '../store.ts';
+import { checkedRecord } from '../checked-record.ts';
+import { type KeyRecord, purgeAt } from '../key.ts';
+import { BadRecord } from '../store.ts';
 
 /** What a statement is given by name. */
 export type Parameters = Record<string, SQLInputValue>;
+/** A statement, whose text depends on no value that may come from outside, and its values. */
+export interface Query {
+  readonly sql: string;
+  readonly parameters: Parameters;
+}
+
 /** What a statement gives by column. */
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -26,15 +33,17 @@ interface Rest
     | 'createdAt'
     | 'updatedAt'
     | 'rotatedFrom'
+    | 'rotatedTo'
+    | 'spender'
   > {}
 
 /** A record as the columns of its row, all but `last_used_at`, which only an insert writes. */
 export function toRow(record: KeyRecord, retentionMs: number): Parameters {
   const { name, prefix, last4, permissions, ipAllowlist, plan, rateLimit } = record;
-  const { labels, createdAt, updatedAt, rotatedFrom } = record;
+  const { labels, createdAt, updatedAt, rotatedFrom, rotatedTo, spender } = record;
   const rest: Rest = {
     ...{ name, prefix, last4, permissions, ipAllowlist, plan, rateLimit },
-    ...{ labels, createdAt, updatedAt, rotatedFrom },
+    ...{ labels, createdAt, updatedAt, rotatedFrom, rotatedTo, spender },
   };
   return {
     id: record.id,
@@ -77,6 +86,9 @@ export function fromRow(row: Row): KeyRecord {
     disabledAt: row.disabled_at,
     revokedAt: row.revoked_at,
     rotatedFrom: rest.rotatedFrom,
+    // Absent from rows that were written before keys could be rotated.
+    rotatedTo: rest.rotatedTo ?? null,
+    spender: rest.spender ?? row.id,
     requestKey: row.request_key,
     version: row.version,
   });
@@ -90,44 +102,4 @@ function parseRest(row: Row): Readonly<Record<keyof Rest, unknown>> {
     // The parser's message quotes the text.
   }
   throw new BadRecord(String(row.id), 'record');
-}
-
-const stateConditions: Readonly<Record<KeyState, string>> = {
-  revoked: 'revoked_at IS NOT NULL',
-  disabled: 'revoked_at IS NULL AND disabled_at IS NOT NULL',
-  expired: 'revoked_at IS NULL AND disabled_at IS NULL AND expires_at <= :now',
-  active: 'revoked_at IS NULL AND disabled_at IS NULL AND (expires_at IS NULL OR expires_at > :now)',
-};
-
-/** One page of keys as a statement and its values. The text depends on which filters are given alone. */
-export function listQuery(
-  filter: KeyFilter,
-  page: { readonly before: KeyId | null; readonly size: number },
-): { readonly sql: string; readonly parameters: Parameters } {
-  const conditions: string[] = [];
-  const parameters: Parameters = { size: page.size };
-  const where = (condition: string, values: Parameters) => {
-    conditions.push(condition);
-    Object.assign(parameters, values);
-  };
-  if (page.before !== null) where('id < :before', { before: page.before });
-  if (filter.owner !== undefined) where('owner = :owner', { owner: filter.owner });
-  if (filter.scheme !== undefined) where('scheme = :scheme', { scheme: filter.scheme });
-  if (filter.environment !== undefined) {
-    where('environment = :environment', { environment: filter.environment });
-  }
-  if (filter.state !== undefined) {
-    const condition = stateConditions[filter.state];
-    where(condition, condition.includes(':now') ? { now: filter.now } : {});
-  }
-  if (filter.permission !== undefined) {
-    // json_each stops the whole statement at a row that is no JSON; CASE keeps it from looking there.
-    const held = "EXISTS (SELECT 1 FROM json_each(record, '$.permissions') WHERE value = :permission)";
-    where(`CASE WHEN json_valid(record) THEN ${held} ELSE 0 END`, { permission: filter.permission });
-  }
-  if (filter.nameContains !== undefined) {
-    where('instr(name_folded, :name) > 0', { name: filter.nameContains.toLowerCase() });
-  }
-  const condition = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
-  return { sql: `SELECT ${recordColumns} FROM keys ${condition} ORDER BY id DESC LIMIT :size`, parameters };
 }

@@ -1,18 +1,17 @@
-import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
 import { type FeedSubscriber, type Store, StoreUnavailable, usageRetentionMs } from '../store.ts';
+import { createChanges } from './changes.ts';
 import { openDatabase } from './database.ts';
 import { sqliteError } from './errors.ts';
-import { createKeyTable, type KeyTable } from './keys.ts';
-import { createLimitTable, type LimitTable } from './limits.ts';
-import { createOwnerTable, type OwnerTable } from './owners.ts';
-import { createUsageTable, type UsageTable } from './usage.ts';
+import { createTables, type Tables } from './tables.ts';
 
 export interface SqliteStoreDependencies {
   /** A file, made where it is missing, or `:memory:`. */
   readonly path: string;
   /** Unix milliseconds. */
   readonly now: () => number;
+  /** How long entries of the journal are kept; 400 days unless it is given. */
+  readonly journalRetentionMs?: number;
   /** A stored record that can not be read was left out of a list. */
   readonly onBadRecord?: (id: string, error: Error) => void;
   /** Something that the store does by itself failed; it will be tried again. */
@@ -23,12 +22,9 @@ const purgeEveryMs = 60_000;
 /** Records that one purge removes before it lets others have the thread. */
 const purgeBatchSize = 500;
 
-interface Opened {
-  readonly database: DatabaseSync;
-  readonly keys: KeyTable;
-  readonly owners: OwnerTable;
-  readonly limits: LimitTable;
-  readonly usage: UsageTable;
+const defaultJournalRetentionMs = 400 * 86_400_000;
+
+interface Opened extends Tables {
   readonly timer: NodeJS.Timeout;
 }
 
@@ -38,19 +34,20 @@ interface Opened {
  */
 export function createSqliteStore(dependencies: SqliteStoreDependencies): Store {
   const { path, now, onBadRecord, onBackgroundError } = dependencies;
+  const { journalRetentionMs = defaultJournalRetentionMs } = dependencies;
   let opened: Opened | null = null;
   let subscriber: FeedSubscriber | null = null;
 
-  async function withTables<T>(work: (tables: Opened) => T): Promise<T> {
-    if (opened === null) throw new StoreUnavailable('the store is not open');
+  async function withTables<T>(work: (tables: Tables) => T | Promise<T>): Promise<T> {
+    const tables = opened;
+    if (tables === null) throw new StoreUnavailable('the store is not open');
     try {
-      return work(opened);
+      return await work(tables);
     } catch (error) {
-      throw sqliteError(error);
+      // Work that lets others have the thread may find the database closed.
+      throw opened === tables ? sqliteError(error) : new StoreUnavailable('the store was closed');
     }
   }
-
-  const withKeys = <T>(work: (keys: KeyTable) => T) => withTables(({ keys }) => work(keys));
 
   async function purge(): Promise<void> {
     try {
@@ -60,6 +57,9 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Store 
         const ids = opened.keys.purge(now(), purgeBatchSize);
         for (const id of ids) subscriber?.onChange(id, null);
         full = ids.length === purgeBatchSize;
+      }
+      for (let full = true; full && opened !== null; await setImmediate()) {
+        full = opened.journal.purge(now() - journalRetentionMs, purgeBatchSize) === purgeBatchSize;
       }
     } catch (error) {
       onBackgroundError?.(error);
@@ -79,11 +79,8 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Store 
     async open() {
       if (opened !== null) return;
       const database = openDatabase(path);
-      const keys = createKeyTable(database, (id, error) => onBadRecord?.(id, error));
-      const owners = createOwnerTable(database);
-      const limits = createLimitTable(database);
-      const usage = createUsageTable(database);
-      opened = { database, keys, owners, limits, usage, timer: setInterval(purge, purgeEveryMs).unref() };
+      const tables = createTables(database, (id, error) => onBadRecord?.(id, error));
+      opened = { ...tables, timer: setInterval(purge, purgeEveryMs).unref() };
       await purge();
     },
     async close() {
@@ -93,39 +90,25 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Store 
       opened = null;
     },
 
-    findKey: (digests) => withKeys((keys) => keys.find(digests)),
-    getKey: (id) => withKeys((keys) => keys.get(id)),
-    getKeyByRequest: (requestKey) => withKeys((keys) => keys.getByRequest(requestKey)),
-    listKeys: (filter, page) => withKeys((keys) => keys.list(filter, page)),
-    insertKey: (record, retentionMs) =>
-      withKeys((keys) => {
-        keys.insert(record, retentionMs);
-        subscriber?.onChange(record.id, record.digest);
-        return { at: now() };
-      }),
-    insertFirstKey: (record, retentionMs) =>
-      withKeys((keys) => {
-        const isFirst = keys.insertFirst(record, retentionMs);
-        if (isFirst) subscriber?.onChange(record.id, record.digest);
-        return isFirst;
-      }),
-    replaceKey: (record, ifVersion, retentionMs) =>
-      withKeys((keys) => {
-        if (!keys.replace(record, ifVersion, retentionMs)) return null;
-        subscriber?.onChange(record.id, record.digest);
-        return { at: now() };
-      }),
+    ...createChanges({ now, withTables, subscriber: () => subscriber }),
+    findKey: (digests) => withTables(({ keys }) => keys.find(digests)),
+    findDigests: (digests) => withTables(({ keys }) => keys.findDigests(digests)),
+    getKey: (id) => withTables(({ keys }) => keys.get(id)),
+    getKeyByRequest: (requestKey) => withTables(({ keys }) => keys.getByRequest(requestKey)),
+    listKeys: (filter, page) => withTables(({ keys }) => keys.list(filter, page)),
+    listExpiring: (range, size) => withTables(({ keys }) => keys.listExpiring(range, size)),
+    countDigests: () => withTables(({ keys }) => keys.count()),
     getOwner: (id) => withTables(({ owners }) => owners.get(id)),
     listOwners: (page) => withTables(({ owners }) => owners.list(page)),
-    putOwner: (record, ifVersion) =>
-      withTables(({ owners }) => {
-        if (!owners.put(record, ifVersion)) return null;
-        subscriber?.onOwnerChange(record.id);
-        return { at: now() };
-      }),
     leaseUnits: (request) => withTables(({ limits }) => limits.lease(request)),
     recordUsage: (tallies) => withTables(({ usage }) => usage.record(tallies)),
     getUsage: (key, since) => withTables(({ usage }) => usage.get(key, since)),
-    settle: () => withKeys(() => ({ effectiveAt: now(), unconfirmedReplicas: [] })),
+    listJournal: (filter, page) => withTables(({ journal }) => journal.list(filter, page)),
+    noteAddresses: (uses) => withTables(({ addresses }) => addresses.note(uses)),
+    claimDuty: (duty, holder, forMs) =>
+      withTables(({ duties }) => duties.claim({ duty, holder, forMs }, now())),
+    recordDuty: (duty, holder, progress) =>
+      withTables(({ duties }) => duties.record({ duty, holder, progress }, now())),
+    settle: () => withTables(() => ({ effectiveAt: now(), unconfirmedReplicas: [] })),
   };
 }

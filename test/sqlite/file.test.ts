@@ -193,33 +193,6 @@ describe('a record that can not be read', () => {
   }
 });
 
-describe('the indexes of a SQLite store', () => {
-  it('serve a lookup, a page, a page of an owner and the purge', async () => {
-    await (await openStore()).close();
-    const database = new DatabaseSync(path);
-    onTestFinished(() => database.close());
-    const plan = (sql: string) =>
-      database
-        .prepare(`EXPLAIN QUERY PLAN ${sql}`)
-        .all()
-        .map((row) => String(row.detail))
-        .join('; ');
-    expect(plan("SELECT * FROM keys WHERE digest = 'a'")).toMatch(
-      /^SEARCH keys USING INDEX \S+ \(digest=\?\)$/,
-    );
-    const page = 'ORDER BY id DESC LIMIT 10';
-    expect(plan(`SELECT * FROM keys WHERE id < 'a' ${page}`)).toMatch(
-      /^SEARCH keys USING INDEX \S+ \(id<\?\)$/,
-    );
-    expect(plan(`SELECT * FROM keys WHERE owner = 'a' AND id < 'a' ${page}`)).toMatch(
-      /^SEARCH keys USING INDEX keys_by_owner \(owner=\? AND id<\?\)$/,
-    );
-    expect(plan('SELECT id FROM keys WHERE purge_at <= 1 ORDER BY purge_at LIMIT 1')).toMatch(
-      /^SEARCH keys USING INDEX keys_by_purge_at \(purge_at<\?\)$/,
-    );
-  });
-});
-
 function record(key: KeyRecord | undefined): KeyRecord {
   return key ?? keyRecord({ id: nextId(), expiresAt: testNow + dayMs });
 }

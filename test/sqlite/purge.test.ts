@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { createSqliteStore } from '../../src/sqlite/store.ts';
 import { usageRetentionMs, windowGraceMs } from '../../src/store.ts';
+import { keyRecord } from '../records.ts';
 import { request } from '../store-contract/limits.ts';
-import { nextId, testNow } from '../store-contract/setting.ts';
+import { nextId, retentionMs, testNow } from '../store-contract/setting.ts';
 import { tally } from '../store-contract/usage.ts';
 
 it('hours past their retention, and windows long past, are removed', async () => {
@@ -30,6 +31,25 @@ it('hours past their retention, and windows long past, are removed', async () =>
   expect(await (await reopen()).getUsage(key.id, 0)).toMatchObject([{ allowed: 2 }]);
   clock.now++;
   expect(await (await reopen()).getUsage(key.id, 0)).toEqual([]);
+});
+
+it('the addresses of a key are removed with it', async () => {
+  const clock = { now: testNow };
+  const reopen = await openedAgain(clock);
+  const key = keyRecord({ id: nextId(), expiresAt: testNow });
+  const use = (address: string) => [{ key: key.id, address }];
+  const store = await reopen();
+  await store.insertKey(key, retentionMs);
+  await store.noteAddresses(use('192.0.2.1'));
+  expect(await store.noteAddresses(use('192.0.2.2'))).toEqual(use('192.0.2.2'));
+
+  clock.now = testNow + retentionMs;
+  const later = await reopen();
+  // What comes late of a key that is gone is not kept for good.
+  expect(await later.noteAddresses([...use('192.0.2.1'), ...use('192.0.2.2')])).toEqual([]);
+  await later.insertKey({ ...key, expiresAt: null }, retentionMs);
+  expect(await later.noteAddresses(use('192.0.2.3'))).toEqual([]);
+  expect(await later.noteAddresses(use('192.0.2.1'))).toEqual(use('192.0.2.1'));
 });
 
 /** Opens a store on one file, again and again; each time what is past is removed. */

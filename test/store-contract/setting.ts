@@ -1,5 +1,12 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
+import {
+  emptyJournal,
+  hashOf,
+  type JournalDraft,
+  type JournalEntry,
+  type JournalHead,
+} from '../../src/journal.ts';
 import { createKeyIds, type KeyId, type KeyRecord } from '../../src/key.ts';
 import type { Store } from '../../src/store.ts';
 import { digestOf, keyRecord } from '../records.ts';
@@ -24,6 +31,45 @@ export async function opened(
     return another;
   };
   return { store, reopen };
+}
+
+/** What an admin call would write into the journal, apart from what is given. */
+export function journalDraft(given: Partial<JournalDraft> = {}): JournalDraft {
+  return {
+    kind: 'call',
+    actor: 'key_admin',
+    action: 'UpdateKey',
+    target: null,
+    owner: null,
+    outcome: 'ok',
+    error: null,
+    address: '192.0.2.1',
+    requestId: null,
+    before: null,
+    after: { name: 'A key' },
+    once: null,
+    ...given,
+  };
+}
+
+/** The whole journal, oldest first, once it is sure that it is one chain. */
+export async function listChain(store: Store, head: JournalHead = emptyJournal): Promise<JournalEntry[]> {
+  const page = { order: 'oldest', after: head.sequence, size: 10_000 } as const;
+  const entries = await store.listJournal({}, page);
+  let last = head;
+  for (const entry of entries) {
+    expect(entry.sequence).toBe(last.sequence + 1);
+    expect(entry.at).toBeGreaterThanOrEqual(last.at);
+    expect(entry.previousHash).toBe(last.hash);
+    expect(entry.hash).toBe(hashOf(entry));
+    last = entry;
+  }
+  return entries;
+}
+
+/** The actions in the journal, oldest first. */
+export async function listActions(store: Store): Promise<string[]> {
+  return (await listChain(store)).map(({ action }) => action);
 }
 
 /** Inserts them in this order and gives them back. */
@@ -70,6 +116,8 @@ const texts = fc.array(text, { maxLength: 4 });
 const time = fc.integer({ min: 0, max: 4e15 });
 const count = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
 
+const anyId = text.map((id) => id as KeyId);
+
 /** Any key that could be, of any age and with any text; each has an id and a digest of its own. */
 export const anyKeyRecord: fc.Arbitrary<KeyRecord> = fc
   .record({
@@ -90,7 +138,9 @@ export const anyKeyRecord: fc.Arbitrary<KeyRecord> = fc
     expiresAt: fc.option(time),
     disabledAt: fc.option(time),
     revokedAt: fc.option(time),
-    rotatedFrom: fc.option(text.map((id) => id as KeyId)),
+    rotatedFrom: fc.option(anyId),
+    rotatedTo: fc.option(anyId),
+    spender: anyId,
     requestKey: fc.constant(null),
     version: count,
   })

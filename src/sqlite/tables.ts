@@ -1,0 +1,39 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { BadRecord } from '../store.ts';
+import { type AddressTable, createAddressTable } from './addresses.ts';
+import { createDutyTable, type DutyTable } from './duties.ts';
+import { createJournalTable, type JournalTable } from './journal.ts';
+import { createKeyTable, type KeyTable } from './keys.ts';
+import { createLimitTable, type LimitTable } from './limits.ts';
+import { createOwnerTable, type OwnerTable } from './owners.ts';
+import { createStatements } from './statements.ts';
+import { createUsageTable, type UsageTable } from './usage.ts';
+
+/** An open database and what is in it. */
+export interface Tables {
+  readonly database: DatabaseSync;
+  readonly keys: KeyTable;
+  readonly owners: OwnerTable;
+  readonly limits: LimitTable;
+  readonly usage: UsageTable;
+  readonly journal: JournalTable;
+  readonly addresses: AddressTable;
+  readonly duties: DutyTable;
+}
+
+export function createTables(
+  database: DatabaseSync,
+  onBadRecord: (id: string, error: BadRecord) => void,
+): Tables {
+  const prepare = createStatements(database);
+  return {
+    database,
+    keys: createKeyTable(database, prepare, onBadRecord),
+    owners: createOwnerTable(database),
+    limits: createLimitTable(database),
+    usage: createUsageTable(database),
+    journal: createJournalTable(database, prepare, onBadRecord),
+    addresses: createAddressTable(database),
+    duties: createDutyTable(database),
+  };
+}

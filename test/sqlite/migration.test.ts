@@ -1,0 +1,67 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { expect, it, onTestFinished } from 'vitest';
+import { migrations } from '../../src/sqlite/migrations.ts';
+import { createSqliteStore } from '../../src/sqlite/store.ts';
+import type { Store } from '../../src/store.ts';
+import { keyRecord } from '../records.ts';
+import {
+  expectSameKey,
+  journalDraft,
+  listActions,
+  listIds,
+  nextId,
+  retentionMs,
+  testNow,
+} from '../store-contract/setting.ts';
+
+it('a file of the first version is brought up to date, one record in it that can not be read too', async () => {
+  const key = keyRecord({ id: nextId(), permissions: ['read', 'write'], labels: { team: 'a' } });
+  const bad = keyRecord({ id: nextId() });
+  const store = await openedOnFirstVersion([
+    { ...key, record: recordOf(key) },
+    { ...bad, record: '{' },
+  ]);
+  expectSameKey(await store.getKey(key.id), key);
+  for (const permission of ['read', 'write']) expect(await listIds(store, { permission })).toEqual([key.id]);
+
+  const changed = { ...key, permissions: ['write'], version: 2 };
+  await store.replaceKey(changed, 1, retentionMs, journalDraft({ action: 'UpdateKey' }));
+  expect(await listIds(store, { permission: 'read' })).toEqual([]);
+  expect(await listIds(store, { permission: 'write' })).toEqual([key.id]);
+  expect(await listActions(store)).toEqual(['UpdateKey']);
+});
+
+/** What the first version wrote of a key into its JSON. */
+function recordOf(key: ReturnType<typeof keyRecord>): string {
+  const { name, prefix, last4, permissions, ipAllowlist, plan, rateLimit } = key;
+  const { labels, createdAt, updatedAt, rotatedFrom } = key;
+  return JSON.stringify({
+    ...{ name, prefix, last4, permissions, ipAllowlist, plan, rateLimit },
+    ...{ labels, createdAt, updatedAt, rotatedFrom },
+  });
+}
+
+async function openedOnFirstVersion(
+  rows: readonly (ReturnType<typeof keyRecord> & { readonly record: string })[],
+): Promise<Store> {
+  const folder = mkdtempSync(join(tmpdir(), 'postern-sqlite-'));
+  const path = join(folder, 'postern.db');
+  const database = new DatabaseSync(path);
+  database.exec(`${migrations[0]}; PRAGMA user_version = 1`);
+  const insert = database.prepare(
+    `INSERT INTO keys (id, digest, version, scheme, environment, name_folded, record)
+     VALUES (:id, :digest, 1, 'postern', 'live', 'a key', :record)`,
+  );
+  for (const { id, digest, record } of rows) insert.run({ id, digest, record });
+  database.close();
+  const store = createSqliteStore({ path, now: () => testNow });
+  onTestFinished(async () => {
+    await store.close();
+    rmSync(folder, { recursive: true });
+  });
+  await store.open();
+  return store;
+}
