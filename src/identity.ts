@@ -18,12 +18,26 @@ export interface Identity {
   readonly canWrite: boolean;
   /** The one owner whose keys they see and change; null for every owner's. */
   readonly owner: string | null;
+  /** Why they may make no call at all, though it is known who they are; null where they may. */
+  readonly refusal: Failure | null;
 }
 
 /** What a wire knows of a caller: every `Authorization` value, and the peer's IP address. */
 export interface Caller {
   readonly authorization: readonly string[];
   readonly address: string;
+  /** What the caller names the call, `x-request-id`; it goes into the journal. */
+  readonly requestId?: string | null;
+  /** The names in the client's certificate, which was verified; see `certificateNames`. */
+  readonly certificateNames?: readonly string[];
+}
+
+/** Who may make admin calls by a client certificate. */
+export interface AdminClient {
+  /** One of the certificate's names, with its kind: `URI:spiffe://cluster.local/ns/ops/sa/deploy`. */
+  readonly name: string;
+  readonly permissions: readonly string[];
+  readonly owner: string | null;
 }
 
 export interface IdentifyDependencies {
@@ -33,22 +47,25 @@ export interface IdentifyDependencies {
   readonly scheme: Scheme;
   /** The admin key of the settings, null for none. */
   readonly fixedKey: Secret | null;
+  readonly clients: readonly AdminClient[];
   readonly now: () => number;
 }
 
 /**
- * Tells who calls, from `Authorization: Bearer ADMIN_KEY`. Throws UNAUTHENTICATED when nobody can be told,
- * PERMISSION_DENIED when the key is no admin key or may not be used from there.
+ * Tells who calls, from `Authorization: Bearer ADMIN_KEY`, or where there is none from the client's certificate. Throws
+ * UNAUTHENTICATED when nobody can be told; who is known and may not call has a refusal.
  */
 export function createIdentify(dependencies: IdentifyDependencies): (caller: Caller) => Promise<Identity> {
-  const { keyring, digester, scheme, fixedKey, now } = dependencies;
+  const { keyring, digester, scheme, fixedKey, clients, now } = dependencies;
   const fixedDigest = fixedKey === null ? null : digester.sign(fixedKey.reveal());
 
-  return async ({ authorization, address }) => {
+  return async ({ authorization, address, certificateNames = [] }) => {
+    const client = clients.find(({ name }) => certificateNames.includes(name));
+    if (authorization.length === 0 && client !== undefined) return clientIdentity(client);
     const text = bearerToken(authorization);
     const digest = digester.sign(text);
     if (fixedDigest !== null && equal(digest, fixedDigest)) {
-      return { actor: 'POSTERN_ADMIN_KEY', canRead: true, canWrite: true, owner: null };
+      return { actor: 'POSTERN_ADMIN_KEY', canRead: true, canWrite: true, owner: null, refusal: null };
     }
     if (recognise(scheme, text) === null) throw unauthenticated('This is no admin key.');
     const key = keyring.peek(digest) ?? (await keyring.load(digest, digester.candidates(text), address));
@@ -57,28 +74,35 @@ export function createIdentify(dependencies: IdentifyDependencies): (caller: Cal
   };
 
   function identityOf(key: KeyRecord, address: string): Identity {
-    const state = keyState(key, now());
-    if (state !== 'active') throw unauthenticated(`This admin key is ${state}.`);
-    if (key.ipAllowlist.length > 0 && !isAllowed(key.ipAllowlist, address)) {
-      throw new Failure(
-        'PERMISSION_DENIED',
-        'ADDRESS_DENIED',
-        'This admin key may not be used from this address.',
-      );
-    }
     const canWrite = key.permissions.includes(adminWrite);
     const canRead = canWrite || key.permissions.includes(adminRead);
-    return { actor: key.id, canRead, canWrite, owner: key.owner };
+    return { actor: key.id, canRead, canWrite, owner: key.owner, refusal: refusalOf(key, address) };
+  }
+
+  function refusalOf(key: KeyRecord, address: string): Failure | null {
+    const state = keyState(key, now());
+    if (state !== 'active') return unauthenticated(`This admin key is ${state}.`);
+    if (key.ipAllowlist.length === 0 || isAllowed(key.ipAllowlist, address)) return null;
+    const message = 'This admin key may not be used from this address.';
+    return new Failure('PERMISSION_DENIED', 'ADDRESS_DENIED', message);
   }
 }
 
-/** Throws PERMISSION_DENIED unless they may read. */
+function clientIdentity({ name, permissions, owner }: AdminClient): Identity {
+  const canWrite = permissions.includes(adminWrite);
+  const canRead = canWrite || permissions.includes(adminRead);
+  return { actor: name, canRead, canWrite, owner, refusal: null };
+}
+
+/** Throws their refusal where they have one, and PERMISSION_DENIED unless they may read. */
 export function requireRead(identity: Identity): void {
+  if (identity.refusal !== null) throw identity.refusal;
   if (!identity.canRead) throw lacking(adminRead);
 }
 
-/** Throws PERMISSION_DENIED unless they may change things. */
+/** Throws their refusal where they have one, and PERMISSION_DENIED unless they may change things. */
 export function requireWrite(identity: Identity): void {
+  if (identity.refusal !== null) throw identity.refusal;
   if (!identity.canWrite) throw lacking(adminWrite);
 }
 

@@ -1,6 +1,17 @@
-import { readFileSync } from 'node:fs';
+import {
+  closeSync,
+  createReadStream,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { constants } from 'node:os';
-import type { Io, Output } from './command.ts';
+import { setTimeout } from 'node:timers/promises';
+import type { AppendedFile, Io, Output } from './command.ts';
 import { run } from './program.ts';
 
 const io: Io = {
@@ -10,6 +21,20 @@ const io: Io = {
   stdin: process.stdin,
   fetch,
   readFile: (path) => readFileSync(path, 'utf8'),
+  readChunks: (path) => createReadStream(path),
+  openToAppend,
+  fileBytes(path) {
+    const file = statSync(path);
+    return file.isFile() ? file.size : null;
+  },
+  replaceFile(path, text) {
+    writeFileSync(`${path}.new`, text);
+    renameSync(`${path}.new`, path);
+  },
+  clock: { now: () => performance.now(), wait: (ms) => setTimeout(ms) },
+  onReload(reload) {
+    process.on('SIGHUP', reload);
+  },
   onStop(stop) {
     let isStopping = false;
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -38,5 +63,17 @@ function outputTo(stream: NodeJS.WriteStream): Output {
     write(text) {
       if (!isClosed) stream.write(text);
     },
+  };
+}
+
+function openToAppend(path: string, bytes: number): AppendedFile {
+  const file = openSync(path, 'a');
+  ftruncateSync(file, bytes);
+  return {
+    write(text) {
+      let rest = Buffer.from(text);
+      while (rest.length > 0) rest = rest.subarray(writeSync(file, rest));
+    },
+    close: () => closeSync(file),
   };
 }
