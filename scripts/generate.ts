@@ -7,6 +7,7 @@ import { globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire';
 
 const GENERATED = 'src/grpc/gen';
 
@@ -50,18 +51,41 @@ function render(): Map<string, Buffer> {
   try {
     buf('generate', '--template=buf.gen.yaml', `--output=${scratch}`);
     buf('generate', '--template=buf.gen.admin.yaml', `--output=${scratch}`);
-    // Two descriptor sets after one another are one: its only field is repeated. Ours alone keeps its
-    // comments, for whoever explores the API with grpcurl.
+    // Ours, and what it alone imports, keep their comments, for whoever explores the API with grpcurl.
     const sets = [join(scratch, 'others.binpb'), join(scratch, 'ours.binpb')] as const;
     buf('build', '.', ...REFLECTED, '--exclude-source-info', '--as-file-descriptor-set', `-o=${sets[0]}`);
-    buf('build', 'proto', '--exclude-imports', '--as-file-descriptor-set', `-o=${sets[1]}`);
+    buf('build', 'proto', '--as-file-descriptor-set', `-o=${sets[1]}`);
     const made = join(scratch, GENERATED);
-    writeFileSync(join(made, 'descriptors.binpb'), Buffer.concat(sets.map((set) => readFileSync(set))));
+    writeFileSync(join(made, 'descriptors.binpb'), joinSets(sets.map((set) => readFileSync(set))));
     const paths = globSync('**/*.*', { cwd: made });
     return new Map(paths.map((path) => [path, readFileSync(join(made, path))]));
   } finally {
     rmSync(scratch, { recursive: true });
   }
+}
+
+/** Joins google.protobuf.FileDescriptorSets; a file that several have is taken from the first of them. */
+function joinSets(sets: readonly Buffer[]): Buffer {
+  const files = new Map<string, Uint8Array>();
+  for (const set of sets) {
+    const reader = new BinaryReader(set);
+    while (reader.pos < reader.len) {
+      reader.tag();
+      const file = reader.bytes();
+      const name = nameOf(file);
+      if (!files.has(name)) files.set(name, file);
+    }
+  }
+  const writer = new BinaryWriter();
+  for (const file of files.values()) writer.uint32(10).bytes(file);
+  return Buffer.from(writer.finish());
+}
+
+/** `name` is the first field of a google.protobuf.FileDescriptorProto, whoever wrote it. */
+function nameOf(file: Uint8Array): string {
+  const reader = new BinaryReader(file);
+  if (reader.uint32() !== 10) throw new Error('a file descriptor without a name');
+  return reader.string();
 }
 
 function buf(...args: string[]): void {

@@ -1,50 +1,28 @@
 import { z } from 'zod';
-import { parseNetwork } from './address.ts';
+import {
+  expiry,
+  ipAllowlist,
+  isOneExpiry,
+  labels,
+  line,
+  nameLengthMax,
+  none,
+  owner,
+  pageSize,
+  pageToken,
+  permission,
+  permissions,
+  requestId,
+  time,
+  twoExpiries,
+} from './admin-fields.ts';
+import { eventTypes } from './events.ts';
 import { type FieldViolation, invalidArgument } from './failure.ts';
+import { sequenceOf } from './journal.ts';
 import { durationSpec, rateLimitSpec } from './plan-spec.ts';
-import { parseTime } from './time.ts';
 
-/** Bounds of what an admin call may carry. */
-const nameLengthMax = 200;
-const listMax = 100;
-const labelsMax = 32;
 export const pageSizeDefault = 100;
 export const pageSizeMax = 1_000;
-
-/** One line of text that any log, header or terminal can show: no control or direction-changing characters. */
-function line(lengthMax: number) {
-  return z
-    .string()
-    .min(1, 'is required')
-    .refine((text) => [...text].length <= lengthMax, `may have at most ${lengthMax} characters`)
-    .refine((text) => text.isWellFormed(), 'is not valid Unicode')
-    .refine(
-      (text) => !/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u.test(text),
-      'holds control characters',
-    );
-}
-
-/** Text that goes into a header of its own: printable ASCII. */
-function token(lengthMax: number, pattern: RegExp, description: string) {
-  return line(lengthMax).refine((text) => pattern.test(text), description);
-}
-
-const owner = token(
-  128,
-  /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/,
-  'holds printable ASCII characters only',
-);
-const permission = token(128, /^[\x21-\x2b\x2d-\x7e]+$/, 'holds printable ASCII without spaces and commas');
-const label = token(63, /^[A-Za-z0-9][A-Za-z0-9._/-]*$/, 'is made of letters, digits and . _ / -');
-const network = line(64).refine((text) => parseNetwork(text) !== null, 'is no IP address and no CIDR block');
-const time = z.string().transform((text, context) => {
-  const ms = parseTime(text);
-  if (ms !== null) return ms;
-  context.addIssue('is no RFC 3339 time; write it as 2031-01-31T12:00:00Z');
-  return z.NEVER;
-});
-
-const none = <T extends z.ZodType>(type: T) => type.nullish().transform((value) => value ?? null);
 
 /** `POST /admin/api-keys` and CreateKeyRequest. */
 export const createKeyInput = z
@@ -53,28 +31,20 @@ export const createKeyInput = z
     scheme: line(64).nullish(),
     environment: line(64).nullish(),
     owner: none(owner),
-    permissions: z.array(permission).max(listMax).nullish(),
-    ip_allowlist: z.array(network).max(listMax).nullish(),
-    expires_at: none(time),
-    expires_in: none(z.union([z.literal('never'), durationSpec])),
+    permissions: permissions.nullish(),
+    ip_allowlist: ipAllowlist.nullish(),
+    ...expiry,
     plan: none(line(64)),
     rate_limit: none(rateLimitSpec),
-    labels: z.record(label, z.union([z.literal(''), line(256)])).nullish(),
-    request_id: none(line(128)),
+    labels: labels.nullish(),
+    request_id: requestId,
   })
-  .refine((input) => input.expires_at === null || input.expires_in === null, {
-    path: ['expires_in'],
-    message: 'goes without expires_at: give one of them',
-  })
-  .refine((input) => Object.keys(input.labels ?? {}).length <= labelsMax, {
-    path: ['labels'],
-    message: `may have at most ${labelsMax} entries`,
-  });
+  .refine(isOneExpiry, twoExpiries);
 
 /** `GET /admin/api-keys` and ListKeysRequest. */
 export const listKeysInput = z.strictObject({
-  page_size: z.int().min(0, 'is not negative').max(2_147_483_647).nullish(),
-  page_token: z.string().max(512).nullish(),
+  page_size: pageSize,
+  page_token: pageToken,
   owner: owner.nullish(),
   scheme: line(64).nullish(),
   environment: line(64).nullish(),
@@ -95,7 +65,7 @@ export const verifyKeyInput = z.strictObject({
   address: z.union([z.ipv4(), z.ipv6()], 'is no IP address').nullish(),
   scheme: line(64).nullish(),
   environment: line(64).nullish(),
-  permissions: z.array(permission).max(listMax).nullish(),
+  permissions: permissions.nullish(),
 });
 
 export type VerifyKeyInput = z.output<typeof verifyKeyInput>;
@@ -113,9 +83,92 @@ export const putOwnerInput = z.strictObject({
 
 /** `GET /admin/owners` and ListOwnersRequest. */
 export const listOwnersInput = z.strictObject({
-  page_size: z.int().min(0, 'is not negative').max(2_147_483_647).nullish(),
-  page_token: z.string().max(512).nullish(),
+  page_size: pageSize,
+  page_token: pageToken,
 });
+
+/** `DELETE /admin/api-keys/{id}` and others that say all by their address. */
+export const emptyInput = z.strictObject({});
+
+const unchangeable = z.undefined('can not be changed');
+
+/** `PATCH /admin/api-keys/{id}` and UpdateKeyRequest, without the id. What is left out stays, null empties. */
+export const updateKeyInput = z.strictObject({
+  name: line(nameLengthMax).optional(),
+  permissions: permissions.nullable().optional(),
+  ip_allowlist: ipAllowlist.nullable().optional(),
+  expires_at: time.nullable().optional(),
+  plan: line(64).nullable().optional(),
+  rate_limit: rateLimitSpec.nullable().optional(),
+  labels: labels.nullable().optional(),
+  etag: line(64).nullish(),
+  ...Object.fromEntries(
+    'id prefix created_at last_used_at scheme environment owner last4 state updated_at revoked_at rotated_from'
+      .split(' ')
+      .map((field) => [field, unchangeable.optional()]),
+  ),
+});
+
+/** `POST /admin/leaked-keys` and ReportLeakedKeysRequest. */
+export const reportLeakedKeysInput = z.strictObject({
+  keys: z
+    .array(
+      z.strictObject({
+        key: z.string().min(1, 'is required').max(4_096),
+        url: none(line(2_048)),
+        source: none(line(128)),
+      }),
+    )
+    .min(1)
+    .max(1_000),
+});
+
+/** `GET /admin/events` and WatchKeysRequest. */
+export const watchKeysInput = z.strictObject({
+  resume_token: z.string().max(64).nullish(),
+  types: z
+    .array(z.enum(eventTypes, `is none of ${eventTypes.join(', ')}`))
+    .max(100)
+    .nullish(),
+});
+
+/** `POST /admin/api-keys/{id}/rotate` and RotateKeyRequest, without the id. */
+export const rotateKeyInput = z
+  .strictObject({
+    grace_period: none(z.union([z.literal('0s').transform(() => 0), durationSpec])),
+    ...expiry,
+    request_id: requestId,
+  })
+  .refine(isOneExpiry, twoExpiries);
+
+/** `GET /admin/audit-events` and ListAuditEventsRequest. */
+export const listAuditEventsInput = z.strictObject({
+  page_size: pageSize,
+  page_token: pageToken,
+  actor: none(line(256)),
+  action: none(line(64)),
+  target: none(line(256)),
+  outcome: none(z.enum(['ok', 'refused'])),
+  since: none(time),
+  until: none(time),
+  owner: none(owner),
+  notices: z
+    .boolean()
+    .nullish()
+    .transform((value) => value ?? false),
+  order: z
+    .enum(['newest', 'oldest'])
+    .nullish()
+    .transform((value) => value ?? 'newest'),
+  after: none(z.string().meta({ pattern: '^evt_[0-9]{16}$' }).transform(eventSequence)),
+});
+
+function eventSequence(id: string, context: z.RefinementCtx): number {
+  const sequence = sequenceOf(id);
+  if (sequence !== null) return sequence;
+  context.addIssue('is no id of an event, as evt_0000000000000001 is one');
+  return z.NEVER;
+}
 
 /** Reads an input by its schema; throws INVALID_ARGUMENT that names every field at fault, and never its value. */
 export function readInput<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {

@@ -1,7 +1,7 @@
-import { etagOf, type KeyRecord, keyState } from '../key.ts';
-import type { Narrowed } from '../registry.ts';
-import { formatSeconds, formatTime } from '../time.ts';
+import { etagOf, type KeyRecord, keyState } from './key.ts';
+import type { Narrowed } from './registry.ts';
 import { settlementJson } from './settlement-json.ts';
+import { formatSeconds, formatTime } from './time.ts';
 
 /**
  * A key as the contract shows it, its members in the contract's order: PowerVerse's seven, then ours. Times

@@ -1,6 +1,6 @@
-import { etagOf } from '../key.ts';
-import { isActive, type OwnerRecord } from '../owner.ts';
-import { formatTime } from '../time.ts';
+import { etagOf } from './key.ts';
+import { isActive, type OwnerRecord } from './owner.ts';
+import { formatTime } from './time.ts';
 
 /**
  * An owner as the contract shows it, its members in the contract's order. Times are RFC 3339 to the second,

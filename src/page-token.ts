@@ -1,10 +1,14 @@
 import { hash } from 'node:crypto';
 import { invalidArgument } from './failure.ts';
+import type { JournalFilter, JournalPage } from './journal-store.ts';
 import { isKeyId, type KeyId } from './key.ts';
 import type { KeyFilter } from './store.ts';
 
 /** A query's filters without the time by which it is judged: what a page token is bound to. */
 export type QueryFilter = Omit<KeyFilter, 'now'>;
+
+/** A query of the journal, but for where its page begins. */
+export type JournalQuery = JournalFilter & Pick<JournalPage, 'order'>;
 
 /** The filters that a query asks for, absent ones left out. */
 export function pageFilter(asked: {
@@ -53,10 +57,34 @@ export function readOwnerToken(token: string): string {
   return text.slice(2);
 }
 
+/** Opaque to callers: the last entry of the journal that was shown, and the query it belongs to. */
+export function writeAuditToken(last: number, query: JournalQuery): string {
+  return Buffer.from(`${auditMark(query)}a${last}`).toString('base64url');
+}
+
+/** Throws INVALID_ARGUMENT when this is no token of a list of audit events, or one of another query. */
+export function readAuditToken(token: string, query: JournalQuery): number {
+  const text = Buffer.from(token, 'base64url').toString('latin1');
+  const mark = auditMark(query);
+  const last = /^a([1-9][0-9]{0,15})$/.exec(text.slice(mark.length));
+  if (last === null) throw refused('is not one that this service gave for a list of audit events');
+  if (!text.startsWith(mark)) throw refused('belongs to a query with other filters');
+  return Number(last[1]);
+}
+
 function queryMark(filter: QueryFilter): string {
   const { owner, scheme, environment, state, permission, nameContains } = filter;
-  const parts = [owner, scheme, environment, state, permission, nameContains].map((part) => part ?? null);
-  return hash('sha256', JSON.stringify(parts), 'base64url').slice(0, 16);
+  return markOf([owner, scheme, environment, state, permission, nameContains]);
+}
+
+function auditMark(query: JournalQuery): string {
+  const { kind, owner, actor, action, target, outcome, since, until, order } = query;
+  return markOf([kind, owner, actor, action, target, outcome, since, until, order]);
+}
+
+function markOf(parts: readonly unknown[]): string {
+  const text = JSON.stringify(parts.map((part) => part ?? null));
+  return hash('sha256', text, 'base64url').slice(0, 16);
 }
 
 function refused(description: string) {

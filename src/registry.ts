@@ -1,26 +1,27 @@
-import { Failure, invalidArgument, notFound } from './failure.ts';
-import { createKeyIds, type KeyId, type KeyRecord, type RateLimit } from './key.ts';
+import { Failure } from './failure.ts';
+import type { Origin } from './journal.ts';
+import { changeDraft } from './journal.ts';
+import type { KeyId, KeyRecord } from './key.ts';
+import {
+  type Changed,
+  contention,
+  createKeyChange,
+  type Guard,
+  keyDraft,
+  requireEtag,
+  triesMax,
+  type Visible,
+} from './key-change.ts';
+import { createKeyImport, type ImportKeys } from './key-import.ts';
+import { type KeyPatch, mayNarrow, narrows, patched } from './key-patch.ts';
+import { createLeakRevocation, type RevokeLeaked } from './leaks.ts';
+import { createMint, type Minted, type NewKey } from './minting.ts';
 import { isActive, type OwnerRecord } from './owner.ts';
-import { mintSecret, type Scheme } from './scheme.ts';
-import { type Digester, mask, type Secret } from './secret.ts';
-import { type Commit, DuplicateKey, type Settlement, type Store } from './store.ts';
-
-/** What a new key is to be; the rest of the record follows from it. */
-export interface NewKey {
-  readonly name: string;
-  readonly scheme: Scheme;
-  readonly environment: string;
-  readonly owner: string | null;
-  readonly permissions: readonly string[];
-  readonly ipAllowlist: readonly string[];
-  readonly plan: string | null;
-  readonly rateLimit: RateLimit | null;
-  readonly labels: Readonly<Record<string, string>>;
-  /** Unix milliseconds, null for never. */
-  readonly expiresAt: number | null;
-  /** Names the request, so that a retry of it makes no second key; null when it may. */
-  readonly requestKey: string | null;
-}
+import { ownerJson } from './owner-json.ts';
+import { createRotation, type Rotated, type RotationWish } from './rotation.ts';
+import type { Scheme } from './scheme.ts';
+import type { Digester, Secret } from './secret.ts';
+import { DuplicateKey, type Settlement, type Store } from './store.ts';
 
 export interface Made {
   readonly key: KeyRecord;
@@ -32,6 +33,12 @@ export interface Narrowed extends Settlement {
   readonly key: KeyRecord;
 }
 
+export interface Updated {
+  readonly key: KeyRecord;
+  /** Null when the change took nothing away. */
+  readonly settlement: Settlement | null;
+}
+
 /** What an owner is to be. */
 export type NewOwner = Pick<OwnerRecord, 'id' | 'plan' | 'activeUntil' | 'suspended'>;
 
@@ -39,21 +46,37 @@ export interface PutOwner extends Settlement {
   readonly owner: OwnerRecord;
 }
 
-/** Every change of a key and of an owner. */
+/**
+ * Every change of a key and of an owner, written with its entry in the journal, which names the origin. NOT_FOUND
+ * for keys that are not visible, ABORTED where others keep changing the same thing.
+ */
 export interface Registry {
   /** FAILED_PRECONDITION when the owner is not active and no earlier request of the same name made the key. */
-  create(wanted: NewKey): Promise<Made>;
+  create(wanted: NewKey, origin: Origin): Promise<Made>;
   /** The first key of a store that never had one; null when it had. To be tried again after `StoreUnavailable`. */
-  createFirst(wanted: NewKey): Promise<Made | null>;
+  createFirst(wanted: NewKey, origin: Origin): Promise<Made | null>;
+  readonly import: ImportKeys;
+  /**
+   * ABORTED when an etag is given that is not the key's. `patchOf` is told of the key and may refuse. The guard, as
+   * in the methods below, is asked before a change is written.
+   */
+  update(of: KeyOf, patchOf: (key: KeyRecord) => KeyPatch, ifEtag: string | null): Promise<Updated>;
+  rotate(of: KeyOf, wish: RotationWish): Promise<Rotated>;
   /** For good. A key that is revoked already stays as it is. */
-  revoke(id: KeyId, visible: Visible): Promise<Narrowed>;
-  disable(id: KeyId, visible: Visible): Promise<Narrowed>;
-  enable(id: KeyId, visible: Visible): Promise<KeyRecord>;
-  putOwner(wanted: NewOwner): Promise<PutOwner>;
+  revoke(of: KeyOf): Promise<Narrowed>;
+  disable(of: KeyOf): Promise<Narrowed>;
+  revokeLeaked: RevokeLeaked;
+  enable(of: KeyOf): Promise<KeyRecord>;
+  putOwner(wanted: NewOwner, origin: Origin): Promise<PutOwner>;
 }
 
-/** Which keys the one who asks may know of; the others do not exist to them. */
-export type Visible = (key: KeyRecord) => boolean;
+/** A key that somebody wants changed, as far as they may see it. */
+export interface KeyOf {
+  readonly id: KeyId;
+  readonly visible: Visible;
+  readonly origin: Origin;
+  readonly guard?: Guard;
+}
 
 export interface RegistryDependencies {
   readonly store: Pick<
@@ -62,12 +85,19 @@ export interface RegistryDependencies {
     | 'getKeyByRequest'
     | 'insertKey'
     | 'insertFirstKey'
+    | 'insertKeys'
+    | 'findDigests'
+    | 'findKey'
+    | 'appendJournal'
     | 'replaceKey'
+    | 'rotateKey'
     | 'getOwner'
     | 'putOwner'
     | 'settle'
   >;
   readonly digester: Digester;
+  /** All that keys may be of, that of admin keys too. */
+  readonly schemes: readonly Scheme[];
   /** Unix milliseconds. */
   readonly now: () => number;
 }
@@ -77,24 +107,25 @@ export interface RegistryOptions {
   readonly retentionMs: number;
 }
 
-/** A change that other changes of the same thing keep overtaking is given up after so many tries. */
-const triesMax = 10;
-
 export function createRegistry(dependencies: RegistryDependencies, options: RegistryOptions): Registry {
-  const { store, digester, now } = dependencies;
+  const { store, digester, schemes, now } = dependencies;
   const { retentionMs } = options;
-  const nextId = createKeyIds(now);
-  let first: { readonly key: KeyRecord; readonly secret: Secret } | null = null;
+  const mint = createMint(digester, now);
+  const changeKey = createKeyChange({ store, now, retentionMs });
+  const schemeOf = (name: string) => schemes.find((scheme) => scheme.name === name) ?? null;
+  const rotate = createRotation({ store, mint, schemeOf, now, retentionMs });
+  let first: Minted | null = null;
 
   return {
-    async create(wanted) {
+    revokeLeaked: createLeakRevocation({ store, digester, changeKey, now }),
+    async create(wanted, origin) {
       // Before all else: what came of the first try is true of the retry, whatever holds by now.
       const before = await madeBefore(wanted);
       if (before !== null) return before;
       await requireActive(wanted.owner);
-      const made = make(wanted);
+      const made = mint(wanted);
       try {
-        await store.insertKey(made.key, retentionMs);
+        await store.insertKey(made.key, retentionMs, keyDraft(origin, null, made.key, now()));
         return made;
       } catch (error) {
         const meanwhile = error instanceof DuplicateKey ? await madeBefore(wanted) : null;
@@ -102,32 +133,57 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
         return meanwhile;
       }
     },
-    async createFirst(wanted) {
+    async createFirst(wanted, origin) {
       // The same record at each try: after an answer that was lost the store knows it again.
-      first ??= make(wanted);
-      return (await store.insertFirstKey(first.key, retentionMs)) ? first : null;
+      first ??= mint(wanted);
+      const draft = keyDraft(origin, null, first.key, now());
+      return (await store.insertFirstKey(first.key, retentionMs, draft)) ? first : null;
     },
-    revoke: (id, visible) =>
-      narrow(id, visible, (key, at) => (key.revokedAt === null ? { ...key, revokedAt: at } : null)),
-    disable: (id, visible) =>
-      narrow(id, visible, (key, at) => {
+    import: createKeyImport({ store, now, retentionMs }),
+    async update({ id, visible, origin, guard }, patchOf, ifEtag) {
+      let patch: KeyPatch = {};
+      const changed = await changeKey(
+        id,
+        visible,
+        origin,
+        (key) => {
+          requireEtag(key, ifEtag);
+          patch = patchOf(key);
+          return patched(key, patch);
+        },
+        { guard },
+      );
+      const { before, key, commit } = changed;
+      // Nothing to write may be the retry of a change whose answer was lost.
+      const isNarrower = commit === null ? mayNarrow(patch) : narrows(before, key);
+      return { key, settlement: isNarrower ? await store.settle(commit ?? { at: now() }) : null };
+    },
+    rotate: ({ id, visible, origin }, wish) => rotate(id, visible, origin, wish),
+    revoke: (of) => narrow(of, (key, at) => (key.revokedAt === null ? { ...key, revokedAt: at } : null)),
+    disable: (of) =>
+      narrow(of, (key, at) => {
         refuseIfRevoked(key, 'disabled');
         return key.disabledAt === null ? { ...key, disabledAt: at } : null;
       }),
-    async enable(id, visible) {
-      const { key } = await change(id, visible, (current) => {
+    async enable({ id, visible, origin }) {
+      const { key } = await changeKey(id, visible, origin, (current) => {
         refuseIfRevoked(current, 'enabled');
         return current.disabledAt === null ? null : { ...current, disabledAt: null };
       });
       return key;
     },
-    async putOwner(wanted) {
+    async putOwner(wanted, origin) {
       for (let tries = 0; tries < triesMax; tries++) {
         const current = await store.getOwner(wanted.id);
         const at = now();
         const version = current?.version ?? 0;
         const owner = { ...wanted, createdAt: current?.createdAt ?? at, updatedAt: at, version: version + 1 };
-        const commit = await store.putOwner(owner, version);
+        const draft = changeDraft(origin, {
+          ...{ target: owner.id, owner: owner.id },
+          before: current === null ? null : ownerJson(current, at),
+          after: ownerJson(owner, at),
+        });
+        const commit = await store.putOwner(owner, version, draft);
         if (commit !== null) return { owner, ...(await store.settle(commit)) };
       }
       throw contention('owner');
@@ -144,73 +200,18 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
     throw new Failure('FAILED_PRECONDITION', 'OWNER_INACTIVE', 'The owner has no active subscription.');
   }
 
-  function make(wanted: NewKey): { key: KeyRecord; secret: Secret } {
-    const minted = mintSecret(wanted.scheme, wanted.environment);
-    if (minted === null) {
-      const known = wanted.scheme.prefixes.map((prefix) => prefix.environment).join(', ');
-      const description = `the scheme ${wanted.scheme.name} has keys for: ${known}`;
-      throw invalidArgument([{ field: 'environment', description }]);
-    }
-    const { secret, prefix } = minted;
-    const at = now();
-    const key: KeyRecord = {
-      ...wanted,
-      ...mask(secret.reveal(), prefix.text),
-      scheme: wanted.scheme.name,
-      id: nextId(),
-      digest: digester.sign(secret.reveal()),
-      createdAt: at,
-      updatedAt: at,
-      lastUsedAt: null,
-      disabledAt: null,
-      revokedAt: null,
-      rotatedFrom: null,
-      version: 1,
-    };
-    return { key, secret };
-  }
-
-  async function narrow(id: KeyId, visible: Visible, next: Change): Promise<Narrowed> {
-    const { key, commit } = await change(id, visible, next);
+  async function narrow(
+    { id, visible, origin, guard }: KeyOf,
+    next: (key: KeyRecord, at: number) => KeyRecord | null,
+  ): Promise<Narrowed> {
+    const { key, commit }: Changed = await changeKey(id, visible, origin, next, { guard });
     // Nothing to write is no proof that every replica has heard of it: an earlier answer may have been lost.
     return { key, ...(await store.settle(commit ?? { at: now() })) };
   }
-
-  async function change(
-    id: KeyId,
-    visible: Visible,
-    next: Change,
-  ): Promise<{ key: KeyRecord; commit: Commit | null }> {
-    for (let tries = 0; tries < triesMax; tries++) {
-      const current = await store.getKey(id);
-      if (current === null || !visible(current)) throw notFound('key');
-      const at = now();
-      const wanted = next(current, at);
-      if (wanted === null) return { key: current, commit: null };
-      const record = { ...wanted, updatedAt: at, version: current.version + 1 };
-      const commit = await store.replaceKey(record, current.version, retentionMs);
-      if (commit !== null) return { key: record, commit };
-    }
-    throw contention('key');
-  }
 }
-
-/** The record as it is to be, by a change at that time; null when it is so already. */
-type Change = (current: KeyRecord, at: number) => KeyRecord | null;
 
 function refuseIfRevoked(key: KeyRecord, verb: string): void {
   if (key.revokedAt === null) return;
-  throw new Failure(
-    'FAILED_PRECONDITION',
-    'KEY_REVOKED',
-    `A revoked key can not be ${verb}; create a new one.`,
-  );
-}
-
-function contention(kind: string): Failure {
-  return new Failure(
-    'ABORTED',
-    'CONTENTION',
-    `The ${kind} was changed by others at the same time; try again.`,
-  );
+  const message = `A revoked key can not be ${verb}; create a new one.`;
+  throw new Failure('FAILED_PRECONDITION', 'KEY_REVOKED', message);
 }

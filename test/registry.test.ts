@@ -1,32 +1,7 @@
-import { describe, expect, inject, it, onTestFinished } from 'vitest';
-import type { Caller } from '../src/identity.ts';
-import type { Store } from '../src/store.ts';
+import { describe, expect, inject, it } from 'vitest';
+import { callerWith, refusal, root, start } from './admin-calls.ts';
 import { createSetting } from './mongo/setting.ts';
-import { createTestService, type TestService } from './service.ts';
-
-async function start(store?: Store): Promise<TestService> {
-  const service = await createTestService({ ...(store && { store }) });
-  onTestFinished(() => service.store.close());
-  return service;
-}
-
-function root({ adminAuthorization }: TestService): Caller {
-  return { authorization: [adminAuthorization], address: '' };
-}
-
-/** A caller with an admin key of its own. */
-async function callerWith(service: TestService, permissions: string[], owner: string | null) {
-  const { secret } = await service.admin.createKey(root(service), { name: 'admin', permissions, owner });
-  return { authorization: [`Bearer ${secret?.reveal()}`], address: '' };
-}
-
-/** What a refusal says, apart from its words. */
-async function refusal(call: Promise<unknown>): Promise<unknown> {
-  return call.then(
-    () => 'was not refused',
-    ({ code, reason }) => `${code} ${reason}`,
-  );
-}
+import type { TestService } from './service.ts';
 
 async function countKeys(service: TestService): Promise<number> {
   return (await service.admin.listKeys(root(service), { page_size: 1_000 })).keys.length;
@@ -119,7 +94,7 @@ describe('a request id', () => {
 
   it('makes one key and shows one secret, however many ask two replicas at once', async () => {
     const setting = await createSetting(inject('mongoUri'));
-    await expectOneKey([await start(setting.store()), await start(setting.store())]);
+    await expectOneKey([await start({ store: setting.store() }), await start({ store: setting.store() })]);
   });
 });
 

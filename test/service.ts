@@ -1,14 +1,18 @@
 import { type Admin, createAdmin } from '../src/admin.ts';
 import { type Authorize, createAuthorize } from '../src/authorize.ts';
+import { createDigestUpgrade, type DigestUpgrade } from '../src/digest-upgrade.ts';
 import { createIdentify } from '../src/identity.ts';
+import { createJournalTail, type JournalTail, waking } from '../src/journal-tail.ts';
 import { createKeyring, type Keyring } from '../src/keyring.ts';
+import { createLastWriterGuard } from '../src/last-writer.ts';
 import { createLimiter } from '../src/limiter.ts';
 import { createPlans } from '../src/plan.ts';
 import { readPresets } from '../src/presets/read.ts';
+import { createRefusals } from '../src/refusals.ts';
 import { createRegistry, type Registry } from '../src/registry.ts';
 import { createRules } from '../src/rules.ts';
 import type { Scheme } from '../src/scheme.ts';
-import { createDigester, type Digester, Secret } from '../src/secret.ts';
+import { createDigester, type Digester, type Pepper, Secret } from '../src/secret.ts';
 import { createSqliteStore } from '../src/sqlite/store.ts';
 import type { Store } from '../src/store.ts';
 
@@ -19,23 +23,42 @@ export interface TestService {
   readonly authorize: Authorize;
   readonly registry: Registry;
   readonly admin: Admin;
+  readonly tail: JournalTail;
   readonly schemes: readonly [Scheme, ...Scheme[]];
   readonly digester: Digester;
+  /** Not started: tests flush it. */
+  readonly upgrade: DigestUpgrade;
   /** Unix milliseconds; starts at the real time and stands still. */
   readonly clock: { now: number };
   /** The value of an `Authorization` header with all rights. */
   readonly adminAuthorization: string;
 }
 
-export async function createTestService(given: { readonly store?: Store } = {}): Promise<TestService> {
+export interface TestServiceOptions {
+  /** Opened here; SQLite in memory unless it is given. */
+  readonly store?: Store;
+  /** None unless they are given; the first signs. */
+  readonly peppers?: readonly Pepper[];
+  /** Whether someone may change everything whatever becomes of the keys, as `POSTERN_ADMIN_KEY` may. */
+  readonly hasOtherWriter?: boolean;
+  /** Told of refused calls that could not be journalled; throws unless it is given. */
+  readonly onRefusalLost?: (error: unknown) => void;
+}
+
+export async function createTestService(given: TestServiceOptions = {}): Promise<TestService> {
+  const { hasOtherWriter = true, onRefusalLost = rethrow } = given;
   const clock = { now: Date.now() };
   const now = () => clock.now;
-  const store = given.store ?? createSqliteStore({ path: ':memory:', now });
+  const plain = given.store ?? createSqliteStore({ path: ':memory:', now });
+  const tail = createJournalTail({ store: plain, onError() {} }, { pollMs: 50 });
+  const store = waking(plain, tail.wake);
   const presets = readPresets();
   const schemes = [...presets.values()] as [Scheme, ...Scheme[]];
-  const digester = createDigester([]);
+  const digester = createDigester(given.peppers ?? []);
+  const upgrade = createDigestUpgrade({ store, onError: rethrow }, { flushMs: 1_000, changesMax: 1_000 });
+  const findKey = upgrade.watch(store.findKey);
   const keyring = createKeyring(
-    { store, feed: store.feed, missBudget: { read: (_, find) => find() } },
+    { store: { ...store, findKey }, feed: store.feed, missBudget: { read: (_, find) => find() } },
     { keysMax: 1_000, missesMax: 1_000, ownersMax: 1_000, readsMax: 100 },
   );
   await store.open();
@@ -46,13 +69,17 @@ export async function createTestService(given: { readonly store?: Store } = {}):
   const judging = { keyring, digester, schemes, environment, plans, findRule: createRules([]), now };
   const authorize = createAuthorize({ ...judging, spend: limiter.spend });
   const dryRun = createAuthorize({ ...judging, spend: limiter.look });
-  const registry = createRegistry({ store, digester, now }, { retentionMs: 30 * 86_400_000 });
+  const registry = createRegistry({ store, digester, schemes, now }, { retentionMs: 30 * 86_400_000 });
   const fixedKey = new Secret(adminKey);
-  const identify = createIdentify({ keyring, digester, scheme: schemes[0], fixedKey, now });
+  const identify = createIdentify({ keyring, digester, scheme: schemes[0], fixedKey, clients: [], now });
   const admin = createAdmin({
     identify,
     registry,
     store,
+    digester,
+    refusals: createRefusals({ store, monotonic: now, onError: onRefusalLost }),
+    ...{ tail, monotonic: now },
+    guard: createLastWriterGuard({ store, adminScheme: schemes[0].name, hasOtherWriter }),
     authorize: dryRun,
     plans,
     schemes,
@@ -65,9 +92,15 @@ export async function createTestService(given: { readonly store?: Store } = {}):
     authorize,
     registry,
     admin,
+    tail,
     schemes,
     digester,
+    upgrade,
     clock,
     adminAuthorization: `Bearer ${adminKey}`,
   };
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }

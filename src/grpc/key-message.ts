@@ -4,6 +4,7 @@ import {
   type Key,
   KeyState,
   type ListKeysRequest,
+  type RateLimit,
 } from './gen/postern/admin/v1/key_admin.ts';
 import { durationOf, durationText, seconds, timeText } from './time-message.ts';
 
@@ -49,10 +50,13 @@ export function createKeyInputOf(request: CreateKeyRequest): Record<string, unkn
   return {
     ...rest,
     ...(expires_at !== undefined && { expires_at: timeText(expires_at) }),
-    ...(rate_limit !== undefined && {
-      rate_limit: { limit: rate_limit.limit, window: durationText(rate_limit.window) },
-    }),
+    ...(rate_limit !== undefined && { rate_limit: rateLimitInputOf(rate_limit) }),
   };
+}
+
+/** In the contract's JSON shape. */
+export function rateLimitInputOf({ limit, window }: RateLimit): Record<string, unknown> {
+  return { limit, window: durationText(window) };
 }
 
 /** The request in the contract's JSON shape. */

@@ -8,12 +8,12 @@ export type Input =
 
 /**
  * Runs an operation on what the request carries. A caller who may not run it at all is told so before they
- * are told of a fault in their request: the operation then gets an input that it refuses.
+ * are told of a fault in their request: the operation then gets null, which none of them takes.
  */
 export async function operate<T>(input: Input, operation: (value: unknown) => Promise<T>): Promise<T> {
   if (input.fault === null) return operation(input.value);
   try {
-    await operation(undefined);
+    await operation(null);
   } catch (error) {
     if (!(error instanceof Failure) || error.code !== 'INVALID_ARGUMENT') throw error;
   }
@@ -25,8 +25,11 @@ export function bodyOf({ body }: FastifyRequest): Buffer {
   return Buffer.isBuffer(body) ? body : Buffer.alloc(0);
 }
 
-/** Reads a body as JSON, whatever its type says it is. No part of the body is quoted in a fault. */
-export function bodyInput(body: Buffer): Input {
+/**
+ * Reads a body as JSON, whatever its type says it is. No part of the body is quoted in a fault. A member called
+ * `__proto__` is one, unless whoever reads the input looks for it.
+ */
+export function bodyInput(body: Buffer, { takesAnyName = false } = {}): Input {
   if (body.length === 0) return fault('(body)', 'is empty; send a JSON object');
   let text: string;
   try {
@@ -35,24 +38,19 @@ export function bodyInput(body: Buffer): Input {
     return fault('(body)', 'is not UTF-8');
   }
   try {
-    const value = JSON.parse(text, refusePrototype);
+    const value = takesAnyName ? JSON.parse(text) : JSON.parse(text, refusePrototype);
     return isObject(value) ? { value, fault: null } : fault('(body)', 'is no JSON object');
   } catch {
     return fault('(body)', 'is no JSON that can be read');
   }
 }
 
-/** Throws INVALID_ARGUMENT unless the body of a call that takes none is empty or an empty object. */
-export function refuseBody(body: Buffer): void {
-  if (body.length === 0) return;
-  const input = bodyInput(body);
-  if (input.fault !== null) throw input.fault;
-  const names = Object.keys(Object(input.value));
-  if (names.length === 0) return;
-  throw invalidArgument(names.map((field) => ({ field, description: 'unknown field' })));
+/** {@link bodyInput} for a call that can do without a body: none is as an empty object. */
+export function optionalBodyInput(body: Buffer): Input {
+  return body.length === 0 ? { value: {}, fault: null } : bodyInput(body);
 }
 
-/** The query as an input object: `page_size` is a number, all else is text. */
+/** The query as an input object: `page_size` is a number, `notices` true or false, all else is text. */
 export function queryInput(url: string): Input {
   const start = url.indexOf('?');
   const parameters = new URLSearchParams(start < 0 ? '' : url.slice(start + 1));
@@ -60,9 +58,13 @@ export function queryInput(url: string): Input {
   const value = new Map<string, unknown>();
   for (const [name, text] of parameters) {
     if (value.has(name)) violations.push({ field: name, description: 'is given more than once' });
-    if (name !== 'page_size') value.set(name, text);
-    else if (/^[0-9]{1,10}$/.test(text)) value.set(name, Number(text));
-    else violations.push({ field: name, description: 'is no whole number' });
+    if (name === 'page_size') {
+      if (/^[0-9]{1,10}$/.test(text)) value.set(name, Number(text));
+      else violations.push({ field: name, description: 'is no whole number' });
+    } else if (name === 'notices') {
+      if (text === 'true' || text === 'false') value.set(name, text === 'true');
+      else violations.push({ field: name, description: 'is neither true nor false' });
+    } else value.set(name, text);
   }
   if (violations.length > 0) return { value: null, fault: invalidArgument(violations) };
   return { value: Object.fromEntries(value), fault: null };

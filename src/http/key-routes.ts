@@ -1,15 +1,14 @@
 import type { FastifyInstance } from 'fastify';
 import type { Admin } from '../admin.ts';
 import type { KeyRecord } from '../key.ts';
-import type { Narrowed } from '../registry.ts';
+import { keyJson } from '../key-json.ts';
 import { callerOf } from './caller.ts';
-import { bodyInput, bodyOf, operate, queryInput, refuseBody } from './input.ts';
-import { keyJson, narrowedJson } from './key-json.ts';
+import { bodyInput, bodyOf, operate, queryInput } from './input.ts';
 import { usageJson } from './usage-json.ts';
 
 type OneKey = { Params: { id: string } };
 
-/** The admin operations on keys, under `/admin/api-keys`. */
+/** Making keys and looking at them, under `/admin/api-keys`. */
 export function addKeyRoutes(app: FastifyInstance, admin: Admin, now: () => number): void {
   app.post('/admin/api-keys', async (request, reply) => {
     const input = bodyInput(bodyOf(request));
@@ -40,24 +39,8 @@ export function addKeyRoutes(app: FastifyInstance, admin: Admin, now: () => numb
     );
     return { data: usageJson(usage) };
   });
-  app.delete<OneKey>('/admin/api-keys/:id', async (request) => {
-    refuseBody(bodyOf(request));
-    return narrowed(await admin.revokeKey(callerOf(request.raw), request.params.id));
-  });
-  app.post<OneKey>('/admin/api-keys/:id/disable', async (request) => {
-    refuseBody(bodyOf(request));
-    return narrowed(await admin.disableKey(callerOf(request.raw), request.params.id));
-  });
-  app.post<OneKey>('/admin/api-keys/:id/enable', async (request) => {
-    refuseBody(bodyOf(request));
-    return shown(await admin.enableKey(callerOf(request.raw), request.params.id));
-  });
 
   function shown(key: KeyRecord) {
     return { data: keyJson(key, now()) };
-  }
-
-  function narrowed(result: Narrowed) {
-    return { data: narrowedJson(result, now()) };
   }
 }

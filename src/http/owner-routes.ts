@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import type { Admin } from '../admin.ts';
+import { ownerJson } from '../owner-json.ts';
+import { settlementJson } from '../settlement-json.ts';
 import { callerOf } from './caller.ts';
 import { bodyInput, bodyOf, operate, queryInput } from './input.ts';
-import { ownerJson } from './owner-json.ts';
-import { settlementJson } from './settlement-json.ts';
 
 type OneOwner = { Params: { id: string } };
 

@@ -269,23 +269,12 @@ it('answers 500 in fixed words to what broke, and logs it with its stack', async
 
 function brokenAdmin(error: Error): Admin {
   const fail = () => Promise.reject(error);
-  const { identify, registry, store, authorize, now } = {
-    identify: fail,
-    registry: { create: fail, createFirst: fail, revoke: fail, disable: fail, enable: fail, putOwner: fail },
-    store: { getKey: fail, listKeys: fail, getOwner: fail, listOwners: fail, getUsage: fail },
-    authorize: fail,
-    now: () => 0,
-  };
-  const plans = createPlans(new Map());
+  const none = undefined as never;
   const scheme = { name: 'none' } as Parameters<typeof createAdmin>[0]['schemes'][0];
   return createAdmin({
-    identify,
-    registry,
-    store,
-    authorize,
-    plans,
-    schemes: [scheme],
-    environment: 'live',
-    now,
+    identify: fail,
+    ...{ registry: none, store: none, refusals: none, guard: none, authorize: none, digester: none },
+    ...{ plans: createPlans(new Map()), schemes: [scheme], environment: 'live', now: () => 0 },
+    ...{ tail: none, monotonic: () => 0 },
   });
 }

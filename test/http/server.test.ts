@@ -57,7 +57,7 @@ it('answers 404 in the shape of every error for a path that it does not know', a
 
 it.each([
   ['PUT', '/admin/api-keys', 'GET, HEAD, POST'],
-  ['PATCH', '/admin/api-keys/key_a', 'DELETE, GET, HEAD'],
+  ['PUT', '/admin/api-keys/key_a', 'DELETE, GET, HEAD, PATCH'],
   ['GET', '/admin/api-keys:verify', 'POST'],
   ['PROPFIND', '/admin/api-keys/key_a/disable', 'POST'],
   ['OPTIONS', '/healthz', 'GET, HEAD'],

@@ -52,12 +52,12 @@ export namespace NullValue {
  */
 export interface Struct {
   /** Unordered map of dynamically typed values. */
-  fields: { [key: string]: unknown | undefined };
+  fields: { [key: string]: any | undefined };
 }
 
 export interface Struct_FieldsEntry {
   key: string;
-  value: unknown | undefined;
+  value: any | undefined;
 }
 
 /**
@@ -73,7 +73,7 @@ export interface Value {
   kind:
     | //
     /** Represents a JSON `null`. */
-    { $case: "nullValue"; value: NullValue }
+    { $case: "null_value"; value: NullValue }
     | //
     /**
      * Represents a JSON number. Must not be `NaN`, `Infinity` or
@@ -81,26 +81,26 @@ export interface Value {
      * represent large Int64 values, since JSON format generally does not
      * support them in its number type.
      */
-    { $case: "numberValue"; value: number }
+    { $case: "number_value"; value: number }
     | //
     /** Represents a JSON string. */
-    { $case: "stringValue"; value: string }
+    { $case: "string_value"; value: string }
     | //
     /** Represents a JSON boolean (`true` or `false` literal in JSON). */
-    { $case: "boolValue"; value: boolean }
+    { $case: "bool_value"; value: boolean }
     | //
     /** Represents a JSON object. */
-    { $case: "structValue"; value: { [key: string]: unknown } | undefined }
+    { $case: "struct_value"; value: { [key: string]: any } | undefined }
     | //
     /** Represents a JSON array. */
-    { $case: "listValue"; value: Array<unknown> | undefined }
+    { $case: "list_value"; value: Array<any> | undefined }
     | undefined;
 }
 
 /** Represents a JSON array. */
 export interface ListValue {
   /** Repeated field of dynamically typed values. */
-  values: unknown[];
+  values: any[];
 }
 
 function createBaseStruct(): Struct {
@@ -109,7 +109,7 @@ function createBaseStruct(): Struct {
 
 export const Struct: MessageFns<Struct> & StructWrapperFns = {
   encode(message: Struct, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    globalThis.Object.entries(message.fields).forEach(([key, value]: [string, unknown | undefined]) => {
+    globalThis.Object.entries(message.fields).forEach(([key, value]: [string, any | undefined]) => {
       if (value !== undefined) {
         Struct_FieldsEntry.encode({ key: key as any, value }, writer.uint32(10).fork()).join();
       }
@@ -239,22 +239,22 @@ function createBaseValue(): Value {
 export const Value: MessageFns<Value> & AnyValueWrapperFns = {
   encode(message: Value, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     switch (message.kind?.$case) {
-      case "nullValue":
+      case "null_value":
         writer.uint32(8).int32(message.kind.value);
         break;
-      case "numberValue":
+      case "number_value":
         writer.uint32(17).double(message.kind.value);
         break;
-      case "stringValue":
+      case "string_value":
         writer.uint32(26).string(message.kind.value);
         break;
-      case "boolValue":
+      case "bool_value":
         writer.uint32(32).bool(message.kind.value);
         break;
-      case "structValue":
+      case "struct_value":
         Struct.encode(Struct.wrap(message.kind.value), writer.uint32(42).fork()).join();
         break;
-      case "listValue":
+      case "list_value":
         ListValue.encode(ListValue.wrap(message.kind.value), writer.uint32(50).fork()).join();
         break;
     }
@@ -279,7 +279,7 @@ export const Value: MessageFns<Value> & AnyValueWrapperFns = {
               break;
             }
 
-            message.kind = { $case: "nullValue", value: reader.int32() as any };
+            message.kind = { $case: "null_value", value: reader.int32() as any };
             continue;
           }
           case 2: {
@@ -287,7 +287,7 @@ export const Value: MessageFns<Value> & AnyValueWrapperFns = {
               break;
             }
 
-            message.kind = { $case: "numberValue", value: reader.double() };
+            message.kind = { $case: "number_value", value: reader.double() };
             continue;
           }
           case 3: {
@@ -295,7 +295,7 @@ export const Value: MessageFns<Value> & AnyValueWrapperFns = {
               break;
             }
 
-            message.kind = { $case: "stringValue", value: reader.string() };
+            message.kind = { $case: "string_value", value: reader.string() };
             continue;
           }
           case 4: {
@@ -303,7 +303,7 @@ export const Value: MessageFns<Value> & AnyValueWrapperFns = {
               break;
             }
 
-            message.kind = { $case: "boolValue", value: reader.bool() };
+            message.kind = { $case: "bool_value", value: reader.bool() };
             continue;
           }
           case 5: {
@@ -311,7 +311,7 @@ export const Value: MessageFns<Value> & AnyValueWrapperFns = {
               break;
             }
 
-            message.kind = { $case: "structValue", value: Struct.unwrap(Struct.decode(reader, reader.uint32())) };
+            message.kind = { $case: "struct_value", value: Struct.unwrap(Struct.decode(reader, reader.uint32())) };
             continue;
           }
           case 6: {
@@ -319,7 +319,7 @@ export const Value: MessageFns<Value> & AnyValueWrapperFns = {
               break;
             }
 
-            message.kind = { $case: "listValue", value: ListValue.unwrap(ListValue.decode(reader, reader.uint32())) };
+            message.kind = { $case: "list_value", value: ListValue.unwrap(ListValue.decode(reader, reader.uint32())) };
             continue;
           }
         }
@@ -337,17 +337,17 @@ export const Value: MessageFns<Value> & AnyValueWrapperFns = {
   wrap(value: any): Value {
     const result = createBaseValue();
     if (value === null) {
-      result.kind = { $case: "nullValue", value: NullValue.NULL_VALUE };
+      result.kind = { $case: "null_value", value: NullValue.NULL_VALUE };
     } else if (typeof value === "boolean") {
-      result.kind = { $case: "boolValue", value };
+      result.kind = { $case: "bool_value", value };
     } else if (typeof value === "number") {
-      result.kind = { $case: "numberValue", value };
+      result.kind = { $case: "number_value", value };
     } else if (typeof value === "string") {
-      result.kind = { $case: "stringValue", value };
+      result.kind = { $case: "string_value", value };
     } else if (globalThis.Array.isArray(value)) {
-      result.kind = { $case: "listValue", value };
+      result.kind = { $case: "list_value", value };
     } else if (typeof value === "object") {
-      result.kind = { $case: "structValue", value };
+      result.kind = { $case: "struct_value", value };
     } else if (typeof value !== "undefined") {
       throw new globalThis.Error("Unsupported any value type: " + typeof value);
     }
@@ -355,7 +355,7 @@ export const Value: MessageFns<Value> & AnyValueWrapperFns = {
   },
 
   unwrap(message: Value): string | number | boolean | Object | null | Array<any> | undefined {
-    return (message.kind?.$case === "nullValue") ? null : message.kind?.value;
+    return (message.kind?.$case === "null_value") ? null : message.kind?.value;
   },
 };
 

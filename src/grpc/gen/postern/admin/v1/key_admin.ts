@@ -6,8 +6,15 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
-import type { handleUnaryCall, UntypedServiceImplementation } from "@grpc/grpc-js";
+import type {
+  handleBidiStreamingCall,
+  handleServerStreamingCall,
+  handleUnaryCall,
+  UntypedServiceImplementation,
+} from "@grpc/grpc-js";
 import { Duration } from "../../../google/protobuf/duration.ts";
+import { FieldMask } from "../../../google/protobuf/field_mask.ts";
+import { Struct } from "../../../google/protobuf/struct.ts";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 
 export const protobufPackage = "postern.admin.v1";
@@ -429,6 +436,323 @@ export interface ListOwnersResponse {
   owners: Owner[];
   /** Opaque. Empty: this was the last page. */
   next_page_token: string;
+}
+
+export interface UpdateKeyRequest {
+  /**
+   * The key as it is to be: `id` is required, the fields that `update_mask` names are taken over,
+   * and if `etag` is set the key must still have it.
+   */
+  key:
+    | Key
+    | undefined;
+  /**
+   * Names of fields: `name`, `permissions`, `ip_allowlist`, `expires_at`, `plan`, `rate_limit`,
+   * `labels`. A named field that `key` does not set becomes empty, as `expires_at` becomes never.
+   * Absent: those that `key` sets. `*`: all of them. No other field can be changed.
+   */
+  update_mask: string[] | undefined;
+}
+
+export interface UpdateKeyResponse {
+  key:
+    | Key
+    | undefined;
+  /** As in RevokeKeyResponse; absent when the change took nothing away. */
+  effective_at:
+    | Timestamp
+    | undefined;
+  /** As in RevokeKeyResponse. */
+  unconfirmed_replicas: string[];
+}
+
+export interface RotateKeyRequest {
+  /** Required. */
+  id: string;
+  /**
+   * How long the old key is still let in, 100 years at most. Absent or zero: it expires at once. A
+   * key that expires sooner by itself does so.
+   */
+  grace_period:
+    | Duration
+    | undefined;
+  /**
+   * When the new key expires. At most one of `expires_at` and `expires_in`; neither: when the old one
+   * would have.
+   */
+  expires_at:
+    | Timestamp
+    | undefined;
+  /** As in CreateKeyRequest. */
+  expires_in?:
+    | string
+    | undefined;
+  /** Makes a retry safe, as in CreateKeyRequest: the new key comes back, its secret does not. */
+  request_id?: string | undefined;
+}
+
+export interface RotateKeyResponse {
+  /** The new key. */
+  key:
+    | Key
+    | undefined;
+  /** The whole new key, as its user presents it. Empty in the answer to a retry. */
+  secret: string;
+  /** The old key, with its last `expires_at`. */
+  rotated_key:
+    | Key
+    | undefined;
+  /** As in RevokeKeyResponse: from then on every replica knows when the old key ends. */
+  effective_at:
+    | Timestamp
+    | undefined;
+  /** As in RevokeKeyResponse. */
+  unconfirmed_replicas: string[];
+}
+
+/** Keys that were made elsewhere, at most 1000 in one message. */
+export interface ImportKeysRequest {
+  keys: ImportedKey[];
+  /** Says what would become of them, and takes none in. */
+  dry_run: boolean;
+}
+
+export interface ImportedKey {
+  credential:
+    | //
+    /** The whole key, of the form of its scheme. */
+    { $case: "secret"; value: string }
+    | //
+    /** SHA-256 of the whole key: 64 hexadecimal digits, or base64 or base64url of the 32 bytes. */
+    { $case: "sha256"; value: string }
+    | undefined;
+  /** As in CreateKeyRequest, like all that follows. */
+  name: string;
+  scheme?: string | undefined;
+  environment?: string | undefined;
+  owner?: string | undefined;
+  permissions: string[];
+  ip_allowlist: string[];
+  /** A time in the past is taken: the key is then expired. */
+  expires_at: Timestamp | undefined;
+  plan?: string | undefined;
+  rate_limit: RateLimit | undefined;
+  labels: { [key: string]: string };
+  /** Whether it is to be disabled. */
+  disabled: boolean;
+  /**
+   * What lists show of the key, for one that comes as a digest: at most 32 characters of its
+   * beginning, and its last four.
+   */
+  prefix?: string | undefined;
+  last4?: string | undefined;
+}
+
+export interface ImportedKey_LabelsEntry {
+  key: string;
+  value: string;
+}
+
+/** What became of one ImportKeysRequest. */
+export interface ImportKeysResponse {
+  /** Keys that were taken in, or would be. */
+  imported: number;
+  /**
+   * Keys that are there already, and keys that come twice, by their place among all keys of the
+   * stream, from 0.
+   */
+  duplicates: number[];
+  /** Keys that cannot be taken in. */
+  failures: ImportFailure[];
+}
+
+export interface ImportFailure {
+  /** The place of the key among all keys of the stream, from 0. */
+  index: number;
+  /** The field at fault. */
+  field: string;
+  description: string;
+}
+
+export interface ReportLeakedKeysRequest {
+  /** 1 to 1000. */
+  keys: LeakedKey[];
+}
+
+export interface LeakedKey {
+  /** Required: the whole secret, as it was found. */
+  key: string;
+  /** Where it was found, for the audit journal; at most 2048 characters. */
+  url?:
+    | string
+    | undefined;
+  /** Who found it, or how. */
+  source?: string | undefined;
+}
+
+export interface ReportLeakedKeysResponse {
+  /** How many secrets were reported; says nothing of whether they were keys. */
+  received: number;
+  /** As in RevokeKeyResponse, for those that were. */
+  effective_at:
+    | Timestamp
+    | undefined;
+  /** As in RevokeKeyResponse. */
+  unconfirmed_replicas: string[];
+}
+
+export interface WatchKeysRequest {
+  /** The `resume_token` of the last event that was seen. Empty: only what happens from now on. */
+  resume_token: string;
+  /** Only events of these types, as in `key.revoked`. Empty: all. */
+  types: string[];
+}
+
+export interface WatchKeysResponse {
+  /** Opaque; goes into a later WatchKeysRequest. Responses without a type only move it on. */
+  resume_token: string;
+  at:
+    | Timestamp
+    | undefined;
+  /**
+   * `key.created`, `key.updated`, `key.rotated`, `key.disabled`, `key.enabled`, `key.revoked`,
+   * `key.leaked`, `keys.imported`, `owner.put`, `key.expiring`, `key.new_address`,
+   * `key.permission_denied`, `address.many_failures`.
+   */
+  type: string;
+  /** The key or the owner that it is about; empty for none. */
+  target: string;
+  /** Whose key it is; absent for nobody's. */
+  owner?:
+    | string
+    | undefined;
+  /** Who did it; empty where nobody did. */
+  actor: string;
+  /** What the journal holds of it: `before` and `after` of a change, what a notice is about. */
+  details: { [key: string]: any } | undefined;
+}
+
+/** Filters narrow the list and are joined by "and"; an absent one lets all through. */
+export interface ListAuditEventsRequest {
+  /** Events in one answer, 1 to 1000. 0: 100. More than 1000 counts as 1000. */
+  page_size: number;
+  /** The `next_page_token` of the answer before, with the same filters. Empty: the first page. */
+  page_token: string;
+  /** Exactly this actor. */
+  actor?:
+    | string
+    | undefined;
+  /** Exactly this action: the RPC's name. */
+  action?:
+    | string
+    | undefined;
+  /** Exactly this key or owner. */
+  target?:
+    | string
+    | undefined;
+  /** `ok` or `refused`. */
+  outcome?:
+    | string
+    | undefined;
+  /** At this time or later. */
+  since:
+    | Timestamp
+    | undefined;
+  /** Before this time. */
+  until:
+    | Timestamp
+    | undefined;
+  /** About keys of exactly this owner. */
+  owner?:
+    | string
+    | undefined;
+  /**
+   * Also what is no admin call: notices, as WatchKeys tells of them. All of the journal is then there,
+   * as it has to be for its hashes to be verified.
+   */
+  notices: boolean;
+  /** `newest` first or `oldest` first. Empty: `newest`. */
+  order: string;
+  /**
+   * The id of an event: the list begins with the one that follows it, in that order. Empty: at its
+   * beginning.
+   */
+  after: string;
+}
+
+export interface ListAuditEventsResponse {
+  events: AuditEvent[];
+  /** Opaque. Empty: this was the last page. */
+  next_page_token: string;
+}
+
+/**
+ * An admin call that changed something or was refused. Written with the change: there is no change
+ * without its event. Of a flood of refused calls the journal has the number: one event with the action
+ * `RefusedCalls` for those of a minute that have none of their own.
+ */
+export interface AuditEvent {
+  /** `evt_` and its place in the journal. */
+  id: string;
+  /** To the millisecond. */
+  at:
+    | Timestamp
+    | undefined;
+  /**
+   * The id of the admin key, `POSTERN_ADMIN_KEY`, or the name in a client certificate; empty for
+   * nobody known.
+   */
+  actor: string;
+  /** The RPC's name, as in `RevokeKey`. */
+  action: string;
+  /** The key or the owner that it was about; empty for none. */
+  target: string;
+  /** `ok` or `refused`. */
+  outcome: string;
+  /** The caller's IP address; empty where it is not known. */
+  address: string;
+  /** What the caller named the call; empty if it did not. */
+  request_id: string;
+  /** The thing before and after the change. */
+  before: { [key: string]: any } | undefined;
+  after:
+    | { [key: string]: any }
+    | undefined;
+  /** Whose key it was about; absent for nobody's. */
+  owner?:
+    | string
+    | undefined;
+  /** The status that a refused call was answered with, as in `PERMISSION_DENIED`; empty otherwise. */
+  error: string;
+  /**
+   * The event as one line of JSON, over whose members but the last, `hash`, that hash is taken; its
+   * `previous_hash` is the hash of the journal's entry before. `postern audit verify` checks them.
+   */
+  json: string;
+}
+
+export interface GetDiagnosticsRequest {
+}
+
+export interface GetDiagnosticsResponse {
+  version: string;
+  /** `sqlite` or `mongodb`. */
+  store: string;
+  /**
+   * How many keys are digested under each pepper, and whether it is configured; the pepper without
+   * an id stands for none.
+   */
+  peppers: PepperUse[];
+}
+
+export interface PepperUse {
+  /** Empty for keys that are digested under none. */
+  id: string;
+  keys: number;
+  /** Whether keys under it can be recognised. */
+  configured: boolean;
+  /** Whether new keys are digested under it. */
+  signing: boolean;
 }
 
 function createBaseKey(): Key {
@@ -2671,6 +2995,1757 @@ export const ListOwnersResponse: MessageFns<ListOwnersResponse> = {
   },
 };
 
+function createBaseUpdateKeyRequest(): UpdateKeyRequest {
+  return { key: undefined, update_mask: undefined };
+}
+
+export const UpdateKeyRequest: MessageFns<UpdateKeyRequest> = {
+  encode(message: UpdateKeyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== undefined) {
+      Key.encode(message.key, writer.uint32(10).fork()).join();
+    }
+    if (message.update_mask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.update_mask), writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateKeyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateKeyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = Key.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.update_mask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUpdateKeyResponse(): UpdateKeyResponse {
+  return { key: undefined, effective_at: undefined, unconfirmed_replicas: [] };
+}
+
+export const UpdateKeyResponse: MessageFns<UpdateKeyResponse> = {
+  encode(message: UpdateKeyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== undefined) {
+      Key.encode(message.key, writer.uint32(10).fork()).join();
+    }
+    if (message.effective_at !== undefined) {
+      Timestamp.encode(message.effective_at, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.unconfirmed_replicas) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateKeyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateKeyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = Key.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.effective_at = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.unconfirmed_replicas.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRotateKeyRequest(): RotateKeyRequest {
+  return { id: "", grace_period: undefined, expires_at: undefined, expires_in: undefined, request_id: undefined };
+}
+
+export const RotateKeyRequest: MessageFns<RotateKeyRequest> = {
+  encode(message: RotateKeyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.grace_period !== undefined) {
+      Duration.encode(message.grace_period, writer.uint32(18).fork()).join();
+    }
+    if (message.expires_at !== undefined) {
+      Timestamp.encode(message.expires_at, writer.uint32(26).fork()).join();
+    }
+    if (message.expires_in !== undefined) {
+      writer.uint32(34).string(message.expires_in);
+    }
+    if (message.request_id !== undefined) {
+      writer.uint32(42).string(message.request_id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RotateKeyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRotateKeyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.grace_period = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.expires_at = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.expires_in = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.request_id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRotateKeyResponse(): RotateKeyResponse {
+  return { key: undefined, secret: "", rotated_key: undefined, effective_at: undefined, unconfirmed_replicas: [] };
+}
+
+export const RotateKeyResponse: MessageFns<RotateKeyResponse> = {
+  encode(message: RotateKeyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== undefined) {
+      Key.encode(message.key, writer.uint32(10).fork()).join();
+    }
+    if (message.secret !== "") {
+      writer.uint32(18).string(message.secret);
+    }
+    if (message.rotated_key !== undefined) {
+      Key.encode(message.rotated_key, writer.uint32(26).fork()).join();
+    }
+    if (message.effective_at !== undefined) {
+      Timestamp.encode(message.effective_at, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.unconfirmed_replicas) {
+      writer.uint32(42).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RotateKeyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRotateKeyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = Key.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.secret = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.rotated_key = Key.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.effective_at = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.unconfirmed_replicas.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseImportKeysRequest(): ImportKeysRequest {
+  return { keys: [], dry_run: false };
+}
+
+export const ImportKeysRequest: MessageFns<ImportKeysRequest> = {
+  encode(message: ImportKeysRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.keys) {
+      ImportedKey.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.dry_run !== false) {
+      writer.uint32(16).bool(message.dry_run);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportKeysRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportKeysRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keys.push(ImportedKey.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.dry_run = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseImportedKey(): ImportedKey {
+  return {
+    credential: undefined,
+    name: "",
+    scheme: undefined,
+    environment: undefined,
+    owner: undefined,
+    permissions: [],
+    ip_allowlist: [],
+    expires_at: undefined,
+    plan: undefined,
+    rate_limit: undefined,
+    labels: {},
+    disabled: false,
+    prefix: undefined,
+    last4: undefined,
+  };
+}
+
+export const ImportedKey: MessageFns<ImportedKey> = {
+  encode(message: ImportedKey, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    switch (message.credential?.$case) {
+      case "secret":
+        writer.uint32(10).string(message.credential.value);
+        break;
+      case "sha256":
+        writer.uint32(18).string(message.credential.value);
+        break;
+    }
+    if (message.name !== "") {
+      writer.uint32(26).string(message.name);
+    }
+    if (message.scheme !== undefined) {
+      writer.uint32(34).string(message.scheme);
+    }
+    if (message.environment !== undefined) {
+      writer.uint32(42).string(message.environment);
+    }
+    if (message.owner !== undefined) {
+      writer.uint32(50).string(message.owner);
+    }
+    for (const v of message.permissions) {
+      writer.uint32(58).string(v!);
+    }
+    for (const v of message.ip_allowlist) {
+      writer.uint32(66).string(v!);
+    }
+    if (message.expires_at !== undefined) {
+      Timestamp.encode(message.expires_at, writer.uint32(74).fork()).join();
+    }
+    if (message.plan !== undefined) {
+      writer.uint32(82).string(message.plan);
+    }
+    if (message.rate_limit !== undefined) {
+      RateLimit.encode(message.rate_limit, writer.uint32(90).fork()).join();
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      ImportedKey_LabelsEntry.encode({ key: key as any, value }, writer.uint32(98).fork()).join();
+    });
+    if (message.disabled !== false) {
+      writer.uint32(104).bool(message.disabled);
+    }
+    if (message.prefix !== undefined) {
+      writer.uint32(114).string(message.prefix);
+    }
+    if (message.last4 !== undefined) {
+      writer.uint32(122).string(message.last4);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportedKey {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportedKey();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.credential = { $case: "secret", value: reader.string() };
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.credential = { $case: "sha256", value: reader.string() };
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.scheme = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.environment = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.permissions.push(reader.string());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.ip_allowlist.push(reader.string());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.expires_at = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.plan = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.rate_limit = RateLimit.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            const entry12 = ImportedKey_LabelsEntry.decode(reader, reader.uint32());
+            if (entry12.value !== undefined) {
+              message.labels[entry12.key] = entry12.value;
+            }
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.disabled = reader.bool();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.prefix = reader.string();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.last4 = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseImportedKey_LabelsEntry(): ImportedKey_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const ImportedKey_LabelsEntry: MessageFns<ImportedKey_LabelsEntry> = {
+  encode(message: ImportedKey_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportedKey_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportedKey_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseImportKeysResponse(): ImportKeysResponse {
+  return { imported: 0, duplicates: [], failures: [] };
+}
+
+export const ImportKeysResponse: MessageFns<ImportKeysResponse> = {
+  encode(message: ImportKeysResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.imported !== 0) {
+      writer.uint32(8).int32(message.imported);
+    }
+    if (message.duplicates.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.duplicates) {
+        writer.int64(v);
+      }
+      writer.join();
+    }
+    for (const v of message.failures) {
+      ImportFailure.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportKeysResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportKeysResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.imported = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.duplicates.push(longToNumber(reader.int64()));
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.duplicates.push(longToNumber(reader.int64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.failures.push(ImportFailure.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseImportFailure(): ImportFailure {
+  return { index: 0, field: "", description: "" };
+}
+
+export const ImportFailure: MessageFns<ImportFailure> = {
+  encode(message: ImportFailure, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.index !== 0) {
+      writer.uint32(8).int64(message.index);
+    }
+    if (message.field !== "") {
+      writer.uint32(18).string(message.field);
+    }
+    if (message.description !== "") {
+      writer.uint32(26).string(message.description);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ImportFailure {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseImportFailure();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.index = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.field = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.description = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReportLeakedKeysRequest(): ReportLeakedKeysRequest {
+  return { keys: [] };
+}
+
+export const ReportLeakedKeysRequest: MessageFns<ReportLeakedKeysRequest> = {
+  encode(message: ReportLeakedKeysRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.keys) {
+      LeakedKey.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportLeakedKeysRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportLeakedKeysRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.keys.push(LeakedKey.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLeakedKey(): LeakedKey {
+  return { key: "", url: undefined, source: undefined };
+}
+
+export const LeakedKey: MessageFns<LeakedKey> = {
+  encode(message: LeakedKey, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.url !== undefined) {
+      writer.uint32(18).string(message.url);
+    }
+    if (message.source !== undefined) {
+      writer.uint32(26).string(message.source);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LeakedKey {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeakedKey();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.url = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.source = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReportLeakedKeysResponse(): ReportLeakedKeysResponse {
+  return { received: 0, effective_at: undefined, unconfirmed_replicas: [] };
+}
+
+export const ReportLeakedKeysResponse: MessageFns<ReportLeakedKeysResponse> = {
+  encode(message: ReportLeakedKeysResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.received !== 0) {
+      writer.uint32(8).int32(message.received);
+    }
+    if (message.effective_at !== undefined) {
+      Timestamp.encode(message.effective_at, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.unconfirmed_replicas) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReportLeakedKeysResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReportLeakedKeysResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.received = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.effective_at = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.unconfirmed_replicas.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseWatchKeysRequest(): WatchKeysRequest {
+  return { resume_token: "", types: [] };
+}
+
+export const WatchKeysRequest: MessageFns<WatchKeysRequest> = {
+  encode(message: WatchKeysRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.resume_token !== "") {
+      writer.uint32(10).string(message.resume_token);
+    }
+    for (const v of message.types) {
+      writer.uint32(18).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchKeysRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchKeysRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.resume_token = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.types.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseWatchKeysResponse(): WatchKeysResponse {
+  return { resume_token: "", at: undefined, type: "", target: "", owner: undefined, actor: "", details: undefined };
+}
+
+export const WatchKeysResponse: MessageFns<WatchKeysResponse> = {
+  encode(message: WatchKeysResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.resume_token !== "") {
+      writer.uint32(10).string(message.resume_token);
+    }
+    if (message.at !== undefined) {
+      Timestamp.encode(message.at, writer.uint32(18).fork()).join();
+    }
+    if (message.type !== "") {
+      writer.uint32(26).string(message.type);
+    }
+    if (message.target !== "") {
+      writer.uint32(34).string(message.target);
+    }
+    if (message.owner !== undefined) {
+      writer.uint32(42).string(message.owner);
+    }
+    if (message.actor !== "") {
+      writer.uint32(50).string(message.actor);
+    }
+    if (message.details !== undefined) {
+      Struct.encode(Struct.wrap(message.details), writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): WatchKeysResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWatchKeysResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.resume_token = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.at = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.type = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.target = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.details = Struct.unwrap(Struct.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListAuditEventsRequest(): ListAuditEventsRequest {
+  return {
+    page_size: 0,
+    page_token: "",
+    actor: undefined,
+    action: undefined,
+    target: undefined,
+    outcome: undefined,
+    since: undefined,
+    until: undefined,
+    owner: undefined,
+    notices: false,
+    order: "",
+    after: "",
+  };
+}
+
+export const ListAuditEventsRequest: MessageFns<ListAuditEventsRequest> = {
+  encode(message: ListAuditEventsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.page_size !== 0) {
+      writer.uint32(8).int32(message.page_size);
+    }
+    if (message.page_token !== "") {
+      writer.uint32(18).string(message.page_token);
+    }
+    if (message.actor !== undefined) {
+      writer.uint32(26).string(message.actor);
+    }
+    if (message.action !== undefined) {
+      writer.uint32(34).string(message.action);
+    }
+    if (message.target !== undefined) {
+      writer.uint32(42).string(message.target);
+    }
+    if (message.outcome !== undefined) {
+      writer.uint32(50).string(message.outcome);
+    }
+    if (message.since !== undefined) {
+      Timestamp.encode(message.since, writer.uint32(58).fork()).join();
+    }
+    if (message.until !== undefined) {
+      Timestamp.encode(message.until, writer.uint32(66).fork()).join();
+    }
+    if (message.owner !== undefined) {
+      writer.uint32(74).string(message.owner);
+    }
+    if (message.notices !== false) {
+      writer.uint32(80).bool(message.notices);
+    }
+    if (message.order !== "") {
+      writer.uint32(90).string(message.order);
+    }
+    if (message.after !== "") {
+      writer.uint32(98).string(message.after);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListAuditEventsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListAuditEventsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.page_size = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.page_token = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.action = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.target = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.outcome = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.since = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.until = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.notices = reader.bool();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.order = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.after = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListAuditEventsResponse(): ListAuditEventsResponse {
+  return { events: [], next_page_token: "" };
+}
+
+export const ListAuditEventsResponse: MessageFns<ListAuditEventsResponse> = {
+  encode(message: ListAuditEventsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.events) {
+      AuditEvent.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.next_page_token !== "") {
+      writer.uint32(18).string(message.next_page_token);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListAuditEventsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListAuditEventsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.events.push(AuditEvent.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.next_page_token = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseAuditEvent(): AuditEvent {
+  return {
+    id: "",
+    at: undefined,
+    actor: "",
+    action: "",
+    target: "",
+    outcome: "",
+    address: "",
+    request_id: "",
+    before: undefined,
+    after: undefined,
+    owner: undefined,
+    error: "",
+    json: "",
+  };
+}
+
+export const AuditEvent: MessageFns<AuditEvent> = {
+  encode(message: AuditEvent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.at !== undefined) {
+      Timestamp.encode(message.at, writer.uint32(18).fork()).join();
+    }
+    if (message.actor !== "") {
+      writer.uint32(26).string(message.actor);
+    }
+    if (message.action !== "") {
+      writer.uint32(34).string(message.action);
+    }
+    if (message.target !== "") {
+      writer.uint32(42).string(message.target);
+    }
+    if (message.outcome !== "") {
+      writer.uint32(50).string(message.outcome);
+    }
+    if (message.address !== "") {
+      writer.uint32(58).string(message.address);
+    }
+    if (message.request_id !== "") {
+      writer.uint32(66).string(message.request_id);
+    }
+    if (message.before !== undefined) {
+      Struct.encode(Struct.wrap(message.before), writer.uint32(74).fork()).join();
+    }
+    if (message.after !== undefined) {
+      Struct.encode(Struct.wrap(message.after), writer.uint32(82).fork()).join();
+    }
+    if (message.owner !== undefined) {
+      writer.uint32(90).string(message.owner);
+    }
+    if (message.error !== "") {
+      writer.uint32(98).string(message.error);
+    }
+    if (message.json !== "") {
+      writer.uint32(106).string(message.json);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AuditEvent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAuditEvent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.at = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.action = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.target = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.outcome = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.request_id = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.before = Struct.unwrap(Struct.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.after = Struct.unwrap(Struct.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.error = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.json = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetDiagnosticsRequest(): GetDiagnosticsRequest {
+  return {};
+}
+
+export const GetDiagnosticsRequest: MessageFns<GetDiagnosticsRequest> = {
+  encode(_: GetDiagnosticsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetDiagnosticsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetDiagnosticsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetDiagnosticsResponse(): GetDiagnosticsResponse {
+  return { version: "", store: "", peppers: [] };
+}
+
+export const GetDiagnosticsResponse: MessageFns<GetDiagnosticsResponse> = {
+  encode(message: GetDiagnosticsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== "") {
+      writer.uint32(10).string(message.version);
+    }
+    if (message.store !== "") {
+      writer.uint32(18).string(message.store);
+    }
+    for (const v of message.peppers) {
+      PepperUse.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetDiagnosticsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetDiagnosticsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.store = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.peppers.push(PepperUse.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePepperUse(): PepperUse {
+  return { id: "", keys: 0, configured: false, signing: false };
+}
+
+export const PepperUse: MessageFns<PepperUse> = {
+  encode(message: PepperUse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.keys !== 0) {
+      writer.uint32(16).int64(message.keys);
+    }
+    if (message.configured !== false) {
+      writer.uint32(24).bool(message.configured);
+    }
+    if (message.signing !== false) {
+      writer.uint32(32).bool(message.signing);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PepperUse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePepperUse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.keys = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.configured = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.signing = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 /**
  * KeyAdmin makes, lists and withdraws API keys, and says which owners may use theirs.
  *
@@ -2682,8 +4757,11 @@ export const ListOwnersResponse: MessageFns<ListOwnersResponse> = {
  * Errors that any call may answer: UNAUTHENTICATED (no valid admin key), PERMISSION_DENIED (too
  * little permission, said before whether the key exists), INVALID_ARGUMENT (with a
  * google.rpc.BadRequest that names the field), UNAVAILABLE (the store could not be asked; a retry is
- * safe for all calls but CreateKey without a request_id). Each error carries one
+ * safe for all calls but CreateKey and RotateKey without a request_id). Each error carries one
  * google.rpc.ErrorInfo.
+ *
+ * Every change, and every call that was refused, is written into the audit journal; metadata
+ * `x-request-id` (1 to 128 characters) names the call there.
  *
  * Times are whole seconds unless a field says otherwise.
  */
@@ -2743,10 +4821,44 @@ export const KeyAdminService = {
     responseDeserialize: (value: Buffer): GetKeyUsageResponse => GetKeyUsageResponse.decode(value),
   },
   /**
+   * Changes the fields of a key that the mask names. Needs admin:write.
+   *
+   * NOT_FOUND: no such key. ABORTED: the key has another etag than the one given.
+   * FAILED_PRECONDITION: the key is revoked; or it is the last admin key that may change everything,
+   * and would be no more.
+   */
+  updateKey: {
+    path: "/postern.admin.v1.KeyAdmin/UpdateKey" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpdateKeyRequest): Buffer => Buffer.from(UpdateKeyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpdateKeyRequest => UpdateKeyRequest.decode(value),
+    responseSerialize: (value: UpdateKeyResponse): Buffer => Buffer.from(UpdateKeyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UpdateKeyResponse => UpdateKeyResponse.decode(value),
+  },
+  /**
+   * Makes a new key with the same grants and a new secret, and gives the old one a last
+   * `grace_period`, after which it is expired. In between both share one rate limit. Needs
+   * admin:write.
+   *
+   * NOT_FOUND: no such key. FAILED_PRECONDITION: the key is revoked, expired, disabled, or was
+   * rotated before.
+   */
+  rotateKey: {
+    path: "/postern.admin.v1.KeyAdmin/RotateKey" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RotateKeyRequest): Buffer => Buffer.from(RotateKeyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RotateKeyRequest => RotateKeyRequest.decode(value),
+    responseSerialize: (value: RotateKeyResponse): Buffer => Buffer.from(RotateKeyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RotateKeyResponse => RotateKeyResponse.decode(value),
+  },
+  /**
    * Ends a key for good; a revoked key cannot be enabled again. Revoking a revoked key is not an
    * error and leaves `revoked_at` as it was. Needs admin:write.
    *
-   * NOT_FOUND: no such key.
+   * NOT_FOUND: no such key. FAILED_PRECONDITION: it is the last admin key that may change everything
+   * (DisableKey alike): make another first.
    */
   revokeKey: {
     path: "/postern.admin.v1.KeyAdmin/RevokeKey" as const,
@@ -2797,6 +4909,80 @@ export const KeyAdminService = {
     requestDeserialize: (value: Buffer): VerifyKeyRequest => VerifyKeyRequest.decode(value),
     responseSerialize: (value: VerifyKeyResponse): Buffer => Buffer.from(VerifyKeyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): VerifyKeyResponse => VerifyKeyResponse.decode(value),
+  },
+  /**
+   * Takes in keys that were made elsewhere, as secrets or as SHA-256 digests of them. Each message is
+   * answered by one, once what can be taken in of it is durable: one bad key does not stop the
+   * others. A key that is there already is reported and left as it is, so that an import can be
+   * repeated. Needs admin:write.
+   */
+  importKeys: {
+    path: "/postern.admin.v1.KeyAdmin/ImportKeys" as const,
+    requestStream: true as const,
+    responseStream: true as const,
+    requestSerialize: (value: ImportKeysRequest): Buffer => Buffer.from(ImportKeysRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ImportKeysRequest => ImportKeysRequest.decode(value),
+    responseSerialize: (value: ImportKeysResponse): Buffer => Buffer.from(ImportKeysResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ImportKeysResponse => ImportKeysResponse.decode(value),
+  },
+  /**
+   * Revokes every key among these secrets, which were found where they should not be. The answer is
+   * the same whether or not they were keys. Needs admin:write.
+   */
+  reportLeakedKeys: {
+    path: "/postern.admin.v1.KeyAdmin/ReportLeakedKeys" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReportLeakedKeysRequest): Buffer =>
+      Buffer.from(ReportLeakedKeysRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReportLeakedKeysRequest => ReportLeakedKeysRequest.decode(value),
+    responseSerialize: (value: ReportLeakedKeysResponse): Buffer =>
+      Buffer.from(ReportLeakedKeysResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReportLeakedKeysResponse => ReportLeakedKeysResponse.decode(value),
+  },
+  /**
+   * Tells of changes of keys and owners, and of what an operator wants to hear of, as it happens, at
+   * least once and in the order of the journal. Ends with UNAVAILABLE when the service stops; go on
+   * with the last `resume_token`. Needs admin:read.
+   */
+  watchKeys: {
+    path: "/postern.admin.v1.KeyAdmin/WatchKeys" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: WatchKeysRequest): Buffer => Buffer.from(WatchKeysRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): WatchKeysRequest => WatchKeysRequest.decode(value),
+    responseSerialize: (value: WatchKeysResponse): Buffer => Buffer.from(WatchKeysResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): WatchKeysResponse => WatchKeysResponse.decode(value),
+  },
+  /**
+   * Lists the audit journal, the newest first unless `order` says otherwise. Needs admin:read; an
+   * admin key that has an owner sees what is about that owner's keys.
+   */
+  listAuditEvents: {
+    path: "/postern.admin.v1.KeyAdmin/ListAuditEvents" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListAuditEventsRequest): Buffer =>
+      Buffer.from(ListAuditEventsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListAuditEventsRequest => ListAuditEventsRequest.decode(value),
+    responseSerialize: (value: ListAuditEventsResponse): Buffer =>
+      Buffer.from(ListAuditEventsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListAuditEventsResponse => ListAuditEventsResponse.decode(value),
+  },
+  /**
+   * Says how the service stands, for `postern doctor`. Needs admin:read and an admin key without an
+   * owner.
+   */
+  getDiagnostics: {
+    path: "/postern.admin.v1.KeyAdmin/GetDiagnostics" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetDiagnosticsRequest): Buffer =>
+      Buffer.from(GetDiagnosticsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetDiagnosticsRequest => GetDiagnosticsRequest.decode(value),
+    responseSerialize: (value: GetDiagnosticsResponse): Buffer =>
+      Buffer.from(GetDiagnosticsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetDiagnosticsResponse => GetDiagnosticsResponse.decode(value),
   },
   /**
    * Says what an owner is, from now on: replaces all that was said before, makes the owner if nobody
@@ -2865,10 +5051,28 @@ export interface KeyAdminServer extends UntypedServiceImplementation {
    */
   getKeyUsage: handleUnaryCall<GetKeyUsageRequest, GetKeyUsageResponse>;
   /**
+   * Changes the fields of a key that the mask names. Needs admin:write.
+   *
+   * NOT_FOUND: no such key. ABORTED: the key has another etag than the one given.
+   * FAILED_PRECONDITION: the key is revoked; or it is the last admin key that may change everything,
+   * and would be no more.
+   */
+  updateKey: handleUnaryCall<UpdateKeyRequest, UpdateKeyResponse>;
+  /**
+   * Makes a new key with the same grants and a new secret, and gives the old one a last
+   * `grace_period`, after which it is expired. In between both share one rate limit. Needs
+   * admin:write.
+   *
+   * NOT_FOUND: no such key. FAILED_PRECONDITION: the key is revoked, expired, disabled, or was
+   * rotated before.
+   */
+  rotateKey: handleUnaryCall<RotateKeyRequest, RotateKeyResponse>;
+  /**
    * Ends a key for good; a revoked key cannot be enabled again. Revoking a revoked key is not an
    * error and leaves `revoked_at` as it was. Needs admin:write.
    *
-   * NOT_FOUND: no such key.
+   * NOT_FOUND: no such key. FAILED_PRECONDITION: it is the last admin key that may change everything
+   * (DisableKey alike): make another first.
    */
   revokeKey: handleUnaryCall<RevokeKeyRequest, RevokeKeyResponse>;
   /**
@@ -2888,6 +5092,34 @@ export interface KeyAdminServer extends UntypedServiceImplementation {
    * limit. A refused key is an answer (`allowed: false`), not an error. Needs admin:read.
    */
   verifyKey: handleUnaryCall<VerifyKeyRequest, VerifyKeyResponse>;
+  /**
+   * Takes in keys that were made elsewhere, as secrets or as SHA-256 digests of them. Each message is
+   * answered by one, once what can be taken in of it is durable: one bad key does not stop the
+   * others. A key that is there already is reported and left as it is, so that an import can be
+   * repeated. Needs admin:write.
+   */
+  importKeys: handleBidiStreamingCall<ImportKeysRequest, ImportKeysResponse>;
+  /**
+   * Revokes every key among these secrets, which were found where they should not be. The answer is
+   * the same whether or not they were keys. Needs admin:write.
+   */
+  reportLeakedKeys: handleUnaryCall<ReportLeakedKeysRequest, ReportLeakedKeysResponse>;
+  /**
+   * Tells of changes of keys and owners, and of what an operator wants to hear of, as it happens, at
+   * least once and in the order of the journal. Ends with UNAVAILABLE when the service stops; go on
+   * with the last `resume_token`. Needs admin:read.
+   */
+  watchKeys: handleServerStreamingCall<WatchKeysRequest, WatchKeysResponse>;
+  /**
+   * Lists the audit journal, the newest first unless `order` says otherwise. Needs admin:read; an
+   * admin key that has an owner sees what is about that owner's keys.
+   */
+  listAuditEvents: handleUnaryCall<ListAuditEventsRequest, ListAuditEventsResponse>;
+  /**
+   * Says how the service stands, for `postern doctor`. Needs admin:read and an admin key without an
+   * owner.
+   */
+  getDiagnostics: handleUnaryCall<GetDiagnosticsRequest, GetDiagnosticsResponse>;
   /**
    * Says what an owner is, from now on: replaces all that was said before, makes the owner if nobody
    * has put it yet. While an owner is inactive, Check refuses all of its keys (`owner_inactive`) and

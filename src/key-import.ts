@@ -1,0 +1,119 @@
+import { giveWay } from './give-way.ts';
+import type { ImportedKey } from './imported-key.ts';
+import { changeDraft, type Origin } from './journal.ts';
+import { createKeyIds, type KeyRecord } from './key.ts';
+import type { Digest } from './secret.ts';
+import type { Store } from './store.ts';
+
+export interface KeyImportDependencies {
+  readonly store: Pick<Store, 'insertKeys' | 'findDigests'>;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  readonly retentionMs: number;
+}
+
+/**
+ * Keys that go in at once: on SQLite the thread stands still meanwhile, for some 5 ms, and on either store it is busy
+ * with each of them. Each time one entry of the journal says how many went in, so that none is there without.
+ */
+export const importSliceSize = 100;
+
+/**
+ * Takes in keys that were made elsewhere and answers the places of those that were not, since the same key is there
+ * already or among those before. A dry run only answers that. Where it rejects, keys before the one in the way of
+ * which it was may be in: to be tried again, when they are answered as being there.
+ */
+export type ImportKeys = (
+  keys: readonly ImportedKey[],
+  origin: Origin,
+  options: { readonly isDryRun: boolean },
+) => Promise<readonly number[]>;
+
+export function createKeyImport({ store, now, retentionMs }: KeyImportDependencies): ImportKeys {
+  const nextId = createKeyIds(now);
+
+  return async (keys, origin, { isDryRun }) => {
+    const duplicates = repeated(keys);
+    for (let start = 0; start < keys.length; start += importSliceSize) {
+      const places = placesOf(keys, start).filter((place) => !duplicates.has(place));
+      const taken = await takenAmong(keys, places, isDryRun);
+      for (const place of taken) duplicates.add(place);
+      const free = places.filter((place) => !taken.has(place));
+      if (!isDryRun) for (const place of await insert(keys, free, origin)) duplicates.add(place);
+      await giveWay();
+    }
+    return [...duplicates].toSorted((one, other) => one - other);
+  };
+
+  /** Those that the store has: under the digest they would get, as an insert finds out by itself, or another. */
+  async function takenAmong(
+    keys: readonly ImportedKey[],
+    places: readonly number[],
+    isDryRun: boolean,
+  ): Promise<ReadonlySet<number>> {
+    const asked = places.map((place) => {
+      const { digest, candidates } = at(keys, place);
+      return { place, digests: isDryRun ? candidates : candidates.filter((one) => one !== digest) };
+    });
+    const digests = asked.flatMap((one) => one.digests);
+    const known = digests.length === 0 ? new Set<Digest>() : await store.findDigests(digests);
+    return new Set(
+      asked.filter((one) => one.digests.some((digest) => known.has(digest))).map((one) => one.place),
+    );
+  }
+
+  async function insert(
+    keys: readonly ImportedKey[],
+    places: readonly number[],
+    origin: Origin,
+  ): Promise<number[]> {
+    if (places.length === 0) return [];
+    const records = places.map((place) => recordOf(at(keys, place)));
+    const owners = new Set(records.map(({ owner }) => owner));
+    const owner = owners.size === 1 ? (records[0]?.owner ?? null) : null;
+    const taken = await store.insertKeys(records, retentionMs, (imported) =>
+      changeDraft(origin, { target: null, owner, before: null, after: { imported } }),
+    );
+    return taken.flatMap((place) => places[place] ?? []);
+  }
+
+  function recordOf({ candidates: _, isDisabled, ...members }: ImportedKey): KeyRecord {
+    const [id, at] = [nextId(), now()];
+    return {
+      ...members,
+      id,
+      createdAt: at,
+      updatedAt: at,
+      lastUsedAt: null,
+      disabledAt: isDisabled ? at : null,
+      revokedAt: null,
+      rotatedFrom: null,
+      rotatedTo: null,
+      spender: id,
+      requestKey: null,
+      version: 1,
+    };
+  }
+}
+
+/** The places of keys of which the same is among those before, by any digest of it. */
+function repeated(keys: readonly ImportedKey[]): Set<number> {
+  const seen = new Set<Digest>();
+  const places = new Set<number>();
+  for (const [place, { candidates }] of keys.entries()) {
+    if (candidates.some((digest) => seen.has(digest))) places.add(place);
+    for (const digest of candidates) seen.add(digest);
+  }
+  return places;
+}
+
+function placesOf(keys: readonly ImportedKey[], start: number): number[] {
+  const length = Math.min(importSliceSize, keys.length - start);
+  return Array.from({ length }, (_, place) => start + place);
+}
+
+function at(keys: readonly ImportedKey[], place: number): ImportedKey {
+  const key = keys[place];
+  if (key === undefined) throw new RangeError('no key at this place');
+  return key;
+}

@@ -1,0 +1,62 @@
+import { invalidArgument } from './failure.ts';
+import type { Plans } from './plan.ts';
+import type { Scheme } from './scheme.ts';
+
+/** What a request may ask for of a key, judged by the configuration and the clock. */
+export interface KeyTerms {
+  /** Null asks for the first that is configured. Throws INVALID_ARGUMENT for one that is not. */
+  schemeFor(name: string | null): Scheme;
+  /** The environment of a key of this scheme that names none. */
+  environmentOf(scheme: Scheme): string;
+  /** Throws INVALID_ARGUMENT for a plan that nobody knows, where the scheme's plans are known. */
+  planFor(plan: string | null, scheme: Scheme): string | null;
+  /**
+   * When a key ends: Unix milliseconds, null for never, undefined where nothing is said of it. Throws
+   * INVALID_ARGUMENT for a time that is not in the future.
+   */
+  expiryFor(asked: Expiry): number | null | undefined;
+}
+
+export interface Expiry {
+  /** Unix milliseconds. */
+  readonly expires_at: number | null;
+  /** Milliseconds from now. */
+  readonly expires_in: number | 'never' | null;
+}
+
+export interface KeyTermsDependencies {
+  readonly schemes: readonly [Scheme, ...Scheme[]];
+  /** The environment that is served. */
+  readonly environment: string;
+  readonly plans: Plans;
+  readonly now: () => number;
+}
+
+export function createKeyTerms({ schemes, environment, plans, now }: KeyTermsDependencies): KeyTerms {
+  return {
+    schemeFor(name) {
+      const scheme = name === null ? schemes[0] : schemes.find((known) => known.name === name);
+      if (scheme !== undefined) return scheme;
+      const known = schemes.map((one) => one.name).join(', ');
+      throw invalidArgument([{ field: 'scheme', description: `is not configured; there are: ${known}` }]);
+    },
+    environmentOf(scheme) {
+      const has = scheme.prefixes.some((prefix) => prefix.environment === environment);
+      return has ? environment : (scheme.prefixes[0]?.environment ?? environment);
+    },
+    planFor(plan, scheme) {
+      const known = plans.known(scheme);
+      if (plan === null || known.length === 0 || known.includes(plan.toLowerCase())) return plan;
+      const description = `is no plan of this scheme; there are: ${known.join(', ')}`;
+      throw invalidArgument([{ field: 'plan', description }]);
+    },
+    expiryFor({ expires_at, expires_in }) {
+      const at = now();
+      if (expires_in === 'never') return null;
+      if (expires_in !== null) return at + expires_in;
+      if (expires_at === null) return undefined;
+      if (expires_at > at) return expires_at;
+      throw invalidArgument([{ field: 'expires_at', description: 'is in the past' }]);
+    },
+  };
+}

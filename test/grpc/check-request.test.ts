@@ -1,0 +1,200 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createCheckReader } from '../../src/grpc/check-request.ts';
+import { CheckRequest } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts';
+import type { AccessRequest } from '../../src/request.ts';
+import { encode, type Field, merged, read } from './wire-tree.ts';
+
+const names = [
+  'authorization',
+  'Authorization',
+  'AUTHORIZATION',
+  'cookie',
+  'x-postern-a',
+  'X-Postern-B',
+  'x',
+];
+
+describe('a CheckRequest', () => {
+  it('reads as the generated code reads it, whatever fields it has and in whatever order and pieces', () => {
+    fc.assert(
+      fc.property(checkRequests, (fields) => {
+        const bytes = encode(fields);
+        expect(viewOf(createCheckReader()(bytes))).toEqual(expectedView(encode(merged(fields))));
+      }),
+      { numRuns: 3_000 },
+    );
+  });
+
+  it('is refused or read as what is left of it reads, wherever it is cut or changed', () => {
+    fc.assert(
+      fc.property(checkRequests, damages, (fields, damage) => {
+        const bytes = damage(encode(fields));
+        const known = read(bytes);
+        const reader = createCheckReader();
+        if (known === null) expect(() => reader(bytes)).toThrow();
+        else expect(viewOf(reader(bytes))).toEqual(expectedView(encode(merged(known))));
+      }),
+      { numRuns: 6_000 },
+    );
+  });
+
+  it('reads the same after others were read, and after its bytes were used again', () => {
+    fc.assert(
+      fc.property(fc.array(checkRequests, { minLength: 2, maxLength: 4 }), (all) => {
+        const reader = createCheckReader();
+        const bytes = Buffer.alloc(100_000);
+        const kept = all.map((fields) => {
+          const encoded = encode(fields);
+          bytes.set(encoded);
+          const request = reader(bytes.subarray(0, encoded.length));
+          request?.keep();
+          return request;
+        });
+        expect(kept.map(viewOf)).toEqual(all.map((fields) => expectedView(encode(merged(fields)))));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('has the same context for the same bytes, unless something stands between its entries', () => {
+    const reader = createCheckReader();
+    const entry = { number: 10, value: [{ number: 1, value: Buffer.from('scheme') }] };
+    const request = { number: 4, value: [{ number: 2, value: [] }] };
+    const contextOf = (...fields: Field[]) => reader(encode([{ number: 1, value: fields }]))?.context;
+    expect(contextOf(entry, entry, request)).toBe(contextOf(request, entry, entry));
+    expect(contextOf(entry, request, entry)).toEqual(contextOf(entry, entry, request));
+    expect(contextOf(entry, request, entry)).not.toBe(contextOf(entry, request, entry));
+  });
+
+  it.each([
+    ['a field of number 0', [0x02, 0x00]],
+    ['a group that is not closed', [0x0b]],
+    ['a group that another one closes', [0x0b, 0x14]],
+    ['the end of a group that did not begin', [0x0c]],
+    ['wire type 6', [0x0e, 0x00]],
+    ['wire type 7', [0x0f, 0x00]],
+    ['a field past the end of its message', [0x0a, 0x02, 0x0a, 0x05, 0, 0, 0, 0, 0]],
+    ['a length of six bytes', [0x0a, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00]],
+    ['a length above 32 bits', [0x0a, 0xff, 0xff, 0xff, 0xff, 0x1f]],
+    ['a number of eleven bytes', [0x08, ...new Array(10).fill(0x80), 0x00]],
+    ['groups in groups in groups', [...new Array(200).fill(0x0b), ...new Array(200).fill(0x0c)]],
+  ])('is refused for %s', (_, bytes) => {
+    expect(() => createCheckReader()(Buffer.from(bytes))).toThrow();
+  });
+});
+
+interface View {
+  readonly method: string;
+  readonly host: string;
+  readonly path: string;
+  readonly address: string | null;
+  readonly context: Readonly<Record<string, string>>;
+  readonly headers: readonly (readonly string[])[];
+  readonly starting: readonly string[];
+}
+
+function viewOf(request: AccessRequest | null): View | null {
+  if (request === null) return null;
+  return {
+    method: request.method,
+    host: request.host,
+    path: request.path,
+    address: request.address,
+    context: Object.fromEntries(request.context),
+    headers: names.map((name) => request.header(name.toLowerCase())),
+    starting: request.headersStarting('x-postern-'),
+  };
+}
+
+/** What the generated code reads, where a submessage comes in one piece: it does not merge those that do not. */
+function expectedView(bytes: Uint8Array): View | null {
+  const { attributes } = CheckRequest.decode(bytes);
+  const http = attributes?.request?.http;
+  if (attributes === undefined || http === undefined) return null;
+  const peer = attributes.source?.address?.address;
+  const apart = (http.headerMap?.headers ?? []).map(({ key, value, rawValue }) => ({
+    name: lowerCase(key),
+    value: rawValue.length > 0 ? Buffer.from(rawValue).toString('latin1') : value,
+  }));
+  const joined = Object.entries(http.headers).map(([key, value]) => ({ name: lowerCase(key), value }));
+  const headers = apart.length > 0 ? apart : joined;
+  return {
+    method: http.method,
+    host: http.host,
+    path: http.path,
+    address: peer?.$case === 'socketAddress' ? peer.value.address : '',
+    context: attributes.contextExtensions,
+    headers: names.map((asked) =>
+      headers.filter(({ name }) => name === asked.toLowerCase()).map(({ value }) => value),
+    ),
+    starting: [...new Set(headers.map(({ name }) => name).filter((name) => name.startsWith('x-postern-')))],
+  };
+}
+
+function lowerCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+}
+
+const texts = fc
+  .oneof(
+    fc.constantFrom(...names, 'GET', '/a?b=c', '192.0.2.1', 'scheme', 'postern', ''),
+    fc.string({ unit: 'grapheme', maxLength: 200 }),
+  )
+  // The generated code drops the map entry of that name.
+  .filter((text) => text !== '__proto__')
+  .map((text) => Buffer.from(text));
+const bytes = fc.oneof(texts, fc.uint8Array({ maxLength: 200 }).map(Buffer.from));
+
+/** Of a message: those that are given, each any number of times, and some that nobody knows. */
+function message(known: Readonly<Record<number, fc.Arbitrary<Field['value']>>>): fc.Arbitrary<Field[]> {
+  const fields = Object.entries(known).map(([number, value]) =>
+    value.map((given): Field => ({ number: Number(number), value: given })),
+  );
+  return fc.array(fc.oneof({ arbitrary: fc.oneof(...fields), weight: 6 }, unknownFields), { maxLength: 6 });
+}
+
+/** Known numbers with another wire type too. */
+const unknownFields: fc.Arbitrary<Field> = fc.oneof(
+  fc.record({ number: fc.integer({ min: 1, max: 15 }), value: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }) }),
+  fc.record({
+    number: fc.integer({ min: 1, max: 15 }),
+    value: fc.constantFrom({ fixed: 4 } as const, { fixed: 8 } as const),
+  }),
+  fc.record({ number: fc.integer({ min: 100, max: 2 ** 29 - 1 }), value: texts }),
+  fc.record({
+    number: fc.integer({ min: 1, max: 200 }),
+    value: fc
+      .array(fc.record({ number: fc.integer({ min: 1, max: 200 }), value: texts }), { maxLength: 3 })
+      .map((group) => ({ group })),
+  }),
+);
+
+const pair = message({ 1: texts, 2: texts });
+const headerValue = message({ 1: texts, 2: texts, 3: bytes });
+const http = message({ 2: texts, 3: pair, 4: texts, 5: texts, 13: message({ 1: headerValue }) });
+const address = message({
+  1: message({ 2: texts, 5: texts }),
+  2: message({ 1: texts }),
+  3: message({ 1: texts, 2: texts }),
+});
+const attributes = message({
+  1: message({ 1: address, 2: texts }),
+  4: message({ 2: http }),
+  10: pair,
+});
+const checkRequests = message({ 1: attributes });
+
+/** A cut, a byte that is another, a byte that is missing. */
+const damages: fc.Arbitrary<(bytes: Buffer) => Buffer> = fc.oneof(
+  fc.nat().map((at) => (given: Buffer) => given.subarray(0, at % (given.length + 1))),
+  fc.tuple(fc.nat(), fc.nat(255)).map(([at, byte]) => (given: Buffer) => {
+    const changed = Buffer.from(given);
+    if (given.length > 0) changed[at % given.length] = byte;
+    return changed;
+  }),
+  fc.nat().map((at) => (given: Buffer) => {
+    const place = at % (given.length + 1);
+    return Buffer.concat([given.subarray(0, place), given.subarray(place + 1)]);
+  }),
+);

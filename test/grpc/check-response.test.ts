@@ -1,0 +1,180 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Reason, reasons } from '../../src/answer.ts';
+import type { Allowed, Decision, Denied } from '../../src/authorize.ts';
+import { CheckUnavailable, createCheckWriter, type UnavailableAs } from '../../src/grpc/check-response.ts';
+import { CheckResponse, DeniedHttpResponse } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts';
+import type { KeyRecord } from '../../src/key.ts';
+import { readPresets } from '../../src/presets/read.ts';
+import type { Scheme } from '../../src/scheme.ts';
+import { keyRecord } from '../records.ts';
+import { accessRequest } from '../requests.ts';
+import { expectedResponse } from './expected-response.ts';
+
+describe('the bytes of an answer', () => {
+  it('say what the generated code would have them say, whatever was answered before', () => {
+    const writers = new Map(forms.map((form) => [form, createCheckWriter(form)]));
+    fc.assert(
+      fc.property(decisions, requests, fc.constantFrom(...forms), (decision, request, form) => {
+        const writer = writers.get(form) as ReturnType<typeof createCheckWriter>;
+        const isRpcError = form === 'rpc_error' && 'reason' in decision && decision.reason === 'unavailable';
+        if (isRpcError) expect(() => writer.decided(decision, request)).toThrow(CheckUnavailable);
+        else
+          expect(read(writer.decided(decision, request))).toEqual(expectedResponse(decision, request, form));
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  it('are a denial for each denial that takes the place of an answer, an unavailable one too', () => {
+    const writer = createCheckWriter('rpc_error');
+    fc.assert(
+      fc.property(denials, (denied) => {
+        const expected = expectedResponse(denied, accessRequest({}), 'denied_response');
+        expect(read(writer.denied(denied))).toEqual(expected);
+      }),
+    );
+  });
+
+  it('are right where an answer is longer than any before it', () => {
+    const writer = createCheckWriter('error_response');
+    for (const length of [1, 100, 4_000, 4_096, 20_000, 300_000]) {
+      const decision: Allowed = {
+        ...allowed,
+        key: keyRecord({ name: 'é'.repeat(length), owner: 'x'.repeat(length) }),
+      };
+      const request = accessRequest({});
+      expect(read(writer.decided(decision, request))).toEqual(
+        expectedResponse(decision, request, 'error_response'),
+      );
+    }
+  });
+});
+
+const forms: UnavailableAs[] = ['error_response', 'denied_response', 'rpc_error'];
+const errorResponseTag = 0x2a;
+
+/** With `error_response`, which the generated code does not know, apart. */
+function read(bytes: Uint8Array) {
+  const response = CheckResponse.decode(bytes);
+  const at = Buffer.from(bytes).indexOf(errorResponseTag, 2);
+  const isError = response.httpResponse === undefined && at !== -1;
+  return { response, error: isError ? errorOf(bytes) : null };
+}
+
+function errorOf(bytes: Uint8Array): DeniedHttpResponse | null {
+  for (let at = 0; at < bytes.length; ) {
+    const tag = bytes[at] ?? 0;
+    let [length, shift] = [0, 0];
+    do {
+      at++;
+      length |= ((bytes[at] ?? 0) & 0x7f) << shift;
+      shift += 7;
+    } while (((bytes[at] ?? 0) & 0x80) !== 0);
+    at++;
+    if (tag === errorResponseTag) return DeniedHttpResponse.decode(bytes.subarray(at, at + length));
+    at += length;
+  }
+  return null;
+}
+
+const presets = [...readPresets().values()];
+const ownWords: Scheme = {
+  ...(presets[0] as Scheme),
+  name: 'own',
+  places: [{ kind: 'cookie', name: 'session' }],
+  answers: Object.fromEntries(
+    reasons.map((reason, at) => [
+      reason,
+      {
+        status: 400 + at,
+        headers: [
+          ['content-type', 'text/plain'],
+          ['x-why', reason],
+        ],
+        body: (values: Parameters<Scheme['answers'][Reason]['body']>[0]) =>
+          at % 3 === 0
+            ? ''
+            : `${values.reason} ${values.expired_at} ${values.client_ip} ${values.allowed_ips} ${values.required} ${values.retry_after} ${values.limit}`,
+      },
+    ]),
+  ) as unknown as Scheme['answers'],
+};
+const schemes = fc
+  .tuple(fc.constantFrom(...presets, ownWords), fc.boolean())
+  .map(([scheme, forwardCredential]) => (forwardCredential ? { ...scheme, forwardCredential } : scheme));
+const text = fc.string({ unit: 'grapheme', maxLength: 150 });
+const list = fc.oneof(
+  fc.constantFrom<string[]>([], ['read'], ['read', 'write']),
+  fc.array(text, { maxLength: 4 }),
+);
+const keys: fc.Arbitrary<KeyRecord> = fc
+  .record({
+    name: text,
+    owner: fc.option(text),
+    scheme: fc.constantFrom('postern', 'mira', 'é'),
+    environment: fc.constantFrom('live', 'test'),
+    permissions: list,
+    ipAllowlist: list,
+    labels: fc.dictionary(
+      text.filter((name) => name !== '__proto__'),
+      text,
+      { maxKeys: 3 },
+    ),
+    expiresAt: fc.option(fc.nat()),
+  })
+  .map((given) => keyRecord(given));
+const rates = fc.record({
+  isAllowed: fc.boolean(),
+  limit: fc.nat(),
+  remaining: fc.nat(),
+  resetAt: fc.nat(4_000_000_000),
+  retryAfter: fc.nat(100),
+});
+const places = fc.constantFrom<Allowed['place']>(
+  { kind: 'header', name: 'authorization', word: 'Bearer' },
+  { kind: 'query', name: 'key' },
+  { kind: 'cookie', name: 'session' },
+);
+const allows = fc.record({
+  ...{ verdict: fc.constant('allow' as const), key: keys, scheme: schemes, place: places },
+  ...{ plan: fc.option(text), rate: fc.option(rates) },
+});
+const denials: fc.Arbitrary<Denied> = fc
+  .record({
+    ...{ reason: fc.constantFrom(...reasons), scheme: schemes, key: fc.option(keys) },
+    terms: fc.option(
+      fc.record({
+        ...{ environment: text, address: fc.option(text), permissions: list, cost: fc.nat() },
+      }),
+    ),
+    rate: rates,
+  })
+  .map(({ rate, ...denied }) => ({
+    ...{ verdict: 'deny' as const, ...denied, rate: denied.reason === 'rate_limited' ? rate : null },
+  }));
+const decisions: fc.Arbitrary<Decision> = fc.oneof(
+  fc.constant<Decision>({ verdict: 'public' }),
+  { arbitrary: allows, weight: 5 },
+  { arbitrary: denials, weight: 5 },
+);
+const sentNames = [
+  'x-postern-key-id',
+  'x-postern-owner',
+  'x-postern-permissions',
+  'x-postern-other',
+  'accept',
+];
+const requests = fc
+  .array(
+    fc.oneof(
+      fc.tuple(fc.constantFrom(...sentNames), fc.constant('forged')),
+      fc.tuple(fc.constant('cookie'), fc.constantFrom('session=1; a=b', 'session=2', 'c=d;session=3', '')),
+    ),
+    { maxLength: 5 },
+  )
+  .map((headers) => accessRequest({ headers: [...new Map(headers)] }));
+const allowed: Allowed = {
+  ...{ verdict: 'allow', key: keyRecord(), scheme: presets[0] as Scheme },
+  ...{ place: { kind: 'header', name: 'authorization', word: 'Bearer' }, plan: null, rate: null },
+};

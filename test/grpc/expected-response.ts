@@ -1,0 +1,128 @@
+import { status } from '@grpc/grpc-js';
+import type { Allowed, Decision, Denied } from '../../src/authorize.ts';
+import { cookiesOf } from '../../src/credential.ts';
+import type { UnavailableAs } from '../../src/grpc/check-response.ts';
+import type { HeaderValueOption } from '../../src/grpc/gen/envoy/config/core/v3/base.ts';
+import type {
+  CheckResponse,
+  DeniedHttpResponse,
+} from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts';
+import type { RateVerdict } from '../../src/limiter.ts';
+import type { AccessRequest } from '../../src/request.ts';
+import { challenge } from '../../src/scheme.ts';
+import { formatTime } from '../../src/time.ts';
+
+type Pair = readonly [name: string, value: string];
+
+/** What Envoy is to be told, as a message of the generated code, from the contract and nothing of the writer's. */
+export function expectedResponse(decision: Decision, request: AccessRequest, unavailableAs: UnavailableAs) {
+  if (decision.verdict !== 'deny') return { response: allow(decision, request), error: null };
+  const response = denied(decision);
+  if (decision.reason !== 'unavailable' || unavailableAs === 'denied_response')
+    return { response, error: null };
+  return { response: { ...response, httpResponse: undefined }, error: deniedHttp(decision) };
+}
+
+function allow(decision: Exclude<Decision, Denied>, request: AccessRequest): CheckResponse {
+  const { set, remove, removeParameters } = changes(decision, request);
+  const names = set.map(([name]) => name);
+  const sent = request.headersStarting('x-postern-').filter((name) => !names.includes(name));
+  const rate = decision.verdict === 'allow' ? decision.rate : null;
+  return {
+    status: { code: status.OK, message: '', details: [] },
+    httpResponse: {
+      $case: 'okResponse',
+      value: {
+        headers: set.map(header),
+        headersToRemove: [...remove, ...sent],
+        dynamicMetadata: undefined,
+        responseHeadersToAdd: rate === null ? [] : rateHeaders(rate).map(header),
+        queryParametersToSet: [],
+        queryParametersToRemove: removeParameters,
+      },
+    },
+    dynamicMetadata: decision.verdict === 'allow' ? metadataOf(decision) : undefined,
+  };
+}
+
+function changes(decision: Exclude<Decision, Denied>, request: AccessRequest) {
+  const remove: string[] = [];
+  const removeParameters: string[] = [];
+  if (decision.verdict === 'public') return { set: [], remove, removeParameters };
+  const { key, scheme, place } = decision;
+  const set: Pair[] = [['x-postern-key-id', key.id]];
+  if (key.owner !== null) set.push(['x-postern-owner', key.owner]);
+  set.push(['x-postern-scheme', key.scheme], ['x-postern-environment', key.environment]);
+  if (key.permissions.length > 0) set.push(['x-postern-permissions', key.permissions.join(',')]);
+  if (scheme.forwardCredential) return { set, remove, removeParameters };
+  if (place.kind === 'header') remove.push(place.name);
+  else if (place.kind === 'query') removeParameters.push(place.name);
+  else {
+    const others = cookiesOf(request).filter((cookie) => !cookie.startsWith(`${place.name}=`));
+    if (others.length === 0) remove.push('cookie');
+    else set.push(['cookie', others.join('; ')]);
+  }
+  return { set, remove, removeParameters };
+}
+
+function metadataOf({ key, plan }: Allowed): Record<string, unknown> {
+  return {
+    ...{ key_id: key.id, key_name: key.name, owner: key.owner, plan, scheme: key.scheme },
+    ...{ environment: key.environment, permissions: key.permissions, labels: key.labels },
+  };
+}
+
+function denied(decision: Denied): CheckResponse {
+  const { reason, scheme, key } = decision;
+  const codes: Readonly<Record<number, number>> = {
+    401: status.UNAUTHENTICATED,
+    429: status.RESOURCE_EXHAUSTED,
+    503: status.UNAVAILABLE,
+  };
+  return {
+    status: {
+      code: codes[scheme.answers[reason].status] ?? status.PERMISSION_DENIED,
+      message: reason,
+      details: [],
+    },
+    httpResponse: { $case: 'deniedResponse', value: deniedHttp(decision) },
+    dynamicMetadata: key === null ? { reason } : { reason, key_id: key.id },
+  };
+}
+
+function deniedHttp({ reason, scheme, key, terms, rate }: Denied): DeniedHttpResponse {
+  const answer = scheme.answers[reason];
+  const retryAfter = reason === 'unavailable' ? 1 : rate?.retryAfter;
+  const headers: Pair[] = [['content-type', 'application/json']];
+  if (answer.status === 401) headers.push(['www-authenticate', challenge(scheme, reason)]);
+  if (retryAfter !== undefined) headers.push(['retry-after', String(retryAfter)]);
+  if (rate !== null) headers.push(...rateHeaders(rate));
+  headers.push(...answer.headers);
+  return {
+    status: { code: answer.status as never },
+    headers: [...new Map(headers)].map(header),
+    body: answer.body({
+      reason,
+      ...(key !== null && key.expiresAt !== null && { expired_at: formatTime(key.expiresAt) }),
+      ...(key !== null && { allowed_ips: key.ipAllowlist }),
+      ...(terms !== null && { client_ip: terms.address ?? '', required: terms.permissions }),
+      ...(retryAfter !== undefined && { retry_after: retryAfter }),
+      ...(rate !== null && { limit: rate.limit }),
+    }),
+  };
+}
+
+function rateHeaders(rate: RateVerdict): Pair[] {
+  return [
+    ['x-ratelimit-limit', String(rate.limit)],
+    ['x-ratelimit-remaining', String(rate.remaining)],
+    ['x-ratelimit-reset', String(rate.resetAt)],
+  ];
+}
+
+function header([key, value]: Pair): HeaderValueOption {
+  return {
+    header: { key, value, rawValue: new Uint8Array() },
+    ...{ append: false, appendAction: 2, keepEmptyValue: false },
+  };
+}

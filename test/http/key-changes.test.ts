@@ -1,0 +1,165 @@
+import { describe, expect, it } from 'vitest';
+import { startListener } from './listener.ts';
+
+const wanted = {
+  name: 'A key',
+  owner: 'acme',
+  permissions: ['a', 'b'],
+  ip_allowlist: ['10.0.0.0/8'],
+  expires_in: '30d',
+  rate_limit: { limit: 100, window: '60s' },
+  labels: { team: 'grid' },
+};
+
+async function withKey() {
+  const listener = await startListener();
+  const { key: secret, ...key } = await listener.create(wanted);
+  const path = `/admin/api-keys/${key.id}`;
+  const patch = (body: unknown, headers?: Record<string, string>) =>
+    listener.call('PATCH', path, body, headers);
+  const rotate = (body?: unknown) => listener.call('POST', `${path}/rotate`, body);
+  const etag = String(key.etag);
+  return { ...listener, key, etag, secret, path, patch, rotate };
+}
+
+describe('PATCH of a key', () => {
+  it('changes the members that it names, and answers the key as it is', async () => {
+    const { call, key, path, patch } = await withKey();
+    const patched = await patch({ name: 'Another', labels: null, rate_limit: { limit: 200, window: '1m' } });
+    const changed = { name: 'Another', labels: {}, rate_limit: { limit: 200, window: '60s' } };
+    expect([patched.status, patched.json]).toEqual([200, { data: { ...key, ...changed, etag: 'v2' } }]);
+    expect(Object.keys(patched.json.data)).toEqual(Object.keys(key));
+    expect((await call('GET', path)).json).toEqual(patched.json);
+  });
+
+  it('says from when on it holds where it takes something away', async () => {
+    const { key, patch } = await withKey();
+    const { json } = await patch({ permissions: ['a'] });
+    expect(Object.keys(json.data)).toEqual([...Object.keys(key), 'effective_at', 'unconfirmed_replicas']);
+    expect(json.data).toMatchObject({
+      effective_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      unconfirmed_replicas: [],
+    });
+  });
+
+  it.each([
+    ['in the body', (etag: string) => [{ etag }, {}]],
+    ['in If-Match with quotes', (etag: string) => [{}, { 'if-match': `"${etag}"` }]],
+    ['in If-Match without', (etag: string) => [{}, { 'if-match': etag }]],
+    ['in both', (etag: string) => [{ etag }, { 'if-match': `"${etag}"` }]],
+    ['in If-Match, and null in the body', (etag: string) => [{ etag: null }, { 'if-match': etag }]],
+  ] as const)('with an etag %s goes through while the key has it', async (_, place) => {
+    const { etag, patch } = await withKey();
+    const [body, headers] = place(etag) as [object, Record<string, string>];
+    expect((await patch({ name: 'First', ...body }, headers)).status).toBe(200);
+    const late = await patch({ name: 'Second', ...body }, headers);
+    expect([late.status, late.json.error.code]).toEqual([409, 'ABORTED']);
+    expect(late.json.error.details).toEqual({ reason: 'ETAG_MISMATCH' });
+  });
+
+  it('with two different etags is refused, with If-Match: * asks for none, with a weak one never goes', async () => {
+    const { etag, patch } = await withKey();
+    const two = await patch({ name: 'x', etag }, { 'if-match': '"v9"' });
+    expect([two.status, two.json.error.details.fields]).toEqual([
+      400,
+      [{ field: 'etag', description: 'is not the one in If-Match' }],
+    ]);
+    expect((await patch({ name: 'x' }, { 'if-match': `W/"${etag}"` })).status).toBe(409);
+    expect((await patch({ name: 'x' }, { 'if-match': '' })).status).toBe(400);
+    expect((await patch({ name: 'x' }, { 'if-match': '*' })).status).toBe(200);
+  });
+
+  it.each([
+    ['', '(body)'],
+    ['[]', '(body)'],
+    ['null', '(body)'],
+    ['{"owner":"other"}', 'owner'],
+    ['{"expires_in":"1d"}', 'expires_in'],
+    ['{"name":""}', 'name'],
+    ['{"rate_limit":{"limit":1}}', 'rate_limit.window'],
+  ])('of %s names %s', async (body, field) => {
+    const { call, key, path, patch } = await withKey();
+    const refused = await patch(body);
+    expect([refused.status, refused.json.error.details.fields]).toMatchObject([400, [{ field }]]);
+    expect((await call('GET', path)).json.data).toEqual(key);
+  });
+});
+
+describe('rotating a key', () => {
+  it('answers the new key and its secret, then the old one and from when on', async () => {
+    const { call, key, secret, path, rotate } = await withKey();
+    const { status, json } = await rotate({ grace_period: '1h', expires_in: 'never' });
+    const after = ['key', 'rotated_key', 'effective_at', 'unconfirmed_replicas'];
+    expect(status).toBe(200);
+    expect(Object.keys(json.data)).toEqual([...Object.keys(key), ...after]);
+    const { id, prefix, last4, created_at, updated_at } = json.data;
+    expect(json.data).toMatchObject({
+      ...{ ...key, id, prefix, last4, created_at, updated_at, expires_at: null },
+      rotated_from: key.id,
+    });
+    expect(json.data.key).toMatch(/^pst_live_/);
+    expect(json.data.key).not.toBe(secret);
+    const { expires_at, updated_at: _, ...old } = json.data.rotated_key;
+    expect({ ...key, ...old }).toEqual({ ...key, etag: 'v2' });
+    expect(Date.parse(expires_at)).toBeLessThan(Date.parse(String(key.expires_at)));
+    expect((await call('GET', path)).json.data).toEqual(json.data.rotated_key);
+    expect((await call('GET', `/admin/api-keys/${id}`)).text).not.toContain(json.data.key);
+  });
+
+  it.each([undefined, '', '{}'])('needs no body (%j): the old key ends at once', async (body) => {
+    const { rotate } = await withKey();
+    expect((await rotate(body)).json.data.rotated_key.state).toBe('expired');
+  });
+
+  it('answers a retry without the secret', async () => {
+    const { rotate } = await withKey();
+    const wanted = { grace_period: '1h', request_id: 'r-1' };
+    const { json: first } = await rotate(wanted);
+    const { json: again } = await rotate(wanted);
+    expect(again.data).toEqual({ ...first.data, key: null, effective_at: again.data.effective_at });
+  });
+
+  it('of one that was rotated is a conflict', async () => {
+    const { rotate } = await withKey();
+    await rotate({});
+    const { status, json } = await rotate({});
+    expect([status, json.error.code, json.error.details]).toEqual([
+      ...[409, 'FAILED_PRECONDITION', { reason: 'KEY_ROTATED' }],
+    ]);
+  });
+
+  it.each([
+    ['{"grace_period":"-1h"}', 'grace_period'],
+    ['{"grace_period":0}', 'grace_period'],
+    ['{"grace":"1h"}', 'grace'],
+    ['nonsense', '(body)'],
+  ])('with %s names %s', async (body, field) => {
+    const { rotate } = await withKey();
+    const refused = await rotate(body);
+    expect([refused.status, refused.json.error.details.fields]).toMatchObject([400, [{ field }]]);
+  });
+});
+
+it('who may not call is told so before what is wrong with the body, and that is the event', async () => {
+  const { call, key, path, create } = await withKey();
+  const reader = await create({ name: 'reader', permissions: ['admin:read'] });
+  const headers = { authorization: `Bearer ${reader.key}` };
+  for (const [method, of] of [
+    ['PATCH', ''],
+    ['DELETE', ''],
+    ['POST', '/rotate'],
+    ['POST', '/disable'],
+    ['POST', '/enable'],
+  ] as const) {
+    const refused = await call(method, `${path}${of}`, 'nonsense', headers);
+    expect([method, refused.status]).toEqual([method, 403]);
+    expect((await call(method, `${path}${of}`, 'nonsense')).status).toBe(400);
+  }
+  const { json } = await call('GET', '/admin/audit-events?outcome=refused');
+  const errors = json.data.map(({ error, target }: Record<string, unknown>) => [error, target]);
+  const each = [
+    ['INVALID_ARGUMENT', key.id],
+    ['PERMISSION_DENIED', key.id],
+  ];
+  expect(errors).toEqual(Array(5).fill(each).flat());
+});
