@@ -14,12 +14,21 @@ export interface ConnectionFlags {
 
 /** The REST API, as one who holds an admin key. */
 export interface Client {
+  /** Where the service is, as it was given: a URL without a slash at its end. */
+  readonly address: string;
   /**
    * A good answer, read by its shape. Throws a {@link CommandError}: with exit code 4 when nobody answers, with 1
    * when the service refuses or something else answers in its place.
    */
   call<T extends z.ZodType>(shape: T, method: string, path: string, body?: unknown): Promise<z.output<T>>;
+  /**
+   * The bytes of an answer that lasts, once it has begun, until the signal aborts. Throws as `call` does; the answer
+   * itself throws whatever cuts it off.
+   */
+  open(path: string, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Bytes>;
 }
+
+type Bytes = AsyncIterable<Uint8Array>;
 
 const defaultAddress = 'http://127.0.0.1:8080';
 const answerMsMax = 30_000;
@@ -42,39 +51,70 @@ export async function connect(io: Io, flags: ConnectionFlags): Promise<Client> {
   const admin = await readAdminKey(io, flags.adminKeyFile);
 
   return {
+    address: base,
     async call(shape, method, path, body) {
-      const { status, text } = await send(method, path, body);
-      const json = parse(text);
-      if (status < 200 || status >= 300)
-        throw refusal({ status, json, address: base, adminKeyFrom: admin.from });
+      const signal = AbortSignal.timeout(answerMsMax);
+      const headers = { accept: 'application/json', ...jsonType(body) };
+      const sent = { method, headers, signal, ...(body !== undefined && { body: JSON.stringify(body) }) };
+      const { status, json } = await reached(async () => read(await send(path, sent)));
+      if (!isGood(status)) throw refused(status, json);
       const answer = shape.safeParse(json);
       if (answer.success) return answer.data;
       throw notPostern(base, status);
     },
+    async open(path, headers, signal) {
+      const begun = new AbortController();
+      const timer = setTimeout(() => begun.abort(new DOMException('', 'TimeoutError')), answerMsMax);
+      const either = AbortSignal.any([signal, begun.signal]);
+      try {
+        const response = await reached(() => send(path, { method: 'GET', headers, signal: either }));
+        if (isGood(response.status) && response.body !== null) return response.body;
+        throw refused(response.status, (await reached(() => read(response))).json);
+      } finally {
+        clearTimeout(timer);
+      }
+    },
   };
 
-  async function send(
-    method: string,
-    path: string,
-    body: unknown,
-  ): Promise<{ status: number; text: string }> {
+  function send(path: string, { headers, ...request }: SentRequest): Promise<Response> {
+    return io.fetch(base + path, {
+      ...request,
+      headers: { authorization: `Bearer ${admin.key}`, ...headers },
+      // A redirect would carry the admin key to wherever it points.
+      redirect: 'manual',
+    });
+  }
+
+  function refused(status: number, json: unknown): CommandError {
+    return refusal({ status, json, address: base, adminKeyFrom: admin.from });
+  }
+
+  async function reached<T>(ask: () => Promise<T>): Promise<T> {
     try {
-      const response = await io.fetch(base + path, {
-        method,
-        headers: { authorization: `Bearer ${admin.key}`, accept: 'application/json', ...jsonType(body) },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-        // A redirect would carry the admin key to wherever it points.
-        redirect: 'manual',
-        signal: AbortSignal.timeout(answerMsMax),
-      });
-      return { status: response.status, text: await response.text() };
+      return await ask();
     } catch (error) {
-      throw new CommandError(exitCodes.unreachable, [
+      const lines = [
         `${base} can not be reached: ${whyUnreachable(error)}`,
         'Start the service with "postern serve", or say where it listens by --address or POSTERN_ADDRESS.',
-      ]);
+      ];
+      throw new CommandError(exitCodes.unreachable, lines, { isPassing: true });
     }
   }
+}
+
+interface SentRequest {
+  readonly method: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+  readonly body?: string;
+}
+
+async function read(response: Response): Promise<{ status: number; json: unknown }> {
+  return { status: response.status, json: parse(await response.text()) };
+}
+
+function isGood(status: number): boolean {
+  return status >= 200 && status < 300;
 }
 
 /** The address without a slash at its end; `http://` where it has no scheme. */

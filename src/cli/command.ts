@@ -9,6 +9,27 @@ export interface Io extends ServeProcess {
   readonly fetch: typeof fetch;
   /** The whole of a file as UTF-8; throws Node's error when it can not be read. */
   readFile(path: string): string;
+  /** The bytes of a file, piece by piece; throws Node's error when they can not be read. */
+  readChunks(path: string): AsyncIterable<Uint8Array>;
+  /** Cuts a file off after so many bytes, makes it where it is not there, and adds text at its end. */
+  openToAppend(path: string, bytes: number): AppendedFile;
+  /** How many bytes a file has; null for what has no length, such as a pipe. Throws Node's error. */
+  fileBytes(path: string): number | null;
+  /** Writes a file anew, so that a reader sees either all of the old text or all of the new. */
+  replaceFile(path: string, text: string): void;
+  readonly clock: Clock;
+}
+
+export interface Clock {
+  /** Milliseconds, never set back. */
+  now(): number;
+  wait(ms: number): Promise<void>;
+}
+
+/** Each method throws Node's error when it can not. */
+export interface AppendedFile {
+  write(text: string): void;
+  close(): void;
 }
 
 export interface Output {
@@ -26,6 +47,8 @@ export const exitCodes = {
   /** `keys verify`: the key is not let in. */
   denied: 3,
   unreachable: 4,
+  /** `doctor`: the service could not be asked. */
+  notAsked: 2,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
@@ -34,12 +57,15 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 export class CommandError extends Error {
   readonly exitCode: ExitCode;
   readonly lines: readonly string[];
+  /** Whether the same call may go well in a while: the service was away. */
+  readonly isPassing: boolean;
 
-  constructor(exitCode: ExitCode, lines: readonly string[]) {
+  constructor(exitCode: ExitCode, lines: readonly string[], { isPassing = false } = {}) {
     super(lines.join('\n'));
     this.name = 'CommandError';
     this.exitCode = exitCode;
     this.lines = lines;
+    this.isPassing = isPassing;
   }
 }
 

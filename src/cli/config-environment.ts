@@ -13,6 +13,7 @@ export interface FromEnvironment {
     readonly adminKey: string | undefined;
     readonly peppers: string | undefined;
     readonly checksumKeys: string | undefined;
+    readonly webhookSecret: string | undefined;
   };
   /** The variables of the secrets that are set. */
   readonly secretsSet: readonly string[];
@@ -36,7 +37,9 @@ const otherVariables = [
   'POSTERN_ADMIN_KEY',
   'POSTERN_PEPPERS',
   'POSTERN_CHECKSUM_KEYS',
+  'POSTERN_WEBHOOK_SECRET',
   'POSTERN_ADDRESS',
+  'POSTERN_OWNER',
 ];
 
 /** What Kubernetes puts into every container beside a service named postern, what tests read, and what bin/postern.js tells itself. */
@@ -71,6 +74,7 @@ export function readEnvironment(
     adminKey: read('POSTERN_ADMIN_KEY'),
     peppers: read('POSTERN_PEPPERS'),
     checksumKeys: read('POSTERN_CHECKSUM_KEYS'),
+    webhookSecret: read('POSTERN_WEBHOOK_SECRET'),
   };
   return {
     settings: new Map(entries),
@@ -79,6 +83,7 @@ export function readEnvironment(
       adminKey: secrets.adminKey?.text,
       peppers: secrets.peppers?.text,
       checksumKeys: secrets.checksumKeys?.text,
+      webhookSecret: secrets.webhookSecret?.text,
     },
     secretsSet: Object.values(secrets).flatMap((secret) => secret?.name ?? []),
     problems,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { table } from './output.ts';
 
-/** What the commands read of a key; the rest goes through as it is. */
+/** What the commands read of a key, in the contract's order; the rest goes through as it is. */
 export const keyAnswer = z.looseObject({
   id: z.string(),
   name: z.string(),
@@ -19,7 +19,10 @@ export const keyAnswer = z.looseObject({
   rate_limit: z.object({ limit: z.number(), window: z.string() }).nullable(),
   labels: z.record(z.string(), z.string()),
   state: z.string(),
+  updated_at: z.string(),
   revoked_at: z.string().nullable(),
+  rotated_from: z.string().nullable(),
+  etag: z.string(),
 });
 
 export type KeyAnswer = z.output<typeof keyAnswer>;
@@ -59,5 +62,8 @@ export function keyDetails(key: KeyAnswer): string {
     ['created', key.created_at],
     ['last used', key.last_used_at ?? 'never'],
     ['expires', key.expires_at ?? 'never'],
+    ['updated', key.updated_at],
+    ...(key.rotated_from === null ? [] : [['rotated from', key.rotated_from]]),
+    ['etag', key.etag],
   ]);
 }

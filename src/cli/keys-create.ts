@@ -1,9 +1,10 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
+import { actingOwner, ownerFlagNote } from './acting-owner.ts';
 import { type ConnectionFlags, connect } from './client.ts';
 import type { AddCommand, Io } from './command.ts';
-import { keyAnswer, keyDetails } from './key-text.ts';
-import { printable, printableJson } from './output.ts';
+import { keyAnswer } from './key-text.ts';
+import { printSecret } from './secret-output.ts';
 
 interface CreateFlags extends ConnectionFlags {
   readonly name: string;
@@ -17,11 +18,11 @@ interface CreateFlags extends ConnectionFlags {
   readonly plan?: string;
   readonly rateLimit?: { limit: number; window: string };
   readonly label?: Record<string, string>;
+  readonly requestId?: string;
   readonly json?: boolean;
 }
 
-const createdKey = z.object({ data: keyAnswer.extend({ key: z.string() }) });
-type CreatedKey = z.output<typeof createdKey>['data'];
+const createdKey = z.object({ data: keyAnswer.extend({ key: z.string().nullable() }) });
 
 /** `keys create`. */
 export function createKey(add: AddCommand, io: Io): void {
@@ -30,12 +31,12 @@ export function createKey(add: AddCommand, io: Io): void {
   add('create', description, [
     'postern keys create --name "Asset backend" --permission read:assets --expires-in 90d',
     'postern keys create --name ci --owner acme --rate-limit 100/60s --label team=grid',
-    'API_KEY=$(postern keys create --name ci)',
+    'API_KEY=$(postern keys create --name ci --request-id "$CI_PIPELINE_ID")',
   ])
     .requiredOption('--name <name>', 'what people call it, 1 to 200 characters')
     .option('--scheme <scheme>', "whose form it has (default: the service's first scheme)")
     .option('--environment <environment>', 'where it is valid, such as live or test')
-    .option('--owner <owner>', 'who it belongs to')
+    .option('--owner <owner>', `who it belongs to, ${ownerFlagNote}`)
     .option('--permission <permission>', 'what it may do; repeat for more', append)
     .option(
       '--allow-ip <cidr>',
@@ -49,18 +50,13 @@ export function createKey(add: AddCommand, io: Io): void {
     .option('--plan <plan>', 'the plan whose rate limit holds')
     .option('--rate-limit <limit/window>', 'its own rate limit: 100/60s', rateLimit)
     .option('--label <name=value>', "the operator's own note; repeat for more", label)
+    .option('--request-id <id>', 'makes a retry safe: the same id makes no second key')
     .option('--json', 'print the key and all about it as JSON')
     .action(async (flags: CreateFlags) => {
+      const body = { ...bodyOf(flags), owner: actingOwner(io, flags.owner) };
       const client = await connect(io, flags);
-      const { data } = await client.call(createdKey, 'POST', '/admin/api-keys', bodyOf(flags));
-      if (flags.json) io.stdout.write(printableJson(data));
-      else if (io.stdout.isTTY) io.stdout.write(shownOnce(data));
-      else {
-        io.stdout.write(`${printable(data.key)}\n`);
-        io.stderr.write(
-          `postern: made ${printable(data.id)}; its key is printed this once, on standard output\n`,
-        );
-      }
+      const { data } = await client.call(createdKey, 'POST', '/admin/api-keys', body);
+      printSecret(io, data, flags);
     });
 }
 
@@ -69,7 +65,6 @@ function bodyOf(flags: CreateFlags): Record<string, unknown> {
     name: flags.name,
     scheme: flags.scheme,
     environment: flags.environment,
-    owner: flags.owner,
     permissions: flags.permission,
     ip_allowlist: flags.allowIp,
     expires_in: flags.expiresIn,
@@ -77,17 +72,8 @@ function bodyOf(flags: CreateFlags): Record<string, unknown> {
     plan: flags.plan,
     rate_limit: flags.rateLimit,
     labels: flags.label,
+    request_id: flags.requestId,
   };
-}
-
-function shownOnce(data: CreatedKey): string {
-  return [
-    keyDetails(data),
-    `  ${printable(data.key)}`,
-    '',
-    'This is the key. It is shown this once and nobody can show it again: copy it now.',
-    '',
-  ].join('\n');
 }
 
 /** Gathers the values of a flag that may be repeated. */
@@ -95,13 +81,15 @@ export function append(value: string, before: string[] = []): string[] {
   return [...before, value];
 }
 
-function rateLimit(text: string): { limit: number; window: string } {
+/** `100/60s` */
+export function rateLimit(text: string): { limit: number; window: string } {
   const match = /^([0-9]{1,10})\/(.+)$/.exec(text);
   if (match === null) throw new InvalidArgumentError('Write it as LIMIT/WINDOW, such as 100/60s.');
   return { limit: Number(match[1]), window: match[2] ?? '' };
 }
 
-function label(text: string, before: Record<string, string> = {}): Record<string, string> {
+/** Gathers `name=value` of a flag that may be repeated. */
+export function label(text: string, before: Record<string, string> = {}): Record<string, string> {
   const at = text.indexOf('=');
   if (at < 1) throw new InvalidArgumentError('Write it as NAME=VALUE.');
   const name = text.slice(0, at);

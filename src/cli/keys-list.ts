@@ -1,4 +1,5 @@
 import { Option } from 'commander';
+import { actingOwner, ownerFlagNote } from './acting-owner.ts';
 import type { AddCommand, Io } from './command.ts';
 import { keyAnswer, keyList } from './key-text.ts';
 import { addPageFlags, type PageFlags, printList } from './pages.ts';
@@ -19,7 +20,7 @@ export function listKeys(add: AddCommand, io: Io): void {
     'postern keys list --owner acme --state active',
     'postern keys list --all --json',
   ])
-    .option('--owner <owner>', 'only the keys of this owner')
+    .option('--owner <owner>', `only the keys of this owner, ${ownerFlagNote}`)
     .option('--scheme <scheme>', 'only keys of this scheme')
     .option('--environment <environment>', 'only keys of this environment')
     .addOption(
@@ -35,7 +36,7 @@ export function listKeys(add: AddCommand, io: Io): void {
   addPageFlags(command, 'keys').action((flags: ListFlags) =>
     printList(io, flags, {
       path: '/admin/api-keys',
-      filters: filtersOf(flags),
+      filters: { ...filtersOf(flags), owner: actingOwner(io, flags.owner) },
       item: keyAnswer,
       tableOf: keyList,
       plural: 'keys',
@@ -46,7 +47,6 @@ export function listKeys(add: AddCommand, io: Io): void {
 
 function filtersOf(flags: ListFlags) {
   return {
-    owner: flags.owner,
     scheme: flags.scheme,
     environment: flags.environment,
     state: flags.state,

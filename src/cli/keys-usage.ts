@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type ConnectionFlags, connect } from './client.ts';
 import type { AddCommand, Io } from './command.ts';
+import { keyPath } from './key-path.ts';
 import { printable, printableJson, table } from './output.ts';
 
 interface UsageFlags extends ConnectionFlags {
@@ -21,7 +22,7 @@ const usageAnswer = z.object({
 type Usage = z.output<typeof usageAnswer>['data'];
 
 /** `keys usage`. */
-export function showUsage(add: AddCommand, io: Io, keyPath: (id: string) => string): void {
+export function showUsage(add: AddCommand, io: Io): void {
   add('usage', "Shows what became of a key's requests, hour by hour, up to 90 days back.", [
     'postern keys usage key_01k0c6h3v8s9w2m4n5p7q8r9t1',
     'postern keys usage key_01k0c6h3v8s9w2m4n5p7q8r9t1 --since 2031-01-31T00:00:00Z --json',

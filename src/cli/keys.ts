@@ -1,14 +1,19 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { type ConnectionFlags, callingCommands, connect } from './client.ts';
-import { type AddCommand, CommandError, type ExitCode, exitCodes, type Io } from './command.ts';
+import type { AddCommand, ExitCode, Io } from './command.ts';
 import { describe } from './describe.ts';
+import { keyPath } from './key-path.ts';
 import { keyAnswer, keyDetails } from './key-text.ts';
 import { createKey } from './keys-create.ts';
 import { listKeys } from './keys-list.ts';
+import { reportLeaked } from './keys-report-leaked.ts';
+import { rotateKey } from './keys-rotate.ts';
+import { updateKey } from './keys-update.ts';
 import { showUsage } from './keys-usage.ts';
 import { verifyKey } from './keys-verify.ts';
 import { printable, printableJson } from './output.ts';
+import { settledText } from './settled-text.ts';
 
 interface ShownFlags extends ConnectionFlags {
   readonly json?: boolean;
@@ -22,9 +27,10 @@ const narrowedKey = z.object({
 /** The commands under `keys`. `exit` takes the code of one that ends well. */
 export function addKeyCommands(program: Command, io: Io, exit: (code: ExitCode) => void): void {
   const keys = program.command('keys');
-  describe(keys, 'Makes, lists and withdraws API keys of a running service, over its REST API.', [
+  describe(keys, 'Makes, lists, changes and withdraws API keys of a running service, over its REST API.', [
     'postern keys create --name "Asset backend" --permission read:assets --expires-in 90d',
     'postern keys list --owner acme',
+    'postern keys rotate key_01k0c6h3v8s9w2m4n5p7q8r9t1 --grace 24h',
     'postern keys revoke key_01k0c6h3v8s9w2m4n5p7q8r9t1',
   ]);
 
@@ -33,7 +39,9 @@ export function addKeyCommands(program: Command, io: Io, exit: (code: ExitCode) 
   listKeys(add, io);
   verifyKey(add, io, exit);
   addGet(add, io);
-  showUsage(add, io, keyPath);
+  showUsage(add, io);
+  updateKey(add, io);
+  rotateKey(add, io);
   addNarrowing(add, io, {
     name: 'revoke',
     description: 'Revokes a key at once and for good.',
@@ -47,6 +55,7 @@ export function addKeyCommands(program: Command, io: Io, exit: (code: ExitCode) 
     request: (id) => ['POST', `${keyPath(id)}/disable`],
   });
   addEnable(add, io);
+  reportLeaked(add, io);
 }
 
 function addGet(add: AddCommand, io: Io): void {
@@ -88,27 +97,10 @@ function addNarrowing(add: AddCommand, io: Io, { name, description, done, reques
       const [method, path] = request(id);
       const client = await connect(io, flags);
       const { data } = await client.call(narrowedKey, method, path);
-      io.stdout.write(flags.json ? printableJson(data) : narrowedText(done, data));
+      io.stdout.write(
+        flags.json
+          ? printableJson(data)
+          : settledText(`${data.id} is ${done}`, 'no replica lets it in', data),
+      );
     });
-}
-
-function narrowedText(done: string, data: z.output<typeof narrowedKey>['data']): string {
-  const { id, effective_at: at, unconfirmed_replicas: replicas } = data;
-  const lines =
-    replicas.length === 0
-      ? [`${id} is ${done}: no replica lets it in since ${at}`]
-      : [
-          `${id} is ${done}: no replica lets it in from ${at} on`,
-          `not confirmed yet by: ${replicas.join(', ')}`,
-        ];
-  return lines.map((line) => `${printable(line)}\n`).join('');
-}
-
-/** The path of a key in the REST API. What is no id stays here: it may be a key, and paths are logged. */
-function keyPath(id: string): string {
-  if (/^key_[0-9a-z]{1,64}$/.test(id)) return `/admin/api-keys/${id}`;
-  throw new CommandError(exitCodes.usage, [
-    'that is no id of a key; an id begins with key_',
-    'See them with "postern keys list"; a key itself goes to "postern keys verify" by standard input.',
-  ]);
 }

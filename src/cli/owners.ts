@@ -3,9 +3,10 @@ import { z } from 'zod';
 import { type ConnectionFlags, callingCommands, connect } from './client.ts';
 import { type AddCommand, CommandError, exitCodes, type Io } from './command.ts';
 import { describe } from './describe.ts';
-import { printable, printableJson } from './output.ts';
+import { printableJson } from './output.ts';
 import { ownerAnswer, ownerDetails, ownerList, ownerState } from './owner-text.ts';
 import { addPageFlags, type PageFlags, printList } from './pages.ts';
+import { settledText } from './settled-text.ts';
 
 interface ShownFlags extends ConnectionFlags {
   readonly json?: boolean;
@@ -63,14 +64,8 @@ function bodyOf({ plan, activeUntil, suspended }: PutFlags): Record<string, unkn
 }
 
 function putText(data: z.output<typeof putAnswer>['data']): string {
-  const { id, effective_at: at, unconfirmed_replicas: replicas } = data;
   const until = data.active && data.active_until !== null ? ` until ${data.active_until}` : '';
-  const state = `${id} is ${ownerState(data)}${until}`;
-  const lines =
-    replicas.length === 0
-      ? [`${state}: every replica judges so since ${at}`]
-      : [`${state}: every replica judges so from ${at} on`, `not confirmed yet by: ${replicas.join(', ')}`];
-  return lines.map((line) => `${printable(line)}\n`).join('');
+  return settledText(`${data.id} is ${ownerState(data)}${until}`, 'every replica judges so', data);
 }
 
 function addGet(add: AddCommand, io: Io): void {

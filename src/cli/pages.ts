@@ -48,10 +48,11 @@ export async function printList<Item extends z.ZodType>(
   await (flags.json ? printJson(pages, io) : printTable(pages, list, io));
 }
 
-async function* readPages<Item extends z.ZodType>(
+/** One page, or with `all` every page from there on. */
+export async function* readPages<Item extends z.ZodType>(
   client: Client,
-  flags: PageFlags,
-  { path, filters, item }: List<Item>,
+  flags: Pick<PageFlags, 'pageSize' | 'pageToken' | 'all'>,
+  { path, filters, item }: Pick<List<Item>, 'path' | 'filters' | 'item'>,
 ): AsyncGenerator<Page<z.output<Item>>> {
   const shape = z.object({ data: z.array(item), next_page_token: z.string().nullable() });
   let token = flags.pageToken;

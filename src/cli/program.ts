@@ -1,12 +1,17 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../version.ts';
+import { addAuditCommands } from './audit.ts';
 import { CommandError, type ExitCode, exitCodes, type Io } from './command.ts';
+import { addCompletionCommand } from './completion.ts';
 import { addConfigCommands } from './config-command.ts';
 import { describe } from './describe.ts';
+import { addDoctorCommand } from './doctor.ts';
+import { addImportCommand } from './import.ts';
 import { addKeyCommands } from './keys.ts';
 import { addOwnerCommands } from './owners.ts';
 import { adminKeyHint } from './secret-input.ts';
 import { addServeCommand } from './serve-command.ts';
+import { addWatchCommand } from './watch.ts';
 
 /** Runs one command line, without the names of Node and the program, and returns its exit code. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
@@ -24,7 +29,21 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   }
 }
 
-function createProgram(io: Io, exit: (code: number) => void): Command {
+const surroundings = `
+Environment, for the commands that call a running service:
+  POSTERN_ADDRESS         where it is (default: http://127.0.0.1:8080)
+  POSTERN_ADMIN_KEY       the admin key; POSTERN_ADMIN_KEY_FILE names a file that holds it
+  POSTERN_OWNER           the owner of every command that has --owner
+
+Exit codes:
+  0  done
+  1  the service refused, or something failed
+  2  the command line, a setting or a file is wrong
+  3  keys verify: the key is not let in
+  4  nobody answers`;
+
+/** All commands; `exit` takes the code of one that ends well. */
+export function createProgram(io: Io, exit: (code: number) => void): Command {
   const program = new Command('postern')
     .exitOverride()
     .configureOutput({
@@ -36,16 +55,21 @@ function createProgram(io: Io, exit: (code: number) => void): Command {
     })
     .version(version, '-V, --version', 'print the version');
   describe(program, 'API-key authorization for Envoy and Istio.', [
-    'postern serve',
     'postern serve --config postern.yaml',
     'postern keys create --name "Asset backend" --permission read:assets',
-    'postern keys list',
+    'postern keys rotate key_01k0c6h3v8s9w2m4n5p7q8r9t1 --grace 24h',
     'postern owners put acme --active-until 2031-01-31T00:00:00Z',
-  ]);
+    'postern audit verify',
+  ]).addHelpText('after', surroundings);
   addServeCommand(program, io, exit);
   addKeyCommands(program, io, exit);
   addConfigCommands(program, io, exit);
   addOwnerCommands(program, io);
+  addImportCommand(program, io, exit);
+  addDoctorCommand(program, io, exit);
+  addAuditCommands(program, io, exit);
+  addWatchCommand(program, io);
+  addCompletionCommand(program, io);
   return program;
 }
 

@@ -22,6 +22,8 @@ const flagOfField: Readonly<Record<string, string>> = {
   ip_allowlist: '--allow-ip',
   labels: '--label',
   address: '--address-of-caller',
+  grace_period: '--grace',
+  etag: '--if-etag',
   key: 'the key',
   id: 'the id',
 };
@@ -55,17 +57,22 @@ export function refusal({ status, json, address, adminKeyFrom }: Refused): Comma
     const kind = details?.reason === 'OWNER_NOT_FOUND' ? 'owners' : 'keys';
     return failed(said, `See which there are with "postern ${kind} list".`);
   }
-  if (code === 'UNAVAILABLE' || code === 'RESOURCE_EXHAUSTED') return failed(said, 'Try again in a moment.');
+  if (code === 'UNAVAILABLE') {
+    return new CommandError(exitCodes.failed, [said, 'Try again in a moment.'], { isPassing: true });
+  }
+  if (code === 'RESOURCE_EXHAUSTED') return failed(said, 'Try again in a moment.');
   if (code === 'INTERNAL') return failed(said, 'Look into the log of the service.');
   return failed(said);
 }
 
 /** Something answers at the address that does not speak as Postern does. */
 export function notPostern(address: string, status: number): CommandError {
-  return failed(
+  const lines = [
     `${address} answered ${status}, but not as Postern does`,
     'Say where its HTTP listener is by --address or POSTERN_ADDRESS.',
-  );
+  ];
+  // What stands between may say so while the service is away.
+  return new CommandError(exitCodes.failed, lines, { isPassing: [502, 503, 504].includes(status) });
 }
 
 function failed(...lines: string[]): CommandError {

@@ -11,6 +11,8 @@ import { postern } from './console.ts';
 const example = readFileSync('deploy/postern.example.yaml', 'utf8');
 /** Without the `#` before settings; a line that begins with `# ` is a note. */
 const switchedOn = example.replaceAll(/^#(?=[^ \n]| {2})/gm, '');
+/** What the example needs besides. */
+const secrets = { POSTERN_WEBHOOK_SECRET: `whsec_${Buffer.alloc(32).toString('base64')}` };
 
 describe('config check', () => {
   it('says that a file is fine, and ends with 0', async () => {
@@ -106,17 +108,17 @@ describe('config print', () => {
     const files = { 'a.yaml': yaml };
 
     const { stdout } = await postern(['config', 'print', '--config', 'a.yaml', '--store', 'sqlite:b'], {
-      files,
+      ...{ files, environment: secrets },
     });
 
     expect(stdout).toContain('store: sqlite:b # --store\n');
     expect(stdout).toMatch(/^ {2}level: info # a.yaml:\d+$/m);
     const printed = parse(stdout);
     expect(printed).toMatchObject({ ...parse(yaml), store: 'sqlite:b' });
-    const { config } = examineSettings({ config: 'b.yaml', set: {} }, {}, () => stdout);
+    const { config } = examineSettings({ config: 'b.yaml', set: {} }, secrets, () => stdout);
     const { config: meant } = examineSettings(
       { config: 'a.yaml', set: { store: 'sqlite:b' } },
-      {},
+      secrets,
       () => yaml,
     );
     expect(JSON.stringify(config)).toBe(JSON.stringify(meant));
@@ -126,6 +128,11 @@ describe('config print', () => {
     const { stdout } = await postern(['config', 'print']);
 
     const { replica_id, schemes, plans, rules, ...defaults } = parse(switchedOn);
+    const { types, ...events } = defaults.events;
+    Object.assign(defaults, { events: { ...events, webhook: {} }, leaks: { github: { public_keys: {} } } });
+    // TLS has no default, and nobody is let in by a certificate.
+    for (const listener of ['check', 'admin', 'http']) delete defaults[listener].tls;
+    defaults.admin.clients = [];
     expect(parse(stdout)).toEqual({ ...defaults, schemes: [...presetNames], plans: {}, rules: [] });
     expect(stdout.match(/# default$/gm)?.length).toBeGreaterThan(20);
   });
@@ -201,7 +208,7 @@ describe('config schema', () => {
 describe('the example file', () => {
   it('is fine as it is, where it sets nothing, and with everything switched on', () => {
     for (const yaml of [example, switchedOn]) {
-      const { problems, warnings } = examineSettings({ config: 'a.yaml', set: {} }, {}, () => yaml);
+      const { problems, warnings } = examineSettings({ config: 'a.yaml', set: {} }, secrets, () => yaml);
       expect([problems, warnings]).toEqual([[], []]);
     }
     expect(parse(example)).toBeNull();
@@ -234,7 +241,7 @@ describe('docs/configuration.md', () => {
 
   it('has every variable, reason with its status, and placeholder', () => {
     const variables = ['CHECK_LISTEN', 'ADMIN_LISTEN', 'HTTP_LISTEN', 'STORE', 'ENVIRONMENT', 'LOG_LEVEL'];
-    const others = ['REPLICA_ID', 'CONFIG', 'ADMIN_KEY', 'PEPPERS', 'CHECKSUM_KEYS'];
+    const others = ['REPLICA_ID', 'CONFIG', 'ADMIN_KEY', 'PEPPERS', 'CHECKSUM_KEYS', 'WEBHOOK_SECRET'];
     for (const name of [...variables, ...others]) expect(text).toContain(`\`POSTERN_${name}\``);
     for (const [reason, status] of Object.entries(reasonStatus)) {
       expect(text).toMatch(new RegExp(`^\\| \`${reason}\` +\\| ${status} +\\|`, 'm'));

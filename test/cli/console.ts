@@ -10,10 +10,17 @@ export interface Finished {
 export interface Given {
   readonly environment?: Record<string, string>;
   readonly stdin?: string;
+  /** Files that are there; what is written stands in here too. */
   readonly files?: Record<string, string>;
   /** Whether a person sits before it. */
   readonly isTerminal?: boolean;
   readonly fetch?: typeof fetch;
+  /** Asks the command to end. */
+  readonly stop?: AbortSignal;
+  /** What is on standard output while the command runs. */
+  readonly out?: { text: string };
+  /** Stands still unless it is waited; what was waited for is told. */
+  readonly clock?: { now: number; readonly waited: number[] };
 }
 
 /** Runs one command line as `bin/postern.js` does, with nothing of this process in it. */
@@ -25,20 +32,47 @@ export async function postern(argv: readonly string[], given: Given = {}): Promi
     isClosed: () => false,
     write(text: string) {
       written[name] += text;
+      if (name === 'stdout' && given.out !== undefined) given.out.text += text;
     },
   });
+  const { clock = { now: 0, waited: [] } } = given;
+  const fileText = (path: string) => {
+    const text = files[path];
+    if (text === undefined) throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
+    return text;
+  };
   const exitCode = await run(argv, {
     environment,
     stdout: output('stdout'),
     stderr: output('stderr'),
     stdin: Object.assign(chunks(stdin), { isTTY: false }),
     fetch: given.fetch ?? fetch,
-    readFile(path) {
-      const text = files[path];
-      if (text === undefined) throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
-      return text;
+    readFile: fileText,
+    async *readChunks(path) {
+      yield* chunks(fileText(path));
     },
-    onStop() {},
+    openToAppend(path, bytes) {
+      files[path] = Buffer.from(files[path] ?? '')
+        .subarray(0, bytes)
+        .toString();
+      const write = (text: string) => {
+        files[path] += text;
+      };
+      return { write, close() {} };
+    },
+    fileBytes: (path) => Buffer.byteLength(fileText(path)),
+    replaceFile(path, text) {
+      files[path] = text;
+    },
+    clock: {
+      now: () => clock.now,
+      async wait(ms) {
+        clock.now += ms;
+        clock.waited.push(ms);
+      },
+    },
+    onStop: (stop) => given.stop?.addEventListener('abort', stop),
+    onReload() {},
   });
   return { exitCode, ...written };
 }

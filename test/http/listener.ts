@@ -27,7 +27,7 @@ export interface Reply {
 }
 
 export async function startListener(
-  given: Partial<HttpDependencies> = {},
+  given: Partial<HttpDependencies> | ((service: TestService) => Partial<HttpDependencies>) = {},
   options: Partial<HttpOptions> = {},
 ): Promise<TestListener> {
   const service = await createTestService();
@@ -42,13 +42,14 @@ export async function startListener(
       isReady: () => ({ ready: true, why: '' }),
       metrics: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', text: 'up 1\n' }),
       log: { debug: log('debug'), warn: log('warn'), error: log('error') },
-      ...given,
+      ...(typeof given === 'function' ? given(service) : given),
     },
     { listen: { kind: 'tcp', host: '127.0.0.1', port: 0 }, ...options },
   );
   const address = await server.listen();
   let closing: Promise<void> | null = null;
   const close = () => {
+    service.tail.close();
     closing ??= server.close(5_000);
     return closing;
   };

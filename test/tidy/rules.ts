@@ -25,15 +25,19 @@ const START = 'src/cli/main.ts';
 
 /** The packages that a core file exists for. */
 const CORE_PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  'src/admin-fields.ts': ['zod'],
+  'src/admin-input-schema.ts': ['zod'],
   'src/admin-input.ts': ['zod'],
   'src/answer-spec.ts': ['zod'],
-  'src/limiter.ts': ['lru-cache'],
+  'src/import-input.ts': ['zod'],
+  'src/event-settings.ts': ['zod'],
+  'src/failure-notices.ts': ['lru-cache'],
+  'src/use-notices.ts': ['lru-cache'],
   'src/plan-spec.ts': ['zod'],
   'src/rule-spec.ts': ['zod'],
   'src/setting-forms.ts': ['zod'],
   'src/settings-json-schema.ts': ['zod'],
   'src/settings-schema.ts': ['zod'],
-  'src/keyring.ts': ['lru-cache'],
   'src/scheme-spec.ts': ['zod'],
   'src/telemetry.ts': ['pino', 'prom-client'],
 };
@@ -42,6 +46,7 @@ const CORE_PACKAGES: Readonly<Record<string, readonly string[]>> = {
 const FOLDER_PACKAGES: Readonly<Record<string, readonly string[]>> = {
   cli: ['commander', 'pino', 'pino-pretty', 'recheck', 'yaml', 'zod'],
   grpc: ['@bufbuild/protobuf', '@grpc/grpc-js', '@grpc/reflection', 'grpc-health-check'],
+  h2: [],
   http: ['fastify', 'prom-client'],
   mongo: ['mongodb'],
   presets: ['yaml'],
@@ -50,7 +55,7 @@ const FOLDER_PACKAGES: Readonly<Record<string, readonly string[]>> = {
 
 /** Core files that do no input or output, and import none that does. */
 const PURE = new Set(
-  'access address answer checksum credential denial failure key owner plan request route rules scheme secret time'.split(
+  'access address answer checksum credential denial failure hmac key owner plan request route rules scheme secret time'.split(
     ' ',
   ),
 );
