@@ -16,6 +16,8 @@ import type { UsageTally } from './usage-tally.ts';
 export interface Store extends JournalStore {
   /** For logs and metrics: `sqlite` or `mongodb`. */
   readonly kind: string;
+  /** Records that {@link Store.insertKeys} takes without holding up the thread for more than some milliseconds. */
+  readonly insertsAtOnce: number;
   /** What changes elsewhere, and how far memory may be trusted. */
   readonly feed: Feed;
 

@@ -14,8 +14,11 @@ export function createStore(config: Config, log: Logger): Store {
     log.error({ key_id: id, err: error }, 'a stored record can not be read');
   const onBackgroundError = (error: unknown) =>
     log.error({ err: error }, 'the store failed in the background');
-  if (config.store.kind === 'sqlite')
-    return createSqliteStore({ path: config.store.path, now, onBadRecord, onBackgroundError });
+  const journalRetentionMs = config.audit.retentionMs;
+  if (config.store.kind === 'sqlite') {
+    const { path } = config.store;
+    return createSqliteStore({ path, now, journalRetentionMs, onBadRecord, onBackgroundError });
+  }
   try {
     return createMongoStore({
       uri: config.store.uri,
@@ -23,6 +26,7 @@ export function createStore(config: Config, log: Logger): Store {
       stalenessMaxMs: config.stalenessMaxMs,
       settleMaxMs: config.settleMaxMs,
       timeouts: { findKeyMs: config.check.storeTimeoutMs },
+      journalRetentionMs,
       now,
       monotonic: () => performance.now(),
       onBadRecord,

@@ -1,4 +1,6 @@
 import type { ClientSession, Db } from 'mongodb';
+import { isDuplicate } from './errors.ts';
+import { earliest } from './records.ts';
 
 export const keysName = 'keys';
 export const replicasName = 'replicas';
@@ -6,6 +8,12 @@ export const ownersName = 'owners';
 export const limitsName = 'limits';
 export const usageName = 'usage';
 export const metaName = 'meta';
+export const journalName = 'journal';
+export const addressesName = 'addresses';
+export const dutiesName = 'duties';
+
+/** The document in the collection `meta` that says where the journal ends. */
+export const journalHeadId = 'journal_head';
 
 /** Makes what is missing of collections and indexes, and changes nothing that is there. */
 export async function createCollections(database: Db, session: ClientSession): Promise<void> {
@@ -24,15 +32,46 @@ export async function createCollections(database: Db, session: ClientSession): P
       { key: { owner: 1, _id: -1 }, name: 'owner' },
       { key: { scheme: 1, _id: -1 }, name: 'scheme' },
       { key: { permissions: 1, _id: -1 }, name: 'permissions' },
+      // Of keys that have an end alone, and most have none.
+      {
+        key: { expires_at: 1, _id: 1 },
+        name: 'expires_at',
+        partialFilterExpression: { expires_at: { $gte: new Date(earliest) } },
+      },
     ],
     { session },
   );
+  await database.collection(journalName).createIndexes(
+    [
+      { key: { purge_at: 1 }, name: 'purge_at', expireAfterSeconds: 0 },
+      {
+        key: { once: 1 },
+        name: 'once',
+        unique: true,
+        partialFilterExpression: { once: { $type: 'string' } },
+      },
+      { key: { at: 1, _id: 1 }, name: 'at' },
+      ...['owner', 'actor', 'action', 'target'].map((name) => ({ key: { [name]: 1, _id: 1 }, name })),
+    ],
+    { session },
+  );
+  await makeJournalHead(database, session);
   await database
     .collection(replicasName)
     .createIndexes([{ key: { expires_at: 1 }, name: 'expires_at', expireAfterSeconds: 0 }], { session });
-  // Windows that have ended, and hours past their retention.
-  for (const name of [limitsName, usageName]) {
+  // Windows that have ended, hours past their retention, addresses that nobody comes from any more.
+  for (const name of [limitsName, usageName, addressesName]) {
     const index = { key: { purge_at: 1 }, name: 'purge_at', expireAfterSeconds: 0 } as const;
     await database.collection(name).createIndexes([index], { session });
+  }
+}
+
+/** A document to lock, where there is none: where the journal ends is found by the first that locks it. */
+async function makeJournalHead(database: Db, session: ClientSession): Promise<void> {
+  const meta = database.collection<{ _id: string; locks: number }>(metaName);
+  try {
+    await meta.updateOne({ _id: journalHeadId }, { $setOnInsert: { locks: 0 } }, { upsert: true, session });
+  } catch (error) {
+    if (!isDuplicate(error)) throw error;
   }
 }

@@ -1,4 +1,5 @@
 import {
+  MongoBulkWriteError,
   MongoError,
   MongoErrorLabel,
   MongoNetworkError,
@@ -43,7 +44,8 @@ const refusals: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** The error that the store's contract names for one of the driver's; the same error when it names none. */
-export function mongoError(error: unknown): unknown {
+export function mongoError(thrown: unknown): unknown {
+  const error = unwrapped(thrown);
   if (isSocketError(error))
     return new StoreUnavailable('the connection to MongoDB was lost', { cause: error });
   if (!(error instanceof MongoError)) return error;
@@ -58,6 +60,45 @@ export function isDuplicate(error: unknown): boolean {
   return error instanceof MongoError && error.code === duplicateKeyCode;
 }
 
+/** Whether what was done in a transaction is undone, or will be by the next one in its session: it may be made again. */
+export function isUndone(error: unknown): boolean {
+  return hasLabel(error, MongoErrorLabel.TransientTransactionError) || isNetworkError(error);
+}
+
+/** Whether a commit may have been made, and may be asked for again. */
+export function isOpen(error: unknown): boolean {
+  return hasLabel(error, MongoErrorLabel.UnknownTransactionCommitResult) || isNetworkError(error);
+}
+
+function hasLabel(error: unknown, label: MongoErrorLabel): boolean {
+  return error instanceof MongoError && error.hasErrorLabel(label);
+}
+
+/** The driver leaves labels out where the connection belongs to a pool that was cleared meanwhile. */
+function isNetworkError(error: unknown): boolean {
+  const cause = unwrapped(error);
+  return cause instanceof MongoNetworkError || isSocketError(cause);
+}
+
+/** What kept a bulk write from being answered: the driver hides it in an error that tells nothing of its kind. */
+function unwrapped(error: unknown): unknown {
+  const cause: unknown = error instanceof MongoBulkWriteError ? error.errorResponse : undefined;
+  return cause instanceof Error ? cause : error;
+}
+
+/** Where in an unordered bulk write there were duplicates; rejects for any other error. */
+export async function duplicatesOf(write: Promise<unknown>): Promise<ReadonlySet<number>> {
+  try {
+    await write;
+    return new Set();
+  } catch (error) {
+    const errors = error instanceof MongoBulkWriteError ? [error.writeErrors].flat() : [];
+    const isTold = error instanceof MongoBulkWriteError && error.result.getWriteConcernError() === undefined;
+    if (!isTold || errors.length === 0 || errors.some(({ code }) => code !== duplicateKeyCode)) throw error;
+    return new Set(errors.map(({ index }) => index));
+  }
+}
+
 /** Whether the server was not reached, did not answer, or could not act: it may be asked again. */
 function isUnavailable(error: MongoError): boolean {
   return (
@@ -69,6 +110,7 @@ function isUnavailable(error: MongoError): boolean {
     error.hasErrorLabel(MongoErrorLabel.ResumableChangeStreamError) ||
     error.hasErrorLabel(MongoErrorLabel.RetryableWriteError) ||
     error.hasErrorLabel(MongoErrorLabel.TransientTransactionError) ||
+    error.hasErrorLabel(MongoErrorLabel.UnknownTransactionCommitResult) ||
     error.hasErrorLabel(MongoErrorLabel.SystemOverloadedError)
   );
 }

@@ -9,7 +9,9 @@ export interface FeedEvent {
   readonly ns?: { readonly coll?: string };
   readonly documentKey?: { readonly _id: unknown };
   readonly fullDocument?: { readonly digest?: unknown; readonly beat?: unknown };
-  readonly updateDescription?: { readonly updatedFields?: { readonly beat?: unknown } };
+  readonly updateDescription?: {
+    readonly updatedFields?: { readonly beat?: unknown; readonly digest?: unknown };
+  };
 }
 
 /**
@@ -42,6 +44,7 @@ export function pipeline(runId: string): Document[] {
         'fullDocument.digest': 1,
         'fullDocument.beat': 1,
         'updateDescription.updatedFields.beat': 1,
+        'updateDescription.updatedFields.digest': 1,
       },
     },
   ];

@@ -158,7 +158,7 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
       throw new Error(`the change stream reports "${operationType}" of what Postern keeps in MongoDB`);
     }
     if (ns?.coll === keysName) {
-      const digest = fullDocument?.digest;
+      const digest = fullDocument?.digest ?? updateDescription?.updatedFields?.digest;
       subscriber.onChange(
         String(documentKey?._id) as KeyId,
         typeof digest === 'string' ? (digest as Digest) : null,

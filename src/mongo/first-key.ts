@@ -1,76 +1,98 @@
-import type { ClientSession, Collection } from 'mongodb';
+import type { ClientSession, Collection, Db } from 'mongodb';
+import type { JournalDraft } from '../journal.ts';
 import { StoreUnavailable } from '../store.ts';
+import type { ChangeQueue } from './change-queue.ts';
+import { keysName, metaName } from './collections.ts';
 import { isDuplicate } from './errors.ts';
 import type { KeyDocument } from './records.ts';
-import type { Sessions } from './sessions.ts';
 
 /** Says for ever which key was the store's first; it outlives the key. */
-export interface FirstKeyMark {
+interface FirstKeyMark {
   _id: 'first_key';
   key: string;
+}
+
+export interface FirstKeyDependencies {
+  readonly database: Db;
+  readonly queue: ChangeQueue;
+  readonly hasTransactions: boolean;
 }
 
 /**
  * Inserts the document if the store never had a first key, and says whether it did. When that rejects with
  * `StoreUnavailable`, another call with the same document finishes what was begun.
  *
- * Two writes without a transaction, which a standalone server has not: the key, under an index that admits
- * one first key at a time, and then the mark, which decides. Whoever comes upon a key without a mark, left
- * by a process that died between the two, writes the mark for it.
+ * The mark decides. Without a transaction, which a standalone server has not, the key is written first, under an
+ * index that admits one first key at a time, and then the mark. Whoever comes upon a key without a mark, left by a
+ * process that died between the two, writes the mark for it.
  */
 export function createFirstKeyInsert(
-  sessions: Sessions,
-  keys: Collection<KeyDocument>,
-  marks: Collection<FirstKeyMark>,
-): (document: KeyDocument) => Promise<boolean> {
+  dependencies: FirstKeyDependencies,
+): (document: KeyDocument, draft?: JournalDraft) => Promise<boolean> {
+  const { database, queue, hasTransactions } = dependencies;
+  const keys: Collection<KeyDocument> = database.collection(keysName);
+  const marks: Collection<FirstKeyMark> = database.collection(metaName);
   /** The key of a call that was rejected: it may be there, and nobody has been told of it. */
   let unsettled: string | null = null;
 
-  /** The id of the first key that there is now, and whether it is new. */
-  async function place(
-    document: KeyDocument,
-    session: ClientSession,
-  ): Promise<{ id: string; isNew: boolean }> {
-    try {
-      await keys.insertOne({ ...document, first: true }, { session });
-      return { id: document._id, isNew: true };
-    } catch (error) {
-      const there = isDuplicate(error) ? await keys.findOne({ first: true }, { session }) : null;
-      if (there === null) throw error;
-      return { id: there._id, isNew: false };
-    }
+  /** The id of the first key, marked or not; null where there was none. */
+  async function firstId(session: ClientSession): Promise<string | null> {
+    const marked = await marks.findOne({ _id: 'first_key' }, { session });
+    return marked?.key ?? (await keys.findOne({ first: true }, { session }))?._id ?? null;
   }
 
   /** The id that the mark names now, which is the given one if there was no mark. */
   async function mark(id: string, session: ClientSession): Promise<string> {
+    const marked = await marks.findOne({ _id: 'first_key' }, { session });
+    if (marked !== null) return marked.key;
     try {
       await marks.insertOne({ _id: 'first_key', key: id }, { session });
       return id;
     } catch (error) {
-      const there = isDuplicate(error) ? await marks.findOne({ _id: 'first_key' }, { session }) : null;
+      // In a transaction nothing can be asked any more; it is made again.
+      const there =
+        isDuplicate(error) && !hasTransactions
+          ? await marks.findOne({ _id: 'first_key' }, { session })
+          : null;
       if (there === null) throw error;
       return there.key;
     }
   }
 
-  async function insert(document: KeyDocument, isAnother: boolean, session: ClientSession): Promise<boolean> {
-    const marked = await marks.findOne({ _id: 'first_key' }, { session });
-    if (marked !== null) return isAnother && marked.key === document._id;
-    const { id, isNew } = await place(document, session);
-    const first = await mark(id, session);
-    // A first key that was marked, and purged, since we looked.
-    if (isNew && first !== id) await keys.deleteOne({ _id: id, first: true }, { session });
-    return first === document._id && (isNew || isAnother);
+  /** Whether the key is there, and was not before. */
+  async function place(document: KeyDocument, session: ClientSession): Promise<boolean> {
+    if ((await firstId(session)) !== null) return false;
+    try {
+      await keys.insertOne({ ...document, first: true }, { session });
+      return true;
+    } catch (error) {
+      const isRaced = isDuplicate(error) && !hasTransactions && (await firstId(session)) !== null;
+      if (!isRaced) throw error;
+      return false;
+    }
   }
 
-  return async (document) => {
+  return async (document, draft) => {
+    const id = document._id;
+    const isAnother = unsettled === id;
+    let isFirst = false;
     try {
-      const isAnother = unsettled === document._id;
-      const isFirst = await sessions.write((session) => insert(document, isAnother, session));
+      await queue({
+        drafts: draft === undefined ? [] : [draft],
+        isDue: async (session) => (await firstId(session)) === null,
+        async apply(session) {
+          const isNew = await place(document, session);
+          const first = await mark(isNew ? id : ((await firstId(session)) ?? id), session);
+          isFirst = first === id && (isNew || isAnother);
+          // A first key that was marked, and purged, since we looked.
+          if (isNew && first !== id) await keys.deleteOne({ _id: id, first: true }, { session });
+          return isNew && isFirst;
+        },
+      });
       unsettled = null;
       return isFirst;
     } catch (error) {
-      if (error instanceof StoreUnavailable) unsettled = document._id;
+      if (error instanceof StoreUnavailable) unsettled = id;
       throw error;
     }
   };

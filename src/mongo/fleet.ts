@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Collection, Db, Timestamp } from 'mongodb';
+import type { Collection, Db, ServerSessionId, Timestamp } from 'mongodb';
 import { metaName, replicasName } from './collections.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -11,6 +11,8 @@ interface ReplicaDocument {
   beat: number;
   /** The cluster time up to which this replica has applied all changes, when it was last asked. */
   applied?: Timestamp;
+  /** The session of the server's in which it has its transactions. */
+  transactions?: ServerSessionId;
   /** A TTL index removes the document at this time. */
   expires_at: Date;
 }
@@ -37,6 +39,10 @@ export interface Fleet {
   acknowledge(upTo: Timestamp): Promise<void>;
   /** The other replicas that may answer from memory and have not said that they applied all up to this time. */
   lagging(since: Timestamp): Promise<Peer[]>;
+  /** Says in which session of the server's this replica has its transactions, for as long as it is registered. */
+  announce(session: ServerSessionId): Promise<void>;
+  /** What other replicas have announced, those too that may be gone. */
+  announced(): Promise<ServerSessionId[]>;
   /** Takes this replica off the register; it must hold no lease any more. */
   leave(): Promise<void>;
 }
@@ -59,6 +65,7 @@ export function createFleet(
   const meta: Collection<{ _id: string; asked: number }> = database.collection(metaName);
   const runId = randomUUID();
   let applied: Timestamp | null = null;
+  let transactions: ServerSessionId | null = null;
   const lifetimeMs = Math.max(lifetimeInLeases * stalenessMaxMs, lifetimeMinMs);
   const beatTimeoutMs = Math.max(stalenessMaxMs / 5, beatTimeoutMinMs);
 
@@ -68,8 +75,9 @@ export function createFleet(
       // The server's own clock, since it is the one that the TTL index is judged by.
       const expiresAt = { $add: ['$$NOW', lifetimeMs] };
       const members = { replica_id: { $literal: replicaId }, beat, expires_at: expiresAt };
-      // An acknowledgement that was lost is made up for.
-      const update = [{ $set: { ...members, ...(applied !== null && { applied }) } }];
+      // What was lost is made up for.
+      const said = { ...(applied !== null && { applied }), ...(transactions !== null && { transactions }) };
+      const update = [{ $set: { ...members, ...said } }];
       return sessions.write(
         async (session) => {
           await replicas.updateOne({ _id: runId }, update, { upsert: true, session });
@@ -96,6 +104,18 @@ export function createFleet(
       const projection = { replica_id: 1, beat: 1 };
       const found = await sessions.read((read) => replicas.find(others, { ...read, projection }).toArray());
       return found.map(({ _id, replica_id, beat }) => ({ runId: _id, replicaId: replica_id, beat }));
+    },
+    async announce(session) {
+      transactions = session;
+      await sessions.write((own) =>
+        replicas.updateOne({ _id: runId }, { $set: { transactions: session } }, { session: own }),
+      );
+    },
+    async announced() {
+      const others = { _id: { $ne: runId }, transactions: { $exists: true } };
+      const projection = { transactions: 1 };
+      const found = await sessions.read((read) => replicas.find(others, { ...read, projection }).toArray());
+      return found.flatMap((replica) => replica.transactions ?? []);
     },
     async leave() {
       await sessions.write((session) => replicas.deleteOne({ _id: runId }, { session }));

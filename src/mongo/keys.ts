@@ -1,14 +1,14 @@
 import type { Collection, Db } from 'mongodb';
+import type { ExpiryRange } from '../journal-store.ts';
 import type { KeyId, KeyRecord } from '../key.ts';
 import type { Digest } from '../secret.ts';
 import type { BadRecord, KeyFilter } from '../store.ts';
-import { keysName, metaName } from './collections.ts';
-import { createFirstKeyInsert, type FirstKeyMark } from './first-key.ts';
+import { keysName } from './collections.ts';
 import { createFreshRead, createLatestRead, type LatestReadDependencies } from './latest.ts';
 import { readPage } from './page.ts';
-import { fromDocument, type KeyDocument, listFilter, toDocument } from './records.ts';
+import { earliest, fromDocument, type KeyDocument, listFilter } from './records.ts';
 
-/** The collection of keys: what the store's contract says of each operation, the feed and the commit aside. */
+/** The collection of keys as it is read: what the store's contract says of each operation. */
 export interface KeyCollection {
   find(digests: readonly Digest[]): Promise<KeyRecord | null>;
   get(id: KeyId): Promise<KeyRecord | null>;
@@ -17,9 +17,7 @@ export interface KeyCollection {
     filter: KeyFilter,
     page: { readonly before: KeyId | null; readonly size: number },
   ): Promise<KeyRecord[]>;
-  insert(record: KeyRecord, retentionMs: number): Promise<void>;
-  insertFirst(record: KeyRecord, retentionMs: number): Promise<boolean>;
-  replace(record: KeyRecord, ifVersion: number, retentionMs: number): Promise<boolean>;
+  listExpiring(range: ExpiryRange, size: number): Promise<KeyRecord[]>;
 }
 
 export interface KeyCollectionDependencies extends LatestReadDependencies {
@@ -32,8 +30,7 @@ export function createKeyCollection(dependencies: KeyCollectionDependencies): Ke
   const readLatest = createLatestRead(dependencies);
   const readFresh = createFreshRead(dependencies);
   const keys: Collection<KeyDocument> = database.collection(keysName);
-  const marks: Collection<FirstKeyMark> = database.collection(metaName);
-  const insertFirst = createFirstKeyInsert(sessions, keys, marks);
+  const toRecord = (document: KeyDocument) => fromDocument({ ...document });
 
   return {
     async find(digests) {
@@ -43,37 +40,52 @@ export function createKeyCollection(dependencies: KeyCollectionDependencies): Ke
         (documents) => documents.length === 0,
       );
       const wanted = digests.flatMap((digest) => found.filter((document) => document.digest === digest));
-      return wanted[0] === undefined ? null : fromDocument({ ...wanted[0] });
+      return wanted[0] === undefined ? null : toRecord(wanted[0]);
     },
     async get(id) {
       const document = await readFresh((read) => keys.findOne({ _id: id }, read));
-      return document === null ? null : fromDocument({ ...document });
+      return document === null ? null : toRecord(document);
     },
     async getByRequest(requestKey) {
       const document = await readFresh((read) => keys.findOne({ request_key: requestKey }, read));
-      return document === null ? null : fromDocument({ ...document });
+      return document === null ? null : toRecord(document);
     },
     list: (filter, { before, size }) =>
       readPage({
-        ...{ size, from: before, onBadRecord },
+        ...{ size, from: before, onBadRecord, toRecord },
+        placeOf: ({ _id }) => _id as KeyId,
         find: (from, limit) =>
           sessions.read((read) =>
-            keys
-              .find(listFilter(filter, from as KeyId | null), { ...read, sort: { _id: -1 }, limit })
-              .toArray(),
+            keys.find(listFilter(filter, from), { ...read, sort: { _id: -1 }, limit }).toArray(),
           ),
-        toRecord: (document) => fromDocument({ ...document }),
       }),
-    async insert(record, retentionMs) {
-      await sessions.write((session) => keys.insertOne(toDocument(record, retentionMs), { session }));
-    },
-    insertFirst: (record, retentionMs) => insertFirst(toDocument(record, retentionMs)),
-    async replace(record, ifVersion, retentionMs) {
-      const { _id, last_used_at: _, ...members } = toDocument(record, retentionMs);
-      const { matchedCount } = await sessions.write((session) =>
-        keys.updateOne({ _id, version: ifVersion }, { $set: members }, { session }),
-      );
-      return matchedCount > 0;
-    },
+    listExpiring: ({ after, until, last }, size) =>
+      readPage({
+        ...{ size, from: last ?? null, onBadRecord, toRecord },
+        placeOf: ({ _id, expires_at }) => ({ id: _id as KeyId, expiresAt: expires_at?.getTime() ?? after }),
+        find: (from, limit) =>
+          sessions.read(async (read) => {
+            const options = { ...read, sort: { expires_at: 1, _id: 1 } } as const;
+            // Two ranges of one index: what ends at the same time as the last one, and what ends later.
+            const same =
+              from === null
+                ? []
+                : await keys
+                    .find(
+                      { expires_at: new Date(from.expiresAt), _id: { $gt: from.id }, revoked_at: null },
+                      { ...options, limit },
+                    )
+                    .toArray();
+            if (same.length === limit) return same;
+            const range = {
+              $gt: new Date(Math.max(from?.expiresAt ?? after, earliest)),
+              $lte: new Date(until),
+            };
+            const later = await keys
+              .find({ expires_at: range, revoked_at: null }, { ...options, limit: limit - same.length })
+              .toArray();
+            return [...same, ...later];
+          }),
+      }),
   };
 }

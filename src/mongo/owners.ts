@@ -1,6 +1,8 @@
-import type { Collection, Db } from 'mongodb';
+import type { ClientSession, Collection, Db } from 'mongodb';
+import type { JournalDraft } from '../journal.ts';
 import type { OwnerRecord } from '../owner.ts';
 import { BadRecord, DuplicateKey } from '../store.ts';
+import type { ChangeQueue } from './change-queue.ts';
 import { ownersName } from './collections.ts';
 import { createLatestRead, type LatestReadDependencies } from './latest.ts';
 import { readPage } from './page.ts';
@@ -21,16 +23,17 @@ interface OwnerDocument {
 export interface OwnerCollection {
   get(id: string): Promise<OwnerRecord | null>;
   list(page: { readonly after: string | null; readonly size: number }): Promise<OwnerRecord[]>;
-  put(record: OwnerRecord, ifVersion: number): Promise<boolean>;
+  put(record: OwnerRecord, ifVersion: number, draft?: JournalDraft): Promise<boolean>;
 }
 
 export interface OwnerCollectionDependencies extends LatestReadDependencies {
   readonly database: Db;
+  readonly queue: ChangeQueue;
   readonly onBadRecord: (id: string, error: BadRecord) => void;
 }
 
 export function createOwnerCollection(dependencies: OwnerCollectionDependencies): OwnerCollection {
-  const { database, sessions, onBadRecord } = dependencies;
+  const { database, sessions, queue, onBadRecord } = dependencies;
   const owners: Collection<OwnerDocument> = database.collection(ownersName);
   const readLatest = createLatestRead(dependencies);
 
@@ -42,25 +45,37 @@ export function createOwnerCollection(dependencies: OwnerCollectionDependencies)
     list: ({ after, size }) =>
       readPage({
         ...{ size, from: after, onBadRecord },
-        find: (from, limit) =>
+        placeOf: ({ _id }: OwnerDocument) => _id,
+        find: (from: string | null, limit) =>
           sessions.read((read) =>
             owners.find({ _id: { $gt: from ?? '' } }, { ...read, sort: { _id: 1 }, limit }).toArray(),
           ),
         toRecord: (document) => fromDocument({ ...document }),
       }),
-    async put(record, ifVersion) {
-      const { _id, ...members } = toDocument(record);
+    async put(record, ifVersion, draft) {
+      const document = toDocument(record);
+      const { _id, ...members } = document;
+      const change = {
+        async apply(session: ClientSession) {
+          if (ifVersion === 0) {
+            await owners.insertOne(document, { session });
+            return true;
+          }
+          const update = { $set: members };
+          const { matchedCount } = await owners.updateOne({ _id, version: ifVersion }, update, { session });
+          return matchedCount > 0;
+        },
+        async isDue(session: ClientSession) {
+          const there = await owners.findOne({ _id: { $eq: _id } }, { session });
+          return (there?.version ?? 0) === ifVersion;
+        },
+      };
       try {
-        const { matchedCount, upsertedCount } = await sessions.write((session) =>
-          // Version 0 is on no document: an upsert then inserts, or meets the one that somebody else has put.
-          owners.updateOne(
-            { _id, version: ifVersion },
-            { $set: members },
-            { session, upsert: ifVersion === 0 },
-          ),
-        );
-        return matchedCount + upsertedCount > 0;
+        return await (draft === undefined
+          ? sessions.write(change.apply)
+          : queue({ ...change, drafts: [draft] }));
       } catch (error) {
+        // Somebody else has put it.
         if (error instanceof DuplicateKey) return false;
         throw error;
       }

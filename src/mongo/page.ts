@@ -1,21 +1,22 @@
 import { BadRecord } from '../store.ts';
 
-export interface PageRead<Document, Record> {
+export interface PageRead<Place, Document, Record> {
   readonly size: number;
-  /** The id that the page begins behind; null for the first page. */
-  readonly from: string | null;
-  /** At most so many documents behind that id, in the order of the page. */
-  readonly find: (from: string | null, limit: number) => Promise<readonly Document[]>;
+  /** The place that the page begins behind; null for the first page. */
+  readonly from: Place | null;
+  readonly placeOf: (document: Document) => Place;
+  /** At most so many documents behind that place, in the order of the page. */
+  readonly find: (from: Place | null, limit: number) => Promise<readonly Document[]>;
   /** Throws `BadRecord` for a document that can not be read. */
   readonly toRecord: (document: Document) => Record;
   readonly onBadRecord: (id: string, error: BadRecord) => void;
 }
 
 /** A page without the records that can not be read. They do not make it short: a short page is the last one. */
-export async function readPage<Document extends { readonly _id: string }, Record>(
-  page: PageRead<Document, Record>,
+export async function readPage<Place, Document extends { readonly _id: unknown }, Record>(
+  page: PageRead<Place, Document, Record>,
 ): Promise<Record[]> {
-  const { size, find, toRecord, onBadRecord } = page;
+  const { size, placeOf, find, toRecord, onBadRecord } = page;
   const found: Record[] = [];
   let { from } = page;
   while (found.length < size) {
@@ -26,11 +27,12 @@ export async function readPage<Document extends { readonly _id: string }, Record
         found.push(toRecord(document));
       } catch (error) {
         if (!(error instanceof BadRecord)) throw error;
-        onBadRecord(document._id, error);
+        onBadRecord(String(document._id), error);
       }
     }
     if (documents.length < limit) break;
-    from = documents.at(-1)?._id ?? from;
+    const last = documents.at(-1);
+    if (last !== undefined) from = placeOf(last);
   }
   return found;
 }

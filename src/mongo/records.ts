@@ -1,6 +1,7 @@
 import type { Filter } from 'mongodb';
+import { checkedRecord } from '../checked-record.ts';
 import { type KeyId, type KeyRecord, type KeyState, purgeAt } from '../key.ts';
-import { checkedRecord, type KeyFilter } from '../store.ts';
+import type { KeyFilter } from '../store.ts';
 
 /** A key in the collection `keys`. Every member is always there; what is absent is null. */
 export interface KeyDocument {
@@ -27,6 +28,9 @@ export interface KeyDocument {
   disabled_at: Date | null;
   revoked_at: Date | null;
   rotated_from: string | null;
+  /** Absent from documents that were written before keys could be rotated. */
+  rotated_to?: string | null;
+  spender?: string;
   /** Under a unique index where it is text. */
   request_key: string | null;
   version: number;
@@ -63,6 +67,8 @@ export function toDocument(record: KeyRecord, retentionMs: number): KeyDocument 
     disabled_at: dateOrNull(record.disabledAt),
     revoked_at: dateOrNull(record.revokedAt),
     rotated_from: record.rotatedFrom,
+    rotated_to: record.rotatedTo,
+    spender: record.spender,
     request_key: record.requestKey,
     version: record.version,
     purge_at: dateOrNull(purgeAt(record, retentionMs)),
@@ -92,6 +98,8 @@ export function fromDocument(document: Readonly<Record<string, unknown>>): KeyRe
     disabledAt: time(document.disabled_at),
     revokedAt: time(document.revoked_at),
     rotatedFrom: document.rotated_from,
+    rotatedTo: document.rotated_to ?? null,
+    spender: document.spender ?? document._id,
     requestKey: document.request_key,
     version: document.version,
   });
@@ -127,6 +135,9 @@ const stateFilters: Readonly<Record<KeyState, (now: Date) => Filter<KeyDocument>
 function literally(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|#-]/g, '\\$&').replaceAll('\0', '\\x00');
 }
+
+/** The earliest time that a date can hold, Unix milliseconds. */
+export const earliest = -8.64e15;
 
 export function date(time: number): Date {
   const made = new Date(time);

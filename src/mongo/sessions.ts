@@ -1,4 +1,4 @@
-import type { Abortable, ClientSession, FindOptions, MongoClient, Timestamp } from 'mongodb';
+import type { Abortable, ClientSession, FindOptions, MongoClient, ServerSessionId, Timestamp } from 'mongodb';
 import { StoreUnavailable } from '../store.ts';
 import { mongoError } from './errors.ts';
 
@@ -20,8 +20,17 @@ export interface Sessions {
     work: (session: ClientSession) => Promise<T>,
     options?: { readonly timeoutMs?: number },
   ): Promise<T>;
+  /** A session of the server's for calls one after another, until the client is closed. */
+  hold(): HeldSession;
   /** The change stream has delivered everything up to this cluster time. */
   advance(time: Timestamp): void;
+}
+
+export interface HeldSession {
+  /** By which the server tells it from others. */
+  readonly id: ServerSessionId | undefined;
+  /** As {@link Sessions.write}, but ends when the work has: the session serves nothing else meanwhile. */
+  run<T>(work: (session: ClientSession) => Promise<T>): Promise<T>;
 }
 
 export function createSessions(client: MongoClient, defaults: { readonly timeoutMs: number }): Sessions {
@@ -31,18 +40,40 @@ export function createSessions(client: MongoClient, defaults: { readonly timeout
     if (time !== undefined && (latest === null || time.greaterThan(latest))) latest = time;
   }
 
+  function bringUpToDate(session: ClientSession): void {
+    if (latest !== null) session.advanceOperationTime(latest);
+  }
+
   async function withSession<T>(work: (session: ClientSession) => Promise<T>): Promise<T> {
     const session = client.startSession({ causalConsistency: true });
     try {
-      if (latest !== null) session.advanceOperationTime(latest);
+      bringUpToDate(session);
       return await work(session);
     } finally {
       await session.endSession();
     }
   }
 
+  function hold(): HeldSession {
+    const session = client.startSession({ causalConsistency: true });
+    return {
+      id: session.id,
+      async run(work) {
+        try {
+          bringUpToDate(session);
+          const result = await work(session);
+          advance(session.operationTime);
+          return result;
+        } catch (error) {
+          throw mongoError(error);
+        }
+      },
+    };
+  }
+
   return {
     advance,
+    hold,
     read: (work, { timeoutMs = defaults.timeoutMs, linearizable = false } = {}) =>
       withinDeadline(timeoutMs, (signal) => {
         // The server gives up first where it can, since a call that is aborted costs its connection.
@@ -61,8 +92,11 @@ export function createSessions(client: MongoClient, defaults: { readonly timeout
   };
 }
 
-/** The driver bounds the steps of an operation, not the whole: its `timeoutMS` has no effect as of 7.9. */
-function withinDeadline<T>(timeoutMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+/**
+ * Rejects with `StoreUnavailable`, and aborts the signal, when the work has not ended in time. The driver bounds the
+ * steps of an operation, not the whole: its `timeoutMS` has no effect as of 7.9.
+ */
+export function withinDeadline<T>(timeoutMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {

@@ -68,6 +68,7 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Store 
 
   return {
     kind: 'sqlite',
+    insertsAtOnce: 100,
     feed: {
       subscribe(given) {
         subscriber = given;

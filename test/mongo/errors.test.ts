@@ -1,4 +1,4 @@
-import { MongoServerError } from 'mongodb';
+import { MongoBulkWriteError, MongoNetworkError, MongoServerError } from 'mongodb';
 import { describe, expect, it } from 'vitest';
 import { mongoError } from '../../src/mongo/errors.ts';
 import { DuplicateKey, StoreUnavailable } from '../../src/store.ts';
@@ -11,6 +11,14 @@ describe('an error of the driver', () => {
         new StoreUnavailable('the connection to MongoDB was lost', { cause }),
       );
     }
+  });
+
+  it('is StoreUnavailable when it is a connection that broke under a bulk write, which the driver hides', () => {
+    const cause = new MongoNetworkError('connection 1 closed');
+    const hidden = new MongoServerError(cause);
+    expect(mongoError(Object.setPrototypeOf(hidden, MongoBulkWriteError.prototype))).toEqual(
+      new StoreUnavailable('MongoDB could not be asked', { cause }),
+    );
   });
 
   it('is DuplicateKey, without the text that quotes the digest', () => {

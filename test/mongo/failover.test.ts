@@ -1,10 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { KeyRecord } from '../../src/key.ts';
-import { StoreUnavailable } from '../../src/store.ts';
+import { type Store, StoreUnavailable } from '../../src/store.ts';
 import { type Mongo, startReplicaSet } from '../real/mongod.ts';
 import { until } from '../real/until.ts';
 import { keyRecord } from '../records.ts';
-import { insertAll, nextId, retentionMs } from '../store-contract/setting.ts';
+import {
+  insertAll,
+  journalDraft,
+  listChain,
+  listIds,
+  nextId,
+  retentionMs,
+} from '../store-contract/setting.ts';
 import { createSetting, listen } from './setting.ts';
 
 let mongo: Mongo;
@@ -50,6 +57,34 @@ describe('a replica set of three', { timeout: 60_000 }, () => {
     await until('told of all', () => keys.every((key) => told.times(key.id) > 0));
     expect(told.gaps).toBe(gaps);
     for (const key of keys) expect(await reader.findKey([key.digest])).toMatchObject({ id: key.id });
+  });
+
+  it('keeps the journal one chain, with an entry for each key that is there, when its primary is killed', async () => {
+    const { writer, reader } = await openStores();
+    const made: KeyRecord[] = [];
+    const tried: KeyRecord[] = [];
+    let isOver = false;
+    const insertOn = async (store: Store) => {
+      while (!isOver) {
+        const key = keyRecord({ id: nextId() });
+        tried.push(key);
+        const draft = journalDraft({ target: key.id });
+        if (await store.insertKey(key, retentionMs, draft).catch(onlyUnavailable)) made.push(key);
+      }
+    };
+    const all = [writer, writer, writer, reader, reader].map(insertOn);
+    await until('some are made', () => made.length > 50);
+    const primary = await mongo.primary();
+    await primary.kill('SIGKILL');
+    onTestFinished(() => primary.restart());
+    const before = made.length;
+    await until('more are made', () => made.length > before + 50);
+    isOver = true;
+    await Promise.all(all);
+    const [ids, entries] = [await listIds(writer), await listChain(reader)];
+    expect(entries.map(({ target }) => target).toSorted()).toEqual(ids.toSorted());
+    expect(made.filter(({ id }) => !ids.includes(id))).toEqual([]);
+    expect(tried.length).toBeGreaterThanOrEqual(ids.length);
   });
 
   it('never gives a key from before its revocation while an old primary comes back', async () => {

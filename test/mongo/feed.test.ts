@@ -1,7 +1,8 @@
-import { describe, expect, inject, it } from 'vitest';
+import { describe, expect, inject, it, onTestFinished } from 'vitest';
+import { pipeline } from '../../src/mongo/events.ts';
 import { until } from '../real/until.ts';
-import { keyRecord } from '../records.ts';
-import { insertAll, nextId, retentionMs } from '../store-contract/setting.ts';
+import { digestOf, keyRecord } from '../records.ts';
+import { insertAll, journalDraft, nextId, retentionMs } from '../store-contract/setting.ts';
 import { createSetting, listen, type Setting, type Told } from './setting.ts';
 
 /** Two open replicas on one database; the second one is listened to. */
@@ -74,6 +75,36 @@ describe('the change feed', () => {
     await allTold(setting, told);
     const times = [used, disabled, both, gone].map((id) => told.times(id ?? ''));
     expect(times).toEqual([0, 1, 1, 1]);
+  });
+
+  it('tells every replica of both keys of a rotation, and of a new digest with the digest', async () => {
+    const { setting, writer, told } = await twoReplicas();
+    const [old, made] = [keyRecord({ id: nextId() }), keyRecord({ id: nextId() })];
+    await writer.insertKey(old, retentionMs, journalDraft());
+    await allTold(setting, told);
+    told.changes.length = 0;
+    const rotation = { old: { ...old, rotatedTo: made.id, version: 2 }, ifVersion: 1, made };
+    await writer.rotateKey(rotation, retentionMs, journalDraft());
+    await allTold(setting, told);
+    expect([told.times(old.id), told.times(made.id)]).toEqual([1, 1]);
+    expect(told.changes).toContainEqual({ id: made.id, digest: made.digest });
+    const to = digestOf('another');
+    await writer.replaceDigests([{ id: made.id, from: made.digest, to }]);
+    await allTold(setting, told);
+    expect(told.changes).toContainEqual({ id: made.id, digest: to });
+  });
+
+  it('reads nothing of the journal, nor of what stands beside it', async () => {
+    const { setting, writer } = await twoReplicas();
+    const stream = setting.client.db().watch(pipeline('nobody'));
+    onTestFinished(() => stream.close());
+    // The stream is there when it has nothing to tell.
+    expect(await stream.tryNext()).toBe(null);
+    await writer.appendJournal([journalDraft(), journalDraft()]);
+    await writer.noteAddresses([{ key: nextId(), address: '192.0.2.1' }]);
+    await writer.claimDuty('expiry', 'writer', 60_000);
+    const [key] = await insertAll(writer, [{}]);
+    expect(await stream.next()).toMatchObject({ documentKey: { _id: key?.id } });
   });
 
   it('does not read the beats of other replicas', async () => {

@@ -1,9 +1,9 @@
-import type { Timestamp } from 'mongodb';
 import { describe, expect, inject, it, vi } from 'vitest';
 import { BadRecord, StoreUnavailable } from '../../src/store.ts';
 import { keyRecord } from '../records.ts';
 import { insertAll, listIds, nextId, retentionMs, testNow } from '../store-contract/setting.ts';
-import { createSetting, type Setting } from './setting.ts';
+import { profile } from './profile.ts';
+import { createSetting } from './setting.ts';
 
 async function openStore(dependencies = {}) {
   const setting = await createSetting(inject('mongoUri'));
@@ -113,6 +113,10 @@ describe('the indexes', () => {
       { key: { owner: 1, _id: -1 } },
       { key: { scheme: 1, _id: -1 } },
       { key: { permissions: 1, _id: -1 } },
+      {
+        key: { expires_at: 1, _id: 1 },
+        partialFilterExpression: { expires_at: { $gte: new Date(-8.64e15) } },
+      },
     ]);
   });
 
@@ -124,7 +128,7 @@ describe('the indexes', () => {
       ...Array(200).fill(others),
     ]);
     const page = { before: nextId(), size: 10 };
-    const profiled = await profile(setting, async () => {
+    const profiled = await profile(setting, 'keys', async () => {
       await store.findKey([keyRecord({ ...key }).digest]);
       await store.listKeys({ now: testNow }, page);
       await store.listKeys({ owner: 'a', now: testNow }, page);
@@ -146,7 +150,7 @@ describe('the indexes', () => {
 
   it('asks for a key that is not there once more, after a write by majority', async () => {
     const { setting, store } = await openStore();
-    const profiled = await profile(setting, async () => {
+    const profiled = await profile(setting, 'keys', async () => {
       expect(await store.findKey([keyRecord().digest])).toBe(null);
     });
     const [first, second] = profiled.map(({ command }) => command.readConcern.afterClusterTime);
@@ -158,7 +162,7 @@ describe('the indexes', () => {
     let now = testNow;
     const { setting, store } = await openStore({ now: () => now });
     const [key] = await insertAll(store, [{}]);
-    const profiled = await profile(setting, async () => {
+    const profiled = await profile(setting, 'keys', async () => {
       now += 15_000;
       expect(store.feed.isFresh()).toBe(false);
       await store.findKey([keyRecord({ ...key }).digest]);
@@ -174,23 +178,4 @@ describe('the indexes', () => {
     now += 15_000;
     await expect(answer).rejects.toThrow(StoreUnavailable);
   });
-
-  interface Profiled {
-    readonly planSummary: string;
-    readonly hasSortStage?: boolean;
-    readonly command: { readonly readConcern: { readonly afterClusterTime: Timestamp } };
-  }
-
-  /** What the server says of the queries that `work` makes of the keys. */
-  async function profile(setting: Setting, work: () => Promise<void>): Promise<Profiled[]> {
-    const database = setting.client.db();
-    await database.command({ profile: 2 });
-    await work();
-    await database.command({ profile: 0 });
-    const ours = { op: 'query', ns: `${database.databaseName}.keys` };
-    return database
-      .collection('system.profile')
-      .find(ours, { sort: { $natural: 1 } })
-      .toArray() as Promise<(Profiled & { _id: never })[]>;
-  }
 });

@@ -1,4 +1,3 @@
-import type { Db, Document } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { MongoStoreDependencies } from '../../src/mongo/store.ts';
 import { StoreUnavailable } from '../../src/store.ts';
@@ -6,6 +5,7 @@ import { type Mongo, startReplicaSet } from '../real/mongod.ts';
 import { until } from '../real/until.ts';
 import { keyRecord } from '../records.ts';
 import { insertAll, listIds, nextId, retentionMs } from '../store-contract/setting.ts';
+import { failCommands, isEntered } from './fail-point.ts';
 import { createSetting, listen } from './setting.ts';
 
 let mongo: Mongo;
@@ -29,26 +29,6 @@ async function openStore(dependencies: Partial<MongoStoreDependencies> = {}) {
     return id;
   };
   return { setting, store, told, errors, changeElsewhere, gapsAtOpen: told.gaps };
-}
-
-/** Makes the server fail these commands of stores until the test has finished, or the returned function is called. */
-async function fail(
-  setting: { client: { db(name: string): { command(body: Document): Promise<unknown> } } },
-  data: { failCommands: string[] } & Document,
-  mode: Document | string = 'alwaysOn',
-): Promise<() => Promise<void>> {
-  const admin = setting.client.db('admin');
-  const configure = (body: Document) => admin.command({ configureFailPoint: 'failCommand', ...body });
-  await configure({ mode, data: { appName: 'postern', ...data } });
-  const stop = async () => void (await configure({ mode: 'off' }));
-  onTestFinished(stop);
-  return stop;
-}
-
-/** Whether a command waits at the fail point. */
-async function entered(admin: Db): Promise<boolean> {
-  const point = await admin.command({ getParameter: 1, 'failpoint.failCommand': 1 });
-  return point['failpoint.failCommand'].timesEntered > 0;
 }
 
 describe('the change feed in an outage', () => {
@@ -81,7 +61,7 @@ describe('the change feed in an outage', () => {
       const { setting, store, told, errors, changeElsewhere, gapsAtOpen } = await openStore({
         stalenessMaxMs: 2_000,
       });
-      const stop = await fail(setting, { failCommands: ['getMore', 'aggregate'], ...failure });
+      const stop = await failCommands(setting, { failCommands: ['getMore', 'aggregate'], ...failure });
       const ids = [await changeElsewhere(), await changeElsewhere()];
       await until('memory may not answer any more', () => !store.feed.isFresh());
       ids.push(await changeElsewhere());
@@ -98,7 +78,7 @@ describe('the change feed in an outage', () => {
       const { setting, store, told, changeElsewhere, gapsAtOpen } = await openStore({
         stalenessMaxMs: 3_000,
       });
-      await fail(setting, { failCommands: ['getMore'], errorCode }, { times: 1 });
+      await failCommands(setting, { failCommands: ['getMore'], errorCode }, { times: 1 });
       // Told at once, when memory may not be used any more, and again when the new stream has its beginning.
       await until('told of the gap', () => told.gaps >= gapsAtOpen + 2);
       await until('memory may answer again', () => store.feed.isFresh());
@@ -109,7 +89,7 @@ describe('the change feed in an outage', () => {
 
   it('begins anew with each change told after it, however often the beginning fails', async () => {
     const { setting, store, told, changeElsewhere } = await openStore({ stalenessMaxMs: 1_000 });
-    await fail(setting, { failCommands: ['getMore'], errorCode: 286 }, { times: 3 });
+    await failCommands(setting, { failCommands: ['getMore'], errorCode: 286 }, { times: 3 });
     await until('it failed three times', () => told.gaps >= 6);
     await until('memory may answer again', () => store.feed.isFresh());
     const id = await changeElsewhere();
@@ -118,7 +98,7 @@ describe('the change feed in an outage', () => {
 
   it('keeps memory from answering once beats do not arrive, and lets it when they do', async () => {
     const { setting, store, told, gapsAtOpen } = await openStore({ stalenessMaxMs: 1_000 });
-    const stop = await fail(setting, { failCommands: ['update'], errorCode: 11602 });
+    const stop = await failCommands(setting, { failCommands: ['update'], errorCode: 11602 });
     await until('memory may not answer any more', () => !store.feed.isFresh());
     await stop();
     await until('memory may answer again', () => store.feed.isFresh());
@@ -205,14 +185,14 @@ describe('an answer that does not arrive', () => {
   it('of a majority makes a change StoreUnavailable', async () => {
     const { setting, store } = await openStore();
     const writeConcernError = { code: 64, errmsg: 'waiting for replication timed out' };
-    await fail(setting, { failCommands: ['insert'], writeConcernError }, { times: 1 });
+    await failCommands(setting, { failCommands: ['insert'], writeConcernError }, { times: 1 });
     await expect(store.insertKey(keyRecord({ id: nextId() }), retentionMs)).rejects.toThrow(StoreUnavailable);
   });
 
   it('of the mark of the first key leaves a call that can be made again', async () => {
     const { setting, store } = await openStore();
     const namespace = `${setting.client.db().databaseName}.meta`;
-    await fail(setting, { failCommands: ['insert'], namespace, errorCode: 50 }, { times: 1 });
+    await failCommands(setting, { failCommands: ['insert'], namespace, errorCode: 50 }, { times: 1 });
     const key = keyRecord({ id: nextId() });
     await expect(store.insertFirstKey(key, retentionMs)).rejects.toThrow(StoreUnavailable);
     expect(await store.insertFirstKey(key, retentionMs)).toBe(true);
@@ -224,10 +204,9 @@ describe('an answer that does not arrive', () => {
     const { setting, store } = await openStore();
     const namespace = `${setting.client.db().databaseName}.keys`;
     const wait = { blockConnection: true, blockTimeMS: 500 };
-    await fail(setting, { failCommands: ['insert'], namespace, ...wait }, { times: 1 });
+    await failCommands(setting, { failCommands: ['insert'], namespace, ...wait }, { times: 1 });
     const answer = store.insertFirstKey(keyRecord({ id: nextId() }), retentionMs);
-    const admin = setting.client.db('admin');
-    await until('it has looked for a mark', () => entered(admin));
+    await until('it has looked for a mark', () => isEntered(setting));
     const marks = setting.client.db().collection<{ _id: string; key: string }>('meta');
     await marks.insertOne({ _id: 'first_key', key: nextId() });
     expect(await answer).toBe(false);
@@ -237,7 +216,7 @@ describe('an answer that does not arrive', () => {
   for (const errorCode of [6, 50, 89, 91, 134, 189, 262, 10107, 11600, 13, 18]) {
     it(`of a read is StoreUnavailable: error ${errorCode}`, async () => {
       const { setting, store } = await openStore();
-      await fail(setting, { failCommands: ['find'], errorCode });
+      await failCommands(setting, { failCommands: ['find'], errorCode });
       await expect(store.findKey([keyRecord().digest])).rejects.toThrow(StoreUnavailable);
     });
   }

@@ -54,7 +54,7 @@ export const modelMutants: readonly ModelMutant[] = [
   {
     title: 'a changed key stays in memory',
     file: 'src/keyring.ts',
-    find: 'for (const known of [...(digestsById.get(id) ?? [])]) keys.delete(known);',
+    find: 'forget(id);',
     replace: '',
     schedules,
   },

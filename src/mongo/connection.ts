@@ -1,0 +1,180 @@
+import { setTimeout } from 'node:timers/promises';
+import type { Db, MongoClient } from 'mongodb';
+import type { FeedSubscriber } from '../store.ts';
+import { type AddressCollection, createAddressCollection } from './addresses.ts';
+import { createChangeQueue } from './change-queue.ts';
+import { type Changes, createChanges } from './changes.ts';
+import { concerns, timeoutsOf } from './client.ts';
+import { createCoalesced } from './coalesced.ts';
+import { createCollections } from './collections.ts';
+import { createKeyDigests, type KeyDigests } from './digests.ts';
+import { createDutyCollection, type DutyCollection } from './duties.ts';
+import { type ChangeFeed, createChangeFeed } from './feed.ts';
+import { createFirstKeyInsert } from './first-key.ts';
+import { createFleet, type Fleet } from './fleet.ts';
+import { createJournalCollection, type JournalCollection } from './journal.ts';
+import { createKeyChanges } from './key-changes.ts';
+import { createKeyCollection, type KeyCollection } from './keys.ts';
+import { createLease, type Lease } from './lease.ts';
+import { createLimitCollection, type LimitCollection } from './limits.ts';
+import { createOwnerCollection, type OwnerCollection } from './owners.ts';
+import { createSessions, type Sessions } from './sessions.ts';
+import { createSettle, type Settle } from './settlement.ts';
+import type { MongoStoreDependencies } from './store.ts';
+import { createTransactions, type Transactions } from './transactions.ts';
+import { createUsageCollection, type UsageCollection } from './usage.ts';
+
+/** What one `open` of the store has made. */
+export interface Connection {
+  readonly client: MongoClient;
+  readonly keys: KeyCollection;
+  readonly digests: KeyDigests;
+  readonly owners: OwnerCollection;
+  readonly changes: Changes;
+  readonly journal: JournalCollection;
+  readonly addresses: AddressCollection;
+  readonly duties: DutyCollection;
+  readonly limits: LimitCollection;
+  readonly usage: UsageCollection;
+  /** Null on a standalone server. */
+  readonly replication: {
+    readonly fleet: Fleet;
+    readonly feed: ChangeFeed;
+    readonly lease: Lease;
+    readonly settle: Settle;
+  } | null;
+}
+
+const standaloneMessage =
+  'MongoDB is a standalone server, which serves no change streams and no transactions: admin changes work, but ' +
+  'every Check reads the store and nothing is answered from memory, and the journal may hold an event of a change ' +
+  'that did not happen; run it as a replica set (mongod --replSet rs0, then rs.initiate()) for caching, for an ' +
+  'exact journal and for more than one replica.';
+
+/**
+ * Connects, makes what is missing, and starts the feed. A standalone server is served without memory, and its
+ * journal is written before each change: an event of a change that did not happen is possible there, never a change
+ * without its event.
+ */
+export async function connect(
+  client: MongoClient,
+  name: string,
+  dependencies: MongoStoreDependencies,
+  subscriber: FeedSubscriber,
+): Promise<Connection> {
+  const { stalenessMaxMs, settleMaxMs, replicaId, now, monotonic } = dependencies;
+  const { onBackgroundError, onDegraded } = dependencies;
+  const timeouts = timeoutsOf(dependencies.timeouts);
+  const database = client.db(name, concerns(timeouts));
+  await client.connect();
+  const sessions = createSessions(client, { timeoutMs: timeouts.operationMs });
+  const prepare = () =>
+    sessions.write((session) => createCollections(database, session), {
+      timeoutMs: Math.max(timeouts.operationMs, prepareTimeoutMinMs),
+    });
+  const server = { database, sessions, subscriber };
+
+  if (await isStandalone(database, sessions)) {
+    await prepare();
+    onDegraded?.(standaloneMessage);
+    const alone = { lease: null, catchUp: async () => {}, transactions: null };
+    const stored = createStored({ ...server, ...alone }, dependencies);
+    return { client, ...stored, replication: null };
+  }
+
+  const lease = createLease({ stalenessMaxMs, now, monotonic });
+  const fleet = createFleet(database, sessions, { replicaId, stalenessMaxMs });
+  const onError = (error: unknown) => onBackgroundError?.(error);
+  const feed = createChangeFeed({ ...server, fleet, lease, prepare, stalenessMaxMs, onError });
+  const own = { replicaId, hasApplied: feed.hasApplied };
+  const settle = createSettle({ fleet, own, stalenessMaxMs, settleMaxMs, now, monotonic });
+  try {
+    await feed.start();
+  } catch (error) {
+    await stop({ fleet, feed });
+    throw error;
+  }
+  // A write by majority, which no primary makes that is cut off; reads of this process are not older.
+  const catchUp = createCoalesced(() => fleet.beat(lease.begin()));
+  const transactions = createTransactions({ ...server, fleet, admin: client.db('admin'), onError });
+  const stored = createStored({ ...server, lease, catchUp, transactions }, dependencies);
+  return { client, ...stored, replication: { fleet, feed, lease, settle } };
+}
+
+/** Lets go of everything, within seconds whatever the server does. */
+export async function disconnect({ client, replication }: Connection): Promise<void> {
+  if (replication !== null) await stop(replication);
+  await closeClient(client);
+}
+
+export async function closeClient(client: MongoClient): Promise<void> {
+  await atMost(closeStepMaxMs, client.close());
+}
+
+interface Server {
+  readonly database: Db;
+  readonly sessions: Sessions;
+  readonly subscriber: FeedSubscriber;
+  /** Null on a standalone server. */
+  readonly lease: Lease | null;
+  readonly catchUp: () => Promise<unknown>;
+  /** Null on a standalone server. */
+  readonly transactions: Transactions | null;
+}
+
+/** Everything that is kept in the database. */
+function createStored(
+  server: Server,
+  dependencies: MongoStoreDependencies,
+): Omit<Connection, 'client' | 'replication'> {
+  const { database, sessions, subscriber, transactions } = server;
+  const { now, onBadRecord, journalRetentionMs: retentionMs = defaultJournalRetentionMs } = dependencies;
+  const { findKeyMs: findTimeoutMs, operationMs: timeoutMs } = timeoutsOf(dependencies.timeouts);
+  const hasTransactions = transactions !== null;
+  const reads = {
+    ...{ ...server, findTimeoutMs },
+    onBadRecord: (id: string, error: Error) => onBadRecord?.(id, error),
+  };
+  const journal = createJournalCollection({ ...reads, now, retentionMs });
+  const queue = createChangeQueue({ sessions, journal, transactions, timeoutMs });
+  const digests = createKeyDigests(reads);
+  const owners = createOwnerCollection({ ...reads, queue });
+  return {
+    keys: createKeyCollection(reads),
+    digests,
+    owners,
+    changes: createChanges({
+      keys: createKeyChanges({ database, sessions, queue, hasTransactions }),
+      ...{ digests, owners, queue, subscriber, now },
+      insertFirst: createFirstKeyInsert({ database, queue, hasTransactions }),
+    }),
+    journal,
+    addresses: createAddressCollection(database, sessions, now),
+    duties: createDutyCollection(database, sessions),
+    limits: createLimitCollection(database, sessions, findTimeoutMs),
+    usage: createUsageCollection(database, sessions),
+  };
+}
+
+async function isStandalone(database: Db, sessions: Sessions): Promise<boolean> {
+  const hello = await sessions.read(({ signal }) =>
+    database.command({ hello: 1 }, { ...(signal && { signal }) }),
+  );
+  return hello.setName === undefined && hello.msg !== 'isdbgrid';
+}
+
+async function stop({ fleet, feed }: { readonly fleet: Fleet; readonly feed: ChangeFeed }): Promise<void> {
+  await atMost(closeStepMaxMs, feed.stop());
+  await atMost(closeStepMaxMs, fleet.leave());
+}
+
+const defaultJournalRetentionMs = 400 * 86_400_000;
+/** Indexes take longer than what they are for. */
+const prepareTimeoutMinMs = 5_000;
+const closeStepMaxMs = 1_000;
+
+/** Ends after `ms` whatever becomes of the work: a server that hangs must not hold up the end. */
+async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
+  // Should it fail: the register forgets a replica by itself, and a server its sessions.
+  await Promise.race([work.catch(() => {}), setTimeout(ms, undefined, { ref: false })]);
+}

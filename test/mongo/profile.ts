@@ -1,0 +1,29 @@
+import type { Timestamp } from 'mongodb';
+import type { Setting } from './setting.ts';
+
+/** What the server says of one query. */
+export interface Profiled {
+  readonly planSummary: string;
+  /** Absent where the order is that of the index. */
+  readonly hasSortStage?: boolean;
+  readonly keysExamined: number;
+  readonly docsExamined: number;
+  readonly command: { readonly readConcern: { readonly afterClusterTime: Timestamp } };
+}
+
+/** What the server says of the queries that `work` makes of a collection, in their order. */
+export async function profile(
+  setting: Setting,
+  collection: string,
+  work: () => Promise<void>,
+): Promise<Profiled[]> {
+  const database = setting.client.db();
+  await database.command({ profile: 2 });
+  await work();
+  await database.command({ profile: 0 });
+  const profiles = database.collection<Profiled>('system.profile');
+  const ours = { op: 'query', ns: `${database.databaseName}.${collection}` };
+  const found = await profiles.find(ours, { sort: { $natural: 1 } }).toArray();
+  await profiles.drop();
+  return found;
+}
