@@ -11,10 +11,14 @@ export function configWarnings(config: Config): ConfigProblem[] {
     `no scheme has a prefix for "${environment}", so that no key is let in`;
   const warnings: ConfigProblem[] = [];
   for (const name of ['check', 'admin', 'http'] as const) {
-    const { listen } = config[name];
-    if (isLoopback(listen)) continue;
+    const { listen, tls } = config[name];
+    if (tls !== null || isLoopback(listen)) continue;
     const message = `${formatListen(listen)} is open to the network without TLS`;
     warnings.push({ path: [name, 'listen'], message });
+  }
+  if (config.admin.clients.length > 0 && !config.admin.tls?.clientCa && !config.http.tls?.clientCa) {
+    const message = 'neither admin.tls nor http.tls has a client_ca, so that no client shows a certificate';
+    warnings.push({ path: ['admin', 'clients'], message });
   }
   if (!served.has(config.environment)) {
     warnings.push({ path: ['environment'], message: noKeys(config.environment) });

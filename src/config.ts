@@ -1,4 +1,7 @@
-import { ConfigError } from './config-problem.ts';
+import type { KeyObject } from 'node:crypto';
+import { ConfigError, type ConfigProblem } from './config-problem.ts';
+import type { EventType } from './events.ts';
+import type { AdminClient } from './identity.ts';
 import type { RateLimit } from './key.ts';
 import type { Listen } from './listen.ts';
 import { ruleProblems } from './rule-problems.ts';
@@ -10,6 +13,8 @@ import type { Pepper, Secret } from './secret.ts';
 import { readSecrets, type SecretSettings, type Secrets } from './secret-settings.ts';
 import { problemsOf, prototypeKeys, wording } from './settings-issue.ts';
 import { type LogLevel, type Settings, settingsSchema } from './settings-schema.ts';
+import type { TlsFiles } from './tls.ts';
+import type { WebhookSettings } from './webhook.ts';
 
 /** Everything that can be set, read and checked. Nothing else reads settings. */
 export interface Config {
@@ -21,9 +26,23 @@ export interface Config {
     readonly requestBytesMax: number;
     /** The longest that a Check waits for one answer of the store. */
     readonly storeTimeoutMs: number;
+    readonly connectionsMax: number;
+    /** When a connection is told to end, so that clients find new replicas. */
+    readonly connectionAgeMaxMs: number;
+    /** Null for cleartext, here and below. */
+    readonly tls: TlsFiles | null;
   };
-  readonly admin: { readonly listen: Listen; readonly requestBytesMax: number };
-  readonly http: { readonly listen: Listen; readonly bodyBytesMax: number };
+  readonly admin: {
+    readonly listen: Listen;
+    readonly requestBytesMax: number;
+    readonly tls: TlsFiles | null;
+    readonly clients: readonly AdminClient[];
+  };
+  readonly http: {
+    readonly listen: Listen;
+    readonly bodyBytesMax: number;
+    readonly tls: TlsFiles | null;
+  };
   readonly store: Settings['store'];
   /** What is served where a route names no environment. */
   readonly environment: string;
@@ -39,6 +58,21 @@ export interface Config {
   /** The longest that a revocation waits for every replica to confirm. */
   readonly settleMaxMs: number;
   readonly retentionMs: number;
+  readonly audit: {
+    /** How long entries of the journal are kept. */
+    readonly retentionMs: number;
+  };
+  readonly events: {
+    /** Whether each is a line of the log. */
+    readonly log: boolean;
+    /** The types that are logged and sent; null for all. */
+    readonly types: ReadonlySet<EventType> | null;
+    readonly webhook: WebhookSettings | null;
+    /** So many failures from one address within the window are told. */
+    readonly manyFailures: { readonly failures: number; readonly windowMs: number };
+  };
+  /** GitHub's public keys, by their identifiers; without any its reports are not taken. */
+  readonly githubKeys: ReadonlyMap<string, KeyObject>;
   /** Bounds of what memory holds. */
   readonly memory: {
     readonly keysMax: number;
@@ -92,6 +126,7 @@ export function readConfig(
     ...wrongSchemes,
     ...ruleProblems(members.rules, names),
     ...wrongSecrets,
+    ...unsignedWebhook(result.data?.events, given),
   ];
   if (!result.success || problems.length > 0) throw new ConfigError(problems);
   const defaults = { answers: adminScheme.answers, checksumKeys: secrets.checksumKeys };
@@ -110,9 +145,21 @@ function configOf(
       unavailableAs: settings.check.unavailable_as,
       requestBytesMax: settings.check.request_bytes_max,
       storeTimeoutMs: settings.check.store_timeout,
+      connectionsMax: settings.check.connections_max,
+      connectionAgeMaxMs: settings.check.connection_age_max,
+      tls: settings.check.tls ?? null,
     },
-    admin: { listen: settings.admin.listen, requestBytesMax: settings.admin.request_bytes_max },
-    http: { listen: settings.http.listen, bodyBytesMax: settings.http.body_bytes_max },
+    admin: {
+      listen: settings.admin.listen,
+      requestBytesMax: settings.admin.request_bytes_max,
+      tls: settings.admin.tls ?? null,
+      clients: settings.admin.clients,
+    },
+    http: {
+      listen: settings.http.listen,
+      bodyBytesMax: settings.http.body_bytes_max,
+      tls: settings.http.tls ?? null,
+    },
     store: settings.store,
     environment: settings.environment,
     logLevel: settings.log.level,
@@ -123,6 +170,9 @@ function configOf(
     stalenessMaxMs: settings.staleness_max,
     settleMaxMs: settings.settle_timeout,
     retentionMs: settings.retention,
+    audit: { retentionMs: settings.audit.retention },
+    events: eventsOf(settings.events, secrets),
+    githubKeys: new Map(Object.entries(settings.leaks.github.public_keys)),
     memory: {
       keysMax: settings.memory.keys_max,
       missesMax: settings.memory.misses_max,
@@ -138,6 +188,27 @@ function configOf(
     adminKey: secrets.adminKey,
     peppers: secrets.peppers,
   });
+}
+
+function unsignedWebhook(
+  events: Settings['events'] | undefined,
+  { webhookSecret }: SecretSettings,
+): ConfigProblem[] {
+  if (events?.webhook.url === undefined || webhookSecret !== undefined) return [];
+  const message = 'needs POSTERN_WEBHOOK_SECRET, or POSTERN_WEBHOOK_SECRET_FILE: what is sent is signed';
+  return [{ path: ['events', 'webhook', 'url'], message }];
+}
+
+function eventsOf(
+  { log, types, webhook: { url }, many_failures }: Settings['events'],
+  { webhookSecrets: secrets }: Secrets,
+): Config['events'] {
+  return {
+    log,
+    types: types === undefined ? null : new Set(types),
+    webhook: url === undefined ? null : { url, secrets },
+    manyFailures: { failures: many_failures.count, windowMs: many_failures.window },
+  };
 }
 
 function schemesOf(

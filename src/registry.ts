@@ -85,6 +85,7 @@ export interface RegistryDependencies {
     | 'getKeyByRequest'
     | 'insertKey'
     | 'insertFirstKey'
+    | 'insertsAtOnce'
     | 'insertKeys'
     | 'findDigests'
     | 'findKey'

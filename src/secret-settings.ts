@@ -8,16 +8,22 @@ export interface SecretSettings {
   readonly peppers?: string;
   /** `id:base64,id:base64`, for schemes with `checksum: hmac`. */
   readonly checksumKeys?: string;
+  /** `whsec_base64`, or several with commas. */
+  readonly webhookSecret?: string;
 }
 
 export interface Secrets {
   readonly adminKey: Secret | null;
   readonly peppers: readonly Pepper[];
   readonly checksumKeys: readonly Pepper[];
+  /** Each signs what is sent to the webhook. */
+  readonly webhookSecrets: readonly Buffer[];
 }
 
 const adminKeyLengthMin = 32;
 const keyBytesMin = 32;
+/** Standard Webhooks, "Signature scheme". */
+const webhookBytes = { min: 24, max: 64 };
 
 /** Reads the secrets; what is wrong with them quotes none. */
 export function readSecrets(given: SecretSettings): Secrets & { readonly problems: ConfigProblem[] } {
@@ -35,6 +41,7 @@ export function readSecrets(given: SecretSettings): Secrets & { readonly problem
     adminKey: read('POSTERN_ADMIN_KEY', () => adminKeyOf(given.adminKey), null),
     peppers: read('POSTERN_PEPPERS', () => keysOf(given.peppers), []),
     checksumKeys: read('POSTERN_CHECKSUM_KEYS', () => keysOf(given.checksumKeys), []),
+    webhookSecrets: read('POSTERN_WEBHOOK_SECRET', () => webhookSecretsOf(given.webhookSecret), []),
     problems,
   };
 }
@@ -61,4 +68,15 @@ function keysOf(text: string | undefined): Pepper[] {
   });
   if (new Set(keys.map(({ id }) => id)).size === keys.length) return keys;
   throw new SecretFormError('the same id is there twice; expected an id for each key');
+}
+
+function webhookSecretsOf(text: string | undefined): Buffer[] {
+  if (text === undefined) return [];
+  return text.split(',').map((entry) => {
+    const match = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(entry.trim());
+    const secret = Buffer.from(match?.[1] ?? '', 'base64');
+    const { min, max } = webhookBytes;
+    if (secret.length >= min && secret.length <= max) return secret;
+    throw new SecretFormError(`expected whsec_ and the base64 of ${min} to ${max} bytes`);
+  });
 }

@@ -88,3 +88,17 @@ function shortest(ms: number): string {
   const [unitMs, unit] = units.find(([length]) => ms % length === 0) ?? [1, 'ms'];
   return `${ms / unitMs}${unit}`;
 }
+
+const filePath = text(/^[^\0]{1,4096}$/, 'expected a path');
+
+/** The files of a listener's TLS. */
+export const tls = z
+  .strictObject({
+    cert: filePath.describe('The certificate and those between it and the root, in PEM.'),
+    key: filePath.describe('Its private key, in PEM, without a password.'),
+    client_ca: filePath
+      .optional()
+      .describe('With it, only clients with a certificate of one of these authorities get in.'),
+  })
+  .transform(({ cert, key, client_ca }) => ({ cert, key, clientCa: client_ca ?? null }))
+  .optional();

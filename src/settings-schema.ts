@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import { eventsSpec, leaksSpec } from './event-settings.ts';
 import { planSpec } from './plan-spec.ts';
 import { ruleSpec } from './rule-spec.ts';
 import { schemeSpec } from './scheme-spec.ts';
-import { duration, listen, store, text, wholeNumber } from './setting-forms.ts';
+import { duration, listen, store, text, tls, wholeNumber } from './setting-forms.ts';
 
-const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
 const day = 86_400_000;
@@ -14,6 +15,7 @@ const entries = wholeNumber(1, 100_000_000);
 
 const check = z.strictObject({
   listen: listen.prefault('127.0.0.1:50051').describe('Where Check is served: host:port or unix:/path.'),
+  tls: tls.describe('TLS of this listener; read again when the files change (default: none).'),
   unavailable_as: z
     .enum(['error_response', 'denied_response', 'rpc_error'])
     .default('error_response')
@@ -28,10 +30,44 @@ const check = z.strictObject({
     .describe(
       "The longest that a Check waits for one answer of MongoDB; keep it below Envoy's timeout for one try.",
     ),
+  connections_max: wholeNumber(1, 100_000)
+    .default(1_000)
+    .describe('Connections at once; past it an idle one makes room, or the new one is closed.'),
+  connection_age_max: duration(1_000, 365 * day)
+    .prefault('10m')
+    .describe(
+      'The age at which a connection is ended, without losing a Check, so that Envoy finds new replicas.',
+    ),
 });
+
+const adminClient = z
+  .strictObject({
+    name: text(
+      /^(?:DNS|URI|email):[\x21\x23-\x2b\x2d-\x7e]{1,512}$/,
+      'expected DNS:, URI: or email: and the name',
+    ).describe(
+      "A name of the certificate's subjectAltName, as in URI:spiffe://cluster.local/ns/ops/sa/deploy.",
+    ),
+    permissions: z
+      .array(z.enum(['admin:read', 'admin:write']))
+      .min(1)
+      .describe('What it may do.'),
+    owner: text(/^[\x21-\x7e](?:[\x20-\x7e]{0,126}[\x21-\x7e])?$/, 'expected printable ASCII characters')
+      .optional()
+      .describe('The one owner whose keys it sees and changes (default: all).'),
+  })
+  .transform(({ owner, ...client }) => ({ ...client, owner: owner ?? null }));
 
 const admin = z.strictObject({
   listen: listen.prefault('127.0.0.1:50052').describe('Where KeyAdmin is served: host:port or unix:/path.'),
+  tls: tls.describe('TLS of this listener; read again when the files change (default: none).'),
+  clients: z
+    .array(adminClient)
+    .max(1_000)
+    .prefault([])
+    .describe(
+      'Who may make admin calls, over gRPC and REST, by a client certificate instead of an admin key.',
+    ),
   request_bytes_max: bytes.default(1_048_576).describe('The largest message that is read, in bytes.'),
 });
 
@@ -39,6 +75,7 @@ const http = z.strictObject({
   listen: listen
     .prefault('127.0.0.1:8080')
     .describe('Where REST, health and metrics are served: host:port or unix:/path.'),
+  tls: tls.describe('TLS of this listener; read again when the files change (default: none).'),
   body_bytes_max: bytes.default(1_048_576).describe('The largest body that is read, in bytes.'),
 });
 
@@ -51,6 +88,12 @@ const memory = z.strictObject({
   miss_reads_per_second: wholeNumber(1, 1_000_000)
     .default(2_000)
     .describe('Reads of the store, each second, that find no key.'),
+});
+
+const audit = z.strictObject({
+  retention: duration(1_000, 3_650 * day)
+    .prefault('400d')
+    .describe('How long audit events are kept.'),
 });
 
 /** A scheme that ships with the product, by name. */
@@ -99,6 +142,9 @@ export const settingsSchema = z
     retention: duration(1_000, 3_650 * day)
       .prefault('30d')
       .describe('How long keys are kept after they have ended.'),
+    audit: audit.prefault({}).describe('The journal of changes, refused calls and notices.'),
+    events: eventsSpec.prefault({}).describe('What is told of what happens, and to whom.'),
+    leaks: leaksSpec.prefault({}).describe('Who may report leaked keys besides those with an admin key.'),
     memory: memory.prefault({}).describe('The most that is kept in memory.'),
     limits_when_unavailable: z
       .enum(['allow', 'deny'])

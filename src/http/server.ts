@@ -1,11 +1,21 @@
-import type { Server } from 'node:http';
+import type { Server, ServerOptions } from 'node:http';
+import { Server as TlsServer } from 'node:tls';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Admin } from '../admin.ts';
+import type { GithubLeaks } from '../github-leaks.ts';
 import { type Listen, ListenError, whyNotOpened } from '../listen.ts';
+import type { TlsMaterial, TlsSource } from '../tls.ts';
 import { removeStaleSocket } from '../unix-socket.ts';
+import { addAuditRoutes } from './audit-routes.ts';
 import { answerClientError } from './client-error.ts';
+import { addDiagnosticsRoutes } from './diagnostics-routes.ts';
+import { addEventRoutes } from './event-routes.ts';
 import { addHealthRoutes, type HealthDependencies } from './health-routes.ts';
+import { addImportRoutes } from './import-routes.ts';
+import { addKeyChangeRoutes } from './key-change-routes.ts';
 import { addKeyRoutes } from './key-routes.ts';
+import { addLeakRoutes } from './leak-routes.ts';
+import { addOpenapiRoute } from './openapi-route.ts';
 import { withOtherMethodsRefused } from './other-methods.ts';
 import { addOwnerRoutes } from './owner-routes.ts';
 import { errorAnswer, wireErrorAnswer } from './status.ts';
@@ -20,6 +30,8 @@ export interface HttpServer {
 
 export interface HttpDependencies extends HealthDependencies {
   readonly admin: Admin;
+  /** What GitHub reports as leaked; absent where none of its keys are known. */
+  readonly githubLeaks?: GithubLeaks | undefined;
   readonly log: HttpLog;
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -34,6 +46,8 @@ export interface HttpLog {
 
 export interface HttpOptions {
   readonly listen: Listen;
+  /** Cleartext where there is none. */
+  readonly tls?: TlsSource | null;
   /** Past it a body is answered with 413. Default 1 MiB. */
   readonly bodyBytesMax?: number;
   /** Connections past it are closed as they come. Default 1 024. */
@@ -51,10 +65,20 @@ export function createHttpServer(dependencies: HttpDependencies, options: HttpOp
   const { listen, connectionsMax = 1_024 } = options;
   const app = createApp(log, options);
   app.server.maxConnections = connectionsMax;
+  options.tls?.subscribe((material) => {
+    if (app.server instanceof TlsServer) app.server.setSecureContext(secureContextOf(material));
+  });
   withOtherMethodsRefused(app, () => {
     addHealthRoutes(app, dependencies);
+    addOpenapiRoute(app);
     addKeyRoutes(app, admin, now);
+    addKeyChangeRoutes(app, admin, now);
+    addImportRoutes(app, admin);
     addOwnerRoutes(app, admin, now);
+    addAuditRoutes(app, admin);
+    addDiagnosticsRoutes(app, admin);
+    addEventRoutes(app, admin, log);
+    addLeakRoutes(app, dependencies);
   });
 
   return {
@@ -86,13 +110,13 @@ export function createHttpServer(dependencies: HttpDependencies, options: HttpOp
 
 function createApp(log: HttpLog, options: HttpOptions): FastifyInstance {
   const { bodyBytesMax = 1_048_576, headersMsMax = 10_000 } = options;
-  const { requestMsMax = 30_000, keepAliveMs = 65_000 } = options;
+  const { requestMsMax = 30_000, keepAliveMs = 65_000, tls = null } = options;
   const app = fastify({
+    ...serverOptionsOf(tls, { headersTimeout: headersMsMax, connectionsCheckingInterval: 5_000 }),
     logger: false,
     bodyLimit: bodyBytesMax,
     requestTimeout: requestMsMax,
     keepAliveTimeout: keepAliveMs,
-    http: { headersTimeout: headersMsMax, connectionsCheckingInterval: 5_000 },
     // What still arrives while draining is served: it is on a connection that is closed after the answer.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
@@ -130,6 +154,25 @@ function createApp(log: HttpLog, options: HttpOptions): FastifyInstance {
     addStandingHeaders(reply);
     reply.code(status).headers(headers).send(body);
   }
+}
+
+/**
+ * The options of Node's server under the name that makes it one with TLS or without. Fastify's types tell the two
+ * apart, which differ in nothing that is used here.
+ */
+function serverOptionsOf(tls: TlsSource | null, options: ServerOptions): { http?: ServerOptions } {
+  if (tls === null) return { http: options };
+  const needsClient = tls.material.ca !== undefined;
+  const https = {
+    ...{ ...options, ...secureContextOf(tls.material) },
+    ...{ requestCert: needsClient, rejectUnauthorized: needsClient },
+  };
+  const withTls: { http?: ServerOptions; https: ServerOptions } = { https };
+  return withTls;
+}
+
+function secureContextOf({ cert, key, ca, minVersion }: TlsMaterial) {
+  return { cert, key, minVersion, ...(ca !== undefined && { ca }) };
 }
 
 function addStandingHeaders(reply: FastifyReply): void {

@@ -1,0 +1,104 @@
+import { LRUCache } from 'lru-cache';
+import type { JournalDraft } from './journal.ts';
+import type { AddressUse } from './journal-store.ts';
+import type { KeyId, KeyRecord } from './key.ts';
+import { noticeDraft } from './notice.ts';
+import { BadRecord, type Store } from './store.ts';
+import { formatTime } from './time.ts';
+import type { UsageTally } from './usage-tally.ts';
+
+export interface UseNoticesOptions {
+  /** Uses that are known to be no news, so that the store is not asked of them again. Default 50 000. */
+  readonly knownMax?: number;
+}
+
+/** Uses in one question to the store, which SQLite answers while all else waits. */
+const usesMax = 500;
+
+/**
+ * Sees from what is written of the use of keys what an operator wants to hear of, and journals it: a key that came
+ * from a new address, once for each, and one that was denied for its permissions, once an hour. Never rejects: what
+ * could not be journalled is looked at again with the next use.
+ */
+export function createUseNotices(
+  dependencies: {
+    readonly store: Pick<Store, 'noteAddresses' | 'getKey' | 'appendJournal'>;
+    readonly onError: (error: unknown) => void;
+  },
+  { knownMax = 50_000 }: UseNoticesOptions = {},
+): (tallies: readonly UsageTally[]) => Promise<void> {
+  const { store, onError } = dependencies;
+  const known = new LRUCache<string, true>({ max: knownMax });
+
+  return async (tallies) => {
+    try {
+      const uses = tallies.flatMap(usesOf).filter((use) => !known.has(nameOf(use)));
+      for (let start = 0; start < uses.length; start += usesMax) {
+        await noteAddresses(uses.slice(start, start + usesMax));
+      }
+      await noteDenials(tallies.filter((tally) => isDenied(tally) && !known.has(denialOf(tally))));
+    } catch (error) {
+      onError(error);
+    }
+  };
+
+  async function noteAddresses(uses: readonly AddressUse[]): Promise<void> {
+    const fresh = await store.noteAddresses(uses);
+    await append(fresh, ({ key, address }, record) =>
+      noticeDraft('NewAddress', {
+        ...{ key: record, address },
+        after: { name: record.name, address },
+        once: `address ${key} ${address}`,
+      }),
+    );
+    for (const use of uses) known.set(nameOf(use), true);
+  }
+
+  async function noteDenials(tallies: readonly UsageTally[]): Promise<void> {
+    await append(tallies, (tally, record) =>
+      noticeDraft('PermissionDenied', {
+        ...{ key: record, address: tally.addresses.length === 1 ? tally.addresses[0] : undefined },
+        after: { name: record.name, hour: formatTime(tally.hour), addresses: tally.addresses },
+        once: denialOf(tally),
+      }),
+    );
+    for (const tally of tallies) known.set(denialOf(tally), true);
+  }
+
+  async function append<T extends { readonly key: KeyId }>(
+    about: readonly T[],
+    draftOf: (one: T, key: KeyRecord) => JournalDraft,
+  ): Promise<void> {
+    const drafts: JournalDraft[] = [];
+    for (const one of about) {
+      const key = await find(one.key);
+      if (key !== null) drafts.push(draftOf(one, key));
+    }
+    if (drafts.length > 0) await store.appendJournal(drafts);
+  }
+
+  async function find(id: KeyId): Promise<KeyRecord | null> {
+    try {
+      return await store.getKey(id);
+    } catch (error) {
+      if (error instanceof BadRecord) return null;
+      throw error;
+    }
+  }
+}
+
+function usesOf({ key, addresses }: UsageTally): AddressUse[] {
+  return addresses.map((address) => ({ key, address }));
+}
+
+function nameOf({ key, address }: AddressUse): string {
+  return `${key} ${address}`;
+}
+
+function isDenied({ denied }: UsageTally): boolean {
+  return (denied.permission_denied ?? 0) > 0;
+}
+
+function denialOf({ key, hour }: UsageTally): string {
+  return `permission ${key} ${hour}`;
+}

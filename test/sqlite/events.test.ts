@@ -1,0 +1,10 @@
+import { onTestFinished } from 'vitest';
+import { createSqliteStore } from '../../src/sqlite/store.ts';
+import { describeEvents } from '../event-cases.ts';
+
+describeEvents('SQLite', async () => {
+  const store = createSqliteStore({ path: ':memory:', now: Date.now });
+  await store.open();
+  onTestFinished(() => store.close());
+  return store;
+});
