@@ -32,7 +32,27 @@ export function refuse(
   const { address } = terms;
   if (key.ipAllowlist.length > 0 && address !== null && !isAllowed(key.ipAllowlist, address))
     return 'address_denied';
-  if (!terms.permissions.every((permission) => key.permissions.includes(permission)))
-    return 'permission_denied';
+  if (!hasAll(key.permissions, terms.permissions)) return 'permission_denied';
   return null;
+}
+
+/** Past so many permissions on a key, a set of them is made: up to then to look through them is faster. */
+const listedMax = 8;
+
+/** For as long as their list lives, which must not change. */
+const sets = new WeakMap<readonly string[], ReadonlySet<string>>();
+
+function hasAll(permissions: readonly string[], asked: readonly string[]): boolean {
+  if (asked.length === 0) return true;
+  if (permissions.length <= listedMax) {
+    for (const permission of asked) if (!permissions.includes(permission)) return false;
+    return true;
+  }
+  let set = sets.get(permissions);
+  if (set === undefined) {
+    set = new Set(permissions);
+    sets.set(permissions, set);
+  }
+  for (const permission of asked) if (!set.has(permission)) return false;
+  return true;
 }

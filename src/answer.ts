@@ -20,19 +20,19 @@ export const reasons = Object.keys(reasonStatus) as Reason[];
 
 /** What a template may mention as `{{name}}`; a value that is not known at that point reads `null`. */
 export interface AnswerValues {
-  readonly reason?: Reason;
+  readonly reason?: Reason | undefined;
   /** RFC 3339, to the second. */
-  readonly expired_at?: string;
-  readonly client_ip?: string;
-  readonly allowed_ips?: readonly string[];
+  readonly expired_at?: string | undefined;
+  readonly client_ip?: string | undefined;
+  readonly allowed_ips?: readonly string[] | undefined;
   /** The permissions that the route asks for. */
-  readonly required?: readonly string[];
+  readonly required?: readonly string[] | undefined;
   /** Whole seconds. */
-  readonly retry_after?: number;
-  readonly limit?: number;
+  readonly retry_after?: number | undefined;
+  readonly limit?: number | undefined;
 }
 
-const sample: Required<AnswerValues> = {
+const sample = {
   reason: 'unknown',
   expired_at: '2030-01-01T00:00:00Z',
   client_ip: '192.0.2.1',
@@ -40,7 +40,7 @@ const sample: Required<AnswerValues> = {
   required: ['read:things'],
   retry_after: 1,
   limit: 1,
-};
+} satisfies Required<AnswerValues>;
 
 /** What a template may mention. */
 export const placeholders = Object.keys(sample);

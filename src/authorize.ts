@@ -1,13 +1,13 @@
 import { type AccessTerms, refuse } from './access.ts';
 import type { Reason } from './answer.ts';
-import { findCredential, type PresentedKey } from './credential.ts';
+import type { PresentedKey } from './credential.ts';
 import type { KeyRecord } from './key.ts';
 import type { Keyring } from './keyring.ts';
 import type { Limiter, RateVerdict } from './limiter.ts';
 import type { OwnerRecord } from './owner.ts';
 import type { Plans } from './plan.ts';
 import type { AccessRequest } from './request.ts';
-import { type RouteDefaults, readRoute } from './route.ts';
+import { createFindRoute, type RouteDefaults } from './route.ts';
 import type { Place, Scheme } from './scheme.ts';
 import type { Digest, Digester } from './secret.ts';
 import { StoreUnavailable } from './store.ts';
@@ -66,13 +66,14 @@ const triesMax = 3;
  */
 export function createAuthorize(dependencies: AuthorizeDependencies): Authorize {
   const { keyring, digester, plans, spend, now } = dependencies;
+  const findRoute = createFindRoute(dependencies);
 
   return (request) => {
-    const route = readRoute(request, dependencies);
+    const { route, findCredential } = findRoute(request);
     if (route.isPublic) return { verdict: 'public' };
     const { environment, permissions, cost } = route;
     const terms = { environment, address: request.address, permissions, cost };
-    const presented = findCredential(request, route.schemes);
+    const presented = findCredential(request);
     if (presented.kind !== 'key') return deny(presented.kind, presented.speaker, terms);
     return decide({ presented, digest: digester.sign(presented.text), terms, spent: null });
   };
@@ -114,7 +115,7 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
     const reason = refuse(key, owner, terms, at);
     if (reason !== null) return deny(reason, scheme, terms, key);
     const limit = plans.limitOf(key, owner, scheme);
-    const rate = asked.spent ?? (limit === null ? null : spend(key.id, limit, terms.cost, at));
+    const rate = asked.spent ?? (limit === null ? null : spend(key.spender, limit, terms.cost, at));
     // What was known of the key may have changed while its units were leased: it is judged again.
     if (rate instanceof Promise)
       return unavailableUnless(

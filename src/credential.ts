@@ -1,5 +1,5 @@
 import type { AccessRequest } from './request.ts';
-import { type Place, type Prefix, prefixOf, recognise, type Scheme } from './scheme.ts';
+import { hasForm, type Place, type Prefix, type Scheme } from './scheme.ts';
 
 /** Characters of a credential, past which it is malformed without a look. */
 const credentialLengthMax = 1024;
@@ -18,44 +18,44 @@ export type Presented =
   | PresentedKey
   | { readonly kind: 'missing' | 'ambiguous' | 'malformed'; readonly speaker: Scheme };
 
+/** Finds what a request presents to the schemes that it was made for. */
+export type FindCredential = (request: AccessRequest) => Presented;
+
 /**
  * Finds the one credential in the places where these schemes look, and the scheme whose form it has.
  * Headers that came twice may arrive apart or joined by a comma; either way they are more than one.
  *
  * When no scheme matches, the one that speaks is the one with the credential's prefix, else the first that
  * looks where the request had something, else the first.
+ *
+ * Costs a look at each place; of schemes that look at the same place, only those with the credential's prefix
+ * are looked at.
  */
-export function findCredential(request: AccessRequest, schemes: readonly [Scheme, ...Scheme[]]): Presented {
-  const seen = new Map<string, string>();
-  const looked = new Set<string>();
-  let count = 0;
-  for (const { places } of schemes) {
-    for (const place of places) {
-      const location = locationOf(place);
-      if (looked.has(location)) continue;
-      looked.add(location);
-      for (const value of valuesAt(place, request)) {
-        count += place.kind === 'header' && value.includes(',') ? 2 : 1;
-        seen.set(location, value);
+export function createFindCredential(schemes: readonly [Scheme, ...Scheme[]]): FindCredential {
+  const sites = sitesOf(schemes);
+  return (request) => {
+    let seenAt: Site | null = null;
+    let seen = '';
+    for (const site of sites) {
+      for (const value of valuesAt(site.place, request)) {
+        if (value === '') continue;
+        const isSeveral = site.place.kind === 'header' && value.includes(',');
+        // Sites are in the order of the schemes that look there.
+        if (seenAt !== null || isSeveral) return { kind: 'ambiguous', speaker: (seenAt ?? site).speaker };
+        seenAt = site;
+        seen = value;
       }
     }
-  }
-  const looksThere = (scheme: Scheme) => scheme.places.some((place) => seen.has(locationOf(place)));
-  const speaker = schemes.find(looksThere) ?? schemes[0];
-  if (count === 0) return { kind: 'missing', speaker };
-  if (count > 1) return { kind: 'ambiguous', speaker };
-  for (const scheme of schemes) {
-    const match = matchScheme(scheme, seen);
-    if (match !== null) return match;
-  }
-  return { kind: 'malformed', speaker: schemes.find((scheme) => hasItsPrefix(scheme, seen)) ?? speaker };
+    return seenAt === null ? { kind: 'missing', speaker: schemes[0] } : recogniseAt(seenAt, seen);
+  };
 }
 
 /** The credential in a header's value; null when the scheme word is another. Several spaces are legal (RFC 9110 §11.4). */
 export function credentialIn(value: string, word: string | null): string | null {
   if (word === null) return value;
   if (value.length <= word.length || value.charAt(word.length) !== ' ') return null;
-  if (value.slice(0, word.length).toLowerCase() !== word.toLowerCase()) return null;
+  const given = value.slice(0, word.length);
+  if (given !== word && given.toLowerCase() !== word.toLowerCase()) return null;
   let start = word.length;
   while (value.charAt(start) === ' ') start++;
   return value.slice(start);
@@ -70,14 +70,101 @@ export function cookiesOf(request: AccessRequest): string[] {
     .filter((cookie) => cookie !== '');
 }
 
+/** Where some schemes look, and which keys they know there. */
+interface Site {
+  readonly place: Place;
+  /** The first scheme that looks here. */
+  readonly speaker: Scheme;
+  readonly words: Word[];
+}
+
+/** Those who take what stands behind the same word. */
+interface Word {
+  readonly word: string | null;
+  readonly prefixes: PrefixNode;
+}
+
+/** The first characters of keys, as a tree of which each level is one character. */
+interface PrefixNode {
+  /** Those whose prefix ends here. */
+  readonly candidates: Candidate[];
+  readonly next: Map<number, PrefixNode>;
+}
+
+interface Candidate {
+  /** The order of schemes, then places, then prefixes: of those that match, the first holds. */
+  readonly rank: number;
+  readonly scheme: Scheme;
+  readonly place: Place;
+  readonly prefix: Prefix;
+}
+
+function sitesOf(schemes: readonly Scheme[]): Site[] {
+  const sites = new Map<string, Site>();
+  let rank = 0;
+  for (const scheme of schemes) {
+    for (const place of scheme.places) {
+      const location = `${place.kind}:${place.name}`;
+      const site: Site = sites.get(location) ?? { place, speaker: scheme, words: [] };
+      sites.set(location, site);
+      const { prefixes } = wordOf(site, place.kind === 'header' ? place.word : null);
+      for (const prefix of scheme.prefixes)
+        nodeOf(prefixes, prefix.text).candidates.push({ rank: rank++, scheme, place, prefix });
+    }
+  }
+  return [...sites.values()];
+}
+
+function wordOf({ words }: Site, word: string | null): Word {
+  const known = words.find((other) => other.word?.toLowerCase() === word?.toLowerCase());
+  if (known !== undefined) return known;
+  const added: Word = { word, prefixes: emptyNode() };
+  words.push(added);
+  return added;
+}
+
+function nodeOf(root: PrefixNode, prefix: string): PrefixNode {
+  let node = root;
+  for (let at = 0; at < prefix.length; at++) {
+    const known = node.next.get(prefix.charCodeAt(at));
+    const next = known ?? emptyNode();
+    if (known === undefined) node.next.set(prefix.charCodeAt(at), next);
+    node = next;
+  }
+  return node;
+}
+
+function emptyNode(): PrefixNode {
+  return { candidates: [], next: new Map() };
+}
+
+function recogniseAt({ speaker, words }: Site, value: string): Presented {
+  let found: Candidate | null = null;
+  let foundText = '';
+  /** With the value's prefix, whatever its form. */
+  let nearest: Candidate | null = null;
+  for (const { word, prefixes } of words) {
+    const text = credentialIn(value, word);
+    let node = text === null ? undefined : prefixes;
+    for (let at = 0; node !== undefined && text !== null; at++) {
+      for (const candidate of node.candidates) {
+        if (nearest === null || candidate.rank < nearest.rank) nearest = candidate;
+        if (text.length > credentialLengthMax || (found !== null && found.rank < candidate.rank)) continue;
+        if (!hasForm(candidate.scheme, candidate.prefix, text)) continue;
+        found = candidate;
+        foundText = text;
+      }
+      node = at < text.length ? node.next.get(text.charCodeAt(at)) : undefined;
+    }
+  }
+  if (found === null) return { kind: 'malformed', speaker: nearest?.scheme ?? speaker };
+  return { kind: 'key', scheme: found.scheme, place: found.place, prefix: found.prefix, text: foundText };
+}
+
 function valuesAt(place: Place, request: AccessRequest): readonly string[] {
-  const values =
-    place.kind === 'header'
-      ? request.header(place.name)
-      : place.kind === 'cookie'
-        ? named(cookiesOf(request), place.name)
-        : queryValues(request.path, place.name);
-  return values.filter((value) => value !== '');
+  if (place.kind === 'header') return request.header(place.name);
+  if (place.kind === 'cookie') return named(cookiesOf(request), place.name);
+  return queryValues(request.path, place.name);
 }
 
 /**
@@ -106,31 +193,4 @@ function unescapeText(text: string): string {
   } catch {
     return text;
   }
-}
-
-function matchScheme(scheme: Scheme, seen: ReadonlyMap<string, string>): PresentedKey | null {
-  for (const place of scheme.places) {
-    const text = credentialAt(place, seen);
-    if (text === null || text.length > credentialLengthMax) continue;
-    const prefix = recognise(scheme, text);
-    if (prefix !== null) return { kind: 'key', scheme, place, prefix, text };
-  }
-  return null;
-}
-
-function hasItsPrefix(scheme: Scheme, seen: ReadonlyMap<string, string>): boolean {
-  return scheme.places.some((place) => {
-    const text = credentialAt(place, seen);
-    return text !== null && prefixOf(scheme, text) !== null;
-  });
-}
-
-function credentialAt(place: Place, seen: ReadonlyMap<string, string>): string | null {
-  const value = seen.get(locationOf(place));
-  if (value === undefined) return null;
-  return place.kind === 'header' ? credentialIn(value, place.word) : value;
-}
-
-function locationOf(place: Place): string {
-  return `${place.kind}:${place.name}`;
 }

@@ -1,21 +1,26 @@
-import type { AnswerValues } from './answer.ts';
+import type { AnswerValues, Reason } from './answer.ts';
 import type { Denied } from './authorize.ts';
 import type { RateVerdict } from './limiter.ts';
 import { challenge } from './scheme.ts';
 import { formatTime } from './time.ts';
 
-/** What the caller of the API reads when a request is turned away. */
-export interface Denial {
-  readonly status: number;
-  readonly headers: readonly (readonly [name: string, value: string])[];
-  readonly body: string;
-}
-
 /** Seconds after which it is worth asking again when the store could not be reached. */
 const unavailableRetrySeconds = 1;
 
-/** Renders a denial in the words of its scheme. The key itself is never in it. */
-export function renderDenial(denied: Denied): Denial {
+/** How a caller with a limit stands, as Converra documents it; the reset in Unix seconds. */
+export const rateHeader = {
+  limit: 'x-ratelimit-limit',
+  remaining: 'x-ratelimit-remaining',
+  reset: 'x-ratelimit-reset',
+} as const;
+
+/** The body of a denial in the words of its scheme. The key itself is never in it. */
+export function denialBody(denied: Denied): string {
+  return denied.scheme.answers[denied.reason].body(new DenialValues(denied));
+}
+
+/** The headers of a denial, each name once; they follow from its scheme and reason alone where it has no rate. */
+export function denialHeaders(denied: Denied): readonly (readonly [name: string, value: string])[] {
   const { reason, scheme, rate } = denied;
   const answer = scheme.answers[reason];
   const retryAfter = retryAfterOf(denied);
@@ -25,19 +30,14 @@ export function renderDenial(denied: Denied): Denial {
   if (rate !== null) headers.push(...rateHeaders(rate));
   headers.push(...answer.headers);
   // Each name once, the scheme's own before ours: Envoy joins what is set twice with a comma.
-  return {
-    status: answer.status,
-    headers: [...new Map(headers)],
-    body: answer.body(valuesOf(denied, retryAfter)),
-  };
+  return [...new Map(headers)];
 }
 
-/** How a caller with a limit stands, as Converra documents it; the reset in Unix seconds. */
-export function rateHeaders(rate: RateVerdict): [name: string, value: string][] {
+function rateHeaders(rate: RateVerdict): (readonly [name: string, value: string])[] {
   return [
-    ['x-ratelimit-limit', String(rate.limit)],
-    ['x-ratelimit-remaining', String(rate.remaining)],
-    ['x-ratelimit-reset', String(rate.resetAt)],
+    [rateHeader.limit, String(rate.limit)],
+    [rateHeader.remaining, String(rate.remaining)],
+    [rateHeader.reset, String(rate.resetAt)],
   ];
 }
 
@@ -46,13 +46,41 @@ function retryAfterOf({ reason, rate }: Denied): number | null {
   return rate?.retryAfter ?? null;
 }
 
-function valuesOf({ reason, key, terms, rate }: Denied, retryAfter: number | null): AnswerValues {
-  return {
-    reason,
-    ...(key !== null && key.expiresAt !== null && { expired_at: formatTime(key.expiresAt) }),
-    ...(key !== null && { allowed_ips: key.ipAllowlist }),
-    ...(terms !== null && { client_ip: terms.address ?? '', required: terms.permissions }),
-    ...(retryAfter !== null && { retry_after: retryAfter }),
-    ...(rate !== null && { limit: rate.limit }),
-  };
+/** Worked out when a template asks for them, which most do not. */
+class DenialValues implements AnswerValues {
+  readonly #denied: Denied;
+
+  constructor(denied: Denied) {
+    this.#denied = denied;
+  }
+
+  get reason(): Reason {
+    return this.#denied.reason;
+  }
+
+  get expired_at(): string | undefined {
+    const expiresAt = this.#denied.key?.expiresAt ?? null;
+    return expiresAt === null ? undefined : formatTime(expiresAt);
+  }
+
+  get client_ip(): string | undefined {
+    const { terms } = this.#denied;
+    return terms === null ? undefined : (terms.address ?? '');
+  }
+
+  get allowed_ips(): readonly string[] | undefined {
+    return this.#denied.key?.ipAllowlist;
+  }
+
+  get required(): readonly string[] | undefined {
+    return this.#denied.terms?.permissions;
+  }
+
+  get retry_after(): number | undefined {
+    return retryAfterOf(this.#denied) ?? undefined;
+  }
+
+  get limit(): number | undefined {
+    return this.#denied.rate?.limit;
+  }
 }

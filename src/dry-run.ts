@@ -2,7 +2,7 @@ import type { VerifyKeyInput } from './admin-input.ts';
 import type { Reason } from './answer.ts';
 import type { Authorize } from './authorize.ts';
 import type { KeyId } from './key.ts';
-import type { Visible } from './registry.ts';
+import type { Visible } from './key-change.ts';
 import type { AccessRequest } from './request.ts';
 import { type Place, recognise, type Scheme } from './scheme.ts';
 import { StoreUnavailable } from './store.ts';

@@ -1,9 +1,10 @@
-import { LRUCache } from 'lru-cache';
+import { createCompactRecord } from './compact-record.ts';
 import type { KeyId, KeyRecord } from './key.ts';
 import type { MissBudget } from './miss-budget.ts';
 import type { OwnerRecord } from './owner.ts';
 import { createReads } from './reads.ts';
 import { type Digest, pepperOf } from './secret.ts';
+import { Sieve } from './sieve.ts';
 import type { Feed, Store } from './store.ts';
 
 /** What memory knows of keys, by digest, and of their owners. */
@@ -42,17 +43,21 @@ export interface KeyringDependencies {
 
 export function createKeyring(dependencies: KeyringDependencies, options: KeyringOptions): Keyring {
   const { store, feed, missBudget } = dependencies;
-  const keys = new LRUCache<Digest, KeyRecord>({ max: options.keysMax, dispose: unlist });
-  const misses = new LRUCache<Digest, true>({ max: options.missesMax });
-  const owners = new LRUCache<string, { readonly record: OwnerRecord | null }>({ max: options.ownersMax });
-  const digestsById = new Map<KeyId, Set<Digest>>();
+  const keys = new Sieve<Digest, KeyRecord>(options.keysMax, unlist);
+  const misses = new Sieve<Digest, null>(options.missesMax);
+  /** Of the digests in `misses`: memory is searched by one pepper's alone. */
+  let missesPepper = '';
+  const owners = new Sieve<string, OwnerRecord | null>(options.ownersMax);
+  /** Nearly always one. */
+  const digestsById = new Map<KeyId, Digest | Set<Digest>>();
+  const compact = createCompactRecord();
   const keyReads = createReads<KeyRecord | null>(feed.isFresh, options);
   const ownerReads = createReads<OwnerRecord | null>(feed.isFresh, options);
 
   feed.subscribe({
     onChange(id, digest) {
       keyReads.change(id);
-      for (const known of [...(digestsById.get(id) ?? [])]) keys.delete(known);
+      forget(id);
       if (digest === null) return;
       keyReads.change(digest);
       dropMiss(digest);
@@ -65,6 +70,7 @@ export function createKeyring(dependencies: KeyringDependencies, options: Keyrin
       keyReads.gap();
       ownerReads.gap();
       keys.clear();
+      digestsById.clear();
       misses.clear();
       owners.clear();
     },
@@ -73,22 +79,22 @@ export function createKeyring(dependencies: KeyringDependencies, options: Keyrin
   return {
     peek(digest) {
       if (!feed.isFresh()) return undefined;
-      return keys.get(digest) ?? (misses.get(digest) === true ? null : undefined);
+      return keys.get(digest) ?? misses.get(digest);
     },
     load: (digest, candidates, address) =>
       keyReads.read(digest, {
-        find: () => missBudget.read(address, () => store.findKey(candidates)),
+        find: () => missBudget.read(address, () => find(candidates)),
         namesOf: (record) => (record === null ? candidates : [record.id, ...candidates]),
         keep: (record) => keep(digest, record),
       }),
     peekOwner(id) {
-      return feed.isFresh() ? owners.get(id)?.record : undefined;
+      return feed.isFresh() ? owners.get(id) : undefined;
     },
     loadOwner: (id) =>
       ownerReads.read(id, {
         find: () => store.getOwner(id),
         namesOf: () => [id],
-        keep: (record) => owners.set(id, { record }),
+        keep: (record) => owners.set(id, record),
       }),
     size: () => ({
       keys: keys.size,
@@ -98,28 +104,41 @@ export function createKeyring(dependencies: KeyringDependencies, options: Keyrin
     }),
   };
 
+  async function find(candidates: readonly Digest[]): Promise<KeyRecord | null> {
+    const record = await store.findKey(candidates);
+    return record === null ? null : compact(record);
+  }
+
   function keep(digest: Digest, record: KeyRecord | null): void {
     if (record === null) {
-      misses.set(digest, true);
+      misses.set(digest, null);
+      missesPepper = pepperOf(digest);
       return;
     }
-    keys.set(digest, record);
+    // The record's own, which is then held once.
+    const own = digest === record.digest ? record.digest : digest;
+    keys.set(own, record);
     const digests = digestsById.get(record.id);
-    if (digests === undefined) digestsById.set(record.id, new Set([digest]));
-    else digests.add(digest);
+    if (digests === undefined) digestsById.set(record.id, own);
+    else if (digests instanceof Set) digests.add(own);
+    else if (digests !== own) digestsById.set(record.id, new Set([digests, own]));
+  }
+
+  function forget(id: KeyId): void {
+    const digests = digestsById.get(id);
+    if (digests instanceof Set) for (const digest of [...digests]) keys.delete(digest);
+    else if (digests !== undefined) keys.delete(digests);
   }
 
   /** Misses are remembered by one pepper's digests; of a key made under another, any of them may be the one. */
   function dropMiss(digest: Digest): void {
-    const [remembered] = misses.keys();
-    if (remembered === undefined) return;
-    if (pepperOf(remembered) === pepperOf(digest)) misses.delete(digest);
+    if (missesPepper === pepperOf(digest)) misses.delete(digest);
     else misses.clear();
   }
 
-  function unlist(record: KeyRecord, digest: Digest): void {
+  function unlist(digest: Digest, record: KeyRecord): void {
     const digests = digestsById.get(record.id);
-    digests?.delete(digest);
-    if (digests?.size === 0) digestsById.delete(record.id);
+    if (digests instanceof Set && digests.size > 1) digests.delete(digest);
+    else digestsById.delete(record.id);
   }
 }

@@ -1,5 +1,5 @@
-import { LRUCache } from 'lru-cache';
 import type { RateLimit } from './key.ts';
+import { Sieve } from './sieve.ts';
 import { type Store, StoreUnavailable } from './store.ts';
 
 /** How a caller stands with its limit, for its answer's headers. */
@@ -28,7 +28,7 @@ export interface Limiter {
 }
 
 export interface LimiterOptions {
-  /** Past it the spenders that were quiet longest are forgotten, with the units that were leased for them. */
+  /** Past it spenders that were quiet are forgotten, with the units that were leased for them. */
   readonly spendersMax: number;
   /** Whether those pass whose units the store can not be asked for. */
   readonly allowWhenUnavailable: boolean;
@@ -62,7 +62,7 @@ interface Window {
  * admit no more than the limit, and one write of the store serves many requests.
  */
 export function createLimiter(store: Pick<Store, 'leaseUnits'>, options: LimiterOptions): Limiter {
-  const windows = new LRUCache<string, Window>({ max: options.spendersMax });
+  const windows = new Sieve<string, Window>(options.spendersMax);
 
   return {
     spend(spender, limit, cost, now) {

@@ -1,5 +1,6 @@
+import { createFindCredential, type FindCredential } from './credential.ts';
 import type { AccessRequest } from './request.ts';
-import type { FindRule } from './rules.ts';
+import type { FindRule, Rule } from './rules.ts';
 import type { Scheme } from './scheme.ts';
 
 /** What a route asks for. */
@@ -20,21 +21,48 @@ export interface RouteDefaults {
   readonly findRule: FindRule;
 }
 
+/** A route, and how its credential is found. */
+export interface PreparedRoute {
+  readonly route: Route;
+  readonly findCredential: FindCredential;
+}
+
 /**
  * What a request's route asks for: by the most specific rule, and by Envoy's `context_extensions`, which
  * replace the rule's members one by one unless they are empty, while permissions add up. `scheme` and
  * `permissions` hold one name or several with commas between. A scheme that is not configured is left out; if
  * none is left, no key can pass, and the first configured scheme says so.
+ *
+ * A route is worked out once for each rule and each context that is the same object.
  */
-export function readRoute(request: AccessRequest, defaults: RouteDefaults): Route {
-  const { context } = request;
-  const rule = defaults.findRule(request);
+export function createFindRoute(defaults: RouteDefaults): (request: AccessRequest) => PreparedRoute {
+  const routes = new WeakMap<ReadonlyMap<string, string>, Map<Rule | null, PreparedRoute>>();
+
+  return (request) => {
+    const { context } = request;
+    const rule = defaults.findRule(request);
+    const ofContext = routes.get(context);
+    const known = ofContext?.get(rule);
+    if (known !== undefined) return known;
+    const route = readRoute(context, rule, defaults);
+    const prepared = { route, findCredential: createFindCredential(route.schemes) };
+    if (ofContext === undefined) routes.set(context, new Map([[rule, prepared]]));
+    else ofContext.set(rule, prepared);
+    return prepared;
+  };
+}
+
+function readRoute(
+  context: ReadonlyMap<string, string>,
+  rule: Rule | null,
+  { schemes, environment }: RouteDefaults,
+): Route {
   const named = names(context.get('scheme') || rule?.scheme);
   const asked = context.get('public');
   return {
     isPublic: asked === undefined ? rule?.isPublic === true : asked === 'true',
-    schemes: named.length === 0 ? defaults.schemes : pick(defaults.schemes, named),
-    environment: context.get('environment') || rule?.environment || defaults.environment,
+    schemes: named.length === 0 ? schemes : pick(schemes, named),
+    environment: context.get('environment') || rule?.environment || environment,
     permissions: [...new Set([...names(context.get('permissions')), ...(rule?.permissions ?? [])])],
     cost: costOf(context.get('cost')) ?? rule?.cost ?? 1,
   };

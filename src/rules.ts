@@ -28,27 +28,116 @@ export type FindRule = (request: {
 /**
  * The most specific rule holds: an exact path before a prefix, a longer prefix before a shorter, any path
  * last; then a named host before any, then a named method before any; then the first. A public rule holds
- * only for a path that arrived as its normal form is written. Cost grows with the segments of the path and
- * the rules on the same path, not with all rules.
+ * only for a path that arrived as its normal form is written. Cost grows with the segments of the path that
+ * rules name, not with the rules.
  */
 export function createRules(rules: readonly Rule[]): FindRule {
   if (rules.length === 0) return () => null;
-  const byPath = new Map<string, Rule[]>();
-  for (const rule of rules) {
-    const path = rule.match.path ?? '';
-    byPath.set(path, [...(byPath.get(path) ?? []), rule]);
-  }
-  for (const list of byPath.values()) list.sort((one, other) => specificity(other) - specificity(one));
+  const root = createNode(null);
+  const anyPath = createSite();
+  for (const rule of rules)
+    addRule(rule.match.path === undefined ? anyPath : siteOf(root, rule.match.path), rule);
 
   return ({ method, host, path }) => {
-    const normal = normalisePath(path);
-    const asked = { method, host: normaliseHost(host), isNormal: normal === withoutQuery(path) };
-    for (const candidate of candidatePaths(normal)) {
-      const found = byPath.get(candidate)?.find((rule) => holds(rule, asked));
-      if (found !== undefined) return found;
-    }
-    return null;
+    const bare = withoutQuery(path);
+    const normal = normalisePath(bare);
+    const asked = { method, host: normaliseHost(host), isNormal: normal === bare };
+    return (normal === '' ? null : ruleBelow(root, normal, asked)) ?? ruleAt(anyPath, asked);
   };
+}
+
+interface Asked {
+  readonly method: string;
+  readonly host: string;
+  readonly isNormal: boolean;
+}
+
+/** The rules on one path by host, then by method; null for any. */
+type Site = Map<string | null, Map<string | null, FirstRules>>;
+
+/** Those that were written first, of which one is not public. */
+interface FirstRules {
+  first: Rule;
+  closed: Rule | null;
+}
+
+/** A path as far as one of its segments. */
+interface PathNode {
+  readonly parent: PathNode | null;
+  readonly next: Map<string, PathNode>;
+  /** Of the path itself. */
+  readonly exact: Site;
+  /** Of all that is below it. */
+  readonly below: Site;
+}
+
+function createNode(parent: PathNode | null): PathNode {
+  return { parent, next: new Map(), exact: createSite(), below: createSite() };
+}
+
+function createSite(): Site {
+  return new Map();
+}
+
+function siteOf(root: PathNode, path: string): Site {
+  const isPrefix = path.endsWith('/*');
+  let node = root;
+  for (const segment of path
+    .slice(0, isPrefix ? -2 : undefined)
+    .split('/')
+    .slice(1)) {
+    const known = node.next.get(segment);
+    const next = known ?? createNode(node);
+    if (known === undefined) node.next.set(segment, next);
+    node = next;
+  }
+  return isPrefix ? node.below : node.exact;
+}
+
+function addRule(site: Site, rule: Rule): void {
+  const host = rule.match.host ?? null;
+  const ofHost = site.get(host) ?? new Map<string | null, FirstRules>();
+  site.set(host, ofHost);
+  const closed = rule.isPublic ? null : rule;
+  for (const method of rule.match.methods ?? [null]) {
+    const known = ofHost.get(method);
+    if (known === undefined) ofHost.set(method, { first: rule, closed });
+    else known.closed ??= closed;
+  }
+}
+
+function ruleBelow(root: PathNode, path: string, asked: Asked): Rule | null {
+  let node: PathNode = root;
+  let at = 1;
+  // Past its last segment a path begins again after where its next slash would be.
+  while (at <= path.length) {
+    const slash = path.indexOf('/', at);
+    const end = slash === -1 ? path.length : slash;
+    const next = node.next.get(path.slice(at, end));
+    if (next === undefined) break;
+    node = next;
+    at = end + 1;
+  }
+  const isWhole = at > path.length;
+  const exact = isWhole ? ruleAt(node.exact, asked) : null;
+  if (exact !== null) return exact;
+  for (let above = isWhole ? node.parent : node; above !== null; above = above.parent) {
+    const found = ruleAt(above.below, asked);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+function ruleAt(site: Site, asked: Asked): Rule | null {
+  if (site.size === 0) return null;
+  return ruleOfHost(site.get(asked.host), asked) ?? ruleOfHost(site.get(null), asked);
+}
+
+function ruleOfHost(ofHost: ReadonlyMap<string | null, FirstRules> | undefined, asked: Asked): Rule | null {
+  if (ofHost === undefined) return null;
+  const [named, any] = [ofHost.get(asked.method), ofHost.get(null)];
+  if (asked.isNormal) return named?.first ?? any?.first ?? null;
+  return named?.closed ?? any?.closed ?? null;
 }
 
 /**
@@ -60,6 +149,8 @@ export function createRules(rules: readonly Rule[]): FindRule {
 export function normalisePath(path: string): string {
   const bare = withoutQuery(path);
   if (!bare.startsWith('/')) return '';
+  // Most paths are as they should be: 0.1 µs here for 0.6 below.
+  if (!/[%\\;]|\/[/.]/.test(bare)) return bare;
   const decoded = bare.replace(/%[0-9a-fA-F]{2}|\\/g, (found) => {
     if (found === '\\') return '/';
     const character = String.fromCharCode(Number.parseInt(found.slice(1), 16));
@@ -84,31 +175,6 @@ export function normalisePath(path: string): string {
 /** Lower case, without port and without the root's dot. */
 export function normaliseHost(host: string): string {
   return host.toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '');
-}
-
-/** The path itself, then each prefix that it is below, the longest first, then any path. */
-function* candidatePaths(path: string): Generator<string> {
-  yield path;
-  for (
-    let slash = path.lastIndexOf('/');
-    slash !== -1;
-    slash = slash === 0 ? -1 : path.lastIndexOf('/', slash - 1)
-  ) {
-    yield `${path.slice(0, slash)}/*`;
-  }
-  if (path !== '') yield '';
-}
-
-function holds(rule: Rule, asked: { method: string; host: string; isNormal: boolean }): boolean {
-  const { host, methods } = rule.match;
-  if (rule.isPublic && !asked.isNormal) return false;
-  return (
-    (host === undefined || host === asked.host) && (methods === undefined || methods.includes(asked.method))
-  );
-}
-
-function specificity({ match }: Rule): number {
-  return (match.host === undefined ? 0 : 2) + (match.methods === undefined ? 0 : 1);
 }
 
 function withoutQuery(path: string): string {

@@ -1,6 +1,6 @@
 import { answerProblems } from './answer-spec.ts';
 import type { ConfigProblem, SettingPath } from './config-problem.ts';
-import { findCredential } from './credential.ts';
+import { createFindCredential } from './credential.ts';
 import { nearestName, suggestion } from './nearest-name.ts';
 import type { AccessRequest } from './request.ts';
 import { mintSecret, type Place, type Scheme } from './scheme.ts';
@@ -167,7 +167,8 @@ function placeProblems(entry: unknown, path: SettingPath, { adminScheme }: Schem
   const keys = Array.from({ length: samples }, () => mintSecret(scheme, environment)?.secret.reveal() ?? '');
   return scheme.places.flatMap((place, index) => {
     const alone = { ...scheme, places: [place] as const };
-    if (keys.every((key) => findCredential(requestWith(key, place), [alone]).kind === 'key')) return [];
+    const findCredential = createFindCredential([alone]);
+    if (keys.every((key) => findCredential(requestWith(key, place)).kind === 'key')) return [];
     const message = 'keys of this alphabet can not be read from there; expected one without , and ;';
     return [{ path: [...path, 'places', index], message }];
   });

@@ -52,17 +52,17 @@ export function recognise(scheme: Scheme, credential: string): Prefix | null {
   return scheme.prefixes.find((prefix) => hasForm(scheme, prefix, credential)) ?? null;
 }
 
-function hasForm({ accepts, checksum }: Scheme, { text: prefix }: Prefix, credential: string): boolean {
+/** Whether `credential` is, by its looks, a key of this scheme under this one of its prefixes. */
+export function hasForm(
+  { accepts, checksum }: Scheme,
+  { text: prefix }: Prefix,
+  credential: string,
+): boolean {
   if (!credential.startsWith(prefix)) return false;
   if (checksum === null) return accepts(credential.slice(prefix.length));
   const end = credential.length - checksum.length;
   if (end < prefix.length || !accepts(credential.slice(prefix.length, end))) return false;
   return checksum.matches(credential.slice(0, end), credential.slice(end));
-}
-
-/** The prefix that the credential starts with, however it goes on. */
-export function prefixOf(scheme: Scheme, credential: string): Prefix | null {
-  return scheme.prefixes.find((prefix) => credential.startsWith(prefix.text)) ?? null;
 }
 
 /** A new secret for that environment; null when the scheme has no prefix for it. */

@@ -1,4 +1,5 @@
-import { createHmac, hash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
+import { createHmacSha256 } from './hmac.ts';
 
 declare const digestBrand: unique symbol;
 /**
@@ -46,13 +47,16 @@ export interface Digester {
   sign(secret: string): Digest;
   /** Every digest that this secret may be stored under, the signing one first. */
   candidates(secret: string): Digest[];
+  /** The peppers, the signing one first; none at all is not among them. */
+  readonly pepperIds: readonly string[];
 }
 
 export function createDigester(peppers: readonly Pepper[]): Digester {
-  const [first] = peppers;
+  const peppered = peppers.map(signWith);
   return {
-    sign: first === undefined ? sha256 : (secret) => hmac(first, secret),
-    candidates: (secret) => [...peppers.map((pepper) => hmac(pepper, secret)), sha256(secret)],
+    sign: peppered[0] ?? sha256,
+    candidates: (secret) => [...peppered.map((sign) => sign(secret)), sha256(secret)],
+    pepperIds: peppers.map(({ id }) => id),
   };
 }
 
@@ -60,9 +64,23 @@ function sha256(secret: string): Digest {
   return hash('sha256', secret, 'base64url') as Digest;
 }
 
-function hmac(pepper: Pepper, secret: string): Digest {
-  const code = createHmac('sha256', pepper.key).update(secret).digest('base64url');
-  return `${pepper.id}:${code}` as Digest;
+function signWith({ id, key }: Pepper): (secret: string) => Digest {
+  const hmac = createHmacSha256(key);
+  return (secret) => `${id}:${hmac(secret)}` as Digest;
+}
+
+/**
+ * The digest, under no pepper, of a secret of which only the SHA-256 is known: 64 hexadecimal digits in any case, or
+ * base64 or base64url of the 32 bytes, with or without padding. Null for anything else.
+ */
+export function digestOfSha256(text: string): Digest | null {
+  const isHex = /^[0-9A-Fa-f]{64}$/.test(text);
+  if (!isHex && !/^(?:[0-9A-Za-z+/]{43}|[0-9A-Za-z_-]{43})=?$/.test(text)) return null;
+  const digest = Buffer.from(text, isHex ? 'hex' : 'base64').toString('base64url');
+  // The last of 43 characters has two bits to spare, which a digest leaves at zero.
+  return isHex || text.replaceAll('+', '-').replaceAll('/', '_').startsWith(digest)
+    ? (digest as Digest)
+    : null;
 }
 
 /** The id of the pepper that a digest was made with; empty for none. */

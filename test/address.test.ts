@@ -1,4 +1,4 @@
-import { BlockList, isIPv6 } from 'node:net';
+import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isAllowed, parseNetwork } from '../src/address.ts';
@@ -63,7 +63,45 @@ describe('an allowlist', () => {
       { numRuns: 2_000 },
     );
   });
+
+  it('of many entries lets in whom one of them lets in, in whatever order they are', () => {
+    const near = fc
+      .tuple(fc.constantFrom('10.0.0.', '10.0.1.', '::ffff:10.0.0.', '2001:db8::', '::'), fc.nat(255))
+      .map(([start, end]) => `${start}${start.endsWith(':') ? end.toString(16) : end}`);
+    const entries = fc
+      .tuple(near, fc.nat(128))
+      .map(([base, length]) => `${base}/${base.includes(':') ? length : length % 33}`);
+    fc.assert(
+      fc.property(fc.array(fc.oneof(near, entries), { maxLength: 20 }), near, (allowlist, address) => {
+        const expected = allowlist.some((entry) => isAllowed([entry], address));
+        expect(isAllowed(allowlist, address)).toBe(expected);
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  it('takes for IPv4 what Node takes for it', () => {
+    const texts = fc.array(
+      fc.constantFrom('0', '1', '25', '255', '256', '01', '.', '.', '.', ' ', 'a', '::'),
+      {
+        maxLength: 9,
+      },
+    );
+    fc.assert(
+      fc.property(texts, (pieces) => {
+        const text = pieces.join('');
+        expect(isAllowed(['0.0.0.0/0'], text)).toBe(isIPv4(text) || isMapped(text));
+      }),
+      { numRuns: 5_000 },
+    );
+  });
 });
+
+function isMapped(text: string): boolean {
+  const peer = new BlockList();
+  peer.addSubnet('::ffff:0:0', 96, 'ipv6');
+  return isIPv6(text) && peer.check(text, 'ipv6');
+}
 
 /** The entry, unless bits stand behind its prefix length. */
 function firstOf(base: string, bits: number): string | null {

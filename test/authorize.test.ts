@@ -202,5 +202,6 @@ function untouchable() {
     loadOwner: touched,
     sign: touched,
     candidates: touched,
+    pepperIds: [],
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { credentialIn, findCredential } from '../src/credential.ts';
+import { createFindCredential, credentialIn } from '../src/credential.ts';
 import { readPresets } from '../src/presets/read.ts';
 import { mintSecret, type Scheme } from '../src/scheme.ts';
 import { accessRequest } from './requests.ts';
@@ -12,16 +12,16 @@ const all = [postern, powerverse, converra] as const;
 const posternKey = mint(postern);
 const powerverseKey = mint(powerverse);
 
-describe('findCredential', () => {
+describe('the look for a credential', () => {
   it('finds a bearer key, the word in any case and with several spaces', () => {
     for (const word of ['Bearer ', 'bearer ', 'BEARER    ']) {
-      const found = findCredential(accessRequest({ headers: [['authorization', word + posternKey]] }), all);
+      const found = findCredential({ headers: [['authorization', word + posternKey]] }, all);
       expect(found).toMatchObject({ kind: 'key', scheme: postern, text: posternKey });
     }
   });
 
   it('finds a key in a header of its own', () => {
-    const found = findCredential(accessRequest({ headers: [['x-api-key', powerverseKey]] }), all);
+    const found = findCredential({ headers: [['x-api-key', powerverseKey]] }, all);
     expect(found).toMatchObject({
       kind: 'key',
       scheme: powerverse,
@@ -55,7 +55,7 @@ describe('findCredential', () => {
       ],
     ],
   ] as const)('takes %s for more than one credential', (_, headers) => {
-    expect(findCredential(accessRequest({ headers }), all).kind).toBe('ambiguous');
+    expect(findCredential({ headers }, all).kind).toBe('ambiguous');
   });
 
   it.each([
@@ -74,26 +74,24 @@ describe('findCredential', () => {
     ['a megabyte', `Bearer ${'a'.repeat(1_048_576)}`],
     ['the key of a scheme that sits elsewhere', `Bearer ${powerverseKey}`],
   ])('takes %s for malformed', (_, value) => {
-    expect(findCredential(accessRequest({ headers: [['authorization', value]] }), all).kind).toBe(
-      'malformed',
-    );
+    expect(findCredential({ headers: [['authorization', value]] }, all).kind).toBe('malformed');
   });
 
   it('takes an empty header for none', () => {
-    expect(findCredential(accessRequest({ headers: [['authorization', '']] }), all).kind).toBe('missing');
-    expect(findCredential(accessRequest({}), all).kind).toBe('missing');
+    expect(findCredential({ headers: [['authorization', '']] }, all).kind).toBe('missing');
+    expect(findCredential({}, all).kind).toBe('missing');
   });
 
   it('looks only where the schemes of the route look', () => {
     const headers = [['authorization', `Bearer ${posternKey}`]] as const;
-    expect(findCredential(accessRequest({ headers }), [powerverse]).kind).toBe('missing');
+    expect(findCredential({ headers }, [powerverse]).kind).toBe('missing');
     const both = [...headers, ['x-api-key', powerverseKey]] as const;
-    expect(findCredential(accessRequest({ headers: both }), [powerverse]).kind).toBe('key');
+    expect(findCredential({ headers: both }, [powerverse]).kind).toBe('key');
   });
 
   it('lets the scheme speak whose prefix the credential has, else the first that looks there, else the first', () => {
     const speaker = (headers: readonly (readonly [string, string])[]) => {
-      const found = findCredential(accessRequest({ headers }), all);
+      const found = findCredential({ headers }, all);
       return found.kind === 'key' ? null : found.speaker.name;
     };
     expect(speaker([['authorization', 'Bearer sk_test_short']])).toBe('converra');
@@ -108,6 +106,11 @@ describe('credentialIn', () => {
     expect(credentialIn('anything at all', null)).toBe('anything at all');
   });
 });
+
+/** What schemes find in a request. */
+function findCredential(given: Parameters<typeof accessRequest>[0], schemes: readonly [Scheme, ...Scheme[]]) {
+  return createFindCredential(schemes)(accessRequest(given));
+}
 
 function mint(scheme: Scheme): string {
   return mintSecret(scheme, 'live')?.secret.reveal() ?? '';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findCredential } from '../src/credential.ts';
+import { createFindCredential } from '../src/credential.ts';
 import { readPresets } from '../src/presets/read.ts';
 import { mintSecret, type Scheme } from '../src/scheme.ts';
 import {
@@ -218,7 +218,7 @@ describe('the body of one vendor behind the prefix of another', () => {
 
 /** The name of the scheme that takes it, else why none does. */
 function judge(header: string, value: string, schemes = all): string {
-  const found = findCredential(accessRequest({ headers: [[header, value]] }), schemes);
+  const found = createFindCredential(schemes)(accessRequest({ headers: [[header, value]] }));
   return found.kind === 'key' ? found.scheme.name : found.kind;
 }
 

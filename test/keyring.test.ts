@@ -13,7 +13,7 @@ describe('keyring', () => {
     expect(keyring.peek(record.digest)).toBeUndefined();
     await loaded(keyring, reads, record.digest, record);
     await loaded(keyring, reads, digestOf('nobody'), null);
-    expect(keyring.peek(record.digest)).toBe(record);
+    expect(keyring.peek(record.digest)).toEqual(record);
     expect(keyring.peek(digestOf('nobody'))).toBeNull();
   });
 
@@ -61,8 +61,8 @@ describe('keyring', () => {
     await turn();
     expect(reads).toHaveLength(2);
     reads[1]?.resolve(revoked);
-    expect(await answer).toBe(revoked);
-    expect(keyring.peek(record.digest)).toBe(revoked);
+    expect(await answer).toEqual(revoked);
+    expect(keyring.peek(record.digest)).toEqual(revoked);
   });
 
   it('reads again when the key was made during a read that did not find it', async () => {
@@ -72,7 +72,7 @@ describe('keyring', () => {
     reads[0]?.resolve(null);
     await turn();
     reads[1]?.resolve(record);
-    expect(await answer).toBe(record);
+    expect(await answer).toEqual(record);
   });
 
   it('reads once however many other keys change meanwhile', async () => {
@@ -80,9 +80,9 @@ describe('keyring', () => {
     const answer = keyring.load(record.digest, [record.digest], '');
     for (let other = 0; other < 1_000; other++) feed.onChange(keyRecord().id, null);
     reads[0]?.resolve(record);
-    expect(await answer).toBe(record);
+    expect(await answer).toEqual(record);
     expect(reads).toHaveLength(1);
-    expect(keyring.peek(record.digest)).toBe(record);
+    expect(keyring.peek(record.digest)).toEqual(record);
   });
 
   it('gives up on a key that changes faster than it can be read, as the store not being there', async () => {
@@ -124,7 +124,7 @@ describe('keyring', () => {
     await loaded(keyring, reads, other.digest, other);
     fresh.value = true;
     expect(keyring.peek(other.digest)).toBeUndefined();
-    expect(keyring.peek(record.digest)).toBe(record);
+    expect(keyring.peek(record.digest)).toEqual(record);
   });
 
   it('lets nobody share a read that began before they asked while the feed is not fresh, but makes one for all of them', async () => {
@@ -137,7 +137,7 @@ describe('keyring', () => {
     expect(reads).toHaveLength(2);
     const revoked = { ...record, revokedAt: 1 };
     reads[1]?.resolve(revoked);
-    expect(await first).toBe(record);
+    expect(await first).toEqual(record);
     expect(new Set(await Promise.all(later))).toEqual(new Set([revoked]));
   });
 
@@ -156,7 +156,7 @@ describe('keyring', () => {
     const { keyring, reads, record } = setUp({ keysMax: 2, missesMax: 5 });
     await loaded(keyring, reads, record.digest, record);
     for (let flood = 0; flood < 100; flood++) await loaded(keyring, reads, digestOf(`flood ${flood}`), null);
-    expect(keyring.peek(record.digest)).toBe(record);
+    expect(keyring.peek(record.digest)).toEqual(record);
     expect(keyring.size()).toEqual({ keys: 1, misses: 5, owners: 0, reads: 0 });
   });
 
@@ -166,8 +166,8 @@ describe('keyring', () => {
     for (const key of [one, two, three]) await loaded(keyring, reads, key.digest, key);
     expect(keyring.peek(one.digest)).toBeUndefined();
     feed.onChange(one.id, null);
-    expect(keyring.peek(two.digest)).toBe(two);
-    expect(keyring.peek(three.digest)).toBe(three);
+    expect(keyring.peek(two.digest)).toEqual(two);
+    expect(keyring.peek(three.digest)).toEqual(three);
   });
 
   it('turns away reads past its bound as the store not being there', async () => {
@@ -185,11 +185,11 @@ describe('keyring', () => {
     const other = keyRecord();
     await expect(keyring.load(other.digest, [other.digest], '')).rejects.toBeInstanceOf(StoreUnavailable);
     expect(reads).toHaveLength(11);
-    expect(keyring.peek(record.digest)).toBe(record);
+    expect(keyring.peek(record.digest)).toEqual(record);
     expect(keyring.peek(digestOf('flood 3'))).toBeNull();
     const answer = keyring.load(other.digest, [other.digest], '192.0.2.1');
     reads.at(-1)?.resolve(other);
-    expect(await answer).toBe(other);
+    expect(await answer).toEqual(other);
   });
 
   it('tells everyone who waits when the store is not there, and keeps nothing of it', async () => {
@@ -202,7 +202,7 @@ describe('keyring', () => {
     for (const answer of await Promise.allSettled(waiting)) expect(answer.status).toBe('rejected');
     expect(keyring.peek(record.digest)).toBeUndefined();
     await loaded(keyring, reads, record.digest, record);
-    expect(keyring.peek(record.digest)).toBe(record);
+    expect(keyring.peek(record.digest)).toEqual(record);
   });
 
   it('remembers owners, those that nobody has put too, until they are put', async () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { readPresets } from '../src/presets/read.ts';
-import { readRoute } from '../src/route.ts';
+import { createFindRoute } from '../src/route.ts';
 import { createRules, normaliseHost, normalisePath, type Rule } from '../src/rules.ts';
 import type { Scheme } from '../src/scheme.ts';
 import { accessRequest } from './requests.ts';
@@ -152,11 +152,9 @@ describe('a route', () => {
     isPublic: false,
   };
   const routeOf = (context: Record<string, string>, given: Partial<Rule> = {}) => {
-    const route = readRoute(accessRequest({ path: '/a/b', context }), {
-      schemes,
-      environment: 'live',
-      findRule: createRules([{ ...rule, ...given }]),
-    });
+    const findRule = createRules([{ ...rule, ...given }]);
+    const findRoute = createFindRoute({ schemes, environment: 'live', findRule });
+    const { route } = findRoute(accessRequest({ path: '/a/b', context }));
     return { ...route, schemes: route.schemes.map(({ name }) => name) };
   };
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { findCredential } from '../src/credential.ts';
+import { createFindCredential } from '../src/credential.ts';
 import { readPresets } from '../src/presets/read.ts';
 import type { AccessRequest } from '../src/request.ts';
 import { mintSecret, type Place, recognise, type Scheme } from '../src/scheme.ts';
@@ -93,7 +93,7 @@ describe('whatever the schemes', () => {
           if (isPlain) expect(recognised?.environment).toBe(environment);
           expect(recognised).not.toBeNull();
           for (const where of maker.places) {
-            const found = findCredential(requestWith(where, made), configured);
+            const found = createFindCredential(configured)(requestWith(where, made));
             if (found.kind !== 'key') throw new Error(`${found.kind} in ${JSON.stringify(where)}: ${made}`);
             expect([found.scheme.name, found.text, found.place]).toEqual([maker.name, made, where]);
             expect(digester.candidates(found.text)).toContain(digester.sign(made));

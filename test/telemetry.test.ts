@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Origin } from '../src/journal.ts';
 import { createMetrics } from '../src/telemetry.ts';
 import { keyRecord } from './records.ts';
 import { createTestService } from './service.ts';
@@ -65,17 +66,21 @@ describe('metrics', () => {
 
   it('time each change that takes something away, one that fails too, and no other', async () => {
     const { metrics, registry, id } = await withKey();
-    const visible = () => true;
+    const of = { id, visible: () => true, origin };
     const timed = async () => Number(/^postern_revocation_seconds_count (\d+)$/m.exec(await text())?.[1]);
     const text = async () => (await metrics.scrape()).text;
-    await registry.enable(id, visible);
+    await registry.enable(of);
+    await registry.update(of, () => ({ name: 'Another', permissions: ['a', 'b'] }), null);
     expect(await timed()).toBe(0);
-    await registry.disable(id, visible);
-    await registry.revoke(id, visible);
-    await registry.putOwner({ id: 'acme', plan: null, activeUntil: null, suspended: true });
-    expect(await timed()).toBe(3);
-    await expect(registry.revoke(keyRecord().id, visible)).rejects.toThrow();
-    expect(await timed()).toBe(4);
+    await registry.update(of, () => ({ permissions: ['a'] }), null);
+    const { key: made } = await registry.rotate(of, { graceMs: 60_000, requestKey: null });
+    await registry.disable(of);
+    await registry.revoke(of);
+    await registry.putOwner({ id: 'acme', plan: null, activeUntil: null, suspended: true }, origin);
+    expect(made.rotatedFrom).toBe(id);
+    expect(await timed()).toBe(5);
+    await expect(registry.revoke({ ...of, id: keyRecord().id })).rejects.toThrow();
+    expect(await timed()).toBe(6);
   });
 
   it('say how old memory may be, whatever it is', async () => {
@@ -92,10 +97,12 @@ describe('metrics', () => {
   });
 });
 
+const origin: Origin = { actor: 'key_a', action: 'Test', address: null, requestId: null };
+
 /** Metrics of a whole service that did something of each kind. */
 async function scraped() {
   const { metrics, registry, id } = await withKey();
-  await registry.revoke(id, () => true);
+  await registry.revoke({ id, visible: () => true, origin });
   const { text, contentType } = await metrics.scrape();
   expect(contentType).toMatch(/^text\/plain; version=0\.0\.4/);
   return { text, families: read(text), id };

@@ -4,8 +4,8 @@ import type { Reason } from '../answer.ts';
 import { type Authorize, type Decision, deny } from '../authorize.ts';
 import type { AccessRequest } from '../request.ts';
 import type { Scheme } from '../scheme.ts';
-import { readCheckRequest } from './check-request.ts';
-import { CheckUnavailable, denied, type UnavailableAs, writeCheckResponse } from './check-response.ts';
+import { type CheckRequest, createCheckReader } from './check-request.ts';
+import { CheckUnavailable, createCheckWriter, type UnavailableAs } from './check-response.ts';
 import { AuthorizationService } from './gen/envoy/service/auth/v3/external_auth.ts';
 import type { GrpcService } from './server.ts';
 
@@ -36,12 +36,14 @@ export function createCheckService(dependencies: CheckDependencies): GrpcService
       check: {
         ...check,
         requestDeserialize: (bytes: Buffer) => bytes,
-        responseSerialize: (bytes: Uint8Array) => Buffer.from(bytes),
+        responseSerialize: (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
       },
     },
     implementation: {
       check(call: ServerUnaryCall<Buffer, Uint8Array>, callback: sendUnaryData<Uint8Array>) {
-        answer(call.request).then(
+        const answered = answer(call.request);
+        if (!(answered instanceof Promise)) return callback(null, answered);
+        answered.then(
           (bytes) => callback(null, bytes),
           (error: Error) => callback({ code: status.UNAVAILABLE, details: error.message }),
         );
@@ -51,37 +53,65 @@ export function createCheckService(dependencies: CheckDependencies): GrpcService
 }
 
 /**
- * One Check from bytes to bytes. Rejects with `CheckUnavailable` alone; whatever else goes wrong is answered
- * as a denial, since Envoy may be set to let requests pass on an error.
+ * One Check from bytes to bytes, at once where memory can answer. The bytes that are given may be used again as
+ * soon as it returns; those that are answered must not be written to. Rejects with `CheckUnavailable` alone;
+ * whatever else goes wrong is answered as a denial, since Envoy may be set to let requests pass on an error.
  */
-export function createAnswer(dependencies: CheckDependencies): (bytes: Uint8Array) => Promise<Uint8Array> {
+export type Answer = (bytes: Uint8Array) => Uint8Array | Promise<Uint8Array>;
+
+export function createAnswer(dependencies: CheckDependencies): Answer {
   const { authorize, fallbackScheme, onDecision, onBroken, unavailableAs } = dependencies;
   const { requestBytesMax = 1_048_576 } = dependencies;
+  const read = createCheckReader();
+  const writer = createCheckWriter(unavailableAs);
 
-  return async (bytes) => {
+  return (bytes) => {
     const started = performance.now();
-    const refuse = (reason: Reason) => {
-      const decision = deny(reason, fallbackScheme, null);
-      onDecision(decision, null, performance.now() - started);
-      return denied(decision);
-    };
-    if (bytes.length > requestBytesMax) return refuse('malformed');
-    let request: AccessRequest | null;
+    if (bytes.length > requestBytesMax) return refuse('malformed', started);
+    let request: CheckRequest | null;
     try {
-      request = readCheckRequest(bytes);
+      request = read(bytes);
     } catch {
-      return refuse('malformed');
+      return refuse('malformed', started);
     }
-    if (request === null) return refuse('missing');
+    if (request === null) return refuse('missing', started);
     try {
-      const decision = await authorize(request);
-      const answer = writeCheckResponse(decision, request, unavailableAs);
-      onDecision(decision, request, performance.now() - started);
-      return answer;
+      const decision = authorize(request);
+      if (!(decision instanceof Promise)) return told(decision, request, started);
+      request.keep();
+      return later(decision, request, started);
     } catch (error) {
-      if (error instanceof CheckUnavailable) throw error;
-      onBroken(error);
-      return refuse('unavailable');
+      return broken(error, started);
     }
   };
+
+  async function later(
+    decision: Promise<Decision>,
+    request: CheckRequest,
+    started: number,
+  ): Promise<Uint8Array> {
+    try {
+      return told(await decision, request, started);
+    } catch (error) {
+      return broken(error, started);
+    }
+  }
+
+  function told(decision: Decision, request: CheckRequest, started: number): Uint8Array {
+    const answer = writer.decided(decision, request);
+    onDecision(decision, request, performance.now() - started);
+    return answer;
+  }
+
+  function broken(error: unknown, started: number): Uint8Array | Promise<Uint8Array> {
+    if (error instanceof CheckUnavailable) return Promise.reject(error);
+    onBroken(error);
+    return refuse('unavailable', started);
+  }
+
+  function refuse(reason: Reason, started: number): Uint8Array {
+    const decision = deny(reason, fallbackScheme, null);
+    onDecision(decision, null, performance.now() - started);
+    return writer.denied(decision);
+  }
 }

@@ -2,18 +2,17 @@ import { chmod } from 'node:fs/promises';
 import {
   logVerbosity,
   Server,
-  ServerCredentials,
   type ServerOptions,
-  type ServerWritableStream,
   type ServiceDefinition,
   setLogVerbosity,
-  status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { HealthImplementation } from 'grpc-health-check';
 import { formatListen, type Listen, ListenError, whyNotOpened } from '../listen.ts';
+import type { TlsSource } from '../tls.ts';
 import { removeStaleSocket } from '../unix-socket.ts';
+import { addHealth } from './health.ts';
 import { addReflection } from './reflection.ts';
+import { credentialsOf } from './tls-credentials.ts';
 
 /** A gRPC listener with health and reflection beside its one service. */
 export interface GrpcListener {
@@ -31,14 +30,18 @@ export interface GrpcService {
   readonly implementation: UntypedServiceImplementation;
 }
 
-export function createGrpcListener(
-  service: GrpcService,
-  options: { readonly requestBytesMax: number },
-): GrpcListener {
+export interface GrpcListenerOptions {
+  readonly requestBytesMax: number;
+  /** Cleartext where there is none. */
+  readonly tls?: TlsSource | null;
+}
+
+export function createGrpcListener(service: GrpcService, options: GrpcListenerOptions): GrpcListener {
   // It would write to standard error, between the lines of our log, what is answered or thrown here anyway.
   setLogVerbosity(logVerbosity.NONE);
   const serverOptions: ServerOptions = { 'grpc.max_receive_message_length': options.requestBytesMax };
   const server = new Server(serverOptions);
+  const credentials = credentialsOf(options.tls ?? null);
   server.addService(service.definition, service.implementation);
   const health = addHealth(server, service.name);
   addReflection(server, [service.name, 'grpc.health.v1.Health']);
@@ -48,7 +51,7 @@ export function createGrpcListener(
       if (listen.kind === 'unix') await freeSocket(listen);
       const address = formatListen(listen);
       const port = await new Promise<number>((resolve, reject) => {
-        server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+        server.bindAsync(address, credentials, (error, bound) => {
           if (error === null) resolve(bound);
           else reject(new ListenError(whyNotOpened(listen, error.message)));
         });
@@ -67,36 +70,6 @@ export function createGrpcListener(
           resolve();
         });
       });
-    },
-  };
-}
-
-/** grpc.health.v1.Health: the status of the whole server and of its one service. */
-function addHealth(server: Server, serviceName: string) {
-  const health = new HealthImplementation({ '': 'NOT_SERVING', [serviceName]: 'NOT_SERVING' });
-  const watches = new Set<ServerWritableStream<unknown, unknown>>();
-  health.addToServer({
-    addService(definition, { watch, ...rest }) {
-      const answer = watch as (call: ServerWritableStream<unknown, unknown>) => void;
-      server.addService(definition, {
-        ...rest,
-        watch(call: ServerWritableStream<unknown, unknown>) {
-          watches.add(call);
-          call.on('cancelled', () => watches.delete(call));
-          answer(call);
-        },
-      });
-    },
-  });
-  return {
-    setServing(serving: boolean): void {
-      for (const name of ['', serviceName]) health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING');
-    },
-    /** A watch never ends by itself: it would hold up the drain as long as a drain may last. */
-    endWatches(): void {
-      const details = 'the server is shutting down';
-      for (const call of watches) call.emit('error', { code: status.UNAVAILABLE, details });
-      watches.clear();
     },
   };
 }

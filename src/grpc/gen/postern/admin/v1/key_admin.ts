@@ -771,7 +771,7 @@ function createBaseKey(): Key {
     ip_allowlist: [],
     plan: undefined,
     rate_limit: undefined,
-    labels: {},
+    labels: Object.create(null),
     state: 0,
     updated_at: undefined,
     revoked_at: undefined,
@@ -1292,7 +1292,7 @@ function createBaseCreateKeyRequest(): CreateKeyRequest {
     expires_in: undefined,
     plan: undefined,
     rate_limit: undefined,
-    labels: {},
+    labels: Object.create(null),
     request_id: undefined,
   };
 }
@@ -3369,7 +3369,7 @@ function createBaseImportedKey(): ImportedKey {
     expires_at: undefined,
     plan: undefined,
     rate_limit: undefined,
-    labels: {},
+    labels: Object.create(null),
     disabled: false,
     prefix: undefined,
     last4: undefined,

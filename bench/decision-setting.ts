@@ -1,0 +1,115 @@
+import { createAuthorize } from '../src/authorize.ts';
+import { createAnswer } from '../src/grpc/check-server.ts';
+import { createKeyIds, type KeyRecord } from '../src/key.ts';
+import { createKeyring } from '../src/keyring.ts';
+import { createLimiter } from '../src/limiter.ts';
+import { createPlans } from '../src/plan.ts';
+import { readPresets } from '../src/presets/read.ts';
+import { createRules, type Rule } from '../src/rules.ts';
+import type { Scheme } from '../src/scheme.ts';
+import { createDigester, mask, type Pepper } from '../src/secret.ts';
+import type { UnitLease, UnitLeaseRequest } from '../src/store.ts';
+import { createLogger, createMetrics, logDenial } from '../src/telemetry.ts';
+import { createUsage } from '../src/usage.ts';
+import { benchKeys } from './keys.ts';
+
+export interface SettingGiven {
+  readonly keys: number;
+  /** The keys themselves, where they are made already. */
+  readonly secrets?: readonly string[];
+  /** What a key has beside or in place of what all have. */
+  readonly record?: (index: number) => Partial<KeyRecord>;
+  readonly rules?: readonly Rule[];
+  /** Beside the presets. */
+  readonly schemes?: readonly Scheme[];
+  readonly peppers?: readonly Pepper[];
+}
+
+/** One Check from bytes to bytes, wired as `serve` wires it, over a store that gives whatever it is asked for. */
+export interface Setting {
+  readonly secrets: readonly string[];
+  readonly answer: ReturnType<typeof createAnswer>;
+  /** Writes what was gathered of the use of keys, as happens every few seconds. */
+  flush(): Promise<void>;
+  readonly keyring: ReturnType<typeof createKeyring>;
+}
+
+const dayMs = 86_400_000;
+
+/** Loads every key into memory by the keyring's own `load`. */
+export async function createSetting(given: SettingGiven): Promise<Setting> {
+  const secrets = given.secrets ?? benchKeys(given.keys, 1);
+  const digester = createDigester(given.peppers ?? []);
+  const nextId = createKeyIds(() => Date.now());
+  const metrics = createMetrics('bench');
+  const log = createLogger('info', { write() {} });
+  const store = {
+    asked: 0,
+    findKey: async () => freshRecord(secrets, store.asked, { digester, nextId, given }),
+    getOwner: async () => null,
+    leaseUnits: async ({ units }: UnitLeaseRequest): Promise<UnitLease> => ({
+      granted: units,
+      leased: units,
+    }),
+    recordUsage: async () => {},
+  };
+  const bare = createKeyring(
+    { store, feed: { subscribe() {}, isFresh: () => true }, missBudget: { read: (_, find) => find() } },
+    { keysMax: 2_000_000, missesMax: 200_000, ownersMax: 200_000, readsMax: 1_000 },
+  );
+  const keyring = metrics.countLookups(bare);
+  const schemes = [...readPresets().values(), ...(given.schemes ?? [])] as [Scheme, ...Scheme[]];
+  const now = () => Date.now();
+  const usage = createUsage({ store, onError: () => {} }, { flushMs: 5_000, talliesMax: 200_000 });
+  const limiter = createLimiter(store, { spendersMax: 2_000_000, allowWhenUnavailable: true });
+  const judging = { keyring, digester, schemes, environment: 'live', now, plans: createPlans(new Map()) };
+  const findRule = createRules(given.rules ?? []);
+  const answer = createAnswer({
+    authorize: createAuthorize({ ...judging, findRule, spend: limiter.spend }),
+    fallbackScheme: schemes[0],
+    onDecision(decision, request, durationMs) {
+      metrics.observeDecision(decision, durationMs);
+      usage.record(decision, request?.address ?? '', now());
+      logDenial(log, decision, request);
+    },
+    onBroken(error) {
+      throw error;
+    },
+    unavailableAs: 'error_response',
+  });
+  for (const [index, secret] of secrets.entries()) {
+    store.asked = index;
+    const digest = digester.sign(secret);
+    const record = await keyring.load(digest, [digest], '');
+    if (record?.owner != null && keyring.peekOwner(record.owner) === undefined)
+      await keyring.loadOwner(record.owner);
+  }
+  // From now on nobody is found: what is asked for then is remembered as unknown.
+  store.findKey = async () => null as never;
+  return { secrets, answer, flush: () => usage.flush(), keyring };
+}
+
+/** A record with nothing shared with another one, as a store's driver reads it. */
+function freshRecord(
+  secrets: readonly string[],
+  index: number,
+  made: {
+    readonly digester: ReturnType<typeof createDigester>;
+    readonly nextId: ReturnType<typeof createKeyIds>;
+    readonly given: SettingGiven;
+  },
+): KeyRecord {
+  const secret = secrets[index] ?? '';
+  const id = made.nextId();
+  const record: KeyRecord = {
+    ...{ id, digest: made.digester.sign(secret), name: `bench ${index}`, ...mask(secret, 'pst_live_') },
+    ...{ scheme: 'postern', environment: 'live', owner: `acme-${index % 1_000}` },
+    ...{ permissions: ['read:messages', 'write:messages'], ipAllowlist: [], plan: 'pro' },
+    ...{ rateLimit: { limit: 1_000_000_000, windowMs: dayMs }, labels: { team: 'search' } },
+    ...{ createdAt: Date.now(), updatedAt: Date.now(), lastUsedAt: Date.now() },
+    ...{ expiresAt: Date.now() + 365 * dayMs, disabledAt: null, revokedAt: null },
+    ...{ rotatedFrom: null, rotatedTo: null, spender: id, requestKey: null, version: 1 },
+    ...made.given.record?.(index),
+  };
+  return JSON.parse(JSON.stringify(record));
+}

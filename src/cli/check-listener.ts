@@ -1,0 +1,32 @@
+import { createCheckMethods } from '../grpc/check-methods.ts';
+import { type CheckDependencies, createAnswer } from '../grpc/check-server.ts';
+import type { GrpcListener } from '../grpc/server.ts';
+import type { Bounds } from '../h2/bounds.ts';
+import { createH2Listener } from '../h2/listener.ts';
+import type { TlsSource } from '../tls.ts';
+
+export interface CheckListenerOptions {
+  /** Cleartext where there is none. */
+  readonly tls: TlsSource | null;
+  readonly bounds: Partial<Bounds>;
+}
+
+/** The listener for Checks, which Envoy asks on every request: on a transport of its own, for speed. */
+export function createCheckListener(
+  dependencies: CheckDependencies,
+  { tls, bounds }: CheckListenerOptions,
+): GrpcListener {
+  const { methods, setServing, endWatches } = createCheckMethods(createAnswer(dependencies));
+  const { onBroken } = dependencies;
+  const secure = tls === null ? {} : { secure: tls.material };
+  const listener = createH2Listener(methods, { ...secure, bounds, onBroken });
+  tls?.subscribe(listener.setSecureContext);
+  return {
+    listen: listener.listen,
+    setServing,
+    close(drainMs) {
+      endWatches();
+      return listener.close(drainMs);
+    },
+  };
+}

@@ -1,0 +1,18 @@
+import type { RpcMethods } from '../rpc.ts';
+import type { Bounds } from './bounds.ts';
+import type { Clock } from './clock.ts';
+import type { Held } from './message-reader.ts';
+import type { Spares } from './outbox.ts';
+
+/** What the connections of one listener share. */
+export interface Shared {
+  readonly methods: RpcMethods;
+  readonly bounds: Bounds;
+  readonly clock: Clock;
+  /** 0 up to 1. */
+  readonly random: () => number;
+  readonly spares: Spares;
+  readonly held: Held;
+  /** Told of what should not have happened; must not throw. */
+  readonly onBroken: (error: unknown) => void;
+}
