@@ -57,10 +57,21 @@ export const time = z
 export const none = <T extends z.ZodType>(type: T) => type.nullish().transform((value) => value ?? null);
 
 /** Names and values that the operator gives a key. */
-export const labels = z
-  .record(label, z.union([z.literal(''), line(256)]))
-  .refine((entries) => Object.keys(entries).length <= labelsMax, `may have at most ${labelsMax} entries`)
-  .meta({ maxProperties: labelsMax });
+export const labels = z.preprocess(
+  refusePrototype,
+  z
+    .record(label, z.union([z.literal(''), line(256)]))
+    .refine((entries) => Object.keys(entries).length <= labelsMax, `may have at most ${labelsMax} entries`)
+    .meta({ maxProperties: labelsMax }),
+);
+
+/** A member of this name is like any other to whoever reads JSON or protobuf, and no copy of the object has it. */
+function refusePrototype(value: unknown, context: z.RefinementCtx): unknown {
+  if (typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__')) {
+    context.addIssue({ code: 'custom', path: ['__proto__'], message: 'is no name for a label' });
+  }
+  return value;
+}
 
 export const permissions = z.array(permission).max(listMax);
 export const ipAllowlist = z.array(network).max(listMax);

@@ -44,10 +44,27 @@ export class Failure extends Error {
   }
 }
 
-/** INVALID_ARGUMENT that names every field at fault; the message repeats them for callers that show only it. */
+/** Fields at fault that are named: an error has to fit into the trailers of a gRPC call. */
+const violationsMax = 20;
+/** The name of a field that there is none is as long as its sender likes. */
+const fieldLengthMax = 100;
+
+/**
+ * INVALID_ARGUMENT that names the fields at fault, of many the first 20; the message repeats them for callers that
+ * show only it. Names are cut to 100 characters, and what no line of text may hold stands in them as U+FFFD.
+ */
 export function invalidArgument(violations: readonly FieldViolation[]): Failure {
-  const text = violations.map((violation) => `${violation.field}: ${violation.description}`).join('; ');
-  return new Failure('INVALID_ARGUMENT', 'INVALID_FIELD', text, violations);
+  const named = violations.slice(0, violationsMax).map(({ field, description }) => ({
+    field: field
+      .slice(0, fieldLengthMax)
+      .toWellFormed()
+      .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '\ufffd'),
+    description,
+  }));
+  const more = violations.length - named.length;
+  const texts = named.map(({ field, description }) => `${field}: ${description}`);
+  const text = [...texts, ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
+  return new Failure('INVALID_ARGUMENT', 'INVALID_FIELD', text, named);
 }
 
 /**

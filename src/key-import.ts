@@ -6,22 +6,17 @@ import type { Digest } from './secret.ts';
 import type { Store } from './store.ts';
 
 export interface KeyImportDependencies {
-  readonly store: Pick<Store, 'insertKeys' | 'findDigests'>;
+  readonly store: Pick<Store, 'insertsAtOnce' | 'insertKeys' | 'findDigests'>;
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly retentionMs: number;
 }
 
 /**
- * Keys that go in at once: on SQLite the thread stands still meanwhile, for some 5 ms, and on either store it is busy
- * with each of them. Each time one entry of the journal says how many went in, so that none is there without.
- */
-export const importSliceSize = 100;
-
-/**
  * Takes in keys that were made elsewhere and answers the places of those that were not, since the same key is there
- * already or among those before. A dry run only answers that. Where it rejects, keys before the one in the way of
- * which it was may be in: to be tried again, when they are answered as being there.
+ * already or among those before. A dry run only answers that. As many go in at once as hold up the thread for some
+ * milliseconds; each time one entry of the journal says how many, so that none is there without. Where it rejects,
+ * some may be in: to be tried again, when they are answered as being there.
  */
 export type ImportKeys = (
   keys: readonly ImportedKey[],
@@ -34,8 +29,9 @@ export function createKeyImport({ store, now, retentionMs }: KeyImportDependenci
 
   return async (keys, origin, { isDryRun }) => {
     const duplicates = repeated(keys);
-    for (let start = 0; start < keys.length; start += importSliceSize) {
-      const places = placesOf(keys, start).filter((place) => !duplicates.has(place));
+    for (let start = 0; start < keys.length; start += store.insertsAtOnce) {
+      const end = Math.min(start + store.insertsAtOnce, keys.length);
+      const places = range(start, end).filter((place) => !duplicates.has(place));
       const taken = await takenAmong(keys, places, isDryRun);
       for (const place of taken) duplicates.add(place);
       const free = places.filter((place) => !taken.has(place));
@@ -107,9 +103,8 @@ function repeated(keys: readonly ImportedKey[]): Set<number> {
   return places;
 }
 
-function placesOf(keys: readonly ImportedKey[], start: number): number[] {
-  const length = Math.min(importSliceSize, keys.length - start);
-  return Array.from({ length }, (_, place) => start + place);
+function range(start: number, end: number): number[] {
+  return Array.from({ length: end - start }, (_, place) => start + place);
 }
 
 function at(keys: readonly ImportedKey[], place: number): ImportedKey {

@@ -82,7 +82,7 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
     return {
       name: asked.name,
       scheme,
-      environment: asked.environment ?? terms.environmentOf(scheme),
+      environment: terms.environmentFor(asked.environment ?? null, scheme),
       owner: ownerFor(call, asked.owner),
       permissions: [...new Set(asked.permissions ?? [])],
       ipAllowlist: [...new Set(asked.ip_allowlist ?? [])],

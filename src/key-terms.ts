@@ -8,6 +8,8 @@ export interface KeyTerms {
   schemeFor(name: string | null): Scheme;
   /** The environment of a key of this scheme that names none. */
   environmentOf(scheme: Scheme): string;
+  /** Null asks for {@link KeyTerms.environmentOf}. Throws INVALID_ARGUMENT for one that the scheme has no keys for. */
+  environmentFor(name: string | null, scheme: Scheme): string;
   /** Throws INVALID_ARGUMENT for a plan that nobody knows, where the scheme's plans are known. */
   planFor(plan: string | null, scheme: Scheme): string | null;
   /**
@@ -33,6 +35,11 @@ export interface KeyTermsDependencies {
 }
 
 export function createKeyTerms({ schemes, environment, plans, now }: KeyTermsDependencies): KeyTerms {
+  const environmentOf = ({ prefixes }: Scheme) => {
+    const has = prefixes.some((prefix) => prefix.environment === environment);
+    return has ? environment : (prefixes[0]?.environment ?? environment);
+  };
+
   return {
     schemeFor(name) {
       const scheme = name === null ? schemes[0] : schemes.find((known) => known.name === name);
@@ -40,9 +47,13 @@ export function createKeyTerms({ schemes, environment, plans, now }: KeyTermsDep
       const known = schemes.map((one) => one.name).join(', ');
       throw invalidArgument([{ field: 'scheme', description: `is not configured; there are: ${known}` }]);
     },
-    environmentOf(scheme) {
-      const has = scheme.prefixes.some((prefix) => prefix.environment === environment);
-      return has ? environment : (scheme.prefixes[0]?.environment ?? environment);
+    environmentOf,
+    environmentFor(name, scheme) {
+      if (name === null) return environmentOf(scheme);
+      if (scheme.prefixes.some((prefix) => prefix.environment === name)) return name;
+      const known = scheme.prefixes.map((prefix) => prefix.environment).join(', ');
+      const description = `the scheme ${scheme.name} has keys for: ${known}`;
+      throw invalidArgument([{ field: 'environment', description }]);
     },
     planFor(plan, scheme) {
       const known = plans.known(scheme);

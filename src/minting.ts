@@ -1,4 +1,3 @@
-import { invalidArgument } from './failure.ts';
 import { createKeyIds, type KeyRecord, type RateLimit } from './key.ts';
 import { mintSecret, type Scheme } from './scheme.ts';
 import { type Digester, mask, type Secret } from './secret.ts';
@@ -26,15 +25,14 @@ export interface Minted {
   readonly secret: Secret;
 }
 
-/** Makes keys that nobody has yet. Throws INVALID_ARGUMENT for an environment that the scheme has no keys for. */
+/** Makes keys that nobody has yet. Throws RangeError for an environment that the scheme has no keys for. */
 export type Mint = (wanted: NewKey, replaced?: KeyRecord) => Minted;
 
 export function createMint(digester: Digester, now: () => number): Mint {
   const nextId = createKeyIds(now);
   return ({ scheme, ...wanted }, replaced) => {
     const minted = mintSecret(scheme, wanted.environment);
-    if (minted === null)
-      throw invalidArgument([{ field: 'environment', description: environmentsOf(scheme) }]);
+    if (minted === null) throw new RangeError(`the scheme ${scheme.name} has no keys for the environment`);
     const secret = minted.secret.reveal();
     const [at, id] = [now(), nextId()];
     const key: KeyRecord = {
@@ -55,9 +53,4 @@ export function createMint(digester: Digester, now: () => number): Mint {
     };
     return { key, secret: minted.secret };
   };
-}
-
-function environmentsOf(scheme: Scheme): string {
-  const known = scheme.prefixes.map((prefix) => prefix.environment).join(', ');
-  return `the scheme ${scheme.name} has keys for: ${known}`;
 }

@@ -5,7 +5,7 @@ import type { Config } from '../config.ts';
 import { createDigestUpgrade } from '../digest-upgrade.ts';
 import { createGithubLeaks } from '../github-leaks.ts';
 import { type AdminClient, adminWrite, createIdentify } from '../identity.ts';
-import { createJournalTail, waking } from '../journal-tail.ts';
+import { createJournalTail, type JournalTail, waking } from '../journal-tail.ts';
 import { createKeyring } from '../keyring.ts';
 import { createLastWriterGuard } from '../last-writer.ts';
 import { createLimiter } from '../limiter.ts';
@@ -31,12 +31,7 @@ const breakerBounds = { failuresMax: 5, openMs: 1_000 };
 export function createCore(config: Config, log: Logger) {
   const now = () => Date.now();
   const metrics = createMetrics(version);
-  const timedStore = metrics.timeStore(createStore(config, log));
-  const tail = createJournalTail({
-    store: timedStore,
-    onError: (error) => log.warn({ err: error }, 'the end of the journal could not be read yet'),
-  });
-  const store = waking(timedStore, tail.wake);
+  const { store, tail } = followed(metrics.timeStore(createStore(config, log)), log);
   const digester = createDigester(config.peppers);
   const checkStore = breakable(store, log);
   const upgrade = createDigestUpgrade(
@@ -84,24 +79,18 @@ export function createCore(config: Config, log: Logger) {
     },
     { flushMs: config.usageFlushMs, talliesMax },
   );
-  const githubLeaks =
-    config.githubKeys.size === 0
-      ? undefined
-      : createGithubLeaks({ publicKeys: config.githubKeys, registry, refusals });
-  return {
-    metrics,
-    store,
-    authorize,
-    registry,
-    admin,
-    usage,
-    upgrade,
-    refusals,
-    events,
-    tail,
-    githubLeaks,
-    now,
-  };
+  const publicKeys = config.githubKeys;
+  const githubLeaks = publicKeys.size > 0 ? createGithubLeaks({ publicKeys, registry, refusals }) : undefined;
+  const served = { authorize, admin, githubLeaks };
+  return { ...served, metrics, store, registry, usage, upgrade, refusals, events, tail, now };
+}
+
+/** The store, and the end of its journal, which hears at once of what this process writes. */
+function followed(store: Store, log: Logger): { readonly store: Store; readonly tail: JournalTail } {
+  const onError = (error: unknown) =>
+    log.warn({ err: error }, 'the end of the journal could not be read yet');
+  const tail = createJournalTail({ store, onError });
+  return { store: waking(store, tail.wake), tail };
 }
 
 function mayWriteAll({ permissions, owner }: AdminClient): boolean {

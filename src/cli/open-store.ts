@@ -1,6 +1,8 @@
 import type { Config } from '../config.ts';
 import { adminRead, adminWrite } from '../identity.ts';
-import type { NewKey, Registry } from '../registry.ts';
+import type { Origin } from '../journal.ts';
+import type { NewKey } from '../minting.ts';
+import type { Registry } from '../registry.ts';
 import type { Secret } from '../secret.ts';
 import { type Store, StoreUnavailable } from '../store.ts';
 import type { Logger } from '../telemetry.ts';
@@ -28,7 +30,7 @@ export async function openStore(dependencies: OpenStoreDependencies): Promise<Se
     try {
       await store.open();
       if (config.adminKey !== null) return null;
-      return (await registry.createFirst(first))?.secret ?? null;
+      return (await registry.createFirst(first, firstStart))?.secret ?? null;
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw cannotStart(error);
       const why = [error, error.cause]
@@ -44,6 +46,9 @@ export async function openStore(dependencies: OpenStoreDependencies): Promise<Se
     }
   }
 }
+
+/** Nobody called: the service makes its first key by itself. */
+const firstStart: Origin = { actor: null, action: 'CreateKey', address: null, requestId: null };
 
 /** The store is there and will not do; what it says is for the operator. */
 export class StoreUnusable extends Error {}

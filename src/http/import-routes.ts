@@ -9,9 +9,7 @@ export const importBytesMax = 4 * 1_024 * 1_024;
 /** Taking in keys that were made elsewhere. */
 export function addImportRoutes(app: FastifyInstance, admin: Admin): void {
   app.post('/admin/api-keys::import', { bodyLimit: importBytesMax }, async (request) => {
-    // Each key is judged by itself, its members' names too.
-    const input = bodyInput(bodyOf(request), { takesAnyName: true });
-    const { imported, duplicates, failures } = await operate(input, (value) =>
+    const { imported, duplicates, failures } = await operate(bodyInput(bodyOf(request)), (value) =>
       admin.importKeys(callerOf(request.raw), value),
     );
     return { data: { imported, duplicates, failures } };

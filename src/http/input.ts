@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { Failure, type FieldViolation, invalidArgument } from '../failure.ts';
+import { repeatedMembers } from './repeated-members.ts';
 
 /** What a request carries for an operation, or the fault that lets none take it. */
 export type Input =
@@ -25,11 +26,8 @@ export function bodyOf({ body }: FastifyRequest): Buffer {
   return Buffer.isBuffer(body) ? body : Buffer.alloc(0);
 }
 
-/**
- * Reads a body as JSON, whatever its type says it is. No part of the body is quoted in a fault. A member called
- * `__proto__` is one, unless whoever reads the input looks for it.
- */
-export function bodyInput(body: Buffer, { takesAnyName = false } = {}): Input {
+/** Reads a body as JSON, whatever its type says it is. No value in the body is quoted in a fault. */
+export function bodyInput(body: Buffer): Input {
   if (body.length === 0) return fault('(body)', 'is empty; send a JSON object');
   let text: string;
   try {
@@ -37,12 +35,20 @@ export function bodyInput(body: Buffer, { takesAnyName = false } = {}): Input {
   } catch {
     return fault('(body)', 'is not UTF-8');
   }
+  let value: unknown;
   try {
-    const value = takesAnyName ? JSON.parse(text) : JSON.parse(text, refusePrototype);
-    return isObject(value) ? { value, fault: null } : fault('(body)', 'is no JSON object');
+    value = JSON.parse(text);
   } catch {
     return fault('(body)', 'is no JSON that can be read');
   }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return fault('(body)', 'is no JSON object');
+  }
+  const violations = repeatedMembers(text).map((field) => ({
+    field,
+    description: 'is given more than once',
+  }));
+  return violations.length > 0 ? { value: null, fault: invalidArgument(violations) } : { value, fault: null };
 }
 
 /** {@link bodyInput} for a call that can do without a body: none is as an empty object. */
@@ -72,14 +78,4 @@ export function queryInput(url: string): Input {
 
 function fault(field: string, description: string): Input {
   return { value: null, fault: invalidArgument([{ field, description }]) };
-}
-
-/** A member of this name is data to `JSON.parse`, and a trap to whatever copies it. */
-function refusePrototype(name: string, value: unknown): unknown {
-  if (name === '__proto__') throw new SyntaxError('a member may not be called __proto__');
-  return value;
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -35,7 +35,11 @@ const HealthClient = makeGenericClientConstructor(healthService, 'Health');
 type Unary<Q, A> = (request: Q, done: (error: ServiceError | null, answer: A) => void) => void;
 
 /** A CheckRequest for `GET /` with these headers, from an address where one is given. */
-export function checkRequest(headers: Readonly<Record<string, string>>, address?: string): Uint8Array {
+export function checkRequest(
+  headers: Readonly<Record<string, string>>,
+  address?: string,
+  contextExtensions: Readonly<Record<string, string>> = {},
+): Uint8Array {
   const http = {
     ...{ id: '', method: 'GET', headers: { ...headers }, headerMap: undefined, path: '/', host: 'localhost' },
     ...{ scheme: 'http', query: '', fragment: '', size: 0, protocol: 'HTTP/1.1' },
@@ -44,7 +48,11 @@ export function checkRequest(headers: Readonly<Record<string, string>>, address?
   const attributes = {
     source: address === undefined ? undefined : peerAt(address),
     ...{ destination: undefined, request: { time: undefined, http } },
-    ...{ contextExtensions: {}, metadataContext: undefined, routeMetadataContext: undefined },
+    ...{
+      contextExtensions: { ...contextExtensions },
+      metadataContext: undefined,
+      routeMetadataContext: undefined,
+    },
     tlsSession: undefined,
   };
   return CheckRequest.encode({ attributes }).finish();

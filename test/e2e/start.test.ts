@@ -332,7 +332,10 @@ it('a listener that the network can reach is warned of, since it has no TLS', as
     .split('\n')
     .filter((line) => line.includes('"level":40'));
   expect(warnings.map((line) => JSON.parse(line))).toEqual([
-    expect.objectContaining({ listen: `0.0.0.0:${port}`, msg: 'http is open to the network without TLS' }),
+    expect.objectContaining({
+      setting: 'http.listen',
+      msg: `0.0.0.0:${port} is open to the network without TLS`,
+    }),
   ]);
 });
 
@@ -357,7 +360,7 @@ async function outcome(settings: Readonly<Record<string, string>>) {
     POSTERN_ADMIN_KEY: adminKey,
     ...settings,
   };
-  const process = { environment, stdout: { write }, stderr: { write }, onStop: () => {} };
+  const process = { environment, stdout: { write }, stderr: { write }, onStop: () => {}, onReload: () => {} };
   return { code: await serve({ config: undefined, set: {} }, process), log, said: said(log) };
 }
 

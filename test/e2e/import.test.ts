@@ -1,0 +1,97 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest';
+import { start } from '../real/child.ts';
+import { freshDatabase } from '../real/mongod.ts';
+import { adminKey, type Postern, startPostern } from '../real/postern.ts';
+import { until } from '../real/until.ts';
+import { checkRequest, sendCheck } from './check-client.ts';
+import { makeKey } from './stack.ts';
+import { unknownKey } from './unknown-key.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'postern-import-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const stores = {
+  SQLite: () => `sqlite:${join(folder, 'store', 'postern.db')}`,
+  MongoDB: () => freshDatabase(inject('mongoUri')).uri,
+};
+
+describe.each(Object.keys(stores) as (keyof typeof stores)[])(
+  'an import by the command line, on %s',
+  (name) => {
+    it('goes on after it was killed, while Checks are answered, and lets in every key but the bad ones', async () => {
+      const postern = await startPostern({ POSTERN_STORE: stores[name]() });
+      onTestFinished(() => postern.stop());
+      const { key } = await makeKey(postern);
+      const secrets = Array.from({ length: 800 }, () => unknownKey());
+      const rows = secrets.map((secret, at) => `${at % 200 === 7 ? `${secret}x` : secret},key ${at}`);
+      const csv = join(folder, `${name}.csv`);
+      await writeFile(csv, ['secret,name', ...rows].join('\n'));
+      const state = join(folder, `${name}.state`);
+      const argv = ['import', csv, '--state', state, '--batch', '40'];
+
+      const killed = await launch(postern, argv);
+      await until('some rows are done', async () => (await doneRows(state)) > 0);
+      await killed.stop();
+      const done = await doneRows(state);
+      expect(done).toBeLessThan(rows.length);
+
+      const again = await launch(postern, argv);
+      const answers = new Set<number>();
+      while (!again.hasExited()) answers.add(await ask(postern, key));
+      expect(answers).toEqual(new Set([0]));
+      expect(await again.exited).toBe(1);
+      expect(again.log()).toContain(`${done.toLocaleString('en-US')} rows are done by an earlier run`);
+      const [, imported, duplicates, failed] =
+        /imported (\d+), duplicates (\d+), failed (\d+) of 800 rows/.exec(again.log()) ?? [];
+      expect(Number(failed)).toBe(4);
+      // What the killed run had sent last is there without having been counted.
+      expect(Number(imported) + Number(duplicates)).toBe(796);
+      for (const at of [0, done - 1, done, 799]) {
+        if (at % 200 !== 7) expect([at, await ask(postern, secrets[at] ?? '')]).toEqual([at, 0]);
+      }
+
+      const last = await launch(postern, ['import', csv, '--json']);
+      expect(await last.exited).toBe(1);
+      const [json] = /\{[^{}]*\}/.exec(last.log()) ?? [];
+      expect(JSON.parse(json ?? '')).toMatchObject({ imported: 0, duplicates: 796, failed: 4 });
+      expect(await leaked([again.log(), last.log(), postern.log()], secrets)).toEqual([]);
+    });
+  },
+);
+
+/** Secrets that stand in a text, or in a file of the store, where it has files. */
+async function leaked(texts: readonly string[], secrets: readonly string[]): Promise<string[]> {
+  const store = join(folder, 'store');
+  const names = await readdir(store).catch(() => []);
+  const files = await Promise.all(names.map((file) => readFile(join(store, file), 'latin1')));
+  const all = [...texts, ...files].join('\n');
+  // The first characters are shown.
+  return secrets.filter((secret) => all.includes(secret.slice(13, 40)));
+}
+
+async function doneRows(state: string): Promise<number> {
+  const text = await readFile(state, 'utf8').catch(() => '{"rows":0}');
+  return JSON.parse(text).rows;
+}
+
+async function ask({ check }: Postern, key: string): Promise<number> {
+  const request = checkRequest({ authorization: `Bearer ${key}` });
+  return (await sendCheck(`${check.host}:${check.port}`, request)).code;
+}
+
+async function launch({ url }: Postern, argv: readonly string[]) {
+  const bin = fileURLToPath(new URL('../../bin/postern.js', import.meta.url));
+  const environment = { PATH: process.env.PATH, POSTERN_ADDRESS: url, POSTERN_ADMIN_KEY: adminKey };
+  const child = await start({ path: process.execPath }, [bin, ...argv], folder, environment);
+  onTestFinished(() => child.stop());
+  return child;
+}
