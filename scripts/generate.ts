@@ -56,12 +56,19 @@ function render(): Map<string, Buffer> {
     buf('build', '.', ...REFLECTED, '--exclude-source-info', '--as-file-descriptor-set', `-o=${sets[0]}`);
     buf('build', 'proto', '--as-file-descriptor-set', `-o=${sets[1]}`);
     const made = join(scratch, GENERATED);
+    for (const path of globSync('postern/**/*.ts', { cwd: made })) takeEveryName(join(made, path));
     writeFileSync(join(made, 'descriptors.binpb'), joinSets(sets.map((set) => readFileSync(set))));
     const paths = globSync('**/*.*', { cwd: made });
     return new Map(paths.map((path) => [path, readFileSync(join(made, path))]));
   } finally {
     rmSync(scratch, { recursive: true });
   }
+}
+
+/** A map's entry called `__proto__` would be lost in an object that has a prototype, instead of being refused. */
+function takeEveryName(path: string): void {
+  const text = readFileSync(path, 'utf8');
+  writeFileSync(path, text.replaceAll(/(\blabels: )\{\}/g, '$1Object.create(null)'));
 }
 
 /** Joins google.protobuf.FileDescriptorSets; a file that several have is taken from the first of them. */

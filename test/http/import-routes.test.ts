@@ -52,7 +52,7 @@ it('spoils one key alone by a member called __proto__', async () => {
   expect(json.data.imported).toBe(1);
   expect(json.data.failures.map(({ index, field }: Record<string, unknown>) => [index, field])).toEqual([
     [0, '__proto__'],
-    [2, 'labels'],
+    [2, 'labels.__proto__'],
   ]);
   const whole = await call('POST', path, '{"keys":[],"__proto__":{}}');
   expect([whole.status, whole.json.error.details.fields[0].field]).toEqual([400, '__proto__']);
