@@ -1,14 +1,17 @@
 import { expect, inject, it, onTestFinished, vi } from 'vitest';
 import { freshDatabase } from '../real/mongod.ts';
-import { type Postern, startPostern } from '../real/postern.ts';
+import type { Postern } from '../real/postern.ts';
 import { checkRequest, sendCheck } from './check-client.ts';
+import { startConfigured } from './routes.ts';
 import { makeKey } from './stack.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
 it.each([10, 60])('three replicas together admit a limit of %i an hour, and no more', async (limit) => {
   const { uri } = freshDatabase(inject('mongoUri'));
-  const replicas = await Promise.all([1, 2, 3].map(() => startPostern({ POSTERN_STORE: uri })));
+  const replicas = await Promise.all(
+    [1, 2, 3].map(() => startConfigured('limits_when_unavailable: deny\n', { POSTERN_STORE: uri })),
+  );
   onTestFinished(async () => {
     await Promise.all(replicas.map((replica) => replica.stop()));
   });
