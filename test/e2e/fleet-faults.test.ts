@@ -62,9 +62,11 @@ describe('a fleet of three, on a replica set that waits long before it elects', 
 
   it('reads what it hears nothing of, once it may not answer from memory', async () => {
     const { revocation, again, checks } = await run(stalledStream);
-    expect(revocation).toMatchObject({ outcome: 'done', unconfirmed: ['replica-a'] });
+    // One that was cut off before may be named as well, as long as it has not been heard of again.
+    const named = { outcome: 'done', unconfirmed: expect.arrayContaining(['replica-a']) };
+    expect(revocation).toMatchObject(named);
     expectInEffectAfterLease(revocation);
-    expect(again).toMatchObject({ outcome: 'done', unconfirmed: ['replica-a'] });
+    expect(again).toMatchObject(named);
     const late = checks.filter(
       ({ begin, key }) => begin > instantOf(revocation) && key === revocation.subject,
     );
