@@ -32,15 +32,23 @@ export function formatTimeMs(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-/** Unix milliseconds of an RFC 3339 time with a zone; null for anything else, leap seconds included. */
+/** What both RFC 3339 and protobuf's Timestamp can say: the years 1 to 9999 of UTC. */
+const firstMs = -62_135_596_800_000;
+const lastMs = 253_402_300_799_999;
+
+/**
+ * Unix milliseconds of an RFC 3339 time with a zone; null for anything else, leap seconds and what is not in the
+ * years 1 to 9999 of UTC included.
+ */
 export function parseTime(text: string): number | null {
-  const match = /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?)([Zz]|[+-]\d{2}:\d{2})$/.exec(
-    text,
-  );
+  const match =
+    /^(\d{4}-\d{2}-\d{2})[Tt ]((?:[01]\d|2[0-3]):\d{2}:\d{2}(?:\.\d{1,9})?)([Zz]|[+-]\d{2}:\d{2})$/.exec(
+      text,
+    );
   if (match === null) return null;
   const [, date = '', clock = '', zone = ''] = match;
   const ms = Date.parse(`${date}T${clock}${zone.toUpperCase()}`);
-  if (Number.isNaN(ms)) return null;
+  if (!(ms >= firstMs && ms <= lastMs)) return null;
   // Date.parse turns 30 February into 1 March.
   const utc = Date.parse(`${date}T00:00:00Z`);
   return new Date(utc).toISOString().startsWith(date) ? ms : null;

@@ -138,7 +138,7 @@ describe('an import', () => {
       [{ secret, name: 'zero', rate_limit: { limit: 0, window: '60s' } }, 'rate_limit.limit'],
       [{ secret, name: 'no unit', rate_limit: { limit: 1, window: '60' } }, 'rate_limit.window'],
       [{ secret, name: 'operator', labels: { $where: 'x' } }, 'labels.$where'],
-      [{ secret, name: 'trap', labels: JSON.parse('{"__proto__":"x"}') }, 'labels'],
+      [{ secret, name: 'trap', labels: JSON.parse('{"__proto__":"x"}') }, 'labels.__proto__'],
       [JSON.parse(`{"secret":"${secret}","name":"trap","__proto__":{"owner":"acme"}}`), '__proto__'],
       [{ secret, name: 'no flag', disabled: 'yes' }, 'disabled'],
       [{ secret, name: 'unknown', id: 'key_1' }, 'id'],

@@ -18,14 +18,21 @@ export function durationOf(ms: number): Duration {
   return { seconds: whole, nanos: (ms - whole * 1_000) * 1_000_000 };
 }
 
-/** As text, for the one reader of inputs; a time that no calendar has reads as itself and is refused there. */
+/** As text, for the one reader of inputs; what protobuf does not take for a time reads as itself and is refused there. */
 export function timeText({ seconds: whole, nanos }: Timestamp): string {
   const ms = whole * 1_000 + Math.floor(nanos / 1_000_000);
-  return Number.isFinite(new Date(ms).getTime()) ? formatTimeMs(ms) : `${whole}.${nanos}`;
+  return isFraction(nanos) && Number.isFinite(new Date(ms).getTime())
+    ? formatTimeMs(ms)
+    : `${whole}.${nanos}`;
 }
 
-/** As text, for the one reader of inputs. */
+/** As text, for the one reader of inputs; what protobuf does not take for a duration, or is less than none, is refused there. */
 export function durationText(duration: Duration | undefined): string {
   const { seconds: whole, nanos } = duration ?? { seconds: 0, nanos: 0 };
-  return `${whole + nanos / 1_000_000_000}s`;
+  return isFraction(nanos) ? `${whole + nanos / 1_000_000_000}s` : `${whole}.${nanos}s`;
+}
+
+/** Nanoseconds of a second, counted forward (google/protobuf/timestamp.proto, duration.proto). */
+function isFraction(nanos: number): boolean {
+  return nanos >= 0 && nanos < 1_000_000_000;
 }

@@ -32,10 +32,14 @@ export function updateKeyInputOf(request: UpdateKeyRequest): Record<string, unkn
 /** Passes on what was thrown, the fields at fault by their places in UpdateKeyRequest. */
 export function toldByPlace(request: UpdateKeyRequest): (error: unknown) => never {
   const paths = pathsOf(request) ?? [];
-  const placed = ({ field, description }: FieldViolation): FieldViolation =>
-    paths.includes(field) && !isChangeable(field)
+  const placed = ({ field, description }: FieldViolation): FieldViolation => {
+    const [member = ''] = field.split('.');
+    // A path that is long, or holds what no line may hold, is not told as it was sent.
+    const isOfMask = paths.includes(field) || !(isChangeable(member) || member === 'etag');
+    return paths.length > 0 && isOfMask && !isChangeable(field)
       ? { field: 'update_mask', description: `${field}: ${description}` }
       : { field: `key.${field}`, description };
+  };
   return (error) => {
     if (error instanceof Failure && error.violations.length > 0) {
       throw invalidArgument(error.violations.map(placed));

@@ -1,0 +1,130 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Ask } from './ask.ts';
+import { shownEvent } from './shown.ts';
+
+/** A message of protobuf, of whatever type: what it has is read by its name. */
+type Message = Readonly<Record<string, unknown>>;
+
+const states = ['unspecified', 'active', 'disabled', 'revoked', 'expired'];
+
+/** An answer in the contract's JSON shape. */
+export function answerOf({ operation }: Ask, answer: unknown): unknown {
+  const message = answer as Message;
+  const settled = settledOf(message);
+  switch (operation) {
+    case 'createKey':
+      return { ...keyOf(message.key), key: message.secret || null };
+    case 'rotateKey': {
+      const rotated_key = message.rotated_key === undefined ? null : keyOf(message.rotated_key);
+      return { ...keyOf(message.key), key: message.secret || null, rotated_key, ...settled };
+    }
+    case 'getKey':
+    case 'updateKey':
+    case 'revokeKey':
+    case 'disableKey':
+    case 'enableKey':
+      return { ...keyOf(message.key), ...settled };
+    case 'listKeys':
+      return pageOf(message, message.keys, keyOf);
+    case 'getKeyUsage': {
+      const buckets = (message.buckets as Message[]).map(({ start, ...counts }) => ({
+        ...counts,
+        start: timeOf(start),
+      }));
+      return { buckets, last_used_at: timeOf(message.last_used_at), addresses: message.addresses };
+    }
+    case 'verifyKey':
+      return { ...message, reason: message.reason || null, key_id: message.key_id || null };
+    case 'importKeys':
+      return {
+        ...message,
+        failures: (message.failures as Message[]).map(({ index, field }) => ({ index, field })),
+      };
+    case 'reportLeakedKeys':
+      return { received: message.received, ...settled };
+    case 'putOwner':
+    case 'getOwner':
+      return { ...ownerOf(message.owner), ...settled };
+    case 'listOwners':
+      return pageOf(message, message.owners, ownerOf);
+    case 'listAuditEvents':
+      return pageOf(message, message.events, auditEventOf);
+    case 'getDiagnostics':
+      return { peppers: message.peppers };
+    case 'watchKeys':
+      throw new Error('a watch has no one answer');
+  }
+}
+
+/** The event in an answer of a watch; null for one that only moves the token on. */
+export function eventOf(answer: unknown): Message | null {
+  const { resume_token, at, type, target, owner, actor, details } = answer as Message;
+  if (type === '') return null;
+  const { before, after } = details as Message;
+  return {
+    ...{ id: resume_token, type, at: timeMsOf(at), target: target || null, owner: owner ?? null },
+    ...{ actor: actor || null, details: { before: before ?? null, after: after ?? null } },
+  };
+}
+
+function pageOf(message: Message, items: unknown, show: (item: unknown) => unknown) {
+  return { data: (items as unknown[]).map(show), next_page_token: message.next_page_token || null };
+}
+
+function settledOf({ effective_at, unconfirmed_replicas }: Message) {
+  return effective_at === undefined ? {} : { effective_at: timeMsOf(effective_at), unconfirmed_replicas };
+}
+
+function keyOf(given: unknown): Message {
+  const { last_used_at, created_at, expires_at, updated_at, revoked_at, state, ...key } = given as Message;
+  return {
+    ...key,
+    ...{ created_at: timeOf(created_at), last_used_at: timeOf(last_used_at), expires_at: timeOf(expires_at) },
+    ...{ updated_at: timeOf(updated_at), revoked_at: timeOf(revoked_at), state: states[Number(state)] },
+    ...{ owner: key.owner ?? null, plan: key.plan ?? null, rotated_from: key.rotated_from ?? null },
+    rate_limit: key.rate_limit === undefined ? null : rateLimitOf(key.rate_limit as Message),
+  };
+}
+
+function rateLimitOf({ limit, window }: Message) {
+  const { seconds, nanos } = window as { seconds: number; nanos: number };
+  return { limit, window: `${seconds + nanos / 1e9}s` };
+}
+
+function ownerOf(given: unknown): Message {
+  const { active_until, created_at, updated_at, ...owner } = given as Message;
+  return {
+    ...owner,
+    ...{ plan: owner.plan ?? null, active_until: timeOf(active_until) },
+    ...{ created_at: timeOf(created_at), updated_at: timeOf(updated_at) },
+  };
+}
+
+/** Throws where the fields do not say what the line of JSON says. */
+function auditEventOf(given: unknown): Message {
+  const { json, ...message } = given as Message;
+  const { at, actor, target, address, request_id, before, after, owner, error, ...rest } = message;
+  const shown = {
+    ...rest,
+    ...{ at: timeMsOf(at), actor: actor || null, target: target || null, address: address || null },
+    ...{ request_id: request_id || null, before: before ?? null, after: after ?? null },
+    ...{ owner: owner ?? null, error: error || null },
+  };
+  const line = shownEvent(JSON.parse(String(json)) as Message);
+  if (!isDeepStrictEqual(line, shown)) throw new Error(`${json} is not ${JSON.stringify(shown)}`);
+  return shown;
+}
+
+function msOf(time: unknown): number {
+  const { seconds, nanos } = time as { seconds: number; nanos: number };
+  return seconds * 1_000 + nanos / 1_000_000;
+}
+
+/** To the second. */
+function timeOf(time: unknown): string | null {
+  return time === undefined ? null : `${new Date(msOf(time)).toISOString().slice(0, 19)}Z`;
+}
+
+function timeMsOf(time: unknown): string {
+  return new Date(msOf(time)).toISOString();
+}

@@ -1,0 +1,56 @@
+import { Learned } from './learned.ts';
+import { type Model, type ModelOwner, missing, Refusal, shownOwner } from './model.ts';
+import { asking, type Plan, pageOf, placeAfter, present, tokenAt } from './plan.ts';
+import type { StepOf } from './step.ts';
+
+export function putOwnerPlan(model: Model, step: StepOf<'putOwner'>): Plan {
+  const { id, plan, activeForMs, suspended } = step;
+  const activeUntil = activeForMs === null ? null : model.now + activeForMs;
+  const active_until = activeUntil === null ? null : new Date(activeUntil).toISOString();
+  return {
+    ask: asking('putOwner', { ...present({ plan, active_until }), suspended }, id),
+    needs: 'write',
+    predict({ owner: bound }) {
+      if (bound !== null) throw new Refusal(['PERMISSION_DENIED']);
+      const current = model.owners.get(id);
+      const owner: ModelOwner = {
+        ...{ id, plan, activeUntil, suspended, createdAt: current?.createdAt ?? model.now },
+        ...{ updatedAt: model.now, etags: [...(current?.etags ?? []), new Learned(current?.etags)] },
+      };
+      const before = current === undefined ? null : shownOwner(current, model.now);
+      model.owners.set(id, owner);
+      const after = shownOwner(owner, model.now);
+      return { value: after, settles: 'always', changes: [{ target: id, owner: id, before, after }] };
+    },
+  };
+}
+
+export function getOwnerPlan(model: Model, { id }: StepOf<'getOwner'>): Plan {
+  return {
+    ask: asking('getOwner', {}, id),
+    needs: 'read',
+    predict(identity) {
+      const owner = identity.owner === null || identity.owner === id ? model.owners.get(id) : undefined;
+      if (owner === undefined) throw missing();
+      return { value: shownOwner(owner, model.now) };
+    },
+  };
+}
+
+export function listOwnersPlan(model: Model, { page }: StepOf<'listOwners'>): Plan {
+  const token = tokenAt(model, page);
+  return {
+    ask: asking('listOwners', present({ page_size: page.size, page_token: token })),
+    needs: 'read',
+    predict(identity) {
+      const after = placeAfter(model, token, 'owners');
+      const all = [...model.owners.values()].toSorted((one, other) => (one.id < other.id ? -1 : 1));
+      const own = all.filter(({ id }) => identity.owner === null || identity.owner === id);
+      const isPast = ({ id }: ModelOwner) => identity.owner !== null || after === null || id > String(after);
+      return pageOf(model, own.filter(isPast), page, {
+        ...{ query: 'owners', placeOf: ({ id }) => id },
+        show: (owner) => shownOwner(owner, model.now),
+      });
+    },
+  };
+}

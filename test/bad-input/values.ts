@@ -1,0 +1,196 @@
+/** Stands in every value that has room for it: it may be in no answer, no log line and no event. */
+export const tracer = 'hunter2';
+
+type Bad = readonly [title: string, value: unknown];
+
+const texts: readonly Bad[] = [
+  ['a NUL', `${tracer}\0`],
+  ['a second line', `${tracer}\n{"level":60,"msg":"forged"}`],
+  ['a carriage return', `${tracer}\r`],
+  ['a tab', `\t${tracer}`],
+  ['an escape', `${tracer}\u001b[2J`],
+  ['a DEL', `${tracer}\u007f`],
+  ['a C1 control', `${tracer}\u0085`],
+  ['a right-to-left override', `${tracer}\u202egnp.exe`],
+  ['a right-to-left mark', `${tracer}\u200f`],
+  ['an Arabic letter mark', `${tracer}\u061c`],
+  ['an isolate', `\u2066${tracer}`],
+  ['a line separator', `${tracer}\u2028`],
+];
+const surrogates: readonly Bad[] = [
+  ['half a surrogate pair', `${tracer}\ud83d`],
+  ['the other half', `\udc69${tracer}`],
+];
+const noTexts: readonly Bad[] = [
+  ['a number', 7],
+  ['true', true],
+  ['a list', [tracer]],
+  ['an operator', { $ne: tracer }],
+  ['code', { $where: `${tracer}()` }],
+  ['a prototype', { constructor: { prototype: tracer } }],
+];
+const tooLong = (max: number): Bad => ['too much', tracer.padEnd(max + 1, 'x')];
+const line = (max: number): readonly Bad[] => [...texts, tooLong(max)];
+const required = (max: number): readonly Bad[] => [['nothing', ''], ...line(max)];
+
+const times: readonly Bad[] = [
+  ['nothing', ''],
+  ['a word', tracer],
+  ['no zone', '2031-01-31T12:00:00'],
+  ['a day alone', '2031-01-31'],
+  ['a day that no month has', '2031-02-30T00:00:00Z'],
+  ['Unix seconds', '1924948800'],
+  ['an hour that no day has', '2031-01-31T24:00:00Z'],
+  ['the year 0', '0000-06-01T00:00:00Z'],
+  ['the year 10000 in UTC', '9999-12-31T23:59:59-05:00'],
+  ['a sixth digit of the year', '+012031-01-31T12:00:00Z'],
+];
+const durations: readonly Bad[] = [
+  ['nothing', ''],
+  ['a word', tracer],
+  ['a bare number', '60'],
+  ['zero', '0m'],
+  ['less than nothing', '-1s'],
+  ['no number', 'NaNs'],
+  ['an exponent', '1e3s'],
+  ['a unit that there is none', '1y'],
+  ['more than a lifetime', '36526d'],
+  ['less than a millisecond', '0.0001s'],
+];
+const networks: readonly Bad[] = [
+  ['nothing', ''],
+  ['a word', tracer],
+  ['address bits behind the prefix', '10.0.0.1/8'],
+  ['a prefix that is too long', '10.0.0.0/33'],
+  ['a prefix that is too long for IPv6', '2001:db8::/129'],
+  ['less than no prefix', '10.0.0.0/-1'],
+  ['a mask', '10.0.0.0/255.0.0.0'],
+  ['a zone', 'fe80::1%eth0'],
+  ['a leading zero', '010.0.0.1'],
+  ['three parts', '10.0.0'],
+  ['a port', '10.0.0.1:80'],
+  ['a name', `${tracer}.example.com`],
+  ['two', '10.0.0.1,10.0.0.2'],
+];
+const listOf = (bad: readonly Bad[], max: number, good: unknown): readonly Bad[] => [
+  ...bad.map(([title, value]): Bad => [`a list with ${title}`, [good, value]]),
+  ['too many', Array.from({ length: max + 1 }, () => good)],
+];
+const notALabel: readonly Bad[] = ['', '$ne', '__proto__', '.dot', 'a b', 'é', 'x'.repeat(64)].map(
+  (name): Bad => [
+    `a label called ${JSON.stringify(name.slice(0, 9))}`,
+    JSON.parse(`{${JSON.stringify(name)}:"${tracer}"}`),
+  ],
+);
+const tooManyLabels = Object.fromEntries(Array.from({ length: 33 }, (_, at) => [`l${at}`, tracer]));
+const ascii: readonly Bad[] = [['a letter that is not ASCII', `${tracer}é`]];
+const permissions: readonly Bad[] = [
+  ...required(128),
+  ['a space', `${tracer} x`],
+  ['a comma', `${tracer},x`],
+  ...ascii,
+];
+const rateLimits: readonly Bad[] = [
+  ['no window', { limit: 1 }],
+  ['no limit', { window: '1s' }],
+  ['a limit of none', { limit: 0, window: '1s' }],
+  ['less than none', { limit: -1, window: '1s' }],
+  ['more than there is', { limit: 1_000_000_001, window: '1s' }],
+  ...durations.map(([title, window]): Bad => [`a window of ${title}`, { limit: 1, window }]),
+];
+
+/** What a field of a kind may not be, as text and lists that both wires can carry. */
+export const badValues = {
+  name: required(200),
+  text64: required(64),
+  text128: required(128),
+  text256: required(256),
+  text2048: required(2_048),
+  method: required(32),
+  path: required(8_192),
+  key: [['nothing', ''], tooLong(4_096)] as readonly Bad[],
+  owner: [...required(128), ...ascii, ['a space before', ` ${tracer}`], ['a space behind', `${tracer} `]],
+  permission: permissions,
+  permissions: listOf(permissions, 100, 'read:a'),
+  networks: listOf(networks, 100, '10.0.0.0/8'),
+  address: networks.filter(([title]) => title !== 'a mask'),
+  time: times,
+  duration: durations,
+  rateLimit: rateLimits,
+  labels: [
+    ...notALabel,
+    ['too many', tooManyLabels],
+    ...line(256).map(([title, value]): Bad => [`a label that holds ${title}`, { team: value }]),
+  ],
+  state: [
+    ['a word', tracer],
+    ['nothing', ''],
+    ['another case', 'ACTIVE'],
+  ],
+  outcome: [
+    ['a word', tracer],
+    ['nothing', ''],
+  ],
+  order: [
+    ['a word', tracer],
+    ['another case', 'NEWEST'],
+  ],
+  event: [
+    ['a word', tracer],
+    ['too few digits', 'evt_1'],
+    ['an operator', '$gt'],
+  ],
+  types: [
+    ['a word', [tracer]],
+    ['nothing', ['']],
+  ],
+  token: [
+    ['a word', tracer],
+    ['too much', tracer.repeat(100)],
+  ],
+  size: [['less than none', -1]],
+  flag: [],
+} as const satisfies Readonly<Record<string, readonly Bad[]>>;
+
+export type Kind = keyof typeof badValues;
+
+const isList: readonly Kind[] = ['permissions', 'networks', 'types'];
+
+/** What JSON can carry beside: other types, and text that is no Unicode. */
+export function otherTypes(kind: Kind): readonly Bad[] {
+  if (kind === 'flag')
+    return [
+      ['a text', 'true'],
+      ['a number', 1],
+      ['a list', [true]],
+      ['an object', {}],
+    ];
+  if (kind === 'size') return [];
+  if (isList.includes(kind)) {
+    return [
+      ...noTexts.filter(([, value]) => !Array.isArray(value)),
+      ['a text', tracer],
+      ['a list in it', [[tracer]]],
+    ];
+  }
+  if (kind === 'labels') {
+    return [
+      ['a number', 7],
+      ['a text', tracer],
+      ['a list', [tracer]],
+      ['a label of no text', { team: { $ne: tracer } }],
+    ];
+  }
+  if (kind === 'rateLimit') {
+    return [
+      ...noTexts,
+      ['a text', tracer],
+      ['a limit that is text', { limit: tracer, window: '1s' }],
+      ['half a unit', { limit: 1.5, window: '1s' }],
+      ['too much', { limit: 1e300, window: '1s' }],
+      ['a third member', { limit: 1, window: '1s', burst: tracer }],
+    ];
+  }
+  const halves = ['time', 'duration', 'address', 'key', 'token', 'event'].includes(kind) ? [] : surrogates;
+  return [...noTexts, ...halves];
+}
