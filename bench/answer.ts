@@ -8,11 +8,23 @@ export const allowed = 0;
 export const errorBase = 1000;
 /** Neither an allow nor a denial that Envoy would understand, an empty CheckResponse included. */
 export const nonsense = -1;
+/** A status of 0 without an OkHttpResponse: Envoy lets the request in as it is. */
+export const bareAllowed = -3;
+/** Another status without a DeniedHttpResponse: Envoy answers 403. */
+export const bareDenied = -4;
 /** A gRPC status other than 0, or a stream that was reset. */
 export const rpcFailed = -2;
 
+/** What a caller of Envoy sees of it. */
+export function seenByCaller(outcome: Outcome): Outcome {
+  if (outcome === bareAllowed) return allowed;
+  return outcome === bareDenied ? 403 : outcome;
+}
+
 export function outcomeName(outcome: Outcome): string {
   if (outcome === allowed) return 'allowed';
+  if (outcome === bareAllowed) return 'allowed without a word';
+  if (outcome === bareDenied) return 'denied without a word';
   if (outcome === nonsense) return 'not an answer';
   if (outcome === rpcFailed) return 'gRPC error';
   return outcome > errorBase ? `error ${outcome - errorBase}` : `denied ${outcome}`;
@@ -38,6 +50,7 @@ export function readOutcome(bytes: Buffer, at: number, end: number): Outcome {
     else if (field === errorTag) outcome = errorBase + readDenial(reader, fieldEnd);
     reader.at = fieldEnd;
   }
+  if (code !== -1 && outcome === nonsense) return code === 0 ? bareAllowed : bareDenied;
   // Envoy goes by the code alone: an answer is believed here only if the two agree.
   return (code === 0) === (outcome === allowed) && code !== -1 ? outcome : nonsense;
 }

@@ -1,8 +1,8 @@
-import { allowed, nonsense, type Outcome, readOutcome, rpcFailed } from './answer.ts';
+import { nonsense, type Outcome, rpcFailed } from './answer.ts';
+import type { Calls } from './calls.ts';
 import {
   flag,
   frame,
-  frameHeaderBytes,
   frameType,
   initialWindowBytes,
   preface,
@@ -10,40 +10,48 @@ import {
   setting,
   windowUpdate,
 } from './frame.ts';
-import { callHeaders, createStatusReader } from './header-block.ts';
-import type { Requests } from './requests.ts';
+import type { StatusReader } from './header-block.ts';
+import type { Pace } from './pace.ts';
 import { Wire, type WireReader } from './wire.ts';
 
-/** What a connection asks, and whom it tells. */
+/** What a connection calls, and whom it tells. */
 export interface Load {
-  readonly requests: Requests;
-  /** Which request to send next; undefined when there are no more to send, now or ever. */
-  next(): number | undefined;
-  /** A stream ended: what came of it, and how long it took from write to read. */
+  readonly calls: Calls;
+  readonly pace: Pace;
+  /** Whether there is nothing more to send, ever. */
+  isOver(): boolean;
+  /** Which call to send next. */
+  next(): number;
+  /** A stream ended: what came of it, and how long it took, from when its pace says that it was due. */
   onAnswer(outcome: Outcome, micros: number): void;
-  /** An allow without these bytes is nonsense; null: any will do. */
-  readonly mention: Buffer | null;
+}
+
+export interface LoadConnection {
+  /** Sends what has become due since the last answer: to be called where the pace is not closed. */
+  pump(): void;
+  /** Resolves when all is sent and answered; rejects when the connection fails. */
+  readonly done: Promise<void>;
 }
 
 /**
- * Keeps `streams` Checks in the air on one plaintext connection until there are no more to send, then closes
+ * Keeps up to `streams` calls in the air on one plaintext connection until there are no more to send, then closes
  * it. HTTP/2 is spoken here on the bare socket: Node's own client spends as much on a call as the servers
  * that are measured, so that it would be the one that is measured.
  */
-export function runConnection(port: number, streams: number, load: Load): Promise<void> {
+export function openConnection(port: number, streams: number, load: Load): LoadConnection {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  new Connection(port, streams, load, (cause) => (cause ? reject(cause) : resolve()));
-  return promise;
+  const connection = new Connection(port, streams, load, (cause) => (cause ? reject(cause) : resolve()));
+  return { pump: () => connection.pump(), done: promise };
 }
 
 interface Stream {
   readonly startedMs: number;
+  status: number | undefined;
   outcome: Outcome;
-  /** The part of an answer that has arrived, where it came in more than one DATA frame. */
+  /** The part of a body that has arrived, where it came in more than one DATA frame. */
   partial: Buffer | null;
 }
 
-const check = callHeaders('/envoy.service.auth.v3.Authorization/Check');
 const noPush = frame(frameType.settings, 0, 0, Buffer.of(0, setting.enablePush, 0, 0, 0, 0));
 const settingsAck = frame(frameType.settings, flag.ack, 0, new Uint8Array(0));
 const receiveWindowBytes = 2 ** 30;
@@ -56,7 +64,7 @@ class Connection implements WireReader {
   readonly #load: Load;
   readonly #done: (cause?: Error) => void;
   readonly #inFlight = new Map<number, Stream>();
-  readonly #statuses = createStatusReader();
+  readonly #statuses: StatusReader;
   #nextStream = 1;
   #sendWindow = initialWindowBytes;
   #receivedBytes = 0;
@@ -64,12 +72,17 @@ class Connection implements WireReader {
   #exhausted = false;
 
   constructor(port: number, streams: number, load: Load, done: (cause?: Error) => void) {
-    const callBytesMax = 2 * frameHeaderBytes + check.first.length + load.requests.bytesMax;
     this.#streams = streams;
     this.#load = load;
     this.#done = done;
-    this.#wire = new Wire(port, streams * callBytesMax + controlBytesMax, this);
+    this.#statuses = load.calls.createStatusReader();
+    this.#wire = new Wire(port, streams * load.calls.callBytesMax + controlBytesMax, this);
     this.#wire.send(Buffer.concat([preface, noPush, windowUpdate(receiveWindowBytes)]));
+    this.#wire.flush();
+  }
+
+  pump(): void {
+    this.onRead();
     this.#wire.flush();
   }
 
@@ -80,7 +93,7 @@ class Connection implements WireReader {
   }
 
   onRead(): void {
-    if (this.#ready) this.#startCalls();
+    if (this.#ready && !this.#exhausted) this.#startCalls();
     if (this.#exhausted && this.#inFlight.size === 0) this.onEnd();
   }
 
@@ -90,7 +103,7 @@ class Connection implements WireReader {
   }
 
   #onData(flags: number, id: number, bytes: Buffer, at: number, end: number): void {
-    if (flags & (flag.padded | flag.endStream)) throw new Error(`DATA with flags ${flags}, unread here`);
+    if (flags & flag.padded) throw new Error('DATA with padding, unread here');
     this.#receivedBytes += end - at;
     if (this.#receivedBytes > receiveWindowBytes / 2) {
       this.#wire.send(windowUpdate(this.#receivedBytes));
@@ -98,11 +111,16 @@ class Connection implements WireReader {
     }
     const stream = this.#inFlight.get(id);
     if (stream === undefined) return;
-    if (stream.partial === null && end - at >= 5 && bytes.readUInt32BE(at + 1) === end - at - 5) {
-      stream.outcome = this.#judge(bytes, at, end);
+    const { calls } = this.#load;
+    if (stream.partial === null) {
+      const judged = calls.judge(bytes, at, end);
+      if (judged === undefined) stream.partial = Buffer.from(bytes.subarray(at, end));
+      else stream.outcome = judged;
     } else {
-      stream.partial = Buffer.concat([stream.partial ?? Buffer.alloc(0), bytes.subarray(at, end)]);
+      stream.partial = Buffer.concat([stream.partial, bytes.subarray(at, end)]);
+      stream.outcome = calls.judge(stream.partial, 0, stream.partial.length) ?? nonsense;
     }
+    if (flags & flag.endStream) this.#endStream(id, calls.outcome(stream.status, stream.outcome));
   }
 
   #onHeaders(flags: number, id: number, block: Buffer): void {
@@ -110,7 +128,10 @@ class Connection implements WireReader {
       throw new Error(`HEADERS with flags ${flags}, unread here`);
     }
     const status = this.#statuses.read(block);
-    if (flags & flag.endStream) this.#endStream(id, status === 0);
+    const stream = this.#inFlight.get(id);
+    if (stream === undefined) return;
+    stream.status ??= status;
+    if (flags & flag.endStream) this.#endStream(id, this.#load.calls.outcome(stream.status, stream.outcome));
   }
 
   #onControl(type: number, flags: number, id: number, payload: Buffer): void {
@@ -121,7 +142,7 @@ class Connection implements WireReader {
     } else if (type === frameType.ping) {
       if ((flags & flag.ack) === 0) this.#wire.send(frame(frameType.ping, flag.ack, 0, payload));
     } else if (type === frameType.rstStream) {
-      this.#endStream(id, false);
+      this.#endStream(id, rpcFailed);
     } else if (type === frameType.goaway) {
       throw new Error(`the server sent GOAWAY, error ${payload.readUInt32BE(4)}`);
     } else if (type === frameType.pushPromise || type === frameType.continuation) {
@@ -134,51 +155,31 @@ class Connection implements WireReader {
     const streamsMax = settings.get(setting.streamsMax) ?? this.#streams;
     if (streamsMax < this.#streams) throw new Error(`the server allows ${streamsMax} streams a connection`);
     const window = settings.get(setting.initialWindow) ?? initialWindowBytes;
-    if (window < this.#load.requests.bytesMax) throw new Error(`the server takes ${window} bytes a stream`);
+    if (window < this.#load.calls.bodyBytesMax) throw new Error(`the server takes ${window} bytes a stream`);
     const table = settings.get(setting.headerTableSize) ?? tableBytes;
     if (table < tableBytes) throw new Error(`the server's header table holds ${table} bytes`);
     this.#ready = true;
   }
 
-  #judge(bytes: Buffer, at: number, end: number): Outcome {
-    const { mention } = this.#load;
-    if (end - at < 5 || bytes[at] !== 0 || bytes.readUInt32BE(at + 1) !== end - at - 5) return nonsense;
-    const outcome = readOutcome(bytes, at + 5, end);
-    const lacking = outcome === allowed && mention !== null && !bytes.subarray(at, end).includes(mention);
-    return lacking ? nonsense : outcome;
-  }
-
-  #endStream(id: number, ok: boolean): void {
+  #endStream(id: number, outcome: Outcome): void {
     const stream = this.#inFlight.get(id);
     if (stream === undefined) return;
     this.#inFlight.delete(id);
-    if (stream.partial) stream.outcome = this.#judge(stream.partial, 0, stream.partial.length);
-    this.#load.onAnswer(ok ? stream.outcome : rpcFailed, (performance.now() - stream.startedMs) * 1000);
+    this.#load.onAnswer(outcome, (performance.now() - stream.startedMs) * 1000);
   }
 
   #startCalls(): void {
-    const startedMs = performance.now();
-    while (this.#inFlight.size < this.#streams && this.#sendWindow >= this.#load.requests.bytesMax) {
-      const index = this.#load.next();
-      this.#exhausted = index === undefined;
-      if (index === undefined) return;
-      this.#call(index);
-      this.#inFlight.set(this.#nextStream, { startedMs, outcome: nonsense, partial: null });
+    const { calls, pace, isOver, next } = this.#load;
+    const nowMs = performance.now();
+    while (this.#inFlight.size < this.#streams && this.#sendWindow >= calls.bodyBytesMax) {
+      this.#exhausted = isOver();
+      if (this.#exhausted) return;
+      const startedMs = pace.take(nowMs);
+      if (startedMs === undefined) return;
+      this.#sendWindow -= calls.send(this.#wire, this.#nextStream, next());
+      const unread = { status: undefined, outcome: nonsense, partial: null };
+      this.#inFlight.set(this.#nextStream, { startedMs, ...unread });
       this.#nextStream += 2;
     }
-  }
-
-  #call(index: number): void {
-    const block = this.#nextStream === 1 ? check.first : check.later;
-    this.#wire.sendFilled(frameType.headers, flag.endHeaders, this.#nextStream, (target, at) => {
-      target.set(block, at);
-      return block.length;
-    });
-    this.#sendWindow -= this.#wire.sendFilled(
-      frameType.data,
-      flag.endStream,
-      this.#nextStream,
-      (target, at) => this.#load.requests.write(index, target, at),
-    );
   }
 }

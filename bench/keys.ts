@@ -3,8 +3,12 @@ import { crc32Checksum } from '../src/checksum.ts';
 import { base62 } from '../src/secret.ts';
 import { createRandom } from './random.ts';
 
-/** What is asked: a key that exists, one that is well formed and does not, one whose checksum is wrong. */
-export type Kind = 'hit' | 'miss' | 'malformed';
+/**
+ * What is asked: a key that exists; one that is well formed and does not; one that was revoked; one that lacks a
+ * permission that the route asks for; one whose checksum is wrong.
+ */
+export const kinds = ['hit', 'miss', 'revoked', 'permission', 'malformed'] as const;
+export type Kind = (typeof kinds)[number];
 
 /** Characters of every key below. */
 export const keyLength = 'pst_live_'.length + 43 + 6;
@@ -22,10 +26,19 @@ export function benchKeys(count: number, seed: number): string[] {
   });
 }
 
-/** The keys that a kind of Check presents; those of `miss` and `hit` differ in every run of the seed. */
+/** Within what Postern remembers of keys that nobody made, at its defaults. */
+const strangersMax = 10_000;
+
+/** The keys that are in the service besides, and revoked. */
+export function revokedKeys(count: number, seed: number): string[] {
+  return benchKeys(Math.min(count, strangersMax), seed + 2);
+}
+
+/** The keys that a kind of Check presents where the service has `count`. */
 export function presentedKeys(kind: Kind, count: number, seed: number): string[] {
-  if (kind === 'hit') return benchKeys(count, seed);
-  const strangers = benchKeys(count, seed + 1);
+  if (kind === 'hit' || kind === 'permission') return benchKeys(count, seed);
+  if (kind === 'revoked') return revokedKeys(count, seed);
+  const strangers = benchKeys(Math.min(count, strangersMax), seed + 1);
   return kind === 'miss' ? strangers : strangers.map(breakChecksum);
 }
 

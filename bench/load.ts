@@ -1,9 +1,19 @@
 import { pathToFileURL } from 'node:url';
 import { type Outcome, outcomeName } from './answer.ts';
-import { runConnection } from './connection.ts';
+import { type Calls, checkCalls, edgeCalls } from './calls.ts';
+import { openConnection } from './connection.ts';
 import { createHistogram, type Histogram } from './histogram.ts';
 import { type Kind, presentedKeys } from './keys.ts';
-import { type ProcessorTime, readProcessorTime, since } from './processor-time.ts';
+import { closedPace, constantPace, type Pace } from './pace.ts';
+import {
+  type MachineTime,
+  machineSince,
+  type ProcessorTime,
+  readMachineTime,
+  readProcessorTime,
+  readResidentBytes,
+  since,
+} from './processor-time.ts';
 import { createRandom } from './random.ts';
 import { createRequests, type Requests } from './requests.ts';
 
@@ -13,14 +23,19 @@ export interface LoadSetup {
   readonly keys: number;
   readonly seed: number;
   readonly raw: boolean;
-  readonly streams: number;
-  readonly connections: number;
 }
 
 /** One phase against one server. Without `seconds`, every key is asked for once, in order. */
 export interface Phase {
   readonly port: number;
-  readonly pid: number;
+  /** Of the server, in one or several processes, and of the proxy in front of it where there is one. */
+  readonly pids: { readonly server: readonly number[]; readonly proxy: number | null };
+  /** Checks over gRPC, or requests of a caller to the proxy. */
+  readonly protocol: 'check' | 'edge';
+  readonly streams: number;
+  readonly connections: number;
+  /** A constant rate, whatever the answers; null sends the next when one is answered. */
+  readonly perSecond: number | null;
   readonly seconds: number | null;
   /** What every answer has to be, and for an allow also what it has to hold. */
   readonly expected: Outcome;
@@ -30,10 +45,16 @@ export interface Phase {
 export interface PhaseResult {
   readonly checks: number;
   readonly seconds: number;
-  /** Milliseconds, from the write of a Check to the read of its end. */
+  /** Milliseconds, from the write of a Check, or from when it was due, to the read of its end. */
   readonly latencyMs: { readonly p50: number; readonly p99: number; readonly p999: number };
+  /** Due at the end and not sent yet: nothing where the rate is not constant. */
+  readonly owed: number;
   readonly server: ProcessorTime;
+  readonly proxy: ProcessorTime | null;
   readonly client: ProcessorTime;
+  readonly machine: MachineTime;
+  /** Of the server, at the end. */
+  readonly residentBytes: number;
   /** Answers, or failures, other than the expected one, from the first Check to the last, by name. */
   readonly unexpected: Readonly<Record<string, number>>;
 }
@@ -44,85 +65,131 @@ const settleMs = 300;
 interface Tally {
   readonly histogram: Histogram;
   readonly unexpected: Record<string, number>;
+  readonly pace: Pace;
   checks: number;
   stopped: boolean;
 }
 
-async function runPhase(setup: LoadSetup, requests: Requests, phase: Phase): Promise<PhaseResult> {
-  const tally: Tally = { histogram: createHistogram(), unexpected: {}, checks: 0, stopped: false };
+async function runPhase(setup: LoadSetup, presented: Presented, phase: Phase): Promise<PhaseResult> {
+  const { perSecond, connections, expected } = phase;
+  const pace = perSecond === null ? closedPace() : constantPace(perSecond, performance.now());
+  const tally: Tally = { histogram: createHistogram(), unexpected: {}, pace, checks: 0, stopped: false };
+  const calls = presented.calls(phase);
   const load = {
-    requests,
-    mention: phase.mention === null ? null : Buffer.from(phase.mention),
-    next: phase.seconds === null ? once(requests.count) : atRandom(requests.count, setup.seed, tally),
+    calls,
+    pace,
+    ...(phase.seconds === null ? inOrder(calls.count) : atRandom(calls.count, setup.seed, tally)),
     onAnswer(outcome: Outcome, micros: number) {
       tally.checks += 1;
       tally.histogram.record(micros);
-      if (outcome === phase.expected) return;
+      if (outcome === expected) return;
       const name = outcomeName(outcome);
       tally.unexpected[name] = (tally.unexpected[name] ?? 0) + 1;
     },
   };
-  const streams = Math.ceil(setup.streams / setup.connections);
-  const connections = Promise.all(
-    Array.from({ length: setup.connections }, () => runConnection(phase.port, streams, load)),
-  );
-  const [measured] = await Promise.all([measure(phase, tally, connections), connections]);
+  const streams = Math.ceil(phase.streams / connections);
+  const opened = Array.from({ length: connections }, () => openConnection(phase.port, streams, load));
+  const done = Promise.all(opened.map((connection) => connection.done));
+  if (perSecond !== null) drive(opened, done);
+  const [measured] = await Promise.all([measure(phase, tally, done), done]);
   return { ...measured, unexpected: tally.unexpected };
 }
 
+/** Sends what is due as soon as it is due, the connections in turn: timers of a millisecond would be too coarse. */
+function drive(connections: readonly { pump(): void }[], done: Promise<unknown>): void {
+  let isDone = false;
+  let turn = 0;
+  const tick = () => {
+    if (isDone) return;
+    turn = (turn + 1) % connections.length;
+    for (let at = 0; at < connections.length; at++) connections[(turn + at) % connections.length]?.pump();
+    setImmediate(tick);
+  };
+  const end = () => {
+    isDone = true;
+  };
+  done.then(end, end);
+  tick();
+}
+
 /** Reads clocks and counts at both ends of the time measured, here, so that they belong together. */
-async function measure(phase: Phase, tally: Tally, connections: Promise<unknown>) {
-  if (phase.seconds !== null) {
+async function measure(phase: Phase, tally: Tally, done: Promise<unknown>) {
+  const { pids, seconds } = phase;
+  if (seconds !== null) {
     await sleep(settleMs);
     tally.checks = 0;
     tally.histogram.clear();
   }
-  const before = snapshot(phase.pid);
-  await (phase.seconds === null ? connections : sleep(phase.seconds * 1000));
-  const after = snapshot(phase.pid);
+  const before = snapshot(pids);
+  await (seconds === null ? done : sleep(seconds * 1000));
+  const after = snapshot(pids);
   const { histogram, checks } = tally;
   const quantileMs = (fraction: number) => histogram.quantile(fraction) / 1000;
   const result = {
     checks,
     seconds: (after.atMs - before.atMs) / 1000,
     latencyMs: { p50: quantileMs(0.5), p99: quantileMs(0.99), p999: quantileMs(0.999) },
+    owed: seconds === null ? 0 : tally.pace.owed(after.atMs),
     server: since(before.server, after.server),
+    proxy: before.proxy && after.proxy && since(before.proxy, after.proxy),
     client: since(before.client, after.client),
+    machine: machineSince(before.machine, after.machine),
+    residentBytes: pids.server.reduce((sum, pid) => sum + readResidentBytes(pid), 0),
   };
   tally.stopped = true;
   return result;
 }
 
-function snapshot(pid: number) {
-  return { atMs: performance.now(), server: readProcessorTime(pid), client: readProcessorTime(process.pid) };
+function snapshot({ server, proxy }: Phase['pids']) {
+  return {
+    atMs: performance.now(),
+    server: readProcessorTime(...server),
+    proxy: proxy === null ? null : readProcessorTime(proxy),
+    client: readProcessorTime(process.pid),
+    machine: readMachineTime(),
+  };
 }
 
-function once(count: number): () => number | undefined {
+function inOrder(count: number) {
   let index = 0;
-  return () => (index < count ? index++ : undefined);
+  return { isOver: () => index >= count, next: () => index++ };
 }
 
-function atRandom(count: number, seed: number, tally: Tally): () => number | undefined {
+function atRandom(count: number, seed: number, tally: Tally) {
   const random = createRandom(seed);
-  return () => (tally.stopped ? undefined : random.below(count));
+  return { isOver: () => tally.stopped, next: () => random.below(count) };
 }
 
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** The child's end of `startLoad`: a setup, then phases, one answer to each. */
-function serve(): void {
-  let setup: LoadSetup | undefined;
+interface Presented {
+  calls(phase: Phase): Calls;
+}
+
+function present({ kind, keys, seed, raw }: LoadSetup): Presented {
+  const presented = presentedKeys(kind, keys, seed);
   let requests: Requests | undefined;
+  return {
+    calls({ protocol, mention }) {
+      if (protocol === 'edge') return edgeCalls(presented);
+      requests ??= createRequests(presented, { raw, asksForMore: kind === 'permission' });
+      return checkCalls(requests, mention === null ? null : Buffer.from(mention));
+    },
+  };
+}
+
+/** The child's end of `startGenerator`: setups and phases, one answer to each. */
+function serve(): void {
+  let current: { readonly setup: LoadSetup; readonly presented: Presented } | undefined;
   process.on('message', async (message: LoadSetup | Phase) => {
     try {
       if ('keys' in message) {
-        setup = message;
-        requests = createRequests(presentedKeys(setup.kind, setup.keys, setup.seed), setup.raw);
+        current = { setup: message, presented: present(message) };
         process.send?.({ result: null });
-      } else if (setup && requests) {
-        process.send?.({ result: await runPhase(setup, requests, message) });
+      } else if (current) {
+        process.send?.({ result: await runPhase(current.setup, current.presented, message) });
       }
     } catch (cause) {
       process.send?.({ error: String(cause) });

@@ -1,81 +1,133 @@
 import { parseArgs } from 'node:util';
-import type { Kind } from './keys.ts';
+import { type Kind, kinds } from './keys.ts';
+import { estimateSeconds, type Group, matrix } from './scenario.ts';
+
+export const peerNames = ['postern', 'go', 'opa'] as const;
+export type PeerName = (typeof peerNames)[number];
 
 export interface Options {
-  readonly kind: Kind;
-  readonly peers: readonly string[];
-  readonly rounds: number;
-  readonly seconds: number;
-  readonly warmupSeconds: number;
-  readonly streams: number;
-  readonly connections: number;
-  readonly keys: number;
+  readonly groups: readonly Group[];
+  readonly peers: readonly PeerName[];
   readonly seed: number;
   /** Headers as Envoy sends them with `encode_raw_headers`. */
   readonly raw: boolean;
-  /** Server on one core and client on another; else the scheduler places them. */
+  /** Servers on one core and client on another; else the scheduler places them. */
   readonly pin: boolean;
-  readonly json: string | null;
+  /** An opa-envoy-plugin. */
+  readonly opa: string | null;
+  /** Whether memory for each key is measured too. */
+  readonly memory: boolean;
+  /** Written to `bench/results/`, not to `.cache/bench/results/`. */
+  readonly save: boolean;
 }
 
 export const usage = `usage: npm run bench -- [options]
-  --kind KIND        hit, miss or malformed (hit)
-  --peers LIST       go,postern, in the order in which they take turns (both)
-  --rounds N         measured turns of each peer (5)
-  --seconds N        length of a turn (5)
-  --warmup N         seconds of load on each peer before the first turn (3)
+  --kind KIND        hit, miss, revoked, permission or malformed (hit)
   --streams N        Checks in the air at any time (64)
   --connections N    HTTP/2 connections that they share (4)
+  --rate N           Checks a second at equal distances, whatever the answers (as many as are answered)
   --keys N           keys in the service, and keys that are presented (100000)
+  --rounds N         measured turns of each peer (5)
+  --seconds N        length of a turn (5)
+  --matrix           a selection of all these, in place of the options above
+  --minutes N        about how long the selection may take (20)
+  --through-envoy    requests through an Envoy in front of each peer, and of nobody, and of its own filter
+  --peers LIST       of postern, go, opa, in the order in which they take turns (all that there are)
+  --opa PATH         an opa-envoy-plugin (the environment's OPA_ENVOY)
+  --envoy PATH       an Envoy (as the tests find one)
   --seed N           what keys and their order are made from (1)
   --raw              headers in header_map, as with encode_raw_headers, not in the headers map
-  --no-pin           let the scheduler place client and server
-  --json FILE        write every round there too`;
+  --no-memory        leave out memory for each key
+  --no-pin           let the scheduler place client and servers
+  --save             write table, plot and rounds to bench/results/ (.cache/bench/results/)`;
 
-const kinds: readonly string[] = ['hit', 'miss', 'malformed'];
-const peerNames: readonly string[] = ['go', 'postern'];
+/** An option that is not as it should be; the message says which and how. */
+export class WrongOption extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'WrongOption';
+  }
+}
 
-/** Throws an Error that says what is wrong with `argv`. */
-export function readOptions(argv: readonly string[]): Options {
-  const { values } = parseArgs({
-    args: [...argv],
-    allowNegative: true,
-    options: {
-      kind: { type: 'string', default: 'hit' },
-      peers: { type: 'string', default: 'go,postern' },
-      rounds: { type: 'string', default: '5' },
-      seconds: { type: 'string', default: '5' },
-      warmup: { type: 'string', default: '3' },
-      streams: { type: 'string', default: '64' },
-      connections: { type: 'string', default: '4' },
-      keys: { type: 'string', default: '100000' },
-      seed: { type: 'string', default: '1' },
-      raw: { type: 'boolean', default: false },
-      pin: { type: 'boolean', default: true },
-      json: { type: 'string' },
-    },
-  });
-  if (!kinds.includes(values.kind)) throw new Error(`--kind is ${kinds.join(', ')}`);
-  const peers = values.peers.split(',');
-  if (peers.some((peer) => !peerNames.includes(peer))) throw new Error(`--peers are ${peerNames.join(', ')}`);
-  return {
-    kind: values.kind as Kind,
-    peers,
-    rounds: wholeNumber('rounds', values.rounds),
-    seconds: wholeNumber('seconds', values.seconds),
-    warmupSeconds: wholeNumber('warmup', values.warmup),
+/** Throws {@link WrongOption}. */
+export function readOptions(argv: readonly string[], environment: NodeJS.ProcessEnv): Options {
+  const values = parse(argv);
+  const peers = values.peers?.split(',') ?? peerNames;
+  if (!peers.every(isPeerName)) throw new WrongOption(`--peers are of ${peerNames.join(', ')}`);
+  if (!isKind(values.kind)) throw new WrongOption(`--kind is one of ${kinds.join(', ')}`);
+  if (values.envoy !== undefined) environment.POSTERN_TEST_ENVOY = values.envoy;
+  const scenario = {
+    kind: values.kind,
     streams: wholeNumber('streams', values.streams),
     connections: wholeNumber('connections', values.connections),
-    keys: wholeNumber('keys', values.keys),
+    perSecond: values.rate === undefined ? null : wholeNumber('rate', values.rate),
+    rounds: wholeNumber('rounds', values.rounds),
+    seconds: wholeNumber('seconds', values.seconds),
+  };
+  const keys = wholeNumber('keys', values.keys);
+  const single = { throughEnvoy: values['through-envoy'], keys, scenarios: [scenario] };
+  return {
+    groups: values.matrix ? selection(wholeNumber('minutes', values.minutes)) : [single],
+    peers,
     seed: wholeNumber('seed', values.seed),
     raw: values.raw,
     pin: values.pin,
-    json: values.json ?? null,
+    opa: values.opa ?? environment.OPA_ENVOY ?? null,
+    memory: values.memory,
+    save: values.save,
   };
 }
 
-function wholeNumber(name: string, text: string): number {
+function selection(minutes: number): readonly Group[] {
+  const least = Math.ceil(estimateSeconds(matrix(1, true)) / 60);
+  if (minutes < least) throw new WrongOption(`--minutes is ${least} or more`);
+  return matrix(minutes, true);
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...argv],
+      allowNegative: true,
+      options: {
+        kind: { type: 'string', default: 'hit' },
+        streams: { type: 'string', default: '64' },
+        connections: { type: 'string', default: '4' },
+        rate: { type: 'string' },
+        keys: { type: 'string', default: '100000' },
+        rounds: { type: 'string', default: '5' },
+        seconds: { type: 'string', default: '5' },
+        matrix: { type: 'boolean', default: false },
+        minutes: { type: 'string', default: '20' },
+        'through-envoy': { type: 'boolean', default: false },
+        peers: { type: 'string' },
+        opa: { type: 'string' },
+        envoy: { type: 'string' },
+        seed: { type: 'string', default: '1' },
+        raw: { type: 'boolean', default: false },
+        memory: { type: 'boolean', default: true },
+        pin: { type: 'boolean', default: true },
+        save: { type: 'boolean', default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new WrongOption((error as Error).message);
+  }
+}
+
+function isKind(text: string): text is Kind {
+  return kinds.some((kind) => kind === text);
+}
+
+function isPeerName(text: string): text is PeerName {
+  return peerNames.some((name) => name === text);
+}
+
+/** A whole number from 1 on; throws {@link WrongOption}. */
+export function wholeNumber(name: string, text: string): number {
   const number = Number(text);
-  if (!Number.isInteger(number) || number < 1) throw new Error(`--${name} is a whole number, 1 or more`);
+  if (!Number.isInteger(number) || number < 1) {
+    throw new WrongOption(`--${name} is a whole number, 1 or more`);
+  }
   return number;
 }

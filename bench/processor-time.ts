@@ -8,11 +8,28 @@ export interface ProcessorTime {
   readonly waitedNs: number;
 }
 
+/** What all cores did, in nanoseconds since the machine's start. */
+export interface MachineTime {
+  /** Ran something, interrupts included. */
+  readonly busyNs: number;
+  /** Had something to run and were not given to this machine by the one that it is a guest of. */
+  readonly stolenNs: number;
+}
+
+/** All of several processes together. */
+export function readProcessorTime(...pids: readonly number[]): ProcessorTime {
+  const times = pids.map(readOne);
+  return {
+    ranNs: times.reduce((sum, { ranNs }) => sum + ranNs, 0),
+    waitedNs: times.reduce((sum, { waitedNs }) => sum + waitedNs, 0),
+  };
+}
+
 /**
  * Sums every thread's `/proc/PID/task/TID/schedstat`, which counts nanoseconds where `stat` counts ticks of
  * 10 ms. A thread that ends between two readings takes its count along; servers here keep theirs.
  */
-export function readProcessorTime(pid: number): ProcessorTime {
+function readOne(pid: number): ProcessorTime {
   let ranNs = 0;
   let waitedNs = 0;
   for (const task of readdirSync(`/proc/${pid}/task`)) {
@@ -21,7 +38,7 @@ export function readProcessorTime(pid: number): ProcessorTime {
     ranNs += ran;
     waitedNs += waited;
     for (const child of readFileSync(`${at}/children`, 'latin1').split(' ').filter(Boolean)) {
-      const below = readProcessorTime(Number(child));
+      const below = readOne(Number(child));
       ranNs += below.ranNs;
       waitedNs += below.waitedNs;
     }
@@ -31,6 +48,30 @@ export function readProcessorTime(pid: number): ProcessorTime {
 
 export function since(earlier: ProcessorTime, later: ProcessorTime): ProcessorTime {
   return { ranNs: later.ranNs - earlier.ranNs, waitedNs: later.waitedNs - earlier.waitedNs };
+}
+
+/** `/proc/stat` counts in USER_HZ, which is 100 on every Linux that Node runs on. */
+const tickNs = 10_000_000;
+
+export function readMachineTime(): MachineTime {
+  return machineTimeOf(readFileSync('/proc/stat', 'latin1'));
+}
+
+/** Reads the first line of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal. */
+export function machineTimeOf(stat: string): MachineTime {
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] =
+    /^cpu +(.*)$/m.exec(stat)?.[1]?.split(' ').map(Number) ?? [];
+  return { busyNs: (user + nice + system + irq + softirq) * tickNs, stolenNs: steal * tickNs };
+}
+
+export function machineSince(earlier: MachineTime, later: MachineTime): MachineTime {
+  return { busyNs: later.busyNs - earlier.busyNs, stolenNs: later.stolenNs - earlier.stolenNs };
+}
+
+/** The memory of a process alone that is in RAM, in bytes. */
+export function readResidentBytes(pid: number): number {
+  const kibibytes = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+  return Number(kibibytes ?? 0) * 1024;
 }
 
 /** The cores that this process may use, by number. */

@@ -10,6 +10,13 @@ export interface Requests {
   write(index: number, target: Buffer, at: number): number;
 }
 
+export interface RequestOptions {
+  /** Headers in `header_map`, as with Envoy's `encode_raw_headers`, instead of the `headers` map. */
+  readonly raw: boolean;
+  /** The route asks for a permission that no key has. */
+  readonly asksForMore: boolean;
+}
+
 interface Template {
   readonly message: Buffer;
   readonly keyAt: number;
@@ -20,12 +27,10 @@ const placeholder = '~'.repeat(keyLength);
 /**
  * One request per key. All that differs between two of them is the key and, in turn, one of eight callers,
  * so a request costs a copy of its template and of the key: the client has to be cheaper than any server.
- *
- * @param raw headers in `header_map`, as with Envoy's `encode_raw_headers`, instead of the `headers` map
  */
-export function createRequests(keys: readonly string[], raw: boolean): Requests {
+export function createRequests(keys: readonly string[], options: RequestOptions): Requests {
   const secrets = Buffer.from(keys.join(''), 'latin1');
-  const templates = Array.from({ length: 8 }, (_, caller) => createTemplate(caller, raw));
+  const templates = Array.from({ length: 8 }, (_, caller) => createTemplate(caller, options));
   return {
     count: keys.length,
     bytesMax: Math.max(...templates.map((template) => template.message.length)),
@@ -38,8 +43,8 @@ export function createRequests(keys: readonly string[], raw: boolean): Requests 
   };
 }
 
-function createTemplate(caller: number, raw: boolean): Template {
-  const body = CheckRequest.encode(checkRequest(caller, raw)).finish();
+function createTemplate(caller: number, options: RequestOptions): Template {
+  const body = CheckRequest.encode(checkRequest(caller, options)).finish();
   const message = Buffer.alloc(5 + body.length);
   message.writeUInt32BE(body.length, 1);
   message.set(body, 5);
@@ -47,7 +52,7 @@ function createTemplate(caller: number, raw: boolean): Template {
 }
 
 /** What Envoy 1.40 sends for a JSON call over HTTP/1.1, one line of `context_extensions` included. */
-function checkRequest(caller: number, raw: boolean): CheckRequest {
+function checkRequest(caller: number, { raw, asksForMore }: RequestOptions): CheckRequest {
   const path = `/v1/accounts/acc_${10_482 + caller}/messages?limit=50&after=msg_${70_311 + caller}`;
   const headers = callerHeaders(caller, path);
   const http: AttributeContext_HttpRequest = {
@@ -70,7 +75,11 @@ function checkRequest(caller: number, raw: boolean): CheckRequest {
       source: peer(`203.0.113.${10 + caller}`, 40_112 + caller),
       destination: peer('10.0.12.7', 8443),
       request: { time: { seconds: 1_767_225_600, nanos: 481_516_000 }, http },
-      contextExtensions: { scheme: 'postern', environment: 'live' },
+      contextExtensions: {
+        scheme: 'postern',
+        environment: 'live',
+        ...(asksForMore && { permissions: 'erase' }),
+      },
       metadataContext: { filterMetadata: {}, typedFilterMetadata: {} },
       routeMetadataContext: { filterMetadata: {}, typedFilterMetadata: {} },
       tlsSession: undefined,

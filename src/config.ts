@@ -20,6 +20,8 @@ import type { WebhookSettings } from './webhook.ts';
 export interface Config {
   readonly check: {
     readonly listen: Listen;
+    /** Whether other processes may listen on its port too. */
+    readonly reusePort: boolean;
     /** How an unreachable store is told to Envoy. */
     readonly unavailableAs: 'error_response' | 'denied_response' | 'rpc_error';
     /** The largest CheckRequest that is read. */
@@ -142,6 +144,7 @@ function configOf(
   return Object.freeze({
     check: {
       listen: settings.check.listen,
+      reusePort: settings.check.reuse_port,
       unavailableAs: settings.check.unavailable_as,
       requestBytesMax: settings.check.request_bytes_max,
       storeTimeoutMs: settings.check.store_timeout,

@@ -15,6 +15,10 @@ const entries = wholeNumber(1, 100_000_000);
 
 const check = z.strictObject({
   listen: listen.prefault('127.0.0.1:50051').describe('Where Check is served: host:port or unix:/path.'),
+  reuse_port: z
+    .boolean()
+    .default(false)
+    .describe('Whether other processes on this machine may serve Check on the same port.'),
   tls: tls.describe('TLS of this listener; read again when the files change (default: none).'),
   unavailable_as: z
     .enum(['error_response', 'denied_response', 'rpc_error'])

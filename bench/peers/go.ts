@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { allowed } from '../answer.ts';
 import { hexDigests } from '../keys.ts';
 import { freePort, type Peer, startChild, untilUp } from './peer.ts';
 
@@ -32,6 +33,13 @@ export async function startGo(cache: string, scratch: string, keys: readonly str
     name: 'go',
     port,
     pid: child.process.pid ?? 0,
+    proxyPid: null,
+    protocol: 'check',
+    mention: 'x-postern-key-id',
+    answer(kind) {
+      if (kind === 'permission') return null;
+      return kind === 'hit' ? allowed : 401;
+    },
     misses: async () => null,
     output: child.output,
     stop: child.stop,

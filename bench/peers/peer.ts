@@ -2,12 +2,22 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import type { Outcome } from '../answer.ts';
+import type { Kind } from '../keys.ts';
 
-/** A server under measurement, up and answering Checks on loopback. */
+/** A server under measurement, up and answering on loopback. */
 export interface Peer {
   readonly name: string;
   readonly port: number;
   readonly pid: number;
+  /** The Envoy in front of it, which `port` then is of; null where Checks go to it straight. */
+  readonly proxyPid: number | null;
+  /** What it is asked: Checks over gRPC, or requests of callers. */
+  readonly protocol: 'check' | 'edge';
+  /** What a right answer to a kind of Check is; null for a kind that it can not be asked. */
+  answer(kind: Kind): Outcome | null;
+  /** What an answer that allows has to hold; null for anything. */
+  readonly mention: string | null;
   /** Lookups that its memory could not answer, since the start; null for a peer that does not count them. */
   misses(): Promise<number | null>;
   /** All that it wrote to standard output and standard error. */
@@ -46,7 +56,9 @@ export function startChild(command: string, args: readonly string[], options: Ch
   const child = spawn(command, args, { ...options, stdio: ['ignore', log, log] });
   closeSync(log);
   // However this process ends, nothing is left running.
-  process.once('exit', () => child.kill('SIGKILL'));
+  const kill = () => void child.kill('SIGKILL');
+  process.once('exit', kill);
+  child.once('exit', () => process.off('exit', kill));
   // Without a process id it is seen not to have started.
   child.on('error', () => {});
   return {

@@ -1,42 +1,83 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { seedStore } from '../seed.ts';
-import { freePort, type Peer, startChild, untilUp } from './peer.ts';
+import { allowed } from '../answer.ts';
+import { type SeedKeys, seedFile } from '../seed.ts';
+import { type Child, freePort, type Peer, startChild, untilUp } from './peer.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Starts `postern serve` as a user would, on a fresh SQLite file that holds `keys`. */
-export async function startPostern(scratch: string, keys: readonly string[]): Promise<Peer> {
+export async function startPostern(scratch: string, keys: SeedKeys): Promise<Peer> {
   const file = join(scratch, 'postern.db');
-  await seedStore(file, keys);
-  const [check, admin, http] = [await freePort(), await freePort(), await freePort()];
-  const child = startChild(process.execPath, [join(root, 'bin/postern.js'), 'serve'], {
-    // Settings of the caller's own shell are not what is measured.
-    env: {
-      PATH: process.env.PATH,
-      POSTERN_CHECK_LISTEN: `127.0.0.1:${check}`,
-      POSTERN_ADMIN_LISTEN: `127.0.0.1:${admin}`,
-      POSTERN_HTTP_LISTEN: `127.0.0.1:${http}`,
-      POSTERN_STORE: `sqlite:${file}`,
-      POSTERN_ADMIN_KEY: randomBytes(32).toString('hex'),
-    },
-    cwd: scratch,
-    log: join(scratch, 'postern.log'),
+  await seedFile(file, keys);
+  const { child, checkPort, url } = await launchPostern(scratch, 'postern', {
+    POSTERN_STORE: `sqlite:${file}`,
   });
-  const get = (path: string) => fetch(`http://127.0.0.1:${http}${path}`);
-  await untilUp(child, async () => (await get('/readyz')).ok);
   return {
     name: 'postern',
-    port: check,
+    port: checkPort,
     pid: child.process.pid ?? 0,
-    misses: async () => sumLoads(await (await get('/metrics')).text()),
+    proxyPid: null,
+    protocol: 'check',
+    mention: 'x-postern-key-id',
+    answer(kind) {
+      if (kind === 'permission') return 403;
+      return kind === 'hit' ? allowed : 401;
+    },
+    misses: async () => sumLoads(await (await fetch(`${url}/metrics`)).text()),
     output: child.output,
     stop: child.stop,
   };
 }
 
+/** A `postern serve` that is ready. */
+export interface LaunchedPostern {
+  readonly child: Child;
+  readonly checkPort: number;
+  /** Of the HTTP listener. */
+  readonly url: string;
+  readonly adminKey: string;
+}
+
+/** Starts a service with these settings, on free ports where they name none; its log goes to a file of `name`. */
+export async function launchPostern(
+  scratch: string,
+  name: string,
+  settings: Readonly<Record<string, string>>,
+): Promise<LaunchedPostern> {
+  const [check, admin, http] = [await freePort(), await freePort(), await freePort()];
+  const adminKey = randomBytes(32).toString('hex');
+  const env = {
+    // Settings of the caller's own shell are not what is measured.
+    PATH: process.env.PATH,
+    POSTERN_CHECK_LISTEN: `127.0.0.1:${check}`,
+    POSTERN_ADMIN_LISTEN: `127.0.0.1:${admin}`,
+    POSTERN_HTTP_LISTEN: `127.0.0.1:${http}`,
+    POSTERN_ADMIN_KEY: adminKey,
+    ...settings,
+  };
+  const child = startChild(process.execPath, [join(root, 'bin/postern.js'), 'serve'], {
+    env,
+    cwd: scratch,
+    log: join(scratch, `${name}.log`),
+  });
+  const url = `http://127.0.0.1:${http}`;
+  await untilUp(child, async () => (await fetch(`${url}/readyz`)).ok);
+  const checkPort = Number(env.POSTERN_CHECK_LISTEN.split(':').at(-1));
+  return { child, checkPort, url, adminKey };
+}
+
 function sumLoads(metrics: string): number {
-  const lines = metrics.matchAll(/^postern_cache_lookups_total\{[^}]*result="load"[^}]*\} (\S+)$/gm);
-  return lines.reduce((sum, [, count]) => sum + Number(count), 0);
+  return sumOf(metrics, /^postern_cache_lookups_total\{[^}]*result="load"[^}]*\} (\S+)$/gm);
+}
+
+/** Checks that a service has answered since its start. */
+export async function checksAnswered({ url }: Pick<LaunchedPostern, 'url'>): Promise<number> {
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  return sumOf(metrics, /^postern_checks_total\{[^}]*\} (\S+)$/gm);
+}
+
+function sumOf(metrics: string, line: RegExp): number {
+  return metrics.matchAll(line).reduce((sum, [, count]) => sum + Number(count), 0);
 }

@@ -9,17 +9,19 @@ export interface CheckListenerOptions {
   /** Cleartext where there is none. */
   readonly tls: TlsSource | null;
   readonly bounds: Partial<Bounds>;
+  /** Whether other processes may listen on its port too. */
+  readonly reusePort: boolean;
 }
 
 /** The listener for Checks, which Envoy asks on every request: on a transport of its own, for speed. */
 export function createCheckListener(
   dependencies: CheckDependencies,
-  { tls, bounds }: CheckListenerOptions,
+  { tls, bounds, reusePort }: CheckListenerOptions,
 ): GrpcListener {
   const { methods, setServing, endWatches } = createCheckMethods(createAnswer(dependencies));
   const { onBroken } = dependencies;
   const secure = tls === null ? {} : { secure: tls.material };
-  const listener = createH2Listener(methods, { ...secure, bounds, onBroken });
+  const listener = createH2Listener(methods, { ...secure, bounds, reusePort, onBroken });
   tls?.subscribe(listener.setSecureContext);
   return {
     listen: listener.listen,

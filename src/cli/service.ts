@@ -52,6 +52,7 @@ export function createService(config: Config, log: Logger): Service {
         connectionsMax: config.check.connectionsMax,
         connectionAgeMaxMs: config.check.connectionAgeMaxMs,
       },
+      reusePort: config.check.reusePort,
     },
   );
   const keyAdmin = createGrpcListener(createAdminService({ admin, now, onBroken }), {

@@ -1,13 +1,9 @@
-import type { ServerUnaryCall, sendUnaryData } from '@grpc/grpc-js';
-import { status } from '@grpc/grpc-js';
 import type { Reason } from '../answer.ts';
 import { type Authorize, type Decision, deny } from '../authorize.ts';
 import type { AccessRequest } from '../request.ts';
 import type { Scheme } from '../scheme.ts';
 import { type CheckRequest, createCheckReader } from './check-request.ts';
 import { CheckUnavailable, createCheckWriter, type UnavailableAs } from './check-response.ts';
-import { AuthorizationService } from './gen/envoy/service/auth/v3/external_auth.ts';
-import type { GrpcService } from './server.ts';
 
 export interface CheckDependencies {
   readonly authorize: Authorize;
@@ -24,33 +20,6 @@ export interface CheckDependencies {
 
 /** What the transport has to take in, so that a long request is denied and not failed: Envoy's headers end at 8 MiB. */
 export const CHECK_BYTES_MAX = 16 * 1_024 * 1_024;
-
-/** `envoy.service.auth.v3.Authorization` on grpc-js. */
-export function createCheckService(dependencies: CheckDependencies): GrpcService {
-  const answer = createAnswer(dependencies);
-  const { check } = AuthorizationService;
-  return {
-    name: 'envoy.service.auth.v3.Authorization',
-    // Bytes in, bytes out: what can not be read is denied here and not by the transport's own error.
-    definition: {
-      check: {
-        ...check,
-        requestDeserialize: (bytes: Buffer) => bytes,
-        responseSerialize: (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length),
-      },
-    },
-    implementation: {
-      check(call: ServerUnaryCall<Buffer, Uint8Array>, callback: sendUnaryData<Uint8Array>) {
-        const answered = answer(call.request);
-        if (!(answered instanceof Promise)) return callback(null, answered);
-        answered.then(
-          (bytes) => callback(null, bytes),
-          (error: Error) => callback({ code: status.UNAVAILABLE, details: error.message }),
-        );
-      },
-    },
-  };
-}
 
 /**
  * One Check from bytes to bytes, at once where memory can answer. The bytes that are given may be used again as

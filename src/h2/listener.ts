@@ -33,6 +33,11 @@ export interface H2ListenerOptions {
    * certificate of it.
    */
   readonly secure?: SecureContextOptions;
+  /**
+   * Shares its TCP ports with other processes of the same user that set it too (SO_REUSEPORT); the kernel gives
+   * each connection to one of them. Default: a port that is taken is an error.
+   */
+  readonly reusePort?: boolean;
   /** Told of what should not have happened; must not throw. Default: nobody. */
   readonly onBroken?: (error: unknown) => void;
   readonly clock?: Clock;
@@ -45,6 +50,7 @@ const sweepMs = 1_000;
 
 export function createH2Listener(methods: RpcMethods, options: H2ListenerOptions = {}): H2Listener {
   const { secure, clock = systemClock, random = Math.random, onBroken = () => {} } = options;
+  const { reusePort = false } = options;
   const bounds = { ...defaultBounds, ...options.bounds };
   const held = { bytes: 0, bytesMax: bounds.heldBytesMax };
   const shared: Shared = { methods, bounds, clock, random, spares: [], held, onBroken };
@@ -56,7 +62,7 @@ export function createH2Listener(methods: RpcMethods, options: H2ListenerOptions
     const server = createServer({ noDelay: true }, (socket) => sockets.accept(socket, tls));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
-      server.listen(at, resolve);
+      server.listen({ ...at, reusePort: reusePort && 'port' in at }, resolve);
     });
     server.removeAllListeners('error').on('error', onBroken);
     servers.push(server);

@@ -42,6 +42,21 @@ it('listens on every address that a name stands for', async () => {
   expect(await isServed({ ...listen, host: '127.0.0.1' } as Listen)).toBe(true);
 });
 
+it('shares a port that both sides may share, and no other', async () => {
+  const create = (reusePort: boolean) => {
+    const listener = createH2Listener(createTestMethods().methods, { reusePort });
+    onTestFinished(() => listener.close(0));
+    return listener;
+  };
+  const [first, second] = [create(true), create(true)];
+  const listen = await first.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
+
+  expect(await second.listen(listen)).toEqual(listen);
+  await expect(create(false).listen(listen)).rejects.toThrow(ListenError);
+  await first.close(0);
+  expect(await isServed(listen)).toBe(true);
+});
+
 it('says why it can not listen', async () => {
   const taken = await create().listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
   const refused = [

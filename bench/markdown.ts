@@ -1,0 +1,87 @@
+import { type Line, linesOf, type MemoryLine, memoryLine, type Spread, spreadText } from './report.ts';
+import type { MemoryResult, ScenarioResult } from './run.ts';
+import { scenarioName } from './scenario.ts';
+
+/** A scenario's table, under its name. */
+export function scenarioTable(result: ScenarioResult): string {
+  const { throughEnvoy, keys, scenario } = result;
+  const lines = linesOf(result);
+  const head = throughEnvoy
+    ? ['', 'requests/s', 'µs CPU of Envoy', 'µs CPU of the service', 'p50 ms', 'p99 ms', 'p99.9 ms']
+    : ['', 'Checks/s', 'µs CPU/Check', 'to Go', 'p50 ms', 'p99 ms', 'p99.9 ms'];
+  const { rounds, seconds } = scenario;
+  const title = `${scenarioName(scenario)}; ${keys.toLocaleString('en')} keys${throughEnvoy ? ', through Envoy' : ''}`;
+  return [
+    `**${title}** (${rounds} rounds of ${seconds} s)`,
+    '',
+    table(
+      [...head, 'client %', 'to doubt'],
+      lines.map((line) => [...(throughEnvoy ? edgeCells(line) : directCells(line)), ...lastCells(line)]),
+    ),
+  ].join('\n');
+}
+
+export function memoryTable(results: readonly MemoryResult[]): string {
+  const megabytes = (spread: Spread) => spreadText(scaled(spread, 1 / 1e6), 0);
+  const cells = ({ name, keys, emptyBytes, filledBytes, bytesPerKey }: MemoryLine) => [
+    name,
+    keys.toLocaleString('en'),
+    megabytes(emptyBytes),
+    megabytes(filledBytes),
+    spreadText(bytesPerKey, 0),
+  ];
+  const head = ['', 'keys', 'MB with one key', 'MB with all', 'bytes each'];
+  return table(
+    head,
+    results.map((result) => cells(memoryLine(result))),
+  );
+}
+
+function directCells(line: Line): string[] {
+  const toGo = line.toGo === null ? '' : spreadText(line.toGo, 2);
+  return [
+    line.name,
+    spreadText(line.checksPerSecond, 0),
+    spreadText(line.micros, 1),
+    toGo,
+    ...latencies(line),
+  ];
+}
+
+function edgeCells(line: Line): string[] {
+  const [proxy, service] = line.proxyMicros === null ? [line.micros, null] : [line.proxyMicros, line.micros];
+  return [
+    line.name,
+    spreadText(line.checksPerSecond, 0),
+    spreadText(proxy, 1),
+    service === null ? '' : spreadText(service, 1),
+    ...latencies(line),
+  ];
+}
+
+function latencies({ p50Ms, p99Ms, p999Ms }: Line): string[] {
+  return [p50Ms, p99Ms, p999Ms].map((spread) => spreadText(spread, spread.median < 1 ? 3 : 2));
+}
+
+function lastCells({ clientShare, doubts }: Line): string[] {
+  return [(100 * clientShare.median).toFixed(0), doubts.join('; ')];
+}
+
+function scaled({ median, low, high }: Spread, by: number): Spread {
+  return { median: median * by, low: low * by, high: high * by };
+}
+
+/** Names to the left and figures to the right; columns are padded, so that it reads as it is, too. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, at) =>
+    Math.max(3, title.length, ...rows.map((row) => row[at]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]) => {
+    const padded = cells.map((cell, at) =>
+      at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0),
+    );
+    return `| ${padded.join(' | ')} |`;
+  };
+  const rule = widths.map((width, at) => (at === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
+  return [line(head), line(rule), ...rows.map(line)].join('\n');
+}

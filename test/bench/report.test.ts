@@ -1,0 +1,72 @@
+import { expect, it } from 'vitest';
+import { memoryTable, scenarioTable, table } from '../../bench/markdown.ts';
+import { linesOf, memoryLine } from '../../bench/report.ts';
+import type { ScenarioResult } from '../../bench/run.ts';
+import type { Scenario } from '../../bench/scenario.ts';
+import { roundOf } from './setting.ts';
+
+const scenario: Scenario = {
+  ...{ streams: 64, connections: 4, perSecond: null, rounds: 2, seconds: 1 },
+  kind: 'hit',
+};
+const cost = (micros: number) => roundOf({ server: { ranNs: micros * 1_000 * 10_000, waitedNs: 0 } });
+const result: ScenarioResult = {
+  ...{ throughEnvoy: false, keys: 100_000, scenario },
+  peers: [
+    { name: 'postern', rounds: [cost(20), cost(30)], misses: 0 },
+    { name: 'go', rounds: [cost(40), cost(50)], misses: null },
+  ],
+};
+
+it('compares turns of the same number with each other', () => {
+  const [postern, go] = linesOf(result);
+  expect(postern?.micros).toEqual({ median: 25, low: 20, high: 30 });
+  expect(postern?.toGo).toEqual({ median: 0.55, low: 0.5, high: 0.6 });
+  expect(go?.toGo).toBeNull();
+});
+
+it('gives no ratio where there was no Go', () => {
+  expect(linesOf({ ...result, peers: result.peers.slice(0, 1) })[0]?.toGo).toBeNull();
+});
+
+it('writes a row for each peer, with the spread of its rounds', () => {
+  const lines = scenarioTable(result).split('\n');
+  expect(lines[0]).toBe('**hit, 64 streams on 4 connections; 100,000 keys** (2 rounds of 1 s)');
+  expect(
+    lines
+      .slice(4)[0]
+      ?.split('|')
+      .map((cell) => cell.trim())
+      .slice(1, 6),
+  ).toEqual([...['postern', '10000', '25.0 (20.0–30.0)', '0.55 (0.50–0.60)', '1.00']]);
+});
+
+it('tells the time of an Envoy and of the service behind it apart', () => {
+  const proxied = roundOf({ proxy: { ranNs: 1e9, waitedNs: 0 }, server: { ranNs: 0.2e9, waitedNs: 0 } });
+  const [, , , , postern, nobody] = scenarioTable({
+    ...{ throughEnvoy: true, keys: 1_000, scenario },
+    peers: [
+      { name: 'postern', rounds: [proxied], misses: 0 },
+      { name: 'nobody', rounds: [cost(15)], misses: null },
+    ],
+  }).split('\n');
+  const cells = (row: string | undefined) =>
+    row
+      ?.split('|')
+      .map((cell) => cell.trim())
+      .slice(1, 5);
+  expect(cells(postern)).toEqual(['postern', '10000', '100.0', '20.0']);
+  expect(cells(nobody)).toEqual(['nobody', '10000', '15.0', '']);
+});
+
+it('divides what the keys added to memory by their number', () => {
+  const weighed = { name: 'go', keys: 1_000, empty: [10e6, 11e6], filled: [12e6, 13e6] };
+  expect(memoryLine(weighed).bytesPerKey).toEqual({ median: 2_000, low: 1_000, high: 3_000 });
+  expect(memoryTable([weighed])).toContain('2000 (1000–3000)');
+});
+
+it('writes a table that is one, whatever the widths', () => {
+  expect(table(['', 'b'], [['long name', '1']])).toBe(
+    ['|           |   b |', '| --------- | --: |', '| long name |   1 |'].join('\n'),
+  );
+});
