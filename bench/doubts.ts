@@ -1,5 +1,4 @@
 import type { PhaseResult } from './load.ts';
-import type { PeerRounds } from './run.ts';
 import type { Scenario } from './scenario.ts';
 
 /** Parts of one core, 0 to 1. */
@@ -15,7 +14,7 @@ const owedFrom = 0.01;
  * something else had the machine; whether a constant rate was not kept. One stream leaves a server idle by itself.
  */
 export function doubts(
-  { rounds }: Pick<PeerRounds, 'rounds'>,
+  { rounds }: { readonly rounds: readonly PhaseResult[] },
   { streams, perSecond }: Pick<Scenario, 'streams' | 'perSecond'>,
 ): string[] {
   const found: string[] = [];

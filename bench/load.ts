@@ -43,7 +43,10 @@ export interface Phase {
 }
 
 export interface PhaseResult {
+  /** Answers within the seconds that are measured. */
   readonly checks: number;
+  /** All answers, from the first to the last. */
+  readonly answered: number;
   readonly seconds: number;
   /** Milliseconds, from the write of a Check, or from when it was due, to the read of its end. */
   readonly latencyMs: { readonly p50: number; readonly p99: number; readonly p999: number };
@@ -67,13 +70,21 @@ interface Tally {
   readonly unexpected: Record<string, number>;
   readonly pace: Pace;
   checks: number;
+  answered: number;
   stopped: boolean;
 }
 
 async function runPhase(setup: LoadSetup, presented: Presented, phase: Phase): Promise<PhaseResult> {
   const { perSecond, connections, expected } = phase;
   const pace = perSecond === null ? closedPace() : constantPace(perSecond, performance.now());
-  const tally: Tally = { histogram: createHistogram(), unexpected: {}, pace, checks: 0, stopped: false };
+  const tally: Tally = {
+    histogram: createHistogram(),
+    unexpected: {},
+    pace,
+    checks: 0,
+    answered: 0,
+    stopped: false,
+  };
   const calls = presented.calls(phase);
   const load = {
     calls,
@@ -81,6 +92,7 @@ async function runPhase(setup: LoadSetup, presented: Presented, phase: Phase): P
     ...(phase.seconds === null ? inOrder(calls.count) : atRandom(calls.count, setup.seed, tally)),
     onAnswer(outcome: Outcome, micros: number) {
       tally.checks += 1;
+      tally.answered += 1;
       tally.histogram.record(micros);
       if (outcome === expected) return;
       const name = outcomeName(outcome);
@@ -92,7 +104,7 @@ async function runPhase(setup: LoadSetup, presented: Presented, phase: Phase): P
   const done = Promise.all(opened.map((connection) => connection.done));
   if (perSecond !== null) drive(opened, done);
   const [measured] = await Promise.all([measure(phase, tally, done), done]);
-  return { ...measured, unexpected: tally.unexpected };
+  return { ...measured, answered: tally.answered, unexpected: tally.unexpected };
 }
 
 /** Sends what is due as soon as it is due, the connections in turn: timers of a millisecond would be too coarse. */

@@ -30,7 +30,7 @@ export const usage = `usage: npm run bench -- [options]
   --rounds N         measured turns of each peer (5)
   --seconds N        length of a turn (5)
   --matrix           a selection of all these, in place of the options above
-  --minutes N        about how long the selection may take (20)
+  --minutes N        about how long the selection may take (25)
   --through-envoy    requests through an Envoy in front of each peer, and of nobody, and of its own filter
   --peers LIST       of postern, go, opa, in the order in which they take turns (all that there are)
   --opa PATH         an opa-envoy-plugin (the environment's OPA_ENVOY)
@@ -98,7 +98,7 @@ function parse(argv: readonly string[]) {
         rounds: { type: 'string', default: '5' },
         seconds: { type: 'string', default: '5' },
         matrix: { type: 'boolean', default: false },
-        minutes: { type: 'string', default: '20' },
+        minutes: { type: 'string', default: '25' },
         'through-envoy': { type: 'boolean', default: false },
         peers: { type: 'string' },
         opa: { type: 'string' },

@@ -1,6 +1,5 @@
 import { doubts } from './doubts.ts';
-import type { PhaseResult } from './load.ts';
-import type { MemoryResult, PeerRounds, ScenarioResult } from './run.ts';
+import type { MemoryResult, PeerRounds, Round, ScenarioResult } from './run.ts';
 
 /** The median of all rounds, the lowest and the highest. */
 export interface Spread {
@@ -15,9 +14,11 @@ export interface Line {
   readonly checksPerSecond: Spread;
   /** Processor time of the server for each Check, microseconds; of an Envoy where it has none behind it. */
   readonly micros: Spread;
+  /** The same with what each turn left to be done later, divided by all of its answers. */
+  readonly allMicros: Spread;
   /** Of the Envoy in front of the server; null without one. */
   readonly proxyMicros: Spread | null;
-  /** `micros` by those of the Go peer's round just before or after; null for that one, or without it. */
+  /** `allMicros` by those of the Go peer's turn of the same number; null for that one, or without it. */
   readonly toGo: Spread | null;
   readonly p50Ms: Spread;
   readonly p99Ms: Spread;
@@ -40,12 +41,13 @@ export interface MemoryLine {
 export function linesOf({ peers, scenario }: ScenarioResult): Line[] {
   const go = peers.find(({ name }) => name === 'go');
   return peers.map((peer) => {
-    const of = (value: (round: PhaseResult) => number) => spreadOf(peer.rounds.map(value));
+    const of = (value: (round: Round) => number) => spreadOf(peer.rounds.map(value));
     const hasProxy = peer.rounds.every(({ proxy }) => proxy !== null);
     return {
       name: peer.name,
       checksPerSecond: of(checksPerSecond),
-      micros: of(microsPerCheck),
+      micros: of(({ server, checks }) => server.ranNs / 1000 / checks),
+      allMicros: of(allMicros),
       proxyMicros: hasProxy ? of(({ proxy, checks }) => (proxy?.ranNs ?? 0) / 1000 / checks) : null,
       toGo: go === undefined || go === peer ? null : ratio(peer, go),
       p50Ms: of(({ latencyMs }) => latencyMs.p50),
@@ -85,15 +87,13 @@ export function spreadText({ median: middle, low, high }: Spread, digits: number
 
 /** Turns of the same number are compared: what slows the machine for a while is in both. */
 function ratio(peer: PeerRounds, other: PeerRounds): Spread {
-  return spreadOf(
-    peer.rounds.map((round, at) => microsPerCheck(round) / microsPerCheck(other.rounds[at] as PhaseResult)),
-  );
+  return spreadOf(peer.rounds.map((round, at) => allMicros(round) / allMicros(other.rounds[at] as Round)));
 }
 
-function checksPerSecond(round: PhaseResult): number {
+function checksPerSecond(round: Round): number {
   return round.checks / round.seconds;
 }
 
-function microsPerCheck(round: PhaseResult): number {
-  return round.server.ranNs / 1000 / round.checks;
+function allMicros(round: Round): number {
+  return round.untilNextNs / 1000 / round.answered;
 }

@@ -2,13 +2,20 @@ import type { Generator } from './generator.ts';
 import type { Phase, PhaseResult } from './load.ts';
 import type { Options } from './options.ts';
 import type { Peer } from './peers/peer.ts';
+import { readProcessorTime } from './processor-time.ts';
 import { type Group, type Scenario, scenarioName, warmupSeconds } from './scenario.ts';
 import type { Stage } from './stage.ts';
+
+/** A turn, and what it left to be done. */
+export interface Round extends PhaseResult {
+  /** The server's time from the start of this turn to that of its next, or to {@link restSeconds} after the last. */
+  readonly untilNextNs: number;
+}
 
 /** One peer's turns in a scenario, in order. */
 export interface PeerRounds {
   readonly name: string;
-  readonly rounds: readonly PhaseResult[];
+  readonly rounds: readonly Round[];
   /** Lookups, in all rounds, that its memory could not answer; null where it does not count them. */
   readonly misses: number | null;
 }
@@ -81,15 +88,19 @@ async function runScenario({ options, generator }: Run, asked: Asked): Promise<S
     check(peer, await generator.run(phase(scenario, peer, seconds)));
   }
   known.add(scenario.kind);
+  await rest();
   const missesBefore = await Promise.all(peers.map((peer) => peer.misses()));
-  const rounds = peers.map((): PhaseResult[] => []);
+  const turns = peers.map((): Turn[] => []);
   for (let round = 0; round < scenario.rounds; round++) {
     for (const [at, peer] of peers.entries()) {
+      const beganNs = readProcessorTime(peer.pid).ranNs;
       const result = await generator.run(phase(scenario, peer, scenario.seconds));
       check(peer, result);
-      rounds[at]?.push(result);
+      turns[at]?.push({ beganNs, result });
     }
   }
+  await rest();
+  const rounds = peers.map(({ pid }, at) => roundsOf(turns[at] ?? [], readProcessorTime(pid).ranNs));
   const missesAfter = await Promise.all(peers.map((peer) => peer.misses()));
   const results = peers.map(({ name }, at) => {
     const [before, after] = [missesBefore[at], missesAfter[at]];
@@ -97,6 +108,25 @@ async function runScenario({ options, generator }: Run, asked: Asked): Promise<S
     return { name, rounds: rounds[at] ?? [], misses };
   });
   return { throughEnvoy, keys, scenario, peers: results };
+}
+
+/** More than Postern's usage_flush_interval: what is known of the use of keys is written by then. */
+const restSeconds = 6;
+
+interface Turn {
+  /** The server's time when it began. */
+  readonly beganNs: number;
+  readonly result: PhaseResult;
+}
+
+function roundsOf(turns: readonly Turn[], endNs: number): Round[] {
+  return turns.map(({ beganNs, result }, at) => {
+    return { ...result, untilNextNs: (turns[at + 1]?.beganNs ?? endNs) - beganNs };
+  });
+}
+
+function rest(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, restSeconds * 1_000));
 }
 
 function phase(scenario: Scenario, peer: Peer, seconds: number | null): Phase {

@@ -51,6 +51,8 @@ const peersAssumed = { direct: 3, large: 2, edge: 5 };
 const secondsPerKey = 0.00013;
 const startSeconds = 10;
 const betweenTurnsSeconds = 0.4;
+/** Twice a scenario, so that nothing of one is done in the next. */
+const restSeconds = 12;
 const secondsBounds = { min: 1, max: 10 };
 
 /**
@@ -89,7 +91,7 @@ function groupSeconds({ throughEnvoy, keys, scenarios }: Group): number {
   const warm = warmupSeconds.first + (scenarios.length - 1) * warmupSeconds.later;
   const turns = scenarios.map(({ rounds, seconds }) => rounds * (seconds + betweenTurnsSeconds));
   const measured = turns.reduce((sum, turn) => sum + turn, 0);
-  return startSeconds + peers * (keys * secondsPerKey + warm + measured);
+  return startSeconds + scenarios.length * restSeconds + peers * (keys * secondsPerKey + warm + measured);
 }
 
 /** As in `hit, 64 streams on 4 connections`. */

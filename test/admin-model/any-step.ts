@@ -32,12 +32,12 @@ const who: fc.Arbitrary<Who> = fc.oneof(
   {
     weight: 12,
     arbitrary: weighted<Who>(
-      [5, 'root'],
-      [4, 0],
+      [6, 'root'],
+      [6, 0],
       [1, 1],
-      [4, 2],
+      [6, 2],
       [1, 3],
-      [4, 4],
+      [6, 4],
       [1, 5],
       [1, 6],
       [1, 'nobody'],
@@ -46,7 +46,7 @@ const who: fc.Arbitrary<Who> = fc.oneof(
   { weight: 1, arbitrary: fc.nat(999) },
 );
 const owner = fc.oneof(fc.constant(null), fc.constantFrom(...owners));
-const request = fc.option(fc.constantFrom('r1', 'r2', 'r3'), { freq: 1 });
+const request = maybe(fc.constantFrom('r1', 'r2', 'r3'));
 const permissions = some(['read:a', 'write:a', 'read:b', 'admin:read', 'admin:write']);
 const plan = fc.constantFrom(null, null, 'free', 'pro', 'gold');
 const rateLimit = maybe(
@@ -128,14 +128,16 @@ const auditFilter = given<AuditFilter>({
 });
 /** Few filters leave something to see. */
 const sparse = <T extends object>(filter: fc.Arbitrary<T>) =>
-  fc
-    .tuple(filter, fc.nat(2))
-    .map(([all, count]) => Object.fromEntries(Object.entries(all).slice(0, count)) as T);
+  fc.tuple(filter, fc.nat(2), fc.nat(7)).map(([all, count, turn]) => {
+    const entries = Object.entries(all);
+    const turned = [...entries.slice(turn % (entries.length + 1)), ...entries];
+    return Object.fromEntries(turned.slice(0, Math.min(count, entries.length))) as T;
+  });
 
 const kinds = {
-  create: { weight: 14, members: fc.record({ wish, request }) },
+  create: { weight: 22, members: fc.record({ wish, request }) },
   get: { weight: 5, members: fc.record({ key }) },
-  list: { weight: 9, members: fc.record({ filter: sparse(keyFilter), page }) },
+  list: { weight: 11, members: fc.record({ filter: sparse(keyFilter), page }) },
   usage: { weight: 2, members: fc.record({ key, sinceHours: maybe(fc.nat(3)) }) },
   use: { weight: 2, members: fc.record({ key, allowed: fc.nat(2), denied: fc.nat(2) }) },
   verify: {
@@ -151,7 +153,11 @@ const kinds = {
   },
   update: {
     weight: 14,
-    members: fc.record({ key, patch, etag: fc.constantFrom('none', 'right', 'stale') }),
+    members: fc.record({
+      key,
+      patch: fc.oneof(patch, sparse(patch), sparse(patch)),
+      etag: fc.constantFrom('none', 'right', 'stale'),
+    }),
   },
   rotate: {
     weight: 8,
@@ -166,7 +172,7 @@ const kinds = {
   },
   leak: { weight: 4, members: fc.record({ secret: presented }) },
   putOwner: {
-    weight: 7,
+    weight: 9,
     members: fc.record({
       id: fc.constantFrom(...owners),
       plan,

@@ -9,19 +9,24 @@ const scenario: Scenario = {
   ...{ streams: 64, connections: 4, perSecond: null, rounds: 2, seconds: 1 },
   kind: 'hit',
 };
-const cost = (micros: number) => roundOf({ server: { ranNs: micros * 1_000 * 10_000, waitedNs: 0 } });
+/** A turn that took so much for a Check, and left work for later. */
+const cost = (micros: number, later = 0) => {
+  const ranNs = micros * 1_000 * 10_000;
+  return roundOf({ server: { ranNs, waitedNs: 0 }, untilNextNs: ranNs + later * 1_000 * 10_000 });
+};
 const result: ScenarioResult = {
   ...{ throughEnvoy: false, keys: 100_000, scenario },
   peers: [
-    { name: 'postern', rounds: [cost(20), cost(30)], misses: 0 },
+    { name: 'postern', rounds: [cost(20, 4), cost(30, 10)], misses: 0 },
     { name: 'go', rounds: [cost(40), cost(50)], misses: null },
   ],
 };
 
-it('compares turns of the same number with each other', () => {
+it('compares turns of the same number with each other, what they left to be done later included', () => {
   const [postern, go] = linesOf(result);
   expect(postern?.micros).toEqual({ median: 25, low: 20, high: 30 });
-  expect(postern?.toGo).toEqual({ median: 0.55, low: 0.5, high: 0.6 });
+  expect(postern?.allMicros).toEqual({ median: 32, low: 24, high: 40 });
+  expect(postern?.toGo).toEqual({ median: 0.7, low: 0.6, high: 0.8 });
   expect(go?.toGo).toBeNull();
 });
 
@@ -38,7 +43,7 @@ it('writes a row for each peer, with the spread of its rounds', () => {
       ?.split('|')
       .map((cell) => cell.trim())
       .slice(1, 6),
-  ).toEqual([...['postern', '10000', '25.0 (20.0–30.0)', '0.55 (0.50–0.60)', '1.00']]);
+  ).toEqual([...['postern', '10000', '25.0 (20.0–30.0)', '32.0 (24.0–40.0)', '0.70 (0.60–0.80)']]);
 });
 
 it('tells the time of an Envoy and of the service behind it apart', () => {

@@ -1,9 +1,11 @@
-import type { PhaseResult } from '../../bench/load.ts';
+import type { Round } from '../../bench/run.ts';
 
 /** A round of one second that nothing is wrong with: 10 000 Checks, the server busy, the client half so. */
-export function roundOf(changes: Partial<PhaseResult> = {}): PhaseResult {
+export function roundOf(changes: Partial<Round> = {}): Round {
   return {
     checks: 10_000,
+    answered: 10_000,
+    untilNextNs: 0.99e9,
     seconds: 1,
     latencyMs: { p50: 1, p99: 2, p999: 3 },
     owed: 0,
