@@ -30,11 +30,12 @@ export function describeAdminModel(
   bounds: ModelBounds,
 ): void {
   const msMax = longMs === undefined ? bounds.msMax : Number(longMs);
+  const fleet = bounds.replicas === 1 ? 'one replica' : `${bounds.replicas} replicas`;
   const timeout = msMax + 2 * shrinkMs;
 
   describe(`KeyAdmin on ${name}`, () => {
     it.each([
-      [`by its operations, on ${bounds.replicas} replicas`, { ...plain, replicas: bounds.replicas }, 0.3],
+      [`by its operations, on ${fleet}`, { ...plain, replicas: bounds.replicas }, 0.3],
       ['by its operations, where no setting is an admin key', { ...plain, hasOtherWriter: false }, 0.2],
       ['by REST and gRPC, which answer alike', { ...plain, hasWires: true }, 0.3],
     ])(
@@ -53,7 +54,7 @@ export function describeAdminModel(
       },
     );
 
-    it(`explains what many do at once, on ${bounds.replicas} replicas`, { timeout }, async () => {
+    it(`explains what many do at once, on ${fleet}`, { timeout }, async () => {
       const property = fc.asyncProperty(anyBursts, async (bursts) => {
         const world = await createWorld({ createStores, ...plain, replicas: bounds.replicas });
         try {
