@@ -57,7 +57,8 @@ export function startChild(command: string, args: readonly string[], options: Ch
   closeSync(log);
   // However this process ends, nothing is left running.
   const kill = () => void child.kill('SIGKILL');
-  process.once('exit', kill);
+  // Before whoever removes the files that it writes.
+  process.prependOnceListener('exit', kill);
   child.once('exit', () => process.off('exit', kill));
   // Without a process id it is seen not to have started.
   child.on('error', () => {});
