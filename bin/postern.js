@@ -3,6 +3,7 @@
 // plain JavaScript, so that a Node too old for Postern can still say so or hand over to the pinned one.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import module from 'node:module';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
@@ -15,7 +16,10 @@ const pinned = fileURLToPath(new URL('../node_modules/node/bin/node', import.met
 if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) {
   const source = new URL('../src/cli/main.ts', import.meta.url);
   const compiled = new URL('../dist/cli/main.js', import.meta.url);
-  await import((existsSync(source) ? source : compiled).href);
+  const isCheckout = existsSync(source);
+  // Taking the types out of the sources is half of a start's processor time (1.3 s of it, 0.7 s with the cache).
+  if (isCheckout) module.enableCompileCache(fileURLToPath(new URL('../.cache/compile', import.meta.url)));
+  await import((isCheckout ? source : compiled).href);
 } else if (existsSync(pinned) && !process.env[HANDED_OVER]) {
   handOver();
 } else {
