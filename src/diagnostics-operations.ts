@@ -1,6 +1,8 @@
+import { findAccessTrouble, type WaysIn } from './admin-access.ts';
 import { type Call, requireUnbound } from './call.ts';
+import { error, type Finding } from './finding.ts';
 import type { Digester } from './secret.ts';
-import type { Store } from './store.ts';
+import { type Store, StoreUnavailable } from './store.ts';
 import { version } from './version.ts';
 
 /** How the service stands, as far as it can tell by itself. */
@@ -9,8 +11,12 @@ export interface Diagnostics {
   readonly version: string;
   /** `sqlite` or `mongodb`. */
   readonly store: string;
-  /** Those that are configured, in their order, then none, then those that only keys know of. */
+  /** The clock of the process that answers, Unix milliseconds. */
+  readonly now: number;
+  /** Those that are configured, in their order, then none, then those that only keys know of; none while the store is away. */
   readonly peppers: readonly PepperUse[];
+  /** Of the store, the replicas that share it, and who may change everything. */
+  readonly findings: readonly Finding[];
 }
 
 export interface PepperUse {
@@ -25,23 +31,53 @@ export interface PepperUse {
 }
 
 export interface DiagnosticsOperations {
-  /** PERMISSION_DENIED for an admin key that has an owner. */
+  /** PERMISSION_DENIED for an admin key that has an owner. That the store is away is a finding, not a failure. */
   getDiagnostics(call: Call): Promise<Diagnostics>;
 }
 
-export function createDiagnosticsOperations({
-  store,
-  digester,
-}: {
-  readonly store: Pick<Store, 'kind' | 'countDigests'>;
+export interface DiagnosticsDependencies {
+  readonly store: Pick<Store, 'kind' | 'countDigests' | 'diagnose' | 'listKeys'>;
   readonly digester: Digester;
-}): DiagnosticsOperations {
+  readonly waysIn: WaysIn;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+export function createDiagnosticsOperations(dependencies: DiagnosticsDependencies): DiagnosticsOperations {
+  const { store, digester, waysIn, now } = dependencies;
   return {
     async getDiagnostics(call) {
       requireUnbound(call);
-      const counts = await store.countDigests();
-      return { version, store: store.kind, peppers: pepperUses(digester.pepperIds, counts) };
+      const [ofStore, counts, ofAccess] = await Promise.all([
+        store.diagnose().catch(awayAs([unreachable])),
+        store.countDigests().catch(awayAs(null)),
+        findAccessTrouble(store, waysIn, now()).catch(awayAs([])),
+      ]);
+      const isAway = counts === null;
+      const findings = isAway && !hasError(ofStore) ? [unreachable, ...ofStore] : ofStore;
+      return {
+        ...{ version, store: store.kind, now: now() },
+        peppers: isAway ? [] : pepperUses(digester.pepperIds, counts),
+        findings: [...findings, ...ofAccess],
+      };
     },
+  };
+}
+
+const unreachable = error(
+  'store.unreachable',
+  'The store does not answer: known keys are answered for from memory for a while, all others with 503, and nothing can be changed.',
+  'Look at the service\'s log for "can not be reached" and "does not answer", at the database itself, and at the network between them.',
+);
+
+function hasError(findings: readonly Finding[]): boolean {
+  return findings.some(({ level }) => level === 'error');
+}
+
+function awayAs<T>(otherwise: T): (thrown: unknown) => T {
+  return (thrown) => {
+    if (thrown instanceof StoreUnavailable) return otherwise;
+    throw thrown;
   };
 }
 

@@ -1,49 +1,99 @@
 import type { Command } from 'commander';
+import type { Config } from '../config.ts';
+import { error, type Finding } from '../finding.ts';
+import { readPresets } from '../presets/read.ts';
 import { version } from '../version.ts';
-import { type ConnectionFlags, callingCommands, connect } from './client.ts';
+import { type ConnectionFlags, callingCommands } from './client.ts';
 import { CommandError, type ExitCode, exitCodes, type Io } from './command.ts';
-import { diagnosticsAnswer, doctorChecks, type Finding } from './doctor-checks.ts';
+import { examineDatabase } from './doctor-database.ts';
+import { examineEnvoy } from './doctor-envoy.ts';
+import { readEnvoySource } from './doctor-envoy-source.ts';
+import type { Examination } from './doctor-examination.ts';
+import { examineFiles } from './doctor-files.ts';
+import { examineService } from './doctor-service.ts';
 import { printable, printableJson } from './output.ts';
 
 interface DoctorFlags extends ConnectionFlags {
+  readonly envoy?: string;
+  readonly config?: string;
+  readonly deep?: boolean;
+  readonly service: boolean;
   readonly json?: boolean;
 }
 
-/** `doctor`. `exit` takes 0 where nothing is wrong, 1 where something is, 2 where the service could not be asked. */
+/** `doctor`. `exit` takes 0 where nothing is wrong, 1 where something is, 2 where something could not be looked at. */
 export function addDoctorCommand(program: Command, io: Io, exit: (code: ExitCode) => void): void {
   const description =
-    'Looks for what is wrong with a running service, and says what to do about it. Exits with 0 where nothing is, ' +
-    'with 1 on errors and warnings, and with 2 where it could not ask.';
+    'Looks for what is wrong with a running service, the settings and files here, and an Envoy, and says what to do ' +
+    'about it. Exits with 0 where nothing is, with 1 on errors and warnings, and with 2 where it could not look.';
   callingCommands(program)('doctor', description, [
     'postern doctor',
-    'postern doctor --address https://postern.internal:8080 --json',
+    'postern doctor --address https://postern.internal:8080 --config postern.yaml --json',
+    'postern doctor --envoy http://127.0.0.1:9901',
+    'istioctl proxy-config all POD -o json | postern doctor --no-service --envoy -',
+    'postern doctor --no-service --deep --config postern.yaml',
   ])
+    .option('--envoy <source>', "an Envoy's config_dump: a file, - for standard input, or its admin endpoint")
+    .option('--config <file>', 'the settings that the service runs with, else POSTERN_CONFIG')
+    .option('--deep', 'read the whole SQLite file, which no running service may have open')
+    .option('--no-service', 'ask no service: look at files and the Envoy alone')
     .option('--json', 'print the findings as JSON')
     .action(async (flags: DoctorFlags) => {
-      const { findings, code } = await examine(io, flags);
-      io.stdout.write(flags.json ? printableJson({ findings }) : textOf(findings));
-      exit(code);
+      const { findings, isComplete } = await examine(io, flags);
+      io.stdout.write(flags.json ? printableJson({ findings }) : textOf(findings, isComplete));
+      const isWell = findings.every(({ level }) => level === 'info');
+      exit(isComplete ? (isWell ? exitCodes.done : exitCodes.failed) : exitCodes.notAsked);
     });
 }
 
-async function examine(io: Io, flags: DoctorFlags): Promise<{ findings: Finding[]; code: ExitCode }> {
+async function examine(io: Io, flags: DoctorFlags): Promise<Examination> {
+  const now = () => Date.now();
+  const files = examineFiles(io.environment, { configFile: flags.config, now: now() });
+  const parts: Examination[] = [files];
+  if (flags.service) parts.unshift(await examineService(io, flags, { version, now }));
+  if (flags.deep === true) parts.push(examineDatabase(files.config));
+  if (flags.envoy !== undefined) parts.push(await examineSource(io, flags.envoy, files.config));
+  return {
+    findings: parts.flatMap(({ findings }) => findings),
+    isComplete: parts.every(({ isComplete }) => isComplete),
+  };
+}
+
+async function examineSource(io: Io, source: string, config: Config | null): Promise<Examination> {
   try {
-    const client = await connect(io, flags);
-    const { data: diagnostics } = await client.call(diagnosticsAnswer, 'GET', '/admin/diagnostics');
-    const findings = doctorChecks.flatMap((check) => check({ diagnostics, version }));
-    const isWell = findings.every(({ level }) => level === 'info');
-    return { findings, code: isWell ? exitCodes.done : exitCodes.failed };
-  } catch (error) {
-    if (!(error instanceof CommandError)) throw error;
-    const [what = '', ...cure] = error.lines;
-    return { findings: [{ level: 'error', what, cure: cure.join(' ') }], code: exitCodes.notAsked };
+    return examineEnvoy(await readEnvoySource(io, source), credentialHeaders(config));
+  } catch (thrown) {
+    if (!(thrown instanceof CommandError)) throw thrown;
+    const [what = '', ...cure] = thrown.lines;
+    return { findings: [error('envoy.not_read', what, cure.join('\n'))], isComplete: false };
   }
 }
 
-function textOf(findings: readonly Finding[]): string {
-  if (findings.length === 0) return 'nothing is wrong\n';
-  return findings
-    .map(({ level, what, cure }) => [`${level}: ${what}`, ...(cure === '' ? [] : [`  ${cure}`])])
-    .flatMap((lines) => lines.map((line) => `${printable(line)}\n`))
-    .join('');
+/** The headers that keys may come in, of the schemes that are configured, else of all that ship. */
+function credentialHeaders(config: Config | null): string[] {
+  const schemes = config?.schemes ?? [...readPresets().values()];
+  const names = schemes.flatMap(({ places }) =>
+    places.flatMap((place) =>
+      place.kind === 'header' ? place.name : place.kind === 'cookie' ? 'cookie' : [],
+    ),
+  );
+  return [...new Set(names)];
+}
+
+function textOf(findings: readonly Finding[], isComplete: boolean): string {
+  const lines = findings.flatMap(({ level, code, where, what, cure }) => {
+    const about = where === null ? '' : `${where}: `;
+    const indented = cure === '' ? [] : cure.split('\n').map((line) => `  ${line}`);
+    return [`${level}: ${about}${what} [${code}]`, ...indented];
+  });
+  return [...lines, ...summary(findings, isComplete)].map((line) => `${printable(line)}\n`).join('');
+}
+
+function summary(findings: readonly Finding[], isComplete: boolean): string[] {
+  const count = (level: Finding['level']) => findings.filter((finding) => finding.level === level).length;
+  const [errors, warnings] = [count('error'), count('warning')];
+  if (errors + warnings === 0) return isComplete ? ['nothing is wrong'] : [];
+  const named = (number: number, name: string) =>
+    number === 0 ? [] : [`${number} ${name}${number === 1 ? '' : 's'}`];
+  return [[...named(errors, 'error'), ...named(warnings, 'warning')].join(', ')];
 }

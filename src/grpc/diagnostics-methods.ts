@@ -1,5 +1,6 @@
 import type { MethodDependencies } from './admin-server.ts';
 import type { GetDiagnosticsRequest, KeyAdminServer } from './gen/postern/admin/v1/key_admin.ts';
+import { timestampOf } from './time-message.ts';
 
 /** How the service stands. */
 export function createDiagnosticsMethods({
@@ -8,8 +9,12 @@ export function createDiagnosticsMethods({
 }: Pick<MethodDependencies, 'admin' | 'unary'>): Pick<KeyAdminServer, 'getDiagnostics'> {
   return {
     getDiagnostics: unary(async (caller, _: GetDiagnosticsRequest) => {
-      const { version, store, peppers } = await admin.getDiagnostics(caller);
-      return { version, store, peppers: peppers.map((pepper) => ({ ...pepper })) };
+      const { version, store, now, peppers, findings } = await admin.getDiagnostics(caller);
+      return {
+        ...{ version, store, now: timestampOf(now) },
+        peppers: peppers.map((pepper) => ({ ...pepper })),
+        findings: findings.map((finding) => ({ ...finding, where: finding.where ?? '' })),
+      };
     }),
   };
 }

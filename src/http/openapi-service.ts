@@ -26,12 +26,33 @@ export const serviceOperations: Operations = {
                 signing: { type: 'boolean', description: 'Whether new digests are made with it.' },
               }),
             ),
+            findings: list(
+              closed({
+                level: text('How bad it is.', { enum: ['error', 'warning', 'info'] }),
+                code: text('The kind of finding.'),
+                where: {
+                  type: ['string', 'null'],
+                  description: 'What it is about, where there may be several.',
+                },
+                what: text('A sentence.'),
+                cure: text('What to do about it; empty where nothing is to be done.'),
+              }),
+            ),
+            now: text('The clock of the replica that answers, to the millisecond.', { format: 'date-time' }),
           }),
         ),
         example: {
           data: {
             ...{ version: '0.1.0', store: 'sqlite' },
             peppers: [{ id: '', keys: 7, configured: true, signing: true }],
+            findings: [
+              {
+                ...{ level: 'warning', code: 'clock.replica', where: 'replica postern-1' },
+                what: 'Its clock is 2.1 s behind the store.',
+                cure: 'Let NTP set both clocks.',
+              },
+            ],
+            now: '2031-01-31T12:00:00.000Z',
           },
         },
       },

@@ -8,7 +8,7 @@ const utf16 = Buffer.from(`\ufeff{"name":"${tracer}"}`, 'utf16le');
 const deep = (open: string, close: string, count: number) => open.repeat(count) + close.repeat(count);
 
 /** What is no JSON object that can be read. */
-const notRead: Readonly<Record<string, string | Buffer>> = {
+const notRead: Readonly<Record<string, string | Uint8Array<ArrayBuffer>>> = {
   'a word': tracer,
   'a text': `"${tracer}"`,
   'a number': '7',
@@ -44,7 +44,7 @@ async function start() {
   const send = async (
     method: string,
     path: string,
-    body: string | Buffer,
+    body: string | Uint8Array<ArrayBuffer>,
     headers: Record<string, string> = {},
   ) => {
     const response = await fetch(listener.base + path.replace('{id}', id), {

@@ -127,7 +127,13 @@ function sse(text: string): Response {
   const pieces = Array.from({ length: Math.ceil(bytes.length / 7) }, (_, at) =>
     bytes.subarray(at * 7, at * 7 + 7),
   );
-  return new Response(ReadableStream.from(pieces), { headers: { 'content-type': 'text/event-stream' } });
+  const body = new ReadableStream<Uint8Array>({
+    start(controller) {
+      for (const piece of pieces) controller.enqueue(piece);
+      controller.close();
+    },
+  });
+  return new Response(body, { headers: { 'content-type': 'text/event-stream' } });
 }
 
 function refused(status: number, code: string): Response {

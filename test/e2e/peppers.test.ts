@@ -60,11 +60,10 @@ describe.each(Object.keys(stores) as (keyof typeof stores)[])('peppers, on %s', 
       answers.add(await ask(second, used)).add(await ask(second, foreign));
     expect(answers).toEqual(new Set([0]));
     expect(await keysUnder(second)).toEqual({ young: 2, old: 1, '': 0 });
+    // Whatever else it finds: a test may run on an old MongoDB.
     const doctor = await command(second, ['doctor']);
-    expect(doctor).toMatchObject({
-      code: 0,
-      output: expect.stringContaining('info: 1 key is under the older pepper old.'),
-    });
+    expect(doctor.output).toContain('info: 1 key is under the older pepper old.');
+    expect(doctor.output).not.toContain('error: ');
     await second.kill('SIGTERM');
     await second.exited;
 

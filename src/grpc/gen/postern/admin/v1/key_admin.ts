@@ -743,6 +743,24 @@ export interface GetDiagnosticsResponse {
    * an id stands for none.
    */
   peppers: PepperUse[];
+  /** The clock of the replica that answers, to the millisecond. */
+  now:
+    | Timestamp
+    | undefined;
+  /** What an operator should know of the store, the replicas that share it, and the admin keys. */
+  findings: Finding[];
+}
+
+export interface Finding {
+  /** `error`, `warning` or `info`. */
+  level: string;
+  /** The kind of finding, as in `store.standalone`. */
+  code: string;
+  /** What it is about, where there may be several; empty otherwise. */
+  where: string;
+  what: string;
+  /** What to do about it; empty where nothing is to be done. */
+  cure: string;
 }
 
 export interface PepperUse {
@@ -753,6 +771,28 @@ export interface PepperUse {
   configured: boolean;
   /** Whether new keys are digested under it. */
   signing: boolean;
+}
+
+export interface GetTermsRequest {
+}
+
+export interface GetTermsResponse {
+  /** The id of the admin key, `POSTERN_ADMIN_KEY`, or the name of a client certificate. */
+  actor: string;
+  /** `admin:read`, and `admin:write` where they may change things. */
+  permissions: string[];
+  /** The one owner whose keys they see and change; empty for every owner's. */
+  owner: string;
+  /** In the order of the configuration; the first is CreateKey's default. */
+  schemes: SchemeTerms[];
+}
+
+export interface SchemeTerms {
+  name: string;
+  /** The one of a key that names none comes first. */
+  environments: string[];
+  /** The plans that its keys may have; empty where any name will do. */
+  plans: string[];
 }
 
 function createBaseKey(): Key {
@@ -4600,7 +4640,7 @@ export const GetDiagnosticsRequest: MessageFns<GetDiagnosticsRequest> = {
 };
 
 function createBaseGetDiagnosticsResponse(): GetDiagnosticsResponse {
-  return { version: "", store: "", peppers: [] };
+  return { version: "", store: "", peppers: [], now: undefined, findings: [] };
 }
 
 export const GetDiagnosticsResponse: MessageFns<GetDiagnosticsResponse> = {
@@ -4613,6 +4653,12 @@ export const GetDiagnosticsResponse: MessageFns<GetDiagnosticsResponse> = {
     }
     for (const v of message.peppers) {
       PepperUse.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.now !== undefined) {
+      Timestamp.encode(message.now, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.findings) {
+      Finding.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -4652,6 +4698,112 @@ export const GetDiagnosticsResponse: MessageFns<GetDiagnosticsResponse> = {
             }
 
             message.peppers.push(PepperUse.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.now = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.findings.push(Finding.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFinding(): Finding {
+  return { level: "", code: "", where: "", what: "", cure: "" };
+}
+
+export const Finding: MessageFns<Finding> = {
+  encode(message: Finding, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.level !== "") {
+      writer.uint32(10).string(message.level);
+    }
+    if (message.code !== "") {
+      writer.uint32(18).string(message.code);
+    }
+    if (message.where !== "") {
+      writer.uint32(26).string(message.where);
+    }
+    if (message.what !== "") {
+      writer.uint32(34).string(message.what);
+    }
+    if (message.cure !== "") {
+      writer.uint32(42).string(message.cure);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Finding {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFinding();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.level = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.where = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.what = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.cure = reader.string();
             continue;
           }
         }
@@ -4731,6 +4883,188 @@ export const PepperUse: MessageFns<PepperUse> = {
             }
 
             message.signing = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetTermsRequest(): GetTermsRequest {
+  return {};
+}
+
+export const GetTermsRequest: MessageFns<GetTermsRequest> = {
+  encode(_: GetTermsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetTermsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetTermsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetTermsResponse(): GetTermsResponse {
+  return { actor: "", permissions: [], owner: "", schemes: [] };
+}
+
+export const GetTermsResponse: MessageFns<GetTermsResponse> = {
+  encode(message: GetTermsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.actor !== "") {
+      writer.uint32(10).string(message.actor);
+    }
+    for (const v of message.permissions) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.owner !== "") {
+      writer.uint32(26).string(message.owner);
+    }
+    for (const v of message.schemes) {
+      SchemeTerms.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetTermsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetTermsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.actor = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.permissions.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.schemes.push(SchemeTerms.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSchemeTerms(): SchemeTerms {
+  return { name: "", environments: [], plans: [] };
+}
+
+export const SchemeTerms: MessageFns<SchemeTerms> = {
+  encode(message: SchemeTerms, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    for (const v of message.environments) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.plans) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SchemeTerms {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSchemeTerms();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.environments.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.plans.push(reader.string());
             continue;
           }
         }
@@ -4984,6 +5318,16 @@ export const KeyAdminService = {
       Buffer.from(GetDiagnosticsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetDiagnosticsResponse => GetDiagnosticsResponse.decode(value),
   },
+  /** Says who calls, and what keys they may ask for. Needs admin:read. */
+  getTerms: {
+    path: "/postern.admin.v1.KeyAdmin/GetTerms" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetTermsRequest): Buffer => Buffer.from(GetTermsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetTermsRequest => GetTermsRequest.decode(value),
+    responseSerialize: (value: GetTermsResponse): Buffer => Buffer.from(GetTermsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetTermsResponse => GetTermsResponse.decode(value),
+  },
   /**
    * Says what an owner is, from now on: replaces all that was said before, makes the owner if nobody
    * has put it yet. While an owner is inactive, Check refuses all of its keys (`owner_inactive`) and
@@ -5120,6 +5464,8 @@ export interface KeyAdminServer extends UntypedServiceImplementation {
    * owner.
    */
   getDiagnostics: handleUnaryCall<GetDiagnosticsRequest, GetDiagnosticsResponse>;
+  /** Says who calls, and what keys they may ask for. Needs admin:read. */
+  getTerms: handleUnaryCall<GetTermsRequest, GetTermsResponse>;
   /**
    * Says what an owner is, from now on: replaces all that was said before, makes the owner if nobody
    * has put it yet. While an owner is inactive, Check refuses all of its keys (`owner_inactive`) and
