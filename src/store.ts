@@ -1,3 +1,4 @@
+import type { Finding } from './finding.ts';
 import type { JournalDraft } from './journal.ts';
 import type { JournalStore } from './journal-store.ts';
 import type { KeyId, KeyRecord, KeyState } from './key.ts';
@@ -108,6 +109,12 @@ export interface Store extends JournalStore {
   recordUsage(tallies: readonly UsageTally[]): Promise<void>;
   /** What became of a key's requests, from the hour that holds `since` (Unix milliseconds) on, oldest first. */
   getUsage(key: KeyId, since: number): Promise<UsageTally[]>;
+  /**
+   * Looks at the server or the file, and at the replicas that share it, and says what an operator should know. It may
+   * write a heartbeat, and changes nothing else. What can not be looked at is a finding where that is for lack of
+   * rights, and left out where it is away.
+   */
+  diagnose(): Promise<readonly Finding[]>;
   /** Waits, within bounds, until every replica judges by what was committed, and says from when that is so. */
   settle(commit: Commit): Promise<Settlement>;
 }

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander';
+import type { AuditJson } from '../journal.ts';
 import { type Anchor, type ChainReport, createChain } from './audit-chain.ts';
 import { auditEvent, eventBytesMax, eventOn } from './audit-event.ts';
 import { anchorOf } from './audit-export.ts';
@@ -58,7 +59,13 @@ async function verifyLive(io: Io, flags: VerifyFlags, anchors: readonly Anchor[]
   return chain.end();
 }
 
-async function verifyFile(io: Io, file: string, anchors: readonly Anchor[]): Promise<ChainReport> {
+/** Judges the events of an export, `-` for standard input, and tells of each. */
+export async function verifyFile(
+  io: Io,
+  file: string,
+  anchors: readonly Anchor[],
+  onEvent: (event: AuditJson) => void = () => {},
+): Promise<ChainReport> {
   const chain = createChain(anchors);
   let events = 0;
   for await (const { number, text, isEnded } of linesOf(chunksOf(io, file), eventBytesMax)) {
@@ -71,6 +78,7 @@ async function verifyFile(io: Io, file: string, anchors: readonly Anchor[]): Pro
         chain.addOther(`line ${number} is not as it was exported: ${event.id} is written in another way`);
       }
       chain.add(event);
+      onEvent(event);
     }
   }
   if (events > 0 || anchors.length > 0) return chain.end();

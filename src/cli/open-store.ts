@@ -17,18 +17,30 @@ export interface OpenStoreDependencies {
   readonly log: Logger;
   /** Resolves when it is no longer worth trying. */
   readonly stopped: Promise<void>;
+  /** Called once: when the store is there, or has not been for a while, and before anything is written. */
+  readonly onTried: () => Promise<void>;
 }
+
+/** How long Checks are turned away at the door at the most, so that Envoy asks another replica meanwhile. */
+const firstTryMsMax = 3_000;
 
 /**
  * Tries until the store is there, and makes the first admin key of a new one, where the settings have none.
  * Resolves to that key's secret, or to null where there is none to show.
  */
 export async function openStore(dependencies: OpenStoreDependencies): Promise<Secret | null | 'stopped'> {
-  const { store, registry, config, log, stopped } = dependencies;
+  const { store, registry, config, log, stopped, onTried } = dependencies;
   const first = firstAdminKey(config);
+  let isTried = false;
   for (let waitMs = retryMs.first; ; waitMs = Math.min(waitMs * 2, retryMs.most)) {
     try {
-      await store.open();
+      const opening = store.open();
+      if (!isTried) {
+        isTried = true;
+        await settledWithin(opening, firstTryMsMax, stopped);
+        await onTried();
+      }
+      await opening;
       if (config.adminKey !== null) return null;
       return (await registry.createFirst(first, firstStart))?.secret ?? null;
     } catch (error) {
@@ -45,6 +57,14 @@ export async function openStore(dependencies: OpenStoreDependencies): Promise<Se
       return 'stopped';
     }
   }
+}
+
+/** Resolves when the work has ended, however it did, when it takes too long, or when all is to stop. */
+async function settledWithin(work: Promise<unknown>, waitMs: number, stopped: Promise<void>): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, waitMs);
+  await Promise.race([work.catch(() => {}), late, stopped]);
+  clearTimeout(timer);
 }
 
 /** Nobody called: the service makes its first key by itself. */

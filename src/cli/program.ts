@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../version.ts';
 import { addAuditCommands } from './audit.ts';
+import { addBackupCommand } from './backup.ts';
 import { CommandError, type ExitCode, exitCodes, type Io } from './command.ts';
 import { addCompletionCommand } from './completion.ts';
 import { addConfigCommands } from './config-command.ts';
@@ -9,6 +10,7 @@ import { addDoctorCommand } from './doctor.ts';
 import { addImportCommand } from './import.ts';
 import { addKeyCommands } from './keys.ts';
 import { addOwnerCommands } from './owners.ts';
+import { addRestoreCommands } from './restore.ts';
 import { adminKeyHint } from './secret-input.ts';
 import { addServeCommand } from './serve-command.ts';
 import { addWatchCommand } from './watch.ts';
@@ -69,6 +71,8 @@ export function createProgram(io: Io, exit: (code: number) => void): Command {
   addDoctorCommand(program, io, exit);
   addAuditCommands(program, io, exit);
   addWatchCommand(program, io);
+  addBackupCommand(program, io);
+  addRestoreCommands(program, io, exit);
   addCompletionCommand(program, io);
   return program;
 }

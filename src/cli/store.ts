@@ -2,13 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Config } from '../config.ts';
 import { createMongoStore } from '../mongo/store.ts';
+import type { RestorableStore } from '../restore-mark.ts';
 import { createSqliteStore } from '../sqlite/store.ts';
-import type { Store } from '../store.ts';
 import type { Logger } from '../telemetry.ts';
 import { SettingsError } from './settings.ts';
 
 /** The store that the settings name, not opened yet. Throws {@link SettingsError} when its address can not be read. */
-export function createStore(config: Config, log: Logger): Store {
+export function createStore(
+  config: Config,
+  log: Logger,
+  { opensRestored = false }: { readonly opensRestored?: boolean } = {},
+): RestorableStore {
   const now = () => Date.now();
   const onBadRecord = (id: string, error: unknown) =>
     log.error({ key_id: id, err: error }, 'a stored record can not be read');
@@ -17,7 +21,9 @@ export function createStore(config: Config, log: Logger): Store {
   const journalRetentionMs = config.audit.retentionMs;
   if (config.store.kind === 'sqlite') {
     const { path } = config.store;
-    return createSqliteStore({ path, now, journalRetentionMs, onBadRecord, onBackgroundError });
+    return createSqliteStore({
+      ...{ path, now, journalRetentionMs, opensRestored, onBadRecord, onBackgroundError },
+    });
   }
   try {
     return createMongoStore({
@@ -27,6 +33,7 @@ export function createStore(config: Config, log: Logger): Store {
       settleMaxMs: config.settleMaxMs,
       timeouts: { findKeyMs: config.check.storeTimeoutMs },
       journalRetentionMs,
+      opensRestored,
       now,
       monotonic: () => performance.now(),
       onBadRecord,

@@ -1,5 +1,6 @@
-import type { ClientSession, Db } from 'mongodb';
+import type { ClientSession, Db, IndexDescription } from 'mongodb';
 import { isDuplicate } from './errors.ts';
+import { makeIndexes } from './indexes.ts';
 import { earliest } from './records.ts';
 
 export const keysName = 'keys';
@@ -15,55 +16,55 @@ export const dutiesName = 'duties';
 /** The document in the collection `meta` that says where the journal ends. */
 export const journalHeadId = 'journal_head';
 
+const purgeIndex = { key: { purge_at: 1 }, name: 'purge_at', expireAfterSeconds: 0 } as const;
+
+/** The indexes of every collection that has some, besides that of `_id`. */
+export const collectionIndexes: Readonly<Record<string, IndexDescription[]>> = {
+  [keysName]: [
+    { key: { digest: 1 }, name: 'digest', unique: true },
+    purgeIndex,
+    { key: { first: 1 }, name: 'first', unique: true, partialFilterExpression: { first: true } },
+    {
+      key: { request_key: 1 },
+      name: 'request_key',
+      unique: true,
+      partialFilterExpression: { request_key: { $type: 'string' } },
+    },
+    // A page by one of these and the order of the page; every other filter goes along a page of all keys.
+    { key: { owner: 1, _id: -1 }, name: 'owner' },
+    { key: { scheme: 1, _id: -1 }, name: 'scheme' },
+    { key: { permissions: 1, _id: -1 }, name: 'permissions' },
+    // Of keys that have an end alone, and most have none.
+    {
+      key: { expires_at: 1, _id: 1 },
+      name: 'expires_at',
+      partialFilterExpression: { expires_at: { $gte: new Date(earliest) } },
+    },
+  ],
+  [journalName]: [
+    purgeIndex,
+    {
+      key: { once: 1 },
+      name: 'once',
+      unique: true,
+      partialFilterExpression: { once: { $type: 'string' } },
+    },
+    { key: { at: 1, _id: 1 }, name: 'at' },
+    ...['owner', 'actor', 'action', 'target'].map((name) => ({ key: { [name]: 1, _id: 1 } as const, name })),
+  ],
+  [replicasName]: [{ key: { expires_at: 1 }, name: 'expires_at', expireAfterSeconds: 0 }],
+  // Windows that have ended, hours past their retention, addresses that nobody comes from any more.
+  [limitsName]: [purgeIndex],
+  [usageName]: [purgeIndex],
+  [addressesName]: [purgeIndex],
+};
+
 /** Makes what is missing of collections and indexes, and changes nothing that is there. */
 export async function createCollections(database: Db, session: ClientSession): Promise<void> {
-  await database.collection(keysName).createIndexes(
-    [
-      { key: { digest: 1 }, name: 'digest', unique: true },
-      { key: { purge_at: 1 }, name: 'purge_at', expireAfterSeconds: 0 },
-      { key: { first: 1 }, name: 'first', unique: true, partialFilterExpression: { first: true } },
-      {
-        key: { request_key: 1 },
-        name: 'request_key',
-        unique: true,
-        partialFilterExpression: { request_key: { $type: 'string' } },
-      },
-      // A page by one of these and the order of the page; every other filter goes along a page of all keys.
-      { key: { owner: 1, _id: -1 }, name: 'owner' },
-      { key: { scheme: 1, _id: -1 }, name: 'scheme' },
-      { key: { permissions: 1, _id: -1 }, name: 'permissions' },
-      // Of keys that have an end alone, and most have none.
-      {
-        key: { expires_at: 1, _id: 1 },
-        name: 'expires_at',
-        partialFilterExpression: { expires_at: { $gte: new Date(earliest) } },
-      },
-    ],
-    { session },
-  );
-  await database.collection(journalName).createIndexes(
-    [
-      { key: { purge_at: 1 }, name: 'purge_at', expireAfterSeconds: 0 },
-      {
-        key: { once: 1 },
-        name: 'once',
-        unique: true,
-        partialFilterExpression: { once: { $type: 'string' } },
-      },
-      { key: { at: 1, _id: 1 }, name: 'at' },
-      ...['owner', 'actor', 'action', 'target'].map((name) => ({ key: { [name]: 1, _id: 1 }, name })),
-    ],
-    { session },
-  );
-  await makeJournalHead(database, session);
-  await database
-    .collection(replicasName)
-    .createIndexes([{ key: { expires_at: 1 }, name: 'expires_at', expireAfterSeconds: 0 }], { session });
-  // Windows that have ended, hours past their retention, addresses that nobody comes from any more.
-  for (const name of [limitsName, usageName, addressesName]) {
-    const index = { key: { purge_at: 1 }, name: 'purge_at', expireAfterSeconds: 0 } as const;
-    await database.collection(name).createIndexes([index], { session });
+  for (const [name, indexes] of Object.entries(collectionIndexes)) {
+    await makeIndexes(database, name, indexes, session);
   }
+  await makeJournalHead(database, session);
 }
 
 /** A document to lock, where there is none: where the journal ends is found by the first that locks it. */

@@ -1,12 +1,13 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db, MongoClient } from 'mongodb';
+import type { Finding } from '../finding.ts';
 import type { FeedSubscriber } from '../store.ts';
 import { type AddressCollection, createAddressCollection } from './addresses.ts';
 import { createChangeQueue } from './change-queue.ts';
 import { type Changes, createChanges } from './changes.ts';
 import { concerns, timeoutsOf } from './client.ts';
 import { createCoalesced } from './coalesced.ts';
-import { createCollections } from './collections.ts';
+import { createDiagnosis } from './diagnosis.ts';
 import { createKeyDigests, type KeyDigests } from './digests.ts';
 import { createDutyCollection, type DutyCollection } from './duties.ts';
 import { type ChangeFeed, createChangeFeed } from './feed.ts';
@@ -17,7 +18,9 @@ import { createKeyChanges } from './key-changes.ts';
 import { createKeyCollection, type KeyCollection } from './keys.ts';
 import { createLease, type Lease } from './lease.ts';
 import { createLimitCollection, type LimitCollection } from './limits.ts';
+import { createRestoreMarks, type RestoreMarks } from './mark.ts';
 import { createOwnerCollection, type OwnerCollection } from './owners.ts';
+import { currentSchema, prepareDatabase } from './schema.ts';
 import { createSessions, type Sessions } from './sessions.ts';
 import { createSettle, type Settle } from './settlement.ts';
 import type { MongoStoreDependencies } from './store.ts';
@@ -36,6 +39,8 @@ export interface Connection {
   readonly duties: DutyCollection;
   readonly limits: LimitCollection;
   readonly usage: UsageCollection;
+  readonly marks: RestoreMarks;
+  readonly diagnose: () => Promise<readonly Finding[]>;
   /** Null on a standalone server. */
   readonly replication: {
     readonly fleet: Fleet;
@@ -63,13 +68,13 @@ export async function connect(
   subscriber: FeedSubscriber,
 ): Promise<Connection> {
   const { stalenessMaxMs, settleMaxMs, replicaId, now, monotonic } = dependencies;
-  const { onBackgroundError, onDegraded } = dependencies;
+  const { onBackgroundError, onDegraded, schema = currentSchema, opensRestored = false } = dependencies;
   const timeouts = timeoutsOf(dependencies.timeouts);
   const database = client.db(name, concerns(timeouts));
   await client.connect();
   const sessions = createSessions(client, { timeoutMs: timeouts.operationMs });
   const prepare = () =>
-    sessions.write((session) => createCollections(database, session), {
+    sessions.write((session) => prepareDatabase(database, session, { schema, opensRestored }), {
       timeoutMs: Math.max(timeouts.operationMs, prepareTimeoutMinMs),
     });
   const server = { database, sessions, subscriber };
@@ -79,11 +84,12 @@ export async function connect(
     onDegraded?.(standaloneMessage);
     const alone = { lease: null, catchUp: async () => {}, transactions: null };
     const stored = createStored({ ...server, ...alone }, dependencies);
-    return { client, ...stored, replication: null };
+    const diagnose = createDiagnosis({ client, name, lease: null, catchUp: null, ...dependencies });
+    return { client, ...stored, diagnose, replication: null };
   }
 
   const lease = createLease({ stalenessMaxMs, now, monotonic });
-  const fleet = createFleet(database, sessions, { replicaId, stalenessMaxMs });
+  const fleet = createFleet(database, sessions, { replicaId, stalenessMaxMs, now });
   const onError = (error: unknown) => onBackgroundError?.(error);
   const feed = createChangeFeed({ ...server, fleet, lease, prepare, stalenessMaxMs, onError });
   const own = { replicaId, hasApplied: feed.hasApplied };
@@ -98,7 +104,8 @@ export async function connect(
   const catchUp = createCoalesced(() => fleet.beat(lease.begin()));
   const transactions = createTransactions({ ...server, fleet, admin: client.db('admin'), onError });
   const stored = createStored({ ...server, lease, catchUp, transactions }, dependencies);
-  return { client, ...stored, replication: { fleet, feed, lease, settle } };
+  const diagnose = createDiagnosis({ client, name, lease, catchUp, ...dependencies });
+  return { client, ...stored, diagnose, replication: { fleet, feed, lease, settle } };
 }
 
 /** Lets go of everything, within seconds whatever the server does. */
@@ -126,7 +133,7 @@ interface Server {
 function createStored(
   server: Server,
   dependencies: MongoStoreDependencies,
-): Omit<Connection, 'client' | 'replication'> {
+): Omit<Connection, 'client' | 'diagnose' | 'replication'> {
   const { database, sessions, subscriber, transactions } = server;
   const { now, onBadRecord, journalRetentionMs: retentionMs = defaultJournalRetentionMs } = dependencies;
   const { findKeyMs: findTimeoutMs, operationMs: timeoutMs } = timeoutsOf(dependencies.timeouts);
@@ -153,6 +160,7 @@ function createStored(
     duties: createDutyCollection(database, sessions),
     limits: createLimitCollection(database, sessions, findTimeoutMs),
     usage: createUsageCollection(database, sessions),
+    marks: createRestoreMarks(database, sessions),
   };
 }
 

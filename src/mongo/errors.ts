@@ -20,6 +20,8 @@ const unavailableCodes: ReadonlySet<number> = new Set([
   ...[43, 175, 237, 11601],
   ...[64, 79, 100, 133, 134, 187],
   ...[150, 234, 249, 13388],
+  // An index build that was ended.
+  276,
 ]);
 
 /** Errors of the driver itself that mean the same; some of their classes it does not export. */
@@ -36,8 +38,8 @@ const unavailableNames: ReadonlySet<string> = new Set([
 
 const duplicateKeyCode = 11000;
 
+const notAllowedCode = 13;
 const refusals: ReadonlyMap<number, string> = new Map([
-  [13, 'MongoDB does not allow this user what Postern needs: readWrite on its database'],
   [18, 'MongoDB refused the user name or the password'],
   // Atlas says it so.
   [8000, 'MongoDB refused the user name or the password'],
@@ -50,11 +52,48 @@ export function mongoError(thrown: unknown): unknown {
     return new StoreUnavailable('the connection to MongoDB was lost', { cause: error });
   if (!(error instanceof MongoError)) return error;
   if (isDuplicate(error)) return new DuplicateKey();
-  const refusal = refusals.get(Number(error.code));
+  const refusal = error.code === notAllowedCode ? notAllowed(error) : refusals.get(Number(error.code));
   if (refusal !== undefined) return new StoreUnavailable(refusal, { cause: error });
-  if (isUnavailable(error)) return new StoreUnavailable('MongoDB could not be asked', { cause: error });
+  if (isUnavailable(error)) {
+    return new StoreUnavailable(hintOf(error) ?? 'MongoDB could not be asked', { cause: error });
+  }
   return error;
 }
+
+/** The command and the database alone: the server's own text goes on with what was sent. */
+function notAllowed({ message }: MongoError): string {
+  if (/requires authentication/.test(message)) {
+    return 'MongoDB asks for a user name and a password, and the address has none';
+  }
+  const [, database, command] = /not authorized on ([\w.-]+) to execute command \{ (\w+)/.exec(message) ?? [];
+  const what = command === undefined ? 'what Postern needs' : `"${command}" on the database "${database}"`;
+  return `MongoDB does not allow this user ${what}; give it the role readWrite on the database of Postern`;
+}
+
+/** What to look at where no server could be selected; null where there is nothing better to say. */
+function hintOf({ name, message }: MongoError): string | null {
+  if (name !== 'MongoServerSelectionError') return null;
+  const hint = hints.find(([pattern]) => pattern.test(message))?.[1];
+  return hint === undefined ? null : `MongoDB could not be asked: ${hint}`;
+}
+
+/** What Node and OpenSSL say of a connection that fails, as the driver repeats it. */
+const hints: readonly (readonly [pattern: RegExp, hint: string])[] = [
+  [
+    /before secure TLS connection|wrong version number|packet length too long|tlsv1 alert|record layer/i,
+    'it does not speak TLS, and the address asks for it',
+  ],
+  [
+    /self-signed|unable to (?:get|verify)|certificate has expired|altnames|IP: .* is not in the cert/i,
+    "the server's certificate is not trusted; see tlsCAFile",
+  ],
+  [
+    /^Server selection timed out/,
+    'no server takes writes: the replica set has no primary, or another name than the address says',
+  ],
+  [/^connection .* closed$/, 'it ends connections as they come; it may ask for TLS, see tls=true'],
+  [/ENOTFOUND|EAI_AGAIN/, 'the name of a host in the address is not known'],
+];
 
 export function isDuplicate(error: unknown): boolean {
   return error instanceof MongoError && error.code === duplicateKeyCode;

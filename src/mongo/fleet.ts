@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Collection, Db, ServerSessionId, Timestamp } from 'mongodb';
+import { version } from '../version.ts';
 import { metaName, replicasName } from './collections.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -15,6 +16,11 @@ interface ReplicaDocument {
   transactions?: ServerSessionId;
   /** A TTL index removes the document at this time. */
   expires_at: Date;
+  /** For those who look at the fleet: of the package, since when it runs, and its clock at its last beat beside the server's. */
+  version?: string;
+  started_at?: Date;
+  clock?: Date;
+  beaten_at?: Date;
 }
 
 /** Another replica, as the register has it. */
@@ -58,9 +64,9 @@ const beatTimeoutMinMs = 1_000;
 export function createFleet(
   database: Db,
   sessions: Sessions,
-  options: { readonly replicaId: string; readonly stalenessMaxMs: number },
+  options: { readonly replicaId: string; readonly stalenessMaxMs: number; readonly now: () => number },
 ): Fleet {
-  const { replicaId, stalenessMaxMs } = options;
+  const { replicaId, stalenessMaxMs, now } = options;
   const replicas: Collection<ReplicaDocument> = database.collection(replicasName);
   const meta: Collection<{ _id: string; asked: number }> = database.collection(metaName);
   const runId = randomUUID();
@@ -77,7 +83,11 @@ export function createFleet(
       const members = { replica_id: { $literal: replicaId }, beat, expires_at: expiresAt };
       // What was lost is made up for.
       const said = { ...(applied !== null && { applied }), ...(transactions !== null && { transactions }) };
-      const update = [{ $set: { ...members, ...said } }];
+      const clocks = {
+        ...{ clock: { $literal: new Date(now()) }, beaten_at: '$$NOW' },
+        started_at: { $ifNull: ['$started_at', '$$NOW'] },
+      };
+      const update = [{ $set: { ...members, ...said, ...clocks, version: { $literal: version } } }];
       return sessions.write(
         async (session) => {
           await replicas.updateOne({ _id: runId }, update, { upsert: true, session });

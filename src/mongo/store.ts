@@ -1,7 +1,9 @@
-import { type FeedSubscriber, type Store, StoreUnavailable } from '../store.ts';
+import type { RestorableStore } from '../restore-mark.ts';
+import { type FeedSubscriber, StoreUnavailable } from '../store.ts';
 import { createClient, databaseName, type MongoTimeouts, timeoutsOf } from './client.ts';
 import { type Connection, closeClient, connect, disconnect } from './connection.ts';
 import { mongoError } from './errors.ts';
+import type { Schema } from './schema.ts';
 
 export interface MongoStoreDependencies {
   /** `mongodb://…/DATABASE`, of a replica set or a sharded cluster; a standalone server serves without memory. */
@@ -19,6 +21,10 @@ export interface MongoStoreDependencies {
   /** How long entries of the journal are kept. Default 400 days. */
   readonly journalRetentionMs?: number;
   readonly timeouts?: MongoTimeouts;
+  /** What is kept in the database; that of this release unless another is given. */
+  readonly schema?: Schema;
+  /** Whether a restored database is opened all the same, to make up for what it lacks. Default false. */
+  readonly opensRestored?: boolean;
   /** A stored record that can not be read was left out of a list. */
   readonly onBadRecord?: (id: string, error: Error) => void;
   /** Something that the store does by itself failed; it will be tried again. */
@@ -30,8 +36,9 @@ export interface MongoStoreDependencies {
 /**
  * The store on MongoDB, for any number of replicas. Throws an Error, which does not quote the address, when
  * the address can not be read or names no database.
+ * `open` rejects with `RestoredStore` where the database was restored.
  */
-export function createMongoStore(dependencies: MongoStoreDependencies): Store {
+export function createMongoStore(dependencies: MongoStoreDependencies): RestorableStore {
   const { uri, now } = dependencies;
   const timeouts = timeoutsOf(dependencies.timeouts);
   const name = databaseName(uri);
@@ -85,6 +92,7 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Store {
     rotateKey: async (...change) => current().changes.rotateKey(...change),
     replaceDigests: async (changes) => current().changes.replaceDigests(changes),
     countDigests: async () => current().digests.count(),
+    diagnose: async () => current().diagnose(),
     getOwner: async (id) => current().owners.get(id),
     listOwners: async (page) => current().owners.list(page),
     putOwner: async (...change) => current().changes.putOwner(...change),
@@ -97,6 +105,8 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Store {
     leaseUnits: async (request) => current().limits.lease(request),
     recordUsage: async (tallies) => current().usage.record(tallies),
     getUsage: async (key, since) => current().usage.get(key, since),
+    getRestoreMark: async () => current().marks.getRestoreMark(),
+    putRestoreMark: async (mark) => current().marks.putRestoreMark(mark),
     async settle(commit) {
       const { replication } = current();
       // On a standalone server nobody remembers anything.

@@ -1,8 +1,10 @@
-import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { sqliteError, sqliteFailure } from './errors.ts';
-import { migrations } from './migrations.ts';
+import { makeFolder } from './folder.ts';
+import type { Migration } from './migrations.ts';
+import { migrate } from './schema.ts';
 
 /** How long an open waits for a process that is just about to let go of the file. It blocks. */
 const lockWaitMs = 250;
@@ -13,15 +15,15 @@ const pagesKiB = 65_536;
 /**
  * Opens the file for this connection alone and brings its tables up to date. Its folder is made with mode
  * 0700 where it is missing, the file with 0600. Throws an Error that says what to do when the file is in
- * use, was written by a newer Postern, or is no database.
+ * use, can not be written, needs a newer Postern, or is no database.
  */
-export function openDatabase(path: string): DatabaseSync {
+export function openDatabase(path: string, migrations?: readonly Migration[]): DatabaseSync {
   try {
     if (path !== ':memory:') makePrivate(path);
     const database = new DatabaseSync(path, { timeout: lockWaitMs, enableForeignKeyConstraints: false });
     try {
       claim(database);
-      migrate(database, path);
+      migrate(database, path, migrations);
       return database;
     } catch (error) {
       database.close();
@@ -34,9 +36,9 @@ export function openDatabase(path: string): DatabaseSync {
 
 /** SQLite gives its journal files the mode of the database. */
 function makePrivate(path: string): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(path));
   closeSync(openSync(path, 'a', 0o600));
-  chmodSync(path, 0o600);
+  if ((statSync(path).mode & 0o777) !== 0o600) chmodSync(path, 0o600);
 }
 
 function claim(database: DatabaseSync): void {
@@ -52,27 +54,6 @@ function claim(database: DatabaseSync): void {
   database.exec('BEGIN IMMEDIATE; COMMIT');
 }
 
-function migrate(database: DatabaseSync, path: string): void {
-  const version = Number(database.prepare('PRAGMA user_version').get()?.user_version);
-  if (version > migrations.length) {
-    throw new Error(
-      `${path} was written by a newer version of Postern; run that version, or name another file`,
-    );
-  }
-  for (const [step, statements] of migrations.entries()) {
-    if (step < version) continue;
-    database.exec('BEGIN IMMEDIATE');
-    try {
-      database.exec(statements);
-      database.exec(`PRAGMA user_version = ${step + 1}`);
-      database.exec('COMMIT');
-    } catch (error) {
-      if (database.isTransaction) database.exec('ROLLBACK');
-      throw error;
-    }
-  }
-}
-
 function openError(path: string, error: unknown): unknown {
   switch (sqliteFailure(error)) {
     case 'busy': {
@@ -80,13 +61,24 @@ function openError(path: string, error: unknown): unknown {
       return new Error(`${path} is in use by another process; ${advice}`, { cause: error });
     }
     case 'corrupt':
-      return new Error(`${path} is not a SQLite database, or is damaged`, { cause: error });
+      return new Error(`${path} is not a SQLite database, or is damaged; restore a backup, or name another`, {
+        cause: error,
+      });
+    case 'readonly':
+      return notWritable(path, 'the file is read-only', error);
     case 'full':
+    case 'io':
       return sqliteError(error);
     default:
-      if (error instanceof Error && 'code' in error) {
-        return new Error(`${path} could not be opened: ${error.message}`, { cause: error });
+      if (!(error instanceof Error && 'code' in error)) return error;
+      if (['EACCES', 'EPERM', 'EROFS'].includes(String(error.code))) {
+        return notWritable(path, error.message, error);
       }
-      return error;
+      return new Error(`${path} could not be opened: ${error.message}`, { cause: error });
   }
+}
+
+function notWritable(path: string, why: string, cause: unknown): Error {
+  const advice = 'Postern writes to the file and its folder: let it, or name a file where it may';
+  return new Error(`${path} could not be opened: ${why}; ${advice}`, { cause });
 }

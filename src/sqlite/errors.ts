@@ -1,19 +1,21 @@
 import { DuplicateKey, StoreUnavailable } from '../store.ts';
 
 /** What a SQLite result code means for a caller; https://sqlite.org/rescode.html. */
-type SqliteFailure = 'busy' | 'full' | 'corrupt' | 'duplicate' | 'other';
+type SqliteFailure = 'busy' | 'full' | 'io' | 'readonly' | 'corrupt' | 'duplicate' | 'other';
 
 const failures: ReadonlyMap<number, SqliteFailure> = new Map([
   [5, 'busy'],
   [6, 'busy'],
-  [10, 'full'],
+  [8, 'readonly'],
+  [10, 'io'],
   [13, 'full'],
+  [14, 'io'],
   [11, 'corrupt'],
   [26, 'corrupt'],
 ]);
 const uniqueCodes: ReadonlySet<number> = new Set([1555, 2067]);
 
-/** Null when the error is none of SQLite's. `full` is input and output of any kind that failed. */
+/** Null when the error is none of SQLite's. */
 export function sqliteFailure(error: unknown): SqliteFailure | null {
   if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return null;
   if (uniqueCodes.has(error.errcode)) return 'duplicate';
@@ -29,7 +31,17 @@ export function sqliteError(error: unknown): unknown {
     case 'busy':
       return new StoreUnavailable('the database file is busy', { cause: error });
     case 'full':
-      return new StoreUnavailable('the database file could not be read or written', { cause: error });
+      return new StoreUnavailable('the disk of the database file is full', { cause: error });
+    case 'io':
+      return new StoreUnavailable(
+        'the database file could not be read or written: the disk is full or broken, or a limit is reached',
+        { cause: error },
+      );
+    case 'readonly':
+      return new StoreUnavailable('the database file is read-only', { cause: error });
+    case 'corrupt':
+      // What it holds can not be told from what it held: whoever asks is told that nobody knows.
+      return new StoreUnavailable('the database file is damaged; restore a backup', { cause: error });
     default:
       return error;
   }

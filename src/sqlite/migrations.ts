@@ -1,9 +1,23 @@
+/** What brings the tables from one version to the next. */
+export interface Migration {
+  /** Run in one transaction. */
+  readonly statements: string;
+  /**
+   * The oldest version whose code serves the tables as they are then. A step that only adds what older code leaves
+   * alone keeps that of the step before; one that takes away or changes what the version before still uses raises it,
+   * and comes a release later than the code that can do without.
+   */
+  readonly readerMin: number;
+}
+
 /**
  * Step n brings a database from version n to n + 1. Steps are only ever added: what is released has
  * run on somebody's disk.
  */
-export const migrations: readonly string[] = [
-  `
+export const migrations: readonly Migration[] = [
+  {
+    readerMin: 1,
+    statements: `
   CREATE TABLE keys (
     id           TEXT PRIMARY KEY NOT NULL,
     digest       TEXT NOT NULL UNIQUE,
@@ -49,7 +63,11 @@ export const migrations: readonly string[] = [
   CREATE INDEX usage_by_hour ON usage (hour);
   CREATE TABLE meta (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) STRICT;
   `,
-  `
+  },
+  {
+    // The first version writes no journal.
+    readerMin: 2,
+    statements: `
   CREATE INDEX keys_by_scheme ON keys (scheme, id);
   CREATE INDEX keys_by_environment ON keys (environment, id);
   CREATE INDEX keys_revoked ON keys (id) WHERE revoked_at IS NOT NULL;
@@ -118,4 +136,5 @@ export const migrations: readonly string[] = [
     progress     INTEGER NOT NULL
   ) STRICT;
   `,
+  },
 ];

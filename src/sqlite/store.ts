@@ -1,8 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
-import { type FeedSubscriber, type Store, StoreUnavailable, usageRetentionMs } from '../store.ts';
+import { type RestorableStore, RestoredStore } from '../restore-mark.ts';
+import { type FeedSubscriber, StoreUnavailable, usageRetentionMs } from '../store.ts';
+import { listenForBackups } from './backup-socket.ts';
 import { createChanges } from './changes.ts';
 import { openDatabase } from './database.ts';
+import { diagnoseFile } from './diagnosis.ts';
 import { sqliteError } from './errors.ts';
+import { getMark, putMark } from './mark.ts';
+import type { Migration } from './migrations.ts';
 import { createTables, type Tables } from './tables.ts';
 
 export interface SqliteStoreDependencies {
@@ -12,6 +17,10 @@ export interface SqliteStoreDependencies {
   readonly now: () => number;
   /** How long entries of the journal are kept; 400 days unless it is given. */
   readonly journalRetentionMs?: number;
+  /** What the tables are made by; those of this release unless others are given. */
+  readonly migrations?: readonly Migration[];
+  /** Whether a restored store is opened all the same, to make up for what it lacks. Default false. */
+  readonly opensRestored?: boolean;
   /** A stored record that can not be read was left out of a list. */
   readonly onBadRecord?: (id: string, error: Error) => void;
   /** Something that the store does by itself failed; it will be tried again. */
@@ -26,14 +35,17 @@ const defaultJournalRetentionMs = 400 * 86_400_000;
 
 interface Opened extends Tables {
   readonly timer: NodeJS.Timeout;
+  /** Null in memory, where nothing is to be kept. */
+  readonly backups: ReturnType<typeof listenForBackups> | null;
 }
 
 /**
  * The store on a SQLite file, for one process: a second one is refused when it opens. Durable at once
  * (write-ahead log, fsync with each commit), and memory may always answer, since nobody else can write.
+ * `open` rejects with `RestoredStore` where the file was restored.
  */
-export function createSqliteStore(dependencies: SqliteStoreDependencies): Store {
-  const { path, now, onBadRecord, onBackgroundError } = dependencies;
+export function createSqliteStore(dependencies: SqliteStoreDependencies): RestorableStore {
+  const { path, now, onBadRecord, onBackgroundError, migrations, opensRestored = false } = dependencies;
   const { journalRetentionMs = defaultJournalRetentionMs } = dependencies;
   let opened: Opened | null = null;
   let subscriber: FeedSubscriber | null = null;
@@ -79,17 +91,29 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Store 
 
     async open() {
       if (opened !== null) return;
-      const database = openDatabase(path);
+      const database = openDatabase(path, migrations);
+      const mark = getMark(database);
+      if (mark !== null && !opensRestored) {
+        database.close();
+        throw new RestoredStore(mark);
+      }
       const tables = createTables(database, (id, error) => onBadRecord?.(id, error));
-      opened = { ...tables, timer: setInterval(purge, purgeEveryMs).unref() };
+      const backups =
+        path === ':memory:' ? null : listenForBackups(database, path, (error) => onBackgroundError?.(error));
+      opened = { ...tables, timer: setInterval(purge, purgeEveryMs).unref(), backups };
       await purge();
     },
     async close() {
       if (opened === null) return;
-      clearInterval(opened.timer);
-      opened.database.close();
+      const { timer, backups, database } = opened;
       opened = null;
+      clearInterval(timer);
+      await backups?.close();
+      database.close();
     },
+
+    getRestoreMark: () => withTables(({ database }) => getMark(database)),
+    putRestoreMark: (mark) => withTables(({ database }) => putMark(database, mark)),
 
     ...createChanges({ now, withTables, subscriber: () => subscriber }),
     findKey: (digests) => withTables(({ keys }) => keys.find(digests)),
@@ -110,6 +134,7 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Store 
       withTables(({ duties }) => duties.claim({ duty, holder, forMs }, now())),
     recordDuty: (duty, holder, progress) =>
       withTables(({ duties }) => duties.record({ duty, holder, progress }, now())),
+    diagnose: () => withTables(({ database }) => diagnoseFile(database, path)),
     settle: () => withTables(() => ({ effectiveAt: now(), unconfirmedReplicas: [] })),
   };
 }

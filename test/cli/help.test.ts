@@ -41,7 +41,7 @@ it('begins the help of every command with examples that call it, with flags that
   }
 });
 
-it.each(['docs/cli.md', 'docs/import.md', 'docs/peppers.md', 'docs/fleet.md'])(
+it.each(['docs/cli.md', 'docs/backup.md', 'docs/import.md', 'docs/peppers.md', 'docs/fleet.md'])(
   'has every command and flag that %s calls',
   (path) => {
     const calls = calledIn(read(path));

@@ -1,6 +1,7 @@
 import { MongoClient } from 'mongodb';
 import { onTestFinished, vi } from 'vitest';
 import { createMongoStore, type MongoStoreDependencies } from '../../src/mongo/store.ts';
+import type { RestorableStore } from '../../src/restore-mark.ts';
 import type { Store } from '../../src/store.ts';
 import { freshDatabase } from '../real/mongod.ts';
 
@@ -13,7 +14,7 @@ export interface Setting {
   /** A client of its own, to look at and tamper with what the stores have made. */
   readonly client: MongoClient;
   /** Another store on the same database, not opened yet. */
-  store(dependencies?: Partial<MongoStoreDependencies>): Store;
+  store(dependencies?: Partial<MongoStoreDependencies>): RestorableStore;
 }
 
 let replicas = 0;

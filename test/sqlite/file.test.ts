@@ -9,7 +9,7 @@ import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 
 import type { KeyRecord } from '../../src/key.ts';
 import { base62, createDigester, randomText } from '../../src/secret.ts';
 import { createSqliteStore, type SqliteStoreDependencies } from '../../src/sqlite/store.ts';
-import { BadRecord, type Store } from '../../src/store.ts';
+import { BadRecord, type Store, StoreUnavailable } from '../../src/store.ts';
 import { keyRecord } from '../records.ts';
 import { dayMs, insertAll, listIds, nextId, retentionMs, testNow } from '../store-contract/setting.ts';
 
@@ -106,7 +106,9 @@ describe('the file of a SQLite store', () => {
     const secret = randomText(base62, 43);
     const digest = createDigester([]).sign(secret);
     await insertAll(store, [{ digest }]);
-    const files = readdirSync(join(folder, 'data')).map((name) => readFileSync(join(folder, 'data', name)));
+    const files = readdirSync(join(folder, 'data'), { withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ name }) => readFileSync(join(folder, 'data', name)));
     expect(files.some((bytes) => bytes.includes(digest))).toBe(true);
     expect(files.some((bytes) => bytes.includes(secret))).toBe(false);
   });
@@ -120,13 +122,40 @@ describe('the file of a SQLite store', () => {
 
   it('is refused when a newer version of Postern wrote it', async () => {
     await (await openStore()).close();
-    tamper('PRAGMA user_version = 999');
+    tamper("PRAGMA user_version = 999; UPDATE meta SET value = '998' WHERE name = 'reader_min'");
     await expect(openStore()).rejects.toThrow(`${path} was written by a newer version of Postern`);
   });
 
   it('is refused with its path when it can not be made', async () => {
     writeFileSync(join(folder, 'data'), '');
     await expect(openStore()).rejects.toThrow(`${path} could not be opened`);
+  });
+
+  it('is refused at once where the system lets nobody make a folder, and told what to do', async () => {
+    const store = createSqliteStore({ path: '/proc/postern/postern.db', now: () => testNow });
+    await expect(store.open()).rejects.toThrow(/^\/proc\/postern\/postern\.db could not be opened: ENOENT/);
+    const readOnly = createSqliteStore({ path: '/sys/postern/postern.db', now: () => testNow });
+    await expect(readOnly.open()).rejects.toThrow(
+      'Postern writes to the file and its folder: let it, or name',
+    );
+  });
+
+  it('tells that it is damaged, and never that a key is unknown, where a page of it was overwritten', async () => {
+    const first = await openStore();
+    const keys = await insertAll(first, Array(500).fill({}));
+    await first.close();
+    const bytes = readFileSync(path);
+    // All but the first pages, which hold the tables' definitions.
+    bytes.fill(0xff, 30 * 4_096);
+    writeFileSync(path, bytes);
+    const store = await openStore();
+    const asked = await Promise.all(
+      keys.map(({ digest }) => store.findKey([digest]).catch((error: Error) => error)),
+    );
+    const damaged = asked.filter((answer) => answer instanceof StoreUnavailable);
+    expect(damaged.length).toBeGreaterThan(0);
+    expect(damaged[0]?.message).toBe('the database file is damaged; restore a backup');
+    expect(asked.filter((answer) => answer === null)).toEqual([]);
   });
 });
 

@@ -123,7 +123,7 @@ it('lookups and the purge search an index', () => {
 function planner(): (sql: string) => string {
   const database = new DatabaseSync(':memory:');
   onTestFinished(() => database.close());
-  for (const step of migrations) database.exec(step);
+  for (const { statements } of migrations) database.exec(statements);
   return (sql) =>
     database
       .prepare(`EXPLAIN QUERY PLAN ${sql}`)

@@ -50,7 +50,7 @@ async function openedOnFirstVersion(
   const folder = mkdtempSync(join(tmpdir(), 'postern-sqlite-'));
   const path = join(folder, 'postern.db');
   const database = new DatabaseSync(path);
-  database.exec(`${migrations[0]}; PRAGMA user_version = 1`);
+  database.exec(`${migrations[0]?.statements}; PRAGMA user_version = 1`);
   const insert = database.prepare(
     `INSERT INTO keys (id, digest, version, scheme, environment, name_folded, record)
      VALUES (:id, :digest, 1, 'postern', 'live', 'a key', :record)`,
