@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // These have a run of their own, vitest.deploy.config.ts.
+    exclude: ['test/deploy/**'],
     globalSetup: ['test/real/global-setup.ts'],
     pool: 'forks',
     // Real MongoDBs and Envoys run beside the tests: more workers make them late, not fast.

