@@ -51,11 +51,24 @@ export function createClient(uri: string, timeouts: Required<MongoTimeouts>): Mo
     minPoolSize: connectionsMin,
   };
   try {
-    return new MongoClient(uri, options);
+    return new MongoClient(primaryOnly(uri), options);
   } catch (error) {
     const reason = error instanceof Error && !error.message.includes('://') ? `: ${error.message}` : '';
     throw new Error(`the MongoDB address can not be read${reason}`);
   }
+}
+
+/**
+ * The address without what says which member to read from: the driver waits for one such before it counts as
+ * connected, and every read here goes to the primary.
+ */
+function primaryOnly(uri: string): string {
+  const [address = '', query] = uri.split(/\?(.*)/s, 2);
+  if (query === undefined) return uri;
+  const kept = query
+    .split('&')
+    .filter((option) => !/^(?:readPreference(?:Tags)?|maxStalenessSeconds)=/i.test(option));
+  return `${address}?${kept.join('&')}`;
 }
 
 const socketTimeoutMinMs = 3_000;

@@ -64,7 +64,7 @@ describe('an address', () => {
       await client.db(name).dropDatabase();
       await client.close();
     });
-    const weaker = `${uri}${uri.includes('?') ? '&' : '?'}w=1&journal=false&readPreference=secondaryPreferred&readConcernLevel=local`;
+    const weaker = `${uri}${uri.includes('?') ? '&' : '?'}w=1&journal=false&readPreference=secondary&maxStalenessSeconds=120&readConcernLevel=local`;
     const store = createMongoStore({ ...dependencies, timeouts: {}, uri: weaker });
     onTestFinished(() => store.close());
     await store.open();
