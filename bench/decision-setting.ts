@@ -10,6 +10,8 @@ import type { Scheme } from '../src/scheme.ts';
 import { createDigester, mask, type Pepper } from '../src/secret.ts';
 import type { UnitLease, UnitLeaseRequest } from '../src/store.ts';
 import { createLogger, createMetrics, logDenial } from '../src/telemetry.ts';
+import type { Tracing } from '../src/tracing.ts';
+import { traceLookups } from '../src/tracing-check.ts';
 import { createUsage } from '../src/usage.ts';
 import { benchKeys } from './keys.ts';
 
@@ -23,6 +25,7 @@ export interface SettingGiven {
   /** Beside the presets. */
   readonly schemes?: readonly Scheme[];
   readonly peppers?: readonly Pepper[];
+  readonly tracing?: Tracing;
 }
 
 /** One Check from bytes to bytes, wired as `serve` wires it, over a store that gives whatever it is asked for. */
@@ -57,7 +60,9 @@ export async function createSetting(given: SettingGiven): Promise<Setting> {
     { store, feed: { subscribe() {}, isFresh: () => true }, missBudget: { read: (_, find) => find() } },
     { keysMax: 2_000_000, missesMax: 200_000, ownersMax: 200_000, readsMax: 1_000 },
   );
-  const keyring = metrics.countLookups(bare);
+  const { tracing = null } = given;
+  const counted = metrics.countLookups(bare);
+  const keyring = tracing === null ? counted : traceLookups(counted, tracing);
   const schemes = [...readPresets().values(), ...(given.schemes ?? [])] as [Scheme, ...Scheme[]];
   const now = () => Date.now();
   const usage = createUsage({ store, onError: () => {} }, { flushMs: 5_000, talliesMax: 200_000 });
@@ -66,7 +71,7 @@ export async function createSetting(given: SettingGiven): Promise<Setting> {
   const findRule = createRules(given.rules ?? []);
   const answer = createAnswer({
     authorize: createAuthorize({ ...judging, findRule, spend: limiter.spend }),
-    fallbackScheme: schemes[0],
+    fallbackScheme: () => schemes[0],
     onDecision(decision, request, durationMs) {
       metrics.observeDecision(decision, durationMs);
       usage.record(decision, request?.address ?? '', now());
@@ -76,6 +81,7 @@ export async function createSetting(given: SettingGiven): Promise<Setting> {
       throw error;
     },
     unavailableAs: 'error_response',
+    tracing,
   });
   for (const [index, secret] of secrets.entries()) {
     store.asked = index;

@@ -1,3 +1,4 @@
+import type { WaysIn } from './admin-access.ts';
 import { requestId } from './admin-fields.ts';
 import { type AuditOperations, createAuditOperations } from './audit-operations.ts';
 import type { Authorize } from './authorize.ts';
@@ -15,12 +16,12 @@ import { createKeyOperations, type KeyOperations } from './key-operations.ts';
 import { createKeyTerms } from './key-terms.ts';
 import { createLeakOperations, type LeakOperations } from './leak-operations.ts';
 import { createOwnerOperations, type OwnerOperations } from './owner-operations.ts';
-import type { Plans } from './plan.ts';
+import type { KeyPolicy } from './policy.ts';
 import type { Refusals } from './refusals.ts';
 import type { Registry } from './registry.ts';
-import type { Scheme } from './scheme.ts';
 import type { Digester } from './secret.ts';
 import type { Store } from './store.ts';
+import { createTermsOperations, type TermsOperations } from './terms-operations.ts';
 import { createWatchOperations, type WatchOperations } from './watch-operations.ts';
 
 interface Operations
@@ -31,6 +32,7 @@ interface Operations
     AuditOperations,
     DiagnosticsOperations,
     LeakOperations,
+    TermsOperations,
     WatchOperations {}
 
 /**
@@ -53,20 +55,27 @@ export interface AdminDependencies {
   readonly registry: Registry;
   readonly store: Pick<
     Store,
-    'kind' | 'getKey' | 'listKeys' | 'getOwner' | 'listOwners' | 'getUsage' | 'listJournal' | 'countDigests'
+    | 'kind'
+    | 'getKey'
+    | 'listKeys'
+    | 'getOwner'
+    | 'listOwners'
+    | 'getUsage'
+    | 'listJournal'
+    | 'countDigests'
+    | 'diagnose'
   >;
   readonly digester: Digester;
   readonly refusals: Refusals;
   readonly tail: JournalTail;
   /** Refuses what would leave nobody who may change everything. */
   readonly guard: Guard;
+  /** Who may change everything, besides admin keys. */
+  readonly waysIn: WaysIn;
   /** A Check that counts nothing. */
   readonly authorize: Authorize;
-  readonly plans: Plans;
-  /** In the order of the configuration, then the scheme of admin keys if it is not among them. */
-  readonly schemes: readonly [Scheme, ...Scheme[]];
-  /** The environment of a new key that names none. */
-  readonly environment: string;
+  /** What holds now. */
+  readonly policy: () => KeyPolicy;
   readonly now: () => number;
   /** Milliseconds of a clock that never goes back. */
   readonly monotonic: () => number;
@@ -90,6 +99,7 @@ const needs = {
   listOwners: 'read',
   listAuditEvents: 'read',
   getDiagnostics: 'read',
+  getTerms: 'read',
   reportLeakedKeys: 'write',
   watchKeys: 'read',
 } as const satisfies Readonly<Record<keyof Operations, 'read' | 'write'>>;
@@ -104,6 +114,7 @@ export function createAdmin(dependencies: AdminDependencies): Admin {
     ...createAuditOperations(dependencies),
     ...createDiagnosticsOperations(dependencies),
     ...createLeakOperations(dependencies),
+    ...createTermsOperations({ ...dependencies, terms }),
     ...createWatchOperations(dependencies),
   };
   const admit = createAdmit(dependencies);

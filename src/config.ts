@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { ConfigError, type ConfigProblem } from './config-problem.ts';
+import { type ConsoleSettings, consoleOf } from './console-settings.ts';
 import type { EventType } from './events.ts';
 import type { AdminClient } from './identity.ts';
 import type { RateLimit } from './key.ts';
@@ -14,6 +15,7 @@ import { readSecrets, type SecretSettings, type Secrets } from './secret-setting
 import { problemsOf, prototypeKeys, wording } from './settings-issue.ts';
 import { type LogLevel, type Settings, settingsSchema } from './settings-schema.ts';
 import type { TlsFiles } from './tls.ts';
+import { type TracingConfig, tracingOf } from './tracing-settings.ts';
 import type { WebhookSettings } from './webhook.ts';
 
 /** Everything that can be set, read and checked. Nothing else reads settings. */
@@ -45,10 +47,16 @@ export interface Config {
     readonly bodyBytesMax: number;
     readonly tls: TlsFiles | null;
   };
+  /** The pages for people; null for none. */
+  readonly console: ConsoleSettings | null;
   readonly store: Settings['store'];
   /** What is served where a route names no environment. */
   readonly environment: string;
   readonly logLevel: LogLevel;
+  /** The part of the Checks that are let in of which each is logged, 0 up to 1. */
+  readonly allowsSampleRatio: number;
+  /** Null where nothing is traced. */
+  readonly tracing: TracingConfig | null;
   /** In the order in which they are looked for; the first is CreateKey's default. */
   readonly schemes: readonly [Scheme, ...Scheme[]];
   /** The scheme of admin keys, whether or not Checks know it. */
@@ -163,9 +171,12 @@ function configOf(
       bodyBytesMax: settings.http.body_bytes_max,
       tls: settings.http.tls ?? null,
     },
+    console: consoleOf(settings.console, settings.http.tls !== undefined, secrets.sessionSecret),
     store: settings.store,
     environment: settings.environment,
     logLevel: settings.log.level,
+    allowsSampleRatio: settings.log.allows_sample_ratio,
+    tracing: tracingOf(settings.tracing, secrets.traceHeaders),
     schemes,
     adminScheme,
     plans: new Map(Object.entries(settings.plans)),

@@ -16,13 +16,16 @@ export interface Verification {
   readonly keyId: KeyId | null;
 }
 
-/** Asks what a Check would answer to this key; a key that may not be seen is as one that is not there. */
+/**
+ * Asks what a Check would answer to this key; a key that may not be seen is as one that is not there. `schemes` are
+ * those of the same moment as `authorize` judges by.
+ */
 export function createDryRun(
   authorize: Authorize,
-  schemes: readonly [Scheme, ...Scheme[]],
+  schemes: () => readonly [Scheme, ...Scheme[]],
 ): (input: VerifyKeyInput, visible: Visible) => Promise<Verification> {
   return async (input, visible) => {
-    const decision = await authorize(asRequest(input, schemes));
+    const decision = await authorize(asRequest(input, schemes()));
     if (decision.verdict === 'public') return { allowed: true, reason: null, status: 200, keyId: null };
     if (decision.key !== null && !visible(decision.key)) {
       const { status } = decision.scheme.answers.unknown;

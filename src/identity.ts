@@ -6,6 +6,7 @@ import { type KeyRecord, keyState } from './key.ts';
 import type { Keyring } from './keyring.ts';
 import { recognise, type Scheme } from './scheme.ts';
 import type { Digest, Digester, Secret } from './secret.ts';
+import type { TraceHeaders } from './tracing-context.ts';
 
 export const adminRead = 'admin:read';
 export const adminWrite = 'admin:write';
@@ -30,6 +31,10 @@ export interface Caller {
   readonly requestId?: string | null;
   /** The names in the client's certificate, which was verified; see `certificateNames`. */
   readonly certificateNames?: readonly string[];
+  /** Which wire the call came by, for its span. Default: http. */
+  readonly protocol?: 'grpc' | 'http';
+  /** The trace that the caller names. */
+  readonly trace?: TraceHeaders;
 }
 
 /** Who may make admin calls by a client certificate. */

@@ -4,9 +4,9 @@ import type { KeyRecord } from './key.ts';
 import type { Guard } from './key-change.ts';
 import type { KeyPatch } from './key-patch.ts';
 import type { KeyTerms } from './key-terms.ts';
+import type { KeyPolicy } from './policy.ts';
 import type { KeyOf, Narrowed, Registry, Updated } from './registry.ts';
 import type { Rotated } from './rotation.ts';
-import type { Scheme } from './scheme.ts';
 
 /** Changing keys that are there. */
 export interface KeyChangeOperations {
@@ -22,7 +22,8 @@ export interface KeyChangeOperations {
 export interface KeyChangeOperationsDependencies {
   readonly registry: Registry;
   readonly terms: KeyTerms;
-  readonly schemes: readonly Scheme[];
+  /** What holds now. */
+  readonly policy: () => Pick<KeyPolicy, 'keySchemes'>;
   /** Refuses what would leave nobody who may change everything. */
   readonly guard: Guard;
 }
@@ -30,7 +31,7 @@ export interface KeyChangeOperationsDependencies {
 export function createKeyChangeOperations(
   dependencies: KeyChangeOperationsDependencies,
 ): KeyChangeOperations {
-  const { registry, terms, schemes, guard } = dependencies;
+  const { registry, terms, policy, guard } = dependencies;
 
   return {
     async updateKey(call, id, input) {
@@ -81,7 +82,7 @@ export function createKeyChangeOperations(
 
   /** A plan is another thing to each scheme. */
   function checked(patch: KeyPatch, key: KeyRecord): KeyPatch {
-    const scheme = schemes.find((known) => known.name === key.scheme);
+    const scheme = policy().keySchemes.find((known) => known.name === key.scheme);
     if (patch.plan === undefined || scheme === undefined) return patch;
     return { ...patch, plan: terms.planFor(patch.plan, scheme) };
   }

@@ -8,8 +8,8 @@ import type { KeyTerms } from './key-terms.ts';
 import type { NewKey } from './minting.ts';
 import { cut, pageSize } from './page.ts';
 import { pageFilter, readPageToken, writePageToken } from './page-token.ts';
+import type { KeyPolicy } from './policy.ts';
 import type { Made, Registry } from './registry.ts';
-import type { Scheme } from './scheme.ts';
 import { type KeyFilter, type Store, usageRetentionMs } from './store.ts';
 import { type KeyUsage, reportUsage } from './usage-report.ts';
 
@@ -36,14 +36,14 @@ export interface KeyOperationsDependencies {
   /** A Check that counts nothing. */
   readonly authorize: Authorize;
   readonly terms: KeyTerms;
-  /** In the order of the configuration, then the scheme of admin keys if it is not among them. */
-  readonly schemes: readonly [Scheme, ...Scheme[]];
+  /** What holds now. */
+  readonly policy: () => Pick<KeyPolicy, 'keySchemes'>;
   readonly now: () => number;
 }
 
 export function createKeyOperations(dependencies: KeyOperationsDependencies): KeyOperations {
-  const { registry, store, authorize, terms, schemes, now } = dependencies;
-  const dryRun = createDryRun(authorize, schemes);
+  const { registry, store, authorize, terms, policy, now } = dependencies;
+  const dryRun = createDryRun(authorize, () => policy().keySchemes);
 
   return {
     async createKey(call, input) {

@@ -1,5 +1,5 @@
 import { invalidArgument } from './failure.ts';
-import type { Plans } from './plan.ts';
+import type { KeyPolicy } from './policy.ts';
 import type { Scheme } from './scheme.ts';
 
 /** What a request may ask for of a key, judged by the configuration and the clock. */
@@ -27,21 +27,21 @@ export interface Expiry {
 }
 
 export interface KeyTermsDependencies {
-  readonly schemes: readonly [Scheme, ...Scheme[]];
-  /** The environment that is served. */
-  readonly environment: string;
-  readonly plans: Plans;
+  /** What holds now. */
+  readonly policy: () => KeyPolicy;
   readonly now: () => number;
 }
 
-export function createKeyTerms({ schemes, environment, plans, now }: KeyTermsDependencies): KeyTerms {
+export function createKeyTerms({ policy, now }: KeyTermsDependencies): KeyTerms {
   const environmentOf = ({ prefixes }: Scheme) => {
+    const { environment } = policy();
     const has = prefixes.some((prefix) => prefix.environment === environment);
     return has ? environment : (prefixes[0]?.environment ?? environment);
   };
 
   return {
     schemeFor(name) {
+      const { keySchemes: schemes } = policy();
       const scheme = name === null ? schemes[0] : schemes.find((known) => known.name === name);
       if (scheme !== undefined) return scheme;
       const known = schemes.map((one) => one.name).join(', ');
@@ -56,7 +56,7 @@ export function createKeyTerms({ schemes, environment, plans, now }: KeyTermsDep
       throw invalidArgument([{ field: 'environment', description }]);
     },
     planFor(plan, scheme) {
-      const known = plans.known(scheme);
+      const known = policy().plans.known(scheme);
       if (plan === null || known.length === 0 || known.includes(plan.toLowerCase())) return plan;
       const description = `is no plan of this scheme; there are: ${known.join(', ')}`;
       throw invalidArgument([{ field: 'plan', description }]);

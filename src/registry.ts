@@ -18,8 +18,8 @@ import { createLeakRevocation, type RevokeLeaked } from './leaks.ts';
 import { createMint, type Minted, type NewKey } from './minting.ts';
 import { isActive, type OwnerRecord } from './owner.ts';
 import { ownerJson } from './owner-json.ts';
+import type { KeyPolicy } from './policy.ts';
 import { createRotation, type Rotated, type RotationWish } from './rotation.ts';
-import type { Scheme } from './scheme.ts';
 import type { Digester, Secret } from './secret.ts';
 import { DuplicateKey, type Settlement, type Store } from './store.ts';
 
@@ -97,8 +97,8 @@ export interface RegistryDependencies {
     | 'settle'
   >;
   readonly digester: Digester;
-  /** All that keys may be of, that of admin keys too. */
-  readonly schemes: readonly Scheme[];
+  /** What holds now. */
+  readonly policy: () => Pick<KeyPolicy, 'keySchemes'>;
   /** Unix milliseconds. */
   readonly now: () => number;
 }
@@ -109,11 +109,11 @@ export interface RegistryOptions {
 }
 
 export function createRegistry(dependencies: RegistryDependencies, options: RegistryOptions): Registry {
-  const { store, digester, schemes, now } = dependencies;
+  const { store, digester, policy, now } = dependencies;
   const { retentionMs } = options;
   const mint = createMint(digester, now);
   const changeKey = createKeyChange({ store, now, retentionMs });
-  const schemeOf = (name: string) => schemes.find((scheme) => scheme.name === name) ?? null;
+  const schemeOf = (name: string) => policy().keySchemes.find((scheme) => scheme.name === name) ?? null;
   const rotate = createRotation({ store, mint, schemeOf, now, retentionMs });
   let first: Minted | null = null;
 

@@ -1,5 +1,7 @@
 /** gRPC methods, apart from what carries them: whoever serves them and whoever writes them meet here. */
 
+import type { TraceHeaders } from './tracing-context.ts';
+
 /** Status codes (gRPC, "Status codes and their use in gRPC"), those that Postern's own code answers with. */
 export const rpcStatus = {
   ok: 0,
@@ -24,9 +26,10 @@ export class RpcError extends Error {
 /**
  * Answers one message with one. A synchronous answer is the cheap one. `request` is never written over, but it
  * may be a view into all that one read of the socket brought: copy what is kept for long. A thrown or rejected
- * {@link RpcError} is told as it is, anything else as INTERNAL without its cause.
+ * {@link RpcError} is told as it is, anything else as INTERNAL without its cause. `caller` is the trace that the
+ * caller names.
  */
-export type UnaryHandler = (request: Uint8Array) => Uint8Array | Promise<Uint8Array>;
+export type UnaryHandler = (request: Uint8Array, caller: TraceHeaders) => Uint8Array | Promise<Uint8Array>;
 
 /** A streaming call as its handler sees it. */
 export interface RpcStream {

@@ -1,5 +1,6 @@
 import type { ConfigProblem } from './config-problem.ts';
 import { type Pepper, Secret } from './secret.ts';
+import { readPairs } from './tracing-pairs.ts';
 
 /** What comes from the environment or a file alone, never from the settings file or a flag. */
 export interface SecretSettings {
@@ -8,16 +9,24 @@ export interface SecretSettings {
   readonly peppers?: string;
   /** `id:base64,id:base64`, for schemes with `checksum: hmac`. */
   readonly checksumKeys?: string;
+  /** The base64 of 32 or more bytes, for sessions of the console. */
+  readonly sessionSecret?: string;
   /** `whsec_base64`, or several with commas. */
   readonly webhookSecret?: string;
+  /** `name=value,name=value` with percent-encoded values, as OTEL_EXPORTER_OTLP_HEADERS has them. */
+  readonly traceHeaders?: string;
 }
 
 export interface Secrets {
   readonly adminKey: Secret | null;
   readonly peppers: readonly Pepper[];
   readonly checksumKeys: readonly Pepper[];
+  /** Null where each process makes its own. */
+  readonly sessionSecret: Buffer | null;
   /** Each signs what is sent to the webhook. */
   readonly webhookSecrets: readonly Buffer[];
+  /** Sent with the spans. */
+  readonly traceHeaders: Readonly<Record<string, string>>;
 }
 
 const adminKeyLengthMin = 32;
@@ -41,7 +50,9 @@ export function readSecrets(given: SecretSettings): Secrets & { readonly problem
     adminKey: read('POSTERN_ADMIN_KEY', () => adminKeyOf(given.adminKey), null),
     peppers: read('POSTERN_PEPPERS', () => keysOf(given.peppers), []),
     checksumKeys: read('POSTERN_CHECKSUM_KEYS', () => keysOf(given.checksumKeys), []),
+    sessionSecret: read('POSTERN_CONSOLE_SESSION_SECRET', () => sessionSecretOf(given.sessionSecret), null),
     webhookSecrets: read('POSTERN_WEBHOOK_SECRET', () => webhookSecretsOf(given.webhookSecret), []),
+    traceHeaders: read('OTEL_EXPORTER_OTLP_HEADERS', () => traceHeadersOf(given.traceHeaders), {}),
     problems,
   };
 }
@@ -70,6 +81,13 @@ function keysOf(text: string | undefined): Pepper[] {
   throw new SecretFormError('the same id is there twice; expected an id for each key');
 }
 
+function sessionSecretOf(text: string | undefined): Buffer | null {
+  if (text === undefined) return null;
+  const secret = Buffer.from(/^[A-Za-z0-9+/_-]+={0,2}$/.test(text) ? text : '', 'base64');
+  if (secret.length >= keyBytesMin) return secret;
+  throw new SecretFormError(`expected the base64 of ${keyBytesMin} or more bytes`);
+}
+
 function webhookSecretsOf(text: string | undefined): Buffer[] {
   if (text === undefined) return [];
   return text.split(',').map((entry) => {
@@ -79,4 +97,10 @@ function webhookSecretsOf(text: string | undefined): Buffer[] {
     if (secret.length >= min && secret.length <= max) return secret;
     throw new SecretFormError(`expected whsec_ and the base64 of ${min} to ${max} bytes`);
   });
+}
+
+function traceHeadersOf(text: string | undefined): Record<string, string> {
+  const pairs = readPairs(text ?? '');
+  if (pairs === null) throw new SecretFormError('expected name=value,name=value with percent-encoded values');
+  return pairs;
 }

@@ -1,9 +1,11 @@
 import { z } from 'zod';
+import { consoleSpec } from './console-settings.ts';
 import { eventsSpec, leaksSpec } from './event-settings.ts';
 import { planSpec } from './plan-spec.ts';
 import { ruleSpec } from './rule-spec.ts';
 import { schemeSpec } from './scheme-spec.ts';
 import { duration, listen, store, text, tls, wholeNumber } from './setting-forms.ts';
+import { ratio, tracingSpec } from './tracing-settings.ts';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -116,9 +118,15 @@ export const settingsSchema = z
       .default('live')
       .describe('The environment whose keys are let in where a route names none.'),
     log: z
-      .strictObject({ level: z.enum(logLevels).default('info').describe('The least that is logged.') })
+      .strictObject({
+        level: z.enum(logLevels).default('info').describe('The least that is logged.'),
+        allows_sample_ratio: ratio
+          .default(0)
+          .describe('The part of the Checks that are let in of which each is a line; of denials all are.'),
+      })
       .prefault({})
       .describe('The log, JSON lines on standard error.'),
+    tracing: tracingSpec.prefault({}).describe('Traces of Checks and admin calls, for OpenTelemetry.'),
     schemes: z
       .array(
         z.union([presetName, schemeSpec], { error: "expected a preset's name, or a scheme of one's own" }),
@@ -149,6 +157,7 @@ export const settingsSchema = z
     audit: audit.prefault({}).describe('The journal of changes, refused calls and notices.'),
     events: eventsSpec.prefault({}).describe('What is told of what happens, and to whom.'),
     leaks: leaksSpec.prefault({}).describe('Who may report leaked keys besides those with an admin key.'),
+    console: consoleSpec.prefault({}).describe('The pages for people, on the HTTP listener.'),
     memory: memory.prefault({}).describe('The most that is kept in memory.'),
     limits_when_unavailable: z
       .enum(['allow', 'deny'])

@@ -2,18 +2,22 @@ import { type Logger, pino } from 'pino';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Decision } from './authorize.ts';
 import { Buckets, createCheckCounts } from './check-counts.ts';
+import type { ConnectionCounts } from './connection-counts.ts';
+import { CountedHistogram } from './counted-histogram.ts';
 import type { Keyring } from './keyring.ts';
-import { createTimestamp, deniedMessage, gatherDenials, type LineStream } from './log-lines.ts';
+import { createTimestamp, deniedMessage, gatherChecks, type LineStream } from './log-lines.ts';
 import type { Registry as KeyRegistry } from './registry.ts';
 import type { AccessRequest } from './request.ts';
 import type { LogLevel } from './settings-schema.ts';
 import type { Store } from './store.ts';
+import { eachCall } from './store-calls.ts';
+import { addCertificates, addConnections, addProcess, type CertificateEnd } from './telemetry-gauges.ts';
 
 export type { Logger };
 
 /** JSON lines on standard error; standard output is for what a person asked for. */
 export function createLogger(level: LogLevel, stream: LineStream): Logger {
-  return pino({ level, base: null, timestamp: createTimestamp() }, gatherDenials(stream));
+  return pino({ level, base: null, timestamp: createTimestamp() }, gatherChecks(stream));
 }
 
 /** What is counted. No label names a key, an owner or an address. */
@@ -25,6 +29,14 @@ export interface Metrics {
   timeStore(store: Store): Store;
   /** The same registry, with the changes timed that take something away. */
   timeRevocations(registry: KeyRegistry): KeyRegistry;
+  /** Counts a reading of the settings, or of a listener's TLS, while the service runs. */
+  countReload(what: 'settings' | 'tls', isSuccess: boolean): void;
+  /** Shows what becomes of the connections that Checks come by. */
+  showConnections(counts: ConnectionCounts): void;
+  /** Shows when certificates expire. */
+  showCertificates(ends: () => readonly CertificateEnd[]): void;
+  /** Shows how this process does: Node's own metrics, under the names that prom-client gives them. */
+  showProcess(): void;
   /** The Prometheus text format. */
   scrape(): Promise<{ readonly contentType: string; readonly text: string }>;
 }
@@ -124,7 +136,9 @@ export function createMetrics(version: string): Metrics {
           this.set(store.feed.lagMs() / 1_000);
         },
       });
-      return timed(store, (operation, seconds) => operations.observe({ operation }, seconds));
+      return eachCall(store, (operation, call) =>
+        timer((seconds) => operations.observe({ operation }, seconds))(call),
+      );
     },
     timeRevocations(registry) {
       const time = timer((seconds) => revocations.observe(seconds));
@@ -143,49 +157,66 @@ export function createMetrics(version: string): Metrics {
         },
       };
     },
+    countReload: createReloadCounts(registers),
+    showConnections: (counts) => addConnections(registry, counts),
+    showCertificates: (ends) => addCertificates(registry, ends),
+    showProcess: () => addProcess(registry),
     scrape: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };
 }
 
-/** A histogram whose observations are counted elsewhere, and told when it is asked for them. */
-class CountedHistogram extends Histogram {
-  readonly #buckets: Buckets;
-  readonly #name: string;
-  readonly #help: string;
-
-  constructor(buckets: Buckets, given: { name: string; help: string; registers: Registry[] }) {
-    super({ ...given, buckets: [...buckets.bounds] });
-    this.#buckets = buckets;
-    this.#name = given.name;
-    this.#help = given.help;
+/** Starts as if all had been read well just now, which is how a service starts. */
+function createReloadCounts(registers: Registry[]): Metrics['countReload'] {
+  const labelNames = ['what'];
+  const reloads = new Counter({
+    name: 'postern_config_reloads_total',
+    help: "Settings, or a listener's TLS, that were read again while the service ran: success or failure.",
+    labelNames: [...labelNames, 'result'],
+    registers,
+  });
+  const isSuccessful = new Gauge({
+    name: 'postern_config_last_reload_successful',
+    help: '1 when what was read last holds; 0 when it was wrong and older settings, or TLS, hold on.',
+    ...{ labelNames, registers },
+  });
+  const succeededAt = new Gauge({
+    name: 'postern_config_last_reload_success_timestamp_seconds',
+    help: 'When settings, or TLS, were last read that hold, Unix time.',
+    ...{ labelNames, registers },
+  });
+  const note = (what: 'settings' | 'tls', isSuccess: boolean) => {
+    isSuccessful.set({ what }, isSuccess ? 1 : 0);
+    if (isSuccess) succeededAt.setToCurrentTime({ what });
+  };
+  for (const what of ['settings', 'tls'] as const) {
+    for (const result of ['success', 'failure']) reloads.inc({ what, result }, 0);
+    note(what, true);
   }
+  return (what, isSuccess) => {
+    reloads.inc({ what, result: isSuccess ? 'success' : 'failure' });
+    note(what, isSuccess);
+  };
+}
 
-  /** What the registry asks of a histogram; the library's types leave it out. */
-  async getForPromString() {
-    const { bounds, counts, sum } = this.#buckets;
-    let count = 0;
-    const values = counts.map((inBucket, bucket) => {
-      count += inBucket;
-      return { labels: { le: bounds[bucket] ?? '+Inf' }, value: count, metricName: `${this.#name}_bucket` };
-    });
-    return {
-      ...{ name: this.#name, help: this.#help, type: 'histogram' },
-      values: [
-        ...values,
-        { labels: {}, value: sum, metricName: `${this.#name}_sum` },
-        { labels: {}, value: count, metricName: `${this.#name}_count` },
-      ],
-    };
-  }
+/** Which trace a line belongs to. */
+export interface TraceIds {
+  readonly traceId: string;
+  readonly spanId: string;
 }
 
 /** One line per denial, with nothing in it that a client chose. */
-export function logDenial(log: Logger, decision: Decision, request: AccessRequest | null): void {
+export function logDenial(
+  log: Logger,
+  decision: Decision,
+  request: AccessRequest | null,
+  trace: TraceIds | null = null,
+): void {
   if (decision.verdict !== 'deny') return;
   const { reason, scheme, key } = decision;
   const address = request?.address ?? '';
-  const known = key === null ? undefined : key.id;
-  log.info({ reason, scheme: scheme.name, key_id: known, address }, deniedMessage);
+  const fields = { reason, scheme: scheme.name, key_id: key === null ? undefined : key.id, address };
+  if (trace === null) log.info(fields, deniedMessage);
+  else log.info({ ...fields, trace_id: trace.traceId, span_id: trace.spanId }, deniedMessage);
 }
 
 /** Wraps calls so that the time of each is told, however it ends. */
@@ -199,41 +230,4 @@ function timer(observe: (seconds: number) => void) {
         observe((performance.now() - started) / 1_000);
       }
     };
-}
-
-function timed(store: Store, observe: (operation: string, seconds: number) => void): Store {
-  const time = <A extends unknown[], R>(operation: string, call: (...args: A) => Promise<R>) =>
-    timer((seconds) => observe(operation, seconds))(call);
-  return {
-    kind: store.kind,
-    insertsAtOnce: store.insertsAtOnce,
-    feed: store.feed,
-    open: time('open', () => store.open()),
-    close: () => store.close(),
-    findKey: time('find_key', (digests) => store.findKey(digests)),
-    getKey: time('get_key', (id) => store.getKey(id)),
-    findDigests: time('find_digests', (digests) => store.findDigests(digests)),
-    getKeyByRequest: time('get_key_by_request', (requestKey) => store.getKeyByRequest(requestKey)),
-    listKeys: time('list_keys', (filter, page) => store.listKeys(filter, page)),
-    insertKey: time('insert_key', (...given) => store.insertKey(...given)),
-    insertFirstKey: time('insert_first_key', (...given) => store.insertFirstKey(...given)),
-    insertKeys: time('insert_keys', (...given) => store.insertKeys(...given)),
-    replaceKey: time('replace_key', (...given) => store.replaceKey(...given)),
-    rotateKey: time('rotate_key', (...given) => store.rotateKey(...given)),
-    replaceDigests: time('replace_digests', (changes) => store.replaceDigests(changes)),
-    countDigests: time('count_digests', () => store.countDigests()),
-    getOwner: time('get_owner', (id) => store.getOwner(id)),
-    listOwners: time('list_owners', (page) => store.listOwners(page)),
-    putOwner: time('put_owner', (...given) => store.putOwner(...given)),
-    appendJournal: time('append_journal', (drafts) => store.appendJournal(drafts)),
-    listJournal: time('list_journal', (filter, page) => store.listJournal(filter, page)),
-    noteAddresses: time('note_addresses', (uses) => store.noteAddresses(uses)),
-    listExpiring: time('list_expiring', (range, size) => store.listExpiring(range, size)),
-    claimDuty: time('claim_duty', (...given) => store.claimDuty(...given)),
-    recordDuty: time('record_duty', (...given) => store.recordDuty(...given)),
-    leaseUnits: time('lease_units', (request) => store.leaseUnits(request)),
-    recordUsage: time('record_usage', (tallies) => store.recordUsage(tallies)),
-    getUsage: time('get_usage', (key, since) => store.getUsage(key, since)),
-    settle: time('settle', (commit) => store.settle(commit)),
-  };
 }

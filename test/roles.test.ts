@@ -102,6 +102,10 @@ const operations: Readonly<Record<string, Operation>> = {
     ...{ needs: 'read', elsewhere: 'PERMISSION_DENIED', message: () => ({}) },
     rest: () => ['GET', '/admin/diagnostics'],
   },
+  getTerms: {
+    ...{ needs: 'read', elsewhere: 'ok', message: () => ({}) },
+    rest: () => ['GET', '/admin/terms'],
+  },
   putOwner: {
     ...{ needs: 'write', elsewhere: 'PERMISSION_DENIED' },
     message: () => ({ id: 'acme', active_until: undefined, suspended: false }),

@@ -65,11 +65,12 @@ export async function createTestService(given: TestServiceOptions = {}): Promise
   const adminKey = `test-admin-${'x'.repeat(32)}`;
   const environment = 'live';
   const plans = createPlans(new Map());
+  const policy = () => ({ keySchemes: schemes, environment, plans });
   const limiter = createLimiter(store, { spendersMax: 1_000, allowWhenUnavailable: true });
   const judging = { keyring, digester, schemes, environment, plans, findRule: createRules([]), now };
   const authorize = createAuthorize({ ...judging, spend: limiter.spend });
   const dryRun = createAuthorize({ ...judging, spend: limiter.look });
-  const registry = createRegistry({ store, digester, schemes, now }, { retentionMs: 30 * 86_400_000 });
+  const registry = createRegistry({ store, digester, policy, now }, { retentionMs: 30 * 86_400_000 });
   const fixedKey = new Secret(adminKey);
   const identify = createIdentify({ keyring, digester, scheme: schemes[0], fixedKey, clients: [], now });
   const admin = createAdmin({
@@ -80,10 +81,9 @@ export async function createTestService(given: TestServiceOptions = {}): Promise
     refusals: createRefusals({ store, monotonic: now, onError: onRefusalLost }),
     ...{ tail, monotonic: now },
     guard: createLastWriterGuard({ store, adminScheme: schemes[0].name, hasOtherWriter }),
+    waysIn: { adminScheme: schemes[0].name, fixedKey: hasOtherWriter, client: false },
     authorize: dryRun,
-    plans,
-    schemes,
-    environment,
+    policy,
     now,
   });
   return {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createConnectionCounts } from '../src/connection-counts.ts';
 import type { Origin } from '../src/journal.ts';
 import { createMetrics } from '../src/telemetry.ts';
 import { keyRecord } from './records.ts';
@@ -81,6 +82,33 @@ describe('metrics', () => {
     expect(await timed()).toBe(5);
     await expect(registry.revoke({ ...of, id: keyRecord().id })).rejects.toThrow();
     expect(await timed()).toBe(6);
+  });
+
+  it('say what becomes of the connections of Checks, when certificates end, and how the process does', async () => {
+    const metrics = createMetrics('1');
+    const counts = createConnectionCounts();
+    metrics.showConnections(counts);
+    const ends = [{ listener: 'check', validTo: 2_000_000_000_000 }];
+    metrics.showCertificates(() => ends);
+    metrics.showProcess();
+    Object.assign(counts, { open: 3 });
+    counts.closed.age = 2;
+    counts.refused.streams = 1;
+    const { text } = await metrics.scrape();
+    for (const line of [
+      'postern_check_connections 3',
+      'postern_check_connections_closed_total{why="age"} 2',
+      'postern_check_connections_closed_total{why="flood"} 0',
+      'postern_check_calls_refused_total{why="streams"} 1',
+      'postern_tls_certificate_expiry_seconds{listener="check"} 2000000000',
+    ]) {
+      expect(text.split('\n')).toContain(line);
+    }
+    expect(text).toMatch(/^nodejs_eventloop_lag_p99_seconds \S+$/m);
+    expect(text).toMatch(/^process_cpu_seconds_total \S+$/m);
+    expect(text).toMatch(/^nodejs_heap_size_used_bytes [1-9]/m);
+    ends.length = 0;
+    expect((await metrics.scrape()).text).not.toContain('postern_tls_certificate_expiry_seconds{');
   });
 
   it('say how old memory may be, whatever it is', async () => {

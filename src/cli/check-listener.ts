@@ -1,3 +1,4 @@
+import type { ConnectionCounts } from '../connection-counts.ts';
 import { createCheckMethods } from '../grpc/check-methods.ts';
 import { type CheckDependencies, createAnswer } from '../grpc/check-server.ts';
 import type { GrpcListener } from '../grpc/server.ts';
@@ -9,6 +10,10 @@ export interface CheckListenerOptions {
   /** Cleartext where there is none. */
   readonly tls: TlsSource | null;
   readonly bounds: Partial<Bounds>;
+  /** Where its connections are counted. */
+  readonly counts: ConnectionCounts;
+  /** Told, once a minute at the most, that a connection was one too many. */
+  readonly onFull: () => void;
   /** Whether other processes may listen on its port too. */
   readonly reusePort: boolean;
 }
@@ -16,12 +21,12 @@ export interface CheckListenerOptions {
 /** The listener for Checks, which Envoy asks on every request: on a transport of its own, for speed. */
 export function createCheckListener(
   dependencies: CheckDependencies,
-  { tls, bounds, reusePort }: CheckListenerOptions,
+  { tls, bounds, counts, onFull, reusePort }: CheckListenerOptions,
 ): GrpcListener {
   const { methods, setServing, endWatches } = createCheckMethods(createAnswer(dependencies));
   const { onBroken } = dependencies;
   const secure = tls === null ? {} : { secure: tls.material };
-  const listener = createH2Listener(methods, { ...secure, bounds, reusePort, onBroken });
+  const listener = createH2Listener(methods, { ...secure, bounds, counts, reusePort, onFull, onBroken });
   tls?.subscribe(listener.setSecureContext);
   return {
     listen: listener.listen,

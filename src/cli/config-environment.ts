@@ -1,19 +1,22 @@
 import { suggestion } from '../nearest-name.ts';
 import { whyUnreadable } from './config-file.ts';
+import { otelHeaders, readOtelEnvironment } from './otel-environment.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What the environment says, and what is wrong with it, a line each. */
 export interface FromEnvironment {
-  /** Path in the settings file → its text and the variable that it came from. */
-  readonly settings: ReadonlyMap<string, { readonly text: string; readonly name: string }>;
+  /** Path in the settings file → its value and the variable that it came from. */
+  readonly settings: ReadonlyMap<string, { readonly value: unknown; readonly name: string }>;
   /** The settings file, from POSTERN_CONFIG. */
   readonly config: string | undefined;
   readonly secrets: {
     readonly adminKey: string | undefined;
     readonly peppers: string | undefined;
     readonly checksumKeys: string | undefined;
+    readonly sessionSecret: string | undefined;
     readonly webhookSecret: string | undefined;
+    readonly traceHeaders: string | undefined;
   };
   /** The variables of the secrets that are set. */
   readonly secretsSet: readonly string[];
@@ -37,6 +40,7 @@ const otherVariables = [
   'POSTERN_ADMIN_KEY',
   'POSTERN_PEPPERS',
   'POSTERN_CHECKSUM_KEYS',
+  'POSTERN_CONSOLE_SESSION_SECRET',
   'POSTERN_WEBHOOK_SECRET',
   'POSTERN_ADDRESS',
   'POSTERN_OWNER',
@@ -68,25 +72,30 @@ export function readEnvironment(
   };
   const entries = Object.entries(variables).flatMap(([name, setting]) => {
     const value = read(name);
-    return value === undefined ? [] : [[setting, value] as const];
+    return value === undefined ? [] : [[setting, { value: value.text, name: value.name }] as const];
   });
+  const otel = readOtelEnvironment(environment);
   const secrets = {
     adminKey: read('POSTERN_ADMIN_KEY'),
     peppers: read('POSTERN_PEPPERS'),
     checksumKeys: read('POSTERN_CHECKSUM_KEYS'),
+    sessionSecret: read('POSTERN_CONSOLE_SESSION_SECRET'),
     webhookSecret: read('POSTERN_WEBHOOK_SECRET'),
+    traceHeaders: otelHeaders.map(read).find((headers) => headers !== undefined),
   };
   return {
-    settings: new Map(entries),
+    settings: new Map([...otel.settings, ...entries]),
     config: read('POSTERN_CONFIG')?.text,
     secrets: {
       adminKey: secrets.adminKey?.text,
       peppers: secrets.peppers?.text,
       checksumKeys: secrets.checksumKeys?.text,
+      sessionSecret: secrets.sessionSecret?.text,
       webhookSecret: secrets.webhookSecret?.text,
+      traceHeaders: secrets.traceHeaders?.text,
     },
     secretsSet: Object.values(secrets).flatMap((secret) => secret?.name ?? []),
-    problems,
+    problems: [...problems, ...otel.problems],
   };
 }
 

@@ -55,6 +55,8 @@ const meanings: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EISDIR: 'it is a folder',
   ENOTDIR: 'a part of the path is no folder',
+  ESPIPE: 'it is no file that can be read again',
+  EFBIG: 'it has more than 16 MiB',
 };
 
 function parseConfigFile(text: string, name: string): ConfigFile {

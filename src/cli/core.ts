@@ -1,22 +1,24 @@
 import { createAdmin } from '../admin.ts';
-import { createAuthorize } from '../authorize.ts';
 import { type CheckStore, withBreakers } from '../breaker.ts';
 import type { Config } from '../config.ts';
 import { createDigestUpgrade } from '../digest-upgrade.ts';
 import { createGithubLeaks } from '../github-leaks.ts';
 import { type AdminClient, adminWrite, createIdentify } from '../identity.ts';
 import { createJournalTail, type JournalTail, waking } from '../journal-tail.ts';
+import { createJudges } from '../judges.ts';
 import { createKeyring } from '../keyring.ts';
 import { createLastWriterGuard } from '../last-writer.ts';
 import { createLimiter } from '../limiter.ts';
 import { createMissBudget } from '../miss-budget.ts';
-import { createPlans } from '../plan.ts';
 import { createRefusals } from '../refusals.ts';
 import { createRegistry } from '../registry.ts';
-import { createRules } from '../rules.ts';
 import { createDigester } from '../secret.ts';
 import type { Store } from '../store.ts';
 import { createMetrics, type Logger } from '../telemetry.ts';
+import type { Tracing } from '../tracing.ts';
+import { traceAdmin } from '../tracing-admin.ts';
+import { traceLookups } from '../tracing-check.ts';
+import { traceStore } from '../tracing-store.ts';
 import { createUsage } from '../usage.ts';
 import { version } from '../version.ts';
 import { createEvents } from './events.ts';
@@ -28,10 +30,11 @@ const upgradeBounds = { flushMs: 1_000, changesMax: 100_000 };
 const breakerBounds = { failuresMax: 5, openMs: 1_000 };
 
 /** Wires what decides and what changes, apart from every wire. */
-export function createCore(config: Config, log: Logger) {
+export function createCore(config: Config, log: Logger, tracing: Tracing | null) {
   const now = () => Date.now();
   const metrics = createMetrics(version);
-  const { store, tail } = followed(metrics.timeStore(createStore(config, log)), log);
+  const timed = metrics.timeStore(createStore(config, log));
+  const { store, tail } = followed(tracing === null ? timed : traceStore(timed, tracing), log);
   const digester = createDigester(config.peppers);
   const checkStore = breakable(store, log);
   const upgrade = createDigestUpgrade(
@@ -40,24 +43,20 @@ export function createCore(config: Config, log: Logger) {
   );
   const findKey = upgrade.watch(checkStore.findKey);
   const missBudget = createMissBudget(monotonic, { readsPerSecond: config.memory.missReadsPerSecond });
-  const keyring = metrics.countLookups(
+  const counted = metrics.countLookups(
     createKeyring({ store: { ...checkStore, findKey }, feed: store.feed, missBudget }, config.memory),
   );
-  const { schemes, adminScheme, environment } = config;
-  const plans = createPlans(config.plans);
+  const keyring = tracing === null ? counted : traceLookups(counted, tracing);
   const limiter = createLimiter(checkStore, {
     spendersMax: config.memory.spendersMax,
     allowWhenUnavailable: config.limitsWhenUnavailable === 'allow',
   });
-  const findRule = createRules(config.rules);
-  const judging = { keyring, digester, schemes, environment, plans, findRule, now };
-  const authorize = createAuthorize({ ...judging, spend: limiter.spend });
-  const dryRun = createAuthorize({ ...judging, spend: limiter.look });
-  const hasAdminScheme = schemes.some(({ name }) => name === adminScheme.name);
-  const allSchemes: typeof schemes = hasAdminScheme ? schemes : [...schemes, adminScheme];
+  const judges = createJudges({ keyring, digester, limiter, now }, config);
+  const { authorize, dryRun, policy } = judges;
   const registry = metrics.timeRevocations(
-    createRegistry({ store, digester, schemes: allSchemes, now }, { retentionMs: config.retentionMs }),
+    createRegistry({ store, digester, policy, now }, { retentionMs: config.retentionMs }),
   );
+  const { adminScheme } = config;
   const { clients } = config.admin;
   const fixedKey = config.adminKey;
   const identify = createIdentify({ keyring, digester, scheme: adminScheme, fixedKey, clients, now });
@@ -65,11 +64,16 @@ export function createCore(config: Config, log: Logger) {
     ...{ store, monotonic },
     onError: (error) => log.error({ err: error }, 'a refused admin call could not be journalled'),
   });
-  const hasOtherWriter = fixedKey !== null || clients.some(mayWriteAll);
+  const waysIn = {
+    adminScheme: adminScheme.name,
+    fixedKey: fixedKey !== null,
+    client: clients.some(mayWriteAll),
+  };
+  const hasOtherWriter = waysIn.fixedKey || waysIn.client;
   const guard = createLastWriterGuard({ store, adminScheme: adminScheme.name, hasOtherWriter });
   const admin = createAdmin({
-    ...{ identify, registry, store, digester, refusals, guard, authorize: dryRun },
-    ...{ plans, environment, schemes: allSchemes, tail, now, monotonic },
+    ...{ identify, registry, store, digester, refusals, guard, waysIn, authorize: dryRun },
+    ...{ policy, tail, now, monotonic },
   });
   const events = createEvents({ config, log, store, tail, now, monotonic });
   const usage = createUsage(
@@ -81,8 +85,11 @@ export function createCore(config: Config, log: Logger) {
   );
   const publicKeys = config.githubKeys;
   const githubLeaks = publicKeys.size > 0 ? createGithubLeaks({ publicKeys, registry, refusals }) : undefined;
-  const served = { authorize, admin, githubLeaks };
-  return { ...served, metrics, store, registry, usage, upgrade, refusals, events, tail, now };
+  const served = {
+    ...{ authorize, githubLeaks },
+    admin: tracing === null ? admin : traceAdmin(admin, tracing),
+  };
+  return { ...served, judges, metrics, store, registry, usage, upgrade, refusals, events, tail, now };
 }
 
 /** The store, and the end of its journal, which hears at once of what this process writes. */

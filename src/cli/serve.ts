@@ -3,9 +3,13 @@ import { formatListen, ListenError } from '../listen.ts';
 import { createLogger, type Logger } from '../telemetry.ts';
 import { type Banner, renderBanner } from './banner.ts';
 import { openStore, StoreUnusable } from './open-store.ts';
+import { createReload, type Reload } from './reload.ts';
 import { createService, type Service } from './service.ts';
-import { type Environment, readSettings, type SettingFlags, SettingsError } from './settings.ts';
+import { examineApart } from './setting-examination.ts';
+import { lookAtSettings } from './setting-files.ts';
+import { type Environment, examineSettings, type SettingFlags, SettingsError } from './settings.ts';
 import { storeName } from './store.ts';
+import { openTracing } from './tracing.ts';
 
 /** What a running service needs of the process around it. */
 export interface ServeProcess {
@@ -20,31 +24,39 @@ export interface ServeProcess {
 
 /** Runs the service until it is told to stop; resolves to the exit code: 0 drained, 1 could not run, 2 wrong settings. */
 export async function serve(flags: SettingFlags, process: ServeProcess): Promise<number> {
-  let config: Config;
-  let log: Logger;
-  let service: Service;
+  let made: Made;
   try {
-    config = readSettings(flags, process.environment);
-    log = createLogger(config.logLevel, process.stderr);
-    service = createService(config, log);
+    made = await make(flags, process);
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;
     for (const line of error.lines) process.stderr.write(`postern: ${line}\n`);
     return 2;
   }
+  const { config, log, service, reload } = made;
   const stopped = new Promise<void>((resolve) => process.onStop(resolve));
-  process.onReload(service.reload);
+  process.onReload(() => {
+    service.reloadTls();
+    void reload.now();
+  });
   try {
-    const addresses = await service.listen();
-    const { check, admin, http } = addresses;
-    log.info(
-      { check: formatListen(check), admin: formatListen(admin), http: formatListen(http) },
-      'listening',
-    );
-    const firstKey = await openStore({ ...service, config, log, stopped });
+    const others = await service.listen();
+    reload.start();
+    const { promise: listening, resolve: listens } =
+      Promise.withResolvers<Pick<Banner, 'check' | 'admin' | 'http'>>();
+    const onTried = async () => {
+      const addresses = { check: await service.listenForChecks(), ...others };
+      const told = Object.entries(addresses).map(([name, listen]) => [name, formatListen(listen)]);
+      log.info(Object.fromEntries(told), 'listening');
+      listens(addresses);
+    };
+    const firstKey = await openStore({ ...service, config, log, stopped, onTried });
     if (firstKey !== 'stopped') {
       service.setReady();
-      const banner: Banner = { ...addresses, store: storeName(config), firstKey: firstKey?.reveal() ?? null };
+      const banner: Banner = {
+        ...(await listening),
+        store: storeName(config),
+        firstKey: firstKey?.reveal() ?? null,
+      };
       process.stdout.write(renderBanner(banner));
       log.info({ store: service.store.kind }, 'ready');
       await stopped;
@@ -61,7 +73,30 @@ export async function serve(flags: SettingFlags, process: ServeProcess): Promise
     if (error instanceof Error) process.stderr.write(`postern: ${error.message}\n`);
     return 1;
   } finally {
+    reload.stop();
     await service.close(config.drainMs);
     log.info('stopped');
   }
+}
+
+interface Made {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly service: Service;
+  readonly reload: Reload;
+}
+
+/** Rejects with {@link SettingsError}. */
+async function make(flags: SettingFlags, { environment, stderr }: ServeProcess): Promise<Made> {
+  const look = () => lookAtSettings(flags, environment);
+  // Before they are read for the start: what changes in between is read again.
+  const files = look();
+  const { config, tree, problems, warnings } = examineSettings(flags, environment);
+  if (config === null) throw new SettingsError(problems);
+  const log = createLogger(config.logLevel, stderr);
+  const service = createService(config, log, await openTracing(config, log));
+  const examine = examineApart.bind(null, flags, environment);
+  const { apply, countReload: count } = service;
+  const reload = createReload({ environment, look, examine, apply, count, log }, { files, tree, warnings });
+  return { config, log, service, reload };
 }

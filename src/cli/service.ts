@@ -1,67 +1,86 @@
+import { createClockWatch } from '../clock-watch.ts';
 import type { Config } from '../config.ts';
 import { configWarnings } from '../config-warnings.ts';
+import { type ConnectionCounts, createConnectionCounts } from '../connection-counts.ts';
+import { createDecisionLog } from '../decision-log.ts';
 import { createAdminService } from '../grpc/admin-server.ts';
 import { CHECK_BYTES_MAX } from '../grpc/check-server.ts';
 import { createGrpcListener } from '../grpc/server.ts';
-import { createHttpServer } from '../http/server.ts';
 import { type Listen, ListenError } from '../listen.ts';
 import type { Registry } from '../registry.ts';
 import type { Store } from '../store.ts';
-import { type Logger, logDenial } from '../telemetry.ts';
+import type { Logger, Metrics } from '../telemetry.ts';
 import { createCheckListener } from './check-listener.ts';
-import { createCore } from './core.ts';
-import { createTlsSources } from './tls.ts';
+import { createCore, monotonic } from './core.ts';
+import { createHttpListener } from './http-listener.ts';
+import { tellOfVanished } from './policy-changes.ts';
+import { createTlsSources, type TlsSources } from './tls.ts';
+import type { OpenTracing } from './tracing.ts';
 
 /** All that runs. */
 export interface Service {
   readonly store: Store;
   readonly registry: Registry;
-  listen(): Promise<{ readonly check: Listen; readonly admin: Listen; readonly http: Listen }>;
+  /** Opens all listeners but that of Checks. */
+  listen(): Promise<{ readonly admin: Listen; readonly http: Listen }>;
+  /** To be called when Checks can be answered: until then Envoy finds the port closed, and asks another replica. */
+  listenForChecks(): Promise<Listen>;
   setReady(): void;
-  /** Reads again what can change while it runs: the files of TLS. */
-  reload(): void;
+  /** Puts in place, at once and whole, what of the settings can change while it runs. Throws, and changes nothing. */
+  apply(config: Config): void;
+  /** Counts a reading of the settings while it runs. */
+  countReload(isSuccess: boolean): void;
+  /** Reads the files of TLS again. */
+  reloadTls(): void;
   close(drainMs: number): Promise<void>;
 }
 
 /** Wires everything; nothing is open yet. */
-export function createService(config: Config, log: Logger): Service {
-  const core = createCore(config, log);
+export function createService(config: Config, log: Logger, open: OpenTracing | null): Service {
+  const tracing = open?.tracing ?? null;
+  const core = createCore(config, log, tracing);
   const { metrics, store, authorize, registry, admin, usage, upgrade, refusals, events, tail, now } = core;
   const onBroken = (error: unknown) => log.error({ err: error }, 'broken');
-  const tls = createTlsSources(config, log, now);
+  const tls = createTlsSources(config, {
+    log,
+    now,
+    count: (isSuccess) => metrics.countReload('tls', isSuccess),
+  });
+
+  const logDecision = createDecisionLog({ log, random: Math.random }, config.allowsSampleRatio);
+  const counts = createConnectionCounts();
 
   let readiness = { ready: false, why: 'the store has not been reached yet' };
   const check = createCheckListener(
     {
       authorize,
-      fallbackScheme: config.schemes[0],
-      onDecision(decision, request, durationMs) {
+      fallbackScheme: () => core.judges.policy().schemes[0],
+      onDecision(decision, request, durationMs, span) {
         metrics.observeDecision(decision, durationMs);
         usage.record(decision, request?.address ?? '', now());
         if (decision.verdict === 'deny') events.countFailure(decision.reason, request?.address ?? '');
-        logDenial(log, decision, request);
+        logDecision(decision, request, span);
       },
       onBroken,
+      tracing,
       unavailableAs: config.check.unavailableAs,
       requestBytesMax: config.check.requestBytesMax,
     },
+    { ...checkOptions(config, log), tls: tls.check, counts },
+  );
+  showProcess(metrics, counts, tls);
+  const stopping = new AbortController();
+  const clockWatch = createClockWatch({
+    ...{ now, monotonic },
+    onStep: (byMs) => log.warn({ by_ms: byMs }, 'the system clock was set: expiry and rate limits follow it'),
+  });
+  const keyAdmin = createGrpcListener(
+    createAdminService({ admin, now, onBroken, stopping: stopping.signal }),
     {
-      tls: tls.check,
-      bounds: {
-        requestBytesMax: Math.max(config.check.requestBytesMax, CHECK_BYTES_MAX),
-        connectionsMax: config.check.connectionsMax,
-        connectionAgeMaxMs: config.check.connectionAgeMaxMs,
-      },
-      reusePort: config.check.reusePort,
+      ...{ requestBytesMax: config.admin.requestBytesMax, tls: tls.admin },
     },
   );
-  const keyAdmin = createGrpcListener(createAdminService({ admin, now, onBroken }), {
-    ...{ requestBytesMax: config.admin.requestBytesMax, tls: tls.admin },
-  });
-  const http = createHttpServer(
-    { admin, githubLeaks: core.githubLeaks, now, isReady: () => readiness, metrics: metrics.scrape, log },
-    { listen: config.http.listen, bodyBytesMax: config.http.bodyBytesMax, tls: tls.http },
-  );
+  const http = createHttpListener(config, { core, log, isReady: () => readiness, tls: tls.http });
   const setServing = (serving: boolean) => {
     check.setServing(serving);
     keyAdmin.setServing(serving);
@@ -72,7 +91,6 @@ export function createService(config: Config, log: Logger): Service {
     registry,
     async listen() {
       const addresses = {
-        check: await check.listen(config.check.listen).catch(nameSetting('check.listen')),
         admin: await keyAdmin.listen(config.admin.listen).catch(nameSetting('admin.listen')),
         http: await http.listen().catch(nameSetting('http.listen')),
       };
@@ -80,19 +98,30 @@ export function createService(config: Config, log: Logger): Service {
       tls.start();
       return addresses;
     },
+    listenForChecks: () => check.listen(config.check.listen).catch(nameSetting('check.listen')),
     setReady() {
+      clockWatch.start();
       usage.start();
       upgrade.start();
       events.start();
       readiness = { ready: true, why: '' };
       setServing(true);
     },
-    reload: tls.reload,
+    apply(next) {
+      const before = core.judges.policy();
+      core.judges.replace(next);
+      log.level = next.logLevel;
+      void tellOfVanished({ store, log, now }, before, core.judges.policy());
+    },
+    countReload: (isSuccess) => metrics.countReload('settings', isSuccess),
+    reloadTls: tls.reload,
     async close(drainMs) {
       readiness = { ready: false, why: 'the service is stopping' };
       tls.stop();
       setServing(false);
       const eventsStopped = events.stop();
+      stopping.abort();
+      clockWatch.stop();
       // Watches last as long as the service otherwise.
       tail.close();
       const drained = performance.now() + drainMs;
@@ -101,7 +130,34 @@ export function createService(config: Config, log: Logger): Service {
       await http.close(Math.max(0, drained - performance.now()));
       await Promise.all([usage.stop(), upgrade.stop(), refusals.stop(), eventsStopped]);
       await store.close();
+      await open?.close();
     },
+  };
+}
+
+function showProcess(metrics: Metrics, counts: ConnectionCounts, tls: TlsSources): void {
+  metrics.showConnections(counts);
+  metrics.showCertificates(() =>
+    (['check', 'admin', 'http'] as const).flatMap((listener) => {
+      const source = tls[listener];
+      return source === null ? [] : [{ listener, validTo: source.material.validTo }];
+    }),
+  );
+  metrics.showProcess();
+}
+
+function checkOptions({ check }: Config, log: Logger) {
+  const { requestBytesMax, connectionsMax, connectionAgeMaxMs, reusePort } = check;
+  return {
+    bounds: {
+      requestBytesMax: Math.max(requestBytesMax, CHECK_BYTES_MAX),
+      ...{ connectionsMax, connectionAgeMaxMs },
+    },
+    onFull() {
+      const fields = { connections_max: connectionsMax };
+      log.warn(fields, 'check.connections_max is reached: a new connection for Checks was closed');
+    },
+    reusePort,
   };
 }
 

@@ -46,6 +46,7 @@ export interface ExaminedSettings {
 }
 
 type ReadFile = (path: string) => string;
+type JudgePattern = (pattern: string) => string | null;
 
 /** Flags over environment over file over defaults. Throws {@link SettingsError} with all that is wrong. */
 export function readSettings(flags: SettingFlags, environment: Environment): Config {
@@ -59,27 +60,28 @@ export function examineSettings(
   flags: SettingFlags,
   environment: Environment,
   readFile: ReadFile = (path) => readFileSync(path, 'utf8'),
+  judge: JudgePattern = judgePattern,
 ): ExaminedSettings {
   const given = readEnvironment(environment, readFile);
   const fileName = flags.config ?? given.config ?? null;
   const { file, lines } = fileName === null ? { file: null, lines: [] } : tryFile(fileName, readFile);
   const origins = new Map<string, string>();
   let tree: unknown = file?.tree ?? {};
-  const set = (setting: string, text: string, origin: string) => {
-    tree = withSetting(tree, setting.split('.'), text);
+  const set = (setting: string, value: unknown, origin: string) => {
+    tree = withSetting(tree, setting.split('.'), value);
     origins.set(setting, origin);
   };
-  for (const [setting, { text, name }] of given.settings) set(setting, text, name);
+  for (const [setting, { value, name }] of given.settings) set(setting, value, name);
   for (const [setting, text] of Object.entries(flags.set)) set(setting, text, flagOf(setting));
 
   const originOf = (path: SettingPath) => origins.get(path.join('.')) ?? originInFile(file, path);
   const say = ({ path, message }: ConfigProblem, kind = '') => {
     const setting = path.join('.');
-    const isSecret = setting.startsWith('POSTERN_');
+    const isSecret = /^(?:POSTERN|OTEL)_/.test(setting);
     const origin = isSecret ? null : (origins.get(setting) ?? file?.locate(path) ?? null);
     return [origin, kind, setting, message].filter(Boolean).join(': ');
   };
-  const { config, problems } = tryConfig(tree, given.secrets);
+  const { config, problems } = tryConfig(tree, given.secrets, judge);
   const inOrder = problems.toSorted((one, other) => lineOf(file, one) - lineOf(file, other));
   const wrong = [...given.problems, ...lines, ...inOrder.map((problem) => say(problem))];
   return {
@@ -102,14 +104,23 @@ function tryFile(name: string, readFile: ReadFile): { file: ConfigFile | null; l
   }
 }
 
+/** The same for a tree that was examined before. Throws {@link ConfigError}. */
+export function configOfTree(
+  tree: unknown,
+  secrets: Readonly<Record<string, string | undefined>>,
+  judge: JudgePattern,
+): Config {
+  const isSet = Object.entries(secrets).filter(([, text]) => text !== undefined);
+  return readConfig(tree, Object.fromEntries(isSet), { presets: readPresets(), judgePattern: judge });
+}
+
 function tryConfig(
   tree: unknown,
   secrets: Readonly<Record<string, string | undefined>>,
+  judge: JudgePattern,
 ): { config: Config | null; problems: readonly ConfigProblem[] } {
-  const isSet = Object.entries(secrets).filter(([, text]) => text !== undefined);
   try {
-    const surroundings = { presets: readPresets(), judgePattern };
-    return { config: readConfig(tree, Object.fromEntries(isSet), surroundings), problems: [] };
+    return { config: configOfTree(tree, secrets, judge), problems: [] };
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     return { config: null, problems: error.problems };
@@ -121,12 +132,12 @@ function lineOf(file: ConfigFile | null, { path }: ConfigProblem): number {
 }
 
 /** A copy of the tree with that setting; the same tree where there is no map to put it in, which is wrong in itself. */
-function withSetting(tree: unknown, path: readonly string[], text: string): unknown {
+function withSetting(tree: unknown, path: readonly string[], value: unknown): unknown {
   const [part, ...rest] = path;
-  if (part === undefined) return text;
+  if (part === undefined) return value;
   if (typeof tree !== 'object' || tree === null || Array.isArray(tree)) return tree;
   const inner = Object.hasOwn(tree, part) ? (tree as Record<string, unknown>)[part] : {};
-  return { ...tree, [part]: withSetting(inner, rest, text) };
+  return { ...tree, [part]: withSetting(inner, rest, value) };
 }
 
 function flagOf(setting: string): string {

@@ -15,8 +15,16 @@ export interface TlsSources extends Readonly<Record<Listener, TlsSource | null>>
   reload(): void;
 }
 
+export interface TlsSourcesDependencies {
+  readonly log: Logger;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** Told of each change of a listener's files: whether it was taken over. */
+  readonly count: (isSuccess: boolean) => void;
+}
+
 /** Reads the files of every listener. Throws {@link SettingsError} with a line for each that is wrong. */
-export function createTlsSources(config: Config, log: Logger, now: () => number): TlsSources {
+export function createTlsSources(config: Config, { log, now, count }: TlsSourcesDependencies): TlsSources {
   const problems: string[] = [];
   const [check, admin, http] = listeners.map((listener) => {
     const files = config[listener].tls;
@@ -26,9 +34,12 @@ export function createTlsSources(config: Config, log: Logger, now: () => number)
         onReloaded: (material) => {
           log.info({ listener, valid_to: new Date(material.validTo).toISOString() }, 'TLS was read again');
           warnOfDates(listener, material);
+          count(true);
         },
-        onRejected: ({ message }) =>
-          log.error({ listener, why: message }, 'TLS stays as it was: the new files are wrong'),
+        onRejected({ message }) {
+          log.error({ listener, why: message }, 'TLS stays as it was: the new files are wrong');
+          count(false);
+        },
       });
       warnOfDates(listener, source.material);
       return source;

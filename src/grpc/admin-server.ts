@@ -8,6 +8,7 @@ import { createKeyMethods } from './key-methods.ts';
 import { createLeakMethods } from './leak-methods.ts';
 import { createOwnerMethods } from './owner-methods.ts';
 import type { GrpcService } from './server.ts';
+import { createTermsMethods } from './terms-methods.ts';
 import { createUnary, type Unary } from './unary.ts';
 import { createWatchMethods } from './watch-methods.ts';
 
@@ -17,6 +18,8 @@ export interface AdminServiceDependencies {
   readonly now: () => number;
   /** Told of an error that the caller is not shown. */
   readonly onBroken: (error: unknown) => void;
+  /** Aborts when the service stops, which ends imports after the message under way; default: it does not. */
+  readonly stopping?: AbortSignal;
 }
 
 /** What the methods of KeyAdmin are made of. */
@@ -28,7 +31,12 @@ export interface MethodDependencies {
 }
 
 /** `postern.admin.v1.KeyAdmin` on grpc-js. */
-export function createAdminService({ admin, now, onBroken }: AdminServiceDependencies): GrpcService {
+export function createAdminService({
+  admin,
+  now,
+  onBroken,
+  stopping,
+}: AdminServiceDependencies): GrpcService {
   const dependencies: MethodDependencies = { admin, now, unary: createUnary(onBroken) };
   return {
     name: 'postern.admin.v1.KeyAdmin',
@@ -36,11 +44,12 @@ export function createAdminService({ admin, now, onBroken }: AdminServiceDepende
     implementation: {
       ...createKeyMethods(dependencies),
       ...createKeyChangeMethods(dependencies),
-      ...createImportMethods({ admin, onBroken }),
+      ...createImportMethods({ admin, onBroken, stopping }),
       ...createOwnerMethods(dependencies),
       ...createAuditMethods(dependencies),
       ...createDiagnosticsMethods(dependencies),
       ...createLeakMethods(dependencies),
+      ...createTermsMethods(dependencies),
       ...createWatchMethods({ admin, onBroken }),
     },
   };

@@ -25,8 +25,8 @@ export function createCheckMethods(answer: Answer): CheckMethods {
 function checkMethod(answer: Answer): RpcMethod {
   return {
     kind: 'unary',
-    handle(request) {
-      const answered = answer(request);
+    handle(request, caller) {
+      const answered = answer(request, caller);
       return answered instanceof Promise ? answered.catch(rethrow) : answered;
     },
   };

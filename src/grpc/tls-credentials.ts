@@ -6,11 +6,15 @@ export function credentialsOf(tls: TlsSource | null): ServerCredentials {
   return tls === null ? ServerCredentials.createInsecure() : new RenewedCredentials(tls);
 }
 
+const handshakeMsMax = 5_000;
+
 /** `ServerCredentials.createSsl`, whose certificate can be another one from some connection on. */
 class RenewedCredentials extends ServerCredentials {
   constructor(tls: TlsSource) {
     const needsClient = tls.material.ca !== undefined;
-    super({ requestCert: needsClient, rejectUnauthorized: needsClient }, contextOf(tls.material));
+    const options = { requestCert: needsClient, rejectUnauthorized: needsClient };
+    // A drain waits for handshakes, too.
+    super({ ...options, handshakeTimeout: handshakeMsMax }, contextOf(tls.material));
     tls.subscribe((material) => this.updateSecureContextOptions(contextOf(material)));
   }
 

@@ -20,7 +20,10 @@ export function createUnary(onBroken: (error: unknown) => void): Unary {
   };
 }
 
-/** Who makes a call, by nothing but the connection and its metadata `authorization` and `x-request-id`. */
+/**
+ * Who makes a call, by nothing but the connection and its metadata `authorization` and `x-request-id`, and the trace
+ * that it names.
+ */
 export function callerOf(
   call: Pick<ServerUnaryCall<unknown, unknown>, 'metadata' | 'getPeer' | 'getAuthContext'>,
 ): Caller {
@@ -28,8 +31,13 @@ export function callerOf(
     call.metadata.get('authorization').map(String),
     call.metadata.get('x-request-id').map(String),
   ];
+  const [traceparent, tracestate] = [
+    call.metadata.get('traceparent').join(','),
+    call.metadata.get('tracestate').join(','),
+  ];
   return {
     ...{ authorization, address: addressOf(call.getPeer()), requestId },
+    ...{ protocol: 'grpc', trace: { traceparent, tracestate } },
     certificateNames: certificateNames(call.getAuthContext().sslPeerCertificate?.subjectaltname),
   };
 }

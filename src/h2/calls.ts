@@ -1,3 +1,4 @@
+import { type ConnectionCounts, countRefusal } from '../connection-counts.ts';
 import { RpcError, type RpcStream, rpcStatus, type StreamHandler } from '../rpc.ts';
 import type { Bounds } from './bounds.ts';
 import { errorCode, windowUpdate } from './frame.ts';
@@ -18,6 +19,7 @@ export interface CallsDependencies {
   readonly outbox: Outbox;
   readonly sender: Sender;
   readonly held: Held;
+  readonly counts: ConnectionCounts;
   /** Told of what a handler should not have thrown; must not throw. */
   readonly onBroken: (error: unknown) => void;
   /** Runs what may write, and may break the connection, apart from a read of its socket. */
@@ -94,8 +96,10 @@ export class Calls {
     stream.isDecided = true;
     stream.input?.close();
     let fields = statusBlock(rpcStatus.internal, 'Internal error');
-    if (error instanceof RpcError) fields = statusBlock(error.code, error.message);
-    else this.#dependencies.onBroken(error);
+    if (error instanceof RpcError) {
+      fields = statusBlock(error.code, error.message);
+      countRefusal(this.#dependencies.counts, error.code);
+    } else this.#dependencies.onBroken(error);
     if (error instanceof CompressedError) fields = Buffer.concat([fields, acceptedEncodings]);
     this.#sender.fail(stream, fields);
   }
@@ -142,7 +146,7 @@ export class Calls {
     if (method?.kind !== 'unary') return;
     let answer: Uint8Array | Promise<Uint8Array>;
     try {
-      answer = method.handle(request);
+      answer = method.handle(request, stream.head);
     } catch (error) {
       this.fail(stream, error);
       return;
@@ -171,6 +175,7 @@ export class Calls {
 
   #refuse(stream: Stream): void {
     const { resetWith, httpStatus, error } = stream.head;
+    if (resetWith === errorCode.enhanceYourCalm) this.#dependencies.counts.refused.headers += 1;
     if (resetWith !== 0) this.#streams.reset(stream, resetWith);
     else if (error !== null) this.fail(stream, error);
     else {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { CloseReason } from '../connection-counts.ts';
 import { Allowance } from './allowance.ts';
 import type { Bounds } from './bounds.ts';
 import { Calls } from './calls.ts';
@@ -30,6 +31,8 @@ const keepalivePing = Buffer.from('are you?');
 
 /** One HTTP/2 connection with a gRPC client, from its preface to its end. */
 export class Connection {
+  /** Why it closes; null as long as nothing here wants it to. */
+  closing: CloseReason | null = null;
   readonly #socket: Socket;
   readonly #shared: Shared;
   readonly #outbox: Outbox;
@@ -48,7 +51,7 @@ export class Connection {
 
   /** @param isLate whether the socket reads what it is given only after `write` has returned, as TLS does */
   constructor(socket: Socket, shared: Shared, isLate: boolean) {
-    const { bounds, clock, held, onBroken, methods } = shared;
+    const { bounds, clock, held, counts, onBroken, methods } = shared;
     const { now } = clock;
     const begun = now();
     this.#socket = socket;
@@ -66,7 +69,7 @@ export class Connection {
     });
     const [outbox, sender, streams, deadlines] = [this.#outbox, this.#sender, this.#streams, this.#deadlines];
     const outside = (step: () => void) => this.#outside(step);
-    const calls = new Calls({ bounds, now, streams, outbox, sender, held, onBroken, outside });
+    const calls = new Calls({ bounds, now, streams, outbox, sender, held, counts, onBroken, outside });
     const idleFrames = new Allowance(bounds.idleFramesMax, bounds.idleFramesPerSecond, begun);
     const control = new Control({
       ...{ outbox, sender, streams, now, idleFrames },
@@ -78,7 +81,7 @@ export class Connection {
     const onShookHands = () => this.#lifetime.shookHands();
     this.#calls = calls;
     this.#dispatch = new Dispatch({
-      ...{ methods, bounds, outbox, streams, calls, control, deadlines, idleFrames, onShookHands },
+      ...{ methods, bounds, counts, outbox, streams, calls, control, deadlines, idleFrames, onShookHands },
     });
     outbox.put(greeting(bounds));
     outbox.flush();
@@ -128,8 +131,9 @@ export class Connection {
   }
 
   /** Announces the end: calls that begin from now on should begin elsewhere. */
-  announce(): void {
+  announce(why: CloseReason): void {
     if (this.#isAnnounced || this.#hasEnded) return;
+    this.closing ??= why;
     this.#isAnnounced = true;
     this.#lifetime.announced(this.#shared.clock.now());
     // What is on its way is still taken: the answer to the PING comes after it (RFC 9113, section 6.8).
@@ -139,8 +143,9 @@ export class Connection {
   }
 
   /** Takes no more calls, and ends with the last one. */
-  retire(): void {
+  retire(why?: CloseReason): void {
     if (this.#hasEnded || this.#dispatch.lastStreamMax !== streamIdMax) return;
+    this.closing ??= why ?? null;
     this.#lifetime.retired();
     this.#dispatch.lastStreamMax = this.#dispatch.lastStream;
     this.#outbox.put(goaway(this.#dispatch.lastStream, errorCode.noError));
@@ -153,7 +158,8 @@ export class Connection {
     this.#flushSoon();
   }
 
-  destroy(): void {
+  destroy(why: CloseReason): void {
+    this.closing ??= why;
     this.#socket.destroy();
   }
 
@@ -207,6 +213,7 @@ export class Connection {
     const isPeers = error instanceof ConnectionError;
     if (!isPeers) this.#shared.onBroken(error);
     const code = isPeers ? error.code : errorCode.internal;
+    this.closing ??= reasonOf(code);
     this.#outbox.put(goaway(this.#dispatch.lastStream, code, isPeers ? error.message : ''));
     this.#end();
     // Whoever floods is not read from while its connection ends.
@@ -223,6 +230,11 @@ export class Connection {
     this.#flush();
     this.#socket.end();
   }
+}
+
+function reasonOf(code: number): CloseReason {
+  if (code === errorCode.enhanceYourCalm) return 'flood';
+  return code === errorCode.internal ? 'broken' : 'protocol';
 }
 
 /** The first that is sent: what this server takes. */

@@ -1,3 +1,4 @@
+import type { ConnectionCounts } from '../connection-counts.ts';
 import type { RpcMethods } from '../rpc.ts';
 import type { Allowance } from './allowance.ts';
 import type { Bounds } from './bounds.ts';
@@ -22,6 +23,7 @@ import type { Streams } from './streams.ts';
 export interface DispatchDependencies {
   readonly methods: RpcMethods;
   readonly bounds: Bounds;
+  readonly counts: ConnectionCounts;
   readonly outbox: Outbox;
   readonly streams: Streams;
   readonly calls: Calls;
@@ -86,7 +88,7 @@ export class Dispatch implements FrameSink, BlockSink {
       else this.#streams.reset(stream, errorCode.protocol);
       return;
     }
-    const { bounds, deadlines, idleFrames } = this.#dependencies;
+    const { bounds, counts, deadlines, idleFrames } = this.#dependencies;
     if (id % 2 === 0) throw protocolError('HEADERS on a stream that no client begins');
     const head = this.#heads.read(bytes, at, end);
     if (id <= this.lastStream) {
@@ -101,6 +103,7 @@ export class Dispatch implements FrameSink, BlockSink {
       return;
     }
     if (this.#streams.size >= bounds.streamsMax) {
+      counts.refused.streams += 1;
       this.#streams.refuse(id, errorCode.refusedStream);
       return;
     }

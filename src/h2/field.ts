@@ -11,8 +11,10 @@ export const fieldKind = {
   timeout: 6,
   encoding: 7,
   contentLength: 8,
+  traceparent: 9,
+  tracestate: 10,
   /** The request that has it is malformed (RFC 9113, section 8.1.1). */
-  malformed: 9,
+  malformed: 11,
 } as const;
 
 export interface Field {
@@ -34,6 +36,8 @@ const kinds: ReadonlyMap<string, number> = new Map([
   ['grpc-timeout', fieldKind.timeout],
   ['grpc-encoding', fieldKind.encoding],
   ['content-length', fieldKind.contentLength],
+  ['traceparent', fieldKind.traceparent],
+  ['tracestate', fieldKind.tracestate],
   // Connection-specific fields (RFC 9113, section 8.2.2).
   ['connection', fieldKind.malformed],
   ['keep-alive', fieldKind.malformed],

@@ -1,10 +1,11 @@
 import { RpcError, type RpcMethod, type RpcMethods, rpcStatus } from '../rpc.ts';
+import type { TraceHeaders } from '../tracing-context.ts';
 import { type Field, fieldKind } from './field.ts';
 import { errorCode } from './frame.ts';
 import { type FieldSink, HpackDecoder } from './hpack.ts';
 
 /** What a request's headers come to. */
-export interface Head {
+export interface Head extends TraceHeaders {
   /** Null where there is nothing to call, and one of the three below says why. */
   readonly method: RpcMethod | null;
   readonly path: string;
@@ -46,7 +47,7 @@ export class HeadReader implements FieldSink {
   #isMalformed = false;
   #sawRegular = false;
   #bytes = 0;
-  /** By field kind, as far as `contentLength`. */
+  /** By field kind, as far as `tracestate`. */
   readonly #values: (string | null)[] = Array.from({ length: fieldKind.malformed }, () => null);
 
   constructor(methods: RpcMethods, listBytesMax: number) {
@@ -84,9 +85,12 @@ export class HeadReader implements FieldSink {
       this.#isMalformed = true;
     } else if (kind > fieldKind.authority) {
       this.#sawRegular = true;
-      // Once is all that is right for each of these; only for the length a second one could be taken for an attack.
-      if (this.#values[kind] === null) this.#values[kind] = field.value;
+      // Once is all that is right for most of these; only for the length a second one could be taken for an attack.
+      const known = this.#values[kind] ?? null;
+      if (known === null) this.#values[kind] = field.value;
       else if (kind === fieldKind.contentLength) this.#isMalformed = true;
+      // Of a trace's state there may be many; a second trace makes none of both.
+      else if (kind >= fieldKind.traceparent) this.#values[kind] = `${known},${field.value}`;
     } else if (this.#sawRegular || this.#isTrailer || this.#values[kind] !== null) {
       this.#isMalformed = true;
     } else {
@@ -141,14 +145,16 @@ export class HeadReader implements FieldSink {
       return refused(path, { error: new RpcError(rpcStatus.internal, message) });
     }
     const encoding = values[fieldKind.encoding] ?? '';
-    return { ...refused(path, {}), method, timeoutMs, encoding, contentLength };
+    const traceparent = values[fieldKind.traceparent] ?? '';
+    const tracestate = values[fieldKind.tracestate] ?? '';
+    return { ...refused(path, {}), method, timeoutMs, encoding, contentLength, traceparent, tracestate };
   }
 }
 
 function refused(path: string, why: Partial<Head>): Head {
   return {
     ...{ method: null, path, timeoutMs: Number.POSITIVE_INFINITY, encoding: '', contentLength: -1 },
-    ...{ resetWith: 0, httpStatus: 0, isBodyWanted: true, error: null },
+    ...{ resetWith: 0, httpStatus: 0, isBodyWanted: true, error: null, traceparent: '', tracestate: '' },
     ...why,
   };
 }

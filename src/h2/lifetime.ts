@@ -1,3 +1,4 @@
+import type { CloseReason } from '../connection-counts.ts';
 import type { Bounds } from './bounds.ts';
 
 /** What a connection can be told to do when its time has come. */
@@ -5,11 +6,11 @@ export interface LifetimeActions {
   /** Asks for a sign of life. */
   ping(): void;
   /** Announces the end: no new calls, please. */
-  announce(): void;
+  announce(why: CloseReason): void;
   /** Takes no new calls, and ends when the last one has. */
   retire(): void;
   /** Ends at once. */
-  destroy(): void;
+  destroy(why: CloseReason): void;
 }
 
 /** How long the answer to the PING of an announced end is waited for. */
@@ -80,16 +81,17 @@ export class Lifetime {
 
   sweep(now: number): void {
     const { pingMaxMs, keepaliveMs, connectionGraceMs } = this.#bounds;
-    if (
-      now >=
-      Math.min(this.#handshakeUntil, this.#stallUntil, this.#lingerUntil, this.#graceUntil, this.#pingUntil)
-    ) {
-      this.#actions.destroy();
+    if (now >= Math.min(this.#handshakeUntil, this.#pingUntil, this.#graceUntil, this.#lingerUntil)) {
+      this.#actions.destroy(now >= this.#handshakeUntil ? 'handshake' : 'silent');
+      return;
+    }
+    if (now >= this.#stallUntil) {
+      this.#actions.destroy('stalled');
       return;
     }
     if (now >= this.#ageUntil) {
       this.#graceUntil = now + connectionGraceMs;
-      this.#actions.announce();
+      this.#actions.announce('age');
     }
     if (now >= this.#announceUntil) this.#actions.retire();
     if (this.#pingUntil === never && now >= this.lastReadAt + keepaliveMs) {

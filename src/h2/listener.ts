@@ -1,18 +1,19 @@
-import { lookup } from 'node:dns/promises';
 import { chmod } from 'node:fs/promises';
-import { createServer, isIP, type Server, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import {
   createServer as createTlsServer,
   type SecureContextOptions,
   type TLSSocket,
   type Server as TlsServer,
 } from 'node:tls';
+import { type ConnectionCounts, createConnectionCounts } from '../connection-counts.ts';
 import { type Listen, ListenError, whyNotOpened } from '../listen.ts';
 import type { RpcMethods } from '../rpc.ts';
 import { removeStaleSocket } from '../unix-socket.ts';
 import { type Bounds, defaultBounds } from './bounds.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { Connection } from './connection.ts';
+import { openAll } from './open-addresses.ts';
 import type { Shared } from './shared.ts';
 
 /** A listener that serves gRPC over HTTP/2. */
@@ -26,6 +27,8 @@ export interface H2Listener {
 }
 
 export interface H2ListenerOptions {
+  /** Where connections and refused calls are counted. Default: nowhere that is seen. */
+  readonly counts?: ConnectionCounts;
   /** Bounds other than the defaults. */
   readonly bounds?: Partial<Bounds>;
   /**
@@ -38,6 +41,8 @@ export interface H2ListenerOptions {
    * each connection to one of them. Default: a port that is taken is an error.
    */
   readonly reusePort?: boolean;
+  /** Told, once a minute at the most, that a connection was closed since there were too many. Default: nobody. */
+  readonly onFull?: () => void;
   /** Told of what should not have happened; must not throw. Default: nobody. */
   readonly onBroken?: (error: unknown) => void;
   readonly clock?: Clock;
@@ -47,14 +52,17 @@ export interface H2ListenerOptions {
 
 /** How often connections are looked at for what has lasted too long. */
 const sweepMs = 1_000;
+/** How long a drain leaves those alone that have not shaken hands. */
+const handshakeMsAtEnd = 1_000;
+const fullToldMs = 60_000;
 
 export function createH2Listener(methods: RpcMethods, options: H2ListenerOptions = {}): H2Listener {
   const { secure, clock = systemClock, random = Math.random, onBroken = () => {} } = options;
-  const { reusePort = false } = options;
+  const { reusePort = false, counts = createConnectionCounts() } = options;
   const bounds = { ...defaultBounds, ...options.bounds };
   const held = { bytes: 0, bytesMax: bounds.heldBytesMax };
-  const shared: Shared = { methods, bounds, clock, random, spares: [], held, onBroken };
-  const sockets = new Sockets(shared);
+  const shared: Shared = { methods, bounds, clock, random, spares: [], held, counts, onBroken };
+  const sockets = new Sockets(shared, options.onFull);
   const tls = secure ? sockets.serveTls(secure) : null;
   const servers: Server[] = [];
 
@@ -102,20 +110,29 @@ class Sockets {
   readonly #accepted = new Set<Socket>();
   #isSweepDue = false;
   #isDraining = false;
+  #endsHandshakes = false;
   #onEmpty: (() => void) | null = null;
+  #fullToldAt = Number.NEGATIVE_INFINITY;
+  readonly #onFull: () => void;
 
-  constructor(shared: Shared) {
+  constructor(shared: Shared, onFull = () => {}) {
     this.#shared = shared;
+    this.#onFull = onFull;
   }
 
   accept(socket: Socket, tls: TlsServer | null): void {
+    const { counts } = this.#shared;
     if (this.#accepted.size >= this.#shared.bounds.connectionsMax && !this.#evict()) {
       socket.destroy();
+      counts.closed.limit += 1;
+      this.#tellFull();
       return;
     }
     this.#accepted.add(socket);
+    counts.open += 1;
     socket.once('close', () => {
       this.#accepted.delete(socket);
+      counts.open -= 1;
       if (this.#accepted.size === 0) this.#onEmpty?.();
     });
     if (tls === null) this.#speak(socket, false);
@@ -135,7 +152,7 @@ class Sockets {
       (socket) => this.#onSecure(socket),
     );
     // Whoever is too slow, or no friend, is told to us and not closed.
-    return server.on('tlsClientError', (_, socket) => socket.destroy());
+    return server.on('tlsClientError', (_, socket) => this.#failHandshake(socket));
   }
 
   /** Ends all connections: those with calls under way when these are done, and all after `drainMs`. */
@@ -143,20 +160,36 @@ class Sockets {
     const force = this.#shared.clock.after(drainMs, () => {
       for (const socket of this.#accepted) socket.destroy();
     });
+    const endHandshakes = this.#shared.clock.after(handshakeMsAtEnd, () => {
+      this.#endsHandshakes = true;
+      this.#endHandshakes();
+    });
     this.#isDraining = true;
-    for (const connection of this.#connections.values()) connection.announce();
+    for (const connection of this.#connections.values()) connection.announce('drain');
     if (this.#accepted.size > 0) {
       await new Promise<void>((resolve) => {
         this.#onEmpty = resolve;
       });
     }
     force();
+    endHandshakes();
+  }
+
+  /** What is left when no connection is: sockets whose TLS has not begun, which nobody could lose a call on. */
+  #endHandshakes(): void {
+    if (this.#connections.size > 0) return;
+    for (const socket of this.#accepted) socket.destroy();
   }
 
   #onSecure(socket: TLSSocket): void {
     // RFC 9113, section 3.3: whoever did not agree on it speaks something else.
-    if (socket.alpnProtocol !== 'h2') socket.destroy();
+    if (socket.alpnProtocol !== 'h2') this.#failHandshake(socket);
     else this.#speak(socket, true);
+  }
+
+  #failHandshake(socket: Socket): void {
+    this.#shared.counts.closed.handshake += 1;
+    socket.destroy();
   }
 
   #speak(socket: Socket, isLate: boolean): void {
@@ -166,11 +199,13 @@ class Sockets {
     socket.on('drain', () => connection.onDrain());
     socket.on('close', () => {
       this.#connections.delete(socket);
+      this.#shared.counts.closed[connection.closing ?? 'peer'] += 1;
       connection.onClose();
+      if (this.#endsHandshakes) this.#endHandshakes();
     });
     // It closes after it; that a peer is gone is nobody's error.
     socket.on('error', () => {});
-    if (this.#isDraining) connection.announce();
+    if (this.#isDraining) connection.announce('drain');
     this.#sweepSoon();
   }
 
@@ -184,9 +219,16 @@ class Sockets {
       idle = socket;
     }
     if (idle === null) return false;
-    this.#connections.get(idle)?.retire();
+    this.#connections.get(idle)?.retire('evicted');
     idle.destroySoon();
     return true;
+  }
+
+  #tellFull(): void {
+    const now = this.#shared.clock.now();
+    if (now < this.#fullToldAt + fullToldMs) return;
+    this.#fullToldAt = now;
+    this.#onFull();
   }
 
   #sweepSoon(): void {
@@ -199,27 +241,4 @@ class Sockets {
       if (this.#connections.size > 0) this.#sweepSoon();
     });
   }
-}
-
-/** Opens every address that a host's name stands for, on the port of the first: `localhost` may be two. */
-async function openAll(
-  { host, port }: Listen & { kind: 'tcp' },
-  open: (at: { host: string; port: number }) => Promise<number>,
-): Promise<number> {
-  const found = isIP(host) === 0 ? await lookup(host, { all: true }) : [{ address: host }];
-  let opened = port;
-  let isOpen = false;
-  let missing: unknown;
-  for (const address of new Set(found.map((one) => one.address))) {
-    try {
-      opened = await open({ host: address, port: opened });
-      isOpen = true;
-    } catch (error) {
-      // A name may stand for an address that this machine has not.
-      if (!/EADDRNOTAVAIL|EAFNOSUPPORT/.test((error as Error).message)) throw error;
-      missing = error;
-    }
-  }
-  if (!isOpen) throw missing;
-  return opened;
 }

@@ -1,3 +1,4 @@
+import type { ConnectionCounts } from '../connection-counts.ts';
 import type { RpcMethods } from '../rpc.ts';
 import type { Bounds } from './bounds.ts';
 import type { Clock } from './clock.ts';
@@ -13,6 +14,7 @@ export interface Shared {
   readonly random: () => number;
   readonly spares: Spares;
   readonly held: Held;
+  readonly counts: ConnectionCounts;
   /** Told of what should not have happened; must not throw. */
   readonly onBroken: (error: unknown) => void;
 }

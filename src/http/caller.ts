@@ -1,15 +1,27 @@
 import type { IncomingMessage } from 'node:http';
-import { TLSSocket } from 'node:tls';
+import { isIP } from 'node:net';
 import { certificateNames } from '../certificate-names.ts';
 import type { Caller } from '../identity.ts';
+import type { TraceHeaders } from '../tracing-context.ts';
+import { hasVerifiedCertificate } from './client-certificate.ts';
 
-/** Who makes a request, by nothing but the connection and its own `Authorization` and `X-Request-Id` headers. */
+/**
+ * Who makes a request, by nothing but the connection and its own `Authorization` and `X-Request-Id` headers, and the
+ * trace that it names.
+ */
 export function callerOf(request: IncomingMessage): Caller {
   const [requestId = null] = everyValue(request, 'x-request-id');
   return {
     authorization: everyValue(request, 'authorization'),
     ...{ address: peerAddress(request), requestId, certificateNames: peerNames(request) },
+    ...{ protocol: 'http', trace: traceOf(request) },
   };
+}
+
+/** A `traceparent` that came twice names no trace. */
+function traceOf(request: IncomingMessage): TraceHeaders {
+  const [traceparents, tracestates] = [everyValue(request, 'traceparent'), everyValue(request, 'tracestate')];
+  return { traceparent: traceparents.join(','), tracestate: tracestates.join(',') };
 }
 
 /** Node keeps only the first of a repeated `Authorization`; `rawHeaders` has them all. */
@@ -19,11 +31,13 @@ function everyValue({ rawHeaders }: IncomingMessage, name: string): string[] {
 
 /** Those of a certificate that was verified; a listener that asks for none has none. */
 function peerNames({ socket }: IncomingMessage): string[] {
-  if (!(socket instanceof TLSSocket) || !socket.authorized) return [];
+  if (!hasVerifiedCertificate(socket)) return [];
   return certificateNames(socket.getPeerCertificate().subjectaltname);
 }
 
 /** The peer's IP address, IPv4 written as such on a socket that takes both; empty on a Unix socket. */
 function peerAddress({ socket }: IncomingMessage): string {
-  return (socket.remoteAddress ?? '').replace(/^::ffff:(?=[0-9.]+$)/i, '');
+  const address = (socket.remoteAddress ?? '').replace(/^::ffff:(?=[0-9.]+$)/i, '');
+  // The console, which calls in process, can give no empty one.
+  return isIP(address) === 0 ? '' : address;
 }

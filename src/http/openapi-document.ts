@@ -5,6 +5,7 @@ import { type Operations, operationObject, type Schema } from './openapi-operati
 import { ownerOperations } from './openapi-owners.ts';
 import { reference, schemas } from './openapi-schemas.ts';
 import { serviceOperations } from './openapi-service.ts';
+import { termsOperations } from './openapi-terms.ts';
 
 /** The whole REST API as an OpenAPI 3.1 document; what requests take is read from the schemas that judge them. */
 export function openapiDocument(version: string): Schema {
@@ -14,6 +15,7 @@ export function openapiDocument(version: string): Schema {
     ...ownerOperations(),
     ...journalOperations(),
     ...leakOperations(),
+    ...termsOperations,
     ...serviceOperations,
   };
   return {

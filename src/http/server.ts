@@ -1,12 +1,19 @@
 import type { Server, ServerOptions } from 'node:http';
 import { Server as TlsServer } from 'node:tls';
-import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import {
+  type FastifyInstance,
+  type FastifyPluginAsync,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+} from 'fastify';
 import type { Admin } from '../admin.ts';
 import type { GithubLeaks } from '../github-leaks.ts';
 import { type Listen, ListenError, whyNotOpened } from '../listen.ts';
 import type { TlsMaterial, TlsSource } from '../tls.ts';
 import { removeStaleSocket } from '../unix-socket.ts';
 import { addAuditRoutes } from './audit-routes.ts';
+import { requireClientCertificate, watchHandshakes } from './client-certificate.ts';
 import { answerClientError } from './client-error.ts';
 import { addDiagnosticsRoutes } from './diagnostics-routes.ts';
 import { addEventRoutes } from './event-routes.ts';
@@ -19,6 +26,7 @@ import { addOpenapiRoute } from './openapi-route.ts';
 import { withOtherMethodsRefused } from './other-methods.ts';
 import { addOwnerRoutes } from './owner-routes.ts';
 import { errorAnswer, wireErrorAnswer } from './status.ts';
+import { addTermsRoutes } from './terms-routes.ts';
 
 /** The HTTP listener: REST under `/admin`, health, metrics. */
 export interface HttpServer {
@@ -32,9 +40,19 @@ export interface HttpDependencies extends HealthDependencies {
   readonly admin: Admin;
   /** What GitHub reports as leaked; absent where none of its keys are known. */
   readonly githubLeaks?: GithubLeaks | undefined;
+  /** Pages for people; none where it is absent. */
+  readonly pages?: HttpPages | undefined;
   readonly log: HttpLog;
   /** Unix milliseconds. */
   readonly now: () => number;
+}
+
+/** What is served under a path of its own, with its own headers, bodies and errors. */
+export interface HttpPages {
+  /** As in `/console`. */
+  readonly path: string;
+  /** Gets the requests for `path` and what is below it; reaches the REST API by `inject`. */
+  readonly plugin: FastifyPluginAsync;
 }
 
 /** The part of a pino logger that is used here. */
@@ -63,8 +81,9 @@ export interface HttpOptions {
 export function createHttpServer(dependencies: HttpDependencies, options: HttpOptions): HttpServer {
   const { admin, log, now } = dependencies;
   const { listen, connectionsMax = 1_024 } = options;
-  const app = createApp(log, options);
+  const app = createApp(dependencies, options);
   app.server.maxConnections = connectionsMax;
+  const handshakes = watchHandshakes(app.server);
   options.tls?.subscribe((material) => {
     if (app.server instanceof TlsServer) app.server.setSecureContext(secureContextOf(material));
   });
@@ -77,9 +96,12 @@ export function createHttpServer(dependencies: HttpDependencies, options: HttpOp
     addOwnerRoutes(app, admin, now);
     addAuditRoutes(app, admin);
     addDiagnosticsRoutes(app, admin);
+    addTermsRoutes(app, admin);
     addEventRoutes(app, admin, log);
     addLeakRoutes(app, dependencies);
   });
+  const { pages } = dependencies;
+  if (pages !== undefined) app.register(pages.plugin, { prefix: pages.path });
 
   return {
     async listen() {
@@ -90,7 +112,11 @@ export function createHttpServer(dependencies: HttpDependencies, options: HttpOp
       }
     },
     async close(drainMs) {
-      const cutOff = setTimeout(() => app.server.closeAllConnections(), drainMs);
+      const cutOff = setTimeout(() => {
+        app.server.closeAllConnections();
+        handshakes.endAll();
+      }, drainMs);
+      handshakes.end();
       await app.close();
       clearTimeout(cutOff);
     },
@@ -108,7 +134,7 @@ export function createHttpServer(dependencies: HttpDependencies, options: HttpOp
   }
 }
 
-function createApp(log: HttpLog, options: HttpOptions): FastifyInstance {
+function createApp({ log, pages }: HttpDependencies, options: HttpOptions): FastifyInstance {
   const { bodyBytesMax = 1_048_576, headersMsMax = 10_000 } = options;
   const { requestMsMax = 30_000, keepAliveMs = 65_000, tls = null } = options;
   const app = fastify({
@@ -130,9 +156,10 @@ function createApp(log: HttpLog, options: HttpOptions): FastifyInstance {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body));
   app.addHook('onRequest', async (request, reply) => {
-    delete request.raw.headers['content-type'];
+    if (!isFor(pages, request)) delete request.raw.headers['content-type'];
     addStandingHeaders(reply);
   });
+  if (tls?.material.ca !== undefined) requireClientCertificate(app);
   app.addHook('onResponse', async (request, reply) => {
     // The route's pattern, since a path may hold what does not belong in a log.
     const route = request.is404 ? null : (request.routeOptions.url ?? null);
@@ -156,6 +183,14 @@ function createApp(log: HttpLog, options: HttpOptions): FastifyInstance {
   }
 }
 
+function isFor(pages: HttpPages | undefined, { url }: FastifyRequest): boolean {
+  return (
+    pages !== undefined && url.startsWith(pages.path) && /^(?:[/?]|$)/.test(url.slice(pages.path.length))
+  );
+}
+
+const handshakeMsMax = 10_000;
+
 /**
  * The options of Node's server under the name that makes it one with TLS or without. Fastify's types tell the two
  * apart, which differ in nothing that is used here.
@@ -165,7 +200,8 @@ function serverOptionsOf(tls: TlsSource | null, options: ServerOptions): { http?
   const needsClient = tls.material.ca !== undefined;
   const https = {
     ...{ ...options, ...secureContextOf(tls.material) },
-    ...{ requestCert: needsClient, rejectUnauthorized: needsClient },
+    // Who has no certificate is told so by requireClientCertificate.
+    ...{ requestCert: needsClient, rejectUnauthorized: false, handshakeTimeout: handshakeMsMax },
   };
   const withTls: { http?: ServerOptions; https: ServerOptions } = { https };
   return withTls;

@@ -51,6 +51,8 @@ export function answerOf({ operation }: Ask, answer: unknown): unknown {
       return pageOf(message, message.events, auditEventOf);
     case 'getDiagnostics':
       return { peppers: message.peppers };
+    case 'getTerms':
+      return { ...message, owner: message.owner || null };
     case 'watchKeys':
       throw new Error('a watch has no one answer');
   }

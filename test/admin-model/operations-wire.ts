@@ -106,6 +106,8 @@ async function operate(service: TestService, caller: Caller, { operation, id = '
       const { peppers } = await admin.getDiagnostics(caller);
       return { peppers };
     }
+    case 'getTerms':
+      return admin.getTerms(caller);
     case 'watchKeys': {
       const ended = new AbortController();
       const answers = await admin.watchKeys(caller, input, ended.signal);

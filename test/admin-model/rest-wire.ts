@@ -19,6 +19,7 @@ const routes: Readonly<Record<Operation, readonly [method: string, path: string]
   getOwner: ['GET', '/admin/owners/{id}'],
   listOwners: ['GET', '/admin/owners'],
   listAuditEvents: ['GET', '/admin/audit-events'],
+  getTerms: ['GET', '/admin/terms'],
   getDiagnostics: ['GET', '/admin/diagnostics'],
   watchKeys: ['GET', '/admin/events'],
 };

@@ -133,6 +133,8 @@ describe('config print', () => {
     // TLS has no default, and nobody is let in by a certificate.
     for (const listener of ['check', 'admin', 'http']) delete defaults[listener].tls;
     defaults.admin.clients = [];
+    delete defaults.tracing.endpoint;
+    defaults.tracing.attributes = {};
     expect(parse(stdout)).toEqual({ ...defaults, schemes: [...presetNames], plans: {}, rules: [] });
     expect(stdout.match(/# default$/gm)?.length).toBeGreaterThan(20);
   });
@@ -241,7 +243,15 @@ describe('docs/configuration.md', () => {
 
   it('has every variable, reason with its status, and placeholder', () => {
     const variables = ['CHECK_LISTEN', 'ADMIN_LISTEN', 'HTTP_LISTEN', 'STORE', 'ENVIRONMENT', 'LOG_LEVEL'];
-    const others = ['REPLICA_ID', 'CONFIG', 'ADMIN_KEY', 'PEPPERS', 'CHECKSUM_KEYS', 'WEBHOOK_SECRET'];
+    const others = [
+      'REPLICA_ID',
+      'CONFIG',
+      'ADMIN_KEY',
+      'PEPPERS',
+      'CHECKSUM_KEYS',
+      'CONSOLE_SESSION_SECRET',
+      'WEBHOOK_SECRET',
+    ];
     for (const name of [...variables, ...others]) expect(text).toContain(`\`POSTERN_${name}\``);
     for (const [reason, status] of Object.entries(reasonStatus)) {
       expect(text).toMatch(new RegExp(`^\\| \`${reason}\` +\\| ${status} +\\|`, 'm'));

@@ -13,7 +13,7 @@ describe('what is wrong in the file is told by file, line, setting and what was 
     [
       'a name that is like none',
       'log:\n  colour: true\n',
-      '2: log.colour: there is no setting "colour"; there are: level',
+      '2: log.colour: there is no setting "colour"; there are: level, allows_sample_ratio',
     ],
     [
       'a typo under a plan',

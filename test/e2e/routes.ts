@@ -63,15 +63,19 @@ export async function startConfigured(
   settings: Readonly<Record<string, string>> = {},
 ): Promise<Postern> {
   const folder = await mkdtemp(join(tmpdir(), 'postern-settings-'));
+  const remove = () => rm(folder, { recursive: true, force: true });
   try {
     const path = join(folder, 'postern.yaml');
     const document = parseDocument(yaml);
     // Waits for a busy machine, as stack.ts has it.
     if (!document.has('check')) document.set('check', { store_timeout: '5s' });
     await writeFile(path, document.errors.length > 0 ? yaml : document.toString());
-    return await startPostern({ POSTERN_CONFIG: path, ...settings });
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+    const postern = await startPostern({ POSTERN_CONFIG: path, ...settings });
+    // It is read again while the service runs.
+    return { ...postern, stop: () => postern.stop().then(remove) };
+  } catch (error) {
+    await remove();
+    throw error;
   }
 }
 

@@ -1,9 +1,10 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BSON, MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest';
 import { readPresets } from '../../src/presets/read.ts';
+import { startCollector } from '../real/collector.ts';
 import { freshDatabase, startStandalone } from '../real/mongod.ts';
 import { adminKey, launchPostern, type Postern, startPostern } from '../real/postern.ts';
 import { until } from '../real/until.ts';
@@ -24,8 +25,10 @@ const stores = {
     const folder = await mkdtemp(join(scratch, 'sqlite-'));
     const kept = async () => {
       const files = (await readdir(folder)).toSorted();
-      expect(files).toEqual(['keys.db', 'keys.db-wal']);
-      return (await Promise.all(files.map((file) => readFile(join(folder, file), 'latin1')))).join('');
+      // The socket by which backups are asked for keeps nothing.
+      expect(files).toEqual(['keys.db', 'keys.db-backup', 'keys.db-wal']);
+      const kept = files.filter((file) => file !== 'keys.db-backup');
+      return (await Promise.all(kept.map((file) => readFile(join(folder, file), 'latin1')))).join('');
     };
     return { uri: `sqlite:${join(folder, 'keys.db')}`, kept };
   },
@@ -38,7 +41,14 @@ const stores = {
 describe.each(Object.keys(stores) as (keyof typeof stores)[])('on %s, with every log line on', (name) => {
   it('a secret is in the answer that made it and nowhere else, however it is used', async () => {
     const { uri, kept } = await stores[name]();
-    const stack = await startStack({ POSTERN_STORE: uri, POSTERN_LOG_LEVEL: 'trace' });
+    const collector = await startCollector();
+    onTestFinished(() => collector.stop());
+    const yaml = { POSTERN_CONFIG: await tellingAll() };
+    const traced = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_EXPORTER_OTLP_HEADERS: 'x-token=geheim',
+    };
+    const stack = await startStack({ POSTERN_STORE: uri, POSTERN_LOG_LEVEL: 'trace', ...yaml, ...traced });
     onTestFinished(() => stack.stop());
     const made = await makeOfEachScheme(stack.postern);
     const never = [unknownKey(), unknownKey('powerverse'), unknownKey('mira')];
@@ -61,11 +71,19 @@ describe.each(Object.keys(stores) as (keyof typeof stores)[])('on %s, with every
     expect(stack.envoy.log()).toContain(first?.id);
     expect(stack.postern.log()).toContain(first?.id);
     expect(stack.postern.log()).toContain('"reason":"unknown"');
+    expect(stack.postern.log()).toContain('"msg":"allowed"');
+    await stack.postern.kill('SIGTERM');
+    expect(await stack.postern.exited).toBe(0);
+    expect(collector.received()).toContain(first?.id);
+    const reasons = collector.spans().map(({ attributes }) => attributes['postern.reason']);
+    expect(reasons).toEqual(expect.arrayContaining(['malformed', 'unknown', 'revoked']));
+    expect(collector.received() + stack.postern.log()).not.toContain('geheim');
     for (const key of [...made.map((one) => one.key), ...never, adminKey]) {
       expectNowhere(key, {
         store,
         log: stack.postern.log(),
         'access log': stack.envoy.log(),
+        traces: collector.received(),
         answers: answers.join('\n'),
       });
     }
@@ -144,6 +162,14 @@ it('a MongoDB that refuses the password: the log says so, and does not say the p
   expect(line).toContain('refused the user name or the password');
   expect(postern.log()).not.toContain('geheim');
 });
+
+/** A settings file by which every allow is a line too, with the patience of the other tests. */
+async function tellingAll(): Promise<string> {
+  const file = join(await mkdtemp(join(scratch, 'settings-')), 'postern.yaml');
+  const patient = await readFile(new URL('./patient.yaml', import.meta.url), 'utf8');
+  await writeFile(file, `${patient}\nlog: { allows_sample_ratio: 1 }\n`);
+  return file;
+}
 
 interface Made {
   readonly id: string;

@@ -119,11 +119,60 @@ describe('with TLS on every listener', () => {
     as.impostor = await clientOf(setting, await other.issue([deploy]));
   });
 
-  it.each(['nobody', 'expired', 'impostor'])('%s gets no connection to any of them', async (name) => {
+  it.each(['nobody', 'expired', 'impostor'])('%s gets nowhere, but to the probes', async (name) => {
     const client = as[name] as Client;
-    await expect(rest(setting, client, '/healthz')).rejects.toThrow();
+    const headers = { authorization: `Bearer ${adminKey}` };
+    for (const path of ['/metrics', '/admin/api-keys', '/no/such/path']) {
+      const { status, json } = await rest(setting, client, path, { headers });
+      expect([path, status]).toEqual([path, 403]);
+      expect(json).toMatchObject({ error: { details: { reason: 'CLIENT_CERTIFICATE_REQUIRED' } } });
+    }
+    for (const path of ['/healthz', '/readyz']) expect((await rest(setting, client, path)).status).toBe(200);
     expect(await grpc(AdminClient, setting.postern.admin, client, 'listOwners')).toBe('UNAVAILABLE');
     expect(await grpc(CheckClient, setting.postern.check, client, 'check')).toBe('UNAVAILABLE');
+  });
+
+  it('a session that is resumed without a certificate is not taken for one with it', async () => {
+    const { ca } = as.nobody as Client;
+    const port = Number(new URL(setting.postern.url).port);
+    const get = (path: string) =>
+      `GET ${path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${adminKey}\r\nconnection: close\r\n\r\n`;
+    const ask = async (path: string, session?: Buffer) => {
+      const socket = connect({
+        port,
+        host: 'localhost',
+        ca,
+        minVersion: 'TLSv1.3',
+        ...(session && { session }),
+      });
+      onTestFinished(() => {
+        socket.destroy();
+      });
+      const tickets: Buffer[] = [];
+      socket.on('session', (ticket: Buffer) => tickets.push(ticket));
+      let isReused = false;
+      socket.on('secureConnect', () => {
+        isReused = socket.isSessionReused();
+      });
+      socket.write(get(path));
+      const answer = (await socket.toArray()).join('');
+      return { answer, ticket: tickets.at(-1), isReused };
+    };
+    const first = await ask('/healthz');
+    expect(first.answer).toMatch(/^HTTP\/1\.1 200 /);
+    const resumed = await ask('/admin/api-keys', first.ticket);
+    expect(resumed.isReused).toBe(true);
+    expect(resumed.answer).toMatch(/^HTTP\/1\.1 403 /);
+  });
+
+  it('a body is not waited for when there is no certificate', async () => {
+    const { ca } = as.nobody as Client;
+    const socket = connect({ port: Number(new URL(setting.postern.url).port), host: 'localhost', ca });
+    onTestFinished(() => {
+      socket.destroy();
+    });
+    socket.write('POST /admin/api-keys HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n');
+    expect((await socket.toArray()).join('')).toMatch(/^HTTP\/1\.1 403 /);
   });
 
   it('Check is answered to whoever has a certificate of the authority', async () => {

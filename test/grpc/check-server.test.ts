@@ -140,7 +140,7 @@ function setUp(authorize: Authorize) {
   const broken: unknown[] = [];
   const answer = createAnswer({
     authorize,
-    fallbackScheme: postern,
+    fallbackScheme: () => postern,
     onDecision: () => {},
     onBroken: (error) => broken.push(error),
     unavailableAs: 'error_response',

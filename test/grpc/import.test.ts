@@ -6,7 +6,7 @@ import {
   type ServiceError,
   status,
 } from '@grpc/grpc-js';
-import { afterEach, beforeAll, expect, it, vi } from 'vitest';
+import { afterEach, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import { createAdminService } from '../../src/grpc/admin-server.ts';
 import {
   type GetDiagnosticsResponse,
@@ -162,6 +162,44 @@ it('stops with the caller', async () => {
   expect(calls).toHaveBeenCalledTimes(2);
 });
 
+it('ends with the service after the message under way, and says what to do', async () => {
+  const stopping = new AbortController();
+  const gate = Promise.withResolvers<void>();
+  let begun = 0;
+  const admin: TestService['admin'] = {
+    ...service.admin,
+    async importKeys(caller, input) {
+      begun += 1;
+      if ((input as ImportKeysRequest).keys.length > 0) await gate.promise;
+      return service.admin.importKeys(caller, input);
+    },
+  };
+  const own = createGrpcListener(
+    createAdminService({
+      ...{ admin, now: () => service.clock.now, onBroken: () => {} },
+      stopping: stopping.signal,
+    }),
+    { requestBytesMax: 65_536 },
+  );
+  const address = await own.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
+  const Client = makeGenericClientConstructor(KeyAdminService, 'KeyAdmin');
+  const other = new Client(formatListen(address), credentials.createInsecure());
+  onTestFinished(() => other.close());
+  const [busy, idle] = [openStream(undefined, other), openStream(undefined, other)];
+  busy.call.write({ keys: [importedKey(secret())], dry_run: false });
+  await vi.waitFor(() => expect(begun).toBe(3));
+  stopping.abort();
+  const closed = own.close(60_000);
+  expect(await idle.ended).toMatchObject({ code: status.UNAVAILABLE });
+  gate.resolve();
+  expect(await busy.ended).toMatchObject({
+    code: status.UNAVAILABLE,
+    details: expect.stringContaining('send what was not answered to another'),
+  });
+  expect(busy.answers).toMatchObject([{ imported: 1 }]);
+  await closed;
+});
+
 it('says how the service stands', async () => {
   const { promise, resolve } = Promise.withResolvers<GetDiagnosticsResponse | ServiceError>();
   const done = (error: ServiceError | null, answer: GetDiagnosticsResponse) => resolve(error ?? answer);
@@ -173,10 +211,10 @@ it('says how the service stands', async () => {
 });
 
 /** A call, and one at a time what it is answered. */
-function openStream(authorization = service.adminAuthorization) {
+function openStream(authorization = service.adminAuthorization, on = client) {
   type Call = ClientDuplexStream<ImportKeysRequest, ImportKeysResponse>;
-  const open = client.importKeys as unknown as (metadata: Metadata) => Call;
-  const call = open.call(client, metadataOf(authorization));
+  const open = on.importKeys as unknown as (metadata: Metadata) => Call;
+  const call = open.call(on, metadataOf(authorization));
   const { promise: ended, resolve } = Promise.withResolvers<ServiceError | null>();
   call.on('error', resolve).on('end', () => resolve(null));
   const answers: ImportKeysResponse[] = [];
@@ -185,6 +223,7 @@ function openStream(authorization = service.adminAuthorization) {
   return {
     call,
     ended,
+    answers,
     async ask(keys: readonly ImportedKey[], dryRun = false) {
       call.write({ keys: [...keys], dry_run: dryRun });
       await vi.waitFor(() => expect(answers.length).toBeGreaterThan(taken));

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { createConnectionCounts } from '../../src/connection-counts.ts';
 import { defaultBounds } from '../../src/h2/bounds.ts';
 import { Connection } from '../../src/h2/connection.ts';
 import { frame, frameType, preface, rstStream, setting, windowUpdate } from '../../src/h2/frame.ts';
@@ -37,6 +38,7 @@ function hear(chunks: readonly Uint8Array[]): Heard {
     random: () => 0,
     spares: [],
     held,
+    counts: createConnectionCounts(),
     onBroken: (error: unknown) => broken.push(error),
   };
   const connection = new Connection(socket as unknown as Socket, shared, false);

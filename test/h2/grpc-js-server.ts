@@ -53,7 +53,7 @@ function unary(handle: Handle): handleUnaryCall<Buffer, Uint8Array> {
     const told = (error: unknown) =>
       callback(error instanceof RpcError ? { code: error.code, details: error.message } : (error as Error));
     // What is thrown at once is grpc-js's own to answer.
-    const answer = handle(call.request);
+    const answer = handle(call.request, { traceparent: '', tracestate: '' });
     if (answer instanceof Promise) answer.then((bytes) => callback(null, bytes), told);
     else callback(null, answer);
   };

@@ -230,15 +230,19 @@ describe('a connection', () => {
 
 describe('connections that are too many', () => {
   it('are closed, unless an older one is idle and makes room', async () => {
-    const server = await createSetting({ connectionsMax: 3, evictAfterMs: 5_000 });
+    let told = 0;
+    const onFull = () => told++;
+    const server = await createSetting({ connectionsMax: 3, evictAfterMs: 5_000 }, { onFull });
     const [busy, idle, fresh] = [await server.connect(), await server.connect(), await server.connect()];
     busy.send(hold(1));
     await expect.poll(() => server.held.length).toBe(1);
     await settle(idle, 1);
     server.clock.pass(4_000);
     await settle(fresh, 1);
-    const refused = await server.connect();
-    expect(await refused.ended()).toBeUndefined();
+    for (const refused of [await server.connect(), await server.connect()]) {
+      expect(await refused.ended()).toBeUndefined();
+    }
+    expect(told).toBe(1);
     server.clock.pass(1_500);
     const late = await server.connect();
     await settle(late, 1);

@@ -3,20 +3,22 @@ import { readFileSync } from 'node:fs';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { Client, credentials } from '@grpc/grpc-js';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { createConnectionCounts } from '../../src/connection-counts.ts';
 import { frameType, setting, streamIdMax, windowUpdate } from '../../src/h2/frame.ts';
 import { createH2Listener } from '../../src/h2/listener.ts';
 import { type Authority, type CertificateFiles, createAuthority } from '../real/certificates.ts';
 import { call, message, RawClient, settings } from './raw-client.ts';
-import { createTestMethods } from './setting.ts';
+import { createTestMethods, FakeClock } from './setting.ts';
 
 const local = [{ type: 'dns', value: 'localhost' }] as const;
 const files = ({ cert, key }: CertificateFiles) => ({ cert: readFileSync(cert), key: readFileSync(key) });
 
 async function serve(secure: Parameters<typeof createH2Listener>[1] & object) {
-  const listener = createH2Listener(createTestMethods().methods, secure);
+  const { methods, held } = createTestMethods();
+  const listener = createH2Listener(methods, secure);
   const listen = await listener.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
   onTestFinished(() => listener.close(0));
-  return { listener, listen, port: listen.kind === 'tcp' ? listen.port : 0 };
+  return { listener, listen, held, port: listen.kind === 'tcp' ? listen.port : 0 };
 }
 
 /** Resolves when the handshake is over; rejects when the socket closes before. */
@@ -53,6 +55,29 @@ describe('over TLS', () => {
     expect(await client.outcome(1)).toMatchObject({ data: message('hello') });
     expect((await client.outcome(3)).data).toHaveLength(3_000_005);
     client.close();
+  });
+
+  it('connections are counted, those whose handshake fails by that', async () => {
+    const authority = await createAuthority();
+    const counts = createConnectionCounts();
+    const { port } = await serve({ secure: files(await authority.issue(local)), counts });
+    const client = await speak(port, authority);
+    client.send(call(1, 'hello'));
+    await client.outcome(1);
+    expect(counts.open).toBe(1);
+    // Plain text, a client that leaves in the middle, and one that speaks something else.
+    const plain = await RawClient.connect({ kind: 'tcp', host: '127.0.0.1', port });
+    await plain.ended();
+    await expect.poll(() => counts.closed.handshake).toBe(1);
+    const mute = await RawClient.connect({ kind: 'tcp', host: '127.0.0.1', port }, false);
+    mute.close();
+    await expect.poll(() => counts.closed.handshake).toBe(2);
+    await shakeHands(port, authority, { ALPNProtocols: ['http/1.1'] }).catch(() => {});
+    await expect.poll(() => counts.closed.handshake).toBe(3);
+    expect(counts.open).toBe(1);
+    client.close();
+    await expect.poll(() => counts.open).toBe(0);
+    expect(counts.closed).toEqual({ ...createConnectionCounts().closed, handshake: 3, peer: 1 });
   });
 
   it('a client of grpc-js is served', async () => {
@@ -102,6 +127,25 @@ describe('over TLS', () => {
     const { listen } = await serve({ secure, bounds: { handshakeMaxMs: 50 } });
     const silent = await RawClient.connect(listen, false);
 
+    expect(await silent.ended()).toBeUndefined();
+  });
+
+  it('a drain does not wait for a handshake, but for the calls of those who have shaken hands', async () => {
+    const authority = await createAuthority();
+    const secure = files(await authority.issue(local));
+    const clock = new FakeClock();
+    const { port, listen, held, listener } = await serve({ secure, clock });
+    const silent = await RawClient.connect(listen, false);
+    const client = await speak(port, authority);
+    client.send(call(1, 'x', '/test.Echo/Held'));
+    await expect.poll(() => held.length).toBe(1);
+
+    const drained = listener.close(60_000);
+    clock.pass(1_500);
+    held[0]?.answer('done');
+    expect(await client.outcome(1)).toMatchObject({ data: message('done') });
+    client.close();
+    await drained;
     expect(await silent.ended()).toBeUndefined();
   });
 });

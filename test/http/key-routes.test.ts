@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { type Admin, createAdmin } from '../../src/admin.ts';
 import { createPlans } from '../../src/plan.ts';
+import type { Scheme } from '../../src/scheme.ts';
 import { StoreUnavailable } from '../../src/store.ts';
 import { sendRaw, startListener } from './listener.ts';
 
@@ -271,11 +272,20 @@ it('answers 500 in fixed words to what broke, and logs it with its stack', async
 function brokenAdmin(error: Error): Admin {
   const fail = () => Promise.reject(error);
   const none = undefined as never;
-  const scheme = { name: 'none' } as Parameters<typeof createAdmin>[0]['schemes'][0];
+  const scheme = { name: 'none' } as Scheme;
   return createAdmin({
     identify: fail,
-    ...{ registry: none, store: none, refusals: none, guard: none, authorize: none, digester: none },
-    ...{ plans: createPlans(new Map()), schemes: [scheme], environment: 'live', now: () => 0 },
+    ...{
+      registry: none,
+      store: none,
+      refusals: none,
+      guard: none,
+      waysIn: none,
+      authorize: none,
+      digester: none,
+    },
+    policy: () => ({ plans: createPlans(new Map()), keySchemes: [scheme], environment: 'live' }),
+    now: () => 0,
     ...{ tail: none, monotonic: () => 0 },
   });
 }

@@ -1,5 +1,6 @@
 import type { TestProject } from 'vitest/node';
 import { findEnvoy } from './binary.ts';
+import { findChromium } from './chromium.ts';
 import { startReplicaSet } from './mongod.ts';
 
 declare module 'vitest' {
@@ -11,7 +12,7 @@ declare module 'vitest' {
 
 /** Fetches what is missing before any test's clock runs, and starts the replica set that all of them share. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const [mongo] = await Promise.all([startReplicaSet(), findEnvoy()]);
+  const [mongo] = await Promise.all([startReplicaSet(), findEnvoy(), findChromium()]);
   project.provide('mongoUri', mongo.uri);
   return mongo.stop;
 }

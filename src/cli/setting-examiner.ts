@@ -1,0 +1,28 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { judgePattern } from './pattern.ts';
+import type { ExaminerInput } from './setting-examination.ts';
+import { readerOf } from './setting-files.ts';
+import { examineSettings } from './settings.ts';
+
+/** What is to be said of settings, without what can not go from thread to thread. */
+export interface Examination {
+  readonly tree: unknown;
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+  /** Of each pattern, what `judgePattern` said. */
+  readonly verdicts: ReadonlyMap<string, string | null>;
+}
+
+/** The thread that examines settings which are read again. It answers once. */
+function examine({ flags, environment, found }: ExaminerInput): Examination {
+  const verdicts = new Map<string, string | null>();
+  const judge = (pattern: string) => {
+    const verdict = judgePattern(pattern);
+    verdicts.set(pattern, verdict);
+    return verdict;
+  };
+  const { tree, problems, warnings } = examineSettings(flags, environment, readerOf({ found }), judge);
+  return { tree, problems, warnings, verdicts };
+}
+
+parentPort?.postMessage(examine(workerData));

@@ -1,0 +1,56 @@
+import type { Call } from './call.ts';
+import { adminRead, adminWrite } from './identity.ts';
+import type { KeyTerms } from './key-terms.ts';
+import type { KeyPolicy } from './policy.ts';
+import type { Scheme } from './scheme.ts';
+
+/** Who calls, and what keys they may ask for. */
+export interface Terms {
+  /** The id of the admin key, `POSTERN_ADMIN_KEY`, or the name of a client certificate. */
+  readonly actor: string;
+  /** `admin:read`, and `admin:write` where they may change things. */
+  readonly permissions: readonly string[];
+  /** The one owner whose keys they see and change; null for every owner's. */
+  readonly owner: string | null;
+  /** In the order of the configuration; the first is CreateKey's default. */
+  readonly schemes: readonly SchemeTerms[];
+}
+
+/** What a key of a scheme may be. */
+export interface SchemeTerms {
+  readonly name: string;
+  /** The one of a key that names none comes first. */
+  readonly environments: readonly string[];
+  /** Empty where any name will do. */
+  readonly plans: readonly string[];
+}
+
+export interface TermsOperations {
+  /** For every admin key, whatever its owner. */
+  getTerms(call: Call): Promise<Terms>;
+}
+
+export function createTermsOperations({
+  terms,
+  policy,
+}: {
+  readonly terms: KeyTerms;
+  /** What holds now. */
+  readonly policy: () => Pick<KeyPolicy, 'keySchemes' | 'plans'>;
+}): TermsOperations {
+  return {
+    async getTerms({ identity: { actor, owner, canWrite } }) {
+      const { keySchemes, plans } = policy();
+      const schemes = keySchemes.map((scheme) => ({
+        name: scheme.name,
+        environments: environmentsOf(scheme, terms.environmentOf(scheme)),
+        plans: plans.known(scheme),
+      }));
+      return { actor, permissions: canWrite ? [adminRead, adminWrite] : [adminRead], owner, schemes };
+    },
+  };
+}
+
+function environmentsOf({ prefixes }: Scheme, first: string): string[] {
+  return [...new Set([first, ...prefixes.map(({ environment }) => environment)])];
+}
