@@ -1,0 +1,92 @@
+/** What the REST API answers, as far as pages show it; `openapi.json` describes all of it. */
+export interface Key {
+  readonly id: string;
+  readonly name: string;
+  readonly prefix: string;
+  readonly permissions: readonly string[];
+  readonly created_at: string;
+  readonly last_used_at: string | null;
+  readonly expires_at: string | null;
+  readonly scheme: string;
+  readonly environment: string;
+  readonly owner: string | null;
+  readonly last4: string;
+  readonly ip_allowlist: readonly string[];
+  readonly plan: string | null;
+  readonly rate_limit: { readonly limit: number; readonly window: string } | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly state: 'active' | 'disabled' | 'revoked' | 'expired';
+  readonly updated_at: string;
+  readonly revoked_at: string | null;
+  readonly rotated_from: string | null;
+  readonly etag: string;
+}
+
+/** From when on a change holds everywhere. */
+export interface Settlement {
+  readonly effective_at: string;
+  readonly unconfirmed_replicas: readonly string[];
+}
+
+/** A key with its secret, which is null where a request is repeated. */
+export interface MadeKey extends Key {
+  readonly key: string | null;
+}
+
+export interface RotatedKey extends MadeKey, Settlement {
+  readonly rotated_key: Key | null;
+}
+
+export interface Usage {
+  readonly buckets: readonly Bucket[];
+  readonly last_used_at: string | null;
+  readonly addresses: readonly string[];
+}
+
+export interface Bucket {
+  readonly start: string;
+  readonly allowed: number;
+  readonly denied: Readonly<Record<string, number>>;
+}
+
+export interface Owner {
+  readonly id: string;
+  readonly plan: string | null;
+  readonly active_until: string | null;
+  readonly suspended: boolean;
+  readonly active: boolean;
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+
+export interface AuditEvent {
+  readonly id: string;
+  readonly at: string;
+  readonly actor: string | null;
+  readonly action: string;
+  readonly target: string | null;
+  readonly outcome: string;
+  readonly address: string | null;
+  readonly request_id: string | null;
+  readonly before: unknown;
+  readonly after: unknown;
+  readonly error: string | null;
+}
+
+export interface Terms {
+  readonly actor: string;
+  readonly permissions: readonly string[];
+  readonly owner: string | null;
+  readonly schemes: readonly SchemeTerms[];
+}
+
+export interface SchemeTerms {
+  readonly name: string;
+  readonly environments: readonly string[];
+  readonly plans: readonly string[];
+}
+
+export interface Page<T> {
+  readonly data: readonly T[];
+  readonly next_page_token: string | null;
+}

@@ -1,0 +1,64 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { AuditEvent, Key, Owner, Page, Terms, Usage } from './api-answers.ts';
+import { Refusal } from './refusal.ts';
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** The REST API, as whoever asked for the page. What it refuses is a thrown {@link Refusal}. */
+export interface Api {
+  call<T>(method: Method, path: string, body?: object): Promise<T>;
+  terms(): Promise<Terms>;
+  key(id: string): Promise<Key>;
+  keys(query: string): Promise<Page<Key>>;
+  usage(id: string, sinceIso: string): Promise<Usage>;
+  owners(query: string): Promise<Page<Owner>>;
+  events(query: string): Promise<Page<AuditEvent>>;
+}
+
+interface ErrorBody {
+  readonly error: {
+    readonly message: string;
+    readonly details: {
+      readonly reason: string;
+      readonly fields?: readonly { readonly field: string; readonly description: string }[];
+    };
+  };
+}
+
+const passedOn = ['x-request-id', 'traceparent', 'tracestate'];
+
+/** Calls the routes of the same process, from the address that the page was asked for from. */
+export function createApi(app: FastifyInstance, request: FastifyRequest, authorization: string): Api {
+  const headers = { ...headersOf(request), authorization };
+  // It takes no empty address, and would put 127.0.0.1 in its place; this one is taken for none.
+  const remoteAddress = request.raw.socket.remoteAddress ?? 'unix';
+
+  async function call<T>(method: Method, path: string, body?: object): Promise<T> {
+    const payload = body === undefined ? {} : { payload: JSON.stringify(body) };
+    const answer = await app.inject({ method, url: `/admin/${path}`, headers, remoteAddress, ...payload });
+    const json = JSON.parse(answer.body) as T;
+    if (answer.statusCode < 300) return json;
+    const { message, details } = (json as ErrorBody).error;
+    throw new Refusal(answer.statusCode, details.reason, message, details.fields);
+  }
+  const dataOf = async <T>(path: string) => (await call<{ data: T }>('GET', path)).data;
+
+  return {
+    call,
+    terms: () => dataOf('terms'),
+    key: (id) => dataOf(`api-keys/${encodeURIComponent(id)}`),
+    keys: (query) => call('GET', `api-keys?${query}`),
+    usage: (id, sinceIso) => dataOf(`api-keys/${encodeURIComponent(id)}/usage?since=${sinceIso}`),
+    owners: (query) => call('GET', `owners?${query}`),
+    events: (query) => call('GET', `audit-events?${query}`),
+  };
+}
+
+function headersOf({ headers }: FastifyRequest): Record<string, string> {
+  return Object.fromEntries(
+    passedOn.flatMap((name) => {
+      const value = headers[name];
+      return typeof value === 'string' ? [[name, value] as const] : [];
+    }),
+  );
+}

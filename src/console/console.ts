@@ -1,0 +1,147 @@
+import cookie from '@fastify/cookie';
+import formbody from '@fastify/formbody';
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { createAccess } from './access.ts';
+import { addressCheckPage } from './address-check.ts';
+import { addAssets } from './assets.ts';
+import { auditPage } from './audit.ts';
+import { errorView, refusalOf } from './error-page.ts';
+import { emptyForm, formBytesMax } from './form.ts';
+import { keyChangePages } from './key-change.ts';
+import { keyDetailPage } from './key-detail.ts';
+import { keyEditPage } from './key-edit.ts';
+import { keyListPage } from './key-list.ts';
+import { keyNewPage } from './key-new.ts';
+import { keyRotatePage } from './key-rotate.ts';
+import { document, type Surroundings } from './layout.ts';
+import { ownerPages } from './owners.ts';
+import { Refusal } from './refusal.ts';
+import { type PageDependencies, refuseOthers, type Show } from './routing.ts';
+import { createSessions, type SessionOptions } from './session.ts';
+import { addSignIn } from './sign-in-routes.ts';
+import type { Page } from './visit.ts';
+
+/** The part of a pino logger that is used here. */
+export interface ConsoleLog {
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface ConsoleDependencies {
+  readonly log: ConsoleLog;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+export interface ConsoleOptions extends SessionOptions {
+  /** Whether browsers reach it by TLS, so that they are to send the cookie over nothing else. */
+  readonly isSecure: boolean;
+}
+
+const pages: readonly Page[] = [
+  keyListPage,
+  keyNewPage,
+  keyDetailPage,
+  keyEditPage,
+  keyRotatePage,
+  ...keyChangePages,
+  ...ownerPages,
+  auditPage,
+  addressCheckPage,
+];
+
+const standingHeaders = {
+  'Content-Security-Policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+  'X-Frame-Options': 'DENY',
+  // With `no-referrer` browsers would send `Origin: null` with the console's own forms.
+  'Referrer-Policy': 'same-origin',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+};
+
+/**
+ * The pages under `/console`, for the HTTP listener. They keep nothing: all they show and change goes through the REST
+ * API of the same process, by the admin key of who is signed in.
+ */
+export function createConsole(dependencies: ConsoleDependencies, options: ConsoleOptions) {
+  const plugin: FastifyPluginAsync = async (app) => {
+    app.removeAllContentTypeParsers();
+    await app.register(cookie);
+    await app.register(formbody, { bodyLimit: formBytesMax });
+    app.addHook('onRequest', async (_, reply) => {
+      reply.headers(standingHeaders);
+    });
+    const assets = addAssets(app);
+    const sessions = createSessions(dependencies.now, options);
+    const access = createAccess(app, sessions, options);
+    const show = createShow(assets);
+    const routing = { access, show, now: dependencies.now, tokenOf: sessions.token };
+    addSignIn(app, routing);
+    for (const page of pages) addPage(app, page, routing);
+    const failed = createFailed(show, dependencies.log);
+    app.setErrorHandler((error, request, reply) => failed(error, request, reply));
+    app.setNotFoundHandler((request, reply) => failed(nothingHere(), request, reply));
+  };
+  return { path: '/console', plugin };
+}
+
+function addPage(app: FastifyInstance, page: Page, { access, show, now, tokenOf }: PageDependencies): void {
+  const serve =
+    (handler: NonNullable<Page['get']>) => async (request: FastifyRequest, reply: FastifyReply) => {
+      const isPost = request.method === 'POST';
+      const { session, entrance, ended } = await access.enter(request, reply);
+      if (entrance === null) return show(request, reply, { redirect: ended ? '/console?ended' : '/console' });
+      const { api, terms } = entrance;
+      const around = { entrance, token: tokenOf(session) };
+      try {
+        const visit = {
+          ...{ api, terms, canWrite: terms.permissions.includes('admin:write'), token: around.token },
+          id: (request.params as { id?: string }).id ?? '',
+          query: new URL(request.url, 'http://console').searchParams,
+          form: isPost ? access.formOf(request, session) : emptyForm,
+          now: now(),
+        };
+        return show(request, reply, await handler(visit), around);
+      } catch (error) {
+        if (refusalOf(error).status === 500) throw error;
+        return show(request, reply, errorView(error, isPost), around);
+      }
+    };
+  const methods = [page.get && 'GET', page.post && 'POST'].filter((method) => method !== undefined);
+  if (page.get) app.get(page.path, serve(page.get));
+  if (page.post) app.post(page.path, serve(page.post));
+  refuseOthers(app, page.path, methods);
+}
+
+function createShow(assets: Surroundings['assets']): Show {
+  return (request, reply, view, around) => {
+    if ('redirect' in view) return reply.redirect(view.redirect, 303);
+    if ('json' in view) return reply.send(view.json);
+    const surroundings = {
+      ...{ assets, terms: around?.entrance.terms ?? null, path: request.url },
+      ...{ token: around?.token ?? '', canSignOut: around?.entrance.isByHeader === false },
+    };
+    const posted = request.method === 'POST' ? { shownAs: pathOfForm(request.url) } : {};
+    reply.code(view.status ?? 200).type('text/html; charset=utf-8');
+    return reply.send(document({ ...posted, ...view }, surroundings));
+  };
+}
+
+/** Where the form is that was posted to this path. */
+function pathOfForm(url: string): string {
+  return url.replace(/\/(?:disable|enable|sign-out)$/, '');
+}
+
+function createFailed(show: Show, log: ConsoleLog) {
+  return (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const route = request.is404 ? null : (request.routeOptions.url ?? null);
+    const { status } = refusalOf(error);
+    if (status === 500) log.error({ err: error, route }, 'a page broke');
+    return show(request, reply, errorView(error, request.method === 'POST'));
+  };
+}
+
+function nothingHere(): Refusal {
+  return new Refusal(404, 'PAGE_NOT_FOUND', 'There is no such page.');
+}

@@ -1,0 +1,37 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Access, Entrance } from './access.ts';
+import { Refusal } from './refusal.ts';
+import type { Session } from './session.ts';
+import type { Data, Redirect, View } from './visit.ts';
+
+/** Shows a page to a browser; one without its surroundings to who is not known. */
+export type Show = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  view: View | Redirect | Data,
+  around?: { readonly entrance: Entrance; readonly token: string },
+) => FastifyReply;
+
+/** What routes are made of. */
+export interface PageDependencies {
+  readonly access: Access;
+  readonly show: Show;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** What the forms of a session carry. */
+  readonly tokenOf: (session: Session) => string;
+}
+
+/** Answers every other method on a path with 405, before a body is read. */
+export function refuseOthers(app: FastifyInstance, path: string, methods: readonly string[]): void {
+  const allowed = methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]));
+  app.route({
+    url: path,
+    method: app.supportedMethods.filter((method) => !allowed.includes(method)),
+    onRequest: async (_, reply) => {
+      reply.header('Allow', allowed.join(', '));
+      throw new Refusal(405, 'METHOD_NOT_ALLOWED', 'This page is not asked for in this way.');
+    },
+    handler: () => null,
+  });
+}

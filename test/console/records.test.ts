@@ -1,0 +1,132 @@
+import { expect, it } from 'vitest';
+import { tally } from '../store-contract/usage.ts';
+import { startConsole } from './browser.ts';
+
+const noon = Date.parse('2031-02-03T12:00:00Z');
+const hour = 3_600_000;
+
+it('plots what a key was used for by hour, with the same figures in a table', async () => {
+  const { service, create, browser } = await startConsole();
+  service.clock.now = noon + 900_000;
+  const operator = browser();
+  operator.headers.authorization = service.adminAuthorization;
+  const id = (await create({ name: 'used' })).id as Parameters<typeof tally>[0]['id'];
+  await service.store.recordUsage([
+    tally(
+      { id },
+      { hour: noon, allowed: 0, denied: { expired: 1, rate_limited: 2 }, addresses: ['192.0.2.2'] },
+    ),
+    tally({ id }, { hour: noon - hour, allowed: 3, lastUsedAt: noon - 1, addresses: ['192.0.2.1'] }),
+    tally({ id }, { hour: noon - 30 * hour, allowed: 9, addresses: ['192.0.2.3'] }),
+  ]);
+
+  const day = await operator.get(`/console/keys/${id}`);
+  const week = await operator.get(`/console/keys/${id}?hours=168`);
+
+  expect(day.text).toContain(
+    '3 allowed, 3 denied. The most in an hour: 3. From 2031-02-02 13:00:00 UTC until now.',
+  );
+  expect(day.text).toMatch(
+    /Hour Allowed expired rate_limited 2031-02-03 12:00:00 UTC 0 1 2 2031-02-03 11:00:00 UTC 3 0 0/,
+  );
+  expect(day.html).toMatch(
+    /<svg class="plot" role="img" aria-label="Requests by hour in the last 24 hours; /,
+  );
+  // The last hour is the last slot of 24, each 8 wide; the most in an hour is as high as the plot.
+  expect(
+    [...day.html.matchAll(/<rect class="([^"]+)" x="(\d+)" y="([\d.]+)" width="6" height="([\d.]+)"/g)].map(
+      ([, ...bar]) => bar,
+    ),
+  ).toEqual([
+    ['allowed', '177', '0', '120'],
+    ['denied-0', '185', '80', '40'],
+    ['denied-1', '185', '0', '80'],
+  ]);
+  expect(day.text).toContain('192.0.2.2');
+  expect(day.text).not.toContain('192.0.2.3');
+  expect(week.text).toContain('12 allowed, 3 denied.');
+  expect(week.text).toContain('192.0.2.3');
+});
+
+it('puts an owner, and says from when on its keys are refused', async () => {
+  const { operator, call } = await startConsole();
+
+  const opened = await operator.post('/console/owners', { id: 'a/b c' });
+  const form = await operator.get(opened.location ?? '');
+  const put = await operator.post(opened.location ?? '', { plan: 'pro', active_until: '2020-01-31T10:00' });
+  const suspended = await operator.post(opened.location ?? '', { plan: 'pro', suspended: 'yes' });
+  const wrong = await operator.post(opened.location ?? '', { active_until: 'soon' });
+
+  expect([opened.status, opened.location]).toEqual([303, '/console/owners/a%2Fb%20c']);
+  expect(form.text).toContain('Nobody has put this owner yet.');
+  expect(put.text).toMatch(/“a\/b c” is inactive\. In effect on every replica since/);
+  expect(suspended.text).toContain('is suspended');
+  expect([wrong.status, wrong.html.includes('id="active_until-error">is no RFC 3339 time')]).toEqual([
+    400,
+    true,
+  ]);
+  expect((await call('GET', '/admin/owners/a%2Fb%20c')).json.data).toMatchObject({
+    suspended: true,
+    plan: 'pro',
+  });
+  const shown = await operator.get('/console/owners/a%2Fb%20c');
+  expect(shown.html).toContain('href="/console/keys?owner=a%2Fb+c"');
+  expect(shown.html).toContain('name="suspended" value="yes" checked');
+});
+
+it('opens no owner without an id, or with one that a path can not hold', async () => {
+  const { operator } = await startConsole();
+
+  for (const id of ['', '.', '..']) {
+    const refused = await operator.post('/console/owners', { id });
+
+    expect([refused.status, refused.html.includes('aria-invalid="true"')]).toEqual([400, true]);
+  }
+});
+
+it('lists owners page by page', async () => {
+  const { operator, call } = await startConsole();
+  for (let put = 0; put < 51; put += 1) await call('PUT', `/admin/owners/o${100 + put}`, {});
+
+  const first = await operator.get('/console/owners');
+  const next = /rel="next" href="([^"]+)"/.exec(first.html)?.[1]?.replaceAll('&amp;', '&') ?? '';
+
+  expect(first.text).toContain('o149 ');
+  expect(first.text).not.toContain('o150 ');
+  expect((await operator.get(next)).text).toContain('o150 ');
+});
+
+it('lists the journal by filters, with what each change was', async () => {
+  const { operator, create, service } = await startConsole();
+  const { id } = await create({ name: 'written down' });
+  await create({ name: 'later' });
+  const minuteLater = new Date(service.clock.now + 60_000).toISOString().slice(0, 16);
+
+  const about = await operator.get(`/console/audit?target=${id}&action=CreateKey&outcome=ok`);
+  const future = await operator.get(`/console/audit?since=${minuteLater}`);
+  const wrong = await operator.get('/console/audit?since=x&outcome=maybe');
+
+  expect(about.text).toContain('&quot;name&quot;: &quot;written down&quot;');
+  expect(about.text).not.toContain('later');
+  expect(future.text).toContain('There are no entries.');
+  expect(wrong.status).toBe(400);
+  expect(wrong.html).toMatch(/id="since-error">is no RFC 3339 time/);
+});
+
+it('says what is wrong with addresses as the API would', async () => {
+  const { operator } = await startConsole();
+
+  for (const [text, problem] of [
+    ['10.0.0.0/8, 2001:db8::1', ''],
+    ['10.0.0.1/8', 'Entry 1 is no IP address and no CIDR block'],
+    [
+      '10.0.0.1\nx\ny',
+      'Entry 2 is no IP address and no CIDR block; Entry 3 is no IP address and no CIDR block',
+    ],
+    ['1.1.1.1 '.repeat(101), 'may have at most 100 entries'],
+  ] as const) {
+    const { html } = await operator.get(`/console/addresses?${new URLSearchParams({ text })}`);
+
+    expect(JSON.parse(html)).toEqual({ problem });
+  }
+});
