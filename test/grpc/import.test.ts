@@ -207,6 +207,8 @@ it('says how the service stands', async () => {
   expect(await promise).toEqual({
     ...{ version, store: 'sqlite' },
     peppers: [{ id: '', keys: expect.any(Number), configured: true, signing: true }],
+    findings: expect.arrayContaining([expect.objectContaining({ code: 'store.memory', level: 'info' })]),
+    now: { seconds: expect.any(Number), nanos: expect.any(Number) },
   });
 });
 

@@ -119,6 +119,8 @@ it('says how the service stands to who may read everything, and to nobody else',
     data: {
       ...{ version, store: 'sqlite' },
       peppers: [{ id: '', keys: 2, configured: true, signing: true }],
+      findings: expect.arrayContaining([expect.objectContaining({ code: 'store.memory', level: 'info' })]),
+      now: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
     },
   });
   expect((await diagnostics(bound.key)).status).toBe(403);
