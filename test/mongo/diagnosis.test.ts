@@ -20,7 +20,7 @@ const brief = (found: readonly Finding[]) =>
   found.filter(({ code }) => !always.includes(code)).map(({ level, code }) => `${level} ${code}`);
 
 async function opened(given: Partial<MongoStoreDependencies> = {}, server = inject('mongoUri')) {
-  const setting = await createSetting(server);
+  const setting = await createSetting(server, { fresh: true });
   const store = setting.store(given);
   await store.open();
   return { setting, store, database: setting.client.db() };
@@ -124,6 +124,7 @@ describe('a diagnosis of MongoDB', () => {
     expect(found.find(({ code }) => code === 'fleet.replicas')?.what).toMatch(
       /^4 replicas are registered: .*for 2 h/,
     );
+    expect(await store.countReplicas()).toBe(4);
   });
 });
 
@@ -159,6 +160,7 @@ describe('a diagnosis of MongoDB that is not a whole replica set', () => {
       const { store } = await opened({}, mongo.uri);
       const told = brief(await store.diagnose());
       expect(told).toEqual(['warning store.standalone', 'warning store.direct_connection']);
+      expect(await store.countReplicas()).toBe(null);
     });
   });
 
@@ -207,7 +209,7 @@ describe('a diagnosis of MongoDB that is not a whole replica set', () => {
     afterAll(() => mongo?.stop());
 
     it('tells of members that are down, as warning while a majority is up, as error then', async () => {
-      setting = await createSetting(mongo.uri);
+      setting = await createSetting(mongo.uri, { fresh: true });
       store = setting.store({ timeouts: { operationMs: 3_000 } });
       await store.open();
       expect(brief(await store.diagnose())).toEqual(['warning store.ttl_off']);

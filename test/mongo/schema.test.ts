@@ -41,7 +41,7 @@ function databaseOf(client: MongoClient, uri: string): Db {
 }
 
 it('two releases serve one database together, and each sees what the other changes', async () => {
-  const setting = await createSetting(inject('mongoUri'));
+  const setting = await createSetting(inject('mongoUri'), { fresh: true });
   const before = await open(setting);
   const after = await open(setting, expanded);
   const [one] = await insertAll(before, [{}]);
@@ -52,7 +52,7 @@ it('two releases serve one database together, and each sees what the other chang
 });
 
 it('a release that can not serve what is there is refused, and says what it takes', async () => {
-  const setting = await createSetting(inject('mongoUri'));
+  const setting = await createSetting(inject('mongoUri'), { fresh: true });
   await open(setting, contracted);
   await expect(open(setting)).rejects.toThrow(
     /was written by a newer version of Postern: its schema is of version 3 and needs a Postern of schema version 2 or later, this one is of 1;/,
@@ -63,7 +63,7 @@ it('a release that can not serve what is there is refused, and says what it take
 });
 
 it('ten replicas of two releases that start at once make one database', async () => {
-  const setting = await createSetting(inject('mongoUri'));
+  const setting = await createSetting(inject('mongoUri'), { fresh: true });
   const stores = await Promise.all(
     Array.from({ length: 10 }, (_, at) => open(setting, at % 2 === 0 ? expanded : undefined)),
   );
@@ -73,7 +73,7 @@ it('ten replicas of two releases that start at once make one database', async ()
 });
 
 it('an index that stands in the way stops the start by its name, and with the line that removes it', async () => {
-  const setting = await createSetting(inject('mongoUri'));
+  const setting = await createSetting(inject('mongoUri'), { fresh: true });
   const keys = databaseOf(setting.client, setting.uri).collection('keys');
   await keys.createIndex({ digest: 1 }, { name: 'digest' });
   await expect(open(setting)).rejects.toThrow(
@@ -88,7 +88,7 @@ it('an index that stands in the way stops the start by its name, and with the li
 });
 
 it('a unique index that can not be made stops the start, and nothing that is stored is quoted', async () => {
-  const setting = await createSetting(inject('mongoUri'));
+  const setting = await createSetting(inject('mongoUri'), { fresh: true });
   const keys = databaseOf(setting.client, setting.uri).collection('keys');
   await keys.insertMany([{ digest: 'twice' }, { digest: 'twice' }]);
   const error = await open(setting).then(
@@ -100,7 +100,7 @@ it('a unique index that can not be made stops the start, and nothing that is sto
 });
 
 it('a database that is marked as restored is not opened until the mark is taken away', async () => {
-  const setting = await createSetting(inject('mongoUri'));
+  const setting = await createSetting(inject('mongoUri'), { fresh: true });
   const marking = setting.store({ opensRestored: true });
   await marking.open();
   await marking.putRestoreMark({ at: Date.UTC(2031, 0, 31), sequence: 7, hash: 'ab' });

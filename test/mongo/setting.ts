@@ -18,15 +18,27 @@ export interface Setting {
 }
 
 let replicas = 0;
+/** Databases that were emptied and have their indexes still, which take longer to make than most tests. */
+const emptied = new Map<string, ReturnType<typeof freshDatabase>[]>();
 
-/** A fresh database; it is dropped, and its stores closed, when the test has finished. */
-export async function createSetting(server: string): Promise<Setting> {
-  const { name, uri } = freshDatabase(server);
+/**
+ * An empty database; when the test has finished, its stores are closed and it is emptied, for another test of the
+ * file. With `fresh` it is new, and dropped: for tests that look at indexes, or change more than documents.
+ */
+export async function createSetting(server: string, { fresh = false } = {}): Promise<Setting> {
+  const database = (fresh ? undefined : emptied.get(server)?.pop()) ?? freshDatabase(server);
+  const { name, uri } = database;
   const client = await new MongoClient(uri, { readConcernLevel: 'majority' }).connect();
   const stores: Store[] = [];
   onTestFinished(async () => {
     await Promise.all(stores.map((store) => store.close()));
-    await client.db(name).dropDatabase();
+    const collections = await client.db(name).collections();
+    if (fresh || collections.some(({ collectionName }) => collectionName.startsWith('system.'))) {
+      await client.db(name).dropDatabase();
+    } else {
+      await Promise.all(collections.map((collection) => collection.deleteMany()));
+      emptied.set(server, [...(emptied.get(server) ?? []), database]);
+    }
     await client.close();
   });
   return {

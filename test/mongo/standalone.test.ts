@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => mongo?.stop());
 
 it('a standalone server serves every operation, from the store alone, and the operator is told so', async () => {
-  const setting = await createSetting(mongo.uri);
+  const setting = await createSetting(mongo.uri, { fresh: true });
   const onDegraded = vi.fn();
   const [one, two] = [setting.store({ onDegraded }), setting.store()];
   const told = listen(one);
@@ -47,7 +47,7 @@ it('a standalone server serves every operation, from the store alone, and the op
 });
 
 it('a standalone server writes the journal before each change, and no entry of one that is refused', async () => {
-  const setting = await createSetting(mongo.uri);
+  const setting = await createSetting(mongo.uri, { fresh: true });
   const stores = [setting.store(), setting.store()] as const;
   await Promise.all(stores.map((store) => store.open()));
   const [store] = stores;
@@ -74,7 +74,7 @@ it('a standalone server writes the journal before each change, and no entry of o
 });
 
 it('a standalone server makes no change whose entry it can not write, and may keep one of a change that failed', async () => {
-  const setting = await createSetting(mongo.uri);
+  const setting = await createSetting(mongo.uri, { fresh: true });
   const store = setting.store();
   await store.open();
   const database = setting.client.db();
@@ -90,7 +90,7 @@ it('a standalone server makes no change whose entry it can not write, and may ke
 });
 
 it('a standalone server keeps one chain of what several write at once, and each entry once', async () => {
-  const setting = await createSetting(mongo.uri);
+  const setting = await createSetting(mongo.uri, { fresh: true });
   const stores = Array.from({ length: 4 }, () => setting.store());
   await Promise.all(stores.map((store) => store.open()));
   const [store = setting.store()] = stores;
@@ -104,7 +104,7 @@ it('a standalone server keeps one chain of what several write at once, and each 
 });
 
 it('a standalone server goes on with the chain when every entry has passed its retention', async () => {
-  const setting = await createSetting(mongo.uri);
+  const setting = await createSetting(mongo.uri, { fresh: true });
   const [store, keeper] = [setting.store({ journalRetentionMs: 1 }), setting.store()];
   await Promise.all([store.open(), keeper.open()]);
   await store.appendJournal([journalDraft()]);
@@ -116,7 +116,7 @@ it('a standalone server goes on with the chain when every entry has passed its r
 });
 
 it('a standalone server makes one first key, however many race', async () => {
-  const setting = await createSetting(mongo.uri);
+  const setting = await createSetting(mongo.uri, { fresh: true });
   const stores = [setting.store(), setting.store()];
   await Promise.all(stores.map((store) => store.open()));
   const tries = Array.from({ length: 20 }, (_, index) =>
