@@ -86,7 +86,7 @@ async function brokenSqlite(): Promise<Setting> {
 }
 
 async function brokenMongo(): Promise<Setting> {
-  const { client, store } = await createSetting(inject('mongoUri'));
+  const { client, store } = await createSetting(inject('mongoUri'), { fresh: true });
   return brokenAfterwards(store, async () => {
     const database = client.db();
     await database.command({ collMod: 'journal', validator: { no_entries: { $exists: true } } });

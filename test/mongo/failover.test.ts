@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => mongo?.stop());
 
 async function openStores() {
-  const setting = await createSetting(mongo.uri);
+  const setting = await createSetting(mongo.uri, { fresh: true });
   const [writer, reader] = [
     setting.store({ stalenessMaxMs: 3_000 }),
     setting.store({ stalenessMaxMs: 3_000 }),

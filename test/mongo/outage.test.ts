@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => mongo?.stop());
 
 async function openStore(dependencies: Partial<MongoStoreDependencies> = {}) {
-  const setting = await createSetting(mongo.uri);
+  const setting = await createSetting(mongo.uri, { fresh: true });
   const errors: unknown[] = [];
   const store = setting.store({ onBackgroundError: (error) => errors.push(error), ...dependencies });
   const told = listen(store);

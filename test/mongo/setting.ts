@@ -23,7 +23,8 @@ const emptied = new Map<string, ReturnType<typeof freshDatabase>[]>();
 
 /**
  * An empty database; when the test has finished, its stores are closed and it is emptied, for another test of the
- * file. With `fresh` it is new, and dropped: for tests that look at indexes, or change more than documents.
+ * file. With `fresh` it is new, and dropped: for tests that look at indexes, change more than
+ * documents, or break the server.
  */
 export async function createSetting(server: string, { fresh = false } = {}): Promise<Setting> {
   const database = (fresh ? undefined : emptied.get(server)?.pop()) ?? freshDatabase(server);

@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(() => mongo?.stop());
 
 async function openStore(dependencies: Partial<MongoStoreDependencies> = {}) {
-  const setting = await createSetting(mongo.uri);
+  const setting = await createSetting(mongo.uri, { fresh: true });
   const store = setting.store(dependencies);
   await store.open();
   return { setting, store, database: setting.client.db() };
