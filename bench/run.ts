@@ -110,8 +110,8 @@ async function runScenario({ options, generator }: Run, asked: Asked): Promise<S
   return { throughEnvoy, keys, scenario, peers: results };
 }
 
-/** More than Postern's usage_flush_interval: what is known of the use of keys is written by then. */
-const restSeconds = 6;
+/** More than Postern's usage_flush_interval and a half: what is known of the use of keys is written by then. */
+const restSeconds = 9;
 
 interface Turn {
   /** The server's time when it began. */

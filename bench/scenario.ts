@@ -52,7 +52,7 @@ const secondsPerKey = 0.00013;
 const startSeconds = 10;
 const betweenTurnsSeconds = 0.4;
 /** Twice a scenario, so that nothing of one is done in the next. */
-const restSeconds = 12;
+const restSeconds = 18;
 const secondsBounds = { min: 1, max: 10 };
 
 /**

@@ -1,19 +1,23 @@
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Reason } from './answer.ts';
 import type { Decision } from './authorize.ts';
-import type { KeyId } from './key.ts';
 import type { Store } from './store.ts';
-import { addressesMax, type UsageTally } from './usage-tally.ts';
+import { addAddress, addDenials, createGathering, type Tally } from './usage-gathering.ts';
+import { batchesInOrder } from './usage-order.ts';
+import type { UsageTally } from './usage-tally.ts';
 
 /** Gathers what keys are used for and writes it in bulk. */
 export interface Usage {
   /** Costs no wait. */
   record(decision: Decision, address: string, now: number): void;
-  /** Writes what was gathered at intervals; {@link Usage.stop} ends it. */
+  /**
+   * Writes what was gathered at intervals, with pauses for up to half of one, so that Checks are not held up by many
+   * batches in a row; {@link Usage.stop} ends it.
+   */
   start(): void;
-  /** Writes what was gathered up to now; what could not be written is kept for the next time. */
+  /** Writes what was gathered up to now, without pauses; what could not be written is kept for the next time. */
   flush(): Promise<void>;
-  /** Writes what is left. */
+  /** Writes what is left, without pauses. */
   stop(): Promise<void>;
 }
 
@@ -24,124 +28,107 @@ export interface UsageOptions {
 }
 
 const hourMs = 3_600_000;
+/** What an admin is told of use may be this late. */
+const lagMaxMs = 10_000;
 /**
- * Tallies in one write: few enough for a store's deadline, and for SQLite, which holds up the thread meanwhile.
- * A write whose answer was lost is made again, so this many at most are counted twice.
+ * Tallies in one write: few enough for a store's deadline. A write whose answer was lost is made again, so this many
+ * at most are counted twice.
  */
 export const batchSize = 500;
 
-interface Tally {
-  readonly key: KeyId;
-  readonly hour: number;
-  allowed: number;
-  denied: Partial<Record<Reason, number>>;
-  lastUsedAt: number | null;
-  /** Few: a list is smaller than a set, and the last is most often the one. */
-  addresses: string[];
-  lastAddress: string;
+export interface UsageDependencies {
+  readonly store: Pick<Store, 'recordUsage'>;
+  readonly onError: (error: unknown) => void;
+  /** Resolves after that time, or at once when it is aborted; a timer unless it is given. */
+  readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
-export function createUsage(
-  dependencies: { readonly store: Pick<Store, 'recordUsage'>; readonly onError: (error: unknown) => void },
-  options: UsageOptions,
-): Usage {
-  const { store, onError } = dependencies;
-  /** Of the latest hour in which each key was used: found without making a name: 0.02 µs for 0.1. */
-  let latest = new Map<KeyId, Tally>();
-  /** Of earlier hours, by key and hour. */
-  let earlier = new Map<string, Tally>();
+export function createUsage(dependencies: UsageDependencies, options: UsageOptions): Usage {
+  const { store, onError, wait = waitForTimer } = dependencies;
+  const pausesMs = Math.max(0, Math.min(options.flushMs, lagMaxMs - options.flushMs) / 2);
+  let gathering = createGathering(options.talliesMax);
   let timer: NodeJS.Timeout | null = null;
   let flushing: Promise<void> | null = null;
+  let stopping = new AbortController();
 
   return {
     record(decision, address, now) {
       if (decision.verdict === 'public' || decision.key === null) return;
-      const tally = tallyOf(decision.key.id, Math.floor(now / hourMs) * hourMs);
+      const tally = gathering.tallyOf(decision.key.id, Math.floor(now / hourMs) * hourMs);
       if (tally === null) return;
       if (decision.verdict === 'allow') {
         tally.allowed++;
         tally.lastUsedAt = Math.max(tally.lastUsedAt ?? 0, now);
       } else {
-        tally.denied[decision.reason] = (tally.denied[decision.reason] ?? 0) + 1;
+        addDenials(tally, decision.reason, 1);
       }
       if (address !== tally.lastAddress) addAddress(tally, address);
     },
     start() {
+      if (stopping.signal.aborted) stopping = new AbortController();
       // A store that is slow is not asked again before it has answered.
-      timer ??= setInterval(() => flushing ?? flush(), options.flushMs).unref();
+      timer ??= setInterval(() => flushing ?? flush(pausesMs), options.flushMs).unref();
     },
-    flush,
+    flush: () => flush(0),
     async stop() {
       if (timer !== null) clearInterval(timer);
       timer = null;
-      await flush();
+      stopping.abort();
+      await flush(0);
     },
   };
 
-  function tallyOf(key: KeyId, hour: number): Tally | null {
-    const known = latest.get(key);
-    if (known !== undefined && known.hour === hour) return known;
-    const ofHour = known === undefined ? undefined : earlier.get(nameOf(key, hour));
-    if (ofHour !== undefined) return ofHour;
-    if (latest.size + earlier.size >= options.talliesMax) return null;
-    const made: Tally = {
-      ...{ key, hour, allowed: 0, denied: {} },
-      ...{ lastUsedAt: null, addresses: [], lastAddress: '' },
-    };
-    if (known !== undefined && known.hour > hour) earlier.set(nameOf(key, hour), made);
-    else {
-      if (known !== undefined) earlier.set(nameOf(key, known.hour), known);
-      latest.set(key, made);
-    }
-    return made;
-  }
-
-  async function flush(): Promise<void> {
+  async function flush(withPausesMs: number): Promise<void> {
     while (flushing !== null) await flushing;
-    flushing = writeAll().finally(() => {
+    flushing = writeAll(withPausesMs).finally(() => {
       flushing = null;
     });
     await flushing;
   }
 
-  async function writeAll(): Promise<void> {
-    const unwritten = [...earlier.values(), ...latest.values()];
-    latest = new Map();
-    earlier = new Map();
-    try {
-      while (unwritten.length > 0) {
-        await store.recordUsage(unwritten.slice(0, batchSize).map(written));
-        unwritten.splice(0, batchSize);
-        // Lets Checks go first.
-        await setImmediate();
+  async function writeAll(withPausesMs: number): Promise<void> {
+    const gathered = gathering;
+    gathering = createGathering(options.talliesMax);
+    const pauseMs = withPausesMs / Math.ceil(gathered.size / batchSize);
+    let isFirst = true;
+    let failed = false;
+    for await (const batch of batchesInOrder(gathered.parts(), batchSize)) {
+      if (!isFirst) await pause(failed ? 0 : pauseMs);
+      isFirst = false;
+      if (!failed) {
+        try {
+          await store.recordUsage(batch.map(written));
+        } catch (error) {
+          onError(error);
+          failed = true;
+        }
       }
-    } catch (error) {
-      onError(error);
-      for (const tally of unwritten) restore(tally);
+      if (failed) for (const tally of batch) restore(tally);
     }
+  }
+
+  /** Lets Checks go first. */
+  async function pause(ms: number): Promise<void> {
+    const { signal } = stopping;
+    await (ms < 1 || signal.aborted ? setImmediate() : wait(ms, signal));
   }
 
   /** What could not be written is written with the next flush. */
   function restore(lost: Tally): void {
-    const tally = tallyOf(lost.key, lost.hour);
+    const tally = gathering.tallyOf(lost.key, lost.hour);
     if (tally === null) return;
     tally.allowed += lost.allowed;
     for (const [reason, count] of Object.entries(lost.denied) as [Reason, number][]) {
-      tally.denied[reason] = (tally.denied[reason] ?? 0) + count;
+      addDenials(tally, reason, count);
     }
     if (lost.lastUsedAt !== null) tally.lastUsedAt = Math.max(tally.lastUsedAt ?? 0, lost.lastUsedAt);
     for (const address of lost.addresses) addAddress(tally, address);
   }
 }
 
-function addAddress(tally: Tally, address: string): void {
-  tally.lastAddress = address;
-  if (address === '' || tally.addresses.length >= addressesMax) return;
-  if (!tally.addresses.includes(address)) tally.addresses.push(address);
-}
-
-function nameOf(key: KeyId, hour: number): string {
-  return `${key}${hour}`;
+async function waitForTimer(ms: number, signal: AbortSignal): Promise<void> {
+  // It rejects for no other reason than that it is aborted.
+  await setTimeout(ms, undefined, { signal }).catch(() => {});
 }
 
 function written({ key, hour, allowed, denied, lastUsedAt, addresses }: Tally): UsageTally {

@@ -1,11 +1,17 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Reason } from '../src/answer.ts';
 import type { Decision } from '../src/authorize.ts';
 import type { KeyRecord } from '../src/key.ts';
 import { readPresets } from '../src/presets/read.ts';
 import type { Scheme } from '../src/scheme.ts';
 import { StoreUnavailable } from '../src/store.ts';
-import { batchSize, createUsage, type UsageOptions } from '../src/usage.ts';
+import {
+  batchSize,
+  createUsage,
+  type Usage,
+  type UsageDependencies,
+  type UsageOptions,
+} from '../src/usage.ts';
 import { addressesMax, type UsageTally } from '../src/usage-tally.ts';
 import { keyRecord } from './records.ts';
 
@@ -42,17 +48,28 @@ describe('usage', () => {
     expect(written).toMatchObject([{ allowed: 0, denied: { revoked: 1 }, lastUsedAt: null, addresses: [] }]);
   });
 
-  it('counts hours, and keys, apart', async () => {
+  it('counts hours, and keys, apart, and writes them in this order', async () => {
     const { usage, written } = setUp();
     const [one, other] = [keyRecord(), keyRecord()];
-    for (const at of [noon, noon + hourMs - 1, noon + hourMs]) usage.record(allowed(one), '', at);
     usage.record(allowed(other), '', noon);
+    for (const at of [noon + hourMs, noon, noon + hourMs - 1]) usage.record(allowed(one), '', at);
     await usage.flush();
     expect(written.map(({ key, hour, allowed: count }) => [key, hour, count])).toEqual([
       [one.id, noon, 2],
-      [one.id, noon + hourMs, 1],
       [other.id, noon, 1],
+      [one.id, noon + hourMs, 1],
     ]);
+  });
+
+  it('writes keys in the order of their ids, each once, however many there are', async () => {
+    const { usage, written } = setUp();
+    const keys = Array.from({ length: 5_003 }, () => keyRecord());
+    for (let at = 0; at < keys.length; at++) {
+      const key = keys[(at * 1_999) % keys.length];
+      if (key !== undefined) usage.record(allowed(key), '', noon);
+    }
+    await usage.flush();
+    expect(written.map(({ key }) => key)).toEqual(keys.map(({ id }) => id));
   });
 
   it('keeps a bounded sample of the addresses', async () => {
@@ -143,6 +160,30 @@ describe('usage', () => {
     expect(mostUnderWay).toBe(1);
   });
 
+  it('spreads its batches over half an interval, or less where use would be told later than in 10 s', async () => {
+    expect(await pausesOf(4_000)).toEqual([500, 500, 500]);
+    expect(await pausesOf(8_000)).toEqual([250, 250, 250]);
+    expect(await pausesOf(10_000)).toEqual([]);
+  });
+
+  it('makes no pause any more when it is stopped, one that it makes is ended', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const paused = Promise.withResolvers<void>();
+    const wait = (_: number, signal: AbortSignal) => {
+      paused.resolve();
+      return new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+    };
+    const { usage, written } = setUp({ flushMs: 4_000 }, wait);
+    recordBatches(usage, 3);
+    usage.start();
+    vi.advanceTimersByTime(4_000);
+    await paused.promise;
+    expect(written).toHaveLength(batchSize);
+    await usage.stop();
+    expect(written).toHaveLength(3 * batchSize);
+  });
+
   it('writes what is left when it is stopped, what came while a write was under way too', async () => {
     const { usage, written, store } = setUp();
     const answer = Promise.withResolvers<void>();
@@ -157,7 +198,25 @@ describe('usage', () => {
   });
 });
 
-function setUp(options: Partial<UsageOptions> = {}) {
+/** Those of one write of four batches, the first of which is written at once. */
+async function pausesOf(flushMs: number): Promise<number[]> {
+  vi.useFakeTimers({ toFake: ['setInterval'] });
+  onTestFinished(() => void vi.useRealTimers());
+  const pauses: number[] = [];
+  const { usage, written } = setUp({ flushMs }, async (ms) => void pauses.push(ms));
+  recordBatches(usage, 4);
+  usage.start();
+  vi.advanceTimersByTime(flushMs);
+  await vi.waitFor(() => expect(written).toHaveLength(4 * batchSize));
+  await usage.stop();
+  return pauses;
+}
+
+function recordBatches(usage: Usage, batches: number): void {
+  for (let at = 0; at < batches * batchSize; at++) usage.record(allowed(keyRecord()), '', noon);
+}
+
+function setUp(options: Partial<UsageOptions> = {}, wait?: UsageDependencies['wait']) {
   const written: UsageTally[] = [];
   /** How many tallies each write had. */
   const writes: number[] = [];
@@ -173,7 +232,7 @@ function setUp(options: Partial<UsageOptions> = {}) {
     },
   };
   const usage = createUsage(
-    { store, onError: (error) => errors.push(error) },
+    { store, onError: (error) => errors.push(error), ...(wait !== undefined && { wait }) },
     { flushMs: 1, talliesMax: 10_000, ...options },
   );
   return { usage, written, writes, errors, store };

@@ -3,7 +3,7 @@ import type { JournalDraft } from '../src/journal.ts';
 import type { AddressUse } from '../src/journal-store.ts';
 import type { KeyId, KeyRecord } from '../src/key.ts';
 import { BadRecord } from '../src/store.ts';
-import { createUseNotices } from '../src/use-notices.ts';
+import { createUseNotices, type UseNoticesOptions } from '../src/use-notices.ts';
 import { keyRecord } from './records.ts';
 import { tally } from './store-contract/usage.ts';
 
@@ -17,8 +17,22 @@ it('asks the store only of uses that it was not asked of lately, in parts that i
 
 it('forgets the uses that are longest ago where there are too many', async () => {
   const { note, key, asked } = setUp({ knownMax: 2 });
-  for (const last of [1, 2, 3, 1]) await note([tally(key, { addresses: [`192.0.2.${last}`] })]);
+  const from = (last: number) => note([tally(key, { addresses: [`192.0.2.${last}`] })]);
+  for (const last of [1, 2, 3, 4]) await from(last);
+  for (const last of [1, 3, 4]) await from(last);
   expect(asked).toHaveLength(4);
+  await from(2);
+  expect(asked).toHaveLength(5);
+});
+
+it('forgets the addresses of keys that were not used lately where there are too many', async () => {
+  const { note, asked } = setUp({ keysMax: 2 });
+  const keys = [keyRecord(), keyRecord(), keyRecord()];
+  const use = (at: number) => note([tally(keys[at] ?? keyRecord(), { addresses: ['192.0.2.1'] })]);
+  for (const at of [0, 1, 1, 0]) await use(at);
+  expect(asked).toHaveLength(2);
+  for (const at of [2, 0, 1]) await use(at);
+  expect(asked.length).toBeGreaterThan(3);
 });
 
 it('tells of errors and looks again at the next use', async () => {
@@ -41,7 +55,7 @@ it('leaves out keys that are gone or broken', async () => {
   expect([errors, written]).toEqual([[], []]);
 });
 
-function setUp(options: { knownMax?: number } = {}) {
+function setUp(options: UseNoticesOptions = {}) {
   const key = keyRecord();
   const asked: (readonly AddressUse[])[] = [];
   const written: JournalDraft[] = [];

@@ -137,4 +137,19 @@ export const migrations: readonly Migration[] = [
   ) STRICT;
   `,
   },
+  {
+    // The second version counts on in `usage`, and sees the last use of a key up to an hour late.
+    readerMin: 2,
+    statements: `
+  CREATE TABLE usage_hours (
+    hour         INTEGER NOT NULL,
+    key          TEXT NOT NULL,
+    allowed      INTEGER NOT NULL,
+    last_used_at INTEGER,
+    denied       TEXT NOT NULL,
+    addresses    TEXT NOT NULL,
+    PRIMARY KEY (hour, key)
+  ) STRICT, WITHOUT ROWID;
+  `,
+  },
 ];

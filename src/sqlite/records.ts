@@ -14,9 +14,13 @@ export interface Query {
 /** What a statement gives by column. */
 export type Row = Readonly<Record<string, unknown>>;
 
+/** The latest use is in the row of the hour that the key's own row names, or in that row itself. */
+const lastUsedAt = `max(keys.last_used_at, coalesce((SELECT last_used_at FROM usage_hours
+    WHERE hour = keys.last_used_at - keys.last_used_at % 3600000 AND key = keys.id), 0)) AS last_used_at`;
+
 /** The columns that a record is read from. */
-export const recordColumns =
-  'id, digest, request_key, version, scheme, environment, owner, last_used_at, expires_at, disabled_at, revoked_at, record';
+export const recordColumns = `id, digest, request_key, version, scheme, environment, owner, ${lastUsedAt},
+  expires_at, disabled_at, revoked_at, record`;
 
 /** Members without a column of their own, in the JSON of `record`. */
 interface Rest

@@ -41,7 +41,8 @@ interface Opened extends Tables {
 
 /**
  * The store on a SQLite file, for one process: a second one is refused when it opens. Durable at once
- * (write-ahead log, fsync with each commit), and memory may always answer, since nobody else can write.
+ * (write-ahead log, fsync with each commit but those of use), and memory may always answer, since nobody else can
+ * write.
  * `open` rejects with `RestoredStore` where the file was restored.
  */
 export function createSqliteStore(dependencies: SqliteStoreDependencies): RestorableStore {
@@ -64,7 +65,9 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
   async function purge(): Promise<void> {
     try {
       opened?.limits.purge(now());
-      opened?.usage.purge(now() - usageRetentionMs);
+      for (let full = true; full && opened !== null; await setImmediate()) {
+        full = opened.usage.purge(now() - usageRetentionMs, purgeBatchSize) === purgeBatchSize;
+      }
       for (let full = true; full && opened !== null; await setImmediate()) {
         const ids = opened.keys.purge(now(), purgeBatchSize);
         for (const id of ids) subscriber?.onChange(id, null);
@@ -135,6 +138,7 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
     recordDuty: (duty, holder, progress) =>
       withTables(({ duties }) => duties.record({ duty, holder, progress }, now())),
     diagnose: () => withTables(({ database }) => diagnoseFile(database, path)),
+    countReplicas: () => withTables(() => 1),
     settle: () => withTables(() => ({ effectiveAt: now(), unconfirmedReplicas: [] })),
   };
 }

@@ -13,3 +13,16 @@ export function inTransaction<T>(database: DatabaseSync, work: () => T): T {
     throw error;
   }
 }
+
+/**
+ * The same, but not waiting for the disk: a power cut may undo it until something else is committed, a crash of the
+ * process does not, and the write-ahead log keeps the file whole.
+ */
+export function withoutSync<T>(database: DatabaseSync, work: () => T): T {
+  database.exec('PRAGMA synchronous = NORMAL');
+  try {
+    return inTransaction(database, work);
+  } finally {
+    database.exec('PRAGMA synchronous = FULL');
+  }
+}

@@ -3,7 +3,7 @@ import { kinds } from '../../bench/keys.ts';
 import { readOptions, WrongOption } from '../../bench/options.ts';
 import { estimateSeconds, matrix } from '../../bench/scenario.ts';
 
-it.each([14, 20, 30])('selects what %i minutes have room for', (minutes) => {
+it.each([16, 20, 30])('selects what %i minutes have room for', (minutes) => {
   const seconds = estimateSeconds(matrix(minutes, true));
   expect(seconds).toBeLessThanOrEqual(minutes * 60);
   expect(estimateSeconds(matrix(minutes, false))).toBeLessThanOrEqual(minutes * 60);
