@@ -63,7 +63,7 @@ export interface AdminDependencies {
     | 'getUsage'
     | 'listJournal'
     | 'countDigests'
-    | 'diagnose'
+    | 'diagnose' | 'countReplicas'
   >;
   readonly digester: Digester;
   readonly refusals: Refusals;

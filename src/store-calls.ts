@@ -39,6 +39,7 @@ export function eachCall(store: Store, wrap: WrapCall): Store {
     recordUsage: wrap('record_usage', (tallies) => store.recordUsage(tallies)),
     getUsage: wrap('get_usage', (key, since) => store.getUsage(key, since)),
     diagnose: wrap('diagnose', () => store.diagnose()),
+    countReplicas: wrap('count_replicas', () => store.countReplicas()),
     settle: wrap('settle', (commit) => store.settle(commit)),
   };
 }

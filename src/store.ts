@@ -115,6 +115,11 @@ export interface Store extends JournalStore {
    * rights, and left out where it is away.
    */
   diagnose(): Promise<readonly Finding[]>;
+  /**
+   * The replicas that may answer from memory, this one among them, to tell people; null where none does. Nothing is
+   * decided by it.
+   */
+  countReplicas(): Promise<number | null>;
   /** Waits, within bounds, until every replica judges by what was committed, and says from when that is so. */
   settle(commit: Commit): Promise<Settlement>;
 }

@@ -3,6 +3,7 @@ import { adminRead, adminWrite } from './identity.ts';
 import type { KeyTerms } from './key-terms.ts';
 import type { KeyPolicy } from './policy.ts';
 import type { Scheme } from './scheme.ts';
+import { type Store, StoreUnavailable } from './store.ts';
 
 /** Who calls, and what keys they may ask for. */
 export interface Terms {
@@ -14,6 +15,8 @@ export interface Terms {
   readonly owner: string | null;
   /** In the order of the configuration; the first is CreateKey's default. */
   readonly schemes: readonly SchemeTerms[];
+  /** Replicas that a change has to reach; null where nobody knows. */
+  readonly replicas: number | null;
 }
 
 /** What a key of a scheme may be. */
@@ -33,7 +36,9 @@ export interface TermsOperations {
 export function createTermsOperations({
   terms,
   policy,
+  store,
 }: {
+  readonly store: Pick<Store, 'countReplicas'>;
   readonly terms: KeyTerms;
   /** What holds now. */
   readonly policy: () => Pick<KeyPolicy, 'keySchemes' | 'plans'>;
@@ -46,9 +51,20 @@ export function createTermsOperations({
         environments: environmentsOf(scheme, terms.environmentOf(scheme)),
         plans: plans.known(scheme),
       }));
-      return { actor, permissions: canWrite ? [adminRead, adminWrite] : [adminRead], owner, schemes };
+      const permissions = canWrite ? [adminRead, adminWrite] : [adminRead];
+      return { actor, permissions, owner, schemes, replicas: await countReplicas() };
     },
   };
+
+  /** What may be asked for can be told while the store is away. */
+  async function countReplicas(): Promise<number | null> {
+    try {
+      return await store.countReplicas();
+    } catch (error) {
+      if (error instanceof StoreUnavailable) return null;
+      throw error;
+    }
+  }
 }
 
 function environmentsOf({ prefixes }: Scheme, first: string): string[] {

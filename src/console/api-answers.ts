@@ -78,6 +78,8 @@ export interface Terms {
   readonly permissions: readonly string[];
   readonly owner: string | null;
   readonly schemes: readonly SchemeTerms[];
+  /** That a change has to reach; null where nobody knows. */
+  readonly replicas: number | null;
 }
 
 export interface SchemeTerms {

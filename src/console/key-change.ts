@@ -1,4 +1,4 @@
-import type { Key, Settlement } from './api-answers.ts';
+import type { Key, Settlement, Terms } from './api-answers.ts';
 import { post } from './controls.ts';
 import { keyOf } from './key-detail.ts';
 import { masked } from './key-list.ts';
@@ -12,11 +12,12 @@ type NarrowedKey = Key & Settlement;
 export const keyChangePages: readonly Page[] = [
   {
     path: '/keys/:id/revoke',
+    isForWriters: true,
     get: confirmRevoke,
     async post(visit) {
       const { id } = await keyOf(visit);
       const { data } = await visit.api.call<{ data: NarrowedKey }>('DELETE', `api-keys/${id}`);
-      return changedView(data, 'API key revoked');
+      return changedView(data, visit.terms, 'API key revoked');
     },
   },
   {
@@ -24,7 +25,7 @@ export const keyChangePages: readonly Page[] = [
     async post(visit) {
       const { id } = await keyOf(visit);
       const { data } = await visit.api.call<{ data: NarrowedKey }>('POST', `api-keys/${id}/disable`);
-      return changedView(data, 'API key disabled');
+      return changedView(data, visit.terms, 'API key disabled');
     },
   },
   {
@@ -57,12 +58,12 @@ async function confirmRevoke(visit: Visit): Promise<View> {
 }
 
 /** What a change took away from a key, and from when on. */
-export function changedView(key: NarrowedKey, title: string): View {
+export function changedView(key: NarrowedKey, terms: Terms, title: string): View {
   return {
     title,
     shownAs: path(['keys', key.id]),
     main: html`<p>“${key.name}”, <code>${masked(key)}</code></p>
-      ${settledMarkup(key)}
+      ${settledMarkup(key, terms)}
       <p class="actions">
         <a class="button" href=${path(['keys', key.id])}>Go to this API key</a> <a href="/console/keys">All API keys</a>
       </p>`,

@@ -19,6 +19,7 @@ import type { Page, Redirect, View, Visit } from './visit.ts';
 /** Changing what may be changed of a key. */
 export const keyEditPage: Page = {
   path: '/keys/:id/edit',
+  isForWriters: true,
   async get(visit) {
     const key = await keyOf(visit);
     return formView(visit, key, valuesOf(key), [], key.etag);
@@ -38,7 +39,7 @@ async function editKey(visit: Visit): Promise<View | Redirect> {
     const { effective_at, unconfirmed_replicas } = data;
     if (effective_at === undefined || unconfirmed_replicas === undefined)
       return { redirect: path(['keys', key.id]) };
-    return changedView({ ...data, effective_at, unconfirmed_replicas }, 'API key changed');
+    return changedView({ ...data, effective_at, unconfirmed_replicas }, visit.terms, 'API key changed');
   } catch (error) {
     return formView(visit, key, valueIn(form), faultsIn(error), form.text('etag'));
   }

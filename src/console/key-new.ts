@@ -19,6 +19,7 @@ import type { Page, View, Visit } from './visit.ts';
 /** Making a key, and its secret, this once. */
 export const keyNewPage: Page = {
   path: '/keys/new',
+  isForWriters: true,
   get: async (visit) => formView(visit, () => '', [], randomUUID()),
   post: createKey,
 };

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { RotatedKey } from './api-answers.ts';
+import type { RotatedKey, Terms } from './api-answers.ts';
 import { faultSummary, post, selectField } from './controls.ts';
 import { keyOf } from './key-detail.ts';
 import { chosenDate, expiryFields, type Value, valueIn } from './key-fields.ts';
@@ -23,6 +23,7 @@ const same = { value: '', text: 'As that of the old key' };
 /** A new secret in the place of an old one, which goes on for a while. */
 export const keyRotatePage: Page = {
   path: '/keys/:id/rotate',
+  isForWriters: true,
   get: (visit) => formView(visit, () => '', [], randomUUID()),
   post: rotateKey,
 };
@@ -37,13 +38,13 @@ async function rotateKey(visit: Visit): Promise<View> {
       ...{ grace_period: form.text('grace_period') || null, request_id: form.text('request_id') || null },
       ...{ expires_at, expires_in: lifetime === 'date' || lifetime === '' ? null : lifetime },
     });
-    return rotatedView(data);
+    return rotatedView(data, visit.terms);
   } catch (error) {
     return formView(visit, valueIn(form), faultsIn(error), form.text('request_id'));
   }
 }
 
-function rotatedView(made: RotatedKey): View {
+function rotatedView(made: RotatedKey, terms: Terms): View {
   const { rotated_key: old, effective_at } = made;
   const ends =
     old === null
@@ -53,7 +54,7 @@ function rotatedView(made: RotatedKey): View {
   return secretView(
     made,
     isRepeated ? 'This API key was rotated already' : 'API key rotated',
-    html`${ends} ${settledMarkup(made)}`,
+    html`${ends} ${settledMarkup(made, terms)}`,
   );
 }
 

@@ -8,9 +8,9 @@ export function createTermsMethods({
 }: Pick<MethodDependencies, 'admin' | 'unary'>): Pick<KeyAdminServer, 'getTerms'> {
   return {
     getTerms: unary(async (caller, _: GetTermsRequest) => {
-      const { actor, permissions, owner, schemes } = await admin.getTerms(caller);
+      const { actor, permissions, owner, schemes, replicas } = await admin.getTerms(caller);
       return {
-        ...{ actor, permissions: [...permissions], owner: owner ?? '' },
+        ...{ actor, permissions: [...permissions], owner: owner ?? '', replicas: replicas ?? undefined },
         schemes: schemes.map(({ name, environments, plans }) => ({
           ...{ name, environments: [...environments], plans: [...plans] },
         })),

@@ -28,12 +28,17 @@ export const termsOperations: Operations = {
               }),
               'The one of a key that names none comes first.',
             ),
+            replicas: {
+              ...{ type: ['integer', 'null'] },
+              description: 'Replicas that a change has to reach; null where nobody knows.',
+            },
           }),
         ),
         example: {
           data: {
             ...{ actor: 'POSTERN_ADMIN_KEY', permissions: ['admin:read', 'admin:write'], owner: null },
             schemes: [{ name: 'postern', environments: ['live', 'test'], plans: [] }],
+            replicas: 3,
           },
         },
       },

@@ -5,7 +5,7 @@ import { callerOf } from './caller.ts';
 /** Who calls, and what keys they may ask for, under `/admin/terms`. */
 export function addTermsRoutes(app: FastifyInstance, admin: Admin): void {
   app.get('/admin/terms', async (request) => {
-    const { actor, permissions, owner, schemes } = await admin.getTerms(callerOf(request.raw));
-    return { data: { actor, permissions, owner, schemes } };
+    const { actor, permissions, owner, schemes, replicas } = await admin.getTerms(callerOf(request.raw));
+    return { data: { actor, permissions, owner, schemes, replicas } };
   });
 }

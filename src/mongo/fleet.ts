@@ -45,6 +45,8 @@ export interface Fleet {
   acknowledge(upTo: Timestamp): Promise<void>;
   /** The other replicas that may answer from memory and have not said that they applied all up to this time. */
   lagging(since: Timestamp): Promise<Peer[]>;
+  /** The replicas that beat within the staleness bound, by the server's clock; this one is among them. */
+  count(): Promise<number>;
   /** Says in which session of the server's this replica has its transactions, for as long as it is registered. */
   announce(session: ServerSessionId): Promise<void>;
   /** What other replicas have announced, those too that may be gone. */
@@ -115,6 +117,12 @@ export function createFleet(
       const found = await sessions.read((read) => replicas.find(others, { ...read, projection }).toArray());
       return found.map(({ _id, replica_id, beat }) => ({ runId: _id, replicaId: replica_id, beat }));
     },
+    count: () =>
+      sessions.read((read) => {
+        const silence = { $subtract: ['$$NOW', '$beaten_at'] };
+        // One of a version that does not say when it beat has no silence, and counts.
+        return replicas.countDocuments({ $expr: { $lte: [silence, stalenessMaxMs] } }, read);
+      }),
     async announce(session) {
       transactions = session;
       await sessions.write((own) =>

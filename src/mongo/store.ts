@@ -107,6 +107,10 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Restorab
     getUsage: async (key, since) => current().usage.get(key, since),
     getRestoreMark: async () => current().marks.getRestoreMark(),
     putRestoreMark: async (mark) => current().marks.putRestoreMark(mark),
+    async countReplicas() {
+      const { replication } = current();
+      return replication === null ? null : replication.fleet.count();
+    },
     async settle(commit) {
       const { replication } = current();
       // On a standalone server nobody remembers anything.

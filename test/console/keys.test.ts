@@ -244,7 +244,9 @@ it('revokes a key behind a question that names it, and says that it holds everyw
 
   expect(question.text).toContain('Revoke “leaked”?');
   expect(unchanged).toBe('active');
-  expect(revoked.text).toMatch(/API key revoked “leaked”.*In effect on every replica since/);
+  expect(revoked.text).toMatch(
+    /API key revoked “leaked”.*In effect on every replica since .*, of which there is one\./,
+  );
   expect(again.status).toBe(200);
   const shown = await operator.get(`/console/keys/${id}`);
   expect(shown.text).toContain('State Revoked');
@@ -256,12 +258,13 @@ it('names the replicas that have not confirmed a revocation, and when it holds a
   const { id } = await create({ name: 'leaked' });
   const effectiveAt = Date.parse('2031-02-03T04:05:06Z');
   service.store.settle = async () => ({ effectiveAt, unconfirmedReplicas: ['pod-1', 'pod-2'] });
+  service.store.countReplicas = async () => 3;
 
   const revoked = await operator.post(`/console/keys/${id}/revoke`, {});
 
   expect(revoked.text).toContain('2 replicas have not confirmed it yet.');
   expect(revoked.text).toContain(
-    '2031-02-03 04:05:06 UTC , at the latest, it is in effect on every replica.',
+    '2031-02-03 04:05:06 UTC , at the latest, it is in effect on every replica, all 3 of them.',
   );
   expect(revoked.text).toContain('Not confirmed: pod-1, pod-2');
 });

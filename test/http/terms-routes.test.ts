@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { StoreUnavailable } from '../../src/store.ts';
 import { startListener } from './listener.ts';
 
 it('says who calls, what they may do, and what keys they may ask for', async () => {
@@ -8,7 +9,7 @@ it('says who calls, what they may do, and what keys they may ask for', async () 
 
   expect(status).toBe(200);
   expect(json.data).toMatchObject({
-    ...{ actor: 'POSTERN_ADMIN_KEY', permissions: ['admin:read', 'admin:write'], owner: null },
+    ...{ actor: 'POSTERN_ADMIN_KEY', permissions: ['admin:read', 'admin:write'], owner: null, replicas: 1 },
   });
   expect(json.data.schemes.map(({ name }: { name: string }) => name)).toEqual([
     ...['postern', 'mavera', 'powerverse', 'converra', 'modelriver', 'mira'],
@@ -18,6 +19,15 @@ it('says who calls, what they may do, and what keys they may ask for', async () 
   expect(json.data.schemes).toContainEqual({
     ...{ name: 'converra', environments: ['live', 'test'], plans: ['free', 'pro', 'enterprise'] },
   });
+});
+
+it('says what may be asked for while the store is away', async () => {
+  const { call, service } = await startListener();
+  service.store.countReplicas = () => Promise.reject(new StoreUnavailable('gone'));
+
+  const { status, json } = await call('GET', '/admin/terms');
+
+  expect([status, json.data.replicas]).toEqual([200, null]);
 });
 
 it('tells an admin key its own bounds', async () => {

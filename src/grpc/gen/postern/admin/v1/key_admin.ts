@@ -785,6 +785,8 @@ export interface GetTermsResponse {
   owner: string;
   /** In the order of the configuration; the first is CreateKey's default. */
   schemes: SchemeTerms[];
+  /** Replicas that a change has to reach; absent where nobody knows. */
+  replicas?: number | undefined;
 }
 
 export interface SchemeTerms {
@@ -4934,7 +4936,7 @@ export const GetTermsRequest: MessageFns<GetTermsRequest> = {
 };
 
 function createBaseGetTermsResponse(): GetTermsResponse {
-  return { actor: "", permissions: [], owner: "", schemes: [] };
+  return { actor: "", permissions: [], owner: "", schemes: [], replicas: undefined };
 }
 
 export const GetTermsResponse: MessageFns<GetTermsResponse> = {
@@ -4950,6 +4952,9 @@ export const GetTermsResponse: MessageFns<GetTermsResponse> = {
     }
     for (const v of message.schemes) {
       SchemeTerms.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.replicas !== undefined) {
+      writer.uint32(40).int32(message.replicas);
     }
     return writer;
   },
@@ -4997,6 +5002,14 @@ export const GetTermsResponse: MessageFns<GetTermsResponse> = {
             }
 
             message.schemes.push(SchemeTerms.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.replicas = reader.int32();
             continue;
           }
         }
