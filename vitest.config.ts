@@ -7,6 +7,8 @@ export default defineConfig({
     exclude: ['test/deploy/**'],
     globalSetup: ['test/real/global-setup.ts'],
     pool: 'forks',
+    // Files share what they import: reading it anew for each took a quarter of the suite's processor time.
+    isolate: false,
     // Real MongoDBs and Envoys run beside the tests: more workers make them late, not fast.
     maxWorkers: 2,
     // Deadlines for what hangs, not for what is slow: a busy machine is no failure.

@@ -63,7 +63,8 @@ export interface AdminDependencies {
     | 'getUsage'
     | 'listJournal'
     | 'countDigests'
-    | 'diagnose' | 'countReplicas'
+    | 'diagnose'
+    | 'countReplicas'
   >;
   readonly digester: Digester;
   readonly refusals: Refusals;

@@ -2,7 +2,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Api, createApi } from './api.ts';
 import type { Terms } from './api-answers.ts';
 import { type Form, readForm } from './form.ts';
-import { isFromHere } from './origin.ts';
 import { Refusal } from './refusal.ts';
 import type { Session, Sessions } from './session.ts';
 
@@ -25,6 +24,11 @@ export interface Entered {
 }
 
 export interface Access {
+  /**
+   * Whether another site led a browser here, which then leaves our cookie out as if there were none. Where it is asked
+   * again from here the cookie comes along; setting one before would end the session that there may be.
+   */
+  isLedHere(request: FastifyRequest): boolean;
   enter(request: FastifyRequest, reply: FastifyReply): Promise<Entered>;
   /** The session of the request, a new one where it has none, and whether one had ended. */
   session(
@@ -33,7 +37,7 @@ export interface Access {
   ): { readonly session: Session; readonly ended: boolean };
   /** Another session, of who has this key, or of nobody. */
   begin(reply: FastifyReply, adminKey: string | null): Session;
-  /** What a form of this session sent. Throws a {@link Refusal} for what another page, or another session's, sent. */
+  /** What a form of this session sent. Throws a {@link Refusal} for another session's. */
   formOf(request: FastifyRequest, session: Session): Form;
 }
 
@@ -63,6 +67,10 @@ export function createAccess(app: FastifyInstance, sessions: Sessions, { isSecur
   }
 
   return {
+    isLedHere({ headers, cookies }) {
+      const isLed = headers['sec-fetch-site'] === 'cross-site' && headers['sec-fetch-mode'] === 'navigate';
+      return isLed && cookies[cookie] === undefined;
+    },
     session,
     begin,
     async enter(request, reply) {
@@ -81,9 +89,6 @@ export function createAccess(app: FastifyInstance, sessions: Sessions, { isSecur
       }
     },
     formOf(request, session) {
-      if (!isFromHere(request.headers)) {
-        throw new Refusal(403, 'FOREIGN_FORM', 'This form was sent by another site, and nothing was done.');
-      }
       const form = readForm(request.body);
       if (sessions.isToken(session, form.text('token'))) return form;
       const message = 'This form is of a session that has ended, and nothing was done. Open the page again.';

@@ -14,12 +14,14 @@ import { keyListPage } from './key-list.ts';
 import { keyNewPage } from './key-new.ts';
 import { keyRotatePage } from './key-rotate.ts';
 import { document, type Surroundings } from './layout.ts';
+import { html } from './markup.ts';
+import { isFromHere } from './origin.ts';
 import { ownerPages } from './owners.ts';
 import { Refusal } from './refusal.ts';
 import { type PageDependencies, refuseOthers, type Show } from './routing.ts';
 import { createSessions, type SessionOptions } from './session.ts';
 import { addSignIn } from './sign-in-routes.ts';
-import type { Page } from './visit.ts';
+import type { Page, View } from './visit.ts';
 
 /** The part of a pino logger that is used here. */
 export interface ConsoleLog {
@@ -69,12 +71,15 @@ export function createConsole(dependencies: ConsoleDependencies, options: Consol
     app.removeAllContentTypeParsers();
     await app.register(cookie);
     await app.register(formbody, { bodyLimit: formBytesMax });
-    app.addHook('onRequest', async (_, reply) => {
-      reply.headers(standingHeaders);
-    });
-    const assets = addAssets(app);
     const sessions = createSessions(dependencies.now, options);
     const access = createAccess(app, sessions, options);
+    // Before any session is begun: what another site brings about changes no cookie.
+    app.addHook('onRequest', async (request, reply) => {
+      reply.headers(standingHeaders);
+      if (request.method === 'POST' && !isFromHere(request.headers)) throw foreignForm();
+      if (request.method === 'GET' && access.isLedHere(request)) return show(request, reply, askAgainView);
+    });
+    const assets = addAssets(app);
     const show = createShow(assets);
     const routing = { access, show, now: dependencies.now, tokenOf: sessions.token };
     addSignIn(app, routing);
@@ -102,6 +107,7 @@ function addPage(app: FastifyInstance, page: Page, { access, show, now, tokenOf 
           form: isPost ? access.formOf(request, session) : emptyForm,
           now: now(),
         };
+        if (page.isForWriters && !isPost && !visit.canWrite) throw readOnly();
         return show(request, reply, await handler(visit), around);
       } catch (error) {
         if (refusalOf(error).status === 500) throw error;
@@ -140,6 +146,21 @@ function createFailed(show: Show, log: ConsoleLog) {
     if (status === 500) log.error({ err: error, route }, 'a page broke');
     return show(request, reply, errorView(error, request.method === 'POST'));
   };
+}
+
+const askAgainView: View = {
+  title: 'One moment',
+  main: html`<p><a href="">Go on</a></p>`,
+  asksAgain: true,
+};
+
+/** As the API says it of what a form sends, which is left to it. */
+function readOnly(): Refusal {
+  return new Refusal(403, 'PERMISSION_DENIED', 'The admin key lacks admin:write.');
+}
+
+function foreignForm(): Refusal {
+  return new Refusal(403, 'FOREIGN_FORM', 'This form was sent by another site, and nothing was done.');
 }
 
 function nothingHere(): Refusal {

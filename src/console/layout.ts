@@ -31,6 +31,7 @@ export function document(view: View, surroundings: Surroundings): string {
       <meta name="viewport" content="width=device-width, initial-scale=1" />
       <meta name="color-scheme" content="light dark" />
       <meta name="robots" content="noindex" />
+      ${view.asksAgain ? html`<meta http-equiv="refresh" content="0" />` : null}
       <title>${view.title} · Postern</title>
       <link rel="icon" href=${assets.icon} type="image/svg+xml" />
       <link rel="stylesheet" href=${assets.style} />

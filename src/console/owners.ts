@@ -117,7 +117,7 @@ async function putOwner(visit: Visit): Promise<View> {
       title: 'Owner saved',
       shownAs: path(['owners', id]),
       main: html`<p>“${data.id}” is ${stateOf(data)}.</p>
-        ${settledMarkup(data)}
+        ${settledMarkup(data, visit.terms)}
         <p class="actions"><a class="button" href=${path(['owners', id])}>Go to this owner</a></p>`,
     };
   } catch (error) {

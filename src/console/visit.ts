@@ -28,6 +28,8 @@ export interface View {
   readonly status?: number;
   /** The path that the browser is to show, and ask for again, in place of the one that was posted to. */
   readonly shownAs?: string;
+  /** Whether the browser is to ask for the same page again, at once. */
+  readonly asksAgain?: boolean;
 }
 
 /** What the script of a page asks for. */
@@ -43,6 +45,8 @@ export interface Redirect {
 /** A path of the console below `/console`, its parameter as `:id`, and what is answered there. */
 export interface Page {
   readonly path: string;
+  /** Whether it is but a form that changes something, and so not shown to who may only read. */
+  readonly isForWriters?: boolean;
   readonly get?: (visit: Visit) => Promise<View | Redirect | Data>;
   readonly post?: (visit: Visit) => Promise<View | Redirect>;
 }

@@ -26,6 +26,12 @@ it('shows who may only read nothing that changes anything, and refuses it', asyn
     ]);
     expect(shown.html).not.toMatch(/href="[^"]*\/(?:new|edit|rotate|revoke)"/);
   }
+  for (const path of ['/keys/new', `/keys/${id}/edit`, `/keys/${id}/rotate`, `/keys/${id}/revoke`]) {
+    const form = await reader.get(`/console${path}`);
+    expect([path, form.status, /<form method="post" action="\/console\/keys/.test(form.html)]).toEqual([
+      ...[path, 403, false],
+    ]);
+  }
   const refused = await Promise.all([
     reader.post('/console/keys/new', { name: 'mine' }),
     reader.post(`/console/keys/${id}/edit`, { name: 'mine', etag: 'v1' }),

@@ -97,6 +97,29 @@ it('refuses a form of another site, origin or port, signed in or signing in', as
   }
 });
 
+it('lets no other site change the cookie: a link asks again from here, and a form is refused', async () => {
+  const { port } = await startConsole();
+  // fetch has a word of its own on how it asks.
+  const ask = (method: string, path: string, site: string) =>
+    sendRaw(
+      port,
+      `${method} ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nSec-Fetch-Site: ${site}\r\nSec-Fetch-Mode: navigate\r\n\r\n`,
+    );
+  const refresh = '<meta http-equiv="refresh" content="0"/>';
+
+  for (const path of ['/console', '/console/keys?owner=a', '/console/keys/new', '/console/nowhere']) {
+    const link = await ask('GET', path, 'cross-site');
+    const form = await ask('POST', path, 'cross-site');
+
+    expect([path, link.slice(0, 12), form.slice(0, 12)]).toEqual([path, 'HTTP/1.1 200', 'HTTP/1.1 403']);
+    expect(link).toContain(refresh);
+    expect(link + form).not.toMatch(/set-cookie/i);
+  }
+  const again = await ask('GET', '/console', 'same-origin');
+  expect(again).toMatch(/set-cookie: postern_console=/i);
+  expect(again).not.toContain(refresh);
+});
+
 it('takes a form of its own, by the word of the browser or of its origin', async () => {
   const { operator, base } = await startConsole();
 

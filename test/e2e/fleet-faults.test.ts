@@ -61,17 +61,16 @@ describe('a fleet of three, on a replica set that waits long before it elects', 
   });
 
   it('reads what it hears nothing of, once it may not answer from memory', async () => {
-    const { stalledAt, revocation, again, checks } = await run(stalledStream);
+    const { revocation, again, checks } = await run(stalledStream);
     // One that was cut off before may be named as well, as long as it has not been heard of again.
     const named = { outcome: 'done', unconfirmed: expect.arrayContaining(['replica-a']) };
     expect(revocation).toMatchObject(named);
     expectInEffectAfterLease(revocation);
-    // It names itself, unless its lease has run out meanwhile, which a busy machine has time for.
+    // It names itself while it has a lease; on a busy machine that may have run out already.
     expect(again.outcome).toBe('done');
-    const namesItself = (again.unconfirmed ?? []).includes('replica-a');
-    expect(namesItself || again.end > stalledAt + (stalenessMaxMs * 2) / 3).toBe(true);
+    const inEffect = Math.min(instantOf(revocation), instantOf(again));
     const late = checks.filter(
-      ({ begin, key }) => begin > instantOf(revocation) && key === revocation.subject,
+      ({ begin, key }) => begin > inEffect && key === revocation.subject,
     );
     expect(verdicts(late)).not.toContain('allowed');
     expect(verdicts(late)).toContain('denied');

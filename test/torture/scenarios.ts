@@ -128,7 +128,6 @@ export const stalledStream = async (fleet: Fleet, witness: Witness) => {
   const [revoked, kept] = await knownKeys(fleet, witness, 2);
   const end = witness.fault(`the change stream of ${deaf.name} is held`);
   fleet.network.stallStream(deaf.name);
-  const stalledAt = witness.now();
   const asking = keepAsking(witness, deaf, () => [revoked, kept]);
   const revocation = await witness.change(other, 'revoke', revoked.id);
   // It finds nothing to do, as does one whose first answer was lost; it has not heard of the change itself.
@@ -138,7 +137,7 @@ export const stalledStream = async (fleet: Fleet, witness: Witness) => {
   fleet.network.healAll();
   end();
   await letsIn(witness, deaf, kept);
-  return { stalledAt, revocation, again, checks };
+  return { revocation, again, checks };
 };
 
 /** The primary is killed under load. Wants a staleness bound that is longer than an election takes. */
