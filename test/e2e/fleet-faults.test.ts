@@ -69,9 +69,7 @@ describe('a fleet of three, on a replica set that waits long before it elects', 
     // It names itself while it has a lease; on a busy machine that may have run out already.
     expect(again.outcome).toBe('done');
     const inEffect = Math.min(instantOf(revocation), instantOf(again));
-    const late = checks.filter(
-      ({ begin, key }) => begin > inEffect && key === revocation.subject,
-    );
+    const late = checks.filter(({ begin, key }) => begin > inEffect && key === revocation.subject);
     expect(verdicts(late)).not.toContain('allowed');
     expect(verdicts(late)).toContain('denied');
   });
