@@ -31,8 +31,8 @@ const OF_THE_CHART = [
 
 const APPLY = (name: string) =>
   `#   kubectl apply -f deploy/kubernetes/namespace.yaml\n#   kubectl -n postern apply -f deploy/kubernetes/${name}.yaml\n#\n` +
-  '# Needs the Secret `postern` with the keys store, admin-key and peppers: docs/kubernetes.md. Made from the chart by\n' +
-  '# scripts/render-kubernetes.ts; change the image, and the rest by your own means.\n';
+  '# Needs the Secret `postern` with the keys store, admin-key, peppers and console-session: docs/kubernetes.md. Made\n' +
+  '# from the chart by scripts/render-kubernetes.ts; change the image, and the rest by your own means.\n';
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   const isCheck = process.argv.includes('--check');

@@ -7,12 +7,16 @@ export interface Banner {
   readonly admin: Listen;
   readonly http: Listen;
   readonly store: string;
+  /** Whether the HTTP listener speaks TLS. */
+  readonly isSecure: boolean;
+  readonly hasConsole: boolean;
   /** The admin key of a new store, shown here and nowhere else. */
   readonly firstKey: string | null;
 }
 
-export function renderBanner({ check, admin, http, store, firstKey }: Banner): string {
-  const url = http.kind === 'unix' ? 'http://localhost' : `http://${formatListen(http)}`;
+export function renderBanner({ check, admin, http, ...banner }: Banner): string {
+  const { store, isSecure, hasConsole, firstKey } = banner;
+  const url = `${isSecure ? 'https' : 'http'}://${http.kind === 'unix' ? 'localhost' : formatListen(http)}`;
   const socket = http.kind === 'unix' ? ` --unix-socket ${http.path}` : '';
   const key = firstKey ?? '$POSTERN_ADMIN_KEY';
   const lines = [
@@ -21,6 +25,7 @@ export function renderBanner({ check, admin, http, store, firstKey }: Banner): s
     `  Check    ${formatListen(check)}    Envoy's external authorization, gRPC`,
     `  Admin    ${formatListen(admin)}    KeyAdmin, gRPC`,
     `  HTTP     ${url}    REST, health, metrics`,
+    ...(hasConsole && http.kind !== 'unix' ? [`  Console  ${url}/console`] : []),
     `  Store    ${store}`,
     '',
   ];

@@ -55,6 +55,8 @@ export async function serve(flags: SettingFlags, process: ServeProcess): Promise
       const banner: Banner = {
         ...(await listening),
         store: storeName(config),
+        isSecure: config.http.tls !== null,
+        hasConsole: config.console !== null,
         firstKey: firstKey?.reveal() ?? null,
       };
       process.stdout.write(renderBanner(banner));

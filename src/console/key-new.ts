@@ -87,6 +87,7 @@ function formView(visit: Visit, value: Value, faults: readonly Fault[], requestI
 
 function schemeFields({ schemes }: Terms, value: Value, faults: readonly Fault[]) {
   const environments = [...new Set(schemes.flatMap((scheme) => scheme.environments))];
+  const firsts = [...new Set(schemes.map((scheme) => scheme.environments[0]))];
   const chosen = value('scheme') || schemes[0]?.name || '';
   return html`${selectField(
     {
@@ -101,7 +102,7 @@ function schemeFields({ schemes }: Terms, value: Value, faults: readonly Fault[]
     })),
   )}
   ${selectField({ name: 'environment', label: 'Environment', value: value('environment'), faults }, [
-    { value: '', text: 'The scheme’s first' },
+    { value: '', text: firsts.length === 1 ? `Default (${firsts[0]})` : 'The scheme’s default' },
     ...environments.map((name) => ({ value: name, text: name })),
   ])}`;
 }

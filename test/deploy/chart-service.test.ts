@@ -26,6 +26,7 @@ const secrets = {
   adminKey: 'k'.repeat(32),
   peppers: `one:${randomBytes(32).toString('base64')}`,
   checksumKeys: `one:${randomBytes(32).toString('base64')}`,
+  consoleSession: randomBytes(32).toString('base64'),
   webhookSecret: `whsec_${randomBytes(32).toString('base64')}`,
 };
 

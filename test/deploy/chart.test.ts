@@ -14,7 +14,7 @@ const SETS: [name: string, values: Values][] = [
   [
     'as little as there can be',
     {
-      secrets: { adminKey: null, peppers: null },
+      secrets: { adminKey: null, peppers: null, consoleSession: null },
       networkPolicy: { enabled: false },
       podDisruptionBudget: { enabled: false },
       serviceAccount: { create: false },
