@@ -27,7 +27,7 @@ describeAdminModel(
     await empty();
     return Array.from({ length: replicas }, () => createStore(now));
   },
-  { msMax: 16_000, stepsMax: 80, replicas: 2 },
+  { msMax: 12_000, stepsMax: 80, replicas: 2 },
 );
 
 function createStore(now: () => number) {

@@ -69,7 +69,7 @@ describe('the pod', () => {
     const named = [...settingsText(render(everything)).matchAll(/\/etc\/postern\/\S+/g)].map(
       ([path]) => path,
     );
-    expect(files).toHaveLength(6);
+    expect(files).toHaveLength(7);
     expect(named).toHaveLength(8);
     for (const file of [...files, ...named]) {
       const mount = container.volumeMounts?.find(({ mountPath }) => file.startsWith(`${mountPath}/`));
