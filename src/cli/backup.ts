@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { CommandError, exitCodes, type Io } from './command.ts';
+import type { Io } from './command.ts';
 import { describe } from './describe.ts';
 import { addSettingFlags } from './setting-flags.ts';
 import { contentText, failing, settingsOf, sqlitePathOf } from './stored.ts';
@@ -18,13 +18,8 @@ export function addBackupCommand(program: Command, io: Io): void {
   command.argument('<file>', 'where to; it must not be there yet');
   const read = addSettingFlags(command);
   command.action(async (file: string, given: Record<string, string | undefined>) => {
-    const path = sqlitePathOf(await settingsOf(read(given), io));
-    if (path === null) {
-      throw new CommandError(exitCodes.usage, [
-        'the store is MongoDB, which has tools of its own for this',
-        'Use mongodump or snapshots: see docs/backup.md.',
-      ]);
-    }
+    const instead = 'Use mongodump or snapshots: see docs/backup.md.';
+    const path = sqlitePathOf(await settingsOf(read(given), io), instead);
     const { takeBackup } = await import('../sqlite/backup-client.ts');
     const { isLive, ...content } = await failing(() => takeBackup(path, file));
     const how = isLive ? 'by the running service' : 'no service has it open';

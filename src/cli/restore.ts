@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { emptyJournal } from '../journal.ts';
 import { settleRestore } from '../replay.ts';
 import type { RestorableStore } from '../restore-mark.ts';
-import { CommandError, type ExitCode, exitCodes, type Io } from './command.ts';
+import type { ExitCode, Io } from './command.ts';
 import { describe } from './describe.ts';
 import { addReplayCommand } from './restore-replay.ts';
 import { addSettingFlags } from './setting-flags.ts';
@@ -40,13 +40,8 @@ function addFrom(restore: Command, io: Io): void {
   command.argument('<file>', 'a file that "postern backup" wrote');
   const read = addSettingFlags(command);
   command.action(async (file: string, given: Record<string, string | undefined>) => {
-    const path = sqlitePathOf(await settingsOf(read(given), io));
-    if (path === null) {
-      throw new CommandError(exitCodes.usage, [
-        'the store is MongoDB, which has tools of its own for this',
-        'Use mongorestore, then "postern restore mark": see docs/backup.md.',
-      ]);
-    }
+    const instead = 'Use mongorestore, then "postern restore mark": see docs/backup.md.';
+    const path = sqlitePathOf(await settingsOf(read(given), io), instead);
     const { restoreBackup } = await import('../sqlite/restore.ts');
     const { keptAs, ...content } = await failing(() => restoreBackup(file, path, Date.now()));
     io.stdout.write(`restored ${path}: ${contentText(content)}\n`);

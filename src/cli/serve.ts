@@ -7,7 +7,7 @@ import { createReload, type Reload } from './reload.ts';
 import { createService, type Service } from './service.ts';
 import { examineApart } from './setting-examination.ts';
 import { lookAtSettings } from './setting-files.ts';
-import { type Environment, examineSettings, type SettingFlags, SettingsError } from './settings.ts';
+import { type Environment, readSettings, type SettingFlags, SettingsError } from './settings.ts';
 import { storeName } from './store.ts';
 import { openTracing } from './tracing.ts';
 
@@ -93,8 +93,7 @@ async function make(flags: SettingFlags, { environment, stderr }: ServeProcess):
   const look = () => lookAtSettings(flags, environment);
   // Before they are read for the start: what changes in between is read again.
   const files = look();
-  const { config, tree, problems, warnings } = examineSettings(flags, environment);
-  if (config === null) throw new SettingsError(problems);
+  const { config, tree, warnings } = readSettings(flags, environment);
   const log = createLogger(config.logLevel, stderr);
   const service = createService(config, log, await openTracing(config, log));
   const examine = examineApart.bind(null, flags, environment);

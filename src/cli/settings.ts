@@ -49,10 +49,13 @@ type ReadFile = (path: string) => string;
 type JudgePattern = (pattern: string) => string | null;
 
 /** Flags over environment over file over defaults. Throws {@link SettingsError} with all that is wrong. */
-export function readSettings(flags: SettingFlags, environment: Environment): Config {
-  const { config, problems } = examineSettings(flags, environment);
-  if (config === null) throw new SettingsError(problems);
-  return config;
+export function readSettings(
+  flags: SettingFlags,
+  environment: Environment,
+): ExaminedSettings & { readonly config: Config } {
+  const { config, ...examined } = examineSettings(flags, environment);
+  if (config === null) throw new SettingsError(examined.problems);
+  return { ...examined, config };
 }
 
 /** The same, with whatever is wrong as a part of the answer. */

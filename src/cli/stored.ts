@@ -14,9 +14,14 @@ export async function settingsOf(flags: SettingFlags, io: Io): Promise<Config> {
   return config;
 }
 
-/** Null for MongoDB. Throws a {@link CommandError} for a store in memory. */
-export function sqlitePathOf({ store }: Config): string | null {
-  if (store.kind !== 'sqlite') return null;
+/** Throws a {@link CommandError} for a store in memory, and for MongoDB, with what to do there `instead`. */
+export function sqlitePathOf({ store }: Config, instead: string): string {
+  if (store.kind !== 'sqlite') {
+    throw new CommandError(exitCodes.usage, [
+      'the store is MongoDB, which has tools of its own for this',
+      instead,
+    ]);
+  }
   if (store.path !== ':memory:') return store.path;
   throw new CommandError(exitCodes.usage, [
     'the store is in memory, and ends with its process',

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Terms } from '../terms-operations.ts';
 import { type Api, createApi } from './api.ts';
-import type { Terms } from './api-answers.ts';
 import { type Form, readForm } from './form.ts';
 import { Refusal } from './refusal.ts';
 import type { Session, Sessions } from './session.ts';

@@ -73,21 +73,6 @@ export interface AuditEvent {
   readonly error: string | null;
 }
 
-export interface Terms {
-  readonly actor: string;
-  readonly permissions: readonly string[];
-  readonly owner: string | null;
-  readonly schemes: readonly SchemeTerms[];
-  /** That a change has to reach; null where nobody knows. */
-  readonly replicas: number | null;
-}
-
-export interface SchemeTerms {
-  readonly name: string;
-  readonly environments: readonly string[];
-  readonly plans: readonly string[];
-}
-
 export interface Page<T> {
   readonly data: readonly T[];
   readonly next_page_token: string | null;

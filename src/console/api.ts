@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { AuditEvent, Key, Owner, Page, Terms, Usage } from './api-answers.ts';
+import type { Terms } from '../terms-operations.ts';
+import type { AuditEvent, Key, Owner, Page, Usage } from './api-answers.ts';
 import { Refusal } from './refusal.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';

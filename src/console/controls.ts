@@ -20,6 +20,11 @@ export interface Field {
   readonly also?: readonly string[];
 }
 
+/** Makes the fields of one form, by what they hold and what is wrong with them. */
+export function fieldsOf(value: (name: string) => string, faults: readonly Fault[]) {
+  return (name: string, label: string, hint = '') => ({ name, label, hint, value: value(name), faults });
+}
+
 type Attributes = Readonly<Record<string, string | boolean | number | undefined>>;
 
 /** A line of text. */

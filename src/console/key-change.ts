@@ -1,4 +1,5 @@
-import type { Key, Settlement, Terms } from './api-answers.ts';
+import type { Terms } from '../terms-operations.ts';
+import type { Key, Settlement } from './api-answers.ts';
 import { post } from './controls.ts';
 import { keyOf } from './key-detail.ts';
 import { masked } from './key-list.ts';

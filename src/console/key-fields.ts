@@ -1,5 +1,5 @@
-import type { Terms } from './api-answers.ts';
-import { areaField, type Option, selectField, textField } from './controls.ts';
+import type { Terms } from '../terms-operations.ts';
+import { areaField, fieldsOf, type Option, selectField, textField } from './controls.ts';
 import type { Form } from './form.ts';
 import { type Element, html, type Markup } from './markup.ts';
 import { type Fault, Refusal } from './refusal.ts';
@@ -14,13 +14,7 @@ export function valueIn(form: Form): Value {
 /** Fields that both a new key and a change of one have. */
 export function sharedFields(value: Value, faults: readonly Fault[], { schemes }: Terms): Markup {
   const plans = [...new Set(schemes.flatMap((scheme) => scheme.plans))];
-  const field = (name: string, label: string, hint: string) => ({
-    name,
-    label,
-    hint,
-    value: value(name),
-    faults,
-  });
+  const field = fieldsOf(value, faults);
   return html`${areaField(field('permissions', 'Permissions', 'One on each line, such as read:assets. None lets the key do what asks for none.'))}
   ${areaField(
     field(

@@ -1,4 +1,5 @@
-import type { Page as Answer, Key, Terms } from './api-answers.ts';
+import type { Terms } from '../terms-operations.ts';
+import type { Page as Answer, Key } from './api-answers.ts';
 import { type Field, faultSummary, selectField, textField } from './controls.ts';
 import { badge, type Element, html, type Markup, path, timeMarkup } from './markup.ts';
 import { apiQuery, filtersIn, pagerMarkup, placeIn } from './pager.ts';

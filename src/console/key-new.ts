@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { MadeKey, Terms } from './api-answers.ts';
-import { faultSummary, post, selectField, textField } from './controls.ts';
+import type { Terms } from '../terms-operations.ts';
+import type { MadeKey } from './api-answers.ts';
+import { faultSummary, fieldsOf, post, selectField, textField } from './controls.ts';
 import type { Form } from './form.ts';
 import {
   chosenDate,
@@ -55,13 +56,7 @@ function bodyOf(form: Form): object {
 
 function formView(visit: Visit, value: Value, faults: readonly Fault[], requestId: string): View {
   const { terms, token } = visit;
-  const field = (name: string, label: string, hint = '') => ({
-    name,
-    label,
-    hint,
-    value: value(name),
-    faults,
-  });
+  const field = fieldsOf(value, faults);
   const fields = html`${faultSummary(faults, shownFields)}
     <input type="hidden" name="request_id" value=${requestId} />
     ${textField(field('name', 'Name', 'What the key is for, such as Production server.'), {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { RotatedKey, Terms } from './api-answers.ts';
+import type { Terms } from '../terms-operations.ts';
+import type { RotatedKey } from './api-answers.ts';
 import { faultSummary, post, selectField } from './controls.ts';
 import { keyOf } from './key-detail.ts';
 import { chosenDate, expiryFields, type Value, valueIn } from './key-fields.ts';

@@ -1,4 +1,4 @@
-import type { Terms } from './api-answers.ts';
+import type { Terms } from '../terms-operations.ts';
 import { post } from './controls.ts';
 import { html, type Markup, render } from './markup.ts';
 import type { View } from './visit.ts';

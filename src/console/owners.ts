@@ -1,6 +1,6 @@
 import type { Owner, Settlement } from './api-answers.ts';
 import { utc } from './audit.ts';
-import { faultSummary, post, textField } from './controls.ts';
+import { faultSummary, fieldsOf, post, textField } from './controls.ts';
 import { badge, type Element, html, type Markup, path, timeMarkup } from './markup.ts';
 import { apiQuery, pagerMarkup, placeIn } from './pager.ts';
 import { type Fault, faultsIn, Refusal } from './refusal.ts';
@@ -153,13 +153,7 @@ function details(owner: Owner): Element {
 }
 
 function ownerForm({ id, token }: Visit, { value, isSuspended, faults }: OwnerForm): Element {
-  const field = (name: string, label: string, hint: string) => ({
-    name,
-    label,
-    hint,
-    value: value(name),
-    faults,
-  });
+  const field = fieldsOf(value, faults);
   return post(
     path(['owners', id]),
     token,

@@ -1,4 +1,5 @@
-import type { Settlement, Terms } from './api-answers.ts';
+import type { Terms } from '../terms-operations.ts';
+import type { Settlement } from './api-answers.ts';
 import { html, type Markup, timeMarkup } from './markup.ts';
 
 /**

@@ -1,5 +1,5 @@
+import type { Terms } from '../terms-operations.ts';
 import type { Api } from './api.ts';
-import type { Terms } from './api-answers.ts';
 import type { Form } from './form.ts';
 import type { Markup } from './markup.ts';
 

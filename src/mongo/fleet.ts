@@ -62,6 +62,8 @@ export const askId = 'ask';
 const lifetimeInLeases = 4;
 const lifetimeMinMs = 60_000;
 const beatTimeoutMinMs = 1_000;
+/** Nothing is decided by the count, and each page of the console asks for it. */
+const countTimeoutMs = 500;
 
 export function createFleet(
   database: Db,
@@ -118,11 +120,14 @@ export function createFleet(
       return found.map(({ _id, replica_id, beat }) => ({ runId: _id, replicaId: replica_id, beat }));
     },
     count: () =>
-      sessions.read((read) => {
-        const silence = { $subtract: ['$$NOW', '$beaten_at'] };
-        // One of a version that does not say when it beat has no silence, and counts.
-        return replicas.countDocuments({ $expr: { $lte: [silence, stalenessMaxMs] } }, read);
-      }),
+      sessions.read(
+        (read) => {
+          const silence = { $subtract: ['$$NOW', '$beaten_at'] };
+          // One of a version that does not say when it beat has no silence, and counts.
+          return replicas.countDocuments({ $expr: { $lte: [silence, stalenessMaxMs] } }, read);
+        },
+        { timeoutMs: countTimeoutMs },
+      ),
     async announce(session) {
       transactions = session;
       await sessions.write((own) =>

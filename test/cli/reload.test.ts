@@ -16,12 +16,10 @@ function setUp(given: Partial<ReloadDependencies> = {}, environment: Record<stri
   };
   const look = () => lookAtSettings(flags, environment, readFile);
   const lines: { level: string; fields: unknown; message: string | undefined }[] = [];
-  const log = Object.fromEntries(
-    ['info', 'warn', 'error'].map((level) => [
-      level,
-      (fields: unknown, message?: string) => lines.push({ level, fields, message }),
-    ]),
-  ) as unknown as ReloadDependencies['log'];
+  const at = (level: string) => (fields: unknown, message?: string) => {
+    lines.push({ level, fields, message });
+  };
+  const log = { info: at('info'), warn: at('warn'), error: at('error') };
   const counted: boolean[] = [];
   const applied: string[] = [];
   const examine = async (found: ReturnType<typeof look>): Promise<Reread> =>

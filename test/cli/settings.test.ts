@@ -190,7 +190,7 @@ describe('flags go over the environment, which goes over the file', () => {
   it('and digits are text in them', () => {
     const digits = { POSTERN_ENVIRONMENT: '2026', POSTERN_REPLICA_ID: '7' };
 
-    expect(readSettings(noFlags, digits)).toMatchObject({ environment: '2026', replicaId: '7' });
+    expect(readSettings(noFlags, digits).config).toMatchObject({ environment: '2026', replicaId: '7' });
   });
 
   it('and do not hide what is wrong with the file around them', () => {

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { freshDatabase } from '../real/mongod.ts';
 import { type Postern, startPostern } from '../real/postern.ts';
-import { example, one, podsOf, render, serverPod, settingsText, type Values } from './chart.ts';
+import { example, fileOf, one, podsOf, render, serverPod, settingsText, type Values } from './chart.ts';
 
 const run = promisify(execFile);
 const postern = fileURLToPath(new URL('../../bin/postern.js', import.meta.url));
@@ -99,11 +99,8 @@ describe('a pod of the chart, on a real MongoDB', () => {
 
   it('passes `helm test`, which fails where something does not answer', async () => {
     const manifests = render();
-    const { data } = one(manifests, 'ConfigMap', 'postern-test') as unknown as {
-      data: Record<string, string>;
-    };
     const script = join(folder, 'reachable.mjs');
-    await writeFile(script, data['reachable.mjs'] ?? '');
+    await writeFile(script, fileOf(manifests, 'postern-test', 'reachable.mjs'));
     const asked = podsOf(one(manifests, 'Pod'))[0]?.spec.containers[0]?.args ?? [];
     expect(asked).toEqual([
       'http://postern.keys.svc:8080/readyz',

@@ -3,7 +3,18 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { renderKubernetes } from '../../scripts/render-kubernetes.ts';
 import { validateEnvoy } from '../real/envoy.ts';
-import { example, lint, one, podsOf, render, renderText, serverPod, type Values } from './chart.ts';
+import {
+  example,
+  fileOf,
+  lint,
+  one,
+  podsOf,
+  render,
+  renderText,
+  serverPod,
+  settingsText,
+  type Values,
+} from './chart.ts';
 import { insecurities } from './pod-security.ts';
 import { manifestsIn, problemsIn } from './schemas.ts';
 
@@ -106,17 +117,10 @@ describe('the manifests in deploy/kubernetes', () => {
 
   it('sidecar.yaml has a configuration that Envoy accepts, whose Check is on the socket of the pod', async () => {
     const manifests = manifestsIn(RENDERED.find(({ name }) => name === 'sidecar')?.text ?? '');
-    const { data } = one(manifests, 'ConfigMap', 'postern-envoy') as unknown as {
-      data: Record<string, string>;
-    };
-    const configuration = data['envoy.yaml'] ?? '';
+    const configuration = fileOf(manifests, 'postern-envoy', 'envoy.yaml');
     await validateEnvoy(configuration);
 
-    const { check } = parse(
-      (one(manifests, 'ConfigMap', 'postern') as unknown as { data: Record<string, string> }).data[
-        'postern.yaml'
-      ] ?? '',
-    );
+    const { check } = parse(settingsText(manifests));
     expect(check.listen).toBe('unix:/run/postern/check.sock');
     expect(configuration).toContain('pipe: { path: /run/postern/check.sock }');
     const [pod] = manifests.flatMap(podsOf);

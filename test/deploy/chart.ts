@@ -88,8 +88,8 @@ export interface PodSpec {
 export function podsOf(manifest: Manifest): { labels: Record<string, string>; spec: PodSpec }[] {
   type Template = { metadata: { labels: Record<string, string> }; spec: PodSpec };
   if (manifest.kind === 'Pod') {
-    const { metadata, spec } = manifest as unknown as Template;
-    return [{ labels: metadata.labels, spec }];
+    const { metadata, spec } = manifest;
+    return [{ labels: metadata.labels as Template['metadata']['labels'], spec: spec as PodSpec }];
   }
   const { template } = (manifest.spec ?? {}) as { template?: Template };
   return template ? [{ labels: template.metadata.labels, spec: template.spec }] : [];
@@ -109,8 +109,12 @@ export function serverPod(manifests: readonly Manifest[]): {
   return { ...pod, container };
 }
 
-/** The settings file of the ConfigMap. */
-export function settingsText(manifests: readonly Manifest[]): string {
-  const { data } = one(manifests, 'ConfigMap', 'postern') as unknown as { data: Record<string, string> };
-  return data['postern.yaml'] ?? '';
+/** A file of a ConfigMap; empty where it has none of that name. */
+export function fileOf(manifests: readonly Manifest[], configMap: string, name: string): string {
+  const data = one(manifests, 'ConfigMap', configMap).data as Readonly<Record<string, string>>;
+  return data[name] ?? '';
 }
+
+/** The settings file of the ConfigMap. */
+export const settingsText = (manifests: readonly Manifest[]): string =>
+  fileOf(manifests, 'postern', 'postern.yaml');

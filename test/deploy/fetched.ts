@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { lastLine, renameIfAbsent } from '../real/installation.ts';
 
 const CACHE = fileURLToPath(new URL('../../.cache/deploy/', import.meta.url));
 const fetchMs = 1_200_000; // a busy machine compiles Helm for many minutes
@@ -67,18 +68,4 @@ export async function installWheel(requirement: string, sha256: string, folder: 
   writeFileSync(list, `${requirement} --hash=sha256:${sha256}\n`);
   const options = ['--quiet', '--disable-pip-version-check', '--no-deps', '--no-compile', '--require-hashes'];
   await output('python3', ['-m', 'pip', 'install', ...options, '--target', folder, '--requirement', list]);
-}
-
-function renameIfAbsent(from: string, to: string): void {
-  try {
-    renameSync(from, to);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
-  }
-}
-
-function lastLine(error: unknown): string {
-  const { stderr, message } = error as { stderr?: string; message: string };
-  return (stderr?.trim() || message).split('\n').at(-1) ?? message;
 }

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
-import { accessSync, chmodSync, constants, mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { executable } from '../real/installation.ts';
 import { type Fetchable, fetched, installWheel, output } from './fetched.ts';
 
 const run = promisify(execFile);
@@ -144,13 +145,4 @@ async function unpackPrometheus(folder: string): Promise<void> {
   const archive = readdirSync(folder).find((name) => name.endsWith('.deb'));
   if (!archive) throw new Error('apt-get download prometheus left no package');
   await output('dpkg-deb', ['-x', archive, '.'], { cwd: folder });
-}
-
-function executable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

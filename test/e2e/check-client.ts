@@ -96,8 +96,7 @@ export interface Watch {
 export function watchHealth(address: string): Watch {
   const client = new HealthClient(address, credentials.createInsecure());
   const seen: string[] = [];
-  const watch = client.watch as unknown as (request: object) => ClientReadableStream<{ status: string }>;
-  const stream = watch.call(client, { service: '' });
+  const stream: ClientReadableStream<{ status: string }> = client.watch?.({ service: '' });
   stream.on('data', ({ status }) => seen.push(status));
   // The end of the server ends the watch.
   stream.on('error', () => {});
