@@ -9,8 +9,8 @@ export default defineConfig({
     pool: 'forks',
     // Files share what they import: reading it anew for each took a quarter of the suite's processor time.
     isolate: false,
-    // Real MongoDBs, Envoys and Chromiums run beside the tests, which mostly wait for them.
-    maxWorkers: 3,
+    // Real MongoDBs, Envoys and Chromiums run beside the tests: with three workers an election once came too late.
+    maxWorkers: 2,
     // Deadlines for what hangs, not for what is slow: a busy machine is no failure.
     testTimeout: 30_000,
     hookTimeout: 60_000,
