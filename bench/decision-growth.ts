@@ -1,6 +1,6 @@
-import { readPresets } from '../src/presets/read.ts';
-import type { Rule } from '../src/rules.ts';
-import type { Scheme } from '../src/scheme.ts';
+import type { Rule } from '../src/check/rules.ts';
+import { readPresets } from '../src/schemes/presets/read.ts';
+import type { Scheme } from '../src/schemes/scheme.ts';
 import { type RequestGiven, requestsOf } from './decision-request.ts';
 import { type Bounds, measure, spread, table } from './decision-rounds.ts';
 import { createSetting, type SettingGiven } from './decision-setting.ts';

@@ -1,18 +1,18 @@
-import { createAuthorize } from '../src/authorize.ts';
-import { createAnswer } from '../src/grpc/check-server.ts';
-import { createKeyIds, type KeyRecord } from '../src/key.ts';
-import { createKeyring } from '../src/keyring.ts';
-import { createLimiter } from '../src/limiter.ts';
-import { createPlans } from '../src/plan.ts';
-import { readPresets } from '../src/presets/read.ts';
-import { createRules, type Rule } from '../src/rules.ts';
-import type { Scheme } from '../src/scheme.ts';
-import { createDigester, mask, type Pepper } from '../src/secret.ts';
-import type { UnitLease, UnitLeaseRequest } from '../src/store.ts';
-import { createLogger, createMetrics, logDenial } from '../src/telemetry.ts';
-import type { Tracing } from '../src/tracing.ts';
-import { traceLookups } from '../src/tracing-check.ts';
-import { createUsage } from '../src/usage.ts';
+import { createKeyring } from '../src/cache/keyring.ts';
+import { createAuthorize } from '../src/check/authorize.ts';
+import { createRules, type Rule } from '../src/check/rules.ts';
+import { createAnswer } from '../src/grpc/check/check-server.ts';
+import { createKeyIds, type KeyRecord } from '../src/keys/key.ts';
+import { createDigester, mask, type Pepper } from '../src/keys/secret.ts';
+import { createLimiter } from '../src/limits/limiter.ts';
+import { createPlans } from '../src/limits/plan.ts';
+import { readPresets } from '../src/schemes/presets/read.ts';
+import type { Scheme } from '../src/schemes/scheme.ts';
+import type { UnitLease, UnitLeaseRequest } from '../src/store/store.ts';
+import { createLogger, createMetrics, logDenial } from '../src/telemetry/telemetry.ts';
+import { traceLookups } from '../src/telemetry/tracing-check.ts';
+import type { Tracing } from '../src/tracing/tracing.ts';
+import { createUsage } from '../src/usage/usage.ts';
 import { benchKeys } from './keys.ts';
 
 export interface SettingGiven {

@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { type ChangeStream, type Document, MongoClient } from 'mongodb';
-import { createKeyIds, type KeyRecord } from '../src/key.ts';
-import { createKeyring } from '../src/keyring.ts';
-import { pipeline } from '../src/mongo/events.ts';
-import { toDocument } from '../src/mongo/records.ts';
+import { createKeyring } from '../src/cache/keyring.ts';
+import { createKeyIds, type KeyRecord } from '../src/keys/key.ts';
+import type { Digest } from '../src/keys/secret.ts';
+import { pipeline } from '../src/mongo/feed/events.ts';
+import { toDocument } from '../src/mongo/records/records.ts';
 import { createMongoStore } from '../src/mongo/store.ts';
-import type { Digest } from '../src/secret.ts';
 import { type Mongo, startReplicaSet } from '../test/real/mongod.ts';
 import { readProcessorTime, since } from './processor-time.ts';
 

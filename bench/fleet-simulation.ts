@@ -3,8 +3,8 @@
  * real mongod, writes for limits and use are counted from the real limiter and the real gatherer of use, and
  * the rest follows from the constants of the code. Prints Markdown.
  */
-import { beatsPerLease } from '../src/mongo/feed.ts';
-import { settingsSchema } from '../src/settings-schema.ts';
+import { beatsPerLease } from '../src/mongo/feed/feed.ts';
+import { settingsSchema } from '../src/settings/settings-schema.ts';
 import { type KeySizes, type StreamCost, timeStreams, weighKeys, withMongo } from './fleet-measurements.ts';
 import { admittedPart, leaseWrites, usageWrites, type Workload } from './fleet-workload.ts';
 import { createRandom } from './random.ts';

@@ -1,9 +1,9 @@
-import type { Decision } from '../src/authorize.ts';
-import type { KeyId, KeyRecord } from '../src/key.ts';
-import { createLimiter } from '../src/limiter.ts';
-import type { UnitLease, UnitLeaseRequest } from '../src/store.ts';
-import { batchSize, createUsage } from '../src/usage.ts';
-import type { UsageTally } from '../src/usage-tally.ts';
+import type { Decision } from '../src/check/authorize.ts';
+import type { KeyId, KeyRecord } from '../src/keys/key.ts';
+import { createLimiter } from '../src/limits/limiter.ts';
+import type { UnitLease, UnitLeaseRequest } from '../src/store/store.ts';
+import type { UsageTally } from '../src/store/usage-tally.ts';
+import { batchSize, createUsage } from '../src/usage/usage.ts';
 import type { Random } from './random.ts';
 
 /** What a fleet is asked: Zipf's law over all keys, each replica as likely as another. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { crc32Checksum } from '../src/checksum.ts';
-import { base62 } from '../src/secret.ts';
+import { base62 } from '../src/keys/secret.ts';
+import { crc32Checksum } from '../src/schemes/checksum.ts';
 import { createRandom } from './random.ts';
 
 /**

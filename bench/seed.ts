@@ -1,9 +1,9 @@
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { createKeyIds, type KeyRecord } from '../src/key.ts';
-import { createDigester, mask } from '../src/secret.ts';
+import { createKeyIds, type KeyRecord } from '../src/keys/key.ts';
+import { createDigester, mask } from '../src/keys/secret.ts';
 import { createSqliteStore } from '../src/sqlite/store.ts';
-import { insertsMax, type Store } from '../src/store.ts';
+import { insertsMax, type Store } from '../src/store/store.ts';
 
 /** The keys that a service has. */
 export interface SeedKeys {

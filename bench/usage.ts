@@ -3,13 +3,13 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Decision } from '../src/authorize.ts';
-import type { KeyRecord } from '../src/key.ts';
-import { readPresets } from '../src/presets/read.ts';
+import type { Decision } from '../src/check/authorize.ts';
+import { createUseNotices } from '../src/events/use-notices.ts';
+import type { KeyRecord } from '../src/keys/key.ts';
+import { readPresets } from '../src/schemes/presets/read.ts';
 import { createSqliteStore } from '../src/sqlite/store.ts';
-import type { Store } from '../src/store.ts';
-import { createUsage } from '../src/usage.ts';
-import { createUseNotices } from '../src/use-notices.ts';
+import type { Store } from '../src/store/store.ts';
+import { createUsage } from '../src/usage/usage.ts';
 import { benchKeys } from './keys.ts';
 import { table } from './markdown.ts';
 import { wholeNumber } from './options.ts';
@@ -65,7 +65,7 @@ async function write(
     throw error;
   };
   const noteUse = createUseNotices({ store, onError });
-  // As src/cli/events.ts joins them.
+  // As src/cli/serving/events.ts joins them.
   const recordUsage: Store['recordUsage'] = async (tallies) => {
     await store.recordUsage(tallies);
     await noteUse(tallies);

@@ -6,8 +6,8 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { presetNames } from '../src/presets/read.ts';
-import { settingsJsonSchema } from '../src/settings-json-schema.ts';
+import { presetNames } from '../src/schemes/presets/read.ts';
+import { settingsJsonSchema } from '../src/settings/settings-json-schema.ts';
 import { helm } from '../test/deploy/tools.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));

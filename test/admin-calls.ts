@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest';
-import type { Caller } from '../src/identity.ts';
-import type { JournalEntry } from '../src/journal.ts';
-import type { KeyRecord } from '../src/key.ts';
+import type { Caller } from '../src/admin/identity.ts';
+import type { JournalEntry } from '../src/journal/journal.ts';
+import type { KeyRecord } from '../src/keys/key.ts';
 import { createTestService, type TestService, type TestServiceOptions } from './service.ts';
 
 /** A whole core that is closed when the test ends. */

@@ -1,7 +1,7 @@
-import type { KeyId, KeyRecord } from '../src/key.ts';
-import { createKeyIds } from '../src/key.ts';
-import type { OwnerRecord } from '../src/owner.ts';
-import { createDigester, type Digest } from '../src/secret.ts';
+import type { KeyId, KeyRecord } from '../src/keys/key.ts';
+import { createKeyIds } from '../src/keys/key.ts';
+import type { OwnerRecord } from '../src/keys/owner.ts';
+import { createDigester, type Digest } from '../src/keys/secret.ts';
 
 const nextId = createKeyIds(() => Date.UTC(2030, 0, 1));
 const digester = createDigester([]);

@@ -1,4 +1,4 @@
-import type { AccessRequest } from '../src/request.ts';
+import type { AccessRequest } from '../src/check/request.ts';
 
 /** A request as a wire would read it, headers apart and their names in lower case. */
 export function accessRequest(given: {

@@ -1,20 +1,20 @@
-import { type Admin, createAdmin } from '../src/admin.ts';
-import { type Authorize, createAuthorize } from '../src/authorize.ts';
-import { createDigestUpgrade, type DigestUpgrade } from '../src/digest-upgrade.ts';
-import { createIdentify } from '../src/identity.ts';
-import { createJournalTail, type JournalTail, waking } from '../src/journal-tail.ts';
-import { createKeyring, type Keyring } from '../src/keyring.ts';
-import { createLastWriterGuard } from '../src/last-writer.ts';
-import { createLimiter } from '../src/limiter.ts';
-import { createPlans } from '../src/plan.ts';
-import { readPresets } from '../src/presets/read.ts';
-import { createRefusals } from '../src/refusals.ts';
-import { createRegistry, type Registry } from '../src/registry.ts';
-import { createRules } from '../src/rules.ts';
-import type { Scheme } from '../src/scheme.ts';
-import { createDigester, type Digester, type Pepper, Secret } from '../src/secret.ts';
+import { type Admin, createAdmin } from '../src/admin/admin.ts';
+import { createIdentify } from '../src/admin/identity.ts';
+import { createKeyring, type Keyring } from '../src/cache/keyring.ts';
+import { createDigestUpgrade, type DigestUpgrade } from '../src/changes/digest-upgrade.ts';
+import { createLastWriterGuard } from '../src/changes/last-writer.ts';
+import { createRegistry, type Registry } from '../src/changes/registry.ts';
+import { type Authorize, createAuthorize } from '../src/check/authorize.ts';
+import { createRules } from '../src/check/rules.ts';
+import { createJournalTail, type JournalTail, waking } from '../src/events/journal-tail.ts';
+import { createRefusals } from '../src/events/refusals.ts';
+import { createDigester, type Digester, type Pepper, Secret } from '../src/keys/secret.ts';
+import { createLimiter } from '../src/limits/limiter.ts';
+import { createPlans } from '../src/limits/plan.ts';
+import { readPresets } from '../src/schemes/presets/read.ts';
+import type { Scheme } from '../src/schemes/scheme.ts';
 import { createSqliteStore } from '../src/sqlite/store.ts';
-import type { Store } from '../src/store.ts';
+import type { Store } from '../src/store/store.ts';
 
 /** The whole core over a store, wired as `serve` wires it, with a clock that tests set. */
 export interface TestService {

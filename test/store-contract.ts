@@ -1,5 +1,5 @@
 import { describe } from 'vitest';
-import type { Store } from '../src/store.ts';
+import type { Store } from '../src/store/store.ts';
 import { addressContract } from './store-contract/addresses.ts';
 import { digestContract } from './store-contract/digests.ts';
 import { dutyContract } from './store-contract/duties.ts';
@@ -29,7 +29,7 @@ export interface StoreUnderTest {
 /** Removes what it made when the test has finished. */
 export type CreateStore = (clock: { readonly now: () => number }) => Promise<StoreUnderTest>;
 
-/** Every sentence of `src/store.ts`, as a test of one implementation. */
+/** Every sentence of `src/store/store.ts`, as a test of one implementation. */
 export function describeStoreContract(name: string, createStore: CreateStore): void {
   describe(`the store contract on ${name}`, () => {
     keyContract(createStore);

@@ -11,8 +11,8 @@ import {
 } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
-import type { AppendedFile, Io, Output } from './command.ts';
 import { run } from './program.ts';
+import type { AppendedFile, Io, Output } from './terminal/command.ts';
 
 const io: Io = {
   environment: process.env,

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { type ConnectionFlags, callingCommands, connect } from './client.ts';
-import { type AddCommand, CommandError, exitCodes, type Io } from './command.ts';
-import { describe } from './describe.ts';
-import { printableJson } from './output.ts';
-import { ownerAnswer, ownerDetails, ownerList, ownerState } from './owner-text.ts';
-import { addPageFlags, type PageFlags, printList } from './pages.ts';
-import { settledText } from './settled-text.ts';
+import { type ConnectionFlags, callingCommands, connect } from './terminal/client.ts';
+import { type AddCommand, CommandError, exitCodes, type Io } from './terminal/command.ts';
+import { describe } from './terminal/describe.ts';
+import { printableJson } from './terminal/output.ts';
+import { ownerAnswer, ownerDetails, ownerList, ownerState } from './terminal/owner-text.ts';
+import { addPageFlags, type PageFlags, printList } from './terminal/pages.ts';
+import { settledText } from './terminal/settled-text.ts';
 
 interface ShownFlags extends ConnectionFlags {
   readonly json?: boolean;

@@ -1,18 +1,18 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../version.ts';
-import { addAuditCommands } from './audit.ts';
-import { addBackupCommand } from './backup.ts';
-import { CommandError, type ExitCode, exitCodes, type Io } from './command.ts';
-import { addCompletionCommand } from './completion.ts';
-import { addConfigCommands } from './config-command.ts';
-import { describe } from './describe.ts';
-import { addDoctorCommand } from './doctor.ts';
-import { addImportCommand } from './import.ts';
-import { addKeyCommands } from './keys.ts';
+import { addAuditCommands } from './audit/audit.ts';
+import { addCompletionCommand } from './completion/completion.ts';
+import { addConfigCommands } from './config/config-command.ts';
+import { addDoctorCommand } from './doctor/doctor.ts';
+import { addImportCommand } from './import/import.ts';
+import { addKeyCommands } from './keys/keys.ts';
 import { addOwnerCommands } from './owners.ts';
-import { addRestoreCommands } from './restore.ts';
-import { adminKeyHint } from './secret-input.ts';
-import { addServeCommand } from './serve-command.ts';
+import { addBackupCommand } from './restore/backup.ts';
+import { addRestoreCommands } from './restore/restore.ts';
+import { addServeCommand } from './serving/serve-command.ts';
+import { CommandError, type ExitCode, exitCodes, type Io } from './terminal/command.ts';
+import { describe } from './terminal/describe.ts';
+import { adminKeyHint } from './terminal/secret-input.ts';
 import { addWatchCommand } from './watch.ts';
 
 /** Runs one command line, without the names of Node and the program, and returns its exit code. */

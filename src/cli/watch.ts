@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { eventTypes } from '../events.ts';
-import { type Client, type ConnectionFlags, callingCommands, connect } from './client.ts';
-import { CommandError, exitCodes, type Io } from './command.ts';
-import { streamedEvents } from './event-stream.ts';
-import { printable, printableJsonLine } from './output.ts';
+import { eventTypes } from '../events/events.ts';
+import { type Client, type ConnectionFlags, callingCommands, connect } from './terminal/client.ts';
+import { CommandError, exitCodes, type Io } from './terminal/command.ts';
+import { streamedEvents } from './terminal/event-stream.ts';
+import { printable, printableJsonLine } from './terminal/output.ts';
 
 interface WatchFlags extends ConnectionFlags {
   readonly types?: string;

@@ -1,6 +1,6 @@
-import { parseNetwork } from '../address.ts';
-import { faultText } from './controls.ts';
-import type { Page } from './visit.ts';
+import { parseNetwork } from '../net/address.ts';
+import { faultText } from './markup/controls.ts';
+import type { Page } from './session/visit.ts';
 
 const entriesMax = 100;
 const descriptions = {

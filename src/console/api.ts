@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Terms } from '../terms-operations.ts';
+import type { Terms } from '../admin/terms-operations.ts';
 import type { AuditEvent, Key, Owner, Page, Usage } from './api-answers.ts';
 import { Refusal } from './refusal.ts';
 

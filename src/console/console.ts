@@ -1,27 +1,27 @@
 import cookie from '@fastify/cookie';
 import formbody from '@fastify/formbody';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
-import { createAccess } from './access.ts';
 import { addressCheckPage } from './address-check.ts';
-import { addAssets } from './assets.ts';
-import { auditPage } from './audit.ts';
-import { errorView, refusalOf } from './error-page.ts';
-import { emptyForm, formBytesMax } from './form.ts';
-import { keyChangePages } from './key-change.ts';
-import { keyDetailPage } from './key-detail.ts';
-import { keyEditPage } from './key-edit.ts';
-import { keyListPage } from './key-list.ts';
-import { keyNewPage } from './key-new.ts';
-import { keyRotatePage } from './key-rotate.ts';
-import { document, type Surroundings } from './layout.ts';
-import { html } from './markup.ts';
-import { isFromHere } from './origin.ts';
-import { ownerPages } from './owners.ts';
+import { addAssets } from './markup/assets.ts';
+import { emptyForm, formBytesMax } from './markup/form.ts';
+import { document, type Surroundings } from './markup/layout.ts';
+import { html } from './markup/markup.ts';
+import { auditPage } from './pages/audit.ts';
+import { errorView, refusalOf } from './pages/error-page.ts';
+import { keyChangePages } from './pages/key-change.ts';
+import { keyDetailPage } from './pages/key-detail.ts';
+import { keyEditPage } from './pages/key-edit.ts';
+import { keyListPage } from './pages/key-list.ts';
+import { keyNewPage } from './pages/key-new.ts';
+import { keyRotatePage } from './pages/key-rotate.ts';
+import { ownerPages } from './pages/owners.ts';
 import { Refusal } from './refusal.ts';
 import { type PageDependencies, refuseOthers, type Show } from './routing.ts';
-import { createSessions, type SessionOptions } from './session.ts';
-import { addSignIn } from './sign-in-routes.ts';
-import type { Page, View } from './visit.ts';
+import { createAccess } from './session/access.ts';
+import { isFromHere } from './session/origin.ts';
+import { createSessions, type SessionOptions } from './session/session.ts';
+import { addSignIn } from './session/sign-in-routes.ts';
+import type { Page, View } from './session/visit.ts';
 
 /** The part of a pino logger that is used here. */
 export interface ConsoleLog {

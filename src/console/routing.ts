@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Access, Entrance } from './access.ts';
 import { Refusal } from './refusal.ts';
-import type { Session } from './session.ts';
-import type { Data, Redirect, View } from './visit.ts';
+import type { Access, Entrance } from './session/access.ts';
+import type { Session } from './session/session.ts';
+import type { Data, Redirect, View } from './session/visit.ts';
 
 /** Shows a page to a browser; one without its surroundings to who is not known. */
 export type Show = (

@@ -9,7 +9,7 @@ import {
   status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { RpcError, type RpcMethod, type RpcStream, type RpcStreamListener } from '../rpc.ts';
+import { RpcError, type RpcMethod, type RpcStream, type RpcStreamListener } from '../net/rpc.ts';
 
 type AnyMethod = MethodDefinition<unknown, unknown>;
 type AnyHandler = (call: unknown, callback?: unknown) => void;

@@ -7,9 +7,9 @@ import {
   setLogVerbosity,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
-import { formatListen, type Listen, ListenError, whyNotOpened } from '../listen.ts';
-import type { TlsSource } from '../tls.ts';
-import { removeStaleSocket } from '../unix-socket.ts';
+import { formatListen, type Listen, ListenError, whyNotOpened } from '../net/listen.ts';
+import type { TlsSource } from '../net/tls.ts';
+import { removeStaleSocket } from '../net/unix-socket.ts';
 import { addHealth } from './health.ts';
 import { addReflection } from './reflection.ts';
 import { credentialsOf } from './tls-credentials.ts';

@@ -1,5 +1,5 @@
 import { ServerCredentials } from '@grpc/grpc-js';
-import type { TlsMaterial, TlsSource } from '../tls.ts';
+import type { TlsMaterial, TlsSource } from '../net/tls.ts';
 
 /** What grpc-js listens with: TLS that follows its source, or cleartext. */
 export function credentialsOf(tls: TlsSource | null): ServerCredentials {

@@ -1,11 +1,11 @@
 import type { Socket } from 'node:net';
-import type { CloseReason } from '../connection-counts.ts';
+import type { CloseReason } from '../telemetry/connection-counts.ts';
 import { Allowance } from './allowance.ts';
 import type { Bounds } from './bounds.ts';
-import { Calls } from './calls.ts';
+import { Calls } from './calls/calls.ts';
+import { DeadlineTimer } from './calls/deadline-timer.ts';
+import { Dispatch } from './calls/dispatch.ts';
 import { Control } from './control.ts';
-import { DeadlineTimer } from './deadline-timer.ts';
-import { Dispatch } from './dispatch.ts';
 import {
   ConnectionError,
   errorCode,

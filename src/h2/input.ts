@@ -1,5 +1,5 @@
-import { RpcError, type RpcStreamListener, rpcStatus } from '../rpc.ts';
-import type { Held, MessageReader, MessageSink } from './message-reader.ts';
+import { RpcError, type RpcStreamListener, rpcStatus } from '../net/rpc.ts';
+import type { Held, MessageReader, MessageSink } from './calls/message-reader.ts';
 
 /** A request that does not come in a single frame: its messages, told to a listener as fast as it wants them. */
 export class Input implements MessageSink {

@@ -1,4 +1,4 @@
-import type { CloseReason } from '../connection-counts.ts';
+import type { CloseReason } from '../telemetry/connection-counts.ts';
 import type { Bounds } from './bounds.ts';
 
 /** What a connection can be told to do when its time has come. */

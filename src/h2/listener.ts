@@ -6,10 +6,10 @@ import {
   type TLSSocket,
   type Server as TlsServer,
 } from 'node:tls';
-import { type ConnectionCounts, createConnectionCounts } from '../connection-counts.ts';
-import { type Listen, ListenError, whyNotOpened } from '../listen.ts';
-import type { RpcMethods } from '../rpc.ts';
-import { removeStaleSocket } from '../unix-socket.ts';
+import { type Listen, ListenError, whyNotOpened } from '../net/listen.ts';
+import type { RpcMethods } from '../net/rpc.ts';
+import { removeStaleSocket } from '../net/unix-socket.ts';
+import { type ConnectionCounts, createConnectionCounts } from '../telemetry/connection-counts.ts';
 import { type Bounds, defaultBounds } from './bounds.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { Connection } from './connection.ts';

@@ -1,6 +1,16 @@
 import type { Socket } from 'node:net';
 import type { Bounds } from './bounds.ts';
 import {
+  answerDataAt,
+  answerStart,
+  httpBlock,
+  httpBody,
+  okTrailers,
+  okTrailersBlock,
+  openingBlock,
+  prefixBytes,
+} from './calls/grpc-frames.ts';
+import {
   ConnectionError,
   errorCode,
   flag,
@@ -12,16 +22,6 @@ import {
   writeFrameHeader,
   writeUint32,
 } from './frame.ts';
-import {
-  answerDataAt,
-  answerStart,
-  httpBlock,
-  httpBody,
-  okTrailers,
-  okTrailersBlock,
-  openingBlock,
-  prefixBytes,
-} from './grpc-frames.ts';
 import type { Outbox } from './outbox.ts';
 import type { Stream } from './stream.ts';
 

@@ -1,8 +1,8 @@
-import type { ConnectionCounts } from '../connection-counts.ts';
-import type { RpcMethods } from '../rpc.ts';
+import type { RpcMethods } from '../net/rpc.ts';
+import type { ConnectionCounts } from '../telemetry/connection-counts.ts';
 import type { Bounds } from './bounds.ts';
+import type { Held } from './calls/message-reader.ts';
 import type { Clock } from './clock.ts';
-import type { Held } from './message-reader.ts';
 import type { Spares } from './outbox.ts';
 
 /** What the connections of one listener share. */

@@ -1,4 +1,4 @@
-import type { Head } from './head.ts';
+import type { Head } from './headers/head.ts';
 import type { Input } from './input.ts';
 
 /** What of an answer has not been sent yet: the peer's windows or its socket are full. */

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
-import { certificateNames } from '../certificate-names.ts';
-import type { Caller } from '../identity.ts';
-import type { TraceHeaders } from '../tracing-context.ts';
+import type { Caller } from '../admin/identity.ts';
+import { certificateNames } from '../net/certificate-names.ts';
+import type { TraceHeaders } from '../tracing/tracing-context.ts';
 import { hasVerifiedCertificate } from './client-certificate.ts';
 
 /**

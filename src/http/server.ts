@@ -7,26 +7,26 @@ import {
   type FastifyRequest,
   fastify,
 } from 'fastify';
-import type { Admin } from '../admin.ts';
-import type { GithubLeaks } from '../github-leaks.ts';
-import { type Listen, ListenError, whyNotOpened } from '../listen.ts';
-import type { TlsMaterial, TlsSource } from '../tls.ts';
-import { removeStaleSocket } from '../unix-socket.ts';
-import { addAuditRoutes } from './audit-routes.ts';
+import type { Admin } from '../admin/admin.ts';
+import type { GithubLeaks } from '../admin/github-leaks.ts';
+import { type Listen, ListenError, whyNotOpened } from '../net/listen.ts';
+import type { TlsMaterial, TlsSource } from '../net/tls.ts';
+import { removeStaleSocket } from '../net/unix-socket.ts';
 import { requireClientCertificate, watchHandshakes } from './client-certificate.ts';
 import { answerClientError } from './client-error.ts';
-import { addDiagnosticsRoutes } from './diagnostics-routes.ts';
-import { addEventRoutes } from './event-routes.ts';
-import { addHealthRoutes, type HealthDependencies } from './health-routes.ts';
-import { addImportRoutes } from './import-routes.ts';
-import { addKeyChangeRoutes } from './key-change-routes.ts';
-import { addKeyRoutes } from './key-routes.ts';
-import { addLeakRoutes } from './leak-routes.ts';
-import { addOpenapiRoute } from './openapi-route.ts';
-import { withOtherMethodsRefused } from './other-methods.ts';
-import { addOwnerRoutes } from './owner-routes.ts';
+import { addOpenapiRoute } from './openapi/route.ts';
+import { addAuditRoutes } from './routes/audit-routes.ts';
+import { addDiagnosticsRoutes } from './routes/diagnostics-routes.ts';
+import { addEventRoutes } from './routes/event-routes.ts';
+import { addHealthRoutes, type HealthDependencies } from './routes/health-routes.ts';
+import { addImportRoutes } from './routes/import-routes.ts';
+import { addKeyChangeRoutes } from './routes/key-change-routes.ts';
+import { addKeyRoutes } from './routes/key-routes.ts';
+import { addLeakRoutes } from './routes/leak-routes.ts';
+import { withOtherMethodsRefused } from './routes/other-methods.ts';
+import { addOwnerRoutes } from './routes/owner-routes.ts';
+import { addTermsRoutes } from './routes/terms-routes.ts';
 import { errorAnswer, wireErrorAnswer } from './status.ts';
-import { addTermsRoutes } from './terms-routes.ts';
 
 /** The HTTP listener: REST under `/admin`, health, metrics. */
 export interface HttpServer {

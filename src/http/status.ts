@@ -1,5 +1,5 @@
 import { Failure, type FailureCode } from '../failure.ts';
-import { StoreUnavailable } from '../store.ts';
+import { StoreUnavailable } from '../store/store.ts';
 
 /** An error as it goes out. */
 export interface ErrorAnswer {

@@ -6,7 +6,7 @@ import {
   MongoSystemError,
   MongoWriteConcernError,
 } from 'mongodb';
-import { DuplicateKey, StoreUnavailable } from '../store.ts';
+import { DuplicateKey, StoreUnavailable } from '../store/store.ts';
 
 /**
  * Codes with which a server says that it could not do what was asked, not that it would not: the network

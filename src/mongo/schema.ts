@@ -1,8 +1,8 @@
 import type { ClientSession, Db } from 'mongodb';
-import { RestoredStore } from '../restore-mark.ts';
+import { RestoredStore } from '../restore/restore-mark.ts';
 import { createCollections, metaName } from './collections.ts';
 import { isDuplicate } from './errors.ts';
-import { findMark } from './mark.ts';
+import { findMark } from './feed/mark.ts';
 
 /** What a release of Postern keeps in its database. */
 export interface Schema {

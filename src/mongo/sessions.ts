@@ -1,5 +1,5 @@
 import type { Abortable, ClientSession, FindOptions, MongoClient, ServerSessionId, Timestamp } from 'mongodb';
-import { StoreUnavailable } from '../store.ts';
+import { StoreUnavailable } from '../store/store.ts';
 import { mongoError } from './errors.ts';
 
 /** What a read passes to the driver as it is. */

@@ -1,5 +1,5 @@
-import type { RestorableStore } from '../restore-mark.ts';
-import { type FeedSubscriber, StoreUnavailable } from '../store.ts';
+import type { RestorableStore } from '../restore/restore-mark.ts';
+import { type FeedSubscriber, StoreUnavailable } from '../store/store.ts';
 import { createClient, databaseName, type MongoTimeouts, timeoutsOf } from './client.ts';
 import { type Connection, closeClient, connect, disconnect } from './connection.ts';
 import { mongoError } from './errors.ts';

@@ -1,5 +1,5 @@
 import type { ClientSession, Db, ServerSessionId } from 'mongodb';
-import type { Fleet } from './fleet.ts';
+import type { Fleet } from './feed/fleet.ts';
 import type { Sessions } from './sessions.ts';
 import { blockedMs, inTransaction } from './transaction.ts';
 

@@ -9,8 +9,8 @@ import {
   type SpanExporter,
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
-import { resourceAttribute } from '../tracing-attributes.ts';
-import type { TracingConfig } from '../tracing-settings.ts';
+import type { TracingConfig } from '../settings/tracing-settings.ts';
+import { resourceAttribute } from '../tracing/tracing-attributes.ts';
 
 /** Spans on their way to a collector. */
 export interface SpanExport {

@@ -1,8 +1,8 @@
 import { chmodSync, closeSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { makeFolder } from './backup/folder.ts';
 import { sqliteError, sqliteFailure } from './errors.ts';
-import { makeFolder } from './folder.ts';
 import type { Migration } from './migrations.ts';
 import { migrate } from './schema.ts';
 

@@ -1,4 +1,4 @@
-import { DuplicateKey, StoreUnavailable } from '../store.ts';
+import { DuplicateKey, StoreUnavailable } from '../store/store.ts';
 
 /** What a SQLite result code means for a caller; https://sqlite.org/rescode.html. */
 type SqliteFailure = 'busy' | 'full' | 'io' | 'readonly' | 'corrupt' | 'duplicate' | 'other';

@@ -1,13 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
-import { type RestorableStore, RestoredStore } from '../restore-mark.ts';
-import { type FeedSubscriber, StoreUnavailable, usageRetentionMs } from '../store.ts';
-import { listenForBackups } from './backup-socket.ts';
-import { createChanges } from './changes.ts';
+import { type RestorableStore, RestoredStore } from '../restore/restore-mark.ts';
+import { type FeedSubscriber, StoreUnavailable, usageRetentionMs } from '../store/store.ts';
+import { listenForBackups } from './backup/backup-socket.ts';
+import { getMark, putMark } from './backup/mark.ts';
 import { openDatabase } from './database.ts';
 import { diagnoseFile } from './diagnosis.ts';
 import { sqliteError } from './errors.ts';
-import { getMark, putMark } from './mark.ts';
 import type { Migration } from './migrations.ts';
+import { createChanges } from './records/changes.ts';
 import { createTables, type Tables } from './tables.ts';
 
 export interface SqliteStoreDependencies {

@@ -1,13 +1,13 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { BadRecord } from '../store.ts';
-import { type AddressTable, createAddressTable } from './addresses.ts';
-import { createDutyTable, type DutyTable } from './duties.ts';
-import { createJournalTable, type JournalTable } from './journal.ts';
-import { createKeyTable, type KeyTable } from './keys.ts';
-import { createLimitTable, type LimitTable } from './limits.ts';
-import { createOwnerTable, type OwnerTable } from './owners.ts';
+import type { BadRecord } from '../store/store.ts';
+import { type AddressTable, createAddressTable } from './records/addresses.ts';
+import { createDutyTable, type DutyTable } from './records/duties.ts';
+import { createJournalTable, type JournalTable } from './records/journal.ts';
+import { createKeyTable, type KeyTable } from './records/keys.ts';
+import { createLimitTable, type LimitTable } from './records/limits.ts';
+import { createOwnerTable, type OwnerTable } from './records/owners.ts';
+import { createUsageTable, type UsageTable } from './records/usage.ts';
 import { createStatements } from './statements.ts';
-import { createUsageTable, type UsageTable } from './usage.ts';
 
 /** An open database and what is in it. */
 export interface Tables {

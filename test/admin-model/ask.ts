@@ -1,4 +1,4 @@
-import type { Admin } from '../../src/admin.ts';
+import type { Admin } from '../../src/admin/admin.ts';
 
 export type Operation = keyof Admin;
 

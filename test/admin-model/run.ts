@@ -1,4 +1,4 @@
-import type { KeyId } from '../../src/key.ts';
+import type { KeyId } from '../../src/keys/key.ts';
 import { type Ask, type Credentials, callerAddress, type Outcome, type Wire } from './ask.ts';
 import { markPlan } from './change-plans.ts';
 import { differences } from './learned.ts';

@@ -1,11 +1,11 @@
 import { credentials, makeGenericClientConstructor } from '@grpc/grpc-js';
-import { createAdminService } from '../../src/grpc/admin-server.ts';
+import { createAdminService } from '../../src/grpc/admin/admin-server.ts';
 import { KeyAdminService } from '../../src/grpc/gen/postern/admin/v1/key_admin.ts';
 import { createGrpcListener } from '../../src/grpc/server.ts';
 import { createHttpServer } from '../../src/http/server.ts';
-import { formatListen } from '../../src/listen.ts';
-import { mintSecret } from '../../src/scheme.ts';
-import type { Store } from '../../src/store.ts';
+import { formatListen } from '../../src/net/listen.ts';
+import { mintSecret } from '../../src/schemes/scheme.ts';
+import type { Store } from '../../src/store/store.ts';
 import { createTestService, type TestService } from '../service.ts';
 import type { Wire } from './ask.ts';
 import { createGrpcWire } from './grpc-wire.ts';

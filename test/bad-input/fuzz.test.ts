@@ -1,10 +1,10 @@
 import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { expect, it, onTestFinished } from 'vitest';
-import { createAdminService } from '../../src/grpc/admin-server.ts';
+import { createAdminService } from '../../src/grpc/admin/admin-server.ts';
 import { KeyAdminService } from '../../src/grpc/gen/postern/admin/v1/key_admin.ts';
 import { createGrpcListener } from '../../src/grpc/server.ts';
-import { formatListen } from '../../src/listen.ts';
+import { formatListen } from '../../src/net/listen.ts';
 import { start as startCore } from '../admin-calls.ts';
 import { requestOf } from '../admin-model/grpc-requests.ts';
 import { startListener } from '../http/listener.ts';

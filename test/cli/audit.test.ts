@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { JournalDraft } from '../../src/journal.ts';
+import type { JournalDraft } from '../../src/journal/journal.ts';
 import { startListener } from '../http/listener.ts';
 import { answering, type Given, postern } from './console.ts';
 

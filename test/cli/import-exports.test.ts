@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { exportBytesMax } from '../../src/cli/export-tree.ts';
-import { mintSecret, type Scheme } from '../../src/scheme.ts';
-import { createDigester } from '../../src/secret.ts';
+import { exportBytesMax } from '../../src/cli/import/export-tree.ts';
+import { createDigester } from '../../src/keys/secret.ts';
+import { mintSecret, type Scheme } from '../../src/schemes/scheme.ts';
 import { startListener } from '../http/listener.ts';
 import { postern } from './console.ts';
 

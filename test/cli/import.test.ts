@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { mintSecret } from '../../src/scheme.ts';
-import { createDigester } from '../../src/secret.ts';
+import { createDigester } from '../../src/keys/secret.ts';
+import { mintSecret } from '../../src/schemes/scheme.ts';
 import { startListener } from '../http/listener.ts';
 import { type Given, postern } from './console.ts';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { examineSettings } from '../../src/cli/settings.ts';
+import { examineSettings } from '../../src/cli/config/settings.ts';
 
 const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318/' };
 const examine = (environment: Readonly<Record<string, string>>, yaml = '') =>

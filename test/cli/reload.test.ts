@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { createReload, type ReloadDependencies } from '../../src/cli/reload.ts';
-import type { Reread } from '../../src/cli/setting-examination.ts';
-import { lookAtSettings, readerOf } from '../../src/cli/setting-files.ts';
-import { examineSettings } from '../../src/cli/settings.ts';
+import type { Reread } from '../../src/cli/config/setting-examination.ts';
+import { lookAtSettings, readerOf } from '../../src/cli/config/setting-files.ts';
+import { examineSettings } from '../../src/cli/config/settings.ts';
+import { createReload, type ReloadDependencies } from '../../src/cli/serving/reload.ts';
 
 const flags = { config: 'postern.yaml', set: {} };
 

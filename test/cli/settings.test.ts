@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { examineSettings, readSettings, SettingsError } from '../../src/cli/settings.ts';
+import { examineSettings, readSettings, SettingsError } from '../../src/cli/config/settings.ts';
 
 const noFlags = { set: {} };
 

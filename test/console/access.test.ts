@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { createConsole } from '../../src/console/console.ts';
 import { createHttpServer } from '../../src/http/server.ts';
-import { StoreUnavailable } from '../../src/store.ts';
+import { StoreUnavailable } from '../../src/store/store.ts';
 import { createTestService } from '../service.ts';
 import { fixedAdminKey, startConsole } from './browser.ts';
 

@@ -51,7 +51,7 @@ it('does not take what is no admin key for one, and says so at the field', async
 });
 
 it('takes the longest admin key that fits, and the cookie stays within what browsers keep', async () => {
-  const { createSessions } = await import('../../src/console/session.ts');
+  const { createSessions } = await import('../../src/console/session/session.ts');
   const sessions = createSessions(() => 0, { secret: Buffer.alloc(32), idleMs: 1, ageMaxMs: 1 });
 
   const sealed = sessions.seal(sessions.start('x'.repeat(2_048)));

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { settingsJsonSchema } from '../../src/settings-json-schema.ts';
+import { settingsJsonSchema } from '../../src/settings/settings-json-schema.ts';
 import { example, one, podsOf, render, serverPod, settingsText, type Values } from './chart.ts';
 import type { Manifest } from './schemas.ts';
 

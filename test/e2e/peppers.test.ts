@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest';
-import { createDigester } from '../../src/secret.ts';
+import { createDigester } from '../../src/keys/secret.ts';
 import { start } from '../real/child.ts';
 import { freshDatabase } from '../real/mongod.ts';
 import { adminKey, type Postern, startPostern } from '../real/postern.ts';

@@ -1,5 +1,5 @@
-import { type PresetName, readPresets } from '../../src/presets/read.ts';
-import { mintSecret } from '../../src/scheme.ts';
+import { type PresetName, readPresets } from '../../src/schemes/presets/read.ts';
+import { mintSecret } from '../../src/schemes/scheme.ts';
 
 /** A well-formed key of a preset, postern's unless named, that no store has. */
 export function unknownKey(schemeName: PresetName = 'postern'): string {

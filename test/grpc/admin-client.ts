@@ -6,13 +6,13 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 import { expect, onTestFinished } from 'vitest';
-import type { Admin } from '../../src/admin.ts';
-import { createAdminService } from '../../src/grpc/admin-server.ts';
+import type { Admin } from '../../src/admin/admin.ts';
+import { createAdminService } from '../../src/grpc/admin/admin-server.ts';
 import { BadRequest, ErrorInfo } from '../../src/grpc/gen/google/rpc/error_details.ts';
 import { Status } from '../../src/grpc/gen/google/rpc/status.ts';
 import { KeyAdminService } from '../../src/grpc/gen/postern/admin/v1/key_admin.ts';
 import { createGrpcListener } from '../../src/grpc/server.ts';
-import { formatListen } from '../../src/listen.ts';
+import { formatListen } from '../../src/net/listen.ts';
 import { createTestService, type TestService, type TestServiceOptions } from '../service.ts';
 
 /** A real gRPC listener over a whole core, and a client of it, until the test ends. */

@@ -5,7 +5,7 @@ import type {
   ListAuditEventsRequest,
   ListAuditEventsResponse,
 } from '../../src/grpc/gen/postern/admin/v1/key_admin.ts';
-import { auditJson, hashOfJson } from '../../src/journal.ts';
+import { auditJson, hashOfJson } from '../../src/journal/journal.ts';
 import { audit, root } from '../admin-calls.ts';
 import { startAdmin } from './admin-client.ts';
 

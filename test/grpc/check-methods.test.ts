@@ -9,12 +9,12 @@ import {
 import { loadSync } from '@grpc/proto-loader';
 import { service as healthService } from 'grpc-health-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type CheckMethods, createCheckMethods } from '../../src/grpc/check-methods.ts';
-import { CheckUnavailable } from '../../src/grpc/check-response.ts';
-import type { Answer } from '../../src/grpc/check-server.ts';
+import { type CheckMethods, createCheckMethods } from '../../src/grpc/check/check-methods.ts';
+import { CheckUnavailable } from '../../src/grpc/check/check-response.ts';
+import type { Answer } from '../../src/grpc/check/check-server.ts';
 import { STREAM_QUESTIONS_MAX } from '../../src/grpc/reflection.ts';
 import { createH2Listener, type H2Listener } from '../../src/h2/listener.ts';
-import { formatListen } from '../../src/listen.ts';
+import { formatListen } from '../../src/net/listen.ts';
 
 const path = '/envoy.service.auth.v3.Authorization/Check';
 const asIs = (bytes: Uint8Array) => Buffer.from(bytes);

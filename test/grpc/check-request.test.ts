@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createCheckReader } from '../../src/grpc/check-request.ts';
+import type { AccessRequest } from '../../src/check/request.ts';
+import { createCheckReader } from '../../src/grpc/check/check-request.ts';
 import { CheckRequest } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts';
-import type { AccessRequest } from '../../src/request.ts';
 import { encode, type Field, merged, read } from './wire-tree.ts';
 
 const names = [

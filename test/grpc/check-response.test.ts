@@ -1,12 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Reason, reasons } from '../../src/answer.ts';
-import type { Allowed, Decision, Denied } from '../../src/authorize.ts';
-import { CheckUnavailable, createCheckWriter, type UnavailableAs } from '../../src/grpc/check-response.ts';
+import type { Allowed, Decision, Denied } from '../../src/check/authorize.ts';
+import {
+  CheckUnavailable,
+  createCheckWriter,
+  type UnavailableAs,
+} from '../../src/grpc/check/check-response.ts';
 import { CheckResponse, DeniedHttpResponse } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts';
-import type { KeyRecord } from '../../src/key.ts';
-import { readPresets } from '../../src/presets/read.ts';
-import type { Scheme } from '../../src/scheme.ts';
+import type { KeyRecord } from '../../src/keys/key.ts';
+import { type Reason, reasons } from '../../src/schemes/answer.ts';
+import { readPresets } from '../../src/schemes/presets/read.ts';
+import type { Scheme } from '../../src/schemes/scheme.ts';
 import { keyRecord } from '../records.ts';
 import { accessRequest } from '../requests.ts';
 import { expectedResponse } from './expected-response.ts';

@@ -1,16 +1,16 @@
 import { status } from '@grpc/grpc-js';
-import type { Allowed, Decision, Denied } from '../../src/authorize.ts';
-import { cookiesOf } from '../../src/credential.ts';
-import type { UnavailableAs } from '../../src/grpc/check-response.ts';
+import type { Allowed, Decision, Denied } from '../../src/check/authorize.ts';
+import { cookiesOf } from '../../src/check/credential.ts';
+import type { AccessRequest } from '../../src/check/request.ts';
+import type { UnavailableAs } from '../../src/grpc/check/check-response.ts';
 import type { HeaderValueOption } from '../../src/grpc/gen/envoy/config/core/v3/base.ts';
 import type {
   CheckResponse,
   DeniedHttpResponse,
 } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts';
-import type { RateVerdict } from '../../src/limiter.ts';
-import type { AccessRequest } from '../../src/request.ts';
-import { challenge } from '../../src/scheme.ts';
-import { formatTime } from '../../src/time.ts';
+import type { RateVerdict } from '../../src/limits/limiter.ts';
+import { challenge } from '../../src/schemes/scheme.ts';
+import { formatTime } from '../../src/time/time.ts';
 
 type Pair = readonly [name: string, value: string];
 

@@ -7,7 +7,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { afterEach, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
-import { createAdminService } from '../../src/grpc/admin-server.ts';
+import { createAdminService } from '../../src/grpc/admin/admin-server.ts';
 import {
   type GetDiagnosticsResponse,
   type ImportedKey,
@@ -16,9 +16,9 @@ import {
   KeyAdminService,
 } from '../../src/grpc/gen/postern/admin/v1/key_admin.ts';
 import { createGrpcListener } from '../../src/grpc/server.ts';
-import { formatListen } from '../../src/listen.ts';
-import { mintSecret } from '../../src/scheme.ts';
-import { StoreUnavailable } from '../../src/store.ts';
+import { formatListen } from '../../src/net/listen.ts';
+import { mintSecret } from '../../src/schemes/scheme.ts';
+import { StoreUnavailable } from '../../src/store/store.ts';
 import { version } from '../../src/version.ts';
 import { createTestService, type TestService } from '../service.ts';
 

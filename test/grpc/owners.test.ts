@@ -6,7 +6,7 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { beforeAll, expect, it } from 'vitest';
-import { createAdminService } from '../../src/grpc/admin-server.ts';
+import { createAdminService } from '../../src/grpc/admin/admin-server.ts';
 import { BadRequest, ErrorInfo } from '../../src/grpc/gen/google/rpc/error_details.ts';
 import { Status } from '../../src/grpc/gen/google/rpc/status.ts';
 import {
@@ -19,7 +19,7 @@ import {
   type VerifyKeyResponse,
 } from '../../src/grpc/gen/postern/admin/v1/key_admin.ts';
 import { createGrpcListener } from '../../src/grpc/server.ts';
-import { formatListen } from '../../src/listen.ts';
+import { formatListen } from '../../src/net/listen.ts';
 import { createTestService, type TestService } from '../service.ts';
 
 let service: TestService;

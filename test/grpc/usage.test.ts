@@ -6,14 +6,14 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { beforeAll, expect, it } from 'vitest';
-import { createAdminService } from '../../src/grpc/admin-server.ts';
+import { createAdminService } from '../../src/grpc/admin/admin-server.ts';
 import {
   type GetKeyUsageRequest,
   type GetKeyUsageResponse,
   KeyAdminService,
 } from '../../src/grpc/gen/postern/admin/v1/key_admin.ts';
 import { createGrpcListener } from '../../src/grpc/server.ts';
-import { formatListen } from '../../src/listen.ts';
+import { formatListen } from '../../src/net/listen.ts';
 import { keyRecord } from '../records.ts';
 import { createTestService, type TestService } from '../service.ts';
 import { tally } from '../store-contract/usage.ts';

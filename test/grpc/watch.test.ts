@@ -7,14 +7,14 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
-import { createAdminService } from '../../src/grpc/admin-server.ts';
+import { createAdminService } from '../../src/grpc/admin/admin-server.ts';
 import {
   KeyAdminService,
   type ReportLeakedKeysResponse,
   type WatchKeysResponse,
 } from '../../src/grpc/gen/postern/admin/v1/key_admin.ts';
 import { createGrpcListener, type GrpcListener } from '../../src/grpc/server.ts';
-import { formatListen } from '../../src/listen.ts';
+import { formatListen } from '../../src/net/listen.ts';
 import { until } from '../real/until.ts';
 import { createTestService, type TestService } from '../service.ts';
 

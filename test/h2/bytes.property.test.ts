@@ -2,10 +2,10 @@
 import type { Socket } from 'node:net';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { createConnectionCounts } from '../../src/connection-counts.ts';
 import { defaultBounds } from '../../src/h2/bounds.ts';
 import { Connection } from '../../src/h2/connection.ts';
 import { frame, frameType, preface, rstStream, setting, windowUpdate } from '../../src/h2/frame.ts';
+import { createConnectionCounts } from '../../src/telemetry/connection-counts.ts';
 import { call, callFields, data, headers, message, settings } from './raw-client.ts';
 import { createTestMethods, FakeClock } from './setting.ts';
 

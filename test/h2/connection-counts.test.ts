@@ -1,7 +1,11 @@
 import { expect, it } from 'vitest';
-import { type CallRefusal, type CloseReason, createConnectionCounts } from '../../src/connection-counts.ts';
 import { frame, frameType } from '../../src/h2/frame.ts';
 import type { H2ListenerOptions } from '../../src/h2/listener.ts';
+import {
+  type CallRefusal,
+  type CloseReason,
+  createConnectionCounts,
+} from '../../src/telemetry/connection-counts.ts';
 import { until } from '../real/until.ts';
 import { call, callFields, data, headers, message, type RawClient } from './raw-client.ts';
 import { createSetting, type Setting } from './setting.ts';

@@ -5,8 +5,8 @@ import {
   ServerCredentials,
   type ServiceDefinition,
 } from '@grpc/grpc-js';
-import type { Listen } from '../../src/listen.ts';
-import { RpcError, type RpcMethods } from '../../src/rpc.ts';
+import type { Listen } from '../../src/net/listen.ts';
+import { RpcError, type RpcMethods } from '../../src/net/rpc.ts';
 
 const asIs = (bytes: Uint8Array) => Buffer.from(bytes);
 

@@ -9,7 +9,7 @@ import {
 } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { flag, frame, frameType } from '../../src/h2/frame.ts';
-import { formatListen, type Listen } from '../../src/listen.ts';
+import { formatListen, type Listen } from '../../src/net/listen.ts';
 import { serveByGrpcJs, serviceOf } from './grpc-js-server.ts';
 import { call, callFields, data, type Fields, headers, message, RawClient } from './raw-client.ts';
 import { createSetting, createTestMethods, type Setting, type TestMethods } from './setting.ts';

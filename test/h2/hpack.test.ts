@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { frame, frameType, preface } from '../../src/h2/frame.ts';
 import { FrameReader } from '../../src/h2/frame-reader.ts';
-import { HpackDecoder, tableBytesMax } from '../../src/h2/hpack.ts';
+import { HpackDecoder, tableBytesMax } from '../../src/h2/headers/hpack.ts';
 
 type Pair = [name: string, value: string];
 

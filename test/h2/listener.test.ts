@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { createH2Listener } from '../../src/h2/listener.ts';
-import { type Listen, ListenError } from '../../src/listen.ts';
+import { type Listen, ListenError } from '../../src/net/listen.ts';
 import { call, message, RawClient } from './raw-client.ts';
 import { createTestMethods } from './setting.ts';
 

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { flag, frame, frameType, preface } from '../../src/h2/frame.ts';
 import { FrameReader } from '../../src/h2/frame-reader.ts';
-import { HpackDecoder } from '../../src/h2/hpack.ts';
-import type { Listen } from '../../src/listen.ts';
+import { HpackDecoder } from '../../src/h2/headers/hpack.ts';
+import type { Listen } from '../../src/net/listen.ts';
 
 export interface RawFrame {
   readonly type: number;

@@ -1,6 +1,6 @@
 import { createH2Listener, type H2Listener, type H2ListenerOptions } from '../../src/h2/listener.ts';
-import type { Listen } from '../../src/listen.ts';
-import { RpcError, type RpcMethod, type RpcMethods } from '../../src/rpc.ts';
+import type { Listen } from '../../src/net/listen.ts';
+import { RpcError, type RpcMethod, type RpcMethods } from '../../src/net/rpc.ts';
 import { call, RawClient } from './raw-client.ts';
 
 /** A clock that stands still until it is told to pass. */

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { createH2Listener } from '../../src/h2/listener.ts';
-import type { TraceHeaders } from '../../src/tracing-context.ts';
+import type { TraceHeaders } from '../../src/tracing/tracing-context.ts';
 import { call, callFields, data, type Fields, headers, message, RawClient } from './raw-client.ts';
 
 it('a call tells its handler of the trace that it names, each its own, whatever else is the same', async () => {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { hashOfJson } from '../../src/journal.ts';
+import { hashOfJson } from '../../src/journal/journal.ts';
 import { sendRaw, startListener } from './listener.ts';
 
 it('answers audit events newest first, with the contract’s members in its order', async () => {

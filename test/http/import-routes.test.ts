@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { importBytesMax } from '../../src/http/import-routes.ts';
-import { mintSecret } from '../../src/scheme.ts';
+import { importBytesMax } from '../../src/http/routes/import-routes.ts';
+import { mintSecret } from '../../src/schemes/scheme.ts';
 import { version } from '../../src/version.ts';
 import { startListener } from './listener.ts';
 

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { type Admin, createAdmin } from '../../src/admin.ts';
-import { createPlans } from '../../src/plan.ts';
-import type { Scheme } from '../../src/scheme.ts';
-import { StoreUnavailable } from '../../src/store.ts';
+import { type Admin, createAdmin } from '../../src/admin/admin.ts';
+import { createPlans } from '../../src/limits/plan.ts';
+import type { Scheme } from '../../src/schemes/scheme.ts';
+import { StoreUnavailable } from '../../src/store/store.ts';
 import { sendRaw, startListener } from './listener.ts';
 
 const keyMembers = [

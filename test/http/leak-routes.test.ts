@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { createGithubLeaks } from '../../src/github-leaks.ts';
-import type { Store } from '../../src/store.ts';
+import { createGithubLeaks } from '../../src/admin/github-leaks.ts';
+import type { Store } from '../../src/store/store.ts';
 import { startListener } from './listener.ts';
 
 const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });

@@ -1,9 +1,9 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { createConfig, lintFromString } from '@redocly/openapi-core';
 import { expect, it } from 'vitest';
-import { createGithubLeaks } from '../../src/github-leaks.ts';
-import type { KeyId } from '../../src/key.ts';
-import { StoreUnavailable } from '../../src/store.ts';
+import { createGithubLeaks } from '../../src/admin/github-leaks.ts';
+import type { KeyId } from '../../src/keys/key.ts';
+import { StoreUnavailable } from '../../src/store/store.ts';
 import { type Reply, startListener, type TestListener } from './listener.ts';
 import { createJudge, type Document, type DocumentedRoute, routesIn, servedRoutes } from './openapi.ts';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { StoreUnavailable } from '../../src/store.ts';
+import { StoreUnavailable } from '../../src/store/store.ts';
 import { startListener } from './listener.ts';
 
 it('says who calls, what they may do, and what keys they may ask for', async () => {

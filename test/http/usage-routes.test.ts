@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { usageRetentionMs } from '../../src/store.ts';
+import { usageRetentionMs } from '../../src/store/store.ts';
 import { tally } from '../store-contract/usage.ts';
 import { startListener } from './listener.ts';
 

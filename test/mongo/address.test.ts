@@ -1,7 +1,7 @@
 import { MongoClient } from 'mongodb';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { createMongoStore } from '../../src/mongo/store.ts';
-import { StoreUnavailable } from '../../src/store.ts';
+import { StoreUnavailable } from '../../src/store/store.ts';
 import { freshDatabase } from '../real/mongod.ts';
 import { freePort } from '../real/port.ts';
 import { keyRecord } from '../records.ts';

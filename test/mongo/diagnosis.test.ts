@@ -1,8 +1,8 @@
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import type { Finding } from '../../src/finding.ts';
 import { createMongoStore, type MongoStoreDependencies } from '../../src/mongo/store.ts';
-import type { Store } from '../../src/store.ts';
+import type { Finding } from '../../src/store/finding.ts';
+import type { Store } from '../../src/store/store.ts';
 import { version } from '../../src/version.ts';
 import { type Mongo, startReplicaSet, startStandalone } from '../real/mongod.ts';
 import { until } from '../real/until.ts';

@@ -1,7 +1,7 @@
 import { MongoBulkWriteError, MongoNetworkError, MongoServerError } from 'mongodb';
 import { describe, expect, it } from 'vitest';
 import { mongoError } from '../../src/mongo/errors.ts';
-import { DuplicateKey, StoreUnavailable } from '../../src/store.ts';
+import { DuplicateKey, StoreUnavailable } from '../../src/store/store.ts';
 
 describe('an error of the driver', () => {
   it('is StoreUnavailable, with its cause, when it is a socket that broke, which the driver hands on bare', () => {

@@ -1,10 +1,10 @@
 import { expect, inject, it, onTestFinished } from 'vitest';
-import { createEventDelivery } from '../../src/event-delivery.ts';
-import { createJournalTail } from '../../src/journal-tail.ts';
-import type { Store } from '../../src/store.ts';
-import { sendAll } from '../../src/watch-operations.ts';
-import { createWebhook } from '../../src/webhook.ts';
-import { describeEvents } from '../event-cases.ts';
+import { sendAll } from '../../src/admin/watch-operations.ts';
+import { createEventDelivery } from '../../src/events/event-delivery.ts';
+import { createJournalTail } from '../../src/events/journal-tail.ts';
+import { createWebhook } from '../../src/events/webhook.ts';
+import type { Store } from '../../src/store/store.ts';
+import { describeEvents } from '../events/event-cases.ts';
 import { until } from '../real/until.ts';
 import { createTestService } from '../service.ts';
 import { journalDraft } from '../store-contract/setting.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import type { KeyRecord } from '../../src/key.ts';
-import { type Store, StoreUnavailable } from '../../src/store.ts';
+import type { KeyRecord } from '../../src/keys/key.ts';
+import { type Store, StoreUnavailable } from '../../src/store/store.ts';
 import { type Mongo, startReplicaSet } from '../real/mongod.ts';
 import { until } from '../real/until.ts';
 import { keyRecord } from '../records.ts';

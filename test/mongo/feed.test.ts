@@ -1,5 +1,5 @@
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
-import { pipeline } from '../../src/mongo/events.ts';
+import { pipeline } from '../../src/mongo/feed/events.ts';
 import { until } from '../real/until.ts';
 import { digestOf, keyRecord } from '../records.ts';
 import { insertAll, journalDraft, nextId, retentionMs } from '../store-contract/setting.ts';

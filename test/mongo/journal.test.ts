@@ -1,6 +1,6 @@
 import { describe, expect, inject, it, vi } from 'vitest';
-import { type AddressUse, keyAddressesMax } from '../../src/journal-store.ts';
-import { BadRecord, usageRetentionMs } from '../../src/store.ts';
+import { type AddressUse, keyAddressesMax } from '../../src/journal/journal-store.ts';
+import { BadRecord, usageRetentionMs } from '../../src/store/store.ts';
 import { dayMs, journalDraft, nextId, testNow } from '../store-contract/setting.ts';
 import { createSetting } from './setting.ts';
 

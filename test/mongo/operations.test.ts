@@ -1,5 +1,5 @@
 import { describe, expect, inject, it, vi } from 'vitest';
-import { BadRecord, StoreUnavailable } from '../../src/store.ts';
+import { BadRecord, StoreUnavailable } from '../../src/store/store.ts';
 import { keyRecord } from '../records.ts';
 import { insertAll, listIds, nextId, retentionMs, testNow } from '../store-contract/setting.ts';
 import { profile } from './profile.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { MongoStoreDependencies } from '../../src/mongo/store.ts';
-import { StoreUnavailable } from '../../src/store.ts';
+import { StoreUnavailable } from '../../src/store/store.ts';
 import { type Mongo, startReplicaSet } from '../real/mongod.ts';
 import { until } from '../real/until.ts';
 import { keyRecord } from '../records.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, inject, it, vi } from 'vitest';
-import { BadRecord } from '../../src/store.ts';
+import { BadRecord } from '../../src/store/store.ts';
 import { until } from '../real/until.ts';
 import { keyRecord, ownerRecord } from '../records.ts';
 import { nextId, retentionMs } from '../store-contract/setting.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type Db, MongoClient } from 'mongodb';
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import { createMongoStore } from '../../src/mongo/store.ts';
-import { type Store, StoreUnavailable } from '../../src/store.ts';
+import { type Store, StoreUnavailable } from '../../src/store/store.ts';
 import { type Mongo, startReplicaSet } from '../real/mongod.ts';
 import {
   insertAll,

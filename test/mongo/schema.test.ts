@@ -2,7 +2,7 @@ import type { Db, MongoClient } from 'mongodb';
 import { expect, inject, it } from 'vitest';
 import { createCollections } from '../../src/mongo/collections.ts';
 import type { Schema } from '../../src/mongo/schema.ts';
-import type { Store } from '../../src/store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { insertAll, listIds } from '../store-contract/setting.ts';
 import { createSetting, type Setting } from './setting.ts';
 

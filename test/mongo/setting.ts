@@ -1,8 +1,8 @@
 import { MongoClient } from 'mongodb';
 import { onTestFinished, vi } from 'vitest';
 import { createMongoStore, type MongoStoreDependencies } from '../../src/mongo/store.ts';
-import type { RestorableStore } from '../../src/restore-mark.ts';
-import type { Store } from '../../src/store.ts';
+import type { RestorableStore } from '../../src/restore/restore-mark.ts';
+import type { Store } from '../../src/store/store.ts';
 import { freshDatabase } from '../real/mongod.ts';
 
 // Elections and outages take seconds, and more of them where other tests run beside.

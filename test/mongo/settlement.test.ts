@@ -1,9 +1,9 @@
 import { Timestamp } from 'mongodb';
 import { describe, expect, inject, it } from 'vitest';
-import { createKeyIds } from '../../src/key.ts';
-import type { Peer } from '../../src/mongo/fleet.ts';
-import { createSettle } from '../../src/mongo/settlement.ts';
-import { StoreUnavailable } from '../../src/store.ts';
+import { createKeyIds } from '../../src/keys/key.ts';
+import type { Peer } from '../../src/mongo/feed/fleet.ts';
+import { createSettle } from '../../src/mongo/feed/settlement.ts';
+import { StoreUnavailable } from '../../src/store/store.ts';
 import { until } from '../real/until.ts';
 import { keyRecord } from '../records.ts';
 import { createSetting } from './setting.ts';

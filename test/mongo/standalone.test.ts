@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { DuplicateKey } from '../../src/store.ts';
+import { DuplicateKey } from '../../src/store/store.ts';
 import { type Mongo, startStandalone } from '../real/mongod.ts';
 import { until } from '../real/until.ts';
 import { keyRecord, ownerRecord } from '../records.ts';

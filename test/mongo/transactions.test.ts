@@ -1,8 +1,8 @@
 import { type ClientSession, MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { eventId } from '../../src/journal.ts';
+import { eventId } from '../../src/journal/journal.ts';
 import type { MongoStoreDependencies } from '../../src/mongo/store.ts';
-import { DuplicateKey, type Store, StoreUnavailable } from '../../src/store.ts';
+import { DuplicateKey, type Store, StoreUnavailable } from '../../src/store/store.ts';
 import { type Mongo, startReplicaSet } from '../real/mongod.ts';
 import { until } from '../real/until.ts';
 import { keyRecord } from '../records.ts';

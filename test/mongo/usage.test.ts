@@ -1,5 +1,5 @@
 import { expect, inject, it } from 'vitest';
-import { usageRetentionMs } from '../../src/store.ts';
+import { usageRetentionMs } from '../../src/store/store.ts';
 import { until } from '../real/until.ts';
 import { request, sumOf } from '../store-contract/limits.ts';
 import { insertAll, testNow } from '../store-contract/setting.ts';

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, it, onTestFinished } from 'vitest';
-import type { Finding } from '../../src/finding.ts';
 import { diagnoseFile } from '../../src/sqlite/diagnosis.ts';
 import { createSqliteStore } from '../../src/sqlite/store.ts';
+import type { Finding } from '../../src/store/finding.ts';
 
 const brief = (found: readonly Finding[]) => found.map(({ level, code, where }) => ({ level, code, where }));
 const kind = { level: 'info', code: 'store.kind', where: null };

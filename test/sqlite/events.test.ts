@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
 import { createSqliteStore } from '../../src/sqlite/store.ts';
-import { describeEvents } from '../event-cases.ts';
+import { describeEvents } from '../events/event-cases.ts';
 
 describeEvents('SQLite', async () => {
   const store = createSqliteStore({ path: ':memory:', now: Date.now });

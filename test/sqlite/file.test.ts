@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { KeyRecord } from '../../src/key.ts';
-import { base62, createDigester, randomText } from '../../src/secret.ts';
+import type { KeyRecord } from '../../src/keys/key.ts';
+import { base62, createDigester, randomText } from '../../src/keys/secret.ts';
 import { createSqliteStore, type SqliteStoreDependencies } from '../../src/sqlite/store.ts';
-import { BadRecord, type Store, StoreUnavailable } from '../../src/store.ts';
+import { BadRecord, type Store, StoreUnavailable } from '../../src/store/store.ts';
 import { keyRecord } from '../records.ts';
 import { dayMs, insertAll, listIds, nextId, retentionMs, testNow } from '../store-contract/setting.ts';
 

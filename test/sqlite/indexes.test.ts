@@ -1,12 +1,12 @@
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { JournalFilter } from '../../src/journal-store.ts';
-import type { KeyState } from '../../src/key.ts';
-import { journalPage, journalSlice } from '../../src/sqlite/journal-pages.ts';
-import { expiryPage, keyPage, keySlice } from '../../src/sqlite/key-pages.ts';
+import type { JournalFilter } from '../../src/journal/journal-store.ts';
+import type { KeyState } from '../../src/keys/key.ts';
 import { migrations } from '../../src/sqlite/migrations.ts';
-import { recordColumns } from '../../src/sqlite/records.ts';
-import type { KeyFilter } from '../../src/store.ts';
+import { journalPage, journalSlice } from '../../src/sqlite/records/journal-pages.ts';
+import { expiryPage, keyPage, keySlice } from '../../src/sqlite/records/key-pages.ts';
+import { recordColumns } from '../../src/sqlite/records/records.ts';
+import type { KeyFilter } from '../../src/store/store.ts';
 import { keyRecord } from '../records.ts';
 import { nextId, testNow } from '../store-contract/setting.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
-import { hashOf } from '../../src/journal.ts';
-import type { Store } from '../../src/store.ts';
+import { hashOf } from '../../src/journal/journal.ts';
+import type { Store } from '../../src/store/store.ts';
 import { keyRecord, ownerRecord } from '../records.ts';
 import {
   dayMs,

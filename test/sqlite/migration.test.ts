@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, it, onTestFinished } from 'vitest';
 import { migrations } from '../../src/sqlite/migrations.ts';
 import { createSqliteStore } from '../../src/sqlite/store.ts';
-import type { Store } from '../../src/store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { keyRecord } from '../records.ts';
 import {
   expectSameKey,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { createSqliteStore } from '../../src/sqlite/store.ts';
-import { usageRetentionMs, windowGraceMs } from '../../src/store.ts';
+import { usageRetentionMs, windowGraceMs } from '../../src/store/store.ts';
 import { keyRecord } from '../records.ts';
 import { request } from '../store-contract/limits.ts';
 import { nextId, retentionMs, testNow } from '../store-contract/setting.ts';

@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, it, onTestFinished } from 'vitest';
 import { type Migration, migrations } from '../../src/sqlite/migrations.ts';
 import { createSqliteStore } from '../../src/sqlite/store.ts';
-import type { Store } from '../../src/store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { insertAll, journalDraft, listIds, retentionMs, testNow } from '../store-contract/setting.ts';
 
 const own = migrations.length;

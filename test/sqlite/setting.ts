@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { onTestFinished } from 'vitest';
 import { createSqliteStore, type SqliteStoreDependencies } from '../../src/sqlite/store.ts';
-import type { Store } from '../../src/store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { testNow } from '../store-contract/setting.ts';
 
 export interface StoreFile {

@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { JournalFilter, JournalPage } from '../../src/journal-store.ts';
-import type { KeyId } from '../../src/key.ts';
-import { createDigester } from '../../src/secret.ts';
+import type { JournalFilter, JournalPage } from '../../src/journal/journal-store.ts';
+import type { KeyId } from '../../src/keys/key.ts';
+import { createDigester } from '../../src/keys/secret.ts';
 import { createSqliteStore } from '../../src/sqlite/store.ts';
-import { insertsMax, type Store, StoreUnavailable } from '../../src/store.ts';
+import { insertsMax, type Store, StoreUnavailable } from '../../src/store/store.ts';
 import { keyRecord } from '../records.ts';
 import { journalDraft, nextId, retentionMs, testNow } from '../store-contract/setting.ts';
 

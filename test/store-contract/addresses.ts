@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { type AddressUse, keyAddressesMax } from '../../src/journal-store.ts';
-import type { KeyId } from '../../src/key.ts';
-import { StoreUnavailable } from '../../src/store.ts';
+import { type AddressUse, keyAddressesMax } from '../../src/journal/journal-store.ts';
+import type { KeyId } from '../../src/keys/key.ts';
+import { StoreUnavailable } from '../../src/store/store.ts';
 import { keyRecord } from '../records.ts';
 import type { CreateStore } from '../store-contract.ts';
 import { insertAll, nextId, opened, testNow } from './setting.ts';

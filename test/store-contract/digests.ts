@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import type { KeyRecord } from '../../src/key.ts';
-import { createDigester, type Digest } from '../../src/secret.ts';
-import { StoreUnavailable } from '../../src/store.ts';
+import type { KeyRecord } from '../../src/keys/key.ts';
+import { createDigester, type Digest } from '../../src/keys/secret.ts';
+import { StoreUnavailable } from '../../src/store/store.ts';
 import { digestOf, keyRecord } from '../records.ts';
 import type { CreateStore } from '../store-contract.ts';
 import { expectSameKey, insertAll, nextId, opened, retentionMs, testNow } from './setting.ts';

@@ -1,5 +1,5 @@
 import { expect, it, vi } from 'vitest';
-import { type Store, StoreUnavailable } from '../../src/store.ts';
+import { type Store, StoreUnavailable } from '../../src/store/store.ts';
 import type { CreateStore } from '../store-contract.ts';
 import { opened, testNow } from './setting.ts';
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import type { ExpiryRange } from '../../src/journal-store.ts';
-import type { KeyRecord } from '../../src/key.ts';
-import { type Store, StoreUnavailable } from '../../src/store.ts';
+import type { ExpiryRange } from '../../src/journal/journal-store.ts';
+import type { KeyRecord } from '../../src/keys/key.ts';
+import { type Store, StoreUnavailable } from '../../src/store/store.ts';
 import type { CreateStore } from '../store-contract.ts';
 import { dayMs, expectSameKey, insertAll, opened, testNow } from './setting.ts';
 

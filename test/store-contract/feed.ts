@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import type { Digest } from '../../src/secret.ts';
-import type { Store } from '../../src/store.ts';
+import type { Digest } from '../../src/keys/secret.ts';
+import type { Store } from '../../src/store/store.ts';
 import { keyRecord } from '../records.ts';
 import type { CreateStore } from '../store-contract.ts';
 import { nextId, retentionMs, testNow } from './setting.ts';

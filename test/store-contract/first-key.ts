@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import type { KeyRecord } from '../../src/key.ts';
-import { DuplicateKey, type Store } from '../../src/store.ts';
+import type { KeyRecord } from '../../src/keys/key.ts';
+import { DuplicateKey, type Store } from '../../src/store/store.ts';
 import { keyRecord } from '../records.ts';
 import type { CreateStore } from '../store-contract.ts';
 import { insertAll, listIds, nextId, opened, retentionMs } from './setting.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { insertsMax, type Store, StoreUnavailable } from '../../src/store.ts';
+import { insertsMax, type Store, StoreUnavailable } from '../../src/store/store.ts';
 import { digestOf, keyRecord } from '../records.ts';
 import type { CreateStore } from '../store-contract.ts';
 import {

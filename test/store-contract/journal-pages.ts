@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { JournalEntry } from '../../src/journal.ts';
-import type { JournalFilter, JournalPage } from '../../src/journal-store.ts';
-import type { Store } from '../../src/store.ts';
+import type { JournalEntry } from '../../src/journal/journal.ts';
+import type { JournalFilter, JournalPage } from '../../src/journal/journal-store.ts';
+import type { Store } from '../../src/store/store.ts';
 import type { CreateStore } from '../store-contract.ts';
 import { journalDraft, listChain, opened, strangeTexts, testNow } from './setting.ts';
 

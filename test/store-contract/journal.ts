@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { emptyJournal, entriesAfter, hashOf } from '../../src/journal.ts';
-import { StoreUnavailable } from '../../src/store.ts';
+import { emptyJournal, entriesAfter, hashOf } from '../../src/journal/journal.ts';
+import { StoreUnavailable } from '../../src/store/store.ts';
 import type { CreateStore } from '../store-contract.ts';
 import { journalDraft, listActions, listChain, opened, strangeTexts, testNow } from './setting.ts';
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { emptyJournal, type JournalHead } from '../../src/journal.ts';
-import type { KeyId } from '../../src/key.ts';
-import { DuplicateKey, type Store } from '../../src/store.ts';
+import { emptyJournal, type JournalHead } from '../../src/journal/journal.ts';
+import type { KeyId } from '../../src/keys/key.ts';
+import { DuplicateKey, type Store } from '../../src/store/store.ts';
 import { digestOf, keyRecord, ownerRecord } from '../records.ts';
 import type { CreateStore } from '../store-contract.ts';
 import { insertAll, journalDraft, listActions, listChain, nextId, opened, retentionMs } from './setting.ts';

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { type Store, StoreUnavailable, type UnitLease, type UnitLeaseRequest } from '../../src/store.ts';
+import {
+  type Store,
+  StoreUnavailable,
+  type UnitLease,
+  type UnitLeaseRequest,
+} from '../../src/store/store.ts';
 import type { CreateStore } from '../store-contract.ts';
 import { opened, strangeTexts, testNow } from './setting.ts';
 

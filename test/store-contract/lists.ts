@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { type KeyId, type KeyRecord, type KeyState, keyState } from '../../src/key.ts';
-import type { KeyFilter } from '../../src/store.ts';
+import { type KeyId, type KeyRecord, type KeyState, keyState } from '../../src/keys/key.ts';
+import type { KeyFilter } from '../../src/store/store.ts';
 import { keyRecord } from '../records.ts';
 import type { CreateStore } from '../store-contract.ts';
 import { insertAll, listIds, nextId, opened, retentionMs, strangeTexts, testNow } from './setting.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { OwnerRecord } from '../../src/owner.ts';
-import { type Store, StoreUnavailable } from '../../src/store.ts';
+import type { OwnerRecord } from '../../src/keys/owner.ts';
+import { type Store, StoreUnavailable } from '../../src/store/store.ts';
 import { ownerRecord } from '../records.ts';
 import type { CreateStore } from '../store-contract.ts';
 import { opened, strangeTexts, testNow } from './setting.ts';

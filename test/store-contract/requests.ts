@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { DuplicateKey, StoreUnavailable } from '../../src/store.ts';
+import { DuplicateKey, StoreUnavailable } from '../../src/store/store.ts';
 import { digestOf, keyRecord } from '../records.ts';
 import type { CreateStore } from '../store-contract.ts';
 import {

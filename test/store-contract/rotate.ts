@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import type { KeyRecord } from '../../src/key.ts';
-import { DuplicateKey, type Store, StoreUnavailable } from '../../src/store.ts';
+import type { KeyRecord } from '../../src/keys/key.ts';
+import { DuplicateKey, type Store, StoreUnavailable } from '../../src/store/store.ts';
 import { digestOf, keyRecord } from '../records.ts';
 import type { CreateStore } from '../store-contract.ts';
 import {

@@ -6,9 +6,9 @@ import {
   type JournalDraft,
   type JournalEntry,
   type JournalHead,
-} from '../../src/journal.ts';
-import { createKeyIds, type KeyId, type KeyRecord } from '../../src/key.ts';
-import type { Store } from '../../src/store.ts';
+} from '../../src/journal/journal.ts';
+import { createKeyIds, type KeyId, type KeyRecord } from '../../src/keys/key.ts';
+import type { Store } from '../../src/store/store.ts';
 import { digestOf, keyRecord } from '../records.ts';
 import type { CreateStore } from '../store-contract.ts';
 

@@ -6,7 +6,7 @@ import { type Node, parse } from 'acorn';
 
 /** A text file of the repository. */
 export interface File {
-  /** From the repository's root, as in `src/key.ts`. */
+  /** From the repository's root, as in `src/keys/key.ts`. */
   readonly path: string;
   readonly text: string;
 }

@@ -25,28 +25,28 @@ const START = 'src/cli/main.ts';
 
 /** The packages that a core file exists for. */
 const CORE_PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  'src/admin-fields.ts': ['zod'],
-  'src/admin-input-schema.ts': ['zod'],
-  'src/admin-input.ts': ['zod'],
-  'src/answer-spec.ts': ['zod'],
-  'src/counted-histogram.ts': ['prom-client'],
-  'src/import-input.ts': ['zod'],
-  'src/console-settings.ts': ['zod'],
-  'src/event-settings.ts': ['zod'],
-  'src/failure-notices.ts': ['lru-cache'],
-  'src/use-notices.ts': ['lru-cache'],
-  'src/plan-spec.ts': ['zod'],
-  'src/rule-spec.ts': ['zod'],
-  'src/setting-forms.ts': ['zod'],
-  'src/settings-json-schema.ts': ['zod'],
-  'src/settings-schema.ts': ['zod'],
-  'src/scheme-spec.ts': ['zod'],
-  'src/telemetry.ts': ['pino', 'prom-client'],
-  'src/telemetry-gauges.ts': ['prom-client'],
-  'src/tracing-attributes.ts': ['@opentelemetry/api'],
-  'src/tracing-context.ts': ['@opentelemetry/api'],
-  'src/tracing-settings.ts': ['zod'],
-  'src/tracing.ts': ['@opentelemetry/api'],
+  'src/admin/admin-fields.ts': ['zod'],
+  'src/admin/admin-input-schema.ts': ['zod'],
+  'src/admin/admin-input.ts': ['zod'],
+  'src/settings/answer-spec.ts': ['zod'],
+  'src/telemetry/counted-histogram.ts': ['prom-client'],
+  'src/admin/import-input.ts': ['zod'],
+  'src/settings/console-settings.ts': ['zod'],
+  'src/settings/event-settings.ts': ['zod'],
+  'src/events/failure-notices.ts': ['lru-cache'],
+  'src/events/use-notices.ts': ['lru-cache'],
+  'src/settings/plan-spec.ts': ['zod'],
+  'src/settings/rule-spec.ts': ['zod'],
+  'src/settings/setting-forms.ts': ['zod'],
+  'src/settings/settings-json-schema.ts': ['zod'],
+  'src/settings/settings-schema.ts': ['zod'],
+  'src/settings/scheme-spec.ts': ['zod'],
+  'src/telemetry/telemetry.ts': ['pino', 'prom-client'],
+  'src/telemetry/telemetry-gauges.ts': ['prom-client'],
+  'src/tracing/tracing-attributes.ts': ['@opentelemetry/api'],
+  'src/tracing/tracing-context.ts': ['@opentelemetry/api'],
+  'src/settings/tracing-settings.ts': ['zod'],
+  'src/tracing/tracing.ts': ['@opentelemetry/api'],
 };
 
 /** The packages that belong to a folder. */
@@ -85,7 +85,8 @@ export const RULES: readonly Rule[] = [
       return allowed ? [] : [`imports ${target}`];
     }),
     broken: {
-      'src/key.ts': "import { a } from './mongo/a.ts';\nimport b from 'mongodb';\nimport c from 'zod';\n",
+      'src/keys/key.ts':
+        "import { a } from './mongo/a.ts';\nimport b from 'mongodb';\nimport c from 'zod';\n",
     },
     breaks: 3,
   },
@@ -123,7 +124,7 @@ export const RULES: readonly Rule[] = [
       return allowed ? [] : [`is pure and imports ${target}`];
     }),
     broken: {
-      'src/key.ts':
+      'src/keys/key.ts':
         "import 'node:fs';\nimport { connect } from 'node:net';\nimport { a } from './keyring.ts';\n",
     },
     breaks: 3,

@@ -18,42 +18,42 @@ const schedules = 20_000;
 export const modelMutants: readonly ModelMutant[] = [
   {
     title: 'a read that was overtaken by a change is kept',
-    file: 'src/reads.ts',
+    file: 'src/cache/shared-reads.ts',
     find: 'if (last > began) continue;',
     replace: '',
     schedules,
   },
   {
     title: 'a caller joins a read that began before it, however old that is',
-    file: 'src/reads.ts',
+    file: 'src/cache/shared-reads.ts',
     find: 'if (wasFresh && isFresh()) return value;',
     replace: 'return value;',
     schedules,
   },
   {
     title: 'a caller joins a read that is over',
-    file: 'src/reads.ts',
+    file: 'src/cache/shared-reads.ts',
     find: '      reads.delete(name);\n',
     replace: '      void Promise.resolve().then(() => reads.delete(name));\n',
     schedules: 100_000,
   },
   {
     title: 'memory answers after the lease',
-    file: 'src/keyring.ts',
+    file: 'src/cache/keyring.ts',
     find: 'if (!feed.isFresh()) return undefined;',
     replace: '',
     schedules,
   },
   {
     title: "a digest stays nobody's when its key is made",
-    file: 'src/keyring.ts',
+    file: 'src/cache/keyring.ts',
     find: '      dropMiss(digest);\n',
     replace: '',
     schedules,
   },
   {
     title: 'a changed key stays in memory',
-    file: 'src/keyring.ts',
+    file: 'src/cache/keyring.ts',
     find: 'forget(id);',
     replace: '',
     schedules,
@@ -67,35 +67,35 @@ export const modelMutants: readonly ModelMutant[] = [
   },
   {
     title: 'a miss is read from whoever takes itself for the primary, with no lease',
-    file: 'src/mongo/latest.ts',
+    file: 'src/mongo/feed/latest.ts',
     find: 'const linearizable = lease !== null && !isLeased;',
     replace: 'const linearizable = false;',
     schedules,
   },
   {
     title: 'a miss counts though the lease ended while it was read',
-    file: 'src/mongo/latest.ts',
+    file: 'src/mongo/feed/latest.ts',
     find: "if (isLeased && !lease?.isHeld()) throw new StoreUnavailable('the lease ended during a read');",
     replace: '',
     schedules,
   },
   {
     title: 'a key is unknown as soon as one read does not find it',
-    file: 'src/mongo/latest.ts',
+    file: 'src/mongo/feed/latest.ts',
     find: 'if (!isLeased || !isNothing(first)) return first;',
     replace: 'return first;',
     schedules,
   },
   {
     title: 'the lease counts from when a beat is seen',
-    file: 'src/mongo/lease.ts',
+    file: 'src/mongo/feed/lease.ts',
     find: 'heldSince = began;',
     replace: 'heldSince = { monotonic: monotonic(), wall: now() };',
     schedules,
   },
   {
     title: 'the lease is renewed by a beat that is begun',
-    file: 'src/mongo/lease.ts',
+    file: 'src/mongo/feed/lease.ts',
     find: '      return lastBeat;\n',
     replace: '      heldSince = { monotonic: monotonic(), wall: now() };\n      return lastBeat;\n',
     schedules,
@@ -109,7 +109,7 @@ const patient = { stalenessMaxMs, electionTimeoutMs: 15_000 };
 export const fleetMutants: readonly FleetMutant[] = [
   {
     title: "the lease is renewed by a server's hello",
-    file: 'src/mongo/feed.ts',
+    file: 'src/mongo/feed/feed.ts',
     find: beating,
     replace: `const beat = lease.begin();
       await fleet.beat(beat).catch(failed);
@@ -119,7 +119,7 @@ export const fleetMutants: readonly FleetMutant[] = [
   },
   {
     title: 'the lease is renewed by a plain read',
-    file: 'src/mongo/feed.ts',
+    file: 'src/mongo/feed/feed.ts',
     find: beating,
     replace: `const beat = lease.begin();
       await fleet.beat(beat).catch(failed);
@@ -129,7 +129,7 @@ export const fleetMutants: readonly FleetMutant[] = [
   },
   {
     title: 'a miss is read from whoever takes itself for the primary',
-    file: 'src/mongo/latest.ts',
+    file: 'src/mongo/feed/latest.ts',
     find: 'const linearizable = lease !== null && !isLeased;',
     replace: 'const linearizable = false;',
     scenario: oldPrimary,
@@ -137,7 +137,7 @@ export const fleetMutants: readonly FleetMutant[] = [
   },
   {
     title: 'a key is unknown as soon as one read does not find it',
-    file: 'src/mongo/latest.ts',
+    file: 'src/mongo/feed/latest.ts',
     find: 'if (!isLeased || !isNothing(first)) return first;',
     replace: 'return first;',
     scenario: oldPrimary,
@@ -145,7 +145,7 @@ export const fleetMutants: readonly FleetMutant[] = [
   },
   {
     title: 'a change is judged by what an old primary says of the key',
-    file: 'src/mongo/latest.ts',
+    file: 'src/mongo/feed/latest.ts',
     find: 'sessions.read(async () => {\n      await catchUp();\n',
     replace: 'sessions.read(async () => {\n',
     scenario: oldPrimary,
@@ -153,7 +153,7 @@ export const fleetMutants: readonly FleetMutant[] = [
   },
   {
     title: 'the lease is renewed by a beat that was written, and was not seen in the stream',
-    file: 'src/mongo/feed.ts',
+    file: 'src/mongo/feed/feed.ts',
     find: beating,
     replace: `const beat = lease.begin();
       await fleet.beat(beat).then(() => lease.seen(beat)).catch(failed);`,
@@ -162,7 +162,7 @@ export const fleetMutants: readonly FleetMutant[] = [
   },
   {
     title: 'a change is acknowledged before it is applied',
-    file: 'src/mongo/feed.ts',
+    file: 'src/mongo/feed/feed.ts',
     find: beating,
     replace:
       'await fleet.beat(lease.begin()).then((time) => time !== undefined && acknowledge(time)).catch(failed);',
@@ -171,7 +171,7 @@ export const fleetMutants: readonly FleetMutant[] = [
   },
   {
     title: 'RevokeKey does not wait for the replica that answers it',
-    file: 'src/mongo/settlement.ts',
+    file: 'src/mongo/feed/settlement.ts',
     find: 'if (!own.hasApplied(asked)) left = [...left, own.replicaId];',
     replace: '',
     scenario: stalledStream,
@@ -179,7 +179,7 @@ export const fleetMutants: readonly FleetMutant[] = [
   },
   {
     title: 'RevokeKey waits for nobody',
-    file: 'src/mongo/settlement.ts',
+    file: 'src/mongo/feed/settlement.ts',
     find: 'if (left.length === 0) return',
     replace: 'if (left.length >= 0) return',
     scenario: cutOffReplica,
@@ -187,7 +187,7 @@ export const fleetMutants: readonly FleetMutant[] = [
   },
   {
     title: 'RevokeKey takes a replica for lapsed long before its lease has run out',
-    file: 'src/mongo/settlement.ts',
+    file: 'src/mongo/feed/settlement.ts',
     find: 'monotonic() - known.since < stalenessMaxMs',
     replace: 'monotonic() - known.since < stalenessMaxMs / 20',
     scenario: cutOffReplica,
@@ -195,7 +195,7 @@ export const fleetMutants: readonly FleetMutant[] = [
   },
   {
     title: 'the lease does not run out',
-    file: 'src/mongo/lease.ts',
+    file: 'src/mongo/feed/lease.ts',
     find: 'isHeld: () => ageMs() < stalenessMaxMs,',
     replace: 'isHeld: () => heldSince !== null,',
     scenario: stoppedReplica,

@@ -24,6 +24,6 @@ it.each(modelMutants)('the model finds out where $title', async (mutant) => {
 });
 
 it('a mutant whose patch does not apply any more is an error', async () => {
-  const mutant = { title: 'gone', file: 'src/reads.ts', find: 'not in there', replace: '' };
-  await expect(buildMutant(mutant)).rejects.toThrow('0 times in src/reads.ts');
+  const mutant = { title: 'gone', file: 'src/cache/shared-reads.ts', find: 'not in there', replace: '' };
+  await expect(buildMutant(mutant)).rejects.toThrow('0 times in src/cache/shared-reads.ts');
 });

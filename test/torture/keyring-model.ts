@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { MongoClient, Timestamp } from 'mongodb';
 import { createRandom, type Random } from '../../bench/random.ts';
-import type { KeyRecord } from '../../src/key.ts';
-import type { Keyring } from '../../src/keyring.ts';
-import type { Digest } from '../../src/secret.ts';
-import type { Feed, FeedSubscriber } from '../../src/store.ts';
+import type { Keyring } from '../../src/cache/keyring.ts';
+import type { KeyRecord } from '../../src/keys/key.ts';
+import type { Digest } from '../../src/keys/secret.ts';
+import type { Feed, FeedSubscriber } from '../../src/store/store.ts';
 import { keyRecord } from '../records.ts';
 import { createFakeMongo, type FakeMongo } from './fake-mongo.ts';
 
@@ -57,13 +57,13 @@ const sources = [
   ...['mongo/lease.ts', 'mongo/sessions.ts', 'mongo/latest.ts', 'mongo/coalesced.ts'],
 ];
 
-type Parts = Pick<typeof import('../../src/keyring.ts'), 'createKeyring'> &
-  Pick<typeof import('../../src/miss-budget.ts'), 'createMissBudget'> &
-  Pick<typeof import('../../src/store.ts'), 'StoreUnavailable'> &
-  Pick<typeof import('../../src/mongo/lease.ts'), 'createLease'> &
+type Parts = Pick<typeof import('../../src/cache/keyring.ts'), 'createKeyring'> &
+  Pick<typeof import('../../src/cache/miss-budget.ts'), 'createMissBudget'> &
+  Pick<typeof import('../../src/store/store.ts'), 'StoreUnavailable'> &
+  Pick<typeof import('../../src/mongo/feed/lease.ts'), 'createLease'> &
   Pick<typeof import('../../src/mongo/sessions.ts'), 'createSessions'> &
-  Pick<typeof import('../../src/mongo/latest.ts'), 'createLatestRead'> &
-  Pick<typeof import('../../src/mongo/coalesced.ts'), 'createCoalesced'>;
+  Pick<typeof import('../../src/mongo/feed/latest.ts'), 'createLatestRead'> &
+  Pick<typeof import('../../src/mongo/feed/coalesced.ts'), 'createCoalesced'>;
 
 async function loadParts(root: string): Promise<Parts> {
   const modules = await Promise.all(

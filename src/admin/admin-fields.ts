@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import { parseNetwork } from '../net/address.ts';
+import { durationSpec } from '../settings/plan-spec.ts';
+import { parseTime } from '../time/time.ts';
+
+/** Bounds of what an admin call may carry. */
+const labelsMax = 32;
+export const nameLengthMax = 200;
+export const listMax = 100;
+
+/** One line of text that any log, header or terminal can show: no control or direction-changing characters. */
+export function line(lengthMax: number) {
+  return z
+    .string()
+    .min(1, 'is required')
+    .refine((text) => [...text].length <= lengthMax, `may have at most ${lengthMax} characters`)
+    .refine((text) => text.isWellFormed(), 'is not valid Unicode')
+    .refine(
+      (text) => !/[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u.test(text),
+      'holds control characters',
+    )
+    .meta({ maxLength: lengthMax });
+}
+
+/** Text that goes into a header of its own: printable ASCII. */
+function token(lengthMax: number, pattern: RegExp, description: string) {
+  return line(lengthMax)
+    .refine((text) => pattern.test(text), description)
+    .meta({ maxLength: lengthMax, pattern: pattern.source });
+}
+
+export const owner = token(
+  128,
+  /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/,
+  'holds printable ASCII characters only',
+);
+export const permission = token(
+  128,
+  /^[\x21-\x2b\x2d-\x7e]+$/,
+  'holds printable ASCII without spaces and commas',
+);
+export const label = token(63, /^[A-Za-z0-9][A-Za-z0-9._/-]*$/, 'is made of letters, digits and . _ / -');
+export const network = line(64).refine(
+  (text) => parseNetwork(text) !== null,
+  'is no IP address and no CIDR block',
+);
+export const time = z
+  .string()
+  .meta({ format: 'date-time' })
+  .transform((text, context) => {
+    const ms = parseTime(text);
+    if (ms !== null) return ms;
+    context.addIssue('is no RFC 3339 time; write it as 2031-01-31T12:00:00Z');
+    return z.NEVER;
+  });
+
+export const none = <T extends z.ZodType>(type: T) => type.nullish().transform((value) => value ?? null);
+
+/** Names and values that the operator gives a key. */
+export const labels = z.preprocess(
+  refusePrototype,
+  z
+    .record(label, z.union([z.literal(''), line(256)]))
+    .refine((entries) => Object.keys(entries).length <= labelsMax, `may have at most ${labelsMax} entries`)
+    .meta({ maxProperties: labelsMax }),
+);
+
+/** A member of this name is like any other to whoever reads JSON or protobuf, and no copy of the object has it. */
+function refusePrototype(value: unknown, context: z.RefinementCtx): unknown {
+  if (typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__')) {
+    context.addIssue({ code: 'custom', path: ['__proto__'], message: 'is no name for a label' });
+  }
+  return value;
+}
+
+export const permissions = z.array(permission).max(listMax);
+export const ipAllowlist = z.array(network).max(listMax);
+
+/** When a key is to end, in one of two ways. */
+export const expiry = {
+  expires_at: none(time),
+  expires_in: none(z.union([z.literal('never'), durationSpec])),
+};
+
+/** Refines an input that has both ways. */
+export function isOneExpiry(input: { readonly expires_at: unknown; readonly expires_in: unknown }): boolean {
+  return input.expires_at === null || input.expires_in === null;
+}
+
+export const twoExpiries = { path: ['expires_in'], message: 'goes without expires_at: give one of them' };
+
+export const requestId = none(line(128));
+export const pageSize = z.int().min(0, 'is not negative').max(2_147_483_647).nullish();
+export const pageToken = z.string().max(512).nullish();

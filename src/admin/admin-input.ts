@@ -1,0 +1,193 @@
+import { z } from 'zod';
+import { eventTypes } from '../events/events.ts';
+import { type FieldViolation, invalidArgument } from '../failure.ts';
+import { sequenceOf } from '../journal/journal.ts';
+import { durationSpec, rateLimitSpec } from '../settings/plan-spec.ts';
+import {
+  expiry,
+  ipAllowlist,
+  isOneExpiry,
+  labels,
+  line,
+  nameLengthMax,
+  none,
+  owner,
+  pageSize,
+  pageToken,
+  permission,
+  permissions,
+  requestId,
+  time,
+  twoExpiries,
+} from './admin-fields.ts';
+
+export const pageSizeDefault = 100;
+export const pageSizeMax = 1_000;
+
+/** `POST /admin/api-keys` and CreateKeyRequest. */
+export const createKeyInput = z
+  .strictObject({
+    name: line(nameLengthMax),
+    scheme: line(64).nullish(),
+    environment: line(64).nullish(),
+    owner: none(owner),
+    permissions: permissions.nullish(),
+    ip_allowlist: ipAllowlist.nullish(),
+    ...expiry,
+    plan: none(line(64)),
+    rate_limit: none(rateLimitSpec),
+    labels: labels.nullish(),
+    request_id: requestId,
+  })
+  .refine(isOneExpiry, twoExpiries);
+
+/** `GET /admin/api-keys` and ListKeysRequest. */
+export const listKeysInput = z.strictObject({
+  page_size: pageSize,
+  page_token: pageToken,
+  owner: owner.nullish(),
+  scheme: line(64).nullish(),
+  environment: line(64).nullish(),
+  state: z.enum(['active', 'disabled', 'revoked', 'expired']).nullish(),
+  permission: permission.nullish(),
+  name_contains: line(nameLengthMax).nullish(),
+});
+
+/** `GET /admin/api-keys/{id}/usage` and GetKeyUsageRequest, without the id. */
+export const getKeyUsageInput = z.strictObject({ since: none(time) });
+
+/** `POST /admin/api-keys:verify` and VerifyKeyRequest. */
+export const verifyKeyInput = z.strictObject({
+  key: z.string().min(1, 'is required').max(4_096),
+  method: line(32).nullish(),
+  host: line(256).nullish(),
+  path: line(8_192).nullish(),
+  address: z.union([z.ipv4(), z.ipv6()], 'is no IP address').nullish(),
+  scheme: line(64).nullish(),
+  environment: line(64).nullish(),
+  permissions: permissions.nullish(),
+});
+
+export type VerifyKeyInput = z.output<typeof verifyKeyInput>;
+
+/** `PUT /admin/owners/{id}` and PutOwnerRequest, with the id. */
+export const putOwnerInput = z.strictObject({
+  id: owner,
+  plan: none(line(64)),
+  active_until: none(time),
+  suspended: z
+    .boolean()
+    .nullish()
+    .transform((value) => value ?? false),
+});
+
+/** `GET /admin/owners` and ListOwnersRequest. */
+export const listOwnersInput = z.strictObject({
+  page_size: pageSize,
+  page_token: pageToken,
+});
+
+/** `DELETE /admin/api-keys/{id}` and others that say all by their address. */
+export const emptyInput = z.strictObject({});
+
+const unchangeable = z.undefined('can not be changed');
+
+/** `PATCH /admin/api-keys/{id}` and UpdateKeyRequest, without the id. What is left out stays, null empties. */
+export const updateKeyInput = z.strictObject({
+  name: line(nameLengthMax).optional(),
+  permissions: permissions.nullable().optional(),
+  ip_allowlist: ipAllowlist.nullable().optional(),
+  expires_at: time.nullable().optional(),
+  plan: line(64).nullable().optional(),
+  rate_limit: rateLimitSpec.nullable().optional(),
+  labels: labels.nullable().optional(),
+  etag: line(64).nullish(),
+  ...Object.fromEntries(
+    'id prefix created_at last_used_at scheme environment owner last4 state updated_at revoked_at rotated_from'
+      .split(' ')
+      .map((field) => [field, unchangeable.optional()]),
+  ),
+});
+
+/** `POST /admin/leaked-keys` and ReportLeakedKeysRequest. */
+export const reportLeakedKeysInput = z.strictObject({
+  keys: z
+    .array(
+      z.strictObject({
+        key: z.string().min(1, 'is required').max(4_096),
+        url: none(line(2_048)),
+        source: none(line(128)),
+      }),
+    )
+    .min(1)
+    .max(1_000),
+});
+
+/** `GET /admin/events` and WatchKeysRequest. */
+export const watchKeysInput = z.strictObject({
+  resume_token: z.string().max(64).nullish(),
+  types: z
+    .array(z.enum(eventTypes, `is none of ${eventTypes.join(', ')}`))
+    .max(100)
+    .nullish(),
+});
+
+/** `POST /admin/api-keys/{id}/rotate` and RotateKeyRequest, without the id. */
+export const rotateKeyInput = z
+  .strictObject({
+    grace_period: none(z.union([z.literal('0s').transform(() => 0), durationSpec])),
+    ...expiry,
+    request_id: requestId,
+  })
+  .refine(isOneExpiry, twoExpiries);
+
+/** `GET /admin/audit-events` and ListAuditEventsRequest. */
+export const listAuditEventsInput = z.strictObject({
+  page_size: pageSize,
+  page_token: pageToken,
+  actor: none(line(256)),
+  action: none(line(64)),
+  target: none(line(256)),
+  outcome: none(z.enum(['ok', 'refused'])),
+  since: none(time),
+  until: none(time),
+  owner: none(owner),
+  notices: z
+    .boolean()
+    .nullish()
+    .transform((value) => value ?? false),
+  order: z
+    .enum(['newest', 'oldest'])
+    .nullish()
+    .transform((value) => value ?? 'newest'),
+  after: none(z.string().meta({ pattern: '^evt_[0-9]{16}$' }).transform(eventSequence)),
+});
+
+function eventSequence(id: string, context: z.RefinementCtx): number {
+  const sequence = sequenceOf(id);
+  if (sequence !== null) return sequence;
+  context.addIssue('is no id of an event, as evt_0000000000000001 is one');
+  return z.NEVER;
+}
+
+/** Reads an input by its schema; throws INVALID_ARGUMENT that names every field at fault, and never its value. */
+export function readInput<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
+  const result = schema.safeParse(input, { reportInput: false });
+  if (result.success) return result.data;
+  throw invalidArgument(result.error.issues.flatMap(violationsOf));
+}
+
+function violationsOf(issue: z.core.$ZodIssue): FieldViolation[] {
+  const field = issue.path.map(String).join('.');
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      field: field === '' ? key : `${field}.${key}`,
+      description: 'unknown field',
+    }));
+  }
+  if (issue.code === 'invalid_union') {
+    const [first] = issue.errors.flat().filter((inner) => inner.code === 'custom');
+    if (first !== undefined) return violationsOf({ ...first, path: [...issue.path, ...first.path] });
+  }
+  return [{ field: field === '' ? '(body)' : field, description: issue.message }];
+}

@@ -1,0 +1,94 @@
+import type { Digester } from '../keys/secret.ts';
+import { error, type Finding } from '../store/finding.ts';
+import { type Store, StoreUnavailable } from '../store/store.ts';
+import { version } from '../version.ts';
+import { findAccessTrouble, type WaysIn } from './admin-access.ts';
+import { type Call, requireUnbound } from './call.ts';
+
+/** How the service stands, as far as it can tell by itself. */
+export interface Diagnostics {
+  /** Of the package that answers. */
+  readonly version: string;
+  /** `sqlite` or `mongodb`. */
+  readonly store: string;
+  /** The clock of the process that answers, Unix milliseconds. */
+  readonly now: number;
+  /** Those that are configured, in their order, then none, then those that only keys know of; none while the store is away. */
+  readonly peppers: readonly PepperUse[];
+  /** Of the store, the replicas that share it, and who may change everything. */
+  readonly findings: readonly Finding[];
+}
+
+export interface PepperUse {
+  /** Empty for none. */
+  readonly id: string;
+  /** Keys whose digest was made with it. */
+  readonly keys: number;
+  /** Whether those keys can be recognised. */
+  readonly configured: boolean;
+  /** Whether new keys, and those that are used, get their digest by it. */
+  readonly signing: boolean;
+}
+
+export interface DiagnosticsOperations {
+  /** PERMISSION_DENIED for an admin key that has an owner. That the store is away is a finding, not a failure. */
+  getDiagnostics(call: Call): Promise<Diagnostics>;
+}
+
+export interface DiagnosticsDependencies {
+  readonly store: Pick<Store, 'kind' | 'countDigests' | 'diagnose' | 'listKeys'>;
+  readonly digester: Digester;
+  readonly waysIn: WaysIn;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+export function createDiagnosticsOperations(dependencies: DiagnosticsDependencies): DiagnosticsOperations {
+  const { store, digester, waysIn, now } = dependencies;
+  return {
+    async getDiagnostics(call) {
+      requireUnbound(call);
+      const [ofStore, counts, ofAccess] = await Promise.all([
+        store.diagnose().catch(awayAs([unreachable])),
+        store.countDigests().catch(awayAs(null)),
+        findAccessTrouble(store, waysIn, now()).catch(awayAs([])),
+      ]);
+      const isAway = counts === null;
+      const findings = isAway && !hasError(ofStore) ? [unreachable, ...ofStore] : ofStore;
+      return {
+        ...{ version, store: store.kind, now: now() },
+        peppers: isAway ? [] : pepperUses(digester.pepperIds, counts),
+        findings: [...findings, ...ofAccess],
+      };
+    },
+  };
+}
+
+const unreachable = error(
+  'store.unreachable',
+  'The store does not answer: known keys are answered for from memory for a while, all others with 503, and nothing can be changed.',
+  'Look at the service\'s log for "can not be reached" and "does not answer", at the database itself, and at the network between them.',
+);
+
+function hasError(findings: readonly Finding[]): boolean {
+  return findings.some(({ level }) => level === 'error');
+}
+
+function awayAs<T>(otherwise: T): (thrown: unknown) => T {
+  return (thrown) => {
+    if (thrown instanceof StoreUnavailable) return otherwise;
+    throw thrown;
+  };
+}
+
+function pepperUses(configured: readonly string[], counts: ReadonlyMap<string, number>): PepperUse[] {
+  // A digest under no pepper can always be recognised.
+  const known = [...configured, ''];
+  const others = [...counts.keys()].filter((id) => !known.includes(id)).toSorted();
+  return [...known, ...others].map((id) => ({
+    id,
+    keys: counts.get(id) ?? 0,
+    configured: known.includes(id),
+    signing: id === known[0],
+  }));
+}

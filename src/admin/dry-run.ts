@@ -1,0 +1,72 @@
+import type { Visible } from '../changes/key-change.ts';
+import type { Authorize } from '../check/authorize.ts';
+import type { AccessRequest } from '../check/request.ts';
+import type { KeyId } from '../keys/key.ts';
+import type { Reason } from '../schemes/answer.ts';
+import { type Place, recognise, type Scheme } from '../schemes/scheme.ts';
+import { StoreUnavailable } from '../store/store.ts';
+import type { VerifyKeyInput } from './admin-input.ts';
+
+/** What a Check would answer. */
+export interface Verification {
+  readonly allowed: boolean;
+  readonly reason: Reason | null;
+  /** The HTTP status that the caller of the API would get; 200 when let in. */
+  readonly status: number;
+  readonly keyId: KeyId | null;
+}
+
+/**
+ * Asks what a Check would answer to this key; a key that may not be seen is as one that is not there. `schemes` are
+ * those of the same moment as `authorize` judges by.
+ */
+export function createDryRun(
+  authorize: Authorize,
+  schemes: () => readonly [Scheme, ...Scheme[]],
+): (input: VerifyKeyInput, visible: Visible) => Promise<Verification> {
+  return async (input, visible) => {
+    const decision = await authorize(asRequest(input, schemes()));
+    if (decision.verdict === 'public') return { allowed: true, reason: null, status: 200, keyId: null };
+    if (decision.key !== null && !visible(decision.key)) {
+      const { status } = decision.scheme.answers.unknown;
+      return { allowed: false, reason: 'unknown', status, keyId: null };
+    }
+    if (decision.verdict === 'allow')
+      return { allowed: true, reason: null, status: 200, keyId: decision.key.id };
+    const { reason, scheme, key } = decision;
+    if (reason === 'unavailable') throw new StoreUnavailable('the store could not be asked for the key');
+    return { allowed: false, reason, status: scheme.answers[reason].status, keyId: key?.id ?? null };
+  };
+}
+
+/** The request that is tried: the key in the first place where its scheme looks. */
+function asRequest(input: VerifyKeyInput, schemes: readonly [Scheme, ...Scheme[]]): AccessRequest {
+  const named = schemes.filter(({ name }) => input.scheme == null || name === input.scheme);
+  const scheme = named.find((known) => recognise(known, input.key) !== null) ?? named[0] ?? schemes[0];
+  const [place] = scheme.places;
+  const headers = headersWith(place, input.key);
+  const context = new Map<string, string>();
+  if (input.scheme != null) context.set('scheme', input.scheme);
+  if (input.environment != null) context.set('environment', input.environment);
+  if (input.permissions != null) context.set('permissions', input.permissions.join(','));
+  return {
+    method: input.method ?? 'GET',
+    host: input.host ?? '',
+    path: pathWith(place, input.key, input.path ?? '/'),
+    address: input.address ?? null,
+    context,
+    header: (name) => headers.get(name) ?? [],
+    headersStarting: () => [],
+  };
+}
+
+function headersWith(place: Place, key: string): Map<string, string[]> {
+  if (place.kind === 'header')
+    return new Map([[place.name, [place.word === null ? key : `${place.word} ${key}`]]]);
+  return place.kind === 'cookie' ? new Map([['cookie', [`${place.name}=${key}`]]]) : new Map();
+}
+
+function pathWith(place: Place, key: string, path: string): string {
+  if (place.kind !== 'query') return path;
+  return `${path}${path.includes('?') ? '&' : '?'}${place.name}=${encodeURIComponent(key)}`;
+}

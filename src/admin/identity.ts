@@ -1,0 +1,136 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { Keyring } from '../cache/keyring.ts';
+import { credentialIn } from '../check/credential.ts';
+import { Failure } from '../failure.ts';
+import { type KeyRecord, keyState } from '../keys/key.ts';
+import type { Digest, Digester, Secret } from '../keys/secret.ts';
+import { isAllowed } from '../net/address.ts';
+import { recognise, type Scheme } from '../schemes/scheme.ts';
+import type { TraceHeaders } from '../tracing/tracing-context.ts';
+
+export const adminRead = 'admin:read';
+export const adminWrite = 'admin:write';
+
+/** Who makes an admin call, and what they may do. */
+export interface Identity {
+  /** The id of the admin key, or the name of the setting it stands in. */
+  readonly actor: string;
+  readonly canRead: boolean;
+  readonly canWrite: boolean;
+  /** The one owner whose keys they see and change; null for every owner's. */
+  readonly owner: string | null;
+  /** Why they may make no call at all, though it is known who they are; null where they may. */
+  readonly refusal: Failure | null;
+}
+
+/** What a wire knows of a caller: every `Authorization` value, and the peer's IP address. */
+export interface Caller {
+  readonly authorization: readonly string[];
+  readonly address: string;
+  /** What the caller names the call, `x-request-id`; it goes into the journal. */
+  readonly requestId?: string | null;
+  /** The names in the client's certificate, which was verified; see `certificateNames`. */
+  readonly certificateNames?: readonly string[];
+  /** Which wire the call came by, for its span. Default: http. */
+  readonly protocol?: 'grpc' | 'http';
+  /** The trace that the caller names. */
+  readonly trace?: TraceHeaders;
+}
+
+/** Who may make admin calls by a client certificate. */
+export interface AdminClient {
+  /** One of the certificate's names, with its kind: `URI:spiffe://cluster.local/ns/ops/sa/deploy`. */
+  readonly name: string;
+  readonly permissions: readonly string[];
+  readonly owner: string | null;
+}
+
+export interface IdentifyDependencies {
+  readonly keyring: Pick<Keyring, 'peek' | 'load'>;
+  readonly digester: Digester;
+  /** The scheme that admin keys belong to, whether or not Checks know it. */
+  readonly scheme: Scheme;
+  /** The admin key of the settings, null for none. */
+  readonly fixedKey: Secret | null;
+  readonly clients: readonly AdminClient[];
+  readonly now: () => number;
+}
+
+/**
+ * Tells who calls, from `Authorization: Bearer ADMIN_KEY`, or where there is none from the client's certificate. Throws
+ * UNAUTHENTICATED when nobody can be told; who is known and may not call has a refusal.
+ */
+export function createIdentify(dependencies: IdentifyDependencies): (caller: Caller) => Promise<Identity> {
+  const { keyring, digester, scheme, fixedKey, clients, now } = dependencies;
+  const fixedDigest = fixedKey === null ? null : digester.sign(fixedKey.reveal());
+
+  return async ({ authorization, address, certificateNames = [] }) => {
+    const client = clients.find(({ name }) => certificateNames.includes(name));
+    if (authorization.length === 0 && client !== undefined) return clientIdentity(client);
+    const text = bearerToken(authorization);
+    const digest = digester.sign(text);
+    if (fixedDigest !== null && equal(digest, fixedDigest)) {
+      return { actor: 'POSTERN_ADMIN_KEY', canRead: true, canWrite: true, owner: null, refusal: null };
+    }
+    if (recognise(scheme, text) === null) throw unauthenticated('This is no admin key.');
+    const key = keyring.peek(digest) ?? (await keyring.load(digest, digester.candidates(text), address));
+    if (key === null) throw unauthenticated('This is no admin key.');
+    return identityOf(key, address);
+  };
+
+  function identityOf(key: KeyRecord, address: string): Identity {
+    const canWrite = key.permissions.includes(adminWrite);
+    const canRead = canWrite || key.permissions.includes(adminRead);
+    return { actor: key.id, canRead, canWrite, owner: key.owner, refusal: refusalOf(key, address) };
+  }
+
+  function refusalOf(key: KeyRecord, address: string): Failure | null {
+    const state = keyState(key, now());
+    if (state !== 'active') return unauthenticated(`This admin key is ${state}.`);
+    if (key.ipAllowlist.length === 0 || isAllowed(key.ipAllowlist, address)) return null;
+    const message = 'This admin key may not be used from this address.';
+    return new Failure('PERMISSION_DENIED', 'ADDRESS_DENIED', message);
+  }
+}
+
+function clientIdentity({ name, permissions, owner }: AdminClient): Identity {
+  const canWrite = permissions.includes(adminWrite);
+  const canRead = canWrite || permissions.includes(adminRead);
+  return { actor: name, canRead, canWrite, owner, refusal: null };
+}
+
+/** Throws their refusal where they have one, and PERMISSION_DENIED unless they may read. */
+export function requireRead(identity: Identity): void {
+  if (identity.refusal !== null) throw identity.refusal;
+  if (!identity.canRead) throw lacking(adminRead);
+}
+
+/** Throws their refusal where they have one, and PERMISSION_DENIED unless they may change things. */
+export function requireWrite(identity: Identity): void {
+  if (identity.refusal !== null) throw identity.refusal;
+  if (!identity.canWrite) throw lacking(adminWrite);
+}
+
+function bearerToken(authorization: readonly string[]): string {
+  const [value, ...more] = authorization;
+  if (value === undefined || value === '') {
+    throw unauthenticated('Send an admin key as "Authorization: Bearer ADMIN_KEY".');
+  }
+  const text = more.length > 0 ? null : credentialIn(value, 'Bearer');
+  if (text === null || text === '')
+    throw unauthenticated('Send one admin key as "Authorization: Bearer ADMIN_KEY".');
+  return text;
+}
+
+function equal(one: Digest, other: Digest): boolean {
+  const [left, right] = [Buffer.from(one), Buffer.from(other)];
+  return left.length === right.length && timingSafeEqual(left, right);
+}
+
+function unauthenticated(message: string): Failure {
+  return new Failure('UNAUTHENTICATED', 'ADMIN_KEY_REQUIRED', message);
+}
+
+function lacking(permission: string): Failure {
+  return new Failure('PERMISSION_DENIED', 'ADMIN_PERMISSION_REQUIRED', `The admin key lacks ${permission}.`);
+}

@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { type Digest, digestOfSha256 } from '../keys/secret.ts';
+import { rateLimitSpec } from '../settings/plan-spec.ts';
+import { insertsMax } from '../store/store.ts';
+import { ipAllowlist, labels, line, nameLengthMax, none, owner, permissions, time } from './admin-fields.ts';
+
+const flag = z
+  .boolean()
+  .nullish()
+  .transform((value) => value ?? false);
+
+/** `POST /admin/api-keys:import` and ImportKeysRequest: each key is read by itself, so that one spoils no other. */
+export const importKeysInput = z.strictObject({
+  keys: z.array(z.unknown()).max(insertsMax, `may have at most ${insertsMax} entries`),
+  dry_run: flag,
+});
+
+const sha256 = z.string().transform((text, context): Digest => {
+  const digest = digestOfSha256(text);
+  if (digest !== null) return digest;
+  context.addIssue('is no SHA-256: write its 32 bytes as 64 hexadecimal digits, base64 or base64url');
+  return z.NEVER;
+});
+
+/** One key of an import. What is not given is null or empty. */
+export const importedKeyInput = z
+  .strictObject({
+    secret: none(z.string().min(1, 'is required').max(4_096, 'may have at most 4096 characters')),
+    sha256: none(sha256),
+    name: line(nameLengthMax),
+    scheme: none(line(64)),
+    environment: none(line(64)),
+    owner: none(owner),
+    permissions: permissions.nullish(),
+    ip_allowlist: ipAllowlist.nullish(),
+    expires_at: none(time),
+    plan: none(line(64)),
+    rate_limit: none(rateLimitSpec),
+    labels: labels.nullish(),
+    disabled: flag,
+    prefix: none(line(32)),
+    last4: none(line(4)),
+  })
+  .refine(({ secret, sha256: digest }) => secret !== null || digest !== null, {
+    path: ['secret'],
+    message: 'is required, or sha256',
+  })
+  .refine(({ secret, sha256: digest }) => secret === null || digest === null, {
+    path: ['sha256'],
+    message: 'goes without secret: give one of them',
+  })
+  .refine(({ secret, prefix }) => secret === null || prefix === null, {
+    path: ['prefix'],
+    message: 'goes with sha256 alone; it is read from a secret',
+  })
+  .refine(({ secret, last4 }) => secret === null || last4 === null, {
+    path: ['last4'],
+    message: 'goes with sha256 alone; it is read from a secret',
+  });
+
+export type ImportedKeyInput = z.output<typeof importedKeyInput>;

@@ -1,0 +1,101 @@
+import type { NewKey } from '../changes/minting.ts';
+import type { Made, Registry } from '../changes/registry.ts';
+import type { Authorize } from '../check/authorize.ts';
+import type { KeyPolicy } from '../check/policy.ts';
+import { notFound } from '../failure.ts';
+import type { KeyId, KeyRecord } from '../keys/key.ts';
+import { type KeyFilter, type Store, usageRetentionMs } from '../store/store.ts';
+import { type KeyUsage, reportUsage } from '../usage/usage-report.ts';
+import { createKeyInput, getKeyUsageInput, listKeysInput, readInput, verifyKeyInput } from './admin-input.ts';
+import { type Call, keyId, ownerFor, requestKey, visibleTo } from './call.ts';
+import { createDryRun, type Verification } from './dry-run.ts';
+import type { KeyTerms } from './key-terms.ts';
+import { cut, pageSize } from './page.ts';
+import { pageFilter, readPageToken, writePageToken } from './page-token.ts';
+
+export interface KeyPage {
+  /** Newest first. */
+  readonly keys: readonly KeyRecord[];
+  /** Null on the last page. */
+  readonly nextPageToken: string | null;
+}
+
+/** Making keys and looking at them. */
+export interface KeyOperations {
+  createKey(call: Call, input: unknown): Promise<Made>;
+  getKey(call: Call, id: string): Promise<KeyRecord>;
+  /** Since a time, or for as long as use is kept. */
+  getKeyUsage(call: Call, id: string, input: unknown): Promise<KeyUsage>;
+  listKeys(call: Call, input: unknown): Promise<KeyPage>;
+  verifyKey(call: Call, input: unknown): Promise<Verification>;
+}
+
+export interface KeyOperationsDependencies {
+  readonly registry: Pick<Registry, 'create'>;
+  readonly store: Pick<Store, 'getKey' | 'listKeys' | 'getUsage'>;
+  /** A Check that counts nothing. */
+  readonly authorize: Authorize;
+  readonly terms: KeyTerms;
+  /** What holds now. */
+  readonly policy: () => Pick<KeyPolicy, 'keySchemes'>;
+  readonly now: () => number;
+}
+
+export function createKeyOperations(dependencies: KeyOperationsDependencies): KeyOperations {
+  const { registry, store, authorize, terms, policy, now } = dependencies;
+  const dryRun = createDryRun(authorize, () => policy().keySchemes);
+
+  return {
+    async createKey(call, input) {
+      const { request_id, ...asked } = readInput(createKeyInput, input);
+      return registry.create(newKey(call, asked, request_id), call.origin);
+    },
+    getKey: findKey,
+    async getKeyUsage(call, id, input) {
+      const { since } = readInput(getKeyUsageInput, input);
+      const key = await findKey(call, id);
+      return reportUsage(key, await store.getUsage(key.id, since ?? now() - usageRetentionMs));
+    },
+    async listKeys(call, input) {
+      const { page_size, page_token, ...asked } = readInput(listKeysInput, input);
+      const filter = pageFilter({ ...asked, owner: ownerFor(call, asked.owner ?? null) });
+      const before = page_token ? readPageToken(page_token, filter) : null;
+      return listPage({ ...filter, now: now() }, before, pageSize(page_size));
+    },
+    async verifyKey(call, input) {
+      return dryRun(readInput(verifyKeyInput, input), visibleTo(call));
+    },
+  };
+
+  async function findKey(call: Call, id: string): Promise<KeyRecord> {
+    const key = await store.getKey(keyId(id));
+    if (key === null || !visibleTo(call)(key)) throw notFound('key');
+    return key;
+  }
+
+  function newKey(
+    call: Call,
+    asked: Omit<ReturnType<typeof createKeyInput.parse>, 'request_id'>,
+    requestId: string | null,
+  ): NewKey {
+    const scheme = terms.schemeFor(asked.scheme ?? null);
+    return {
+      name: asked.name,
+      scheme,
+      environment: terms.environmentFor(asked.environment ?? null, scheme),
+      owner: ownerFor(call, asked.owner),
+      permissions: [...new Set(asked.permissions ?? [])],
+      ipAllowlist: [...new Set(asked.ip_allowlist ?? [])],
+      plan: terms.planFor(asked.plan, scheme),
+      rateLimit: asked.rate_limit,
+      labels: asked.labels ?? {},
+      expiresAt: terms.expiryFor(asked) ?? null,
+      requestKey: requestKey(call, requestId),
+    };
+  }
+
+  async function listPage(filter: KeyFilter, before: KeyId | null, size: number): Promise<KeyPage> {
+    const { shown, last } = cut(await store.listKeys(filter, { before, size: size + 1 }), size);
+    return { keys: shown, nextPageToken: last === null ? null : writePageToken(last.id, filter) };
+  }
+}

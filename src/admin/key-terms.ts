@@ -1,0 +1,73 @@
+import type { KeyPolicy } from '../check/policy.ts';
+import { invalidArgument } from '../failure.ts';
+import type { Scheme } from '../schemes/scheme.ts';
+
+/** What a request may ask for of a key, judged by the configuration and the clock. */
+export interface KeyTerms {
+  /** Null asks for the first that is configured. Throws INVALID_ARGUMENT for one that is not. */
+  schemeFor(name: string | null): Scheme;
+  /** The environment of a key of this scheme that names none. */
+  environmentOf(scheme: Scheme): string;
+  /** Null asks for {@link KeyTerms.environmentOf}. Throws INVALID_ARGUMENT for one that the scheme has no keys for. */
+  environmentFor(name: string | null, scheme: Scheme): string;
+  /** Throws INVALID_ARGUMENT for a plan that nobody knows, where the scheme's plans are known. */
+  planFor(plan: string | null, scheme: Scheme): string | null;
+  /**
+   * When a key ends: Unix milliseconds, null for never, undefined where nothing is said of it. Throws
+   * INVALID_ARGUMENT for a time that is not in the future.
+   */
+  expiryFor(asked: Expiry): number | null | undefined;
+}
+
+export interface Expiry {
+  /** Unix milliseconds. */
+  readonly expires_at: number | null;
+  /** Milliseconds from now. */
+  readonly expires_in: number | 'never' | null;
+}
+
+export interface KeyTermsDependencies {
+  /** What holds now. */
+  readonly policy: () => KeyPolicy;
+  readonly now: () => number;
+}
+
+export function createKeyTerms({ policy, now }: KeyTermsDependencies): KeyTerms {
+  const environmentOf = ({ prefixes }: Scheme) => {
+    const { environment } = policy();
+    const has = prefixes.some((prefix) => prefix.environment === environment);
+    return has ? environment : (prefixes[0]?.environment ?? environment);
+  };
+
+  return {
+    schemeFor(name) {
+      const { keySchemes: schemes } = policy();
+      const scheme = name === null ? schemes[0] : schemes.find((known) => known.name === name);
+      if (scheme !== undefined) return scheme;
+      const known = schemes.map((one) => one.name).join(', ');
+      throw invalidArgument([{ field: 'scheme', description: `is not configured; there are: ${known}` }]);
+    },
+    environmentOf,
+    environmentFor(name, scheme) {
+      if (name === null) return environmentOf(scheme);
+      if (scheme.prefixes.some((prefix) => prefix.environment === name)) return name;
+      const known = scheme.prefixes.map((prefix) => prefix.environment).join(', ');
+      const description = `the scheme ${scheme.name} has keys for: ${known}`;
+      throw invalidArgument([{ field: 'environment', description }]);
+    },
+    planFor(plan, scheme) {
+      const known = policy().plans.known(scheme);
+      if (plan === null || known.length === 0 || known.includes(plan.toLowerCase())) return plan;
+      const description = `is no plan of this scheme; there are: ${known.join(', ')}`;
+      throw invalidArgument([{ field: 'plan', description }]);
+    },
+    expiryFor({ expires_at, expires_in }) {
+      const at = now();
+      if (expires_in === 'never') return null;
+      if (expires_in !== null) return at + expires_in;
+      if (expires_at === null) return undefined;
+      if (expires_at > at) return expires_at;
+      throw invalidArgument([{ field: 'expires_at', description: 'is in the past' }]);
+    },
+  };
+}

@@ -1,0 +1,92 @@
+import { hash } from 'node:crypto';
+import { invalidArgument } from '../failure.ts';
+import type { JournalFilter, JournalPage } from '../journal/journal-store.ts';
+import { isKeyId, type KeyId } from '../keys/key.ts';
+import type { KeyFilter } from '../store/store.ts';
+
+/** A query's filters without the time by which it is judged: what a page token is bound to. */
+export type QueryFilter = Omit<KeyFilter, 'now'>;
+
+/** A query of the journal, but for where its page begins. */
+export type JournalQuery = JournalFilter & Pick<JournalPage, 'order'>;
+
+/** The filters that a query asks for, absent ones left out. */
+export function pageFilter(asked: {
+  readonly owner?: string | null;
+  readonly scheme?: string | null | undefined;
+  readonly environment?: string | null | undefined;
+  readonly state?: KeyFilter['state'] | null | undefined;
+  readonly permission?: string | null | undefined;
+  readonly name_contains?: string | null | undefined;
+}): QueryFilter {
+  const { owner, scheme, environment, state, permission, name_contains: nameContains } = asked;
+  return {
+    ...(owner != null && { owner }),
+    ...(scheme != null && { scheme }),
+    ...(environment != null && { environment }),
+    ...(state != null && { state }),
+    ...(permission != null && { permission }),
+    ...(nameContains != null && { nameContains }),
+  };
+}
+
+/** Opaque to callers: the last key shown, and the query it belongs to. */
+export function writePageToken(last: KeyId, filter: QueryFilter): string {
+  return Buffer.from(`${queryMark(filter)}${last}`).toString('base64url');
+}
+
+/** Throws INVALID_ARGUMENT when this is no token, or one of another query. */
+export function readPageToken(token: string, filter: QueryFilter): KeyId {
+  const text = Buffer.from(token, 'base64url').toString('latin1');
+  const mark = queryMark(filter);
+  const last = text.slice(mark.length);
+  if (!isKeyId(last)) throw refused('is not one that this service gave');
+  if (!text.startsWith(mark)) throw refused('belongs to a query with other filters');
+  return last;
+}
+
+/** Opaque to callers: the last owner shown. */
+export function writeOwnerToken(last: string): string {
+  return Buffer.from(`o:${last}`).toString('base64url');
+}
+
+/** Throws INVALID_ARGUMENT when this is no token of a list of owners. */
+export function readOwnerToken(token: string): string {
+  const text = Buffer.from(token, 'base64url').toString();
+  if (!text.startsWith('o:')) throw refused('is not one that this service gave for a list of owners');
+  return text.slice(2);
+}
+
+/** Opaque to callers: the last entry of the journal that was shown, and the query it belongs to. */
+export function writeAuditToken(last: number, query: JournalQuery): string {
+  return Buffer.from(`${auditMark(query)}a${last}`).toString('base64url');
+}
+
+/** Throws INVALID_ARGUMENT when this is no token of a list of audit events, or one of another query. */
+export function readAuditToken(token: string, query: JournalQuery): number {
+  const text = Buffer.from(token, 'base64url').toString('latin1');
+  const mark = auditMark(query);
+  const last = /^a([1-9][0-9]{0,15})$/.exec(text.slice(mark.length));
+  if (last === null) throw refused('is not one that this service gave for a list of audit events');
+  if (!text.startsWith(mark)) throw refused('belongs to a query with other filters');
+  return Number(last[1]);
+}
+
+function queryMark(filter: QueryFilter): string {
+  const { owner, scheme, environment, state, permission, nameContains } = filter;
+  return markOf([owner, scheme, environment, state, permission, nameContains]);
+}
+
+function auditMark(query: JournalQuery): string {
+  const { kind, owner, actor, action, target, outcome, since, until, order } = query;
+  return markOf([kind, owner, actor, action, target, outcome, since, until, order]);
+}
+
+function markOf(parts: readonly unknown[]): string {
+  const text = JSON.stringify(parts.map((part) => part ?? null));
+  return hash('sha256', text, 'base64url').slice(0, 16);
+}
+
+function refused(description: string) {
+  return invalidArgument([{ field: 'page_token', description }]);
+}

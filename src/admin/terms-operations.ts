@@ -1,0 +1,72 @@
+import type { KeyPolicy } from '../check/policy.ts';
+import type { Scheme } from '../schemes/scheme.ts';
+import { type Store, StoreUnavailable } from '../store/store.ts';
+import type { Call } from './call.ts';
+import { adminRead, adminWrite } from './identity.ts';
+import type { KeyTerms } from './key-terms.ts';
+
+/** Who calls, and what keys they may ask for. */
+export interface Terms {
+  /** The id of the admin key, `POSTERN_ADMIN_KEY`, or the name of a client certificate. */
+  readonly actor: string;
+  /** `admin:read`, and `admin:write` where they may change things. */
+  readonly permissions: readonly string[];
+  /** The one owner whose keys they see and change; null for every owner's. */
+  readonly owner: string | null;
+  /** In the order of the configuration; the first is CreateKey's default. */
+  readonly schemes: readonly SchemeTerms[];
+  /** Replicas that a change has to reach; null where nobody knows. */
+  readonly replicas: number | null;
+}
+
+/** What a key of a scheme may be. */
+export interface SchemeTerms {
+  readonly name: string;
+  /** The one of a key that names none comes first. */
+  readonly environments: readonly string[];
+  /** Empty where any name will do. */
+  readonly plans: readonly string[];
+}
+
+export interface TermsOperations {
+  /** For every admin key, whatever its owner. */
+  getTerms(call: Call): Promise<Terms>;
+}
+
+export function createTermsOperations({
+  terms,
+  policy,
+  store,
+}: {
+  readonly store: Pick<Store, 'countReplicas'>;
+  readonly terms: KeyTerms;
+  /** What holds now. */
+  readonly policy: () => Pick<KeyPolicy, 'keySchemes' | 'plans'>;
+}): TermsOperations {
+  return {
+    async getTerms({ identity: { actor, owner, canWrite } }) {
+      const { keySchemes, plans } = policy();
+      const schemes = keySchemes.map((scheme) => ({
+        name: scheme.name,
+        environments: environmentsOf(scheme, terms.environmentOf(scheme)),
+        plans: plans.known(scheme),
+      }));
+      const permissions = canWrite ? [adminRead, adminWrite] : [adminRead];
+      return { actor, permissions, owner, schemes, replicas: await countReplicas() };
+    },
+  };
+
+  /** What may be asked for can be told while the store is away. */
+  async function countReplicas(): Promise<number | null> {
+    try {
+      return await store.countReplicas();
+    } catch (error) {
+      if (error instanceof StoreUnavailable) return null;
+      throw error;
+    }
+  }
+}
+
+function environmentsOf({ prefixes }: Scheme, first: string): string[] {
+  return [...new Set([first, ...prefixes.map(({ environment }) => environment)])];
+}

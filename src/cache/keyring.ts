@@ -1,0 +1,144 @@
+import type { KeyId, KeyRecord } from '../keys/key.ts';
+import type { OwnerRecord } from '../keys/owner.ts';
+import { type Digest, pepperOf } from '../keys/secret.ts';
+import type { Feed, Store } from '../store/store.ts';
+import { Sieve } from './bounded-cache.ts';
+import { createCompactRecord } from './compact-record.ts';
+import type { MissBudget } from './miss-budget.ts';
+import { createReads } from './shared-reads.ts';
+
+/** What memory knows of keys, by digest, and of their owners. */
+export interface Keyring {
+  /** The key; null for a digest that is known to be nobody's; undefined when memory may not answer. */
+  peek(digest: Digest): KeyRecord | null | undefined;
+  /**
+   * Asks the store, once for however many callers wait for the same digest. What it resolves to was read
+   * after the call began, or known to hold then. Rejects with `StoreUnavailable` when the store can not be asked,
+   * or is not to be, since too many unknown keys are asked for. `address` is where the key came from, as far as
+   * is known.
+   */
+  load(digest: Digest, candidates: readonly Digest[], address: string): Promise<KeyRecord | null>;
+  /** The owner; null for one that nobody has put; undefined when memory may not answer. */
+  peekOwner(id: string): OwnerRecord | null | undefined;
+  /** Asks the store for an owner, as {@link Keyring.load} does for a key. */
+  loadOwner(id: string): Promise<OwnerRecord | null>;
+  /** How much is remembered, and how many reads are under way. */
+  size(): { readonly keys: number; readonly misses: number; readonly owners: number; readonly reads: number };
+}
+
+export interface KeyringOptions {
+  readonly keysMax: number;
+  /** Bounded apart from the keys, so that a flood of unknown ones pushes out no key. */
+  readonly missesMax: number;
+  readonly ownersMax: number;
+  /** Reads under way at once; past it callers are told that the store is not available. */
+  readonly readsMax: number;
+}
+
+export interface KeyringDependencies {
+  readonly store: Pick<Store, 'findKey' | 'getOwner'>;
+  readonly feed: Pick<Feed, 'subscribe' | 'isFresh'>;
+  readonly missBudget: MissBudget;
+}
+
+export function createKeyring(dependencies: KeyringDependencies, options: KeyringOptions): Keyring {
+  const { store, feed, missBudget } = dependencies;
+  const keys = new Sieve<Digest, KeyRecord>(options.keysMax, unlist);
+  const misses = new Sieve<Digest, null>(options.missesMax);
+  /** Of the digests in `misses`: memory is searched by one pepper's alone. */
+  let missesPepper = '';
+  const owners = new Sieve<string, OwnerRecord | null>(options.ownersMax);
+  /** Nearly always one. */
+  const digestsById = new Map<KeyId, Digest | Set<Digest>>();
+  const compact = createCompactRecord();
+  const keyReads = createReads<KeyRecord | null>(feed.isFresh, options);
+  const ownerReads = createReads<OwnerRecord | null>(feed.isFresh, options);
+
+  feed.subscribe({
+    onChange(id, digest) {
+      keyReads.change(id);
+      forget(id);
+      if (digest === null) return;
+      keyReads.change(digest);
+      dropMiss(digest);
+    },
+    onOwnerChange(id) {
+      ownerReads.change(id);
+      owners.delete(id);
+    },
+    onGap() {
+      keyReads.gap();
+      ownerReads.gap();
+      keys.clear();
+      digestsById.clear();
+      misses.clear();
+      owners.clear();
+    },
+  });
+
+  return {
+    peek(digest) {
+      if (!feed.isFresh()) return undefined;
+      return keys.get(digest) ?? misses.get(digest);
+    },
+    load: (digest, candidates, address) =>
+      keyReads.read(digest, {
+        find: () => missBudget.read(address, () => find(candidates)),
+        namesOf: (record) => (record === null ? candidates : [record.id, ...candidates]),
+        keep: (record) => keep(digest, record),
+      }),
+    peekOwner(id) {
+      return feed.isFresh() ? owners.get(id) : undefined;
+    },
+    loadOwner: (id) =>
+      ownerReads.read(id, {
+        find: () => store.getOwner(id),
+        namesOf: () => [id],
+        keep: (record) => owners.set(id, record),
+      }),
+    size: () => ({
+      keys: keys.size,
+      misses: misses.size,
+      owners: owners.size,
+      reads: keyReads.underWay() + ownerReads.underWay(),
+    }),
+  };
+
+  async function find(candidates: readonly Digest[]): Promise<KeyRecord | null> {
+    const record = await store.findKey(candidates);
+    return record === null ? null : compact(record);
+  }
+
+  function keep(digest: Digest, record: KeyRecord | null): void {
+    if (record === null) {
+      misses.set(digest, null);
+      missesPepper = pepperOf(digest);
+      return;
+    }
+    // The record's own, which is then held once.
+    const own = digest === record.digest ? record.digest : digest;
+    keys.set(own, record);
+    const digests = digestsById.get(record.id);
+    if (digests === undefined) digestsById.set(record.id, own);
+    else if (digests instanceof Set) digests.add(own);
+    else if (digests !== own) digestsById.set(record.id, new Set([digests, own]));
+  }
+
+  function forget(id: KeyId): void {
+    const digests = digestsById.get(id);
+    if (digests instanceof Set) for (const digest of [...digests]) keys.delete(digest);
+    else if (digests !== undefined) keys.delete(digests);
+  }
+
+  /** Misses are remembered by one pepper's digests; of a key made under another, any of them may be the one. */
+  function dropMiss(digest: Digest): void {
+    if (missesPepper === pepperOf(digest)) misses.delete(digest);
+    else misses.clear();
+  }
+
+  function unlist(digest: Digest, record: KeyRecord): void {
+    const digests = digestsById.get(record.id);
+    if (digests instanceof Set && digests.size > 1) digests.delete(digest);
+    else digestsById.delete(record.id);
+  }
+}

@@ -1,0 +1,103 @@
+import { Failure, notFound } from '../failure.ts';
+import { changeDraft, type Origin } from '../journal/journal.ts';
+import { etagOf, type KeyId, type KeyRecord } from '../keys/key.ts';
+import type { Commit, Store } from '../store/store.ts';
+import { keyJson } from './key-json.ts';
+
+/** Which keys the one who asks may know of; the others do not exist to them. */
+export type Visible = (key: KeyRecord) => boolean;
+
+/** The record as it is to be, by a change at that time; null when it is so already. May throw a refusal. */
+export type Change = (current: KeyRecord, at: number) => KeyRecord | null;
+
+/** May throw a refusal of a change that is about to be written. */
+export type Guard = (before: KeyRecord, after: KeyRecord, at: number) => Promise<void>;
+
+export interface Changed {
+  readonly before: KeyRecord;
+  readonly key: KeyRecord;
+  /** Null where there was nothing to write. */
+  readonly commit: Commit | null;
+}
+
+/** A change that other changes of the same thing keep overtaking is given up after so many tries. */
+export const triesMax = 10;
+
+export interface ChangeOptions {
+  readonly guard?: Guard | undefined;
+  /** What the journal says beside the key as it is after. */
+  readonly remark?: Remark | undefined;
+}
+
+/** Members that stand beside those of a key in the journal. */
+export type Remark = Readonly<Record<string, unknown>>;
+
+export interface KeyChangeDependencies {
+  readonly store: Pick<Store, 'getKey' | 'replaceKey'>;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  readonly retentionMs: number;
+}
+
+/** Changes one key and journals it. NOT_FOUND for one that is not visible, ABORTED where others keep changing it. */
+export function createKeyChange({ store, now, retentionMs }: KeyChangeDependencies) {
+  return async (
+    id: KeyId,
+    visible: Visible,
+    origin: Origin,
+    next: Change,
+    { guard, remark }: ChangeOptions = {},
+  ): Promise<Changed> => {
+    for (let tries = 0; tries < triesMax; tries++) {
+      const before = await store.getKey(id);
+      if (before === null || !visible(before)) throw notFound('key');
+      const at = now();
+      const wanted = next(before, at);
+      if (wanted === null) return { before, key: before, commit: null };
+      const key = { ...wanted, updatedAt: at, version: before.version + 1 };
+      await guard?.(before, key, at);
+      const commit = await store.replaceKey(
+        key,
+        before.version,
+        retentionMs,
+        keyDraft(origin, before, key, at, remark),
+      );
+      if (commit !== null) return { before, key, commit };
+    }
+    throw contention('key');
+  };
+}
+
+/** The journal's draft of a change of a key; `before` is null for a new one. */
+export function keyDraft(
+  origin: Origin,
+  before: KeyRecord | null,
+  after: KeyRecord,
+  at: number,
+  remark: Remark = {},
+) {
+  return changeDraft(origin, {
+    target: after.id,
+    owner: after.owner,
+    before: before === null ? null : keyJson(before, at),
+    after: { ...keyJson(after, at), ...remark },
+  });
+}
+
+/** Throws ABORTED where an etag is given and is not that of the key. */
+export function requireEtag(key: KeyRecord, etag: string | null): void {
+  if (etag === null || etag === etagOf(key)) return;
+  throw new Failure(
+    'ABORTED',
+    'ETAG_MISMATCH',
+    'The key has changed since: read it again, and then change it.',
+  );
+}
+
+export function contention(kind: string): Failure {
+  return new Failure(
+    'ABORTED',
+    'CONTENTION',
+    `The ${kind} was changed by others at the same time; try again.`,
+  );
+}

@@ -1,0 +1,45 @@
+import { etagOf, type KeyRecord, keyState } from '../keys/key.ts';
+import { formatSeconds, formatTime } from '../time/time.ts';
+import type { Narrowed } from './registry.ts';
+import { settlementJson } from './settlement-json.ts';
+
+/**
+ * A key as the contract shows it, its members in the contract's order: PowerVerse's seven, then ours. Times
+ * are RFC 3339 to the second, what is absent is null, `state` is judged at `now` (Unix milliseconds).
+ */
+export function keyJson(key: KeyRecord, now: number) {
+  return {
+    id: key.id,
+    name: key.name,
+    prefix: key.prefix,
+    permissions: key.permissions,
+    created_at: formatTime(key.createdAt),
+    last_used_at: timeJson(key.lastUsedAt),
+    expires_at: timeJson(key.expiresAt),
+    scheme: key.scheme,
+    environment: key.environment,
+    owner: key.owner,
+    last4: key.last4,
+    ip_allowlist: key.ipAllowlist,
+    plan: key.plan,
+    rate_limit:
+      key.rateLimit === null
+        ? null
+        : { limit: key.rateLimit.limit, window: formatSeconds(key.rateLimit.windowMs) },
+    labels: key.labels,
+    state: keyState(key, now),
+    updated_at: formatTime(key.updatedAt),
+    revoked_at: timeJson(key.revokedAt),
+    rotated_from: key.rotatedFrom,
+    etag: etagOf(key),
+  };
+}
+
+/** A key that a change took something from, and from when on that holds everywhere. */
+export function narrowedJson(result: Narrowed, now: number) {
+  return { ...keyJson(result.key, now), ...settlementJson(result) };
+}
+
+function timeJson(ms: number | null): string | null {
+  return ms === null ? null : formatTime(ms);
+}

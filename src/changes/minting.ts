@@ -1,0 +1,56 @@
+import { createKeyIds, type KeyRecord, type RateLimit } from '../keys/key.ts';
+import { type Digester, mask, type Secret } from '../keys/secret.ts';
+import { mintSecret, type Scheme } from '../schemes/scheme.ts';
+
+/** What a new key is to be; the rest of the record follows from it. */
+export interface NewKey {
+  readonly name: string;
+  readonly scheme: Scheme;
+  readonly environment: string;
+  readonly owner: string | null;
+  readonly permissions: readonly string[];
+  readonly ipAllowlist: readonly string[];
+  readonly plan: string | null;
+  readonly rateLimit: RateLimit | null;
+  readonly labels: Readonly<Record<string, string>>;
+  /** Unix milliseconds, null for never. */
+  readonly expiresAt: number | null;
+  /** Names the request, so that a retry of it makes no second key; null when it may. */
+  readonly requestKey: string | null;
+}
+
+/** A key that is to be written, and the secret that nothing else holds. */
+export interface Minted {
+  readonly key: KeyRecord;
+  readonly secret: Secret;
+}
+
+/** Makes keys that nobody has yet. Throws RangeError for an environment that the scheme has no keys for. */
+export type Mint = (wanted: NewKey, replaced?: KeyRecord) => Minted;
+
+export function createMint(digester: Digester, now: () => number): Mint {
+  const nextId = createKeyIds(now);
+  return ({ scheme, ...wanted }, replaced) => {
+    const minted = mintSecret(scheme, wanted.environment);
+    if (minted === null) throw new RangeError(`the scheme ${scheme.name} has no keys for the environment`);
+    const secret = minted.secret.reveal();
+    const [at, id] = [now(), nextId()];
+    const key: KeyRecord = {
+      ...wanted,
+      ...mask(secret, minted.prefix.text),
+      scheme: scheme.name,
+      id,
+      digest: digester.sign(secret),
+      createdAt: at,
+      updatedAt: at,
+      lastUsedAt: null,
+      disabledAt: null,
+      revokedAt: null,
+      rotatedFrom: replaced?.id ?? null,
+      rotatedTo: null,
+      spender: replaced?.spender ?? id,
+      version: 1,
+    };
+    return { key, secret: minted.secret };
+  };
+}

@@ -1,0 +1,218 @@
+import type { KeyPolicy } from '../check/policy.ts';
+import { Failure } from '../failure.ts';
+import type { Origin } from '../journal/journal.ts';
+import { changeDraft } from '../journal/journal.ts';
+import type { KeyId, KeyRecord } from '../keys/key.ts';
+import { type KeyPatch, mayNarrow, narrows, patched } from '../keys/key-patch.ts';
+import { isActive, type OwnerRecord } from '../keys/owner.ts';
+import type { Digester, Secret } from '../keys/secret.ts';
+import { DuplicateKey, type Settlement, type Store } from '../store/store.ts';
+import {
+  type Changed,
+  contention,
+  createKeyChange,
+  type Guard,
+  keyDraft,
+  requireEtag,
+  triesMax,
+  type Visible,
+} from './key-change.ts';
+import { createKeyImport, type ImportKeys } from './key-import.ts';
+import { createLeakRevocation, type RevokeLeaked } from './leaks.ts';
+import { createMint, type Minted, type NewKey } from './minting.ts';
+import { ownerJson } from './owner-json.ts';
+import { createRotation, type Rotated, type RotationWish } from './rotation.ts';
+
+export interface Made {
+  readonly key: KeyRecord;
+  /** Null when an earlier request of the same name made the key: a secret exists once. */
+  readonly secret: Secret | null;
+}
+
+export interface Narrowed extends Settlement {
+  readonly key: KeyRecord;
+}
+
+export interface Updated {
+  readonly key: KeyRecord;
+  /** Null when the change took nothing away. */
+  readonly settlement: Settlement | null;
+}
+
+/** What an owner is to be. */
+export type NewOwner = Pick<OwnerRecord, 'id' | 'plan' | 'activeUntil' | 'suspended'>;
+
+export interface PutOwner extends Settlement {
+  readonly owner: OwnerRecord;
+}
+
+/**
+ * Every change of a key and of an owner, written with its entry in the journal, which names the origin. NOT_FOUND
+ * for keys that are not visible, ABORTED where others keep changing the same thing.
+ */
+export interface Registry {
+  /** FAILED_PRECONDITION when the owner is not active and no earlier request of the same name made the key. */
+  create(wanted: NewKey, origin: Origin): Promise<Made>;
+  /** The first key of a store that never had one; null when it had. To be tried again after `StoreUnavailable`. */
+  createFirst(wanted: NewKey, origin: Origin): Promise<Made | null>;
+  readonly import: ImportKeys;
+  /**
+   * ABORTED when an etag is given that is not the key's. `patchOf` is told of the key and may refuse. The guard, as
+   * in the methods below, is asked before a change is written.
+   */
+  update(of: KeyOf, patchOf: (key: KeyRecord) => KeyPatch, ifEtag: string | null): Promise<Updated>;
+  rotate(of: KeyOf, wish: RotationWish): Promise<Rotated>;
+  /** For good. A key that is revoked already stays as it is. */
+  revoke(of: KeyOf): Promise<Narrowed>;
+  disable(of: KeyOf): Promise<Narrowed>;
+  revokeLeaked: RevokeLeaked;
+  enable(of: KeyOf): Promise<KeyRecord>;
+  putOwner(wanted: NewOwner, origin: Origin): Promise<PutOwner>;
+}
+
+/** A key that somebody wants changed, as far as they may see it. */
+export interface KeyOf {
+  readonly id: KeyId;
+  readonly visible: Visible;
+  readonly origin: Origin;
+  readonly guard?: Guard;
+}
+
+export interface RegistryDependencies {
+  readonly store: Pick<
+    Store,
+    | 'getKey'
+    | 'getKeyByRequest'
+    | 'insertKey'
+    | 'insertFirstKey'
+    | 'insertsAtOnce'
+    | 'insertKeys'
+    | 'findDigests'
+    | 'findKey'
+    | 'appendJournal'
+    | 'replaceKey'
+    | 'rotateKey'
+    | 'getOwner'
+    | 'putOwner'
+    | 'settle'
+  >;
+  readonly digester: Digester;
+  /** What holds now. */
+  readonly policy: () => Pick<KeyPolicy, 'keySchemes'>;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+export interface RegistryOptions {
+  /** How long a key's record outlives its end. */
+  readonly retentionMs: number;
+}
+
+export function createRegistry(dependencies: RegistryDependencies, options: RegistryOptions): Registry {
+  const { store, digester, policy, now } = dependencies;
+  const { retentionMs } = options;
+  const mint = createMint(digester, now);
+  const changeKey = createKeyChange({ store, now, retentionMs });
+  const schemeOf = (name: string) => policy().keySchemes.find((scheme) => scheme.name === name) ?? null;
+  const rotate = createRotation({ store, mint, schemeOf, now, retentionMs });
+  let first: Minted | null = null;
+
+  return {
+    revokeLeaked: createLeakRevocation({ store, digester, changeKey, now }),
+    async create(wanted, origin) {
+      // Before all else: what came of the first try is true of the retry, whatever holds by now.
+      const before = await madeBefore(wanted);
+      if (before !== null) return before;
+      await requireActive(wanted.owner);
+      const made = mint(wanted);
+      try {
+        await store.insertKey(made.key, retentionMs, keyDraft(origin, null, made.key, now()));
+        return made;
+      } catch (error) {
+        const meanwhile = error instanceof DuplicateKey ? await madeBefore(wanted) : null;
+        if (meanwhile === null) throw error;
+        return meanwhile;
+      }
+    },
+    async createFirst(wanted, origin) {
+      // The same record at each try: after an answer that was lost the store knows it again.
+      first ??= mint(wanted);
+      const draft = keyDraft(origin, null, first.key, now());
+      return (await store.insertFirstKey(first.key, retentionMs, draft)) ? first : null;
+    },
+    import: createKeyImport({ store, now, retentionMs }),
+    async update({ id, visible, origin, guard }, patchOf, ifEtag) {
+      let patch: KeyPatch = {};
+      const changed = await changeKey(
+        id,
+        visible,
+        origin,
+        (key) => {
+          requireEtag(key, ifEtag);
+          patch = patchOf(key);
+          return patched(key, patch);
+        },
+        { guard },
+      );
+      const { before, key, commit } = changed;
+      // Nothing to write may be the retry of a change whose answer was lost.
+      const isNarrower = commit === null ? mayNarrow(patch) : narrows(before, key);
+      return { key, settlement: isNarrower ? await store.settle(commit ?? { at: now() }) : null };
+    },
+    rotate: ({ id, visible, origin }, wish) => rotate(id, visible, origin, wish),
+    revoke: (of) => narrow(of, (key, at) => (key.revokedAt === null ? { ...key, revokedAt: at } : null)),
+    disable: (of) =>
+      narrow(of, (key, at) => {
+        refuseIfRevoked(key, 'disabled');
+        return key.disabledAt === null ? { ...key, disabledAt: at } : null;
+      }),
+    async enable({ id, visible, origin }) {
+      const { key } = await changeKey(id, visible, origin, (current) => {
+        refuseIfRevoked(current, 'enabled');
+        return current.disabledAt === null ? null : { ...current, disabledAt: null };
+      });
+      return key;
+    },
+    async putOwner(wanted, origin) {
+      for (let tries = 0; tries < triesMax; tries++) {
+        const current = await store.getOwner(wanted.id);
+        const at = now();
+        const version = current?.version ?? 0;
+        const owner = { ...wanted, createdAt: current?.createdAt ?? at, updatedAt: at, version: version + 1 };
+        const draft = changeDraft(origin, {
+          ...{ target: owner.id, owner: owner.id },
+          before: current === null ? null : ownerJson(current, at),
+          after: ownerJson(owner, at),
+        });
+        const commit = await store.putOwner(owner, version, draft);
+        if (commit !== null) return { owner, ...(await store.settle(commit)) };
+      }
+      throw contention('owner');
+    },
+  };
+
+  async function madeBefore({ requestKey }: NewKey): Promise<Made | null> {
+    const key = requestKey === null ? null : await store.getKeyByRequest(requestKey);
+    return key === null ? null : { key, secret: null };
+  }
+
+  async function requireActive(owner: string | null): Promise<void> {
+    if (owner === null || isActive(await store.getOwner(owner), now())) return;
+    throw new Failure('FAILED_PRECONDITION', 'OWNER_INACTIVE', 'The owner has no active subscription.');
+  }
+
+  async function narrow(
+    { id, visible, origin, guard }: KeyOf,
+    next: (key: KeyRecord, at: number) => KeyRecord | null,
+  ): Promise<Narrowed> {
+    const { key, commit }: Changed = await changeKey(id, visible, origin, next, { guard });
+    // Nothing to write is no proof that every replica has heard of it: an earlier answer may have been lost.
+    return { key, ...(await store.settle(commit ?? { at: now() })) };
+  }
+}
+
+function refuseIfRevoked(key: KeyRecord, verb: string): void {
+  if (key.revokedAt === null) return;
+  const message = `A revoked key can not be ${verb}; create a new one.`;
+  throw new Failure('FAILED_PRECONDITION', 'KEY_REVOKED', message);
+}

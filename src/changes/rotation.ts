@@ -1,0 +1,124 @@
+import { Failure, notFound } from '../failure.ts';
+import { changeDraft, type Origin } from '../journal/journal.ts';
+import { type KeyId, type KeyRecord, keyState } from '../keys/key.ts';
+import type { Secret } from '../keys/secret.ts';
+import type { Scheme } from '../schemes/scheme.ts';
+import { type Commit, DuplicateKey, type Settlement, type Store } from '../store/store.ts';
+import { contention, triesMax, type Visible } from './key-change.ts';
+import { keyJson } from './key-json.ts';
+import type { Mint, NewKey } from './minting.ts';
+
+export interface RotationWish {
+  /** How long the old key is still let in; 0 ends it at once. */
+  readonly graceMs: number;
+  /** When the new key expires: Unix milliseconds, null for never, absent for when the old one would have. */
+  readonly expiresAt?: number | null;
+  /** Names the request, so that a retry of it rotates nothing more; null when it may. */
+  readonly requestKey: string | null;
+}
+
+export interface Rotated extends Settlement {
+  /** The new key. */
+  readonly key: KeyRecord;
+  /** Null when an earlier request of the same name made the key: a secret exists once. */
+  readonly secret: Secret | null;
+  /** The old key as it is from now on; null where its record is gone by the time of a retry. */
+  readonly rotatedKey: KeyRecord | null;
+}
+
+export interface RotationDependencies {
+  readonly store: Pick<Store, 'getKey' | 'getKeyByRequest' | 'rotateKey' | 'settle'>;
+  readonly mint: Mint;
+  /** The scheme of that name, null for one that is configured no more. */
+  readonly schemeOf: (name: string) => Scheme | null;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  readonly retentionMs: number;
+}
+
+/**
+ * Replaces a key by a new one with the same grants. NOT_FOUND for one that is not visible, FAILED_PRECONDITION for
+ * one that is not active or was rotated before.
+ */
+export function createRotation({ store, mint, schemeOf, now, retentionMs }: RotationDependencies) {
+  return async (id: KeyId, visible: Visible, origin: Origin, wish: RotationWish): Promise<Rotated> => {
+    for (let tries = 0; tries < triesMax; tries++) {
+      const current = await store.getKey(id);
+      // After it: so that who finds the key rotated by this very request finds what it made, too.
+      const before = await madeBefore(wish);
+      if (before !== null) return before;
+      if (current === null || !visible(current)) throw notFound('key');
+      const rotation = plan(current, wish);
+      const commit = await commitOf(rotation, origin);
+      if (commit === null) continue;
+      const { made, secret, old } = rotation;
+      return { key: made, secret, rotatedKey: old, ...(await store.settle(commit)) };
+    }
+    throw contention('key');
+  };
+
+  async function madeBefore({ requestKey }: RotationWish): Promise<Rotated | null> {
+    const key = requestKey === null ? null : await store.getKeyByRequest(requestKey);
+    if (key === null) return null;
+    const rotatedKey = key.rotatedFrom === null ? null : await store.getKey(key.rotatedFrom);
+    return { key, secret: null, rotatedKey, ...(await store.settle({ at: now() })) };
+  }
+
+  function plan(current: KeyRecord, { graceMs, expiresAt, requestKey }: RotationWish) {
+    const at = now();
+    requireRotatable(current, at);
+    const scheme = schemeOf(current.scheme);
+    if (scheme === null || scheme.prefixes.every(({ environment }) => environment !== current.environment)) {
+      const message = 'No more keys of this scheme and environment can be made: the configuration has none.';
+      throw new Failure('FAILED_PRECONDITION', 'SCHEME_UNKNOWN', message);
+    }
+    const wanted: NewKey = { ...grantsOf(current), scheme, requestKey };
+    const { key: made, secret } = mint(
+      { ...wanted, expiresAt: expiresAt === undefined ? current.expiresAt : expiresAt },
+      current,
+    );
+    const old: KeyRecord = {
+      ...current,
+      expiresAt: Math.min(current.expiresAt ?? Infinity, at + graceMs),
+      rotatedTo: made.id,
+      updatedAt: at,
+      version: current.version + 1,
+    };
+    return { made, secret, old, current, at };
+  }
+
+  /** Null where the key was changed by others since it was read, or they made one by the same request. */
+  async function commitOf(rotation: ReturnType<typeof plan>, origin: Origin): Promise<Commit | null> {
+    const { made, old, current, at } = rotation;
+    const draft = changeDraft(origin, {
+      target: old.id,
+      owner: old.owner,
+      before: keyJson(current, at),
+      after: { rotated: keyJson(old, at), made: keyJson(made, at) },
+    });
+    try {
+      return await store.rotateKey({ old, ifVersion: current.version, made }, retentionMs, draft);
+    } catch (error) {
+      if (error instanceof DuplicateKey && made.requestKey !== null) return null;
+      throw error;
+    }
+  }
+}
+
+function grantsOf(key: KeyRecord): Omit<NewKey, 'scheme' | 'requestKey'> {
+  const { name, environment, owner, permissions, ipAllowlist, plan, rateLimit, labels, expiresAt } = key;
+  return { name, environment, owner, permissions, ipAllowlist, plan, rateLimit, labels, expiresAt };
+}
+
+function requireRotatable(key: KeyRecord, at: number): void {
+  const state = keyState(key, at);
+  if (key.rotatedTo !== null && state !== 'revoked') {
+    const message = 'This key was rotated before; rotate the key that replaced it.';
+    throw new Failure('FAILED_PRECONDITION', 'KEY_ROTATED', message);
+  }
+  if (state !== 'active') {
+    const advice = state === 'disabled' ? 'enable it first' : 'create a new one';
+    const message = `A key that is ${state} can not be rotated; ${advice}.`;
+    throw new Failure('FAILED_PRECONDITION', `KEY_${state.toUpperCase()}`, message);
+  }
+}

@@ -1,0 +1,58 @@
+import { type KeyRecord, keyState } from '../keys/key.ts';
+import { isActive, type OwnerRecord } from '../keys/owner.ts';
+import { isAllowed } from '../net/address.ts';
+import type { Reason } from '../schemes/answer.ts';
+
+/** What a route asks of a key. */
+export interface AccessTerms {
+  /** The environment that is served here. */
+  readonly environment: string;
+  /** The peer's IP address, empty when it is not known; null when it is not to be judged, as in a dry run. */
+  readonly address: string | null;
+  /** All of these must be on the key. */
+  readonly permissions: readonly string[];
+  /** Units of rate limit that the request spends. */
+  readonly cost: number;
+}
+
+/**
+ * Why this key of this owner (null for one that nobody has put) may not pass on these terms now (Unix
+ * milliseconds), its rate limit aside; null when it may. The first that fails decides.
+ */
+export function refuse(
+  key: KeyRecord,
+  owner: OwnerRecord | null,
+  terms: AccessTerms,
+  now: number,
+): Reason | null {
+  const state = keyState(key, now);
+  if (state !== 'active') return state;
+  if (key.environment !== terms.environment) return 'wrong_environment';
+  if (!isActive(owner, now)) return 'owner_inactive';
+  const { address } = terms;
+  if (key.ipAllowlist.length > 0 && address !== null && !isAllowed(key.ipAllowlist, address))
+    return 'address_denied';
+  if (!hasAll(key.permissions, terms.permissions)) return 'permission_denied';
+  return null;
+}
+
+/** Past so many permissions on a key, a set of them is made: up to then to look through them is faster. */
+const listedMax = 8;
+
+/** For as long as their list lives, which must not change. */
+const sets = new WeakMap<readonly string[], ReadonlySet<string>>();
+
+function hasAll(permissions: readonly string[], asked: readonly string[]): boolean {
+  if (asked.length === 0) return true;
+  if (permissions.length <= listedMax) {
+    for (const permission of asked) if (!permissions.includes(permission)) return false;
+    return true;
+  }
+  let set = sets.get(permissions);
+  if (set === undefined) {
+    set = new Set(permissions);
+    sets.set(permissions, set);
+  }
+  for (const permission of asked) if (!set.has(permission)) return false;
+  return true;
+}

@@ -1,0 +1,159 @@
+import type { Keyring } from '../cache/keyring.ts';
+import type { KeyRecord } from '../keys/key.ts';
+import type { OwnerRecord } from '../keys/owner.ts';
+import type { Digest, Digester } from '../keys/secret.ts';
+import type { Limiter, RateVerdict } from '../limits/limiter.ts';
+import type { Plans } from '../limits/plan.ts';
+import type { Reason } from '../schemes/answer.ts';
+import type { Place, Scheme } from '../schemes/scheme.ts';
+import { StoreUnavailable } from '../store/store.ts';
+import { type AccessTerms, refuse } from './access.ts';
+import type { PresentedKey } from './credential.ts';
+import type { AccessRequest } from './request.ts';
+import { createFindRoute, type RouteDefaults } from './route.ts';
+
+/** What becomes of a request. There is no fourth kind: whatever goes wrong is a denial. */
+export type Decision = Public | Allowed | Denied;
+
+/** The route asks for no key. */
+export interface Public {
+  readonly verdict: 'public';
+}
+
+export interface Allowed {
+  readonly verdict: 'allow';
+  readonly key: KeyRecord;
+  readonly scheme: Scheme;
+  /** Where the credential was. */
+  readonly place: Place;
+  /** The plan that holds: the key's, else its owner's, else its scheme's default. */
+  readonly plan: string | null;
+  /** Null for a key without a limit. */
+  readonly rate: RateVerdict | null;
+}
+
+export interface Denied {
+  readonly verdict: 'deny';
+  readonly reason: Reason;
+  /** The scheme in whose words the caller is told. */
+  readonly scheme: Scheme;
+  /** The key, once it was found. */
+  readonly key: KeyRecord | null;
+  /** What the route asked for; null when it could not be read. */
+  readonly terms: AccessTerms | null;
+  /** For `rate_limited`. */
+  readonly rate: RateVerdict | null;
+}
+
+export type Authorize = (request: AccessRequest) => Decision | Promise<Decision>;
+
+export interface AuthorizeDependencies extends RouteDefaults {
+  readonly keyring: Pick<Keyring, 'peek' | 'load' | 'peekOwner' | 'loadOwner'>;
+  readonly digester: Digester;
+  readonly plans: Plans;
+  /** Spends units of a limit, or only looks, for a dry run. */
+  readonly spend: Limiter['spend'];
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+/** How often a key is read again when it changes while its owner is read. */
+const triesMax = 3;
+
+/**
+ * The whole of a Check. Synchronous when memory can answer; otherwise after as few reads of the store as it
+ * takes, and the key is judged by what holds once the last of them is back.
+ */
+export function createAuthorize(dependencies: AuthorizeDependencies): Authorize {
+  const { keyring, digester, plans, spend, now } = dependencies;
+  const findRoute = createFindRoute(dependencies);
+
+  return (request) => {
+    const { route, findCredential } = findRoute(request);
+    if (route.isPublic) return { verdict: 'public' };
+    const { environment, permissions, cost } = route;
+    const terms = { environment, address: request.address, permissions, cost };
+    const presented = findCredential(request);
+    if (presented.kind !== 'key') return deny(presented.kind, presented.speaker, terms);
+    return decide({ presented, digest: digester.sign(presented.text), terms, spent: null });
+  };
+
+  function decide(asked: Asked): Decision | Promise<Decision> {
+    const key = keyring.peek(asked.digest);
+    if (key === undefined) return unavailableUnless(load(asked), asked);
+    const owner = key === null || key.owner === null ? null : keyring.peekOwner(key.owner);
+    if (owner === undefined) return unavailableUnless(load(asked), asked);
+    return judge(asked, key, owner);
+  }
+
+  async function load(asked: Asked): Promise<Decision> {
+    const { presented, digest, terms } = asked;
+    const candidates = digester.candidates(presented.text);
+    for (let tries = 0; tries < triesMax; tries++) {
+      const key = keyring.peek(digest) ?? (await keyring.load(digest, candidates, terms.address ?? ''));
+      if (key === null || key.owner === null) return judge(asked, key, null);
+      const known = keyring.peekOwner(key.owner);
+      if (known !== undefined) return judge(asked, key, known);
+      const owner = await keyring.loadOwner(key.owner);
+      const again = keyring.peek(digest);
+      // Undefined where nothing is remembered at all: the read itself was no older than this request.
+      if (again === key || again === undefined) return judge(asked, key, owner);
+    }
+    throw new StoreUnavailable('the key changes faster than its owner can be read');
+  }
+
+  function judge(
+    asked: Asked,
+    key: KeyRecord | null,
+    owner: OwnerRecord | null,
+  ): Decision | Promise<Decision> {
+    const { presented, terms } = asked;
+    const { scheme, place } = presented;
+    // The same text imported for another scheme is not this scheme's key.
+    if (key === null || key.scheme !== scheme.name) return deny('unknown', scheme, terms);
+    const at = now();
+    const reason = refuse(key, owner, terms, at);
+    if (reason !== null) return deny(reason, scheme, terms, key);
+    const limit = plans.limitOf(key, owner, scheme);
+    const rate = asked.spent ?? (limit === null ? null : spend(key.spender, limit, terms.cost, at));
+    // What was known of the key may have changed while its units were leased: it is judged again.
+    if (rate instanceof Promise)
+      return unavailableUnless(
+        rate.then((spent) => decide({ ...asked, spent })),
+        asked,
+      );
+    if (rate?.isAllowed === false) return { ...deny('rate_limited', scheme, terms, key), rate };
+    return { verdict: 'allow', key, scheme, place, plan: plans.planOf(key, owner, scheme), rate };
+  }
+}
+
+/** A well-formed key and what its route asks for. */
+interface Asked {
+  readonly presented: PresentedKey;
+  readonly digest: Digest;
+  readonly terms: AccessTerms;
+  /** Null until its units have been asked for. */
+  readonly spent: RateVerdict | null;
+}
+
+async function unavailableUnless(
+  decision: Promise<Decision>,
+  { presented, terms }: Asked,
+): Promise<Decision> {
+  try {
+    return await decision;
+  } catch (error) {
+    if (error instanceof StoreUnavailable) return deny('unavailable', presented.scheme, terms);
+    throw error;
+  }
+}
+
+/** A denial; also for a wire that could not make sense of what it was sent. */
+export function deny(
+  reason: Reason,
+  scheme: Scheme,
+  terms: AccessTerms | null,
+  key: KeyRecord | null = null,
+): Denied {
+  return { verdict: 'deny', reason, scheme, key, terms, rate: null };
+}

@@ -1,0 +1,196 @@
+import { hasForm, type Place, type Prefix, type Scheme } from '../schemes/scheme.ts';
+import type { AccessRequest } from './request.ts';
+
+/** Characters of a credential, past which it is malformed without a look. */
+const credentialLengthMax = 1024;
+
+/** A credential that has the form of a scheme's keys. */
+export interface PresentedKey {
+  readonly kind: 'key';
+  readonly scheme: Scheme;
+  readonly place: Place;
+  readonly prefix: Prefix;
+  readonly text: string;
+}
+
+/** What a request presents, by its looks alone. `speaker` is the scheme whose answers the caller reads. */
+export type Presented =
+  | PresentedKey
+  | { readonly kind: 'missing' | 'ambiguous' | 'malformed'; readonly speaker: Scheme };
+
+/** Finds what a request presents to the schemes that it was made for. */
+export type FindCredential = (request: AccessRequest) => Presented;
+
+/**
+ * Finds the one credential in the places where these schemes look, and the scheme whose form it has.
+ * Headers that came twice may arrive apart or joined by a comma; either way they are more than one.
+ *
+ * When no scheme matches, the one that speaks is the one with the credential's prefix, else the first that
+ * looks where the request had something, else the first.
+ *
+ * Costs a look at each place; of schemes that look at the same place, only those with the credential's prefix
+ * are looked at.
+ */
+export function createFindCredential(schemes: readonly [Scheme, ...Scheme[]]): FindCredential {
+  const sites = sitesOf(schemes);
+  return (request) => {
+    let seenAt: Site | null = null;
+    let seen = '';
+    for (const site of sites) {
+      for (const value of valuesAt(site.place, request)) {
+        if (value === '') continue;
+        const isSeveral = site.place.kind === 'header' && value.includes(',');
+        // Sites are in the order of the schemes that look there.
+        if (seenAt !== null || isSeveral) return { kind: 'ambiguous', speaker: (seenAt ?? site).speaker };
+        seenAt = site;
+        seen = value;
+      }
+    }
+    return seenAt === null ? { kind: 'missing', speaker: schemes[0] } : recogniseAt(seenAt, seen);
+  };
+}
+
+/** The credential in a header's value; null when the scheme word is another. Several spaces are legal (RFC 9110 §11.4). */
+export function credentialIn(value: string, word: string | null): string | null {
+  if (word === null) return value;
+  if (value.length <= word.length || value.charAt(word.length) !== ' ') return null;
+  const given = value.slice(0, word.length);
+  if (given !== word && given.toLowerCase() !== word.toLowerCase()) return null;
+  let start = word.length;
+  while (value.charAt(start) === ' ') start++;
+  return value.slice(start);
+}
+
+/** The cookies of a request as they were sent, `name=value` each (RFC 6265 §4.2). */
+export function cookiesOf(request: AccessRequest): string[] {
+  return request
+    .header('cookie')
+    .flatMap((header) => header.split(';'))
+    .map((cookie) => cookie.trim())
+    .filter((cookie) => cookie !== '');
+}
+
+/** Where some schemes look, and which keys they know there. */
+interface Site {
+  readonly place: Place;
+  /** The first scheme that looks here. */
+  readonly speaker: Scheme;
+  readonly words: Word[];
+}
+
+/** Those who take what stands behind the same word. */
+interface Word {
+  readonly word: string | null;
+  readonly prefixes: PrefixNode;
+}
+
+/** The first characters of keys, as a tree of which each level is one character. */
+interface PrefixNode {
+  /** Those whose prefix ends here. */
+  readonly candidates: Candidate[];
+  readonly next: Map<number, PrefixNode>;
+}
+
+interface Candidate {
+  /** The order of schemes, then places, then prefixes: of those that match, the first holds. */
+  readonly rank: number;
+  readonly scheme: Scheme;
+  readonly place: Place;
+  readonly prefix: Prefix;
+}
+
+function sitesOf(schemes: readonly Scheme[]): Site[] {
+  const sites = new Map<string, Site>();
+  let rank = 0;
+  for (const scheme of schemes) {
+    for (const place of scheme.places) {
+      const location = `${place.kind}:${place.name}`;
+      const site: Site = sites.get(location) ?? { place, speaker: scheme, words: [] };
+      sites.set(location, site);
+      const { prefixes } = wordOf(site, place.kind === 'header' ? place.word : null);
+      for (const prefix of scheme.prefixes)
+        nodeOf(prefixes, prefix.text).candidates.push({ rank: rank++, scheme, place, prefix });
+    }
+  }
+  return [...sites.values()];
+}
+
+function wordOf({ words }: Site, word: string | null): Word {
+  const known = words.find((other) => other.word?.toLowerCase() === word?.toLowerCase());
+  if (known !== undefined) return known;
+  const added: Word = { word, prefixes: emptyNode() };
+  words.push(added);
+  return added;
+}
+
+function nodeOf(root: PrefixNode, prefix: string): PrefixNode {
+  let node = root;
+  for (let at = 0; at < prefix.length; at++) {
+    const known = node.next.get(prefix.charCodeAt(at));
+    const next = known ?? emptyNode();
+    if (known === undefined) node.next.set(prefix.charCodeAt(at), next);
+    node = next;
+  }
+  return node;
+}
+
+function emptyNode(): PrefixNode {
+  return { candidates: [], next: new Map() };
+}
+
+function recogniseAt({ speaker, words }: Site, value: string): Presented {
+  let found: Candidate | null = null;
+  let foundText = '';
+  /** With the value's prefix, whatever its form. */
+  let nearest: Candidate | null = null;
+  for (const { word, prefixes } of words) {
+    const text = credentialIn(value, word);
+    let node = text === null ? undefined : prefixes;
+    for (let at = 0; node !== undefined && text !== null; at++) {
+      for (const candidate of node.candidates) {
+        if (nearest === null || candidate.rank < nearest.rank) nearest = candidate;
+        if (text.length > credentialLengthMax || (found !== null && found.rank < candidate.rank)) continue;
+        if (!hasForm(candidate.scheme, candidate.prefix, text)) continue;
+        found = candidate;
+        foundText = text;
+      }
+      node = at < text.length ? node.next.get(text.charCodeAt(at)) : undefined;
+    }
+  }
+  if (found === null) return { kind: 'malformed', speaker: nearest?.scheme ?? speaker };
+  return { kind: 'key', scheme: found.scheme, place: found.place, prefix: found.prefix, text: foundText };
+}
+
+function valuesAt(place: Place, request: AccessRequest): readonly string[] {
+  if (place.kind === 'header') return request.header(place.name);
+  if (place.kind === 'cookie') return named(cookiesOf(request), place.name);
+  return queryValues(request.path, place.name);
+}
+
+/**
+ * A parameter whose name is escaped counts as one more than it is: Envoy would not take it out, so that the
+ * upstream would see it.
+ */
+function queryValues(path: string, name: string): string[] {
+  const query = /\?([^#]*)/.exec(path)?.[1] ?? '';
+  const pairs = query.split('&');
+  const escaped = pairs.filter((pair) => nameOf(pair) !== name && unescapeText(nameOf(pair)) === name);
+  return [...named(pairs, name).map(unescapeText), ...escaped.flatMap(() => ['escaped', 'escaped'])];
+}
+
+function named(pairs: readonly string[], name: string): string[] {
+  return pairs.filter((pair) => nameOf(pair) === name).map((pair) => pair.slice(name.length + 1));
+}
+
+function nameOf(pair: string): string {
+  const end = pair.indexOf('=');
+  return end === -1 ? pair : pair.slice(0, end);
+}
+
+function unescapeText(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,41 @@
+import type { Limiter } from '../limits/limiter.ts';
+import { type Authorize, type AuthorizeDependencies, createAuthorize } from './authorize.ts';
+import { createPolicy, type Policy, type PolicySettings } from './policy.ts';
+
+/** Who judges requests, by one policy after the other. */
+export interface Judges {
+  /** A request is judged from its beginning to its end by the policy that held when it came. */
+  readonly authorize: Authorize;
+  /** The same, which counts nothing. */
+  readonly dryRun: Authorize;
+  /** What holds now. */
+  readonly policy: () => Policy;
+  /** Puts another policy in place for whatever comes from now on; all of it, or none where it throws. */
+  replace(settings: PolicySettings): void;
+}
+
+export interface JudgesDependencies extends Pick<AuthorizeDependencies, 'keyring' | 'digester' | 'now'> {
+  readonly limiter: Limiter;
+}
+
+export function createJudges({ limiter, ...known }: JudgesDependencies, settings: PolicySettings): Judges {
+  let standing = judgesBy(createPolicy(settings));
+
+  return {
+    authorize: (request) => standing.authorize(request),
+    dryRun: (request) => standing.dryRun(request),
+    policy: () => standing.policy,
+    replace(next) {
+      standing = judgesBy(createPolicy(next));
+    },
+  };
+
+  function judgesBy(policy: Policy) {
+    const judging = { ...known, ...policy };
+    return {
+      policy,
+      authorize: createAuthorize({ ...judging, spend: limiter.spend }),
+      dryRun: createAuthorize({ ...judging, spend: limiter.look }),
+    };
+  }
+}

@@ -1,0 +1,34 @@
+import { createPlans, type Plans } from '../limits/plan.ts';
+import type { Scheme } from '../schemes/scheme.ts';
+import type { Config } from '../settings/config.ts';
+import { createRules, type FindRule } from './rules.ts';
+
+/**
+ * What requests and keys are judged by, as the settings had it at one moment. It does not change: a reload puts
+ * another in its place, so that whoever holds one is never between two.
+ */
+export interface Policy {
+  /** Of Checks, in the order in which they are looked for; the first is CreateKey's default. */
+  readonly schemes: readonly [Scheme, ...Scheme[]];
+  /** All that keys may be of: the same, then that of admin keys if it is not among them. */
+  readonly keySchemes: readonly [Scheme, ...Scheme[]];
+  /** What is served where a route names no environment. */
+  readonly environment: string;
+  readonly plans: Plans;
+  readonly findRule: FindRule;
+}
+
+/** What of a policy makes and changes keys. */
+export type KeyPolicy = Pick<Policy, 'keySchemes' | 'environment' | 'plans'>;
+
+export type PolicySettings = Pick<Config, 'schemes' | 'adminScheme' | 'environment' | 'plans' | 'rules'>;
+
+export function createPolicy({ schemes, adminScheme, environment, plans, rules }: PolicySettings): Policy {
+  const hasAdminScheme = schemes.some(({ name }) => name === adminScheme.name);
+  return {
+    ...{ schemes, environment },
+    keySchemes: hasAdminScheme ? schemes : [...schemes, adminScheme],
+    plans: createPlans(plans),
+    findRule: createRules(rules),
+  };
+}

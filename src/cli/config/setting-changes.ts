@@ -1,0 +1,63 @@
+import { isDeepStrictEqual } from 'node:util';
+import { settingsSchema } from '../../settings/settings-schema.ts';
+import type { Environment } from './config-environment.ts';
+import type { SettingFiles } from './setting-files.ts';
+
+/** Settings that were found right, by what they were read from. */
+export interface HeldSettings {
+  readonly tree: unknown;
+  readonly files: SettingFiles;
+}
+
+/** What a reload of the settings takes over; all else holds from the next start on. */
+const reloaded = ['environment', 'log.level', 'plans', 'rules', 'schemes', 'POSTERN_CHECKSUM_KEYS'];
+/** The lists of which there may be thousands, and secrets by the variables that name their files. */
+const lists = ['plans', 'rules', 'schemes'];
+const secrets = [
+  'POSTERN_ADMIN_KEY',
+  'POSTERN_PEPPERS',
+  'POSTERN_CHECKSUM_KEYS',
+  'POSTERN_CONSOLE_SESSION_SECRET',
+  'POSTERN_WEBHOOK_SECRET',
+].map((name) => ({ name, variable: `${name}_FILE` }));
+
+/** The names of the settings that are not the same, defaults filled in: those a reload takes over, and the rest. */
+export function changedSettings(
+  before: HeldSettings,
+  after: HeldSettings,
+  environment: Environment,
+): { readonly taken: string[]; readonly left: string[] } {
+  const [one, other] = [values(before, environment), values(after, environment)];
+  const names = [...new Set([...one.keys(), ...other.keys()])].toSorted();
+  const changed = names.filter((name) => !isDeepStrictEqual(one.get(name), other.get(name)));
+  return {
+    taken: changed.filter((name) => reloaded.includes(name)),
+    left: changed.filter((name) => !reloaded.includes(name)),
+  };
+}
+
+/** Setting → its value: `check.listen`, and as one value what is deeper. */
+function values({ tree, files }: HeldSettings, environment: Environment): Map<string, unknown> {
+  const members = Object.entries(tree as object);
+  const few = Object.fromEntries(members.filter(([name]) => !lists.includes(name)));
+  const found = Object.entries(settingsSchema.parse(few)).flatMap(([name, value]) =>
+    isSection(name, value)
+      ? Object.entries(value).map(([member, inner]) => [`${name}.${member}`, inner] as const)
+      : [[name, value] as const],
+  );
+  const ofLists = members.filter(([name]) => lists.includes(name));
+  const ofSecrets = secrets.flatMap(({ name, variable }) => {
+    const path = environment[variable];
+    const text = path ? files.found.get(path) : undefined;
+    return typeof text === 'string' ? [[name, text.trim()] as const] : [];
+  });
+  return new Map<string, unknown>([
+    ...found.filter(([name]) => !lists.includes(name)),
+    ...ofLists,
+    ...ofSecrets,
+  ]);
+}
+
+function isSection(name: string, value: unknown): value is object {
+  return name !== 'store' && typeof value === 'object' && value !== null && !Array.isArray(value);
+}

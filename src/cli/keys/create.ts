@@ -1,0 +1,98 @@
+import { InvalidArgumentError, Option } from 'commander';
+import { z } from 'zod';
+import { actingOwner, ownerFlagNote } from '../terminal/acting-owner.ts';
+import { type ConnectionFlags, connect } from '../terminal/client.ts';
+import type { AddCommand, Io } from '../terminal/command.ts';
+import { keyAnswer } from '../terminal/key-text.ts';
+import { printSecret } from '../terminal/secret-output.ts';
+
+interface CreateFlags extends ConnectionFlags {
+  readonly name: string;
+  readonly scheme?: string;
+  readonly environment?: string;
+  readonly owner?: string;
+  readonly permission?: string[];
+  readonly allowIp?: string[];
+  readonly expiresIn?: string;
+  readonly expiresAt?: string;
+  readonly plan?: string;
+  readonly rateLimit?: { limit: number; window: string };
+  readonly label?: Record<string, string>;
+  readonly requestId?: string;
+  readonly json?: boolean;
+}
+
+const createdKey = z.object({ data: keyAnswer.extend({ key: z.string().nullable() }) });
+
+/** `keys create`. */
+export function createKey(add: AddCommand, io: Io): void {
+  const description =
+    'Makes a key. On a terminal it prints the key and all about it; elsewhere the key alone, on one line.';
+  add('create', description, [
+    'postern keys create --name "Asset backend" --permission read:assets --expires-in 90d',
+    'postern keys create --name ci --owner acme --rate-limit 100/60s --label team=grid',
+    'API_KEY=$(postern keys create --name ci --request-id "$CI_PIPELINE_ID")',
+  ])
+    .requiredOption('--name <name>', 'what people call it, 1 to 200 characters')
+    .option('--scheme <scheme>', "whose form it has (default: the service's first scheme)")
+    .option('--environment <environment>', 'where it is valid, such as live or test')
+    .option('--owner <owner>', `who it belongs to, ${ownerFlagNote}`)
+    .option('--permission <permission>', 'what it may do; repeat for more', append)
+    .option(
+      '--allow-ip <cidr>',
+      'an address or block that may use it; repeat for more; without it, every address',
+      append,
+    )
+    .addOption(
+      new Option('--expires-in <duration>', 'how long it lives: 36h, 30d, never').conflicts('expiresAt'),
+    )
+    .option('--expires-at <time>', 'when it ends: 2031-01-31T12:00:00Z')
+    .option('--plan <plan>', 'the plan whose rate limit holds')
+    .option('--rate-limit <limit/window>', 'its own rate limit: 100/60s', rateLimit)
+    .option('--label <name=value>', "the operator's own note; repeat for more", label)
+    .option('--request-id <id>', 'makes a retry safe: the same id makes no second key')
+    .option('--json', 'print the key and all about it as JSON')
+    .action(async (flags: CreateFlags) => {
+      const body = { ...bodyOf(flags), owner: actingOwner(io, flags.owner) };
+      const client = await connect(io, flags);
+      const { data } = await client.call(createdKey, 'POST', '/admin/api-keys', body);
+      printSecret(io, data, flags);
+    });
+}
+
+function bodyOf(flags: CreateFlags): Record<string, unknown> {
+  return {
+    name: flags.name,
+    scheme: flags.scheme,
+    environment: flags.environment,
+    permissions: flags.permission,
+    ip_allowlist: flags.allowIp,
+    expires_in: flags.expiresIn,
+    expires_at: flags.expiresAt,
+    plan: flags.plan,
+    rate_limit: flags.rateLimit,
+    labels: flags.label,
+    request_id: flags.requestId,
+  };
+}
+
+/** Gathers the values of a flag that may be repeated. */
+export function append(value: string, before: string[] = []): string[] {
+  return [...before, value];
+}
+
+/** `100/60s` */
+export function rateLimit(text: string): { limit: number; window: string } {
+  const match = /^([0-9]{1,10})\/(.+)$/.exec(text);
+  if (match === null) throw new InvalidArgumentError('Write it as LIMIT/WINDOW, such as 100/60s.');
+  return { limit: Number(match[1]), window: match[2] ?? '' };
+}
+
+/** Gathers `name=value` of a flag that may be repeated. */
+export function label(text: string, before: Record<string, string> = {}): Record<string, string> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('Write it as NAME=VALUE.');
+  const name = text.slice(0, at);
+  if (Object.hasOwn(before, name)) throw new InvalidArgumentError(`${name} is given twice.`);
+  return { ...before, [name]: text.slice(at + 1) };
+}

@@ -1,0 +1,115 @@
+import { InvalidArgumentError, Option } from 'commander';
+import { z } from 'zod';
+import { type ConnectionFlags, connect } from '../terminal/client.ts';
+import { type AddCommand, CommandError, exitCodes, type Io } from '../terminal/command.ts';
+import { keyPath } from '../terminal/key-path.ts';
+import { keyAnswer } from '../terminal/key-text.ts';
+import { printable, printableJson } from '../terminal/output.ts';
+import { settledText } from '../terminal/settled-text.ts';
+import { append, label, rateLimit } from './create.ts';
+
+interface UpdateFlags extends ConnectionFlags {
+  readonly name?: string;
+  readonly permission?: string[];
+  readonly allowIp?: string[];
+  readonly expiresAt?: string;
+  readonly plan?: string;
+  readonly rateLimit?: { limit: number; window: string };
+  readonly label?: Record<string, string>;
+  readonly clear?: (keyof typeof clearable)[];
+  readonly ifEtag?: string;
+  readonly json?: boolean;
+}
+
+/** What `--clear` takes → the field of the API that becomes empty. */
+const clearable = {
+  permission: 'permissions',
+  'allow-ip': 'ip_allowlist',
+  'expires-at': 'expires_at',
+  plan: 'plan',
+  'rate-limit': 'rate_limit',
+  label: 'labels',
+} as const;
+
+const updatedKey = z.object({
+  data: keyAnswer.extend({
+    effective_at: z.string().optional(),
+    unconfirmed_replicas: z.array(z.string()).optional(),
+  }),
+});
+
+/** `keys update`. */
+export function updateKey(add: AddCommand, io: Io): void {
+  const description =
+    'Changes a key that is there, whose secret stays. What no flag names stays as it is; ' +
+    '--permission, --allow-ip and --label replace all that there were.';
+  add('update', description, [
+    'postern keys update key_01k0c6h3v8s9w2m4n5p7q8r9t1 --name "Asset backend, Leeds"',
+    'postern keys update key_01k0c6h3v8s9w2m4n5p7q8r9t1 --permission read:assets --permission write:assets',
+    'postern keys update key_01k0c6h3v8s9w2m4n5p7q8r9t1 --clear expires-at --rate-limit 100/60s --if-etag v3',
+  ])
+    .argument('<id>', 'the id of the key, key_…')
+    .option('--name <name>', 'what people call it, 1 to 200 characters')
+    .option('--permission <permission>', 'what it may do; repeat for more', append)
+    .option('--allow-ip <cidr>', 'an address or block that may use it; repeat for more', append)
+    .option('--expires-at <time>', 'when it ends: 2031-01-31T12:00:00Z')
+    .option('--plan <plan>', 'the plan whose rate limit holds')
+    .option('--rate-limit <limit/window>', 'its own rate limit: 100/60s', rateLimit)
+    .option('--label <name=value>', "the operator's own note; repeat for more", label)
+    .addOption(clearOption())
+    .option('--if-etag <etag>', 'only if the key is still as "postern keys get" showed it with this etag')
+    .option('--json', 'print the key as JSON, with effective_at where something was taken away')
+    .action(async (id: string, flags: UpdateFlags) => {
+      const path = keyPath(id);
+      const body = bodyOf(flags);
+      const client = await connect(io, flags);
+      const { data } = await client.call(updatedKey, 'PATCH', path, body);
+      io.stdout.write(flags.json ? printableJson(data) : updatedText(data));
+    });
+}
+
+function clearOption(): Option {
+  const names = Object.keys(clearable);
+  return new Option(
+    '--clear <flag>',
+    'empties what this flag sets, as expires-at becomes never; repeat for more',
+  )
+    .choices(names)
+    .argParser((name: string, before: string[] = []) => {
+      if (names.includes(name)) return append(name, before);
+      throw new InvalidArgumentError(`Allowed choices are ${names.join(', ')}.`);
+    });
+}
+
+function bodyOf(flags: UpdateFlags): Record<string, unknown> {
+  const wanted: Record<string, unknown> = {
+    name: flags.name,
+    permissions: flags.permission,
+    ip_allowlist: flags.allowIp,
+    expires_at: flags.expiresAt,
+    plan: flags.plan,
+    rate_limit: flags.rateLimit,
+    labels: flags.label,
+  };
+  for (const name of flags.clear ?? []) {
+    const field = clearable[name];
+    if (wanted[field] !== undefined && wanted[field] !== null) {
+      throw new CommandError(exitCodes.usage, [`--${name} is both set and cleared`, 'Give one of them.']);
+    }
+    wanted[field] = null;
+  }
+  if (Object.values(wanted).every((value) => value === undefined)) {
+    throw new CommandError(exitCodes.usage, [
+      'there is nothing to change',
+      'Say what by flags such as --name, --permission or --clear; see: postern keys update --help',
+    ]);
+  }
+  return { ...wanted, etag: flags.ifEtag };
+}
+
+function updatedText(data: z.output<typeof updatedKey>['data']): string {
+  const { id, effective_at: at, unconfirmed_replicas: replicas = [] } = data;
+  if (at === undefined) return `${printable(`${id} is updated`)}\n`;
+  const settled = { effective_at: at, unconfirmed_replicas: replicas };
+  return settledText(`${id} is updated`, 'every replica judges by it', settled);
+}

@@ -1,0 +1,106 @@
+import { randomUUID } from 'node:crypto';
+import { createEventDelivery, type EventDeliveryDependencies } from '../../events/event-delivery.ts';
+import type { KeyEvent } from '../../events/events.ts';
+import { createExpiryNotices } from '../../events/expiry-notices.ts';
+import { createFailureNotices } from '../../events/failure-notices.ts';
+import type { JournalTail } from '../../events/journal-tail.ts';
+import { createUseNotices } from '../../events/use-notices.ts';
+import { createWebhook, type Send } from '../../events/webhook.ts';
+import type { Reason } from '../../schemes/answer.ts';
+import type { Config } from '../../settings/config.ts';
+import type { Store } from '../../store/store.ts';
+import type { Logger } from '../../telemetry/telemetry.ts';
+import { createRounds } from '../../time/repeated-work.ts';
+
+const expiryRoundMs = 60_000;
+const failureRoundMs = 1_000;
+
+/** What an operator is told of, as it is noticed and sent. */
+export interface Events {
+  /** The same store, with notices taken from what is written of the use of keys. */
+  readonly usageStore: Pick<Store, 'recordUsage'>;
+  /** Costs no wait. */
+  countFailure(reason: Reason, address: string): void;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+export interface EventsDependencies {
+  readonly config: Pick<Config, 'events' | 'replicaId'>;
+  readonly log: Logger;
+  readonly store: Store;
+  readonly tail: JournalTail;
+  readonly now: () => number;
+  readonly monotonic: () => number;
+}
+
+export function createEvents({ config, log, store, tail, now, monotonic }: EventsDependencies): Events {
+  // One that comes back under its name goes on with its duties at once.
+  const holder = config.replicaId ?? randomUUID();
+  const onError = (error: unknown) => log.warn({ err: error }, 'what is to be told could not be noticed yet');
+  const noteUse = createUseNotices({ store, onError });
+  const failures = createFailureNotices(store, config.events.manyFailures);
+  const rounds = [
+    createRounds(createExpiryNotices({ store, holder, now }), onError, { everyMs: expiryRoundMs }),
+    createRounds(failures.flush, onError, { everyMs: failureRoundMs }),
+  ];
+  const { types } = config.events;
+  const delivering = { store, tail, holder, random: Math.random, monotonic };
+  const deliveries = sendersOf(config, log, now).map(({ duty, send }) =>
+    createEventDelivery({ ...delivering, send, ...told(duty, log) }, { duty, types }),
+  );
+
+  return {
+    usageStore: {
+      async recordUsage(tallies) {
+        await store.recordUsage(tallies);
+        await noteUse(tallies);
+      },
+    },
+    countFailure: (reason, address) => failures.count(reason, address, now()),
+    start() {
+      for (const each of [...rounds, ...deliveries]) each.start();
+    },
+    async stop() {
+      await Promise.all([...rounds, ...deliveries].map((each) => each.stop()));
+      await failures.flush().catch(onError);
+    },
+  };
+}
+
+function sendersOf(
+  { events }: Pick<Config, 'events'>,
+  log: Logger,
+  now: () => number,
+): { readonly duty: string; readonly send: Send }[] {
+  const senders = [];
+  if (events.log) senders.push({ duty: 'event-log', send: createLogSend(log) });
+  if (events.webhook !== null) {
+    senders.push({ duty: 'webhook', send: createWebhook({ fetch, now }, events.webhook) });
+  }
+  return senders;
+}
+
+/** One line for each event, with ids and addresses alone. */
+function createLogSend(log: Logger): Send {
+  return async ({ id, type, target, owner, actor, details }: KeyEvent) => {
+    const address = typeof details.address === 'string' ? { address: details.address } : {};
+    log.info({ event: type, event_id: id, target, owner, actor, ...address }, 'event');
+    return null;
+  };
+}
+
+function told(
+  receiver: string,
+  log: Logger,
+): Pick<EventDeliveryDependencies, 'onFailed' | 'onRecovered' | 'onError'> {
+  return {
+    onFailed({ why, attempt, retryMs, event, entriesBehind }) {
+      const behind = { event_id: event.id, since: new Date(event.at), entries_behind: entriesBehind };
+      const fields = { receiver, why, attempt, retry_in_ms: Math.round(retryMs), ...behind };
+      log.warn(fields, 'events wait until their receiver takes them');
+    },
+    onRecovered: ({ id }) => log.info({ receiver, event_id: id }, 'events are taken again'),
+    onError: (error) => log.warn({ receiver, err: error }, 'events wait for the store'),
+  };
+}

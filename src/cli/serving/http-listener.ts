@@ -1,0 +1,41 @@
+import { randomBytes } from 'node:crypto';
+import { createConsole } from '../../console/console.ts';
+import {
+  createHttpServer,
+  type HttpDependencies,
+  type HttpPages,
+  type HttpServer,
+} from '../../http/server.ts';
+import type { TlsSource } from '../../net/tls.ts';
+import type { Config } from '../../settings/config.ts';
+import type { Logger } from '../../telemetry/telemetry.ts';
+import type { createCore } from './core.ts';
+
+export interface HttpListenerDependencies {
+  readonly core: ReturnType<typeof createCore>;
+  readonly log: Logger;
+  readonly isReady: HttpDependencies['isReady'];
+  readonly tls: TlsSource | null;
+}
+
+/** REST, health, metrics, and the console unless it is turned off. */
+export function createHttpListener(
+  config: Config,
+  { core, log, isReady, tls }: HttpListenerDependencies,
+): HttpServer {
+  const { admin, githubLeaks, metrics, now } = core;
+  return createHttpServer(
+    { admin, githubLeaks, now, isReady, metrics: metrics.scrape, log, pages: pagesOf(config, log, now) },
+    { listen: config.http.listen, bodyBytesMax: config.http.bodyBytesMax, tls },
+  );
+}
+
+/** Without a secret of the settings, sessions are of this process alone. */
+function pagesOf({ console }: Config, log: Logger, now: () => number): HttpPages | undefined {
+  if (console === null) return undefined;
+  const { sessionSecret, sessionIdleMs: idleMs, sessionMaxMs: ageMaxMs, isSecure } = console;
+  return createConsole(
+    { log, now },
+    { secret: sessionSecret ?? randomBytes(32), idleMs, ageMaxMs, isSecure },
+  );
+}

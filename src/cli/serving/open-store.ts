@@ -1,0 +1,94 @@
+import { adminRead, adminWrite } from '../../admin/identity.ts';
+import type { NewKey } from '../../changes/minting.ts';
+import type { Registry } from '../../changes/registry.ts';
+import type { Origin } from '../../journal/journal.ts';
+import type { Secret } from '../../keys/secret.ts';
+import type { Config } from '../../settings/config.ts';
+import { type Store, StoreUnavailable } from '../../store/store.ts';
+import type { Logger } from '../../telemetry/telemetry.ts';
+import { storeName } from './store.ts';
+
+const retryMs = { first: 250, most: 5_000 };
+
+export interface OpenStoreDependencies {
+  readonly store: Pick<Store, 'open'>;
+  readonly registry: Pick<Registry, 'createFirst'>;
+  readonly config: Config;
+  readonly log: Logger;
+  /** Resolves when it is no longer worth trying. */
+  readonly stopped: Promise<void>;
+  /** Called once: when the store is there, or has not been for a while, and before anything is written. */
+  readonly onTried: () => Promise<void>;
+}
+
+/** How long Checks are turned away at the door at the most, so that Envoy asks another replica meanwhile. */
+const firstTryMsMax = 3_000;
+
+/**
+ * Tries until the store is there, and makes the first admin key of a new one, where the settings have none.
+ * Resolves to that key's secret, or to null where there is none to show.
+ */
+export async function openStore(dependencies: OpenStoreDependencies): Promise<Secret | null | 'stopped'> {
+  const { store, registry, config, log, stopped, onTried } = dependencies;
+  const first = firstAdminKey(config);
+  let isTried = false;
+  for (let waitMs = retryMs.first; ; waitMs = Math.min(waitMs * 2, retryMs.most)) {
+    try {
+      const opening = store.open();
+      if (!isTried) {
+        isTried = true;
+        await settledWithin(opening, firstTryMsMax, stopped);
+        await onTried();
+      }
+      await opening;
+      if (config.adminKey !== null) return null;
+      return (await registry.createFirst(first, firstStart))?.secret ?? null;
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw cannotStart(error);
+      const why = [error, error.cause]
+        .flatMap((one) => (one instanceof Error ? [one.message] : []))
+        .join(': ');
+      log.warn({ why, retry_in_ms: waitMs }, `${storeName(config)} can not be reached yet`);
+    }
+    const { promise: waited, resolve } = Promise.withResolvers<'waited'>();
+    const timer = setTimeout(() => resolve('waited'), waitMs);
+    if ((await Promise.race([waited, stopped.then(() => 'stopped' as const)])) === 'stopped') {
+      clearTimeout(timer);
+      return 'stopped';
+    }
+  }
+}
+
+/** Resolves when the work has ended, however it did, when it takes too long, or when all is to stop. */
+async function settledWithin(work: Promise<unknown>, waitMs: number, stopped: Promise<void>): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, waitMs);
+  await Promise.race([work.catch(() => {}), late, stopped]);
+  clearTimeout(timer);
+}
+
+/** Nobody called: the service makes its first key by itself. */
+const firstStart: Origin = { actor: null, action: 'CreateKey', address: null, requestId: null };
+
+/** The store is there and will not do; what it says is for the operator. */
+export class StoreUnusable extends Error {}
+
+function cannotStart(error: unknown): unknown {
+  return error instanceof Error ? new StoreUnusable(error.message, { cause: error }) : error;
+}
+
+function firstAdminKey(config: Config): NewKey {
+  return {
+    name: 'First admin key',
+    scheme: config.adminScheme,
+    environment: 'live',
+    owner: null,
+    permissions: [adminRead, adminWrite],
+    ipAllowlist: [],
+    plan: null,
+    rateLimit: null,
+    labels: {},
+    expiresAt: null,
+    requestKey: null,
+  };
+}

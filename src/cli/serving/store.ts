@@ -1,0 +1,53 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { createMongoStore } from '../../mongo/store.ts';
+import type { RestorableStore } from '../../restore/restore-mark.ts';
+import type { Config } from '../../settings/config.ts';
+import { createSqliteStore } from '../../sqlite/store.ts';
+import type { Logger } from '../../telemetry/telemetry.ts';
+import { SettingsError } from '../config/settings.ts';
+
+/** The store that the settings name, not opened yet. Throws {@link SettingsError} when its address can not be read. */
+export function createStore(
+  config: Config,
+  log: Logger,
+  { opensRestored = false }: { readonly opensRestored?: boolean } = {},
+): RestorableStore {
+  const now = () => Date.now();
+  const onBadRecord = (id: string, error: unknown) =>
+    log.error({ key_id: id, err: error }, 'a stored record can not be read');
+  const onBackgroundError = (error: unknown) =>
+    log.error({ err: error }, 'the store failed in the background');
+  const journalRetentionMs = config.audit.retentionMs;
+  if (config.store.kind === 'sqlite') {
+    const { path } = config.store;
+    return createSqliteStore({
+      ...{ path, now, journalRetentionMs, opensRestored, onBadRecord, onBackgroundError },
+    });
+  }
+  try {
+    return createMongoStore({
+      uri: config.store.uri,
+      replicaId: config.replicaId ?? `${hostname()}-${randomBytes(4).toString('hex')}`,
+      stalenessMaxMs: config.stalenessMaxMs,
+      settleMaxMs: config.settleMaxMs,
+      timeouts: { findKeyMs: config.check.storeTimeoutMs },
+      journalRetentionMs,
+      opensRestored,
+      now,
+      monotonic: () => performance.now(),
+      onBadRecord,
+      onBackgroundError,
+      onDegraded: (message) => log.error(message),
+    });
+  } catch (error) {
+    // Nothing is asked yet: only the address can be wrong.
+    throw new SettingsError([`store: ${(error as Error).message}`]);
+  }
+}
+
+/** Where the keys are, without what may be secret: who logs in, and the options, where a token may stand. */
+export function storeName(config: Config): string {
+  if (config.store.kind === 'sqlite') return `sqlite:${config.store.path}`;
+  return config.store.uri.replace(/\?.*$/s, '').replace(/\/\/[^@/]*@/, '//');
+}

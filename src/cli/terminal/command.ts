@@ -1,0 +1,73 @@
+import type { Command } from 'commander';
+import type { ServeProcess } from '../serving/serve.ts';
+
+/** What a command sees of the process around it. */
+export interface Io extends ServeProcess {
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly stdin: AsyncIterable<Uint8Array | string> & { readonly isTTY?: boolean };
+  readonly fetch: typeof fetch;
+  /** The whole of a file as UTF-8; throws Node's error when it can not be read. */
+  readFile(path: string): string;
+  /** The bytes of a file, piece by piece; throws Node's error when they can not be read. */
+  readChunks(path: string): AsyncIterable<Uint8Array>;
+  /** Cuts a file off after so many bytes, makes it where it is not there, and adds text at its end. */
+  openToAppend(path: string, bytes: number): AppendedFile;
+  /** How many bytes a file has; null for what has no length, such as a pipe. Throws Node's error. */
+  fileBytes(path: string): number | null;
+  /** Writes a file anew, so that a reader sees either all of the old text or all of the new. */
+  replaceFile(path: string, text: string): void;
+  readonly clock: Clock;
+}
+
+export interface Clock {
+  /** Milliseconds, never set back. */
+  now(): number;
+  wait(ms: number): Promise<void>;
+}
+
+/** Each method throws Node's error when it can not. */
+export interface AppendedFile {
+  write(text: string): void;
+  close(): void;
+}
+
+export interface Output {
+  write(text: string): void;
+  readonly isTTY?: boolean;
+  /** Whether nobody reads it any more. */
+  isClosed(): boolean;
+}
+
+export const exitCodes = {
+  done: 0,
+  /** The service refused, or something failed. */
+  failed: 1,
+  usage: 2,
+  /** `keys verify`: the key is not let in. */
+  denied: 3,
+  unreachable: 4,
+  /** `doctor`: the service could not be asked. */
+  notAsked: 2,
+} as const;
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+/** Ends a command. The lines go to standard error: first what is wrong, then what to do about it. */
+export class CommandError extends Error {
+  readonly exitCode: ExitCode;
+  readonly lines: readonly string[];
+  /** Whether the same call may go well in a while: the service was away. */
+  readonly isPassing: boolean;
+
+  constructor(exitCode: ExitCode, lines: readonly string[], { isPassing = false } = {}) {
+    super(lines.join('\n'));
+    this.name = 'CommandError';
+    this.exitCode = exitCode;
+    this.lines = lines;
+    this.isPassing = isPassing;
+  }
+}
+
+/** Adds a command under another, with the flags that all who call the service share. */
+export type AddCommand = (name: string, description: string, examples: readonly string[]) => Command;

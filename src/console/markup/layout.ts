@@ -1,0 +1,77 @@
+import type { Terms } from '../../admin/terms-operations.ts';
+import type { View } from '../session/visit.ts';
+import { post } from './controls.ts';
+import { html, type Markup, render } from './markup.ts';
+
+/** What is around a page's own part. */
+export interface Surroundings {
+  /** The paths of the files that pages load. */
+  readonly assets: { readonly style: string; readonly script: string; readonly icon: string };
+  /** Who is signed in; null for nobody. */
+  readonly terms: Terms | null;
+  readonly token: string;
+  /** The path of the page, which tells what of the navigation it is in. */
+  readonly path: string;
+  /** Whether they can sign out: not where something in front signs them in. */
+  readonly canSignOut: boolean;
+}
+
+const sections = [
+  ['/console/keys', 'API Keys'],
+  ['/console/owners', 'Owners'],
+  ['/console/audit', 'Audit'],
+] as const;
+
+/** The whole document. */
+export function document(view: View, surroundings: Surroundings): string {
+  const { assets, terms } = surroundings;
+  const page = html`<html lang="en">
+    <head>
+      <meta charset="utf-8" />
+      <meta name="viewport" content="width=device-width, initial-scale=1" />
+      <meta name="color-scheme" content="light dark" />
+      <meta name="robots" content="noindex" />
+      ${view.asksAgain ? html`<meta http-equiv="refresh" content="0" />` : null}
+      <title>${view.title} · Postern</title>
+      <link rel="icon" href=${assets.icon} type="image/svg+xml" />
+      <link rel="stylesheet" href=${assets.style} />
+      <script type="module" src=${assets.script}></script>
+    </head>
+    <body>
+      <a class="skip" href="#main">Skip to content</a>
+      ${terms === null ? null : header(terms, surroundings)}
+      <main id="main" tabindex="-1" data-shown-as=${view.shownAs}>
+        <h1>${view.title}</h1>
+        ${view.main}
+      </main>
+      <p class="unseen" id="status" role="status"></p>
+    </body>
+  </html>`;
+  return `<!doctype html>${render(page)}`;
+}
+
+function header({ actor, owner, permissions }: Terms, surroundings: Surroundings): Markup {
+  const { path, token, canSignOut } = surroundings;
+  const mayWrite = permissions.includes('admin:write');
+  return html`<header>
+    <a class="brand" href="/console/keys">Postern</a>
+    <nav aria-labelledby="settings">
+      <span id="settings">Settings</span>
+      <ul>
+        ${sections.map(
+          ([href, name]) => html`<li>
+            <a href=${href} aria-current=${path.startsWith(href) ? 'page' : undefined}>${name}</a>
+          </li>`,
+        )}
+      </ul>
+    </nav>
+    <div class="who">
+      <span>
+        <span class="unseen">Signed in as </span>${actor}${owner === null ? '' : `, owner ${owner}`}${
+          mayWrite ? '' : ', read only'
+        }
+      </span>
+      ${canSignOut ? post('/console/sign-out', token, html`<button class="quiet">Sign out</button>`) : null}
+    </div>
+  </header>`;
+}

@@ -1,0 +1,41 @@
+import type { AuditEvent } from '../api-answers.ts';
+import { badge, html, type Markup, path, timeMarkup } from '../markup/markup.ts';
+import { tableMarkup } from '../markup/table.ts';
+
+/** Entries of the journal, the newest first, with what each changed. */
+export function eventList(events: readonly AuditEvent[]): Markup {
+  if (events.length === 0) return html`<p>There are no entries.</p>`;
+  return tableMarkup({
+    caption: 'Entries of the audit journal, the newest first',
+    columns: 'Action, Time, Outcome, Actor, Target, Address, Details'.split(', '),
+    named: 0,
+    rows: events.map((event) => [
+      event.action,
+      timeMarkup(event.at),
+      html`${badge(event.outcome)}${event.error === null ? '' : ` ${event.error}`}`,
+      named(event.actor),
+      named(event.target),
+      event.address ?? '–',
+      change(event),
+    ]),
+  });
+}
+
+/** An id of a key leads to it. */
+function named(id: string | null): Markup {
+  if (id === null) return '–';
+  return id.startsWith('key_') ? html`<a href=${path(['keys', id])}>${id}</a>` : id;
+}
+
+function change({ id, before, after, request_id: requestId }: AuditEvent): Markup {
+  if (before === null && after === null && requestId === null) return '–';
+  const part = (title: string, value: unknown) =>
+    value === null
+      ? null
+      : html`<p>${title}</p>
+          <pre tabindex="0">${JSON.stringify(value, null, 2)}</pre>`;
+  return html`<details>
+    <summary>Show<span class="unseen"> ${id}</span></summary>
+    ${requestId === null ? null : html`<p>Request ${requestId}</p>`} ${part('Before', before)} ${part('After', after)}
+  </details>`;
+}

@@ -1,0 +1,119 @@
+import { isKeyId } from '../../keys/key.ts';
+import type { Api } from '../api.ts';
+import type { Key, Usage } from '../api-answers.ts';
+import { post } from '../markup/controls.ts';
+import { badge, html, type Markup, path, timeMarkup } from '../markup/markup.ts';
+import { Refusal } from '../refusal.ts';
+import type { Page, View, Visit } from '../session/visit.ts';
+import { eventList } from './audit-table.ts';
+import { masked } from './key-list.ts';
+import { usagePlot } from './usage-plot.ts';
+
+const hourMs = 3_600_000;
+const spans = [
+  ['24', '24 hours'],
+  ['168', '7 days'],
+  ['720', '30 days'],
+] as const;
+const eventsShown = 10;
+const addressesShown = 100;
+
+/** One key: what it is, what it is used for, what was done with it. */
+export const keyDetailPage: Page = { path: '/keys/:id', get: showKey };
+
+async function showKey(visit: Visit): Promise<View> {
+  const { api, query, now } = visit;
+  const key = await keyOf(visit);
+  const hours = Number(spans.find(([span]) => span === query.get('hours'))?.[0] ?? spans[0][0]);
+  const since = new Date((Math.floor(now / hourMs) - hours + 1) * hourMs).toISOString();
+  const [usage, events] = await Promise.all([
+    api.usage(key.id, since),
+    api.events(new URLSearchParams({ target: key.id, page_size: String(eventsShown) }).toString()),
+  ]);
+  return {
+    title: key.name,
+    main: html`${visit.canWrite ? actions(key, visit.token) : null} ${details(key)}
+      ${usageSection(key, usage, hours, now)}
+      <section aria-labelledby="audit">
+        <h2 id="audit">Audit</h2>
+        ${eventList(events.data)}
+        <p><a href=${path(['audit'], { target: key.id })}>All entries about this key</a></p>
+      </section>`,
+  };
+}
+
+/** The key that a page is about. Throws a {@link Refusal} where there is none that the caller may see. */
+export async function keyOf({ api, id }: { readonly api: Api; readonly id: string }): Promise<Key> {
+  if (!isKeyId(id)) throw new Refusal(404, 'KEY_NOT_FOUND', 'There is no key with this id.');
+  return api.key(id);
+}
+
+function actions({ id, state }: Key, token: string): Markup {
+  if (state === 'revoked') return null;
+  const isDisabled = state === 'disabled';
+  const verb = isDisabled ? 'enable' : 'disable';
+  return html`<div class="actions">
+    <a class="button" href=${path(['keys', id, 'edit'])}>Edit</a>
+    ${state === 'active' ? html`<a class="button" href=${path(['keys', id, 'rotate'])}>Rotate</a>` : null}
+    ${post(
+      path(['keys', id, verb]),
+      token,
+      html`<button>${isDisabled ? 'Enable' : 'Disable'}</button>`,
+      isDisabled ? 'Enabling…' : 'Disabling…',
+    )}
+    <a class="button danger" href=${path(['keys', id, 'revoke'])}>Revoke</a>
+  </div>`;
+}
+
+function details(key: Key): Markup {
+  const { rate_limit: limit, owner, rotated_from: from } = key;
+  const labels = Object.entries(key.labels).map(([name, value]) => `${name}=${value}`);
+  const rows: [string, Markup][] = [
+    ['State', badge(key.state)],
+    ['Key', html`<code>${masked(key)}</code>`],
+    ['Id', html`<code>${key.id}</code>`],
+    ['Scheme', key.scheme],
+    ['Environment', key.environment],
+    ['Owner', owner === null ? 'Nobody' : html`<a href=${path(['owners', owner])}>${owner}</a>`],
+    ['Permissions', key.permissions.join(', ') || 'None'],
+    ['Allowed addresses', key.ip_allowlist.join(', ') || 'All'],
+    ['Plan', key.plan ?? 'None of its own'],
+    ...(limit === null ? [] : [['Rate limit', `${limit.limit} in ${limit.window}`] as [string, Markup]]),
+    ['Labels', labels.join(', ') || 'None'],
+    ['Created', timeMarkup(key.created_at)],
+    ['Last used', timeMarkup(key.last_used_at)],
+    ['Expires', timeMarkup(key.expires_at)],
+    ...(key.revoked_at === null ? [] : [['Revoked', timeMarkup(key.revoked_at)] as [string, Markup]]),
+    ...(from === null
+      ? []
+      : [['Replaces', html`<a href=${path(['keys', from])}>${from}</a>`] as [string, Markup]]),
+  ];
+  return html`<dl>
+    ${rows.map(([term, value]) => html`<div><dt>${term}</dt><dd>${value}</dd></div>`)}
+  </dl>`;
+}
+
+function usageSection(key: Key, { buckets, addresses }: Usage, hours: number, now: number): Markup {
+  return html`<section aria-labelledby="usage">
+    <h2 id="usage">Usage</h2>
+    <ul class="choices" aria-label="Time shown">
+      ${spans.map(
+        ([span, text]) => html`<li>
+          <a href=${path(['keys', key.id], { hours: span })} aria-current=${Number(span) === hours ? 'true' : undefined}
+            >${text}</a
+          >
+        </li>`,
+      )}
+    </ul>
+    ${usagePlot(buckets, hours, now)}
+    <h3>Addresses seen</h3>
+    ${
+      addresses.length === 0
+        ? html`<p>None in this time.</p>`
+        : html`<ul class="columns">
+            ${addresses.slice(0, addressesShown).map((address) => html`<li><code>${address}</code></li>`)}
+          </ul>`
+    }
+    ${addresses.length > addressesShown ? html`<p>And ${addresses.length - addressesShown} more.</p>` : null}
+  </section>`;
+}

@@ -1,0 +1,92 @@
+import type { Key, Settlement } from '../api-answers.ts';
+import { faultSummary, post, textField } from '../markup/controls.ts';
+import type { Form } from '../markup/form.ts';
+import { html, path } from '../markup/markup.ts';
+import { type Fault, faultsIn } from '../refusal.ts';
+import type { Page, Redirect, View, Visit } from '../session/visit.ts';
+import { changedView } from './key-change.ts';
+import { keyOf } from './key-detail.ts';
+import {
+  chosenDate,
+  expiryFields,
+  labelsIn,
+  sharedFields,
+  shownFields,
+  type Value,
+  valueIn,
+} from './key-fields.ts';
+
+/** Changing what may be changed of a key. */
+export const keyEditPage: Page = {
+  path: '/keys/:id/edit',
+  isForWriters: true,
+  async get(visit) {
+    const key = await keyOf(visit);
+    return formView(visit, key, valuesOf(key), [], key.etag);
+  },
+  post: editKey,
+};
+
+async function editKey(visit: Visit): Promise<View | Redirect> {
+  const { api, form } = visit;
+  const key = await keyOf(visit);
+  try {
+    const { data } = await api.call<{ data: Key & Partial<Settlement> }>(
+      'PATCH',
+      `api-keys/${key.id}`,
+      patchOf(form),
+    );
+    const { effective_at, unconfirmed_replicas } = data;
+    if (effective_at === undefined || unconfirmed_replicas === undefined)
+      return { redirect: path(['keys', key.id]) };
+    return changedView({ ...data, effective_at, unconfirmed_replicas }, visit.terms, 'API key changed');
+  } catch (error) {
+    return formView(visit, key, valueIn(form), faultsIn(error), form.text('etag'));
+  }
+}
+
+/** The etag is that of the key as the form showed it: what somebody else changed since is not overwritten. */
+function patchOf(form: Form): object {
+  const expires_at = chosenDate(form);
+  const choice = form.text('expires_in');
+  return {
+    name: form.text('name'),
+    permissions: form.list('permissions'),
+    ip_allowlist: form.list('ip_allowlist'),
+    plan: form.text('plan') || null,
+    labels: labelsIn(form),
+    ...(choice === 'never' && { expires_at: null }),
+    ...(expires_at !== null && { expires_at }),
+    etag: form.text('etag'),
+  };
+}
+
+function valuesOf(key: Key): Value {
+  const values: Readonly<Record<string, string>> = {
+    name: key.name,
+    permissions: key.permissions.join('\n'),
+    ip_allowlist: key.ip_allowlist.join('\n'),
+    plan: key.plan ?? '',
+    labels: Object.entries(key.labels)
+      .map(([name, value]) => `${name}=${value}`)
+      .join('\n'),
+  };
+  return (name) => values[name] ?? '';
+}
+
+function formView(visit: Visit, key: Key, value: Value, faults: readonly Fault[], etag: string): View {
+  const kept = key.expires_at === null ? 'As it is: never' : `As it is: ${key.expires_at}`;
+  const fields = html`${faultSummary(faults, shownFields)}
+    <input type="hidden" name="etag" value=${etag} />
+    ${textField(
+      { name: 'name', label: 'Name', value: value('name'), faults },
+      { required: true, maxlength: 200, autocomplete: 'off' },
+    )}
+    ${expiryFields(value, faults, { value: '', text: kept })} ${sharedFields(value, faults, visit.terms)}
+    <div class="actions"><button>Save</button> <a href=${path(['keys', key.id])}>Cancel</a></div>`;
+  return {
+    title: `Edit “${key.name}”`,
+    status: faults.length > 0 ? 400 : 200,
+    main: post(path(['keys', key.id, 'edit']), visit.token, fields, 'Saving…'),
+  };
+}

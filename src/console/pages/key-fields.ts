@@ -1,0 +1,88 @@
+import type { Terms } from '../../admin/terms-operations.ts';
+import { areaField, fieldsOf, type Option, selectField, textField } from '../markup/controls.ts';
+import type { Form } from '../markup/form.ts';
+import { type Element, html, type Markup } from '../markup/markup.ts';
+import { type Fault, Refusal } from '../refusal.ts';
+
+/** What stands in a form: what was sent, or else what holds. */
+export type Value = (name: string) => string;
+
+export function valueIn(form: Form): Value {
+  return (name) => form.text(name);
+}
+
+/** Fields that both a new key and a change of one have. */
+export function sharedFields(value: Value, faults: readonly Fault[], { schemes }: Terms): Markup {
+  const plans = [...new Set(schemes.flatMap((scheme) => scheme.plans))];
+  const field = fieldsOf(value, faults);
+  return html`${areaField(field('permissions', 'Permissions', 'One on each line, such as read:assets. None lets the key do what asks for none.'))}
+  ${areaField(
+    field(
+      'ip_allowlist',
+      'Allowed addresses',
+      'Addresses and CIDR blocks, such as 203.0.113.0/24, one on each line. None allows all.',
+    ),
+    { 'data-check': '/console/addresses' },
+  )}
+  ${textField(field('plan', 'Plan', 'Sets the rate limit. Empty for the plan of its owner, or none.'), {
+    ...{ maxlength: 64, list: 'plans', autocomplete: 'off' },
+  })}
+  <datalist id="plans">${plans.map((plan) => html`<option value=${plan}></option>`)}</datalist>
+  ${areaField(field('labels', 'Labels', 'For you alone: name=value, one on each line.'))}`;
+}
+
+const lifetimes: readonly Option[] = [
+  { value: 'never', text: 'Never' },
+  { value: '1d', text: '1 day' },
+  { value: '7d', text: '7 days' },
+  { value: '30d', text: '30 days' },
+  { value: '60d', text: '60 days' },
+  { value: '90d', text: '90 days' },
+];
+const onDate = { value: 'date', text: 'On a date' };
+
+/** When a key ends. Without a first choice, a lifetime; with one, which stands for what holds, never or a date. */
+export function expiryFields(value: Value, faults: readonly Fault[], first?: Option): Element {
+  const choices = first === undefined ? [...lifetimes, onDate] : [first, ...lifetimes.slice(0, 1), onDate];
+  return html`<div class="together" data-dated="expires_in">
+    ${selectField({ name: 'expires_in', label: 'Expiration', value: value('expires_in'), faults }, choices)}
+    ${textField(
+      {
+        ...{ name: 'expires_on', label: 'Expiration date', value: value('expires_on'), faults },
+        ...{ also: ['expires_at'], hint: 'The key works until the end of this day, UTC.' },
+      },
+      { type: 'date' },
+    )}
+  </div>`;
+}
+
+/** The end of the day that was chosen, RFC 3339; null where no date was chosen. Throws a {@link Refusal} for none. */
+export function chosenDate(form: Form): string | null {
+  const day = form.text('expires_on');
+  if (form.text('expires_in') !== onDate.value) {
+    // The API says that the two do not go together.
+    return day === '' ? null : `${day}T23:59:59Z`;
+  }
+  if (day === '') throw fault('expires_on', 'choose a date');
+  return `${day}T23:59:59Z`;
+}
+
+/** Labels as the API takes them. Throws a {@link Refusal} for a name that is there twice. */
+export function labelsIn(form: Form): Record<string, string> {
+  const entries = form.lines('labels').map((line) => {
+    const [name = '', ...rest] = line.split('=');
+    return [name.trim(), rest.join('=').trim()] as const;
+  });
+  if (new Set(entries.map(([name]) => name)).size < entries.length)
+    throw fault('labels', 'the same name is there twice');
+  return Object.fromEntries(entries);
+}
+
+export const shownFields = [
+  ...['name', 'scheme', 'environment', 'owner', 'permissions', 'ip_allowlist', 'plan', 'labels'],
+  ...['expires_in', 'expires_on', 'expires_at'],
+];
+
+export function fault(field: string, description: string): Refusal {
+  return new Refusal(400, 'INVALID_FIELD', `${field}: ${description}`, [{ field, description }]);
+}

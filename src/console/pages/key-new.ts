@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import type { Terms } from '../../admin/terms-operations.ts';
+import type { MadeKey } from '../api-answers.ts';
+import { faultSummary, fieldsOf, post, selectField, textField } from '../markup/controls.ts';
+import type { Form } from '../markup/form.ts';
+import { html, path } from '../markup/markup.ts';
+import { type Fault, faultsIn } from '../refusal.ts';
+import { secretView } from '../session/secret.ts';
+import type { Page, View, Visit } from '../session/visit.ts';
+import {
+  chosenDate,
+  expiryFields,
+  labelsIn,
+  sharedFields,
+  shownFields,
+  type Value,
+  valueIn,
+} from './key-fields.ts';
+
+/** Making a key, and its secret, this once. */
+export const keyNewPage: Page = {
+  path: '/keys/new',
+  isForWriters: true,
+  get: async (visit) => formView(visit, () => '', [], randomUUID()),
+  post: createKey,
+};
+
+async function createKey(visit: Visit): Promise<View> {
+  const { api, form } = visit;
+  try {
+    const { data } = await api.call<{ data: MadeKey }>('POST', 'api-keys', bodyOf(form));
+    return secretView(data, data.key === null ? 'This API key was made already' : 'API key created');
+  } catch (error) {
+    return formView(visit, valueIn(form), faultsIn(error), form.text('request_id'));
+  }
+}
+
+function bodyOf(form: Form): object {
+  const optional = (name: string) => form.text(name) || null;
+  const expiresAt = chosenDate(form);
+  const lifetime = optional('expires_in');
+  return {
+    name: form.text('name'),
+    scheme: optional('scheme'),
+    environment: optional('environment'),
+    owner: optional('owner'),
+    permissions: form.list('permissions'),
+    ip_allowlist: form.list('ip_allowlist'),
+    plan: optional('plan'),
+    labels: labelsIn(form),
+    expires_at: expiresAt,
+    expires_in: lifetime === 'date' ? null : lifetime,
+    request_id: optional('request_id'),
+  };
+}
+
+function formView(visit: Visit, value: Value, faults: readonly Fault[], requestId: string): View {
+  const { terms, token } = visit;
+  const field = fieldsOf(value, faults);
+  const fields = html`${faultSummary(faults, shownFields)}
+    <input type="hidden" name="request_id" value=${requestId} />
+    ${textField(field('name', 'Name', 'What the key is for, such as Production server.'), {
+      ...{ required: true, maxlength: 200, autocomplete: 'off' },
+    })}
+    <div class="together">${schemeFields(terms, value, faults)}</div>
+    ${
+      terms.owner === null
+        ? textField(field('owner', 'Owner', 'Whose key it is, if anybody’s.'), {
+            maxlength: 128,
+            autocomplete: 'off',
+          })
+        : html`<p>Owner: ${terms.owner}</p>`
+    }
+    ${expiryFields(value, faults)} ${sharedFields(value, faults, terms)}
+    <div class="actions"><button>Create API key</button> <a href="/console/keys">Cancel</a></div>`;
+  return {
+    title: 'Create API key',
+    status: faults.length > 0 ? 400 : 200,
+    main: post(path(['keys', 'new']), token, fields, 'Creating the API key…'),
+  };
+}
+
+function schemeFields({ schemes }: Terms, value: Value, faults: readonly Fault[]) {
+  const environments = [...new Set(schemes.flatMap((scheme) => scheme.environments))];
+  const firsts = [...new Set(schemes.map((scheme) => scheme.environments[0]))];
+  const chosen = value('scheme') || schemes[0]?.name || '';
+  return html`${selectField(
+    {
+      name: 'scheme',
+      label: 'Scheme',
+      value: chosen,
+      faults,
+      hint: 'How the key looks, and where requests carry it.',
+    },
+    schemes.map(({ name, environments: known }) => ({
+      ...{ value: name, text: name, data: { 'data-environments': known.join(' ') } },
+    })),
+  )}
+  ${selectField({ name: 'environment', label: 'Environment', value: value('environment'), faults }, [
+    { value: '', text: firsts.length === 1 ? `Default (${firsts[0]})` : 'The scheme’s default' },
+    ...environments.map((name) => ({ value: name, text: name })),
+  ])}`;
+}

@@ -1,0 +1,175 @@
+import type { Owner, Settlement } from '../api-answers.ts';
+import { faultSummary, fieldsOf, post, textField } from '../markup/controls.ts';
+import { badge, type Element, html, type Markup, path, timeMarkup } from '../markup/markup.ts';
+import { apiQuery, pagerMarkup, placeIn } from '../markup/pager.ts';
+import { tableMarkup } from '../markup/table.ts';
+import { type Fault, faultsIn, Refusal } from '../refusal.ts';
+import type { Page, Redirect, View, Visit } from '../session/visit.ts';
+import { utc } from './audit.ts';
+import { settledMarkup } from './settled.ts';
+
+const pageSize = 50;
+const shownFields = ['id', 'plan', 'active_until'];
+
+/** Whose keys there are, on which plan, and until when. */
+export const ownerPages: readonly Page[] = [
+  { path: '/owners', get: listOwners, post: openOwner },
+  { path: '/owners/:id', get: showOwner, post: putOwner },
+];
+
+async function listOwners(visit: Visit): Promise<View> {
+  const place = placeIn(visit.query);
+  const { data, next_page_token } = await visit.api.owners(apiQuery({}, place, pageSize));
+  return {
+    title: 'Owners',
+    main: html`${mayPut(visit) ? opening(visit, []) : null} ${table(data)}
+    ${pagerMarkup(['owners'], {}, place, next_page_token)}`,
+  };
+}
+
+/** An admin key that is bound to an owner may not put any. */
+function mayPut({ canWrite, terms }: Visit): boolean {
+  return canWrite && terms.owner === null;
+}
+
+function opening({ token }: Visit, faults: readonly Fault[]): Element {
+  return post(
+    '/console/owners',
+    token,
+    html`<div class="filters">
+      ${textField(
+        { name: 'id', label: 'Owner', hint: 'New, or one that there is.', value: '', faults },
+        { required: true, maxlength: 128, autocomplete: 'off' },
+      )}
+      <div class="actions"><button>Open owner</button></div>
+    </div>`,
+  );
+}
+
+/** A path of dots alone would lead elsewhere. */
+async function openOwner(visit: Visit): Promise<View | Redirect> {
+  const id = visit.form.text('id');
+  if (id !== '' && !/^\.{1,2}$/.test(id)) return { redirect: path(['owners', id]) };
+  const faults = [{ field: 'id', description: id === '' ? 'is required' : 'can not be opened here' }];
+  return { title: 'Owners', status: 400, main: opening(visit, faults) };
+}
+
+function table(owners: readonly Owner[]): Markup {
+  if (owners.length === 0)
+    return html`<p>There are no owners yet. A key may name one that is not here: it is active.</p>`;
+  return tableMarkup({
+    caption: 'Owners, by id',
+    columns: ['Owner', 'Plan', 'Active until', 'State'],
+    named: 0,
+    rows: owners.map((owner) => [
+      html`<a href=${path(['owners', owner.id])}>${owner.id}</a>`,
+      owner.plan ?? 'None',
+      timeMarkup(owner.active_until, 'No end'),
+      badge(stateOf(owner)),
+    ]),
+  });
+}
+
+function stateOf({ suspended, active }: Owner): string {
+  if (suspended) return 'suspended';
+  return active ? 'active' : 'inactive';
+}
+
+/** Null for one that nobody has put. */
+async function ownerOf({ api, id }: Visit): Promise<Owner | null> {
+  try {
+    return (await api.call<{ data: Owner }>('GET', `owners/${encodeURIComponent(id)}`)).data;
+  } catch (error) {
+    if (error instanceof Refusal && error.reason === 'OWNER_NOT_FOUND') return null;
+    throw error;
+  }
+}
+
+async function showOwner(visit: Visit): Promise<View> {
+  const owner = await ownerOf(visit);
+  if (owner === null && !mayPut(visit)) {
+    throw new Refusal(
+      404,
+      'OWNER_NOT_FOUND',
+      'Nobody has put this owner: its keys, if any, are those of an active one.',
+    );
+  }
+  const value = (name: string) => {
+    if (name === 'plan') return owner?.plan ?? '';
+    return owner?.active_until?.replace(/Z$/, '') ?? '';
+  };
+  const isSuspended = owner?.suspended ?? false;
+  return ownerView(visit, owner, { value, isSuspended, faults: [] });
+}
+
+async function putOwner(visit: Visit): Promise<View> {
+  const { api, id, form } = visit;
+  const isSuspended = form.text('suspended') !== '';
+  try {
+    const { data } = await api.call<{ data: Owner & Settlement }>('PUT', `owners/${encodeURIComponent(id)}`, {
+      ...{
+        plan: form.text('plan') || null,
+        active_until: utc(form.text('active_until')),
+        suspended: isSuspended,
+      },
+    });
+    return {
+      title: 'Owner saved',
+      shownAs: path(['owners', id]),
+      main: html`<p>“${data.id}” is ${stateOf(data)}.</p>
+        ${settledMarkup(data, visit.terms)}
+        <p class="actions"><a class="button" href=${path(['owners', id])}>Go to this owner</a></p>`,
+    };
+  } catch (error) {
+    const faults = faultsIn(error);
+    return ownerView(visit, await ownerOf(visit), { value: (name) => form.text(name), isSuspended, faults });
+  }
+}
+
+interface OwnerForm {
+  readonly value: (name: string) => string;
+  readonly isSuspended: boolean;
+  readonly faults: readonly Fault[];
+}
+
+function ownerView(visit: Visit, owner: Owner | null, form: OwnerForm): View {
+  const { id } = visit;
+  return {
+    title: `Owner ${id}`,
+    status: form.faults.length > 0 ? 400 : 200,
+    main: html`${owner === null ? html`<p>Nobody has put this owner yet. Its keys, if any, are those of an active one.</p>` : details(owner)}
+      <p><a href=${path(['keys'], { owner: id })}>API keys of this owner</a></p>
+      ${mayPut(visit) ? ownerForm(visit, form) : null}`,
+  };
+}
+
+function details(owner: Owner): Element {
+  return html`<dl>
+    <div><dt>State</dt><dd>${badge(stateOf(owner))}</dd></div>
+    <div><dt>Plan</dt><dd>${owner.plan ?? 'None'}</dd></div>
+    <div><dt>Active until</dt><dd>${timeMarkup(owner.active_until, 'No end')}</dd></div>
+    <div><dt>Changed</dt><dd>${timeMarkup(owner.updated_at)}</dd></div>
+  </dl>`;
+}
+
+function ownerForm({ id, token }: Visit, { value, isSuspended, faults }: OwnerForm): Element {
+  const field = fieldsOf(value, faults);
+  return post(
+    path(['owners', id]),
+    token,
+    html`${faultSummary(faults, shownFields)}
+      ${textField(field('plan', 'Plan', 'Of its keys that have none of their own.'), { maxlength: 64 })}
+      ${textField(
+        field('active_until', 'Active until (UTC)', 'Empty for no end. Its keys answer 402 from then on.'),
+        {
+          ...{ type: 'datetime-local', step: 1 },
+        },
+      )}
+      <div class="field check">
+        <input type="checkbox" id="suspended" name="suspended" value="yes" checked=${isSuspended} />
+        <label for="suspended">Suspended: its keys do not work, whatever the date says</label>
+      </div>
+      <div class="actions"><button>Save owner</button></div>`,
+    'Saving, and waiting for every replica to know…',
+  );
+}

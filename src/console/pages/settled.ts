@@ -1,0 +1,26 @@
+import type { Terms } from '../../admin/terms-operations.ts';
+import type { Settlement } from '../api-answers.ts';
+import { html, type Markup, timeMarkup } from '../markup/markup.ts';
+
+/**
+ * From when on a change holds, and on how many replicas, or on how many that is not confirmed yet; `replicas` is what
+ * the API says that there are, null where it does not know.
+ */
+export function settledMarkup(
+  { effective_at, unconfirmed_replicas: others }: Settlement,
+  { replicas }: Pick<Terms, 'replicas'>,
+): Markup {
+  const time = timeMarkup(effective_at);
+  const count =
+    replicas === null ? '' : `, ${replicas === 1 ? 'of which there is one' : `all ${replicas} of them`}`;
+  if (others.length === 0) {
+    return html`<p class="note" role="status">In effect on every replica since ${time}${count}.</p>`;
+  }
+  return html`<div class="warning" role="status">
+    <p>
+      ${others.length} ${others.length === 1 ? 'replica has' : 'replicas have'} not confirmed it yet. At
+      ${' '}${time}, at the latest, it is in effect on every replica${count}.
+    </p>
+    <p>Not confirmed: ${others.join(', ')}</p>
+  </div>`;
+}

@@ -1,0 +1,52 @@
+import type { Terms } from '../../admin/terms-operations.ts';
+import type { Api } from '../api.ts';
+import type { Form } from '../markup/form.ts';
+import type { Markup } from '../markup/markup.ts';
+
+/** One request for a page, by somebody who may see it. */
+export interface Visit {
+  readonly api: Api;
+  /** Who they are, and what they may ask for. */
+  readonly terms: Terms;
+  readonly canWrite: boolean;
+  /** What each form on the page carries as `token`. */
+  readonly token: string;
+  /** The part of the path that a page's own path names. */
+  readonly id: string;
+  readonly query: URLSearchParams;
+  /** Empty but for a POST. */
+  readonly form: Form;
+  /** Unix milliseconds. */
+  readonly now: number;
+}
+
+/** What is shown. */
+export interface View {
+  readonly title: string;
+  readonly main: Markup;
+  /** 200 unless it is given. */
+  readonly status?: number;
+  /** The path that the browser is to show, and ask for again, in place of the one that was posted to. */
+  readonly shownAs?: string;
+  /** Whether the browser is to ask for the same page again, at once. */
+  readonly asksAgain?: boolean;
+}
+
+/** What the script of a page asks for. */
+export interface Data {
+  readonly json: object;
+}
+
+/** Where to go instead, a path of the console. */
+export interface Redirect {
+  readonly redirect: string;
+}
+
+/** A path of the console below `/console`, its parameter as `:id`, and what is answered there. */
+export interface Page {
+  readonly path: string;
+  /** Whether it is but a form that changes something, and so not shown to who may only read. */
+  readonly isForWriters?: boolean;
+  readonly get?: (visit: Visit) => Promise<View | Redirect | Data>;
+  readonly post?: (visit: Visit) => Promise<View | Redirect>;
+}

@@ -1,0 +1,171 @@
+import { sequenceOf } from '../journal/journal.ts';
+import type { Store } from '../store/store.ts';
+import { type EventType, eventOf, type KeyEvent } from './events.ts';
+import type { JournalTail } from './journal-tail.ts';
+import type { NotTaken, Send } from './webhook.ts';
+
+/** Tells someone of every event: one replica at a time, in order, each at least once. */
+export interface EventDelivery {
+  start(): void;
+  /** Breaks off what is under way and leaves the rest to the others, or to the next start. */
+  stop(): Promise<void>;
+}
+
+/** An event that was not taken, and will be tried again. */
+export interface FailedDelivery extends NotTaken {
+  readonly event: KeyEvent;
+  /** From 1. */
+  readonly attempt: number;
+  readonly retryMs: number;
+  /** Entries of the journal after the event's; null where the store could not be asked. */
+  readonly entriesBehind: number | null;
+}
+
+export interface EventDeliveryDependencies {
+  readonly store: Pick<Store, 'claimDuty' | 'recordDuty'>;
+  readonly tail: JournalTail;
+  /** Names this process among all. */
+  readonly holder: string;
+  readonly send: Send;
+  /** 0 to 1. */
+  readonly random: () => number;
+  /** Milliseconds of a clock that never goes back. */
+  readonly monotonic: () => number;
+  readonly onFailed: (failed: FailedDelivery) => void;
+  /** An event was taken after it had not been. */
+  readonly onRecovered: (event: KeyEvent) => void;
+  /** The store could not be asked; it will be again. */
+  readonly onError: (error: unknown) => void;
+}
+
+export interface EventDeliveryOptions {
+  /** What the duty is called in the store. */
+  readonly duty: string;
+  /** Events of other types are passed over; null for all. */
+  readonly types: ReadonlySet<EventType> | null;
+  /** How long the duty is held without a sign of life: longer than one try of `send`. Default 30 000. */
+  readonly leaseMs?: number;
+  /** The wait after the first failure, which doubles with each. Default 1 000. */
+  readonly retryMsFirst?: number;
+  /** Default 300 000. */
+  readonly retryMsMax?: number;
+}
+
+/** What was begun with the first event after the delivery was first switched on goes on from there ever after. */
+export function createEventDelivery(
+  dependencies: EventDeliveryDependencies,
+  options: EventDeliveryOptions,
+): EventDelivery {
+  const { store, tail, holder, send, random, monotonic, onFailed, onRecovered, onError } = dependencies;
+  const { duty, types, leaseMs = 30_000, retryMsFirst = 1_000, retryMsMax = 300_000 } = options;
+  const renewMs = leaseMs / 3;
+  const ended = new AbortController();
+  const { signal } = ended;
+  let claimedAt = Number.NEGATIVE_INFINITY;
+  let running: Promise<void> | null = null;
+
+  return {
+    start() {
+      running ??= run();
+    },
+    async stop() {
+      ended.abort();
+      await running;
+    },
+  };
+
+  async function run(): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        const claimed = await store.claimDuty(duty, holder, leaseMs);
+        claimedAt = monotonic();
+        if (claimed !== null) await deliverAfter(claimed.progress);
+      } catch (error) {
+        if (!signal.aborted) onError(error);
+      }
+      await pause(renewMs * (1 + random()));
+    }
+    // So that nobody has to wait until the lease is over.
+    await store.claimDuty(duty, holder, 1).catch(onError);
+  }
+
+  /** Returns when it is another's duty. Its progress is the sequence that comes next: 0 is left for never. */
+  async function deliverAfter(progress: number): Promise<void> {
+    let last = progress === 0 ? await begin() : progress - 1;
+    while (last !== null && !signal.aborted && (await keep())) {
+      const before: number = last;
+      for (const entry of await tail.read(before)) {
+        const event = eventOf(entry);
+        last = entry.sequence;
+        if (event === null || (types !== null && !types.has(event.type))) continue;
+        if (!(await deliver(event)) || !(await record(last))) return;
+      }
+      if (last === before) await tail.wait(last, renewMs, signal);
+      else if (!(await record(last))) return;
+    }
+  }
+
+  /** From now on: whoever switches it on wants no history. */
+  async function begin(): Promise<number | null> {
+    const head = await tail.head();
+    return (await record(head)) ? head : null;
+  }
+
+  /** Tries until it is taken; false where it is to be left to another. */
+  async function deliver(event: KeyEvent): Promise<boolean> {
+    for (let attempt = 1; ; attempt++) {
+      if (signal.aborted || !(await keep())) return false;
+      const failed = await send(event, signal);
+      if (failed === null) {
+        if (attempt > 1) onRecovered(event);
+        return true;
+      }
+      if (signal.aborted) return false;
+      const backoffMs = Math.min(retryMsMax, retryMsFirst * 2 ** (attempt - 1)) * (0.5 + random() / 2);
+      const retryMs = Math.max(backoffMs, Math.min(failed.retryAfterMs, retryMsMax));
+      onFailed({ ...failed, event, attempt, retryMs, entriesBehind: await entriesAfter(event) });
+      if (!(await waitInDuty(retryMs))) return false;
+    }
+  }
+
+  async function waitInDuty(ms: number): Promise<boolean> {
+    const until = monotonic() + ms;
+    for (let leftMs = ms; leftMs > 0; leftMs = until - monotonic()) {
+      await pause(Math.min(leftMs, renewMs));
+      if (signal.aborted || !(await keep())) return false;
+    }
+    return true;
+  }
+
+  /** Renews the duty when it is time; false where another has it. */
+  async function keep(): Promise<boolean> {
+    if (monotonic() - claimedAt < renewMs) return true;
+    const claimed = await store.claimDuty(duty, holder, leaseMs);
+    claimedAt = monotonic();
+    return claimed !== null;
+  }
+
+  function record(sequence: number): Promise<boolean> {
+    return store.recordDuty(duty, holder, sequence + 1);
+  }
+
+  async function entriesAfter({ id }: KeyEvent): Promise<number | null> {
+    try {
+      return (await tail.head()) - (sequenceOf(id) ?? 0);
+    } catch {
+      return null;
+    }
+  }
+
+  function pause(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    const giveUp = () => resolve();
+    signal.addEventListener('abort', giveUp);
+    if (signal.aborted) resolve();
+    return promise.finally(() => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', giveUp);
+    });
+  }
+}

@@ -1,0 +1,102 @@
+import { LRUCache } from 'lru-cache';
+import type { JournalDraft } from '../journal/journal.ts';
+import { networkOf } from '../net/caller-network.ts';
+import type { Reason } from '../schemes/answer.ts';
+import type { Store } from '../store/store.ts';
+import { formatSeconds, formatTime } from '../time/time.ts';
+import { noticeDraft } from './notice.ts';
+
+/** Counts denials that look like guesses by where they come from, and journals when they are many. */
+export interface FailureNotices {
+  /** Costs no wait, and nothing but the count unless they are many. `now` is in Unix milliseconds. */
+  count(reason: Reason, address: string, now: number): void;
+  /** Writes what there is to tell; what can not be written is kept for the next time. */
+  flush(): Promise<void>;
+}
+
+export interface FailureNoticesOptions {
+  /** So many within the window are many. */
+  readonly failures: number;
+  /** A window begins with the first failure after the one before. */
+  readonly windowMs: number;
+  /** Addresses that are counted at once; past it the one that was counted longest ago is forgotten. Default 10 000. */
+  readonly addressesMax?: number;
+  /** Notices that wait to be written; more are lost. Default 1 000. */
+  readonly waitingMax?: number;
+}
+
+/** Reasons that one who has a key of their own and uses it rightly never meets. */
+const failures: ReadonlySet<Reason> = new Set([
+  ...(['malformed', 'unknown', 'wrong_environment', 'revoked'] as const),
+  ...(['disabled', 'expired', 'ambiguous', 'address_denied'] as const),
+]);
+
+const hourMs = 3_600_000;
+
+interface Counter {
+  readonly network: string;
+  since: number;
+  failures: number;
+  /** The hour in which it was told last. */
+  toldIn: number;
+}
+
+/** Once for each address and hour; an IPv6 address counts by its /64, of which one caller has all. */
+export function createFailureNotices(
+  store: Pick<Store, 'appendJournal'>,
+  options: FailureNoticesOptions,
+): FailureNotices {
+  const { windowMs, addressesMax = 10_000, waitingMax = 1_000 } = options;
+  const counters = new LRUCache<string, Counter>({ max: addressesMax });
+  let waiting: JournalDraft[] = [];
+
+  return {
+    count(reason, address, now) {
+      if (!failures.has(reason)) return;
+      const counter = counters.get(address) ?? counterOf(address, now);
+      if (counter === null) return;
+      if (now - counter.since >= windowMs) {
+        counter.since = now;
+        counter.failures = 0;
+      }
+      counter.failures++;
+      if (counter.failures !== options.failures) return;
+      const hour = Math.floor(now / hourMs);
+      if (counter.toldIn === hour || waiting.length >= waitingMax) return;
+      counter.toldIn = hour;
+      waiting.push(draftOf(address, counter, hour));
+    },
+    async flush() {
+      if (waiting.length === 0) return;
+      const drafts = waiting;
+      waiting = [];
+      try {
+        await store.appendJournal(drafts);
+      } catch (error) {
+        waiting = [...drafts, ...waiting].slice(0, waitingMax);
+        throw error;
+      }
+    },
+  };
+
+  /** Kept by the network, and by the address as it is written, so that the one is not made of the other each time. */
+  function counterOf(address: string, now: number): Counter | null {
+    const network = networkOf(address);
+    if (network === null) return null;
+    const counter = counters.get(network) ?? { network, since: now, failures: 0, toldIn: Number.NaN };
+    counters.set(network, counter);
+    if (network !== address) counters.set(address, counter);
+    return counter;
+  }
+
+  function draftOf(address: string, { network, since }: Counter, hour: number): JournalDraft {
+    return noticeDraft('ManyFailures', {
+      address,
+      after: {
+        ...{ address: network, failures: options.failures },
+        ...{ window: formatSeconds(windowMs), since: formatTime(since) },
+      },
+      once: `failures ${network} ${hour}`,
+    });
+  }
+}

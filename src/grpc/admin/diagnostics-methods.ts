@@ -1,0 +1,20 @@
+import type { GetDiagnosticsRequest, KeyAdminServer } from '../gen/postern/admin/v1/key_admin.ts';
+import type { MethodDependencies } from './admin-server.ts';
+import { timestampOf } from './time-message.ts';
+
+/** How the service stands. */
+export function createDiagnosticsMethods({
+  admin,
+  unary,
+}: Pick<MethodDependencies, 'admin' | 'unary'>): Pick<KeyAdminServer, 'getDiagnostics'> {
+  return {
+    getDiagnostics: unary(async (caller, _: GetDiagnosticsRequest) => {
+      const { version, store, now, peppers, findings } = await admin.getDiagnostics(caller);
+      return {
+        ...{ version, store, now: timestampOf(now) },
+        peppers: peppers.map((pepper) => ({ ...pepper })),
+        findings: findings.map((finding) => ({ ...finding, where: finding.where ?? '' })),
+      };
+    }),
+  };
+}

@@ -1,0 +1,53 @@
+import type { Narrowed } from '../../changes/registry.ts';
+import type {
+  KeyAdminServer,
+  RevokeKeyRequest,
+  RotateKeyRequest,
+  UpdateKeyRequest,
+} from '../gen/postern/admin/v1/key_admin.ts';
+import type { MethodDependencies } from './admin-server.ts';
+import { keyMessage } from './key-message.ts';
+import { rotateKeyInputOf } from './rotation-message.ts';
+import { settlementMessage } from './settlement-message.ts';
+import { toldByPlace, updateKeyInputOf } from './update-message.ts';
+
+/** Changing keys that are there. */
+export function createKeyChangeMethods({
+  admin,
+  now,
+  unary,
+}: MethodDependencies): Pick<
+  KeyAdminServer,
+  'updateKey' | 'rotateKey' | 'revokeKey' | 'disableKey' | 'enableKey'
+> {
+  const narrowed = (result: Narrowed) => ({
+    key: keyMessage(result.key, now()),
+    ...settlementMessage(result),
+  });
+
+  return {
+    updateKey: unary(async (caller, request: UpdateKeyRequest) => {
+      const input = updateKeyInputOf(request);
+      const updating = admin.updateKey(caller, request.key?.id ?? '', input);
+      const { key, settlement } = await updating.catch(toldByPlace(request));
+      return { key: keyMessage(key, now()), ...settlementMessage(settlement) };
+    }),
+    rotateKey: unary(async (caller, request: RotateKeyRequest) => {
+      const rotated = await admin.rotateKey(caller, request.id, rotateKeyInputOf(request));
+      const [at, { key, secret, rotatedKey }] = [now(), rotated];
+      return {
+        key: keyMessage(key, at),
+        secret: secret?.reveal() ?? '',
+        rotated_key: rotatedKey === null ? undefined : keyMessage(rotatedKey, at),
+        ...settlementMessage(rotated),
+      };
+    }),
+    revokeKey: unary(async (caller, { id }: RevokeKeyRequest) => narrowed(await admin.revokeKey(caller, id))),
+    disableKey: unary(async (caller, { id }: RevokeKeyRequest) =>
+      narrowed(await admin.disableKey(caller, id)),
+    ),
+    enableKey: unary(async (caller, { id }: RevokeKeyRequest) => ({
+      key: keyMessage(await admin.enableKey(caller, id), now()),
+    })),
+  };
+}

@@ -1,0 +1,68 @@
+import { etagOf, type KeyRecord, keyState } from '../../keys/key.ts';
+import {
+  type CreateKeyRequest,
+  type Key,
+  KeyState,
+  type ListKeysRequest,
+  type RateLimit,
+} from '../gen/postern/admin/v1/key_admin.ts';
+import { durationOf, durationText, seconds, timeText } from './time-message.ts';
+
+const states = {
+  active: KeyState.KEY_STATE_ACTIVE,
+  disabled: KeyState.KEY_STATE_DISABLED,
+  revoked: KeyState.KEY_STATE_REVOKED,
+  expired: KeyState.KEY_STATE_EXPIRED,
+} as const;
+
+/** A key as KeyAdmin shows it; times are whole seconds. */
+export function keyMessage(key: KeyRecord, now: number): Key {
+  return {
+    id: key.id,
+    name: key.name,
+    prefix: key.prefix,
+    permissions: [...key.permissions],
+    created_at: seconds(key.createdAt),
+    last_used_at: seconds(key.lastUsedAt),
+    expires_at: seconds(key.expiresAt),
+    scheme: key.scheme,
+    environment: key.environment,
+    owner: key.owner ?? undefined,
+    last4: key.last4,
+    ip_allowlist: [...key.ipAllowlist],
+    plan: key.plan ?? undefined,
+    rate_limit:
+      key.rateLimit === null
+        ? undefined
+        : { limit: key.rateLimit.limit, window: durationOf(key.rateLimit.windowMs) },
+    labels: { ...key.labels },
+    state: states[keyState(key, now)],
+    updated_at: seconds(key.updatedAt),
+    revoked_at: seconds(key.revokedAt),
+    rotated_from: key.rotatedFrom ?? undefined,
+    etag: etagOf(key),
+  };
+}
+
+/** The request in the contract's JSON shape; what a protobuf caller left unset is left out. */
+export function createKeyInputOf(request: CreateKeyRequest): Record<string, unknown> {
+  const { expires_at, rate_limit, ...rest } = request;
+  return {
+    ...rest,
+    ...(expires_at !== undefined && { expires_at: timeText(expires_at) }),
+    ...(rate_limit !== undefined && { rate_limit: rateLimitInputOf(rate_limit) }),
+  };
+}
+
+/** In the contract's JSON shape. */
+export function rateLimitInputOf({ limit, window }: RateLimit): Record<string, unknown> {
+  return { limit, window: durationText(window) };
+}
+
+/** The request in the contract's JSON shape. */
+export function listKeysInputOf(request: ListKeysRequest): Record<string, unknown> {
+  const { state, page_token, ...rest } = request;
+  const [name] = Object.entries(states).find(([, value]) => value === state) ?? [];
+  const asked = state === KeyState.KEY_STATE_UNSPECIFIED ? {} : { state: name ?? String(state) };
+  return { ...rest, ...asked, ...(page_token !== '' && { page_token }) };
+}

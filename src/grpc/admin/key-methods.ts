@@ -1,0 +1,43 @@
+import type {
+  CreateKeyRequest,
+  GetKeyRequest,
+  GetKeyUsageRequest,
+  KeyAdminServer,
+  ListKeysRequest,
+  VerifyKeyRequest,
+} from '../gen/postern/admin/v1/key_admin.ts';
+import type { MethodDependencies } from './admin-server.ts';
+import { createKeyInputOf, keyMessage, listKeysInputOf } from './key-message.ts';
+import { usageInputOf, usageMessage } from './usage-message.ts';
+
+/** Making keys and looking at them. */
+export function createKeyMethods({
+  admin,
+  now,
+  unary,
+}: MethodDependencies): Pick<
+  KeyAdminServer,
+  'createKey' | 'getKey' | 'getKeyUsage' | 'listKeys' | 'verifyKey'
+> {
+  return {
+    createKey: unary(async (caller, request: CreateKeyRequest) => {
+      const { key, secret } = await admin.createKey(caller, createKeyInputOf(request));
+      return { key: keyMessage(key, now()), secret: secret?.reveal() ?? '' };
+    }),
+    getKey: unary(async (caller, request: GetKeyRequest) => ({
+      key: keyMessage(await admin.getKey(caller, request.id), now()),
+    })),
+    getKeyUsage: unary(async (caller, request: GetKeyUsageRequest) =>
+      usageMessage(await admin.getKeyUsage(caller, request.id, usageInputOf(request))),
+    ),
+    listKeys: unary(async (caller, request: ListKeysRequest) => {
+      const page = await admin.listKeys(caller, listKeysInputOf(request));
+      const at = now();
+      return { keys: page.keys.map((key) => keyMessage(key, at)), next_page_token: page.nextPageToken ?? '' };
+    }),
+    verifyKey: unary(async (caller, request: VerifyKeyRequest) => {
+      const { allowed, reason, status, keyId } = await admin.verifyKey(caller, { ...request });
+      return { allowed, reason: reason ?? '', status, key_id: keyId ?? '' };
+    }),
+  };
+}

@@ -1,0 +1,21 @@
+import type { KeyAdminServer, ReportLeakedKeysRequest } from '../gen/postern/admin/v1/key_admin.ts';
+import type { MethodDependencies } from './admin-server.ts';
+import { settlementMessage } from './settlement-message.ts';
+
+/** Revoking what was found where it should not be. */
+export function createLeakMethods({
+  admin,
+  unary,
+}: Pick<MethodDependencies, 'admin' | 'unary'>): Pick<KeyAdminServer, 'reportLeakedKeys'> {
+  return {
+    reportLeakedKeys: unary(async (caller, { keys }: ReportLeakedKeysRequest) => {
+      const reported = keys.map(({ key, url, source }) => ({
+        key,
+        url: url || null,
+        source: source || null,
+      }));
+      const answer = await admin.reportLeakedKeys(caller, { keys: reported });
+      return { received: answer.received, ...settlementMessage(answer) };
+    }),
+  };
+}

@@ -1,0 +1,20 @@
+import type { GetTermsRequest, KeyAdminServer } from '../gen/postern/admin/v1/key_admin.ts';
+import type { MethodDependencies } from './admin-server.ts';
+
+/** Who calls, and what keys they may ask for. */
+export function createTermsMethods({
+  admin,
+  unary,
+}: Pick<MethodDependencies, 'admin' | 'unary'>): Pick<KeyAdminServer, 'getTerms'> {
+  return {
+    getTerms: unary(async (caller, _: GetTermsRequest) => {
+      const { actor, permissions, owner, schemes, replicas } = await admin.getTerms(caller);
+      return {
+        ...{ actor, permissions: [...permissions], owner: owner ?? '', replicas: replicas ?? undefined },
+        schemes: schemes.map(({ name, environments, plans }) => ({
+          ...{ name, environments: [...environments], plans: [...plans] },
+        })),
+      };
+    }),
+  };
+}

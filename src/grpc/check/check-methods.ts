@@ -1,0 +1,37 @@
+import { RpcError, type RpcMethod, type RpcMethods, rpcStatus } from '../../net/rpc.ts';
+import { AuthorizationService } from '../gen/envoy/service/auth/v3/external_auth.ts';
+import { addHealth, type Health } from '../health.ts';
+import { addReflection } from '../reflection.ts';
+import { createMethodTable } from '../rpc-methods.ts';
+import { CheckUnavailable } from './check-response.ts';
+import type { Answer } from './check-server.ts';
+
+/** What the listener for Checks serves: Check, health and reflection. */
+export interface CheckMethods extends Health {
+  readonly methods: RpcMethods;
+}
+
+const serviceName = 'envoy.service.auth.v3.Authorization';
+
+export function createCheckMethods(answer: Answer): CheckMethods {
+  const table = createMethodTable();
+  const health = addHealth(table, serviceName);
+  addReflection(table, [serviceName, 'grpc.health.v1.Health']);
+  table.methods.set(AuthorizationService.check.path, checkMethod(answer));
+  return { ...health, methods: table.methods };
+}
+
+/** Only a Check that is to fail as a call does; anything else that is thrown is broken, and so INTERNAL. */
+function checkMethod(answer: Answer): RpcMethod {
+  return {
+    kind: 'unary',
+    handle(request, caller) {
+      const answered = answer(request, caller);
+      return answered instanceof Promise ? answered.catch(rethrow) : answered;
+    },
+  };
+}
+
+function rethrow(error: unknown): never {
+  throw error instanceof CheckUnavailable ? new RpcError(rpcStatus.unavailable, error.message) : error;
+}

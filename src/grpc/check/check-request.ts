@@ -1,0 +1,193 @@
+import type { AccessRequest } from '../../check/request.ts';
+import { CheckLayout, type Pairs } from './check-layout.ts';
+
+/** What Envoy asks, read from its bytes where the decision asks for it. */
+export interface CheckRequest extends AccessRequest {
+  /** Makes the request its own, which until then holds only as long as the bytes it was read from do. */
+  keep(): void;
+}
+
+/**
+ * Null when it is not about an HTTP request, as from a TCP listener. Throws when the bytes are no CheckRequest.
+ */
+export type ReadCheckRequest = (bytes: Uint8Array) => CheckRequest | null;
+
+/**
+ * Different `context_extensions` that are remembered: an Envoy has as many as it has routes that say something,
+ * in as many orders as its maps have.
+ */
+const contextsMax = 1_000;
+
+const noValues: readonly string[] = [];
+const noContext: ReadonlyMap<string, string> = new Map();
+
+/** What the requests of one reader share. */
+interface Desk {
+  readonly layout: CheckLayout;
+  /** Whose places are in the layout. */
+  laidOut: WireRequest | null;
+  /** By their bytes. */
+  readonly contexts: Map<string, ReadonlyMap<string, string>>;
+}
+
+/**
+ * A reader for one Check after another: the places of a request's fields are kept in one layout, which is made
+ * anew for a request that is asked after another one was read.
+ */
+export function createCheckReader(): ReadCheckRequest {
+  const desk: Desk = { layout: new CheckLayout(), laidOut: null, contexts: new Map() };
+  return (bytes) => {
+    const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    desk.laidOut = null;
+    desk.layout.read(buffer);
+    if (!desk.layout.isHttp) return null;
+    desk.laidOut = new WireRequest(desk, buffer);
+    return desk.laidOut;
+  };
+}
+
+class WireRequest implements CheckRequest {
+  readonly #desk: Desk;
+  #bytes: Buffer;
+  #address: string | null = null;
+  #path: string | null = null;
+
+  constructor(desk: Desk, bytes: Buffer) {
+    this.#desk = desk;
+    this.#bytes = bytes;
+  }
+
+  get method(): string {
+    const { methodAt, methodEnd } = this.#layout();
+    return this.#text(methodAt, methodEnd);
+  }
+
+  get host(): string {
+    const { hostAt, hostEnd } = this.#layout();
+    return this.#text(hostAt, hostEnd);
+  }
+
+  get path(): string {
+    if (this.#path !== null) return this.#path;
+    const { pathAt, pathEnd } = this.#layout();
+    this.#path = this.#text(pathAt, pathEnd);
+    return this.#path;
+  }
+
+  get address(): string {
+    if (this.#address !== null) return this.#address;
+    const { addressAt, addressEnd } = this.#layout();
+    this.#address = this.#text(addressAt, addressEnd);
+    return this.#address;
+  }
+
+  /** The same map for the same bytes, so that what follows from them is found by it. */
+  get context(): ReadonlyMap<string, string> {
+    const { context, contextAt, contextEnd } = this.#layout();
+    if (context.count === 0) return noContext;
+    if (contextAt === -1) return this.#mapOf(context);
+    const bytes = this.#bytes.toString('latin1', contextAt, contextEnd);
+    const { contexts } = this.#desk;
+    const known = contexts.get(bytes);
+    if (known !== undefined) return known;
+    if (contexts.size >= contextsMax) contexts.clear();
+    const read = this.#mapOf(context);
+    contexts.set(bytes, read);
+    return read;
+  }
+
+  header(name: string): readonly string[] {
+    const { apart, joined } = this.#layout();
+    const pairs = apart.count > 0 ? apart : joined;
+    if (!pairs.mayHaveNameOf(name.length)) return noValues;
+    let values: string[] | null = null;
+    for (let pair = 0; pair < pairs.count; pair++) {
+      if (!this.#isNamed(pairs, pair, name)) continue;
+      if (values === null) values = [this.#valueOf(pairs, pair)];
+      else if (pairs === joined) return this.#joinedValues(name);
+      else values.push(this.#valueOf(pairs, pair));
+    }
+    return values ?? noValues;
+  }
+
+  headersStarting(prefix: string): readonly string[] {
+    const { apart, joined } = this.#layout();
+    const pairs = apart.count > 0 ? apart : joined;
+    let names: string[] | null = null;
+    for (let pair = 0; pair < pairs.count; pair++) {
+      if (!this.#isPrefixed(pairs, pair, prefix)) continue;
+      const name = lowerCase(this.#nameOf(pairs, pair));
+      if (names === null) names = [name];
+      else if (!names.includes(name)) names.push(name);
+    }
+    return names ?? noValues;
+  }
+
+  keep(): void {
+    this.#bytes = Buffer.from(this.#bytes);
+  }
+
+  /** Names that differ in their case alone; of a name that came twice, the last value, as in any map of protobuf. */
+  #joinedValues(name: string): string[] {
+    const values = new Map<string, string>();
+    const { joined } = this.#layout();
+    for (let pair = 0; pair < joined.count; pair++) {
+      if (this.#isNamed(joined, pair, name))
+        values.set(this.#nameOf(joined, pair), this.#valueOf(joined, pair));
+    }
+    return [...values.values()];
+  }
+
+  #mapOf(pairs: Pairs): ReadonlyMap<string, string> {
+    const map = new Map<string, string>();
+    for (let pair = 0; pair < pairs.count; pair++)
+      map.set(this.#nameOf(pairs, pair), this.#valueOf(pairs, pair));
+    return map;
+  }
+
+  #isNamed(pairs: Pairs, pair: number, name: string): boolean {
+    const length = pairs.nameEnd(pair) - pairs.nameAt(pair);
+    return length === name.length && this.#isPrefixed(pairs, pair, name);
+  }
+
+  #isPrefixed(pairs: Pairs, pair: number, prefix: string): boolean {
+    const bytes = this.#bytes;
+    const nameAt = pairs.nameAt(pair);
+    if (pairs.nameEnd(pair) - nameAt < prefix.length) return false;
+    for (let at = 0; at < prefix.length; at++) {
+      const byte = bytes[nameAt + at] as number;
+      const isUpperCase = byte >= 0x41 && byte <= 0x5a;
+      if ((isUpperCase ? byte | 0x20 : byte) !== prefix.charCodeAt(at)) return false;
+    }
+    return true;
+  }
+
+  #nameOf(pairs: Pairs, pair: number): string {
+    return this.#text(pairs.nameAt(pair), pairs.nameEnd(pair));
+  }
+
+  /** Bytes are read as Latin-1, so that nothing turns into a character it was not. */
+  #valueOf(pairs: Pairs, pair: number): string {
+    const from = pairs.valueAt(pair);
+    const to = pairs.valueEnd(pair);
+    return pairs.isRaw(pair) ? this.#bytes.toString('latin1', from, to) : this.#text(from, to);
+  }
+
+  #text(from: number, to: number): string {
+    return from === to ? '' : this.#bytes.toString('utf8', from, to);
+  }
+
+  #layout(): CheckLayout {
+    const desk = this.#desk;
+    if (desk.laidOut !== this) {
+      desk.layout.read(this.#bytes);
+      desk.laidOut = this;
+    }
+    return desk.layout;
+  }
+}
+
+/** Of ASCII alone: the names of fields have no other letters (RFC 9110 §5.1). */
+function lowerCase(name: string): string {
+  return name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}

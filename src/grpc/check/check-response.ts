@@ -1,0 +1,216 @@
+import { status } from '@grpc/grpc-js';
+import type { Allowed, Decision, Denied } from '../../check/authorize.ts';
+import { cookiesOf } from '../../check/credential.ts';
+import { denialBody, denialHeaders, rateHeader } from '../../check/denial.ts';
+import type { AccessRequest } from '../../check/request.ts';
+import type { Reason } from '../../schemes/answer.ts';
+import type { Scheme } from '../../schemes/scheme.ts';
+import { BackwardWriter } from './backward-writer.ts';
+import { createKeyFragments, type KeyFragments } from './key-fragments.ts';
+import { writeHeader, writeMember, writeStructMember } from './response-fields.ts';
+
+/** How an `unavailable` is told to Envoy; see `check.unavailable_as` in the settings. */
+export type UnavailableAs = 'error_response' | 'denied_response' | 'rpc_error';
+
+/** What Envoy reads as a failed call: for `unavailable_as: rpc_error` alone. */
+export class CheckUnavailable extends Error {}
+
+/**
+ * Writes the answers to Checks, each into bytes that must not be written to: they may be answered again. Envoy
+ * takes an answer without a status, or one with status OK and a denial in it, for an allow: so there are only the
+ * methods below, and each sets both.
+ */
+export interface CheckWriter {
+  /** Throws {@link CheckUnavailable} where that is what Envoy is to be told. */
+  decided(decision: Decision, request: AccessRequest): Uint8Array;
+  /** A denial in place of an answer that could not be made: never an allow, whatever Envoy's failure mode is. */
+  denied(decision: Denied): Uint8Array;
+}
+
+const reservedPrefix = 'x-postern-';
+
+/** Tags: field × 8 + wire type, 2 for texts and messages, 0 for numbers. */
+const response = { status: 10, denied: 18, ok: 26, metadata: 34, error: 42 } as const;
+const rpcStatus = { code: 8, message: 18 } as const;
+const ok = { headers: 18, remove: 42, responseHeaders: 50, removeParameters: 66 } as const;
+const denial = { status: 10, headers: 18, body: 26 } as const;
+const httpStatusCode = 8;
+
+/** `error_response` is field 5 of CheckResponse's `http_response` and newer than the protos that we generate from. */
+type DenialField = typeof response.denied | typeof response.error;
+
+/** A denial that needs no further work: the same for all that a scheme denies for one reason with one body. */
+interface PreparedDenial {
+  readonly field: DenialField;
+  readonly body: string;
+  /** All but the metadata. */
+  readonly head: Uint8Array;
+  /** Where no key is known: the metadata names the reason alone. */
+  readonly whole: Uint8Array;
+}
+
+export function createCheckWriter(unavailableAs: UnavailableAs): CheckWriter {
+  const writer = new BackwardWriter();
+  const fragmentsOf = createKeyFragments(ok.headers);
+  const prepared = new WeakMap<Scheme, Partial<Record<Reason, PreparedDenial>>>();
+
+  return {
+    decided(decision, request) {
+      writer.clear();
+      if (decision.verdict === 'public') return allowAnyone(writer, request);
+      if (decision.verdict === 'allow') return allowKey(writer, request, decision, fragmentsOf(decision.key));
+      if (decision.reason !== 'unavailable' || unavailableAs === 'denied_response')
+        return deny(decision, response.denied);
+      if (unavailableAs === 'rpc_error') throw new CheckUnavailable('the store can not be reached');
+      // By it an operator's `failure_mode_allow` decides (Envoy 1.37 and later).
+      return deny(decision, response.error);
+    },
+    denied: (decision) => deny(decision, response.denied),
+  };
+
+  function deny(decision: Denied, field: DenialField): Uint8Array {
+    writer.clear();
+    const body = denialBody(decision);
+    if (decision.rate !== null) {
+      writeMetadata(writer, decision);
+      writeDenial(writer, decision, field, body);
+      return writer.take();
+    }
+    const { head, whole } = prepare(decision, field, body);
+    if (decision.key === null) return whole;
+    writeMetadata(writer, decision);
+    writer.encoded(head);
+    return writer.take();
+  }
+
+  function prepare(decision: Denied, field: DenialField, body: string): PreparedDenial {
+    const { scheme, reason } = decision;
+    const ofScheme = prepared.get(scheme) ?? {};
+    const known = ofScheme[reason];
+    if (known !== undefined && known.body === body && known.field === field) return known;
+    writeDenial(writer, decision, field, body);
+    const head = writer.take();
+    writeMetadata(writer, { ...decision, key: null });
+    writer.encoded(head);
+    const made: PreparedDenial = { field, body, head, whole: writer.take() };
+    ofScheme[reason] = made;
+    prepared.set(scheme, ofScheme);
+    return made;
+  }
+}
+
+function writeDenial(writer: BackwardWriter, decision: Denied, field: DenialField, body: string): void {
+  const { status: httpStatus } = decision.scheme.answers[decision.reason];
+  const headers = denialHeaders(decision);
+  const since = writer.length;
+  if (body !== '') writer.text(denial.body, body);
+  for (const [name, text] of headers.toReversed()) writeHeader(writer, denial.headers, name, text);
+  const statusSince = writer.length;
+  writer.number(httpStatusCode, httpStatus);
+  writer.message(denial.status, statusSince);
+  writer.message(field, since);
+  writeStatus(writer, codeOf(httpStatus), decision.reason);
+}
+
+function writeMetadata(writer: BackwardWriter, { reason, key }: Denied): void {
+  const since = writer.length;
+  if (key !== null) writeMember(writer, 'key_id', key.id);
+  writeMember(writer, 'reason', reason);
+  writer.message(response.metadata, since);
+}
+
+/** Of a route that asks for no key. */
+function allowAnyone(writer: BackwardWriter, request: AccessRequest): Uint8Array {
+  const since = writer.length;
+  removeSent(writer, request, null);
+  writer.message(response.ok, since);
+  writeStatus(writer, status.OK, '');
+  return writer.take();
+}
+
+function allowKey(
+  writer: BackwardWriter,
+  request: AccessRequest,
+  allowed: Allowed,
+  fragments: KeyFragments,
+): Uint8Array {
+  writeKeyMetadata(writer, allowed, fragments);
+  const since = writer.length;
+  writeAnswerChanges(writer, allowed);
+  removeSent(writer, request, allowed);
+  writeRequestChanges(writer, allowed, request, fragments);
+  writer.message(response.ok, since);
+  writeStatus(writer, status.OK, '');
+  return writer.take();
+}
+
+/** For the upstream. */
+function writeRequestChanges(
+  writer: BackwardWriter,
+  { key, scheme, place }: Allowed,
+  request: AccessRequest,
+  fragments: KeyFragments,
+): void {
+  let cookies: string[] = [];
+  if (!scheme.forwardCredential) {
+    if (place.kind === 'cookie')
+      cookies = cookiesOf(request).filter((cookie) => !cookie.startsWith(`${place.name}=`));
+    if (place.kind === 'header') writer.text(ok.remove, place.name);
+    else if (place.kind === 'cookie' && cookies.length === 0) writer.text(ok.remove, 'cookie');
+  }
+  if (cookies.length > 0) writeHeader(writer, ok.headers, 'cookie', cookies.join('; '));
+  writer.encoded(fragments.headers);
+  if (key.owner !== null) writeHeader(writer, ok.headers, 'x-postern-owner', key.owner);
+  writeHeader(writer, ok.headers, 'x-postern-key-id', key.id);
+}
+
+/** What the client must not have said of itself. Envoy removes after it has set: a name in both would be lost. */
+function removeSent(writer: BackwardWriter, request: AccessRequest, allowed: Allowed | null): void {
+  const sent = request.headersStarting(reservedPrefix);
+  for (let at = sent.length - 1; at >= 0; at--) {
+    const name = sent[at] as string;
+    if (allowed === null || !isSet(allowed, name)) writer.text(ok.remove, name);
+  }
+}
+
+/** Whether a header of ours takes that name. */
+function isSet({ key }: Allowed, name: string): boolean {
+  if (name === 'x-postern-owner') return key.owner !== null;
+  if (name === 'x-postern-permissions') return key.permissions.length > 0;
+  return name === 'x-postern-key-id' || name === 'x-postern-scheme' || name === 'x-postern-environment';
+}
+
+/** For the caller, and what Envoy can only take out of a path by name. */
+function writeAnswerChanges(writer: BackwardWriter, { scheme, place, rate }: Allowed): void {
+  if (place.kind === 'query' && !scheme.forwardCredential) writer.text(ok.removeParameters, place.name);
+  if (rate === null) return;
+  writeHeader(writer, ok.responseHeaders, rateHeader.reset, String(rate.resetAt));
+  writeHeader(writer, ok.responseHeaders, rateHeader.remaining, String(rate.remaining));
+  writeHeader(writer, ok.responseHeaders, rateHeader.limit, String(rate.limit));
+}
+
+function writeKeyMetadata(writer: BackwardWriter, { key, plan }: Allowed, fragments: KeyFragments): void {
+  const since = writer.length;
+  writeStructMember(writer, 'labels', key.labels);
+  writer.encoded(fragments.metadata);
+  writeMember(writer, 'plan', plan);
+  writeMember(writer, 'owner', key.owner);
+  writeMember(writer, 'key_name', key.name);
+  writeMember(writer, 'key_id', key.id);
+  writer.message(response.metadata, since);
+}
+
+function writeStatus(writer: BackwardWriter, code: number, message: string): void {
+  const since = writer.length;
+  if (message !== '') writer.text(rpcStatus.message, message);
+  if (code !== 0) writer.number(rpcStatus.code, code);
+  writer.message(response.status, since);
+}
+
+/** The gRPC code for Envoy's log and metrics; anything but OK denies. */
+function codeOf(httpStatus: number): number {
+  if (httpStatus === 401) return status.UNAUTHENTICATED;
+  if (httpStatus === 429) return status.RESOURCE_EXHAUSTED;
+  if (httpStatus === 503) return status.UNAVAILABLE;
+  return status.PERMISSION_DENIED;
+}

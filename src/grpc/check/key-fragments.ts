@@ -1,0 +1,54 @@
+import { Sieve } from '../../cache/bounded-cache.ts';
+import type { KeyRecord } from '../../keys/key.ts';
+import { BackwardWriter } from './backward-writer.ts';
+import { writeHeader, writeListMember, writeMember } from './response-fields.ts';
+
+/** What the answers for many keys have in common, encoded. */
+export interface KeyFragments {
+  /** `x-postern-scheme`, `-environment` and `-permissions`. */
+  readonly headers: Uint8Array;
+  /** `scheme`, `environment` and `permissions`. */
+  readonly metadata: Uint8Array;
+}
+
+/** Different lists of permissions that are remembered for each scheme and environment. */
+const permissionsMax = 1_000;
+
+/**
+ * Fragments by scheme, environment and the list of permissions, which keys in memory share where it is equal:
+ * they are half of an answer, and copied in a tenth of the time it takes to write them. `headersTag` is that of the
+ * field which a header is.
+ */
+export function createKeyFragments(headersTag: number): (key: KeyRecord) => KeyFragments {
+  const writer = new BackwardWriter();
+  const bySchemes = new Map<string, Map<string, Sieve<readonly string[], KeyFragments>>>();
+
+  return (key) => {
+    const { scheme, environment, permissions } = key;
+    const known = bySchemes.get(scheme)?.get(environment)?.get(permissions);
+    if (known !== undefined) return known;
+    const made = { headers: headersOf(key), metadata: metadataOf(key) };
+    const ofScheme = bySchemes.get(scheme) ?? new Map<string, Sieve<readonly string[], KeyFragments>>();
+    bySchemes.set(scheme, ofScheme);
+    const ofEnvironment = ofScheme.get(environment) ?? new Sieve(permissionsMax);
+    ofScheme.set(environment, ofEnvironment);
+    ofEnvironment.set(permissions, made);
+    return made;
+  };
+
+  function headersOf({ scheme, environment, permissions }: KeyRecord): Uint8Array {
+    if (permissions.length > 0) {
+      writeHeader(writer, headersTag, 'x-postern-permissions', permissions.join(','));
+    }
+    writeHeader(writer, headersTag, 'x-postern-environment', environment);
+    writeHeader(writer, headersTag, 'x-postern-scheme', scheme);
+    return writer.take();
+  }
+
+  function metadataOf({ scheme, environment, permissions }: KeyRecord): Uint8Array {
+    writeListMember(writer, 'permissions', permissions);
+    writeMember(writer, 'environment', environment);
+    writeMember(writer, 'scheme', scheme);
+    return writer.take();
+  }
+}

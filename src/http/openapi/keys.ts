@@ -1,0 +1,105 @@
+import { createKeyInput, listKeysInput, verifyKeyInput } from '../../admin/admin-input.ts';
+import { type InputSchema, inputSchema } from '../../admin/admin-input-schema.ts';
+import { importedKeyInput, importKeysInput } from '../../admin/import-input.ts';
+import { keyExample, secretExample } from './examples.ts';
+import { bodySchema, type Operations, queryParameters, requestIdHeader, type Schema } from './operation.ts';
+import { answerOf, closed, count, list, pageOf, reference, text } from './schemas.ts';
+
+/** The routes about keys together. */
+export function keysOperations(): Operations {
+  return {
+    '/admin/api-keys': {
+      get: {
+        ...{ id: 'ListKeys', tag: 'Keys', summary: 'Lists keys, the newest first', needs: 'admin:read' },
+        parameters: queryParameters(inputSchema(listKeysInput)),
+        answer: {
+          description: 'A page of keys.',
+          schema: pageOf('Key'),
+          example: { data: [keyExample], next_page_token: null },
+        },
+      },
+      post: {
+        ...{ id: 'CreateKey', tag: 'Keys', summary: 'Makes a key', needs: 'admin:write' },
+        description: 'The secret is in this answer and no other.',
+        parameters: [requestIdHeader],
+        request: { schema: bodySchema(inputSchema(createKeyInput)), example: createExample },
+        answer: {
+          status: 201,
+          description: 'The key that was made, with its secret.',
+          schema: answerOf(reference('CreatedKey')),
+          example: { data: { ...keyExample, key: secretExample } },
+        },
+        errors: [409],
+      },
+    },
+    '/admin/api-keys:verify': {
+      post: {
+        ...{ id: 'VerifyKey', tag: 'Keys', summary: 'Says what a Check would answer', needs: 'admin:read' },
+        description:
+          'Counts no use and spends no rate limit. What is left out is judged as if it were not shown.',
+        request: {
+          schema: bodySchema(inputSchema(verifyKeyInput)),
+          example: { key: secretExample, permissions: ['read:assets'], address: '203.0.113.7' },
+        },
+        answer: {
+          description: 'The verdict; a key that is not let in is no error.',
+          schema: answerOf(reference('Verification')),
+          example: { data: { allowed: false, reason: 'revoked', status: 401, key_id: keyExample.id } },
+        },
+      },
+    },
+    '/admin/api-keys:import': {
+      post: {
+        ...{
+          id: 'ImportKeys',
+          tag: 'Keys',
+          summary: 'Takes in keys that were made elsewhere',
+          needs: 'admin:write',
+        },
+        description:
+          'A key that can not be taken in stops no other; one that is there already is left as it is.',
+        parameters: [requestIdHeader],
+        request: { schema: importSchema(), example: importExample },
+        answer: {
+          description: 'What became of them, by their places in `keys`, from 0.',
+          schema: answerOf(importAnswer),
+          example: { data: { imported: 1, duplicates: [], failures: [] } },
+        },
+      },
+    },
+  };
+}
+
+const createExample = {
+  ...{ name: 'Asset backend', owner: 'acme', permissions: ['read:assets'], expires_in: '90d' },
+  ...{
+    ip_allowlist: ['203.0.113.0/24'],
+    rate_limit: { limit: 100, window: '60s' },
+    labels: { team: 'grid' },
+  },
+};
+
+/** Keys are read one by one, so that the schema of the whole says nothing of them. */
+function importSchema(): Schema {
+  const one = inputSchema(importedKeyInput);
+  const labels = inputSchema(createKeyInput).properties?.labels ?? {};
+  const whole = bodySchema(inputSchema(importKeysInput));
+  const { keys, ...rest } = whole.properties as Readonly<Record<string, InputSchema>>;
+  const items = bodySchema({ ...one, properties: { ...one.properties, labels } });
+  return { ...whole, properties: { keys: { ...keys, items }, ...rest } };
+}
+
+const importExample = { keys: [{ sha256: '9f86d081'.repeat(8), name: 'Asset backend', owner: 'acme' }] };
+
+const importAnswer = closed({
+  imported: count('Keys that were taken in, or would be.'),
+  duplicates: list({ type: 'integer' }, 'Keys that are there already, and keys that come twice.'),
+  failures: list(
+    closed({
+      index: count('The place of the key.'),
+      field: text('The field at fault.'),
+      description: text('What is wrong with it.'),
+    }),
+    'Keys that can not be taken in.',
+  ),
+});

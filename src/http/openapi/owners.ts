@@ -1,0 +1,63 @@
+import { listOwnersInput, putOwnerInput } from '../../admin/admin-input.ts';
+import { inputSchema } from '../../admin/admin-input-schema.ts';
+import { ownerExample, settlementExample } from './examples.ts';
+import { bodySchema, type Operations, queryParameters, requestIdHeader, type Schema } from './operation.ts';
+import { answerOf, pageOf, reference } from './schemas.ts';
+
+/** The routes under `/admin/owners`. */
+export function ownerOperations(): Operations {
+  return {
+    '/admin/owners': {
+      get: {
+        ...{ id: 'ListOwners', tag: 'Owners', summary: 'Lists owners, by id', needs: 'admin:read' },
+        description: 'Those that were put; an owner that nobody has put is active.',
+        parameters: queryParameters(inputSchema(listOwnersInput)),
+        answer: {
+          description: 'A page of owners.',
+          schema: pageOf('Owner'),
+          example: { data: [ownerExample], next_page_token: null },
+        },
+      },
+    },
+    '/admin/owners/{id}': {
+      get: {
+        ...{ id: 'GetOwner', tag: 'Owners', summary: 'Shows an owner', needs: 'admin:read' },
+        parameters: [id],
+        answer: {
+          description: 'The owner.',
+          schema: answerOf(reference('Owner')),
+          example: { data: ownerExample },
+        },
+        errors: [404],
+      },
+      put: {
+        ...{
+          id: 'PutOwner',
+          tag: 'Owners',
+          summary: 'Says what an owner is from now on',
+          needs: 'admin:write',
+        },
+        description: 'Replaces all that was said before. Needs an admin key without an owner.',
+        parameters: [id, requestIdHeader],
+        request: { schema: putSchema(), example: { plan: 'pro', active_until: '2031-01-31T00:00:00Z' } },
+        answer: {
+          description: 'The owner, and from when on this holds everywhere.',
+          schema: answerOf(reference('PutOwner')),
+          example: { data: { ...ownerExample, ...settlementExample } },
+        },
+        errors: [409],
+      },
+    },
+  };
+}
+
+const id: Schema = {
+  ...{ name: 'id', in: 'path', required: true, description: 'The owner that keys name.' },
+  ...{ schema: { type: 'string', maxLength: 128 }, example: ownerExample.id },
+};
+
+/** The id stands in the path. */
+function putSchema(): Schema {
+  const { required: _, ...schema } = inputSchema(putOwnerInput);
+  return bodySchema(schema);
+}

@@ -1,0 +1,205 @@
+import { eventTypes } from '../../events/events.ts';
+import type { Schema } from './operation.ts';
+
+/** An object whose members are all there, in this order; `optional` ones may be absent. */
+export function closed(
+  properties: Readonly<Record<string, Schema>>,
+  optional: readonly string[] = [],
+): Schema {
+  const required = Object.keys(properties).filter((name) => !optional.includes(name));
+  return { type: 'object', properties, required };
+}
+
+/** `{"data": …}` */
+export function answerOf(data: Schema): Schema {
+  return closed({ data });
+}
+
+/** `{"data": […], "next_page_token": …}` */
+export function pageOf(item: string): Schema {
+  const token = orNull(text('Opaque; the `page_token` of the next page. Null on the last one.'));
+  return closed({ data: list(reference(item)), next_page_token: token });
+}
+
+export function reference(name: string): Schema {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+export function text(description: string, more: Schema = {}): Schema {
+  return { type: 'string', description, ...more };
+}
+
+function time(description: string): Schema {
+  return text(description, { format: 'date-time' });
+}
+
+export function count(description: string): Schema {
+  return { type: 'integer', minimum: 0, description };
+}
+
+export function list(items: Schema, description?: string): Schema {
+  return { type: 'array', items, ...(description !== undefined && { description }) };
+}
+
+function orNull(schema: Schema): Schema {
+  return { ...schema, type: [schema.type, 'null'] };
+}
+
+const texts: Schema = { type: 'string' };
+
+const rateLimit = closed({
+  limit: { type: 'integer', minimum: 1, description: 'Units admitted in a window.' },
+  window: text('The length of the window, in seconds: `60s`.', { pattern: '^[0-9.]+s$' }),
+});
+
+const key = {
+  id: text('Names the key everywhere but in a request that uses it.', { pattern: '^key_[0-9a-z]{26}$' }),
+  name: text('What people call it.'),
+  prefix: text('The prefix of the scheme and the first four characters of the secret part.'),
+  permissions: list(texts, 'What the key may do.'),
+  created_at: time('When it was made.'),
+  last_used_at: orNull(time('When a Check last allowed it. May lag by up to 10 s.')),
+  expires_at: orNull(time('From this instant on it is expired; null if it never is.')),
+  scheme: text('The scheme that it was made for.'),
+  environment: text('The environment that it is valid in.'),
+  owner: orNull(text('Who it belongs to; null for nobody.')),
+  last4: text('The last four characters of the secret.'),
+  ip_allowlist: list(texts, 'Addresses and CIDR blocks that may use it; empty for any.'),
+  plan: orNull(text("The plan whose rate limit holds; null for its owner's.")),
+  rate_limit: {
+    anyOf: [reference('RateLimit'), { type: 'null' }],
+    description: "Its own rate limit; null for its plan's.",
+  },
+  labels: { type: 'object', additionalProperties: texts, description: 'Free-form, for the operator.' },
+  state: text('As judged when this answer was made.', { enum: ['active', 'disabled', 'revoked', 'expired'] }),
+  updated_at: time('When it was last changed.'),
+  revoked_at: orNull(time('When it was revoked; null unless it is.')),
+  rotated_from: orNull(text('The key that this one replaced; null unless a rotation made it.')),
+  etag: text('Changes with every change of the key; opaque.'),
+};
+
+export const settlement = {
+  effective_at: time('From this instant on every replica judges by the new record; to the millisecond.'),
+  unconfirmed_replicas: list(texts, 'The replicas that had not confirmed in time.'),
+};
+
+const secret = orNull(
+  text(
+    'The whole key, in this answer and no other. Null in the answer to a retry with the same `request_id`.',
+  ),
+);
+
+const owner = {
+  id: text('What `owner` of a key says.'),
+  plan: orNull(text('The plan of its keys that have none of their own.')),
+  active_until: orNull(time('From this instant on it is inactive; null if it never is by itself.')),
+  suspended: { type: 'boolean', description: 'Whether it is inactive whatever `active_until` says.' },
+  active: { type: 'boolean', description: 'Whether its keys could be used when this answer was made.' },
+  created_at: time('When it was first put.'),
+  updated_at: time('When it was last put.'),
+  etag: text('Changes with every change of the owner; opaque.'),
+};
+
+const hash = { pattern: '^[0-9a-f]{64}$' };
+
+const auditEvent = closed({
+  id: text('`evt_` and its place in the journal.', { pattern: '^evt_[0-9]{16}$' }),
+  at: time('To the millisecond.'),
+  actor: orNull(
+    text(
+      'The id of the admin key, `POSTERN_ADMIN_KEY`, or the name in a certificate; null for nobody known.',
+    ),
+  ),
+  action: text('The name of the RPC, as in `RevokeKey`; of a notice, its own.'),
+  target: orNull(text('The key or the owner that it was about.')),
+  outcome: text('Whether it was done.', { enum: ['ok', 'refused'] }),
+  address: orNull(text('The IP address of the caller.')),
+  request_id: orNull(text('What the caller named the call, by `X-Request-Id`.')),
+  before: { description: 'The thing before the change; null for nothing.' },
+  after: { description: 'The thing after the change; null for nothing.' },
+  owner: orNull(text('Whose key it was about.')),
+  error: orNull(text('The code that a refused call was answered with.')),
+  kind: text('An admin call, or something that an operator wants to hear of.', { enum: ['call', 'notice'] }),
+  once: orNull(text('Of what is written once however often it is seen: its name.')),
+  previous_hash: text('The `hash` of the event before.', hash),
+  hash: text('SHA-256 of the event as JSON in this order, without spaces and without `hash`.', hash),
+});
+
+const event = closed({
+  id: text('That of its entry in the journal; a later watch goes on after it.'),
+  type: text('What happened.', { enum: eventTypes }),
+  at: time('To the millisecond.'),
+  target: orNull(text('The key or the owner that it is about.')),
+  owner: orNull(text('Whose key it is.')),
+  actor: orNull(text('Who did it.')),
+  details: {
+    type: 'object',
+    description: '`before` and `after` of a change; of a notice, what it is about.',
+  },
+});
+
+const usage = closed({
+  buckets: list(
+    closed({
+      start: time('The beginning of the hour.'),
+      allowed: count('Requests that were let in.'),
+      denied: {
+        type: 'object',
+        additionalProperties: { type: 'integer' },
+        description: 'Requests that were refused, by reason, as in `rate_limited`.',
+      },
+    }),
+    'Hours in which something happened, oldest first.',
+  ),
+  last_used_at: orNull(time('When a Check last allowed the key.')),
+  addresses: list(texts, 'Where requests came from in these hours, a sample.'),
+});
+
+const verification = closed({
+  allowed: { type: 'boolean', description: 'Whether a Check would let the request in.' },
+  reason: orNull(text('Why not, as in `revoked` or `permission_denied`; null if allowed.')),
+  status: { type: 'integer', description: 'The HTTP status that the caller would read: 200 if allowed.' },
+  key_id: orNull(text('The id of the key; null where no such key is known.')),
+});
+
+const error = closed({
+  error: closed({
+    code: text("gRPC's name of the kind of error, as in `NOT_FOUND`."),
+    message: text('For people; quotes nothing that was sent.'),
+    details: closed(
+      {
+        reason: text('Which error it is, as in `KEY_NOT_FOUND`.'),
+        fields: list(
+          closed({ field: text('The path of the field, as in `rate_limit.window`.'), description: texts }),
+          'Every field at fault, with INVALID_ARGUMENT.',
+        ),
+      },
+      ['fields'],
+    ),
+  }),
+});
+
+/** The schemas that operations refer to, by their names. */
+export const schemas: Readonly<Record<string, Schema>> = {
+  Key: closed(key),
+  CreatedKey: closed({ ...key, key: secret }),
+  NarrowedKey: closed({ ...key, ...settlement }),
+  UpdatedKey: closed({ ...key, ...settlement }, Object.keys(settlement)),
+  RotatedKey: closed({
+    ...key,
+    key: secret,
+    rotated_key: {
+      anyOf: [reference('Key'), { type: 'null' }],
+      description: 'The old key; null where it is gone by the time of a retry.',
+    },
+    ...settlement,
+  }),
+  RateLimit: rateLimit,
+  Usage: usage,
+  Verification: verification,
+  Owner: closed(owner),
+  PutOwner: closed({ ...owner, ...settlement }),
+  AuditEvent: auditEvent,
+  Event: event,
+  Error: error,
+};

@@ -1,0 +1,47 @@
+import type { Operations } from './operation.ts';
+import { answerOf, closed, list, text } from './schemas.ts';
+
+const texts = { type: 'string' };
+
+/** The route that says what may be asked for. */
+export const termsOperations: Operations = {
+  '/admin/terms': {
+    get: {
+      ...{ id: 'GetTerms', tag: 'Keys', needs: 'admin:read' },
+      summary: 'Says who calls, and what keys they may ask for',
+      description: 'For forms and command lines that offer a choice.',
+      answer: {
+        description: 'The caller, and the schemes that are configured.',
+        schema: answerOf(
+          closed({
+            actor: text('As in the journal: the id of the admin key, or another name of the caller.'),
+            permissions: list(texts, '`admin:read`, and `admin:write` where they may change things.'),
+            owner: {
+              ...{ type: ['string', 'null'] },
+              description: 'The one owner whose keys they see and change; null for all.',
+            },
+            schemes: list(
+              closed({
+                name: text('What `scheme` of a key says.'),
+                environments: list(texts, 'The one of a key that names none comes first.'),
+                plans: list(texts, 'The plans that its keys may have; empty where any name will do.'),
+              }),
+              'The one of a key that names none comes first.',
+            ),
+            replicas: {
+              ...{ type: ['integer', 'null'] },
+              description: 'Replicas that a change has to reach; null where nobody knows.',
+            },
+          }),
+        ),
+        example: {
+          data: {
+            ...{ actor: 'POSTERN_ADMIN_KEY', permissions: ['admin:read', 'admin:write'], owner: null },
+            schemes: [{ name: 'postern', environments: ['live', 'test'], plans: [] }],
+            replicas: 3,
+          },
+        },
+      },
+    },
+  },
+};

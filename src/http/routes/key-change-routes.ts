@@ -1,0 +1,71 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Admin } from '../../admin/admin.ts';
+import { keyJson, narrowedJson } from '../../changes/key-json.ts';
+import type { Narrowed } from '../../changes/registry.ts';
+import { settlementJson } from '../../changes/settlement-json.ts';
+import { invalidArgument } from '../../failure.ts';
+import { callerOf } from '../caller.ts';
+import { bodyInput, bodyOf, type Input, operate, optionalBodyInput } from '../input.ts';
+
+type OneKey = { Params: { id: string } };
+
+/** Changing keys that are there, under `/admin/api-keys/{id}`. */
+export function addKeyChangeRoutes(app: FastifyInstance, admin: Admin, now: () => number): void {
+  app.patch<OneKey>('/admin/api-keys/:id', async (request) => {
+    const { key, settlement } = await operate(withIfMatch(bodyInput(bodyOf(request)), request), (value) =>
+      admin.updateKey(callerOf(request.raw), request.params.id, value),
+    );
+    return { data: settlement === null ? keyJson(key, now()) : narrowedJson({ key, ...settlement }, now()) };
+  });
+  app.post<OneKey>('/admin/api-keys/:id/rotate', async (request) => {
+    const rotated = await operate(optionalBodyInput(bodyOf(request)), (value) =>
+      admin.rotateKey(callerOf(request.raw), request.params.id, value),
+    );
+    const at = now();
+    const { key, secret, rotatedKey } = rotated;
+    return {
+      data: {
+        ...keyJson(key, at),
+        key: secret?.reveal() ?? null,
+        rotated_key: rotatedKey === null ? null : keyJson(rotatedKey, at),
+        ...settlementJson(rotated),
+      },
+    };
+  });
+  app.delete<OneKey>('/admin/api-keys/:id', async (request) =>
+    narrowed(
+      await operate(optionalBodyInput(bodyOf(request)), (value) =>
+        admin.revokeKey(callerOf(request.raw), request.params.id, value),
+      ),
+    ),
+  );
+  app.post<OneKey>('/admin/api-keys/:id/disable', async (request) =>
+    narrowed(
+      await operate(optionalBodyInput(bodyOf(request)), (value) =>
+        admin.disableKey(callerOf(request.raw), request.params.id, value),
+      ),
+    ),
+  );
+  app.post<OneKey>('/admin/api-keys/:id/enable', async (request) => {
+    const key = await operate(optionalBodyInput(bodyOf(request)), (value) =>
+      admin.enableKey(callerOf(request.raw), request.params.id, value),
+    );
+    return { data: keyJson(key, now()) };
+  });
+
+  function narrowed(result: Narrowed) {
+    return { data: narrowedJson(result, now()) };
+  }
+}
+
+/** The etag may stand in `If-Match` as well (RFC 9110, section 13.1.1), with its quotes or without; `*` asks for none. */
+function withIfMatch(input: Input, { headers }: FastifyRequest): Input {
+  const given = headers['if-match']?.trim();
+  if (input.fault !== null || given === undefined || given === '*') return input;
+  const quoted = /^"([^"]*)"$/.exec(given)?.[1];
+  const etag = quoted ?? given;
+  const inBody = Object(input.value).etag ?? etag;
+  if (inBody === etag) return { value: { ...Object(input.value), etag }, fault: null };
+  const description = 'is not the one in If-Match';
+  return { value: null, fault: invalidArgument([{ field: 'etag', description }]) };
+}

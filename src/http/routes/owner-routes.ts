@@ -1,0 +1,28 @@
+import type { FastifyInstance } from 'fastify';
+import type { Admin } from '../../admin/admin.ts';
+import { ownerJson } from '../../changes/owner-json.ts';
+import { settlementJson } from '../../changes/settlement-json.ts';
+import { callerOf } from '../caller.ts';
+import { bodyInput, bodyOf, operate, queryInput } from '../input.ts';
+
+type OneOwner = { Params: { id: string } };
+
+/** The admin operations on owners, under `/admin/owners`. An id may hold any character, escaped. */
+export function addOwnerRoutes(app: FastifyInstance, admin: Admin, now: () => number): void {
+  app.put<OneOwner>('/admin/owners/:id', async (request) => {
+    const put = await operate(bodyInput(bodyOf(request)), (value) =>
+      admin.putOwner(callerOf(request.raw), request.params.id, value),
+    );
+    return { data: { ...ownerJson(put.owner, now()), ...settlementJson(put) } };
+  });
+  app.get<OneOwner>('/admin/owners/:id', async (request) => ({
+    data: ownerJson(await admin.getOwner(callerOf(request.raw), request.params.id), now()),
+  }));
+  app.get('/admin/owners', async (request) => {
+    const page = await operate(queryInput(request.url), (value) =>
+      admin.listOwners(callerOf(request.raw), value),
+    );
+    const at = now();
+    return { data: page.owners.map((owner) => ownerJson(owner, at)), next_page_token: page.nextPageToken };
+  });
+}

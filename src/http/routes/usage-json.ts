@@ -1,0 +1,11 @@
+import { formatTime } from '../../time/time.ts';
+import type { KeyUsage } from '../../usage/usage-report.ts';
+
+/** What a key was used for as the contract shows it; times are RFC 3339 to the second. */
+export function usageJson({ buckets, lastUsedAt, addresses }: KeyUsage) {
+  return {
+    buckets: buckets.map(({ hour, allowed, denied }) => ({ start: formatTime(hour), allowed, denied })),
+    last_used_at: lastUsedAt === null ? null : formatTime(lastUsedAt),
+    addresses,
+  };
+}

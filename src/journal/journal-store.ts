@@ -1,0 +1,68 @@
+import type { KeyId, KeyRecord } from '../keys/key.ts';
+import type { JournalDraft, JournalEntry } from './journal.ts';
+
+/**
+ * The part of the store's contract that is about the journal, and about what is told to operators. All that
+ * `store.ts` says of every method holds here too.
+ */
+export interface JournalStore {
+  /** Writes the drafts in their order, but for those whose `once` was written before. Durable when it resolves. */
+  appendJournal(drafts: readonly JournalDraft[]): Promise<void>;
+  /** Entries that the filter keeps, at most `size`. A page sees every entry that was committed before the call. */
+  listJournal(filter: JournalFilter, page: JournalPage): Promise<JournalEntry[]>;
+  /**
+   * Remembers that these addresses used these keys, and answers those that are new to a key which had used another
+   * before, the uses taken one after another. Of one key {@link keyAddressesMax} are remembered; past it nothing is new any more.
+   */
+  noteAddresses(uses: readonly AddressUse[]): Promise<readonly AddressUse[]>;
+  /** Keys that are not revoked and whose `expiresAt` lies in the range, by `expiresAt` and then id, at most `size`. */
+  listExpiring(range: ExpiryRange, size: number): Promise<KeyRecord[]>;
+  /**
+   * Takes on, or keeps, a duty that one replica at a time has, for `forMs` by the store's own clock. Answers how far
+   * it has been done, 0 if never; null while another holder has it.
+   */
+  claimDuty(duty: string, holder: string, forMs: number): Promise<DutyProgress | null>;
+  /** Records how far a duty has been done; false, and nothing recorded, where the holder has it no more. */
+  recordDuty(duty: string, holder: string, progress: number): Promise<boolean>;
+}
+
+/** Absent members do not filter. */
+export interface JournalFilter {
+  readonly kind?: JournalEntry['kind'];
+  readonly owner?: string;
+  readonly actor?: string;
+  readonly action?: string;
+  readonly target?: string;
+  readonly outcome?: JournalEntry['outcome'];
+  /** At this time (Unix milliseconds) or later. */
+  readonly since?: number;
+  /** Before this time. */
+  readonly until?: number;
+}
+
+export interface JournalPage {
+  readonly order: 'newest' | 'oldest';
+  /** The sequence after which, in that order, the page begins; null for the beginning. */
+  readonly after: number | null;
+  readonly size: number;
+}
+
+export interface AddressUse {
+  readonly key: KeyId;
+  /** An IP address. */
+  readonly address: string;
+}
+
+/** Addresses that are remembered of one key. */
+export const keyAddressesMax = 100;
+
+/** Unix milliseconds: after `after` and up to `until`; a page goes on after the key that was its last. */
+export interface ExpiryRange {
+  readonly after: number;
+  readonly until: number;
+  readonly last?: { readonly id: KeyId; readonly expiresAt: number };
+}
+
+export interface DutyProgress {
+  readonly progress: number;
+}

@@ -1,0 +1,63 @@
+import { isDeepStrictEqual } from 'node:util';
+import { Failure } from '../failure.ts';
+import type { KeyRecord, RateLimit } from './key.ts';
+
+/** What of a key may be changed; absent members stay as they are. */
+export type KeyPatch = Partial<
+  Pick<KeyRecord, 'name' | 'permissions' | 'ipAllowlist' | 'expiresAt' | 'plan' | 'rateLimit' | 'labels'>
+>;
+
+/** The key with the patch, null where nothing changes. FAILED_PRECONDITION where the key's state forbids it. */
+export function patched(key: KeyRecord, patch: KeyPatch): KeyRecord | null {
+  if (key.revokedAt !== null) {
+    throw new Failure(
+      'FAILED_PRECONDITION',
+      'KEY_REVOKED',
+      'A revoked key can not be changed; create a new one.',
+    );
+  }
+  const after = { ...key, ...patch };
+  if (key.rotatedTo !== null && isLater(after.expiresAt, key.expiresAt)) {
+    const message =
+      'A key that was rotated ends with its grace period; its expiry can only be brought forward.';
+    throw new Failure('FAILED_PRECONDITION', 'KEY_ROTATED', message);
+  }
+  return isDeepStrictEqual(after, key) ? null : after;
+}
+
+/**
+ * Whether a patch may take something away from whoever holds the key, so that its caller has to know from when on
+ * that holds. Sure to say so when it does; it may also say so of a plan or an allowlist that is merely another.
+ */
+export function narrows(before: KeyRecord, after: KeyRecord): boolean {
+  return (
+    before.permissions.some((permission) => !after.permissions.includes(permission)) ||
+    narrowsAllowlist(before.ipAllowlist, after.ipAllowlist) ||
+    isLater(before.expiresAt, after.expiresAt) ||
+    before.plan !== after.plan ||
+    narrowsLimit(before.rateLimit, after.rateLimit)
+  );
+}
+
+/** Whether a patch is of the kind that can take something away. */
+export function mayNarrow({ name: _, labels: __, ...grants }: KeyPatch): boolean {
+  return Object.keys(grants).length > 0;
+}
+
+/** An empty one admits every address. */
+function narrowsAllowlist(before: readonly string[], after: readonly string[]): boolean {
+  if (after.length === 0) return false;
+  return before.length === 0 || before.some((network) => !after.includes(network));
+}
+
+/** Without a limit of its own a key has that of its plan, which may be less or more. */
+function narrowsLimit(before: RateLimit | null, after: RateLimit | null): boolean {
+  if (before === null || after === null) return before !== after;
+  return before.windowMs !== after.windowMs || after.limit < before.limit;
+}
+
+/** Null is never. */
+function isLater(one: number | null, other: number | null): boolean {
+  if (other === null) return false;
+  return one === null || one > other;
+}

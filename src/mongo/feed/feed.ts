@@ -1,0 +1,199 @@
+import { setTimeout } from 'node:timers/promises';
+import type { ChangeStream, ChangeStreamOptions, Db, Document, Timestamp } from 'mongodb';
+import type { KeyId } from '../../keys/key.ts';
+import type { Digest } from '../../keys/secret.ts';
+import { type FeedSubscriber, StoreUnavailable } from '../../store/store.ts';
+import { keysName, metaName, ownersName } from '../collections.ts';
+import { mongoError } from '../errors.ts';
+import type { Sessions } from '../sessions.ts';
+import { type FeedEvent, pipeline } from './events.ts';
+import type { Fleet } from './fleet.ts';
+import type { Lease } from './lease.ts';
+
+export interface ChangeFeed {
+  /** Resolves when the first beat was seen; rejects with what went wrong before. */
+  start(): Promise<void>;
+  /** Ends the lease and all deliveries at once; no beat is under way when it resolves. */
+  stop(): Promise<void>;
+  /** Whether everything up to this cluster time has been delivered, or memory may not answer at all. */
+  hasApplied(time: Timestamp): boolean;
+}
+
+export interface ChangeFeedDependencies {
+  readonly database: Db;
+  readonly sessions: Sessions;
+  readonly fleet: Fleet;
+  readonly lease: Lease;
+  readonly subscriber: FeedSubscriber;
+  /** Makes the collections, which may have been dropped, before a stream begins anew. */
+  readonly prepare: () => Promise<void>;
+  readonly stalenessMaxMs: number;
+  /** The stream or a beat failed, and will be tried again. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Where a stream begins: at a time that the server gave, or after what was delivered last. */
+type StartingPoint = Pick<ChangeStreamOptions, 'startAtOperationTime' | 'resumeAfter'>;
+
+/** Beats in the time for which one lets memory answer: a few may be lost or late. */
+export const beatsPerLease = 5;
+/** How often a stream is resumed in vain, once the lease has run out, before it begins anew. */
+const resumeTriesMax = 10;
+const retryMinMs = 50;
+const awaitMaxMs = 1_000;
+
+/**
+ * Follows the changes of keys on one change stream, and renews the lease by beats that come through the same
+ * stream. An outage loses nothing: the stream goes on after the last event that was delivered, and the lease
+ * runs out by itself meanwhile. Only where a stream can not go on is the subscriber told of a gap.
+ */
+export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFeed {
+  const { database, sessions, fleet, lease, subscriber, prepare, stalenessMaxMs, onError } = dependencies;
+  const beatEveryMs = stalenessMaxMs / beatsPerLease;
+  const stopping = new AbortController();
+  const started = Promise.withResolvers<void>();
+  let stream: ChangeStream<Document, FeedEvent & Document> | null = null;
+  let beating: Promise<void> | null = null;
+  let applied: Timestamp | null = null;
+  /** What is to be acknowledged, or is being. */
+  let unsaid: Timestamp | null = null;
+
+  const stopped = () => stopping.signal.aborted;
+  /** Ends early, and without an error, when the feed stops. */
+  const pause = (ms: number) =>
+    setTimeout(ms, undefined, { signal: stopping.signal, ref: false }).catch(() => {});
+
+  function failed(error: unknown): void {
+    if (stopped()) return;
+    started.reject(error);
+    onError(error);
+  }
+
+  async function keepBeating(): Promise<void> {
+    while (!stopped()) {
+      await fleet.beat(lease.begin()).catch(failed);
+      await pause(beatEveryMs);
+    }
+  }
+
+  async function keepFollowing(): Promise<void> {
+    let point: StartingPoint | null = null;
+    let tries = 0;
+    while (!stopped()) {
+      try {
+        point ??= await beginAnew();
+        await follow(point, () => {
+          tries = 0;
+        });
+      } catch (error) {
+        tries++;
+        const token = stream?.resumeToken;
+        if (token !== undefined && token !== null) point = { resumeAfter: token };
+        if (!isOutage(error) || (tries > resumeTriesMax && !lease.isHeld())) {
+          point = null;
+          if (!stopped()) breakOff();
+        }
+        failed(error);
+        await stream?.close().catch(() => {});
+        stream = null;
+        // Jitter, so that a fleet does not come back in step.
+        await pause(Math.min(beatEveryMs, retryMinMs * 2 ** tries) * (0.5 + Math.random() / 2));
+      }
+    }
+  }
+
+  /** Nothing that is remembered may be used, nor a beat that was written so far. */
+  function breakOff(): void {
+    lease.end();
+    subscriber.onGap();
+  }
+
+  /** Fixes a time, and has everything forgotten that is older: what comes later the stream will deliver. */
+  async function beginAnew(): Promise<StartingPoint> {
+    lease.end();
+    await prepare();
+    const startAtOperationTime = await fleet.beat(lease.begin());
+    if (startAtOperationTime === undefined)
+      throw new Error('MongoDB gave no time to start the change stream at');
+    subscriber.onGap();
+    // Nothing is remembered: whatever is older has been applied.
+    acknowledge(startAtOperationTime);
+    beating ??= keepBeating();
+    return { startAtOperationTime };
+  }
+
+  async function follow(point: StartingPoint, onProgress: () => void): Promise<never> {
+    const maxAwaitTimeMS = Math.min(beatEveryMs, awaitMaxMs);
+    const opened = database.watch<Document, FeedEvent & Document>(pipeline(fleet.runId), {
+      ...point,
+      maxAwaitTimeMS,
+    });
+    stream = opened;
+    for (;;) {
+      deliver(await opened.next());
+      onProgress();
+    }
+  }
+
+  /** One write at a time, for the latest that was asked; what fails is made up for by the next beat. */
+  function acknowledge(upTo: Timestamp): void {
+    const isUnderWay = unsaid !== null;
+    applied = upTo;
+    unsaid = upTo;
+    if (!isUnderWay) void sayApplied();
+  }
+
+  async function sayApplied(): Promise<void> {
+    while (unsaid !== null && !stopped()) {
+      const upTo = unsaid;
+      await fleet.acknowledge(upTo).catch(failed);
+      if (unsaid === upTo) unsaid = null;
+    }
+  }
+
+  function deliver(event: FeedEvent): void {
+    if (stopped()) return;
+    const { operationType, ns, documentKey, fullDocument, updateDescription, clusterTime } = event;
+    if (!['insert', 'update', 'replace', 'delete'].includes(operationType)) {
+      throw new Error(`the change stream reports "${operationType}" of what Postern keeps in MongoDB`);
+    }
+    if (ns?.coll === keysName) {
+      const digest = fullDocument?.digest ?? updateDescription?.updatedFields?.digest;
+      subscriber.onChange(
+        String(documentKey?._id) as KeyId,
+        typeof digest === 'string' ? (digest as Digest) : null,
+      );
+    } else if (ns?.coll === ownersName) {
+      subscriber.onOwnerChange(String(documentKey?._id));
+    } else if (ns?.coll === metaName) {
+      if (clusterTime !== undefined) acknowledge(clusterTime);
+    } else if (operationType === 'delete') {
+      // Whoever reads the register now does not wait for this replica.
+      lease.end();
+    } else {
+      lease.seen(Number(updateDescription?.updatedFields?.beat ?? fullDocument?.beat));
+      started.resolve();
+    }
+    if (clusterTime !== undefined) sessions.advance(clusterTime);
+  }
+
+  return {
+    start() {
+      void keepFollowing();
+      return started.promise;
+    },
+    async stop() {
+      stopping.abort();
+      lease.end();
+      // Not waited for: it would ask a server that may be gone.
+      stream?.close().catch(() => {});
+      await beating;
+    },
+    hasApplied: (time) => !lease.isHeld() || (applied?.greaterThanOrEqual(time) ?? false),
+  };
+}
+
+/** Whether the same stream may go on once MongoDB can be asked again. */
+function isOutage(error: unknown): boolean {
+  return mongoError(error) instanceof StoreUnavailable;
+}

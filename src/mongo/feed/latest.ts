@@ -1,0 +1,60 @@
+import { StoreUnavailable } from '../../store/store.ts';
+import type { ReadOptions, Sessions } from '../sessions.ts';
+
+export interface LatestReadDependencies {
+  readonly sessions: Sessions;
+  /** Null where there is no change stream: each read is then the latest by itself. */
+  readonly lease: { isHeld(): boolean } | null;
+  readonly findTimeoutMs: number;
+  /** Resolves when reads that begin then are no older than this call. */
+  readonly catchUp: () => Promise<unknown>;
+}
+
+/**
+ * A read on the path of a Check, whose answer is no staler than memory may be; where it `isNothing`, no
+ * staler than the call.
+ */
+export type LatestRead = <T>(
+  work: (options: ReadOptions) => Promise<T>,
+  isNothing?: (found: T) => boolean,
+) => Promise<T>;
+
+/**
+ * Under a lease a read that is no older than what was delivered is no staler than memory. Without one only
+ * a linearizable read will do: an old primary that is cut off answers any other. And what is not there may
+ * be too new for it: who has just made a key must not be told that it is unknown.
+ */
+export function createLatestRead(dependencies: LatestReadDependencies): LatestRead {
+  const { sessions, lease, findTimeoutMs: timeoutMs, catchUp } = dependencies;
+
+  return async (work, isNothing = () => false) => {
+    const isLeased = lease?.isHeld() ?? false;
+    const linearizable = lease !== null && !isLeased;
+    const found = await sessions.read(
+      async (options) => {
+        const first = await work(options);
+        if (!isLeased || !isNothing(first)) return first;
+        await catchUp();
+        return sessions.read(work, { timeoutMs });
+      },
+      { timeoutMs, linearizable },
+    );
+    if (isLeased && !lease?.isHeld()) throw new StoreUnavailable('the lease ended during a read');
+    return found;
+  };
+}
+
+/** A read that is no older than the call, whoever it is that has changed what it reads. */
+export function createFreshRead({
+  sessions,
+  catchUp,
+}: Pick<LatestReadDependencies, 'sessions' | 'catchUp'>): <T>(
+  work: (options: ReadOptions) => Promise<T>,
+) => Promise<T> {
+  // One deadline for both.
+  return (work) =>
+    sessions.read(async () => {
+      await catchUp();
+      return sessions.read(work);
+    });
+}

@@ -1,0 +1,78 @@
+import type { FeedSubscriber, Store } from '../../store/store.ts';
+import type { ChangeQueue } from '../feed/change-queue.ts';
+import type { KeyDigests } from './digests.ts';
+import type { createFirstKeyInsert } from './first-key.ts';
+import type { KeyChanges } from './key-changes.ts';
+import type { OwnerCollection } from './owners.ts';
+import { toDocument } from './records.ts';
+
+/** What changes keys, owners and the journal. */
+export type Changes = Pick<
+  Store,
+  | 'appendJournal'
+  | 'insertFirstKey'
+  | 'insertKey'
+  | 'insertKeys'
+  | 'putOwner'
+  | 'replaceDigests'
+  | 'replaceKey'
+  | 'rotateKey'
+>;
+
+export interface ChangeDependencies {
+  readonly keys: KeyChanges;
+  readonly digests: KeyDigests;
+  readonly insertFirst: ReturnType<typeof createFirstKeyInsert>;
+  readonly owners: OwnerCollection;
+  readonly queue: ChangeQueue;
+  readonly subscriber: FeedSubscriber;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+/** The changes of the store's contract, of which the subscriber has heard when they resolve. */
+export function createChanges(dependencies: ChangeDependencies): Changes {
+  const { keys, digests, insertFirst, owners, queue, subscriber, now } = dependencies;
+
+  return {
+    async insertKey(record, retentionMs, draft) {
+      await keys.insert(record, retentionMs, draft);
+      subscriber.onChange(record.id, record.digest);
+      return { at: now() };
+    },
+    async insertFirstKey(record, retentionMs, draft) {
+      const isFirst = await insertFirst(toDocument(record, retentionMs), draft);
+      if (isFirst) subscriber.onChange(record.id, record.digest);
+      return isFirst;
+    },
+    async insertKeys(records, retentionMs, draft) {
+      const taken = await keys.insertMany(records, retentionMs, draft);
+      for (const [place, { id, digest }] of records.entries()) {
+        if (!taken.has(place)) subscriber.onChange(id, digest);
+      }
+      return [...taken].sort((a, b) => a - b);
+    },
+    async replaceKey(record, ifVersion, retentionMs, draft) {
+      if (!(await keys.replace(record, ifVersion, retentionMs, draft))) return null;
+      subscriber.onChange(record.id, record.digest);
+      return { at: now() };
+    },
+    async rotateKey(rotation, retentionMs, draft) {
+      if (!(await keys.rotate(rotation, retentionMs, draft))) return null;
+      for (const { id, digest } of [rotation.old, rotation.made]) subscriber.onChange(id, digest);
+      return { at: now() };
+    },
+    async replaceDigests(changes) {
+      for (const { id, to } of await digests.replace(changes)) subscriber.onChange(id, to);
+    },
+    async putOwner(record, ifVersion, draft) {
+      if (!(await owners.put(record, ifVersion, draft))) return null;
+      subscriber.onOwnerChange(record.id);
+      return { at: now() };
+    },
+    async appendJournal(drafts) {
+      if (drafts.length === 0) return;
+      await queue({ drafts, isDue: async () => true, apply: async () => true });
+    },
+  };
+}

@@ -1,0 +1,91 @@
+import type { Collection, Db } from 'mongodb';
+import type { ExpiryRange } from '../../journal/journal-store.ts';
+import type { KeyId, KeyRecord } from '../../keys/key.ts';
+import type { Digest } from '../../keys/secret.ts';
+import type { BadRecord, KeyFilter } from '../../store/store.ts';
+import { keysName } from '../collections.ts';
+import { createFreshRead, createLatestRead, type LatestReadDependencies } from '../feed/latest.ts';
+import { readPage } from './page.ts';
+import { earliest, fromDocument, type KeyDocument, listFilter } from './records.ts';
+
+/** The collection of keys as it is read: what the store's contract says of each operation. */
+export interface KeyCollection {
+  find(digests: readonly Digest[]): Promise<KeyRecord | null>;
+  get(id: KeyId): Promise<KeyRecord | null>;
+  getByRequest(requestKey: string): Promise<KeyRecord | null>;
+  list(
+    filter: KeyFilter,
+    page: { readonly before: KeyId | null; readonly size: number },
+  ): Promise<KeyRecord[]>;
+  listExpiring(range: ExpiryRange, size: number): Promise<KeyRecord[]>;
+}
+
+export interface KeyCollectionDependencies extends LatestReadDependencies {
+  readonly database: Db;
+  readonly onBadRecord: (id: string, error: BadRecord) => void;
+}
+
+export function createKeyCollection(dependencies: KeyCollectionDependencies): KeyCollection {
+  const { database, sessions, onBadRecord } = dependencies;
+  const readLatest = createLatestRead(dependencies);
+  const readFresh = createFreshRead(dependencies);
+  const keys: Collection<KeyDocument> = database.collection(keysName);
+  const toRecord = (document: KeyDocument) => fromDocument({ ...document });
+
+  return {
+    async find(digests) {
+      if (digests.length === 0) return null;
+      const found = await readLatest(
+        (read) => keys.find({ digest: { $in: [...digests] } }, read).toArray(),
+        (documents) => documents.length === 0,
+      );
+      const wanted = digests.flatMap((digest) => found.filter((document) => document.digest === digest));
+      return wanted[0] === undefined ? null : toRecord(wanted[0]);
+    },
+    async get(id) {
+      const document = await readFresh((read) => keys.findOne({ _id: id }, read));
+      return document === null ? null : toRecord(document);
+    },
+    async getByRequest(requestKey) {
+      const document = await readFresh((read) => keys.findOne({ request_key: requestKey }, read));
+      return document === null ? null : toRecord(document);
+    },
+    list: (filter, { before, size }) =>
+      readPage({
+        ...{ size, from: before, onBadRecord, toRecord },
+        placeOf: ({ _id }) => _id as KeyId,
+        find: (from, limit) =>
+          sessions.read((read) =>
+            keys.find(listFilter(filter, from), { ...read, sort: { _id: -1 }, limit }).toArray(),
+          ),
+      }),
+    listExpiring: ({ after, until, last }, size) =>
+      readPage({
+        ...{ size, from: last ?? null, onBadRecord, toRecord },
+        placeOf: ({ _id, expires_at }) => ({ id: _id as KeyId, expiresAt: expires_at?.getTime() ?? after }),
+        find: (from, limit) =>
+          sessions.read(async (read) => {
+            const options = { ...read, sort: { expires_at: 1, _id: 1 } } as const;
+            // Two ranges of one index: what ends at the same time as the last one, and what ends later.
+            const same =
+              from === null
+                ? []
+                : await keys
+                    .find(
+                      { expires_at: new Date(from.expiresAt), _id: { $gt: from.id }, revoked_at: null },
+                      { ...options, limit },
+                    )
+                    .toArray();
+            if (same.length === limit) return same;
+            const range = {
+              $gt: new Date(Math.max(from?.expiresAt ?? after, earliest)),
+              $lte: new Date(until),
+            };
+            const later = await keys
+              .find({ expires_at: range, revoked_at: null }, { ...options, limit: limit - same.length })
+              .toArray();
+            return [...same, ...later];
+          }),
+      }),
+  };
+}

@@ -1,0 +1,168 @@
+import type { Filter } from 'mongodb';
+import { type KeyId, type KeyRecord, type KeyState, purgeAt } from '../../keys/key.ts';
+import { checkedRecord } from '../../store/checked-record.ts';
+import type { KeyFilter } from '../../store/store.ts';
+
+/** A key in the collection `keys`. Every member is always there; what is absent is null. */
+export interface KeyDocument {
+  _id: string;
+  digest: string;
+  name: string;
+  /** The name in `toLowerCase`, for searching. */
+  name_folded: string;
+  scheme: string;
+  environment: string;
+  prefix: string;
+  last4: string;
+  owner: string | null;
+  permissions: readonly string[];
+  ip_allowlist: readonly string[];
+  plan: string | null;
+  rate_limit: { limit: number; window_ms: number } | null;
+  /** Pairs, since a name with a dot or a `$` would mean something as a field. */
+  labels: readonly (readonly [name: string, value: string])[];
+  created_at: Date;
+  updated_at: Date;
+  last_used_at: Date | null;
+  expires_at: Date | null;
+  disabled_at: Date | null;
+  revoked_at: Date | null;
+  rotated_from: string | null;
+  /** Absent from documents that were written before keys could be rotated. */
+  rotated_to?: string | null;
+  spender?: string;
+  /** Under a unique index where it is text. */
+  request_key: string | null;
+  version: number;
+  /** A TTL index removes the document at this time. */
+  purge_at: Date | null;
+  /** On the store's first key alone, under a unique index. */
+  first?: true;
+}
+
+/** Throws RangeError for a time that no Date can hold. */
+export function toDocument(record: KeyRecord, retentionMs: number): KeyDocument {
+  return {
+    _id: record.id,
+    digest: record.digest,
+    name: record.name,
+    name_folded: record.name.toLowerCase(),
+    scheme: record.scheme,
+    environment: record.environment,
+    prefix: record.prefix,
+    last4: record.last4,
+    owner: record.owner,
+    permissions: record.permissions,
+    ip_allowlist: record.ipAllowlist,
+    plan: record.plan,
+    rate_limit: record.rateLimit && {
+      limit: record.rateLimit.limit,
+      window_ms: record.rateLimit.windowMs,
+    },
+    labels: Object.entries(record.labels),
+    created_at: date(record.createdAt),
+    updated_at: date(record.updatedAt),
+    last_used_at: dateOrNull(record.lastUsedAt),
+    expires_at: dateOrNull(record.expiresAt),
+    disabled_at: dateOrNull(record.disabledAt),
+    revoked_at: dateOrNull(record.revokedAt),
+    rotated_from: record.rotatedFrom,
+    rotated_to: record.rotatedTo,
+    spender: record.spender,
+    request_key: record.requestKey,
+    version: record.version,
+    purge_at: dateOrNull(purgeAt(record, retentionMs)),
+  };
+}
+
+/** Throws `BadRecord` when the document is not a key. */
+export function fromDocument(document: Readonly<Record<string, unknown>>): KeyRecord {
+  return checkedRecord({
+    id: document._id,
+    digest: document.digest,
+    name: document.name,
+    scheme: document.scheme,
+    environment: document.environment,
+    prefix: document.prefix,
+    last4: document.last4,
+    owner: document.owner,
+    permissions: document.permissions,
+    ipAllowlist: document.ip_allowlist,
+    plan: document.plan,
+    rateLimit: rateLimit(document.rate_limit),
+    labels: labels(document.labels),
+    createdAt: time(document.created_at),
+    updatedAt: time(document.updated_at),
+    lastUsedAt: time(document.last_used_at),
+    expiresAt: time(document.expires_at),
+    disabledAt: time(document.disabled_at),
+    revokedAt: time(document.revoked_at),
+    rotatedFrom: document.rotated_from,
+    rotatedTo: document.rotated_to ?? null,
+    spender: document.spender ?? document._id,
+    requestKey: document.request_key,
+    version: document.version,
+  });
+}
+
+/** The keys that the filter keeps and that are older than `before`; every value is data, none an operator. */
+export function listFilter(filter: KeyFilter, before: KeyId | null): Filter<KeyDocument> {
+  const { owner, scheme, environment, state, permission, nameContains, now } = filter;
+  return {
+    // '~' sorts after every id; a document whose _id is no text is none of ours.
+    _id: { $lt: before ?? 'key_~' },
+    ...(owner !== undefined && { owner: { $eq: owner } }),
+    ...(scheme !== undefined && { scheme: { $eq: scheme } }),
+    ...(environment !== undefined && { environment: { $eq: environment } }),
+    ...(permission !== undefined && { permissions: { $eq: permission } }),
+    ...(nameContains !== undefined && { name_folded: { $regex: literally(nameContains.toLowerCase()) } }),
+    ...(state !== undefined && stateFilters[state](new Date(now))),
+  };
+}
+
+const stateFilters: Readonly<Record<KeyState, (now: Date) => Filter<KeyDocument>>> = {
+  revoked: () => ({ revoked_at: { $ne: null } }),
+  disabled: () => ({ revoked_at: null, disabled_at: { $ne: null } }),
+  expired: (now) => ({ revoked_at: null, disabled_at: null, expires_at: { $lte: now } }),
+  active: (now) => ({
+    revoked_at: null,
+    disabled_at: null,
+    $or: [{ expires_at: null }, { expires_at: { $gt: now } }],
+  }),
+};
+
+/** The text as a regular expression of PCRE that matches it alone; a pattern can not hold a NUL itself. */
+function literally(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|#-]/g, '\\$&').replaceAll('\0', '\\x00');
+}
+
+/** The earliest time that a date can hold, Unix milliseconds. */
+export const earliest = -8.64e15;
+
+export function date(time: number): Date {
+  const made = new Date(time);
+  if (Number.isNaN(made.getTime())) throw new RangeError('a time lies outside what a date can hold');
+  return made;
+}
+
+export function dateOrNull(time: number | null): Date | null {
+  return time === null ? null : date(time);
+}
+
+export function time(value: unknown): unknown {
+  return value instanceof Date ? value.getTime() : value === null ? null : undefined;
+}
+
+function rateLimit(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  const { limit, window_ms } = value as Record<string, unknown>;
+  return { limit, windowMs: window_ms };
+}
+
+/** Own members whatever the name, `__proto__` too; not an object when the value is not a list of pairs. */
+function labels(value: unknown): unknown {
+  const arePairs =
+    Array.isArray(value) &&
+    value.every((pair) => Array.isArray(pair) && pair.length === 2 && typeof pair[0] === 'string');
+  return arePairs ? Object.fromEntries(value) : undefined;
+}

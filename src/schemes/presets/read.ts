@@ -1,0 +1,22 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+import { answerTable } from '../../settings/answer-spec.ts';
+import { createScheme, schemeSpec } from '../../settings/scheme-spec.ts';
+import type { Scheme } from '../scheme.ts';
+
+/** The schemes that ship with the product, its own first. */
+export const presetNames = ['postern', 'mavera', 'powerverse', 'converra', 'modelriver', 'mira'] as const;
+
+export type PresetName = (typeof presetNames)[number];
+
+/** Reads every preset; it throws only on a broken installation. */
+export function readPresets(): ReadonlyMap<PresetName, Scheme> {
+  const specs = presetNames.map((name) => {
+    const text = readFileSync(new URL(`./${name}.yaml`, import.meta.url), 'utf8');
+    return [name, schemeSpec.parse(parse(text))] as const;
+  });
+  const own = specs[0]?.[1].answers;
+  if (own === undefined) throw new Error("the product's own scheme has no answers");
+  const answers = answerTable(own);
+  return new Map(specs.map(([name, spec]) => [name, createScheme(spec, { answers, checksumKeys: [] })]));
+}

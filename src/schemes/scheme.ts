@@ -1,0 +1,85 @@
+import type { RateLimit } from '../keys/key.ts';
+import { randomText, Secret } from '../keys/secret.ts';
+import type { Answer, Reason } from './answer.ts';
+
+/** Where a scheme's credential sits in a request. */
+export type Place =
+  | {
+      readonly kind: 'header';
+      /** Lower case. */
+      readonly name: string;
+      /** The authentication scheme word before the key (`Bearer`), which matches in any case; null for none. */
+      readonly word: string | null;
+    }
+  | { readonly kind: 'query'; readonly name: string }
+  | { readonly kind: 'cookie'; readonly name: string };
+
+export interface Prefix {
+  readonly text: string;
+  readonly environment: string;
+}
+
+/** Characters at the end of a secret that follow from those before. */
+export interface Checksum {
+  readonly length: number;
+  make(text: string): string;
+  matches(text: string, checksum: string): boolean;
+}
+
+/** One vendor's way with keys: where they sit, how they look, what the caller is told. */
+export interface Scheme {
+  readonly name: string;
+  /** In the order in which they are told apart when none has a key; a key may sit in any one of them. */
+  readonly places: readonly [Place, ...Place[]];
+  /** A longer one before one that it starts with. */
+  readonly prefixes: readonly Prefix[];
+  /** Whether what stands between prefix and checksum has the scheme's form. */
+  readonly accepts: (body: string) => boolean;
+  readonly mint: { readonly alphabet: string; readonly length: number };
+  readonly checksum: Checksum | null;
+  /** Whether the upstream sees the credential. */
+  readonly forwardCredential: boolean;
+  /** Plan → its limit, null for none; the settings' own plans come first. */
+  readonly plans: ReadonlyMap<string, RateLimit | null>;
+  /** The plan of a key that has none, nor an owner with one. */
+  readonly defaultPlan: string | null;
+  readonly answers: Readonly<Record<Reason, Answer>>;
+}
+
+/** The prefix under which `credential` is a key of this scheme, by its looks alone; null when it is none. */
+export function recognise(scheme: Scheme, credential: string): Prefix | null {
+  // Not the first prefix alone: behind `k_` may stand what makes it look like one of `k_1`.
+  return scheme.prefixes.find((prefix) => hasForm(scheme, prefix, credential)) ?? null;
+}
+
+/** Whether `credential` is, by its looks, a key of this scheme under this one of its prefixes. */
+export function hasForm(
+  { accepts, checksum }: Scheme,
+  { text: prefix }: Prefix,
+  credential: string,
+): boolean {
+  if (!credential.startsWith(prefix)) return false;
+  if (checksum === null) return accepts(credential.slice(prefix.length));
+  const end = credential.length - checksum.length;
+  if (end < prefix.length || !accepts(credential.slice(prefix.length, end))) return false;
+  return checksum.matches(credential.slice(0, end), credential.slice(end));
+}
+
+/** A new secret for that environment; null when the scheme has no prefix for it. */
+export function mintSecret(scheme: Scheme, environment: string): { secret: Secret; prefix: Prefix } | null {
+  const prefix = scheme.prefixes.find((candidate) => candidate.environment === environment);
+  if (prefix === undefined) return null;
+  const text = prefix.text + randomText(scheme.mint.alphabet, scheme.mint.length);
+  return { secret: new Secret(text + (scheme.checksum?.make(text) ?? '')), prefix };
+}
+
+/**
+ * `WWW-Authenticate` for a 401 (RFC 9110 §11.6.1): RFC 6750's challenge where the key is a bearer token,
+ * `ApiKey` where it sits in a place of its own, for which no scheme is registered.
+ */
+export function challenge(scheme: Scheme, reason: Reason): string {
+  const [place] = scheme.places;
+  const word = (place.kind === 'header' ? place.word : null) ?? 'ApiKey';
+  const realm = `${word} realm="${scheme.name}"`;
+  return reason === 'missing' ? realm : `${realm}, error="invalid_token"`;
+}

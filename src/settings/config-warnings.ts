@@ -1,0 +1,36 @@
+import { formatListen, isLoopback } from '../net/listen.ts';
+import type { Config } from './config.ts';
+import type { ConfigProblem } from './config-problem.ts';
+
+/** What is allowed and hardly meant. */
+export function configWarnings(config: Config): ConfigProblem[] {
+  const served = new Set(
+    config.schemes.flatMap(({ prefixes }) => prefixes.map((prefix) => prefix.environment)),
+  );
+  const noKeys = (environment: string) =>
+    `no scheme has a prefix for "${environment}", so that no key is let in`;
+  const warnings: ConfigProblem[] = [];
+  for (const name of ['check', 'admin', 'http'] as const) {
+    const { listen, tls } = config[name];
+    if (tls !== null || isLoopback(listen)) continue;
+    const message = `${formatListen(listen)} is open to the network without TLS`;
+    warnings.push({ path: [name, 'listen'], message });
+  }
+  if (config.admin.clients.length > 0 && !config.admin.tls?.clientCa && !config.http.tls?.clientCa) {
+    const message = 'neither admin.tls nor http.tls has a client_ca, so that no client shows a certificate';
+    warnings.push({ path: ['admin', 'clients'], message });
+  }
+  if (!served.has(config.environment)) {
+    warnings.push({ path: ['environment'], message: noKeys(config.environment) });
+  }
+  for (const [index, rule] of config.rules.entries()) {
+    if (rule.isPublic && rule.permissions.length > 0) {
+      const message = 'a public rule looks at no key, so that its permissions ask for nothing';
+      warnings.push({ path: ['rules', index, 'permissions'], message });
+    }
+    if (rule.environment !== undefined && !served.has(rule.environment)) {
+      warnings.push({ path: ['rules', index, 'environment'], message: noKeys(rule.environment) });
+    }
+  }
+  return warnings;
+}

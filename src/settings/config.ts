@@ -1,0 +1,241 @@
+import type { KeyObject } from 'node:crypto';
+import type { AdminClient } from '../admin/identity.ts';
+import type { Rule } from '../check/rules.ts';
+import type { EventType } from '../events/events.ts';
+import type { WebhookSettings } from '../events/webhook.ts';
+import type { RateLimit } from '../keys/key.ts';
+import type { Pepper, Secret } from '../keys/secret.ts';
+import type { Listen } from '../net/listen.ts';
+import type { TlsFiles } from '../net/tls.ts';
+import type { Scheme } from '../schemes/scheme.ts';
+import { ConfigError, type ConfigProblem } from './config-problem.ts';
+import { type ConsoleSettings, consoleOf } from './console-settings.ts';
+import { ruleProblems } from './rule-problems.ts';
+import { schemeProblems } from './scheme-problems.ts';
+import { createScheme, type SchemeDefaults } from './scheme-spec.ts';
+import { readSecrets, type SecretSettings, type Secrets } from './secret-settings.ts';
+import { problemsOf, prototypeKeys, wording } from './settings-issue.ts';
+import { type LogLevel, type Settings, settingsSchema } from './settings-schema.ts';
+import { type TracingConfig, tracingOf } from './tracing-settings.ts';
+
+/** Everything that can be set, read and checked. Nothing else reads settings. */
+export interface Config {
+  readonly check: {
+    readonly listen: Listen;
+    /** Whether other processes may listen on its port too. */
+    readonly reusePort: boolean;
+    /** How an unreachable store is told to Envoy. */
+    readonly unavailableAs: 'error_response' | 'denied_response' | 'rpc_error';
+    /** The largest CheckRequest that is read. */
+    readonly requestBytesMax: number;
+    /** The longest that a Check waits for one answer of the store. */
+    readonly storeTimeoutMs: number;
+    readonly connectionsMax: number;
+    /** When a connection is told to end, so that clients find new replicas. */
+    readonly connectionAgeMaxMs: number;
+    /** Null for cleartext, here and below. */
+    readonly tls: TlsFiles | null;
+  };
+  readonly admin: {
+    readonly listen: Listen;
+    readonly requestBytesMax: number;
+    readonly tls: TlsFiles | null;
+    readonly clients: readonly AdminClient[];
+  };
+  readonly http: {
+    readonly listen: Listen;
+    readonly bodyBytesMax: number;
+    readonly tls: TlsFiles | null;
+  };
+  /** The pages for people; null for none. */
+  readonly console: ConsoleSettings | null;
+  readonly store: Settings['store'];
+  /** What is served where a route names no environment. */
+  readonly environment: string;
+  readonly logLevel: LogLevel;
+  /** The part of the Checks that are let in of which each is logged, 0 up to 1. */
+  readonly allowsSampleRatio: number;
+  /** Null where nothing is traced. */
+  readonly tracing: TracingConfig | null;
+  /** In the order in which they are looked for; the first is CreateKey's default. */
+  readonly schemes: readonly [Scheme, ...Scheme[]];
+  /** The scheme of admin keys, whether or not Checks know it. */
+  readonly adminScheme: Scheme;
+  /** Plan → its limit, null for none. */
+  readonly plans: ReadonlyMap<string, RateLimit | null>;
+  readonly rules: readonly Rule[];
+  readonly stalenessMaxMs: number;
+  /** The longest that a revocation waits for every replica to confirm. */
+  readonly settleMaxMs: number;
+  readonly retentionMs: number;
+  readonly audit: {
+    /** How long entries of the journal are kept. */
+    readonly retentionMs: number;
+  };
+  readonly events: {
+    /** Whether each is a line of the log. */
+    readonly log: boolean;
+    /** The types that are logged and sent; null for all. */
+    readonly types: ReadonlySet<EventType> | null;
+    readonly webhook: WebhookSettings | null;
+    /** So many failures from one address within the window are told. */
+    readonly manyFailures: { readonly failures: number; readonly windowMs: number };
+  };
+  /** GitHub's public keys, by their identifiers; without any its reports are not taken. */
+  readonly githubKeys: ReadonlyMap<string, KeyObject>;
+  /** Bounds of what memory holds. */
+  readonly memory: {
+    readonly keysMax: number;
+    readonly missesMax: number;
+    readonly ownersMax: number;
+    readonly readsMax: number;
+    readonly spendersMax: number;
+    /** Reads of the store that find no key, each second. */
+    readonly missReadsPerSecond: number;
+  };
+  /** Whether keys with a limit pass when the store can not be asked for more units of it. */
+  readonly limitsWhenUnavailable: 'allow' | 'deny';
+  /** How often the use of keys is written. */
+  readonly usageFlushMs: number;
+  readonly drainMs: number;
+  /** Null when the host's name and a random part are to be used. */
+  readonly replicaId: string | null;
+  readonly adminKey: Secret | null;
+  readonly peppers: readonly Pepper[];
+}
+
+/** What the settings are read beside. */
+export interface ConfigSurroundings {
+  /** The schemes that may be listed by name, the product's own, `postern`, among them. */
+  readonly presets: ReadonlyMap<string, Scheme>;
+  /** Why a pattern may take too long on a key made to that end; null when none can. */
+  readonly judgePattern: (pattern: string) => string | null;
+}
+
+/** Settings → a Config, every default filled in. Throws {@link ConfigError} with all that is wrong. */
+export function readConfig(
+  tree: unknown,
+  given: SecretSettings,
+  { presets, judgePattern }: ConfigSurroundings,
+): Config {
+  const adminScheme = presets.get('postern');
+  if (adminScheme === undefined) throw new Error("the product's own scheme is not among the presets");
+  const result = settingsSchema.safeParse(tree, { reportInput: true, error: wording });
+  const members = isMap(tree) ? tree : {};
+  const { problems: wrongSecrets, ...secrets } = readSecrets(given);
+  const { problems: wrongSchemes, names } = schemeProblems(members.schemes, {
+    presets,
+    adminScheme,
+    plans: isMap(members.plans) ? Object.keys(members.plans) : [],
+    hasChecksumKeys: given.checksumKeys !== undefined,
+    judgePattern,
+  });
+  const problems = [
+    ...problemsOf(result.error?.issues ?? []),
+    ...prototypeKeys(tree),
+    ...wrongSchemes,
+    ...ruleProblems(members.rules, names),
+    ...wrongSecrets,
+    ...unsignedWebhook(result.data?.events, given),
+  ];
+  if (!result.success || problems.length > 0) throw new ConfigError(problems);
+  const defaults = { answers: adminScheme.answers, checksumKeys: secrets.checksumKeys };
+  const schemes = schemesOf(result.data.schemes, presets, defaults);
+  return configOf(result.data, secrets, { schemes, adminScheme });
+}
+
+function configOf(
+  settings: Settings,
+  secrets: Secrets,
+  { schemes, adminScheme }: Pick<Config, 'schemes' | 'adminScheme'>,
+): Config {
+  return Object.freeze({
+    check: {
+      listen: settings.check.listen,
+      reusePort: settings.check.reuse_port,
+      unavailableAs: settings.check.unavailable_as,
+      requestBytesMax: settings.check.request_bytes_max,
+      storeTimeoutMs: settings.check.store_timeout,
+      connectionsMax: settings.check.connections_max,
+      connectionAgeMaxMs: settings.check.connection_age_max,
+      tls: settings.check.tls ?? null,
+    },
+    admin: {
+      listen: settings.admin.listen,
+      requestBytesMax: settings.admin.request_bytes_max,
+      tls: settings.admin.tls ?? null,
+      clients: settings.admin.clients,
+    },
+    http: {
+      listen: settings.http.listen,
+      bodyBytesMax: settings.http.body_bytes_max,
+      tls: settings.http.tls ?? null,
+    },
+    console: consoleOf(settings.console, settings.http.tls !== undefined, secrets.sessionSecret),
+    store: settings.store,
+    environment: settings.environment,
+    logLevel: settings.log.level,
+    allowsSampleRatio: settings.log.allows_sample_ratio,
+    tracing: tracingOf(settings.tracing, secrets.traceHeaders),
+    schemes,
+    adminScheme,
+    plans: new Map(Object.entries(settings.plans)),
+    rules: settings.rules,
+    stalenessMaxMs: settings.staleness_max,
+    settleMaxMs: settings.settle_timeout,
+    retentionMs: settings.retention,
+    audit: { retentionMs: settings.audit.retention },
+    events: eventsOf(settings.events, secrets),
+    githubKeys: new Map(Object.entries(settings.leaks.github.public_keys)),
+    memory: {
+      keysMax: settings.memory.keys_max,
+      missesMax: settings.memory.misses_max,
+      ownersMax: settings.memory.owners_max,
+      readsMax: settings.memory.reads_max,
+      spendersMax: settings.memory.spenders_max,
+      missReadsPerSecond: settings.memory.miss_reads_per_second,
+    },
+    limitsWhenUnavailable: settings.limits_when_unavailable,
+    usageFlushMs: settings.usage_flush_interval,
+    drainMs: settings.drain_timeout,
+    replicaId: settings.replica_id ?? null,
+    adminKey: secrets.adminKey,
+    peppers: secrets.peppers,
+  });
+}
+
+function unsignedWebhook(
+  events: Settings['events'] | undefined,
+  { webhookSecret }: SecretSettings,
+): ConfigProblem[] {
+  if (events?.webhook.url === undefined || webhookSecret !== undefined) return [];
+  const message = 'needs POSTERN_WEBHOOK_SECRET, or POSTERN_WEBHOOK_SECRET_FILE: what is sent is signed';
+  return [{ path: ['events', 'webhook', 'url'], message }];
+}
+
+function eventsOf(
+  { log, types, webhook: { url }, many_failures }: Settings['events'],
+  { webhookSecrets: secrets }: Secrets,
+): Config['events'] {
+  return {
+    log,
+    types: types === undefined ? null : new Set(types),
+    webhook: url === undefined ? null : { url, secrets },
+    manyFailures: { failures: many_failures.count, windowMs: many_failures.window },
+  };
+}
+
+function schemesOf(
+  listed: Settings['schemes'],
+  presets: ReadonlyMap<string, Scheme>,
+  defaults: SchemeDefaults,
+): readonly [Scheme, ...Scheme[]] {
+  const schemes = (listed ?? [...presets.keys()]).flatMap((entry) =>
+    typeof entry === 'string' ? (presets.get(entry) ?? []) : createScheme(entry, defaults),
+  );
+  return schemes as [Scheme, ...Scheme[]];
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,81 @@
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { z } from 'zod';
+import { eventTypes } from '../events/events.ts';
+import { duration, wholeNumber } from './setting-forms.ts';
+
+const urlError = 'expected an http:// or https:// URL without a user and a password';
+const keyError = 'expected a P-256 public key as PEM, as GitHub publishes it';
+
+const webhookUrl = z
+  .string({ error: urlError })
+  .meta({ pattern: '^https?://' })
+  .transform((text, context): URL => {
+    const url = URL.parse(text);
+    const isHttp = url?.protocol === 'https:' || url?.protocol === 'http:';
+    if (url !== null && isHttp && url.username === '' && url.password === '') return url;
+    context.addIssue(urlError);
+    return z.NEVER;
+  });
+
+const githubKey = z
+  .string({ error: keyError })
+  .meta({ pattern: '^\\s*-----BEGIN PUBLIC KEY-----' })
+  .transform((pem, context): KeyObject => {
+    const key = publicKeyOf(pem);
+    if (key !== null) return key;
+    context.addIssue(keyError);
+    return z.NEVER;
+  });
+
+/** What is told of what happens, and to whom. */
+export const eventsSpec = z.strictObject({
+  log: z.boolean().default(true).describe('Whether each event is a line of the log, on one replica.'),
+  types: z
+    .array(
+      z.enum(eventTypes, { error: `expected a type of events, as in ${eventTypes[0]} or ${eventTypes[5]}` }),
+    )
+    .min(1)
+    .optional()
+    .describe('The types of events that are logged and sent (default: all).'),
+  webhook: z
+    .strictObject({
+      url: webhookUrl
+        .optional()
+        .describe('Where events are sent, signed by POSTERN_WEBHOOK_SECRET (default: nowhere).'),
+    })
+    .prefault({})
+    .describe('Events as Standard Webhooks.'),
+  many_failures: z
+    .strictObject({
+      count: wholeNumber(1, 1_000_000).default(100).describe('So many failures are many.'),
+      window: duration(1_000, 86_400_000).prefault('60s').describe('The time in which they are counted.'),
+    })
+    .prefault({})
+    .describe('When failed Checks from one address are told.'),
+});
+
+/** Who may report leaked keys besides those who hold an admin key. */
+export const leaksSpec = z.strictObject({
+  github: z
+    .strictObject({
+      public_keys: z
+        .record(z.string().regex(/^[\x21-\x7e]{1,128}$/), githubKey)
+        .prefault({})
+        .describe(
+          "GitHub's public keys for secret scanning, by their identifiers; with one, POST /leaks/github takes its reports (default: none).",
+        ),
+    })
+    .prefault({})
+    .describe("GitHub's secret scanning partner program."),
+});
+
+function publicKeyOf(pem: string): KeyObject | null {
+  // Of a private key Node would make the public one, too.
+  if (!pem.trimStart().startsWith('-----BEGIN PUBLIC KEY-----')) return null;
+  try {
+    const key = createPublicKey(pem);
+    return key.asymmetricKeyDetails?.namedCurve === 'prime256v1' ? key : null;
+  } catch {
+    return null;
+  }
+}

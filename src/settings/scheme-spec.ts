@@ -1,0 +1,211 @@
+import { z } from 'zod';
+import type { Pepper } from '../keys/secret.ts';
+import { crc32Checksum, createHmacChecksum } from '../schemes/checksum.ts';
+import type { Checksum, Place, Scheme } from '../schemes/scheme.ts';
+import { answersSpec, answerTable } from './answer-spec.ts';
+import { planSpec } from './plan-spec.ts';
+import { name, text, wholeNumber } from './setting-forms.ts';
+
+const formLengthMax = 512;
+const placesMax = 8;
+const patternLengthMax = 1_000;
+
+const parameter = text(/^[A-Za-z0-9._~-]+$/, 'expected a name of letters, digits and . _ ~ -');
+
+const place = z.union(
+  [
+    z
+      .strictObject({
+        header: text(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'expected a header name')
+          .transform((header) => header.toLowerCase())
+          .describe('The name of a header.'),
+        word: text(/^[A-Za-z0-9-]+$/, 'expected one word')
+          .optional()
+          .describe('The word before the key, such as Bearer; it matches in any case.'),
+      })
+      .transform((spec): Place => ({ kind: 'header', name: spec.header, word: spec.word ?? null })),
+    z
+      .strictObject({ query: parameter.describe('The name of a query parameter.') })
+      .transform((spec): Place => ({ kind: 'query', name: spec.query })),
+    z
+      .strictObject({ cookie: parameter.describe('The name of a cookie.') })
+      .transform((spec): Place => ({ kind: 'cookie', name: spec.cookie })),
+  ],
+  { error: 'expected {header: NAME}, {header: NAME, word: Bearer}, {query: NAME} or {cookie: NAME}' },
+);
+
+const alphabetError = 'expected printable ASCII characters and ranges such as A-Za-z0-9_-';
+
+/** Characters and ranges of ASCII as in a regular expression's class: `A-Za-z0-9_-`. */
+const alphabet = z.string({ error: alphabetError }).transform((given, context) => {
+  const characters = expandAlphabet(given);
+  if (characters !== null) return characters;
+  context.addIssue(alphabetError);
+  return z.NEVER;
+});
+
+const length = wholeNumber(1, formLengthMax);
+
+const accept = z.union(
+  [
+    z
+      .strictObject({
+        alphabet: alphabet.describe('The characters: A-Za-z0-9_-'),
+        length: length.optional().describe('How many there are, exactly.'),
+        min: length.optional().describe('The fewest (default: 1).'),
+        max: length.optional().describe(`The most (default: ${formLengthMax}).`),
+      })
+      .refine((spec) => spec.length === undefined || (spec.min ?? spec.max) === undefined, {
+        error: 'has a length beside min or max; expected one or the other',
+      })
+      .refine((spec) => (spec.min ?? 1) <= (spec.max ?? formLengthMax), {
+        error: 'has a min above its max; expected min up to max',
+      })
+      .transform((spec) => ({
+        accepts: acceptsAlphabet(
+          spec.alphabet,
+          spec.length ?? spec.min ?? 1,
+          spec.length ?? spec.max ?? formLengthMax,
+        ),
+        pattern: null,
+      })),
+    z
+      .strictObject({
+        pattern: z
+          .string()
+          .min(1)
+          .max(patternLengthMax)
+          .describe('A regular expression with the flag u, which the whole matches.'),
+      })
+      .transform((spec, context) => {
+        const matcher = patternOf(spec.pattern);
+        if (matcher instanceof RegExp)
+          return { accepts: (key: string) => matcher.test(key), pattern: spec.pattern };
+        context.addIssue({ code: 'custom', path: ['pattern'], message: matcher });
+        return z.NEVER;
+      }),
+  ],
+  { error: 'expected {alphabet: A-Za-z0-9, length: 32} or {pattern: …}' },
+);
+
+/** A scheme as it is written down in YAML; what needs more than one member is checked by `schemeProblems`. */
+export const schemeSpec = z.strictObject({
+  name: name.describe('What rules, keys and metrics call it.'),
+  places: z
+    .array(place)
+    .min(1)
+    .max(placesMax)
+    .transform((places) => places as [Place, ...Place[]])
+    .describe('Where a key may sit in a request; it may sit in any one of them.'),
+  prefixes: z
+    .record(text(/^[A-Za-z0-9_.-]{1,64}$/, 'expected letters, digits and _ . -'), name)
+    .refine((prefixes) => Object.keys(prefixes).length > 0, 'expected one prefix or more')
+    .describe('What a key begins with → the environment that it is valid in.'),
+  accept: accept.describe('The form of what stands between prefix and checksum.'),
+  mint: z
+    .strictObject({
+      alphabet: alphabet.describe('The characters: A-Za-z0-9'),
+      length: length.describe('How many there are.'),
+    })
+    .describe('How that part of a new key is made: at random, with 128 bits or more.'),
+  checksum: z
+    .enum(['none', 'crc32', 'hmac'])
+    .default('none')
+    .describe('What a key ends with: 6 characters of CRC-32, or 11 of an HMAC by POSTERN_CHECKSUM_KEYS.'),
+  forward_credential: z.boolean().default(false).describe('Whether the upstream sees the key.'),
+  plans: z
+    .record(name, planSpec)
+    .prefault({})
+    .describe("Plan → its rate limit; the settings' own plans of the same name go first."),
+  default_plan: name.optional().describe('The plan of keys that have none, nor an owner with one.'),
+  answers: answersSpec
+    .optional()
+    .describe("What callers are told when they are denied; every reason once (default: postern's)."),
+});
+
+export type SchemeSpec = z.output<typeof schemeSpec>;
+
+/** Those members of a scheme that are as they should be, however wrong the others are. */
+export function readableMembers(given: unknown): Partial<SchemeSpec> {
+  if (typeof given !== 'object' || given === null) return {};
+  const members = Object.entries(schemeSpec.shape).flatMap(([member, spec]) => {
+    const result = spec.safeParse((given as Record<string, unknown>)[member]);
+    return result.success && result.data !== undefined ? [[member, result.data]] : [];
+  });
+  return Object.fromEntries(members) as Partial<SchemeSpec>;
+}
+
+export interface SchemeDefaults {
+  /** The answers of a scheme that writes none. */
+  readonly answers: Scheme['answers'];
+  /** For `checksum: hmac`, the first signs; may be empty when no scheme asks for it. */
+  readonly checksumKeys: readonly Pepper[];
+}
+
+/** A scheme as data, in which `schemeProblems` finds none → a scheme to judge by. */
+export function createScheme(spec: SchemeSpec, defaults: SchemeDefaults): Scheme {
+  const prefixes = Object.entries(spec.prefixes).map(([prefix, environment]) => ({
+    text: prefix,
+    environment,
+  }));
+  return {
+    name: spec.name,
+    places: spec.places,
+    prefixes: prefixes.toSorted((one, other) => other.text.length - one.text.length),
+    accepts: spec.accept.accepts,
+    mint: spec.mint,
+    checksum: checksumOf(spec.checksum, defaults.checksumKeys),
+    forwardCredential: spec.forward_credential,
+    plans: new Map(Object.entries(spec.plans)),
+    defaultPlan: spec.default_plan ?? null,
+    answers: spec.answers === undefined ? defaults.answers : answerTable(spec.answers),
+  };
+}
+
+function checksumOf(kind: SchemeSpec['checksum'], keys: readonly Pepper[]): Checksum | null {
+  if (kind === 'none') return null;
+  if (kind === 'crc32') return crc32Checksum;
+  const [first, ...rest] = keys;
+  if (first === undefined) throw new Error('checksum: hmac needs a key');
+  return createHmacChecksum([first, ...rest]);
+}
+
+function acceptsAlphabet(characters: string, min: number, max: number): (body: string) => boolean {
+  const accepted = new Uint8Array(128);
+  for (const character of characters) accepted[character.charCodeAt(0)] = 1;
+  return (body) => {
+    if (body.length < min || body.length > max) return false;
+    for (let at = 0; at < body.length; at++) {
+      if (accepted[body.charCodeAt(at)] !== 1) return false;
+    }
+    return true;
+  };
+}
+
+/** The flag is u and not v, since that is what can be judged for backtracking. */
+function patternOf(source: string): RegExp | string {
+  try {
+    // By itself too: `a)|(b` would only compile inside parentheses, and match more than it says.
+    new RegExp(source, 'u');
+    const matcher = new RegExp(`^(?:${source})$`, 'u');
+    // Compiled at its first use: one that is too large fails only then.
+    matcher.test('');
+    return matcher;
+  } catch (error) {
+    return `expected a regular expression: ${(error as Error).message.replace(/^.*\/u?: /s, '')}`;
+  }
+}
+
+function expandAlphabet(given: string): string | null {
+  if (!/^[\x21-\x7e]+$/.test(given)) return null;
+  const characters = new Set<string>();
+  for (let at = 0; at < given.length; at++) {
+    const [first, last] = [given.charCodeAt(at), given.charCodeAt(at + 2)];
+    const isRange = given.charAt(at + 1) === '-' && at + 2 < given.length;
+    if (isRange && last < first) return null;
+    for (let code = first; code <= (isRange ? last : first); code++)
+      characters.add(String.fromCharCode(code));
+    if (isRange) at += 2;
+  }
+  return [...characters].join('');
+}

@@ -1,0 +1,106 @@
+import { type Pepper, Secret } from '../keys/secret.ts';
+import { readPairs } from '../tracing/tracing-pairs.ts';
+import type { ConfigProblem } from './config-problem.ts';
+
+/** What comes from the environment or a file alone, never from the settings file or a flag. */
+export interface SecretSettings {
+  readonly adminKey?: string;
+  /** `id:base64,id:base64` */
+  readonly peppers?: string;
+  /** `id:base64,id:base64`, for schemes with `checksum: hmac`. */
+  readonly checksumKeys?: string;
+  /** The base64 of 32 or more bytes, for sessions of the console. */
+  readonly sessionSecret?: string;
+  /** `whsec_base64`, or several with commas. */
+  readonly webhookSecret?: string;
+  /** `name=value,name=value` with percent-encoded values, as OTEL_EXPORTER_OTLP_HEADERS has them. */
+  readonly traceHeaders?: string;
+}
+
+export interface Secrets {
+  readonly adminKey: Secret | null;
+  readonly peppers: readonly Pepper[];
+  readonly checksumKeys: readonly Pepper[];
+  /** Null where each process makes its own. */
+  readonly sessionSecret: Buffer | null;
+  /** Each signs what is sent to the webhook. */
+  readonly webhookSecrets: readonly Buffer[];
+  /** Sent with the spans. */
+  readonly traceHeaders: Readonly<Record<string, string>>;
+}
+
+const adminKeyLengthMin = 32;
+const keyBytesMin = 32;
+/** Standard Webhooks, "Signature scheme". */
+const webhookBytes = { min: 24, max: 64 };
+
+/** Reads the secrets; what is wrong with them quotes none. */
+export function readSecrets(given: SecretSettings): Secrets & { readonly problems: ConfigProblem[] } {
+  const problems: ConfigProblem[] = [];
+  const read = <T>(setting: string, parse: () => T, otherwise: T): T => {
+    try {
+      return parse();
+    } catch (error) {
+      if (!(error instanceof SecretFormError)) throw error;
+      problems.push({ path: [setting], message: error.message });
+      return otherwise;
+    }
+  };
+  return {
+    adminKey: read('POSTERN_ADMIN_KEY', () => adminKeyOf(given.adminKey), null),
+    peppers: read('POSTERN_PEPPERS', () => keysOf(given.peppers), []),
+    checksumKeys: read('POSTERN_CHECKSUM_KEYS', () => keysOf(given.checksumKeys), []),
+    sessionSecret: read('POSTERN_CONSOLE_SESSION_SECRET', () => sessionSecretOf(given.sessionSecret), null),
+    webhookSecrets: read('POSTERN_WEBHOOK_SECRET', () => webhookSecretsOf(given.webhookSecret), []),
+    traceHeaders: read('OTEL_EXPORTER_OTLP_HEADERS', () => traceHeadersOf(given.traceHeaders), {}),
+    problems,
+  };
+}
+
+class SecretFormError extends Error {}
+
+function adminKeyOf(text: string | undefined): Secret | null {
+  if (text === undefined) return null;
+  if (text.length >= adminKeyLengthMin && /^[\x21-\x7e]+$/.test(text)) return new Secret(text);
+  throw new SecretFormError(
+    `expected ${adminKeyLengthMin} or more printable ASCII characters without spaces`,
+  );
+}
+
+function keysOf(text: string | undefined): Pepper[] {
+  if (text === undefined) return [];
+  const keys = text.split(',').map((entry) => {
+    const match = /^([A-Za-z0-9_-]{1,32}):([A-Za-z0-9+/_-]+={0,2})$/.exec(entry.trim());
+    const key = Buffer.from(match?.[2] ?? '', 'base64');
+    if (match?.[1] === undefined || key.length < keyBytesMin) {
+      throw new SecretFormError(`expected id:base64,id:base64 with ${keyBytesMin} or more bytes each`);
+    }
+    return { id: match[1], key };
+  });
+  if (new Set(keys.map(({ id }) => id)).size === keys.length) return keys;
+  throw new SecretFormError('the same id is there twice; expected an id for each key');
+}
+
+function sessionSecretOf(text: string | undefined): Buffer | null {
+  if (text === undefined) return null;
+  const secret = Buffer.from(/^[A-Za-z0-9+/_-]+={0,2}$/.test(text) ? text : '', 'base64');
+  if (secret.length >= keyBytesMin) return secret;
+  throw new SecretFormError(`expected the base64 of ${keyBytesMin} or more bytes`);
+}
+
+function webhookSecretsOf(text: string | undefined): Buffer[] {
+  if (text === undefined) return [];
+  return text.split(',').map((entry) => {
+    const match = /^whsec_([A-Za-z0-9+/]+={0,2})$/.exec(entry.trim());
+    const secret = Buffer.from(match?.[1] ?? '', 'base64');
+    const { min, max } = webhookBytes;
+    if (secret.length >= min && secret.length <= max) return secret;
+    throw new SecretFormError(`expected whsec_ and the base64 of ${min} to ${max} bytes`);
+  });
+}
+
+function traceHeadersOf(text: string | undefined): Record<string, string> {
+  const pairs = readPairs(text ?? '');
+  if (pairs === null) throw new SecretFormError('expected name=value,name=value with percent-encoded values');
+  return pairs;
+}

@@ -1,0 +1,104 @@
+import { z } from 'zod';
+import { parseListen } from '../net/listen.ts';
+import { parseDuration } from '../time/time.ts';
+
+/** A whole number within bounds. */
+export function wholeNumber(min: number, max: number) {
+  const error = `expected a whole number from ${min} to ${max}`;
+  return z.int({ error }).min(min, { error }).max(max, { error });
+}
+
+/** A length of time with a unit, within bounds; reads as milliseconds. */
+export function duration(minMs: number, maxMs: number) {
+  const error = `expected a duration from ${shortest(minMs)} to ${shortest(maxMs)}, such as 15s, 1.5h or 30d`;
+  return z
+    .string({ error })
+    .meta({ pattern: '^[0-9]+(\\.[0-9]+)?(ms|s|m|h|d)$' })
+    .transform((text, context) => {
+      const ms = parseDuration(text);
+      if (ms !== null && ms >= minMs && ms <= maxMs) return ms;
+      context.addIssue(error);
+      return z.NEVER;
+    });
+}
+
+/** A name that schemes, environments and plans of schemes have. */
+export const name = text(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'expected a name of a-z, 0-9, _ and -');
+
+const listenError = 'expected host:port, [ipv6]:port or unix:/path';
+
+/** Where a listener listens. */
+export const listen = z
+  .string({ error: listenError })
+  .meta({ pattern: '^(unix:/.*|.+:[0-9]{1,5})$' })
+  .transform((address, context) => {
+    const parsed = parseListen(address);
+    if (parsed !== null) return parsed;
+    context.addIssue(listenError);
+    return z.NEVER;
+  });
+
+export type StoreSetting =
+  | { readonly kind: 'sqlite'; readonly path: string }
+  | { readonly kind: 'mongodb'; readonly uri: string };
+
+const storeError = 'expected sqlite:FILE, sqlite::memory: or mongodb://HOST:PORT/DATABASE';
+
+/** Where keys are kept. What is wrong with an address quotes no part of it, since it may hold a password. */
+export const store = z
+  .string({ error: storeError })
+  .meta({ pattern: '^(sqlite:.+|mongodb(\\+srv)?://.+/.+)$' })
+  .transform((address, context): StoreSetting => {
+    if (/^mongodb(?:\+srv)?:\/\//.test(address)) {
+      const wrong = whatIsWrongWith(address);
+      if (wrong === null) return { kind: 'mongodb', uri: address };
+      context.addIssue(wrong);
+      return z.NEVER;
+    }
+    const path = /^sqlite:(.+)$/s.exec(address)?.[1];
+    if (path !== undefined) return { kind: 'sqlite', path };
+    context.addIssue(storeError);
+    return z.NEVER;
+  });
+
+/** A text of a certain form. */
+export function text(form: RegExp, error: string) {
+  return z.string({ error }).regex(form, { error });
+}
+
+/** MongoDB's connection string: no character of a user or password that delimits may stand as it is. */
+function whatIsWrongWith(uri: string): string | null {
+  const login = /^[^/]+:\/\/(?:[^:@/?#[\]]+(?::[^:@/?#[\]]*)?@)?(?<rest>[^@]*)$/.exec(
+    uri.replace(/\?.*$/s, ''),
+  );
+  if (login === null)
+    return 'the MongoDB address can not be read: escape user and password, @ as %40, : as %3A';
+  const named = /^[^/]+\/[^/]+$/.test(login.groups?.rest ?? '');
+  return named ? null : 'the MongoDB address must name a database: mongodb://HOST:PORT/DATABASE';
+}
+
+const units = [
+  [86_400_000, 'd'],
+  [3_600_000, 'h'],
+  [60_000, 'm'],
+  [1_000, 's'],
+] as const;
+
+function shortest(ms: number): string {
+  const [unitMs, unit] = units.find(([length]) => ms % length === 0) ?? [1, 'ms'];
+  return `${ms / unitMs}${unit}`;
+}
+
+const filePath = text(/^[^\0]{1,4096}$/, 'expected a path');
+
+/** The files of a listener's TLS. */
+export const tls = z
+  .strictObject({
+    cert: filePath.describe('The certificate and those between it and the root, in PEM.'),
+    key: filePath.describe('Its private key, in PEM, without a password.'),
+    client_ca: filePath
+      .optional()
+      .describe('With it, only clients with a certificate of one of these authorities get in.'),
+  })
+  .transform(({ cert, key, client_ca }) => ({ cert, key, clientCa: client_ca ?? null }))
+  .optional();

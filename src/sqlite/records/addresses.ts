@@ -1,0 +1,26 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { type AddressUse, keyAddressesMax } from '../../journal/journal-store.ts';
+import { inTransaction } from '../transaction.ts';
+
+/** The table of the addresses that keys were used from. Throws SQLite's errors. */
+export interface AddressTable {
+  note(uses: readonly AddressUse[]): AddressUse[];
+}
+
+export function createAddressTable(database: DatabaseSync): AddressTable {
+  const known = database.prepare('SELECT 1 FROM addresses WHERE key = :key AND address = :address');
+  const count = database.prepare('SELECT count(*) AS count FROM addresses WHERE key = :key');
+  const insert = database.prepare(
+    // A key that is gone leaves nothing behind.
+    'INSERT INTO addresses (key, address) SELECT :key, :address WHERE EXISTS (SELECT 1 FROM keys WHERE id = :key)',
+  );
+
+  function isNew({ key, address }: AddressUse): boolean {
+    if (known.get({ key, address }) !== undefined) return false;
+    const before = Number(count.get({ key })?.count);
+    if (before >= keyAddressesMax) return false;
+    return Number(insert.run({ key, address }).changes) > 0 && before > 0;
+  }
+
+  return { note: (uses) => inTransaction(database, () => uses.filter(isNew)) };
+}

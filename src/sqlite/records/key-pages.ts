@@ -1,0 +1,144 @@
+import type { ExpiryRange } from '../../journal/journal-store.ts';
+import type { KeyId, KeyState } from '../../keys/key.ts';
+import type { KeyFilter } from '../../store/store.ts';
+import { type Parameters, type Query, recordColumns } from './records.ts';
+
+/** Keys from one id on and before another; null for no bound. */
+export interface KeyRange {
+  readonly from: KeyId | null;
+  readonly before: KeyId | null;
+}
+
+/** The index that leads through the keys in the order of their ids, and what it leaves out by itself. */
+interface Lead {
+  readonly from: string;
+  readonly id: string;
+  readonly condition: string | null;
+}
+
+/** In the words of the indexes: SQLite does not see that one would do otherwise. */
+const stateConditions: Readonly<Record<KeyState, string>> = {
+  revoked: 'revoked_at IS NOT NULL',
+  disabled: 'revoked_at IS NULL AND disabled_at IS NOT NULL',
+  expired: 'revoked_at IS NULL AND disabled_at IS NULL AND expires_at <= :now',
+  active: 'revoked_at IS NULL AND disabled_at IS NULL AND (expires_at IS NULL OR expires_at > :now)',
+};
+
+/** What is in the index of a state; that of `expired` has all that will expire. */
+const stateLeads: Readonly<Record<KeyState, { readonly index: string; readonly condition: string } | null>> =
+  {
+    revoked: { index: 'keys_revoked', condition: stateConditions.revoked },
+    disabled: { index: 'keys_disabled', condition: stateConditions.disabled },
+    expired: {
+      index: 'keys_ending',
+      condition: 'revoked_at IS NULL AND disabled_at IS NULL AND expires_at IS NOT NULL',
+    },
+    active: null,
+  };
+
+const isNamed = 'permission = :permission';
+const isHeld = 'EXISTS (SELECT 1 FROM permissions WHERE permission = :permission AND key = keys.id)';
+
+/** At most `size` keys of the range that the filter keeps, newest first: read from an index, never sorted. */
+export function keyPage(filter: KeyFilter, range: KeyRange, size: number): Query {
+  const lead = leadOf(filter);
+  const conditions = [...rangeConditions(lead, range), ...filterConditions(filter, lead)];
+  return query(
+    `SELECT ${recordColumns} FROM ${lead.from}`,
+    conditions,
+    `ORDER BY ${lead.id} DESC LIMIT :size`,
+    {
+      ...parametersOf(filter, range),
+      size,
+    },
+  );
+}
+
+/**
+ * The id of the key that is number `size` in the range, as the filter's index has them; none where there are fewer.
+ * Null where the index alone answers the filter: there is nothing to look through.
+ */
+export function keySlice(filter: KeyFilter, before: KeyId | null, size: number): Query | null {
+  const lead = leadOf(filter);
+  const range = { from: null, before };
+  if (filterConditions(filter, lead).every((condition) => condition === lead.condition)) return null;
+  const conditions = [...rangeConditions(lead, range), ...(lead.condition === null ? [] : [lead.condition])];
+  const given = parametersOf(filter, range);
+  const used = Object.entries(given).filter(([name]) => conditions.join().includes(`:${name}`));
+  return query(
+    `SELECT ${lead.id} AS id FROM ${lead.from}`,
+    conditions,
+    `ORDER BY ${lead.id} DESC LIMIT 1 OFFSET :size`,
+    { ...Object.fromEntries(used), size: size - 1 },
+  );
+}
+
+/** Keys that are not revoked and end within the range, by their end. */
+export function expiryPage(range: ExpiryRange, size: number): Query {
+  const { after, until, last } = range;
+  const start = last === undefined ? 'expires_at > :after' : '(expires_at, id) > (:after, :last)';
+  return query(
+    `SELECT ${recordColumns} FROM keys INDEXED BY keys_by_end`,
+    ['revoked_at IS NULL', start, 'expires_at <= :until'],
+    'ORDER BY expires_at, id LIMIT :size',
+    { after: last?.expiresAt ?? after, until, size, ...(last !== undefined && { last: last.id }) },
+  );
+}
+
+/** The filter that leaves the fewest keys leads. */
+function leadOf(filter: KeyFilter): Lead {
+  const index = (name: string, condition: string): Lead => ({
+    from: `keys INDEXED BY ${name}`,
+    id: 'id',
+    condition,
+  });
+  if (filter.owner !== undefined) return index('keys_by_owner', 'owner = :owner');
+  const stateLead = filter.state === undefined ? null : stateLeads[filter.state];
+  if (stateLead !== null) return index(stateLead.index, stateLead.condition);
+  if (filter.permission !== undefined) {
+    const from = 'permissions CROSS JOIN keys ON keys.id = permissions.key';
+    return { from, id: 'permissions.key', condition: isNamed };
+  }
+  if (filter.scheme !== undefined) return index('keys_by_scheme', 'scheme = :scheme');
+  if (filter.environment !== undefined) return index('keys_by_environment', 'environment = :environment');
+  return { from: 'keys', id: 'id', condition: null };
+}
+
+function rangeConditions(lead: Lead, { from, before }: KeyRange): string[] {
+  return [
+    ...(before === null ? [] : [`${lead.id} < :before`]),
+    ...(from === null ? [] : [`${lead.id} >= :from`]),
+  ];
+}
+
+function filterConditions(filter: KeyFilter, lead: Lead): string[] {
+  const conditions: string[] = [];
+  for (const column of ['owner', 'scheme', 'environment'] as const) {
+    if (filter[column] !== undefined) conditions.push(`${column} = :${column}`);
+  }
+  if (filter.state !== undefined) conditions.push(stateConditions[filter.state]);
+  if (filter.permission !== undefined) {
+    conditions.push(lead.condition === isNamed ? isNamed : isHeld);
+  }
+  if (filter.nameContains !== undefined) conditions.push('instr(name_folded, :name) > 0');
+  return conditions;
+}
+
+function parametersOf(filter: KeyFilter, { from, before }: KeyRange): Parameters {
+  const { owner, scheme, environment, permission, nameContains, state, now } = filter;
+  const given = {
+    ...{ owner, scheme, environment, permission },
+    name: nameContains?.toLowerCase(),
+    now: state === 'active' || state === 'expired' ? now : undefined,
+    from: from ?? undefined,
+    before: before ?? undefined,
+  };
+  const parameters: Parameters = {};
+  for (const [name, value] of Object.entries(given)) if (value !== undefined) parameters[name] = value;
+  return parameters;
+}
+
+function query(select: string, conditions: readonly string[], end: string, parameters: Parameters): Query {
+  const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
+  return { sql: `${select} ${where} ${end}`, parameters };
+}

@@ -1,0 +1,172 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { setImmediate } from 'node:timers/promises';
+import type { ExpiryRange } from '../../journal/journal-store.ts';
+import type { KeyId, KeyRecord } from '../../keys/key.ts';
+import type { Digest } from '../../keys/secret.ts';
+import type { BadRecord, DigestChange, KeyFilter } from '../../store/store.ts';
+import type { Prepare } from '../statements.ts';
+import { expiryPage, type KeyRange, keyPage, keySlice } from './key-pages.ts';
+import { readPage } from './pages.ts';
+import { fromRow, type Parameters, type Query, type Row, recordColumns, toRow } from './records.ts';
+
+/** The table of keys: what the store's contract says of each operation. Throws SQLite's errors. */
+export interface KeyTable {
+  find(digests: readonly Digest[]): KeyRecord | null;
+  get(id: KeyId): KeyRecord | null;
+  findDigests(digests: readonly Digest[]): Set<Digest>;
+  getByRequest(requestKey: string): KeyRecord | null;
+  list(
+    filter: KeyFilter,
+    page: { readonly before: KeyId | null; readonly size: number },
+  ): Promise<KeyRecord[]>;
+  listExpiring(range: ExpiryRange, size: number): KeyRecord[];
+  /** How many there are, by the id of the pepper. */
+  count(): Promise<Map<string, number>>;
+  /** Removes at most `size` records whose time to be purged has come, and names them. */
+  purge(now: number, size: number): KeyId[];
+
+  // What follows is for a transaction of the caller.
+  insert(record: KeyRecord, retentionMs: number): void;
+  /** False, and nothing is changed, where something of it is taken. */
+  insertIfFree(record: KeyRecord, retentionMs: number): boolean;
+  insertFirst(record: KeyRecord, retentionMs: number): boolean;
+  /** The digest that the key has; null where the version is another. */
+  replace(record: KeyRecord, ifVersion: number, retentionMs: number): Digest | null;
+  replaceDigest(change: DigestChange): boolean;
+}
+
+/** Keys that are looked through before others have the thread: a few milliseconds. */
+const sliceSize = 5_000;
+
+export function createKeyTable(
+  database: DatabaseSync,
+  prepare: Prepare,
+  onBadRecord: (id: string, error: BadRecord) => void,
+): KeyTable {
+  const statements = prepareStatements(database);
+  const all = ({ sql, parameters }: Query) => prepare(sql).all(parameters);
+  const reading = {
+    read: fromRow,
+    onBadRecord: (row: Row, error: BadRecord) => onBadRecord(String(row.id), error),
+  };
+
+  function readRange(filter: KeyFilter, range: KeyRange, size: number): KeyRecord[] {
+    return readPage(size, {
+      ...reading,
+      rows: (last, left) =>
+        all(keyPage(filter, last === null ? range : { ...range, before: String(last.id) as KeyId }, left)),
+    });
+  }
+
+  function insert(record: KeyRecord, retentionMs: number): void {
+    statements.insert.run(newRow(record, retentionMs));
+  }
+
+  return {
+    find(digests) {
+      for (const digest of digests) {
+        const row = statements.find.get({ digest });
+        if (row !== undefined) return fromRow(row);
+      }
+      return null;
+    },
+    get(id) {
+      const row = statements.get.get({ id });
+      return row === undefined ? null : fromRow(row);
+    },
+    findDigests: (digests) =>
+      new Set(digests.filter((digest) => statements.hasDigest.get({ digest }) !== undefined)),
+    getByRequest(requestKey) {
+      const row = statements.getByRequest.get({ request_key: requestKey });
+      return row === undefined ? null : fromRow(row);
+    },
+    async list(filter, { before, size }) {
+      const found: KeyRecord[] = [];
+      for (let end = before; ; await setImmediate()) {
+        const slice = keySlice(filter, end, sliceSize);
+        const [start] = slice === null ? [] : all(slice);
+        const from = start === undefined ? null : (String(start.id) as KeyId);
+        found.push(...readRange(filter, { from, before: end }, size - found.length));
+        if (from === null || found.length === size) return found;
+        end = from;
+      }
+    },
+    listExpiring: (range, size) =>
+      readPage(size, {
+        ...reading,
+        rows: (row, left) => {
+          const last = row && { id: String(row.id) as KeyId, expiresAt: Number(row.expires_at) };
+          return all(expiryPage(last === null ? range : { ...range, last }, left));
+        },
+      }),
+    async count() {
+      const counts = new Map<string, number>();
+      for (let after = ''; ; await setImmediate()) {
+        const last = statements.slice.get({ after, skipped: sliceSize - 1 })?.digest;
+        for (const { pepper, count } of statements.count.all({ after, last: last ?? null })) {
+          counts.set(String(pepper), (counts.get(String(pepper)) ?? 0) + Number(count));
+        }
+        if (last === undefined) return counts;
+        after = String(last);
+      }
+    },
+    purge: (now, size) => statements.purge.all({ now, size }).map((row) => String(row.id) as KeyId),
+
+    insert,
+    insertIfFree: (record, retentionMs) =>
+      Number(statements.insertIfFree.run(newRow(record, retentionMs)).changes) > 0,
+    insertFirst(record, retentionMs) {
+      if (Number(statements.markFirst.run({ id: record.id }).changes) === 0) return false;
+      insert(record, retentionMs);
+      return true;
+    },
+    replace(record, ifVersion, retentionMs) {
+      const { digest: _, ...members } = toRow(record, retentionMs);
+      const [row] = statements.replace.all({ ...members, if_version: ifVersion });
+      return row === undefined ? null : (String(row.digest) as Digest);
+    },
+    replaceDigest: ({ id, from, to }) => Number(statements.replaceDigest.run({ id, from, to }).changes) > 0,
+  };
+}
+
+function newRow(record: KeyRecord, retentionMs: number): Parameters {
+  return { ...toRow(record, retentionMs), last_used_at: record.lastUsedAt };
+}
+
+function prepareStatements(database: DatabaseSync) {
+  const insert = `INTO keys (id, digest, request_key, version, scheme, environment, owner, name_folded, last_used_at,
+      expires_at, disabled_at, revoked_at, purge_at, record)
+    VALUES (:id, :digest, :request_key, :version, :scheme, :environment, :owner, :name_folded, :last_used_at,
+      :expires_at, :disabled_at, :revoked_at, :purge_at, :record)`;
+  return {
+    find: database.prepare(`SELECT ${recordColumns} FROM keys WHERE digest = :digest`),
+    hasDigest: database.prepare('SELECT 1 FROM keys WHERE digest = :digest'),
+    get: database.prepare(`SELECT ${recordColumns} FROM keys WHERE id = :id`),
+    getByRequest: database.prepare(`SELECT ${recordColumns} FROM keys WHERE request_key = :request_key`),
+    insert: database.prepare(`INSERT ${insert}`),
+    insertIfFree: database.prepare(`INSERT OR IGNORE ${insert}`),
+    replace: database.prepare(
+      `UPDATE keys SET request_key = :request_key, version = :version, scheme = :scheme, environment = :environment,
+         owner = :owner, name_folded = :name_folded, expires_at = :expires_at, disabled_at = :disabled_at,
+         revoked_at = :revoked_at, purge_at = :purge_at, record = :record
+       WHERE id = :id AND version = :if_version RETURNING digest`,
+    ),
+    replaceDigest: database.prepare(
+      'UPDATE OR IGNORE keys SET digest = :to WHERE id = :id AND digest = :from',
+    ),
+    // The mark outlives the key.
+    markFirst: database.prepare("INSERT OR IGNORE INTO meta (name, value) VALUES ('first_key', :id)"),
+    slice: database.prepare(
+      'SELECT digest FROM keys WHERE digest > :after ORDER BY digest LIMIT 1 OFFSET :skipped',
+    ),
+    // A blob is more than every text.
+    count: database.prepare(
+      `SELECT substr(digest, 1, max(0, instr(digest, ':') - 1)) AS pepper, count(*) AS count FROM keys
+       WHERE digest > :after AND digest <= coalesce(:last, x'') GROUP BY pepper`,
+    ),
+    purge: database.prepare(
+      `DELETE FROM keys WHERE id IN
+         (SELECT id FROM keys WHERE purge_at <= :now ORDER BY purge_at LIMIT :size) RETURNING id`,
+    ),
+  };
+}

@@ -1,0 +1,62 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { OwnerRecord } from '../../keys/owner.ts';
+import type { Parameters, Row } from './records.ts';
+
+/** The table of owners: what the store's contract says of each operation, synchronously. Throws SQLite's errors. */
+export interface OwnerTable {
+  get(id: string): OwnerRecord | null;
+  list(page: { readonly after: string | null; readonly size: number }): OwnerRecord[];
+  put(record: OwnerRecord, ifVersion: number): boolean;
+}
+
+export function createOwnerTable(database: DatabaseSync): OwnerTable {
+  const get = database.prepare('SELECT * FROM owners WHERE id = :id');
+  const list = database.prepare('SELECT * FROM owners WHERE id > :after ORDER BY id LIMIT :size');
+  const insert = database.prepare(
+    `INSERT OR IGNORE INTO owners (id, plan, active_until, suspended, created_at, updated_at, version)
+     VALUES (:id, :plan, :active_until, :suspended, :created_at, :updated_at, :version)`,
+  );
+  const update = database.prepare(
+    `UPDATE owners SET plan = :plan, active_until = :active_until, suspended = :suspended,
+       created_at = :created_at, updated_at = :updated_at, version = :version
+     WHERE id = :id AND version = :if_version`,
+  );
+
+  return {
+    get(id) {
+      const row = get.get({ id });
+      return row === undefined ? null : fromRow(row);
+    },
+    list: ({ after, size }) => list.all({ after: after ?? '', size }).map(fromRow),
+    put(record, ifVersion) {
+      const row = toRow(record);
+      const { changes } = ifVersion === 0 ? insert.run(row) : update.run({ ...row, if_version: ifVersion });
+      return changes > 0;
+    },
+  };
+}
+
+function toRow(record: OwnerRecord): Parameters {
+  return {
+    id: record.id,
+    plan: record.plan,
+    active_until: record.activeUntil,
+    suspended: record.suspended ? 1 : 0,
+    created_at: record.createdAt,
+    updated_at: record.updatedAt,
+    version: record.version,
+  };
+}
+
+/** The table is STRICT: each column has the type that it was made with. */
+function fromRow(row: Row): OwnerRecord {
+  return {
+    id: String(row.id),
+    plan: row.plan as string | null,
+    activeUntil: row.active_until as number | null,
+    suspended: row.suspended !== 0,
+    createdAt: Number(row.created_at),
+    updatedAt: Number(row.updated_at),
+    version: Number(row.version),
+  };
+}

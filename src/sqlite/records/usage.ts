@@ -1,0 +1,153 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { setImmediate } from 'node:timers/promises';
+import type { KeyId } from '../../keys/key.ts';
+import type { Reason } from '../../schemes/answer.ts';
+import { addressesMax, type UsageTally } from '../../store/usage-tally.ts';
+import { withoutSync } from '../transaction.ts';
+
+/** The table of what keys were used for, a row an hour and key. Throws SQLite's errors. */
+export interface UsageTable {
+  /** Cheap for tallies of one hour in the order of their keys, which share pages. */
+  record(tallies: readonly UsageTally[]): Promise<void>;
+  get(key: KeyId, since: number): Promise<UsageTally[]>;
+  /** Removes at most `size` of the hours before that time, and says how many it did. */
+  purge(before: number, size: number): number;
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+const hourMs = 3_600_000;
+/** Tallies that are written before others have the thread: a millisecond or two. */
+const talliesAtOnce = 250;
+/** Hours in which a key is looked for before others have the thread: a millisecond. */
+const hoursAtOnce = 100;
+
+/**
+ * Rows are in the order of their hours, so that those that are written are few pages, whatever is kept of the hours
+ * before. The row of a key in `keys` is written once an hour: its `last_used_at` names the hour that has the latest
+ * use (see `recordColumns`).
+ */
+export function createUsageTable(database: DatabaseSync): UsageTable {
+  const statements = prepareStatements(database);
+  const { add, find, put, touch } = statements;
+
+  /** All that most tallies take: one address, which is known of the hour, and nothing denied. */
+  function addAllowed({ key, hour, allowed, denied, lastUsedAt, addresses }: UsageTally): boolean {
+    const [address, another] = addresses;
+    if (lastUsedAt === null || another !== undefined) return false;
+    for (const _ in denied) return false;
+    const known = address === undefined ? '' : JSON.stringify(address);
+    return add.run(allowed, lastUsedAt, hour, key, known).changes === 1;
+  }
+
+  function addAny(tally: UsageTally): void {
+    const { key, hour } = tally;
+    const row = find.get(hour, key);
+    const before = row === undefined ? null : fromRow(key, row);
+    const { allowed, denied, addresses, lastUsedAt } = before === null ? tally : sum(before, tally);
+    put.run(hour, key, allowed, lastUsedAt, JSON.stringify(denied), JSON.stringify(addresses));
+    if (lastUsedAt !== null && (before?.lastUsedAt ?? null) === null) touch.run(lastUsedAt, key, lastUsedAt);
+  }
+
+  return {
+    async record(tallies) {
+      for (let start = 0; start < tallies.length; start += talliesAtOnce) {
+        if (start > 0) await setImmediate();
+        withoutSync(database, () => {
+          for (const tally of tallies.slice(start, start + talliesAtOnce))
+            if (!addAllowed(tally)) addAny(tally);
+        });
+      }
+    },
+    async get(key, since) {
+      const from = since - (since % hourMs);
+      const found = new Map(
+        statements.listFormer.all(key, from).map((row) => byHour(fromFormerRow(key, row))),
+      );
+      let hour = statements.nextHour.get(from - 1)?.hour;
+      for (let looked = 1; hour != null; looked++) {
+        const row = find.get(Number(hour), key);
+        const former = found.get(Number(hour));
+        if (row !== undefined) {
+          const tally = fromRow(key, row);
+          found.set(tally.hour, former === undefined ? tally : sum(former, tally));
+        }
+        hour = statements.nextHour.get(Number(hour))?.hour;
+        if (looked % hoursAtOnce === 0) await setImmediate();
+      }
+      return [...found.values()].sort((one, other) => one.hour - other.hour);
+    },
+    purge: (before, size) =>
+      withoutSync(database, () => {
+        const rows = statements.oldest.all(before, size);
+        for (const { key, last_used_at: at } of rows) {
+          if (at !== null) touch.run(Number(at), String(key), Number(at));
+        }
+        const last = rows.at(-1);
+        if (last !== undefined) statements.removeTo.run(Number(last.hour), String(last.key));
+        return Math.max(rows.length, Number(statements.removeFormer.run(before, size).changes));
+      }),
+  };
+}
+
+function prepareStatements(database: DatabaseSync) {
+  return {
+    add: database.prepare(
+      `UPDATE usage_hours SET allowed = allowed + ?, last_used_at = max(last_used_at, ?)
+       WHERE hour = ? AND key = ? AND last_used_at IS NOT NULL AND instr(addresses, ?) > 0`,
+    ),
+    find: database.prepare('SELECT * FROM usage_hours WHERE hour = ? AND key = ?'),
+    put: database.prepare(
+      `INSERT INTO usage_hours (hour, key, allowed, last_used_at, denied, addresses) VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET allowed = excluded.allowed, last_used_at = excluded.last_used_at,
+         denied = excluded.denied, addresses = excluded.addresses`,
+    ),
+    touch: database.prepare(
+      'UPDATE keys SET last_used_at = ? WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)',
+    ),
+    nextHour: database.prepare('SELECT min(hour) AS hour FROM usage_hours WHERE hour > ?'),
+    oldest: database.prepare(
+      'SELECT hour, key, last_used_at FROM usage_hours WHERE hour < ? ORDER BY hour, key LIMIT ?',
+    ),
+    removeTo: database.prepare('DELETE FROM usage_hours WHERE (hour, key) <= (?, ?)'),
+    // What was written before there was the other table.
+    listFormer: database.prepare(
+      'SELECT hour, tally, last_used_at FROM usage WHERE key = ? AND hour >= ? ORDER BY hour',
+    ),
+    removeFormer: database.prepare(
+      'DELETE FROM usage WHERE (key, hour) IN (SELECT key, hour FROM usage WHERE hour < ? LIMIT ?)',
+    ),
+  };
+}
+
+function byHour(tally: UsageTally): [number, UsageTally] {
+  return [tally.hour, tally];
+}
+
+function fromRow(key: KeyId, row: Row): UsageTally {
+  return {
+    ...{ key, hour: Number(row.hour), allowed: Number(row.allowed) },
+    denied: JSON.parse(String(row.denied)),
+    lastUsedAt: row.last_used_at as number | null,
+    addresses: JSON.parse(String(row.addresses)),
+  };
+}
+
+function fromFormerRow(key: KeyId, row: Row): UsageTally {
+  const counts = JSON.parse(String(row.tally)) as Pick<UsageTally, 'allowed' | 'denied' | 'addresses'>;
+  return { key, hour: Number(row.hour), ...counts, lastUsedAt: row.last_used_at as number | null };
+}
+
+function sum(before: UsageTally, more: UsageTally): UsageTally {
+  const denied = { ...before.denied };
+  for (const [reason, count] of Object.entries(more.denied) as [Reason, number][]) {
+    denied[reason] = (denied[reason] ?? 0) + count;
+  }
+  const addresses = [...new Set([...before.addresses, ...more.addresses])].slice(0, addressesMax);
+  const lastUsedAt = latest(before.lastUsedAt, more.lastUsedAt);
+  return { ...before, allowed: before.allowed + more.allowed, denied, lastUsedAt, addresses };
+}
+
+function latest(one: number | null, other: number | null): number | null {
+  return one === null ? other : other === null ? one : Math.max(one, other);
+}

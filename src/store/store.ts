@@ -1,0 +1,241 @@
+import type { JournalDraft } from '../journal/journal.ts';
+import type { JournalStore } from '../journal/journal-store.ts';
+import type { KeyId, KeyRecord, KeyState } from '../keys/key.ts';
+import type { OwnerRecord } from '../keys/owner.ts';
+import type { Digest } from '../keys/secret.ts';
+import type { Finding } from './finding.ts';
+import type { UsageTally } from './usage-tally.ts';
+
+/**
+ * The store's contract. `test/store-contract.ts` holds every sentence here against each implementation.
+ *
+ * Every method may reject with {@link StoreUnavailable}: the store could not be asked in time, and nothing
+ * is known of the outcome of a change. Reads see every change whose promise has resolved, on any replica.
+ * A record that can not be read spoils itself alone: getting or finding it rejects with {@link BadRecord},
+ * and lists leave it out.
+ */
+export interface Store extends JournalStore {
+  /** For logs and metrics: `sqlite` or `mongodb`. */
+  readonly kind: string;
+  /** Records that {@link Store.insertKeys} takes without holding up the thread for more than some milliseconds. */
+  readonly insertsAtOnce: number;
+  /** What changes elsewhere, and how far memory may be trusted. */
+  readonly feed: Feed;
+
+  /**
+   * Connects, makes tables or indexes where they are missing, and starts the feed. Rejects with
+   * {@link StoreUnavailable} when it is worth trying again, with another error when it is not.
+   */
+  open(): Promise<void>;
+  /** Lets go of everything; calls after it reject. */
+  close(): Promise<void>;
+
+  /** The record whose digest is one of these; digests are unique, so there is at most one that is asked for. */
+  findKey(digests: readonly Digest[]): Promise<KeyRecord | null>;
+  getKey(id: KeyId): Promise<KeyRecord | null>;
+  /** Those of the digests that keys have. */
+  findDigests(digests: readonly Digest[]): Promise<ReadonlySet<Digest>>;
+  /** The key that was made by the request of that name. */
+  getKeyByRequest(requestKey: string): Promise<KeyRecord | null>;
+  /** Newest first, at most `size`, older than `before` when it is given. */
+  listKeys(
+    filter: KeyFilter,
+    page: { readonly before: KeyId | null; readonly size: number },
+  ): Promise<KeyRecord[]>;
+
+  /**
+   * Durable when it resolves. Rejects with {@link DuplicateKey} if the id, the digest or the request is taken, and
+   * then keeps nothing. Like every change here: where a draft is given, it is written into the journal with the
+   * change, or neither is.
+   */
+  insertKey(record: KeyRecord, retentionMs: number, draft?: JournalDraft): Promise<Commit>;
+  /**
+   * Inserts only if this store never had a first key, however many replicas try at once; says whether it did.
+   * After {@link StoreUnavailable} another call with the same record finishes what was begun.
+   */
+  insertFirstKey(record: KeyRecord, retentionMs: number, draft?: JournalDraft): Promise<boolean>;
+  /**
+   * Inserts those whose id, digest and request are free, and answers which were not, by their places in `records`;
+   * all others are there when it resolves. At most {@link insertsMax} at once. The draft is made of the number
+   * that goes in; there is none for none.
+   */
+  insertKeys(
+    records: readonly KeyRecord[],
+    retentionMs: number,
+    draft?: (inserted: number) => JournalDraft,
+  ): Promise<readonly number[]>;
+  /**
+   * Writes `record` over the one with its id if that one's version is `ifVersion`; null, and no change, if
+   * it is not. `lastUsedAt` and `digest` are left as the store has them. Durable when it resolves.
+   */
+  replaceKey(
+    record: KeyRecord,
+    ifVersion: number,
+    retentionMs: number,
+    draft?: JournalDraft,
+  ): Promise<Commit | null>;
+  /**
+   * {@link Store.replaceKey} of `old` and {@link Store.insertKey} of `made` in one: both or neither. Null, and no
+   * change, where the version is another; rejects with {@link DuplicateKey} as `insertKey` does.
+   */
+  rotateKey(
+    rotation: { readonly old: KeyRecord; readonly ifVersion: number; readonly made: KeyRecord },
+    retentionMs: number,
+    draft?: JournalDraft,
+  ): Promise<Commit | null>;
+  /**
+   * Gives keys another digest of the same secret, where they still have the one named; not a change of the key,
+   * whose version stays. What can not be changed, since another key has the digest, is left. At most
+   * {@link insertsMax} at once.
+   */
+  replaceDigests(changes: readonly DigestChange[]): Promise<void>;
+  /** How many keys there are under each pepper, by its id, and under none, by the empty string. */
+  countDigests(): Promise<ReadonlyMap<string, number>>;
+  getOwner(id: string): Promise<OwnerRecord | null>;
+  /** By id, at most `size`, after `after` when it is given. */
+  listOwners(page: { readonly after: string | null; readonly size: number }): Promise<OwnerRecord[]>;
+  /**
+   * Writes the owner if its version is `ifVersion`, 0 for one that nobody has put; null, and no change, if it
+   * is not. Durable when it resolves.
+   */
+  putOwner(record: OwnerRecord, ifVersion: number, draft?: JournalDraft): Promise<Commit | null>;
+  /**
+   * Gives out up to `units` of a window, all replicas together never more than `limit` in one window; none
+   * where fewer than `unitsMin` are left, which are then there for others.
+   * A lease that was given and whose answer was lost is spent: never too many, at worst too few.
+   */
+  leaseUnits(request: UnitLeaseRequest): Promise<UnitLease>;
+  /** Adds to what is known of the use of keys, and moves their `lastUsedAt` on; need not be durable at once. */
+  recordUsage(tallies: readonly UsageTally[]): Promise<void>;
+  /** What became of a key's requests, from the hour that holds `since` (Unix milliseconds) on, oldest first. */
+  getUsage(key: KeyId, since: number): Promise<UsageTally[]>;
+  /**
+   * Looks at the server or the file, and at the replicas that share it, and says what an operator should know. It may
+   * write a heartbeat, and changes nothing else. What can not be looked at is a finding where that is for lack of
+   * rights, and left out where it is away.
+   */
+  diagnose(): Promise<readonly Finding[]>;
+  /**
+   * The replicas that may answer from memory, this one among them, to tell people; null where none does. Nothing is
+   * decided by it.
+   */
+  countReplicas(): Promise<number | null>;
+  /** Waits, within bounds, until every replica judges by what was committed, and says from when that is so. */
+  settle(commit: Commit): Promise<Settlement>;
+}
+
+/** Records in one call of {@link Store.insertKeys}, changes in one of {@link Store.replaceDigests}. */
+export const insertsMax = 1_000;
+
+/** A key's digest under one pepper, and that of the same secret under another. */
+export interface DigestChange {
+  readonly id: KeyId;
+  readonly from: Digest;
+  readonly to: Digest;
+}
+
+/** Absent members do not filter. */
+export interface KeyFilter {
+  readonly owner?: string;
+  readonly scheme?: string;
+  readonly environment?: string;
+  readonly state?: KeyState;
+  /** Keys that have exactly this permission. */
+  readonly permission?: string;
+  /** Keys whose name holds this text, letter case aside (JavaScript's `toLowerCase`). */
+  readonly nameContains?: string;
+  /** The time by which `state` is judged, Unix milliseconds. */
+  readonly now: number;
+}
+
+/** How long the use of keys is kept. */
+export const usageRetentionMs = 90 * 86_400_000;
+
+export interface UnitLeaseRequest {
+  readonly spender: string;
+  /** Unix milliseconds. */
+  readonly windowStart: number;
+  readonly windowEnd: number;
+  readonly limit: number;
+  readonly units: number;
+  /** 1 to `units`. */
+  readonly unitsMin: number;
+}
+
+/**
+ * How long a window that has ended is still counted, for replicas whose clocks are behind: forgotten at once, it
+ * would be given out to them anew.
+ */
+export const windowGraceMs = 120_000;
+
+export interface UnitLease {
+  /** 0 to `units`. */
+  readonly granted: number;
+  /** What all replicas have been given in this window, this lease included. */
+  readonly leased: number;
+}
+
+/** A change that is durable, named so that {@link Store.settle} can wait for it. */
+export interface Commit {
+  /** When it was committed, Unix milliseconds. */
+  readonly at: number;
+}
+
+export interface Settlement {
+  /** From this time (Unix milliseconds) every replica judges by the new record. */
+  readonly effectiveAt: number;
+  /** Replicas that had not confirmed when the wait ended; empty when `effectiveAt` is not in the future. */
+  readonly unconfirmedReplicas: readonly string[];
+}
+
+export interface Feed {
+  /**
+   * Called for every change of a key, on any replica, once or more. A change that this process made has been
+   * delivered when its promise resolves. One subscriber, given before {@link Store.open}.
+   */
+  subscribe(subscriber: FeedSubscriber): void;
+  /**
+   * Whether memory may answer at this instant: everything that was committed before some instant no longer
+   * ago than the staleness bound has been delivered to the subscriber.
+   */
+  isFresh(): boolean;
+  /**
+   * How long ago what memory knows was certainly all there is, in milliseconds: 0 where nobody else can change
+   * it, or where nothing is remembered; Infinity where that can not be told.
+   */
+  lagMs(): number;
+}
+
+export interface FeedSubscriber {
+  /** A key was made, changed or removed. `digest` is given where the feed carries it, always for a new key. */
+  onChange(id: KeyId, digest: Digest | null): void;
+  /** An owner was put. */
+  onOwnerChange(id: string): void;
+  /** Changes may have been missed: nothing that is remembered may be used. */
+  onGap(): void;
+}
+
+/** The store could not be asked, or did not answer in time. Worth trying again. */
+export class StoreUnavailable extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StoreUnavailable';
+  }
+}
+
+/** A key with this id, this digest or of this request exists. */
+export class DuplicateKey extends Error {
+  constructor() {
+    super('a key with this id or digest, or of this request, exists');
+    this.name = 'DuplicateKey';
+  }
+}
+
+/** What is stored under the id of a key or an owner can not be read as one: it is broken, and never lets anyone in. */
+export class BadRecord extends Error {
+  /** `member` is the first at fault; no value is quoted. */
+  constructor(id: string, member: string, kind: 'a key' | 'an owner' | 'an event' = 'a key') {
+    super(`the stored record of ${id} is not ${kind}: ${member} is missing or of the wrong type`);
+    this.name = 'BadRecord';
+  }
+}

@@ -1,0 +1,44 @@
+import type { Decision } from '../check/authorize.ts';
+import type { AccessRequest } from '../check/request.ts';
+import { allowedMessage } from './log-lines.ts';
+import { type Logger, logDenial, type TraceIds } from './telemetry.ts';
+
+export interface DecisionLogDependencies {
+  readonly log: Logger;
+  /** 0 up to 1, without 1. */
+  readonly random: () => number;
+}
+
+/** Tells of what was decided, and of the trace that it was recorded in, where it was. */
+export type DecisionLog = (decision: Decision, request: AccessRequest | null, trace: TraceIds | null) => void;
+
+/**
+ * A line for each denial, and for a sample of the Checks that were let in, with nothing in it that a client chose.
+ *
+ * @param allowsSampleRatio the part of the allows that are told, 0 up to 1
+ */
+export function createDecisionLog(
+  { log, random }: DecisionLogDependencies,
+  allowsSampleRatio: number,
+): DecisionLog {
+  return (decision, request, trace) => {
+    if (decision.verdict === 'deny') logDenial(log, decision, request, trace);
+    else if (allowsSampleRatio > 0 && random() < allowsSampleRatio) logAllow(log, decision, request, trace);
+  };
+}
+
+function logAllow(
+  log: Logger,
+  decision: Exclude<Decision, { verdict: 'deny' }>,
+  request: AccessRequest | null,
+  trace: TraceIds | null,
+): void {
+  const isPublic = decision.verdict === 'public';
+  log.info(
+    {
+      ...(isPublic ? { public: true } : { scheme: decision.scheme.name, key_id: decision.key.id }),
+      ...{ address: request?.address ?? '', trace_id: trace?.traceId, span_id: trace?.spanId },
+    },
+    allowedMessage,
+  );
+}

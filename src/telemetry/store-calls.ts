@@ -1,0 +1,45 @@
+import type { Store } from '../store/store.ts';
+
+/** Wraps one operation of a store, which is named as metrics and traces call it: `find_key`. */
+export type WrapCall = <A extends unknown[], R>(
+  operation: string,
+  call: (...args: A) => Promise<R>,
+) => (...args: A) => Promise<R>;
+
+/** The same store, with every operation that waits for it wrapped, save its end. */
+export function eachCall(store: Store, wrap: WrapCall): Store {
+  return {
+    kind: store.kind,
+    insertsAtOnce: store.insertsAtOnce,
+    feed: store.feed,
+    open: wrap('open', () => store.open()),
+    close: () => store.close(),
+    findKey: wrap('find_key', (digests) => store.findKey(digests)),
+    getKey: wrap('get_key', (id) => store.getKey(id)),
+    findDigests: wrap('find_digests', (digests) => store.findDigests(digests)),
+    getKeyByRequest: wrap('get_key_by_request', (requestKey) => store.getKeyByRequest(requestKey)),
+    listKeys: wrap('list_keys', (filter, page) => store.listKeys(filter, page)),
+    insertKey: wrap('insert_key', (...given) => store.insertKey(...given)),
+    insertFirstKey: wrap('insert_first_key', (...given) => store.insertFirstKey(...given)),
+    insertKeys: wrap('insert_keys', (...given) => store.insertKeys(...given)),
+    replaceKey: wrap('replace_key', (...given) => store.replaceKey(...given)),
+    rotateKey: wrap('rotate_key', (...given) => store.rotateKey(...given)),
+    replaceDigests: wrap('replace_digests', (changes) => store.replaceDigests(changes)),
+    countDigests: wrap('count_digests', () => store.countDigests()),
+    getOwner: wrap('get_owner', (id) => store.getOwner(id)),
+    listOwners: wrap('list_owners', (page) => store.listOwners(page)),
+    putOwner: wrap('put_owner', (...given) => store.putOwner(...given)),
+    appendJournal: wrap('append_journal', (drafts) => store.appendJournal(drafts)),
+    listJournal: wrap('list_journal', (filter, page) => store.listJournal(filter, page)),
+    noteAddresses: wrap('note_addresses', (uses) => store.noteAddresses(uses)),
+    listExpiring: wrap('list_expiring', (range, size) => store.listExpiring(range, size)),
+    claimDuty: wrap('claim_duty', (...given) => store.claimDuty(...given)),
+    recordDuty: wrap('record_duty', (...given) => store.recordDuty(...given)),
+    leaseUnits: wrap('lease_units', (request) => store.leaseUnits(request)),
+    recordUsage: wrap('record_usage', (tallies) => store.recordUsage(tallies)),
+    getUsage: wrap('get_usage', (key, since) => store.getUsage(key, since)),
+    diagnose: wrap('diagnose', () => store.diagnose()),
+    countReplicas: wrap('count_replicas', () => store.countReplicas()),
+    settle: wrap('settle', (commit) => store.settle(commit)),
+  };
+}

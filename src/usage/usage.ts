@@ -1,0 +1,136 @@
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import type { Decision } from '../check/authorize.ts';
+import type { Reason } from '../schemes/answer.ts';
+import type { Store } from '../store/store.ts';
+import type { UsageTally } from '../store/usage-tally.ts';
+import { addAddress, addDenials, createGathering, type Tally } from './usage-gathering.ts';
+import { batchesInOrder } from './usage-order.ts';
+
+/** Gathers what keys are used for and writes it in bulk. */
+export interface Usage {
+  /** Costs no wait. */
+  record(decision: Decision, address: string, now: number): void;
+  /**
+   * Writes what was gathered at intervals, with pauses for up to half of one, so that Checks are not held up by many
+   * batches in a row; {@link Usage.stop} ends it.
+   */
+  start(): void;
+  /** Writes what was gathered up to now, without pauses; what could not be written is kept for the next time. */
+  flush(): Promise<void>;
+  /** Writes what is left, without pauses. */
+  stop(): Promise<void>;
+}
+
+export interface UsageOptions {
+  readonly flushMs: number;
+  /** Tallies that are held at once; past it new ones are not counted until the next flush. */
+  readonly talliesMax: number;
+}
+
+const hourMs = 3_600_000;
+/** What an admin is told of use may be this late. */
+const lagMaxMs = 10_000;
+/**
+ * Tallies in one write: few enough for a store's deadline. A write whose answer was lost is made again, so this many
+ * at most are counted twice.
+ */
+export const batchSize = 500;
+
+export interface UsageDependencies {
+  readonly store: Pick<Store, 'recordUsage'>;
+  readonly onError: (error: unknown) => void;
+  /** Resolves after that time, or at once when it is aborted; a timer unless it is given. */
+  readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
+}
+
+export function createUsage(dependencies: UsageDependencies, options: UsageOptions): Usage {
+  const { store, onError, wait = waitForTimer } = dependencies;
+  const pausesMs = Math.max(0, Math.min(options.flushMs, lagMaxMs - options.flushMs) / 2);
+  let gathering = createGathering(options.talliesMax);
+  let timer: NodeJS.Timeout | null = null;
+  let flushing: Promise<void> | null = null;
+  let stopping = new AbortController();
+
+  return {
+    record(decision, address, now) {
+      if (decision.verdict === 'public' || decision.key === null) return;
+      const tally = gathering.tallyOf(decision.key.id, Math.floor(now / hourMs) * hourMs);
+      if (tally === null) return;
+      if (decision.verdict === 'allow') {
+        tally.allowed++;
+        tally.lastUsedAt = Math.max(tally.lastUsedAt ?? 0, now);
+      } else {
+        addDenials(tally, decision.reason, 1);
+      }
+      if (address !== tally.lastAddress) addAddress(tally, address);
+    },
+    start() {
+      if (stopping.signal.aborted) stopping = new AbortController();
+      // A store that is slow is not asked again before it has answered.
+      timer ??= setInterval(() => flushing ?? flush(pausesMs), options.flushMs).unref();
+    },
+    flush: () => flush(0),
+    async stop() {
+      if (timer !== null) clearInterval(timer);
+      timer = null;
+      stopping.abort();
+      await flush(0);
+    },
+  };
+
+  async function flush(withPausesMs: number): Promise<void> {
+    while (flushing !== null) await flushing;
+    flushing = writeAll(withPausesMs).finally(() => {
+      flushing = null;
+    });
+    await flushing;
+  }
+
+  async function writeAll(withPausesMs: number): Promise<void> {
+    const gathered = gathering;
+    gathering = createGathering(options.talliesMax);
+    const pauseMs = withPausesMs / Math.ceil(gathered.size / batchSize);
+    let isFirst = true;
+    let failed = false;
+    for await (const batch of batchesInOrder(gathered.parts(), batchSize)) {
+      if (!isFirst) await pause(failed ? 0 : pauseMs);
+      isFirst = false;
+      if (!failed) {
+        try {
+          await store.recordUsage(batch.map(written));
+        } catch (error) {
+          onError(error);
+          failed = true;
+        }
+      }
+      if (failed) for (const tally of batch) restore(tally);
+    }
+  }
+
+  /** Lets Checks go first. */
+  async function pause(ms: number): Promise<void> {
+    const { signal } = stopping;
+    await (ms < 1 || signal.aborted ? setImmediate() : wait(ms, signal));
+  }
+
+  /** What could not be written is written with the next flush. */
+  function restore(lost: Tally): void {
+    const tally = gathering.tallyOf(lost.key, lost.hour);
+    if (tally === null) return;
+    tally.allowed += lost.allowed;
+    for (const [reason, count] of Object.entries(lost.denied) as [Reason, number][]) {
+      addDenials(tally, reason, count);
+    }
+    if (lost.lastUsedAt !== null) tally.lastUsedAt = Math.max(tally.lastUsedAt ?? 0, lost.lastUsedAt);
+    for (const address of lost.addresses) addAddress(tally, address);
+  }
+}
+
+async function waitForTimer(ms: number, signal: AbortSignal): Promise<void> {
+  // It rejects for no other reason than that it is aborted.
+  await setTimeout(ms, undefined, { signal }).catch(() => {});
+}
+
+function written({ key, hour, allowed, denied, lastUsedAt, addresses }: Tally): UsageTally {
+  return { key, hour, allowed, denied, lastUsedAt, addresses };
+}
