@@ -1,5 +1,5 @@
 import type { Rule } from '../src/check/rules.ts';
-import { readPresets } from '../src/schemes/presets/read.ts';
+import { readPresets } from '../src/presets/read.ts';
 import type { Scheme } from '../src/schemes/scheme.ts';
 import { type RequestGiven, requestsOf } from './decision-request.ts';
 import { type Bounds, measure, spread, table } from './decision-rounds.ts';

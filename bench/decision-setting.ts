@@ -6,7 +6,7 @@ import { createKeyIds, type KeyRecord } from '../src/keys/key.ts';
 import { createDigester, mask, type Pepper } from '../src/keys/secret.ts';
 import { createLimiter } from '../src/limits/limiter.ts';
 import { createPlans } from '../src/limits/plan.ts';
-import { readPresets } from '../src/schemes/presets/read.ts';
+import { readPresets } from '../src/presets/read.ts';
 import type { Scheme } from '../src/schemes/scheme.ts';
 import type { UnitLease, UnitLeaseRequest } from '../src/store/store.ts';
 import { createLogger, createMetrics, logDenial } from '../src/telemetry/telemetry.ts';

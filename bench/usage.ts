@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import type { Decision } from '../src/check/authorize.ts';
 import { createUseNotices } from '../src/events/use-notices.ts';
 import type { KeyRecord } from '../src/keys/key.ts';
-import { readPresets } from '../src/schemes/presets/read.ts';
+import { readPresets } from '../src/presets/read.ts';
 import { createSqliteStore } from '../src/sqlite/store.ts';
 import type { Store } from '../src/store/store.ts';
 import { createUsage } from '../src/usage/usage.ts';

@@ -6,7 +6,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { presetNames } from '../src/schemes/presets/read.ts';
+import { presetNames } from '../src/presets/read.ts';
 import { settingsJsonSchema } from '../src/settings/settings-json-schema.ts';
 import { helm } from '../test/deploy/tools.ts';
 

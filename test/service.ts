@@ -11,7 +11,7 @@ import { createRefusals } from '../src/events/refusals.ts';
 import { createDigester, type Digester, type Pepper, Secret } from '../src/keys/secret.ts';
 import { createLimiter } from '../src/limits/limiter.ts';
 import { createPlans } from '../src/limits/plan.ts';
-import { readPresets } from '../src/schemes/presets/read.ts';
+import { readPresets } from '../src/presets/read.ts';
 import type { Scheme } from '../src/schemes/scheme.ts';
 import { createSqliteStore } from '../src/sqlite/store.ts';
 import type { Store } from '../src/store/store.ts';

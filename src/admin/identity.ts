@@ -2,14 +2,12 @@ import { timingSafeEqual } from 'node:crypto';
 import type { Keyring } from '../cache/keyring.ts';
 import { credentialIn } from '../check/credential.ts';
 import { Failure } from '../failure.ts';
+import { type AdminClient, adminRead, adminWrite } from '../keys/admin-permissions.ts';
 import { type KeyRecord, keyState } from '../keys/key.ts';
 import type { Digest, Digester, Secret } from '../keys/secret.ts';
 import { isAllowed } from '../net/address.ts';
 import { recognise, type Scheme } from '../schemes/scheme.ts';
 import type { TraceHeaders } from '../tracing/tracing-context.ts';
-
-export const adminRead = 'admin:read';
-export const adminWrite = 'admin:write';
 
 /** Who makes an admin call, and what they may do. */
 export interface Identity {
@@ -35,14 +33,6 @@ export interface Caller {
   readonly protocol?: 'grpc' | 'http';
   /** The trace that the caller names. */
   readonly trace?: TraceHeaders;
-}
-
-/** Who may make admin calls by a client certificate. */
-export interface AdminClient {
-  /** One of the certificate's names, with its kind: `URI:spiffe://cluster.local/ns/ops/sa/deploy`. */
-  readonly name: string;
-  readonly permissions: readonly string[];
-  readonly owner: string | null;
 }
 
 export interface IdentifyDependencies {

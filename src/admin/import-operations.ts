@@ -1,3 +1,4 @@
+import type { ImportedKey } from '../changes/key-import.ts';
 import type { Registry } from '../changes/registry.ts';
 import type { FieldViolation } from '../failure.ts';
 import type { Digester } from '../keys/secret.ts';
@@ -5,7 +6,7 @@ import { giveWay } from '../time/yield-to-others.ts';
 import { readInput } from './admin-input.ts';
 import type { Call } from './call.ts';
 import { importKeysInput } from './import-input.ts';
-import { createImportedKeys, type ImportedKey, isViolation } from './imported-key.ts';
+import { createImportedKeys, isViolation } from './imported-key.ts';
 import type { KeyTerms } from './key-terms.ts';
 
 /** What became of the keys of an import, by their places: each is counted, or named, once. */

@@ -1,33 +1,11 @@
+import type { ImportedKey } from '../changes/key-import.ts';
 import { Failure, type FieldViolation } from '../failure.ts';
-import type { KeyRecord } from '../keys/key.ts';
-import { type Digest, type Digester, mask } from '../keys/secret.ts';
+import { type Digester, mask } from '../keys/secret.ts';
 import { type Prefix, recognise, type Scheme } from '../schemes/scheme.ts';
 import { readInput } from './admin-input.ts';
 import { type Call, ownerFor } from './call.ts';
 import { type ImportedKeyInput, importedKeyInput } from './import-input.ts';
 import type { KeyTerms } from './key-terms.ts';
-
-/** What a key that was made elsewhere is to be; the rest of the record follows from it. */
-export type ImportedKey = Pick<
-  KeyRecord,
-  | 'digest'
-  | 'name'
-  | 'scheme'
-  | 'environment'
-  | 'prefix'
-  | 'last4'
-  | 'owner'
-  | 'permissions'
-  | 'ipAllowlist'
-  | 'plan'
-  | 'rateLimit'
-  | 'labels'
-  | 'expiresAt'
-> & {
-  readonly isDisabled: boolean;
-  /** Every digest that its secret may be stored under, as far as it is known, `digest` among them. */
-  readonly candidates: readonly Digest[];
-};
 
 export interface ImportedKeysDependencies {
   readonly terms: KeyTerms;

@@ -1,8 +1,8 @@
 import type { KeyPolicy } from '../check/policy.ts';
+import { adminRead, adminWrite } from '../keys/admin-permissions.ts';
 import type { Scheme } from '../schemes/scheme.ts';
 import { type Store, StoreUnavailable } from '../store/store.ts';
 import type { Call } from './call.ts';
-import { adminRead, adminWrite } from './identity.ts';
 import type { KeyTerms } from './key-terms.ts';
 
 /** Who calls, and what keys they may ask for. */

@@ -1,9 +1,30 @@
-import type { ImportedKey } from '../admin/imported-key.ts';
 import { changeDraft, type Origin } from '../journal/journal.ts';
 import { createKeyIds, type KeyRecord } from '../keys/key.ts';
 import type { Digest } from '../keys/secret.ts';
 import type { Store } from '../store/store.ts';
 import { giveWay } from '../time/yield-to-others.ts';
+
+/** What a key that was made elsewhere is to be; the rest of the record follows from it. */
+export type ImportedKey = Pick<
+  KeyRecord,
+  | 'digest'
+  | 'name'
+  | 'scheme'
+  | 'environment'
+  | 'prefix'
+  | 'last4'
+  | 'owner'
+  | 'permissions'
+  | 'ipAllowlist'
+  | 'plan'
+  | 'rateLimit'
+  | 'labels'
+  | 'expiresAt'
+> & {
+  readonly isDisabled: boolean;
+  /** Every digest that its secret may be stored under, as far as it is known, `digest` among them. */
+  readonly candidates: readonly Digest[];
+};
 
 export interface KeyImportDependencies {
   readonly store: Pick<Store, 'insertsAtOnce' | 'insertKeys' | 'findDigests'>;

@@ -1,6 +1,6 @@
 import { etagOf, type KeyRecord, keyState } from '../keys/key.ts';
+import type { Settlement } from '../store/store.ts';
 import { formatSeconds, formatTime } from '../time/time.ts';
-import type { Narrowed } from './registry.ts';
 import { settlementJson } from './settlement-json.ts';
 
 /**
@@ -36,7 +36,7 @@ export function keyJson(key: KeyRecord, now: number) {
 }
 
 /** A key that a change took something from, and from when on that holds everywhere. */
-export function narrowedJson(result: Narrowed, now: number) {
+export function narrowedJson(result: Settlement & { readonly key: KeyRecord }, now: number) {
   return { ...keyJson(result.key, now), ...settlementJson(result) };
 }
 

@@ -1,5 +1,5 @@
-import { adminWrite } from '../admin/identity.ts';
 import { Failure } from '../failure.ts';
+import { adminWrite } from '../keys/admin-permissions.ts';
 import { type KeyId, type KeyRecord, keyState } from '../keys/key.ts';
 import type { Store } from '../store/store.ts';
 import type { Guard } from './key-change.ts';

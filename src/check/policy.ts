@@ -1,7 +1,7 @@
+import type { RateLimit } from '../keys/key.ts';
 import { createPlans, type Plans } from '../limits/plan.ts';
 import type { Scheme } from '../schemes/scheme.ts';
-import type { Config } from '../settings/config.ts';
-import { createRules, type FindRule } from './rules.ts';
+import { createRules, type FindRule, type Rule } from './rules.ts';
 
 /**
  * What requests and keys are judged by, as the settings had it at one moment. It does not change: a reload puts
@@ -21,7 +21,13 @@ export interface Policy {
 /** What of a policy makes and changes keys. */
 export type KeyPolicy = Pick<Policy, 'keySchemes' | 'environment' | 'plans'>;
 
-export type PolicySettings = Pick<Config, 'schemes' | 'adminScheme' | 'environment' | 'plans' | 'rules'>;
+/** What of the settings makes a policy. */
+export interface PolicySettings extends Pick<Policy, 'schemes' | 'environment'> {
+  /** The scheme of admin keys, whether or not `schemes` lists it. */
+  readonly adminScheme: Scheme;
+  readonly plans: ReadonlyMap<string, RateLimit | null>;
+  readonly rules: readonly Rule[];
+}
 
 export function createPolicy({ schemes, adminScheme, environment, plans, rules }: PolicySettings): Policy {
   const hasAdminScheme = schemes.some(({ name }) => name === adminScheme.name);

@@ -14,6 +14,7 @@ import type { TlsMaterial, TlsSource } from '../net/tls.ts';
 import { removeStaleSocket } from '../net/unix-socket.ts';
 import { requireClientCertificate, watchHandshakes } from './client-certificate.ts';
 import { answerClientError } from './client-error.ts';
+import type { HttpLog } from './http-log.ts';
 import { addOpenapiRoute } from './openapi/route.ts';
 import { addAuditRoutes } from './routes/audit-routes.ts';
 import { addDiagnosticsRoutes } from './routes/diagnostics-routes.ts';
@@ -53,13 +54,6 @@ export interface HttpPages {
   readonly path: string;
   /** Gets the requests for `path` and what is below it; reaches the REST API by `inject`. */
   readonly plugin: FastifyPluginAsync;
-}
-
-/** The part of a pino logger that is used here. */
-export interface HttpLog {
-  debug(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
 }
 
 export interface HttpOptions {

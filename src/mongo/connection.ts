@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Db, MongoClient } from 'mongodb';
 import type { Finding } from '../store/finding.ts';
 import type { FeedSubscriber } from '../store/store.ts';
-import { concerns, timeoutsOf } from './client.ts';
+import { concerns, type MongoTimeouts, timeoutsOf } from './client.ts';
 import { createDiagnosis } from './diagnosis/diagnosis.ts';
 import { createChangeQueue } from './feed/change-queue.ts';
 import { createCoalesced } from './feed/coalesced.ts';
@@ -22,10 +22,37 @@ import { createKeyCollection, type KeyCollection } from './records/keys.ts';
 import { createLimitCollection, type LimitCollection } from './records/limits.ts';
 import { createOwnerCollection, type OwnerCollection } from './records/owners.ts';
 import { createUsageCollection, type UsageCollection } from './records/usage.ts';
-import { currentSchema, prepareDatabase } from './schema.ts';
+import { currentSchema, prepareDatabase, type Schema } from './schema.ts';
 import { createSessions, type Sessions } from './sessions.ts';
-import type { MongoStoreDependencies } from './store.ts';
 import { createTransactions, type Transactions } from './transactions.ts';
+
+export interface MongoStoreDependencies {
+  /** `mongodb://…/DATABASE`, of a replica set or a sharded cluster; a standalone server serves without memory. */
+  readonly uri: string;
+  /** Named to others as long as this process may answer from memory. */
+  readonly replicaId: string;
+  /** The longest that a replica cut off from the store may still answer from memory. */
+  readonly stalenessMaxMs: number;
+  /** The longest that a change waits for all replicas to have heard of it. */
+  readonly settleMaxMs: number;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** Milliseconds of a clock that is never set back. */
+  readonly monotonic: () => number;
+  /** How long entries of the journal are kept. Default 400 days. */
+  readonly journalRetentionMs?: number;
+  readonly timeouts?: MongoTimeouts;
+  /** What is kept in the database; that of this release unless another is given. */
+  readonly schema?: Schema;
+  /** Whether a restored database is opened all the same, to make up for what it lacks. Default false. */
+  readonly opensRestored?: boolean;
+  /** A stored record that can not be read was left out of a list. */
+  readonly onBadRecord?: (id: string, error: Error) => void;
+  /** Something that the store does by itself failed; it will be tried again. */
+  readonly onBackgroundError?: (error: unknown) => void;
+  /** The store works, but less well than it might; a sentence for the operator, once an `open`. */
+  readonly onDegraded?: (message: string) => void;
+}
 
 /** What one `open` of the store has made. */
 export interface Connection {

@@ -1,37 +1,14 @@
 import type { RestorableStore } from '../restore/restore-mark.ts';
 import { type FeedSubscriber, StoreUnavailable } from '../store/store.ts';
-import { createClient, databaseName, type MongoTimeouts, timeoutsOf } from './client.ts';
-import { type Connection, closeClient, connect, disconnect } from './connection.ts';
+import { createClient, databaseName, timeoutsOf } from './client.ts';
+import {
+  type Connection,
+  closeClient,
+  connect,
+  disconnect,
+  type MongoStoreDependencies,
+} from './connection.ts';
 import { mongoError } from './errors.ts';
-import type { Schema } from './schema.ts';
-
-export interface MongoStoreDependencies {
-  /** `mongodb://…/DATABASE`, of a replica set or a sharded cluster; a standalone server serves without memory. */
-  readonly uri: string;
-  /** Named to others as long as this process may answer from memory. */
-  readonly replicaId: string;
-  /** The longest that a replica cut off from the store may still answer from memory. */
-  readonly stalenessMaxMs: number;
-  /** The longest that a change waits for all replicas to have heard of it. */
-  readonly settleMaxMs: number;
-  /** Unix milliseconds. */
-  readonly now: () => number;
-  /** Milliseconds of a clock that is never set back. */
-  readonly monotonic: () => number;
-  /** How long entries of the journal are kept. Default 400 days. */
-  readonly journalRetentionMs?: number;
-  readonly timeouts?: MongoTimeouts;
-  /** What is kept in the database; that of this release unless another is given. */
-  readonly schema?: Schema;
-  /** Whether a restored database is opened all the same, to make up for what it lacks. Default false. */
-  readonly opensRestored?: boolean;
-  /** A stored record that can not be read was left out of a list. */
-  readonly onBadRecord?: (id: string, error: Error) => void;
-  /** Something that the store does by itself failed; it will be tried again. */
-  readonly onBackgroundError?: (error: unknown) => void;
-  /** The store works, but less well than it might; a sentence for the operator, once an `open`. */
-  readonly onDegraded?: (message: string) => void;
-}
 
 /**
  * The store on MongoDB, for any number of replicas. Throws an Error, which does not quote the address, when

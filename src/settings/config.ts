@@ -1,8 +1,8 @@
 import type { KeyObject } from 'node:crypto';
-import type { AdminClient } from '../admin/identity.ts';
 import type { Rule } from '../check/rules.ts';
 import type { EventType } from '../events/events.ts';
 import type { WebhookSettings } from '../events/webhook.ts';
+import type { AdminClient } from '../keys/admin-permissions.ts';
 import type { RateLimit } from '../keys/key.ts';
 import type { Pepper, Secret } from '../keys/secret.ts';
 import type { Listen } from '../net/listen.ts';

@@ -4,7 +4,7 @@ import type { PolicySettings } from '../../src/check/policy.ts';
 import type { KeyRecord } from '../../src/keys/key.ts';
 import { createDigester } from '../../src/keys/secret.ts';
 import type { Limiter } from '../../src/limits/limiter.ts';
-import { readPresets } from '../../src/schemes/presets/read.ts';
+import { readPresets } from '../../src/presets/read.ts';
 import { mintSecret, type Scheme } from '../../src/schemes/scheme.ts';
 import { keyRecord } from '../records.ts';
 import { accessRequest } from '../requests.ts';

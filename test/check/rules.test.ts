@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createFindRoute } from '../../src/check/route.ts';
 import { createRules, normaliseHost, normalisePath, type Rule } from '../../src/check/rules.ts';
-import { readPresets } from '../../src/schemes/presets/read.ts';
+import { readPresets } from '../../src/presets/read.ts';
 import type { Scheme } from '../../src/schemes/scheme.ts';
 import { accessRequest } from '../requests.ts';
 

@@ -3,8 +3,8 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { examineSettings } from '../../src/cli/config/settings.ts';
+import { presetNames } from '../../src/presets/read.ts';
 import { placeholders, reasonStatus } from '../../src/schemes/answer.ts';
-import { presetNames } from '../../src/schemes/presets/read.ts';
 import { type JsonSchema, schemaAt, settingsJsonSchema } from '../../src/settings/settings-json-schema.ts';
 import { postern } from './console.ts';
 

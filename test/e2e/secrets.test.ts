@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BSON, MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest';
-import { readPresets } from '../../src/schemes/presets/read.ts';
+import { readPresets } from '../../src/presets/read.ts';
 import { startCollector } from '../real/collector.ts';
 import { freshDatabase, startStandalone } from '../real/mongod.ts';
 import { adminKey, launchPostern, type Postern, startPostern } from '../real/postern.ts';

@@ -1,4 +1,4 @@
-import { type PresetName, readPresets } from '../../src/schemes/presets/read.ts';
+import { type PresetName, readPresets } from '../../src/presets/read.ts';
 import { mintSecret } from '../../src/schemes/scheme.ts';
 
 /** A well-formed key of a preset, postern's unless named, that no store has. */

@@ -1,8 +1,9 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { adminRead, type Caller } from '../../src/admin/identity.ts';
+import type { Caller } from '../../src/admin/identity.ts';
 import { createWatchOperations, sendAll, type Watched } from '../../src/admin/watch-operations.ts';
 import type { KeyEvent } from '../../src/events/events.ts';
 import { createJournalTail } from '../../src/events/journal-tail.ts';
+import { adminRead } from '../../src/keys/admin-permissions.ts';
 import type { Store } from '../../src/store/store.ts';
 import { until } from '../real/until.ts';
 import { createTestService, type TestService } from '../service.ts';

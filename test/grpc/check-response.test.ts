@@ -8,8 +8,8 @@ import {
 } from '../../src/grpc/check/check-response.ts';
 import { CheckResponse, DeniedHttpResponse } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts';
 import type { KeyRecord } from '../../src/keys/key.ts';
+import { readPresets } from '../../src/presets/read.ts';
 import { type Reason, reasons } from '../../src/schemes/answer.ts';
-import { readPresets } from '../../src/schemes/presets/read.ts';
 import type { Scheme } from '../../src/schemes/scheme.ts';
 import { keyRecord } from '../records.ts';
 import { accessRequest } from '../requests.ts';

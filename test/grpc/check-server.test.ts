@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Authorize, Decision } from '../../src/check/authorize.ts';
 import { createAnswer } from '../../src/grpc/check/check-server.ts';
 import { CheckRequest, CheckResponse } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts';
-import { readPresets } from '../../src/schemes/presets/read.ts';
+import { readPresets } from '../../src/presets/read.ts';
 import type { Scheme } from '../../src/schemes/scheme.ts';
 import { keyRecord } from '../records.ts';
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { RateLimit } from '../../src/keys/key.ts';
 import type { OwnerRecord } from '../../src/keys/owner.ts';
 import { createPlans } from '../../src/limits/plan.ts';
-import { readPresets } from '../../src/schemes/presets/read.ts';
+import { readPresets } from '../../src/presets/read.ts';
 import type { Scheme } from '../../src/schemes/scheme.ts';
 import { keyRecord } from '../records.ts';
 

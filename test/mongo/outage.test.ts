@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import type { MongoStoreDependencies } from '../../src/mongo/store.ts';
+import type { MongoStoreDependencies } from '../../src/mongo/connection.ts';
 import { StoreUnavailable } from '../../src/store/store.ts';
 import { type Mongo, startReplicaSet } from '../real/mongod.ts';
 import { until } from '../real/until.ts';

@@ -1,6 +1,7 @@
 import { MongoClient } from 'mongodb';
 import { onTestFinished, vi } from 'vitest';
-import { createMongoStore, type MongoStoreDependencies } from '../../src/mongo/store.ts';
+import type { MongoStoreDependencies } from '../../src/mongo/connection.ts';
+import { createMongoStore } from '../../src/mongo/store.ts';
 import type { RestorableStore } from '../../src/restore/restore-mark.ts';
 import type { Store } from '../../src/store/store.ts';
 import { freshDatabase } from '../real/mongod.ts';

@@ -1,7 +1,7 @@
 import { type ClientSession, MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { eventId } from '../../src/journal/journal.ts';
-import type { MongoStoreDependencies } from '../../src/mongo/store.ts';
+import type { MongoStoreDependencies } from '../../src/mongo/connection.ts';
 import { DuplicateKey, type Store, StoreUnavailable } from '../../src/store/store.ts';
 import { type Mongo, startReplicaSet } from '../real/mongod.ts';
 import { until } from '../real/until.ts';

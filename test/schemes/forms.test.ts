@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createFindCredential } from '../../src/check/credential.ts';
-import { readPresets } from '../../src/schemes/presets/read.ts';
+import { readPresets } from '../../src/presets/read.ts';
 import { mintSecret, type Scheme } from '../../src/schemes/scheme.ts';
 import {
   keyText,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { presetNames, readPresets } from '../../src/presets/read.ts';
 import { reasons } from '../../src/schemes/answer.ts';
-import { presetNames, readPresets } from '../../src/schemes/presets/read.ts';
 import { mintSecret, recognise, type Scheme } from '../../src/schemes/scheme.ts';
 import { overlappingPrefixes } from '../../src/settings/scheme-problems.ts';
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createFindCredential } from '../../src/check/credential.ts';
 import type { AccessRequest } from '../../src/check/request.ts';
 import { createDigester } from '../../src/keys/secret.ts';
-import { readPresets } from '../../src/schemes/presets/read.ts';
+import { readPresets } from '../../src/presets/read.ts';
 import { mintSecret, type Place, recognise, type Scheme } from '../../src/schemes/scheme.ts';
 import { createScheme, schemeSpec } from '../../src/settings/scheme-spec.ts';
 import { accessRequest } from '../requests.ts';

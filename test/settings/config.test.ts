@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { readPresets } from '../../src/schemes/presets/read.ts';
+import { readPresets } from '../../src/presets/read.ts';
 import { type Config, type ConfigSurroundings, readConfig } from '../../src/settings/config.ts';
 import { ConfigError } from '../../src/settings/config-problem.ts';
 import { configWarnings } from '../../src/settings/config-warnings.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { readPresets } from '../../src/schemes/presets/read.ts';
+import { readPresets } from '../../src/presets/read.ts';
 import { mintSecret, recognise } from '../../src/schemes/scheme.ts';
 import { answerTable } from '../../src/settings/answer-spec.ts';
 import { type SchemeContext, schemeProblems } from '../../src/settings/scheme-problems.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Decision } from '../../src/check/authorize.ts';
-import { readPresets } from '../../src/schemes/presets/read.ts';
+import { readPresets } from '../../src/presets/read.ts';
 import { createDecisionLog } from '../../src/telemetry/decision-log.ts';
 import { createLogger } from '../../src/telemetry/telemetry.ts';
 import { keyRecord } from '../records.ts';

@@ -7,6 +7,7 @@ import {
   type Violation,
   withoutComments,
 } from './repository.ts';
+import { ENTRANCE, ROOMS, roomsTable } from './rooms.ts';
 
 /** Something that holds in the whole repository. */
 export interface Rule {
@@ -21,89 +22,130 @@ export interface Rule {
 
 const FILE_LINES_MAX = 250;
 const FUNCTION_LINES_MAX = 70; // each function inside it counts as one line
+const ENTRANCE_FILES_MAX = 6;
+const FOLDER_FILES_MAX = 25;
 const START = 'src/cli/main.ts';
 
-/** The packages that a core file exists for. */
-const CORE_PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  'src/admin/admin-fields.ts': ['zod'],
-  'src/admin/admin-input-schema.ts': ['zod'],
-  'src/admin/admin-input.ts': ['zod'],
-  'src/settings/answer-spec.ts': ['zod'],
-  'src/telemetry/counted-histogram.ts': ['prom-client'],
-  'src/admin/import-input.ts': ['zod'],
-  'src/settings/console-settings.ts': ['zod'],
-  'src/settings/event-settings.ts': ['zod'],
-  'src/events/failure-notices.ts': ['lru-cache'],
-  'src/events/use-notices.ts': ['lru-cache'],
-  'src/settings/plan-spec.ts': ['zod'],
-  'src/settings/rule-spec.ts': ['zod'],
-  'src/settings/setting-forms.ts': ['zod'],
-  'src/settings/settings-json-schema.ts': ['zod'],
-  'src/settings/settings-schema.ts': ['zod'],
-  'src/settings/scheme-spec.ts': ['zod'],
-  'src/telemetry/telemetry.ts': ['pino', 'prom-client'],
-  'src/telemetry/telemetry-gauges.ts': ['prom-client'],
-  'src/tracing/tracing-attributes.ts': ['@opentelemetry/api'],
-  'src/tracing/tracing-context.ts': ['@opentelemetry/api'],
-  'src/settings/tracing-settings.ts': ['zod'],
-  'src/tracing/tracing.ts': ['@opentelemetry/api'],
-};
-
-/** The packages that belong to a folder. */
-const FOLDER_PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  cli: ['commander', 'pino', 'pino-pretty', 'recheck', 'yaml', 'zod'],
-  console: ['@fastify/cookie', '@fastify/formbody', 'fastify', 'htm', 'preact', 'preact-render-to-string'],
-  grpc: ['@bufbuild/protobuf', '@grpc/grpc-js', '@grpc/reflection', 'grpc-health-check'],
-  h2: [],
-  http: ['fastify', 'prom-client'],
-  mongo: ['mongodb'],
-  otel: [
-    '@opentelemetry/api',
-    '@opentelemetry/core',
-    '@opentelemetry/exporter-trace-otlp-proto',
-    '@opentelemetry/resources',
-    '@opentelemetry/sdk-trace',
-  ],
-  presets: ['yaml'],
-  sqlite: [],
-};
-
 /** Core files that do no input or output, and import none that does. */
-const PURE = new Set(
-  'access address answer checksum credential denial failure hmac key owner plan request route rules scheme secret time'.split(
-    ' ',
-  ),
-);
+const PURE: ReadonlySet<string> = new Set([
+  ...['access', 'credential', 'denial', 'request', 'route', 'rules'].map((name) => `src/check/${name}.ts`),
+  ...['hmac', 'key', 'owner', 'secret'].map((name) => `src/keys/${name}.ts`),
+  ...['answer', 'checksum', 'scheme'].map((name) => `src/schemes/${name}.ts`),
+  ...['src/failure.ts', 'src/limits/plan.ts', 'src/net/address.ts', 'src/time/time.ts'],
+]);
 const PURE_BUILTINS = /^node:(?:crypto|zlib)$/;
 const PURE_NET = /^import \{(?:\s*(?:type )?(?:isIP|isIPv4|isIPv6|BlockList|SocketAddress)\s*,?)+\s*\} from/;
 
 export const RULES: readonly Rule[] = [
   {
-    title: 'the core imports the core, Node, and a package only where the file exists for it',
-    check: eachImport(isCore, (file, { target, isOurs }) => {
-      const allowed = isOurs ? isCore({ path: target }) : ownPackage(CORE_PACKAGES[file.path], target);
+    title:
+      'a room imports itself, the rooms and the packages of its row in test/tidy/rooms.ts, and the entrance',
+    check: eachImport(isSource, (file, { target, isOurs }) => {
+      const room = roomOf(file.path);
+      if (room === '') return isOurs ? [`stands in the entrance and imports ${target}`] : [];
+      const row = ROOMS[room];
+      if (row === undefined) return ['is in a room that has no row'];
+      const allowed = isOurs
+        ? ENTRANCE.has(target) || isAsset(target) || [room, ...row.rooms].includes(roomOf(target))
+        : ownPackage(row.packages, target);
       return allowed ? [] : [`imports ${target}`];
     }),
     broken: {
       'src/keys/key.ts':
-        "import { a } from './mongo/a.ts';\nimport b from 'mongodb';\nimport c from 'zod';\n",
+        "import { a } from '../mongo/a.ts';\nimport b from 'mongodb';\nimport '../failure.ts';\n",
+      'src/http/a.ts':
+        "import '../mongo/a.ts';\nimport {\n  b,\n} from 'mongodb';\nawait import('../../x.ts');\n",
+      'src/attic/a.ts': "import '../keys/key.ts';\n",
+      'src/failure.ts': "import './keys/key.ts';\n",
+    },
+    breaks: 7,
+  },
+  {
+    title: 'the table of rooms is a DAG: a row names only rows above it',
+    check: () => {
+      const names = Object.keys(ROOMS);
+      return names.flatMap((name, at) =>
+        (ROOMS[name]?.rooms ?? [])
+          .filter((room) => !names.slice(0, at).includes(room))
+          .map((room) => `test/tidy/rooms.ts: ${name} may not import ${room}, which stands below it`),
+      );
+    },
+    broken: {},
+    breaks: 0,
+  },
+  {
+    title: 'every row of the table is used: no import is allowed that nobody makes',
+    check: (files) => {
+      if (!files.some(({ path }) => path === START)) return [];
+      const made = new Set(
+        files.filter(isSource).flatMap((file) =>
+          importsOf(file)
+            .filter(({ isOurs }) => isOurs)
+            .map(({ target }) => `${roomOf(file.path)} ${roomOf(target)}`),
+        ),
+      );
+      return Object.entries(ROOMS).flatMap(([name, { rooms }]) =>
+        rooms.filter((room) => !made.has(`${name} ${room}`)).map((room) => `${name} never imports ${room}`),
+      );
+    },
+    broken: {},
+    breaks: 0,
+  },
+  {
+    title: 'ARCHITECTURE.md shows the table of rooms as it is',
+    check: (files) =>
+      files
+        .filter(({ path }) => path === 'ARCHITECTURE.md')
+        .filter(({ text }) => !text.includes(roomsTable()))
+        .map(({ path }) => `${path}:1 shows another table than test/tidy/rooms.ts:\n${roomsTable()}`),
+    broken: { 'ARCHITECTURE.md': '| room | holds | imports |\n' },
+    breaks: 1,
+  },
+  {
+    title: 'no files import each other in a circle',
+    check: (files) => {
+      const sources = new Map(files.filter(isSource).map((file) => [file.path, targetsOf(file)]));
+      return [...sources].flatMap(([path, targets]) =>
+        targets
+          .filter((target) => reaches(target, path, sources))
+          .map((to) => `${path}:1 is in a circle by ${to}`),
+      );
+    },
+    broken: {
+      'src/keys/a.ts': "import './b.ts';\n",
+      'src/keys/b.ts': "import type { C } from './c.ts';\n",
+      'src/keys/c.ts': "import './a.ts';\nimport './d.ts';\n",
+      'src/keys/d.ts': '',
     },
     breaks: 3,
   },
   {
-    title: 'a folder imports the core and its own packages, never another folder',
-    check: eachImport(isInFolder, (file, { target, isOurs }) => {
-      const folder = folderOf(file.path);
-      const allowed = isOurs
-        ? isCore({ path: target }) || folderOf(target) === folder || folder === 'cli'
-        : ownPackage(FOLDER_PACKAGES[folder], target);
-      return allowed ? [] : [`imports ${target}`];
-    }),
-    broken: {
-      'src/http/a.ts':
-        "import '../mongo/a.ts';\nimport {\n  b,\n} from 'mongodb';\nawait import('../../x.ts');\n",
+    title: `src opens on at most ${ENTRANCE_FILES_MAX} files`,
+    check: (files) => {
+      const entrance = files.filter(({ path }) => /^src\/[^/]+\.ts$/.test(path));
+      return entrance.length > ENTRANCE_FILES_MAX ? [`src: ${entrance.length} files`] : [];
     },
-    breaks: 3,
+    broken: Object.fromEntries(
+      Array.from({ length: ENTRANCE_FILES_MAX + 1 }, (_, at) => [`src/a${at}.ts`, '']),
+    ),
+    breaks: 1,
+  },
+  {
+    title: `no folder of src holds more than ${FOLDER_FILES_MAX} files`,
+    check: (files) => {
+      const counts = new Map<string, number>();
+      for (const { path } of files.filter(isSource)) {
+        const folder = path.slice(0, path.lastIndexOf('/'));
+        counts.set(folder, (counts.get(folder) ?? 0) + 1);
+      }
+      return [...counts]
+        .filter(([, n]) => n > FOLDER_FILES_MAX)
+        .map(([folder, n]) => `${folder}: ${n} files`);
+    },
+    broken: Object.fromEntries(
+      Array.from({ length: FOLDER_FILES_MAX + 1 }, (_, at) => [`src/keys/a${at}.ts`, '']),
+    ),
+    breaks: 1,
   },
   {
     title: 'only cli reads the arguments and the environment, and exits',
@@ -266,12 +308,13 @@ function isTest(file: Where): boolean {
   return isCode(file) && file.path.startsWith('test/');
 }
 
-function isCore({ path }: Where): boolean {
-  return /^src\/[^/]+\.ts$/.test(path);
+function isSource({ path }: Where): boolean {
+  return path.startsWith('src/') && path.endsWith('.ts');
 }
 
-function isInFolder({ path }: Where): boolean {
-  return /^src\/[^/]+\/.*\.ts$/.test(path);
+/** Data of a package of its own, read at run time: not code of another room. */
+function isAsset(path: string): boolean {
+  return path === 'package.json';
 }
 
 function isOutsideCli({ path }: Where): boolean {
@@ -279,11 +322,30 @@ function isOutsideCli({ path }: Where): boolean {
 }
 
 function isPure({ path }: Where): boolean {
-  return isCore({ path }) && PURE.has(path.slice('src/'.length, -'.ts'.length));
+  return PURE.has(path);
 }
 
-function folderOf(path: string): string {
+/** Empty for a file of the entrance, and for what is not in src. */
+function roomOf(path: string): string {
   return /^src\/([^/]+)\//.exec(path)?.[1] ?? '';
+}
+
+function targetsOf(file: File): string[] {
+  return importsOf(file)
+    .filter(({ isOurs }) => isOurs)
+    .map(({ target }) => target);
+}
+
+function reaches(from: string, to: string, sources: ReadonlyMap<string, readonly string[]>): boolean {
+  const seen = new Set<string>();
+  const waiting = [from];
+  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+    if (path === to) return true;
+    if (seen.has(path)) continue;
+    seen.add(path);
+    waiting.push(...(sources.get(path) ?? []));
+  }
+  return false;
 }
 
 function ownPackage(packages: readonly string[] | undefined, target: string): boolean {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Decision } from '../../src/check/authorize.ts';
 import { Failure } from '../../src/failure.ts';
 import { createAnswer } from '../../src/grpc/check/check-server.ts';
-import { readPresets } from '../../src/schemes/presets/read.ts';
+import { readPresets } from '../../src/presets/read.ts';
 import { traceAdmin } from '../../src/telemetry/tracing-admin.ts';
 import { traceLookups } from '../../src/telemetry/tracing-check.ts';
 import { createTracing } from '../../src/tracing/tracing.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Decision } from '../../src/check/authorize.ts';
 import type { KeyRecord } from '../../src/keys/key.ts';
+import { readPresets } from '../../src/presets/read.ts';
 import type { Reason } from '../../src/schemes/answer.ts';
-import { readPresets } from '../../src/schemes/presets/read.ts';
 import type { Scheme } from '../../src/schemes/scheme.ts';
 import { StoreUnavailable } from '../../src/store/store.ts';
 import { addressesMax, type UsageTally } from '../../src/store/usage-tally.ts';

@@ -26,7 +26,7 @@ export function addCompletionCommand(program: Command, io: Io): void {
 }
 
 async function likelyWords(): Promise<LikelyWords> {
-  const { presetNames } = await import('../../schemes/presets/read.ts');
+  const { presetNames } = await import('../../presets/read.ts');
   const { logLevels } = await import('../../settings/settings-schema.ts');
   return {
     '--scheme': presetNames,

@@ -58,7 +58,7 @@ function addSchema(config: Command, io: Io): void {
     ['postern config schema > postern.schema.json'],
   ).action(async () => {
     const { settingsJsonSchema } = await import('../../settings/settings-json-schema.ts');
-    const { presetNames } = await import('../../schemes/presets/read.ts');
+    const { presetNames } = await import('../../presets/read.ts');
     io.stdout.write(`${JSON.stringify(settingsJsonSchema(presetNames), null, 2)}\n`);
   });
 }

@@ -1,5 +1,5 @@
 import { Document, isPair, isScalar, isSeq, visit } from 'yaml';
-import { presetNames } from '../../schemes/presets/read.ts';
+import { presetNames } from '../../presets/read.ts';
 import type { SettingPath } from '../../settings/config-problem.ts';
 import {
   formsOf,

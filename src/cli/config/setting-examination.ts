@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Config } from '../../settings/config.ts';
 import { type Environment, readEnvironment } from './config-environment.ts';
-import type { Examination } from './setting-examiner.ts';
+import type { Examination, ExaminerInput } from './setting-examiner.ts';
 import { readerOf, type SettingFiles } from './setting-files.ts';
 import { configOfTree, type SettingFlags } from './settings.ts';
 
@@ -30,13 +30,6 @@ export async function examineApart(
   const { secrets } = readEnvironment(environment, readerOf(files));
   const config = configOfTree(tree, secrets, (pattern) => verdicts.get(pattern) ?? null);
   return { tree, problems, warnings, config };
-}
-
-/** What the other thread is given. */
-export interface ExaminerInput {
-  readonly flags: SettingFlags;
-  readonly environment: Environment;
-  readonly found: SettingFiles['found'];
 }
 
 /** Rejects when the thread breaks, runs out of memory or takes too long. */

@@ -1,8 +1,15 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import type { Environment } from './config-environment.ts';
 import { judgePattern } from './pattern.ts';
-import type { ExaminerInput } from './setting-examination.ts';
-import { readerOf } from './setting-files.ts';
-import { examineSettings } from './settings.ts';
+import { readerOf, type SettingFiles } from './setting-files.ts';
+import { examineSettings, type SettingFlags } from './settings.ts';
+
+/** What the other thread is given. */
+export interface ExaminerInput {
+  readonly flags: SettingFlags;
+  readonly environment: Environment;
+  readonly found: SettingFiles['found'];
+}
 
 /** What is to be said of settings, without what can not go from thread to thread. */
 export interface Examination {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { readPresets } from '../../schemes/presets/read.ts';
+import { readPresets } from '../../presets/read.ts';
 import { type Config, readConfig } from '../../settings/config.ts';
 import { ConfigError, type ConfigProblem, type SettingPath } from '../../settings/config-problem.ts';
 import { configWarnings } from '../../settings/config-warnings.ts';

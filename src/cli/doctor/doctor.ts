@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { readPresets } from '../../schemes/presets/read.ts';
+import { readPresets } from '../../presets/read.ts';
 import type { Config } from '../../settings/config.ts';
 import { error, type Finding } from '../../store/finding.ts';
 import { version } from '../../version.ts';

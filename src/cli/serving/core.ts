@@ -1,6 +1,6 @@
 import { createAdmin } from '../../admin/admin.ts';
 import { createGithubLeaks } from '../../admin/github-leaks.ts';
-import { type AdminClient, adminWrite, createIdentify } from '../../admin/identity.ts';
+import { createIdentify } from '../../admin/identity.ts';
 import { createKeyring } from '../../cache/keyring.ts';
 import { createMissBudget } from '../../cache/miss-budget.ts';
 import { createDigestUpgrade } from '../../changes/digest-upgrade.ts';
@@ -9,6 +9,7 @@ import { createRegistry } from '../../changes/registry.ts';
 import { createJudges } from '../../check/judges.ts';
 import { createJournalTail, type JournalTail, waking } from '../../events/journal-tail.ts';
 import { createRefusals } from '../../events/refusals.ts';
+import { type AdminClient, adminWrite } from '../../keys/admin-permissions.ts';
 import { createDigester } from '../../keys/secret.ts';
 import { createLimiter } from '../../limits/limiter.ts';
 import type { Config } from '../../settings/config.ts';

@@ -1,7 +1,7 @@
-import { adminRead, adminWrite } from '../../admin/identity.ts';
 import type { NewKey } from '../../changes/minting.ts';
 import type { Registry } from '../../changes/registry.ts';
 import type { Origin } from '../../journal/journal.ts';
+import { adminRead, adminWrite } from '../../keys/admin-permissions.ts';
 import type { Secret } from '../../keys/secret.ts';
 import type { Config } from '../../settings/config.ts';
 import { type Store, StoreUnavailable } from '../../store/store.ts';

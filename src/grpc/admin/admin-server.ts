@@ -9,7 +9,7 @@ import { createKeyMethods } from './key-methods.ts';
 import { createLeakMethods } from './leak-methods.ts';
 import { createOwnerMethods } from './owner-methods.ts';
 import { createTermsMethods } from './terms-methods.ts';
-import { createUnary, type Unary } from './unary.ts';
+import { createUnary, type MethodDependencies } from './unary.ts';
 import { createWatchMethods } from './watch-methods.ts';
 
 export interface AdminServiceDependencies {
@@ -20,14 +20,6 @@ export interface AdminServiceDependencies {
   readonly onBroken: (error: unknown) => void;
   /** Aborts when the service stops, which ends imports after the message under way; default: it does not. */
   readonly stopping?: AbortSignal;
-}
-
-/** What the methods of KeyAdmin are made of. */
-export interface MethodDependencies {
-  readonly admin: Admin;
-  /** Unix milliseconds. */
-  readonly now: () => number;
-  readonly unary: Unary;
 }
 
 /** `postern.admin.v1.KeyAdmin` on grpc-js. */

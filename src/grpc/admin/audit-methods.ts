@@ -1,6 +1,6 @@
 import type { KeyAdminServer, ListAuditEventsRequest } from '../gen/postern/admin/v1/key_admin.ts';
-import type { MethodDependencies } from './admin-server.ts';
 import { auditMessage, listAuditEventsInputOf } from './audit-message.ts';
+import type { MethodDependencies } from './unary.ts';
 
 /** Looking at the journal. */
 export function createAuditMethods({

@@ -1,6 +1,6 @@
 import type { GetDiagnosticsRequest, KeyAdminServer } from '../gen/postern/admin/v1/key_admin.ts';
-import type { MethodDependencies } from './admin-server.ts';
 import { timestampOf } from './time-message.ts';
+import type { MethodDependencies } from './unary.ts';
 
 /** How the service stands. */
 export function createDiagnosticsMethods({

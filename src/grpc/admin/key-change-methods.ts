@@ -5,10 +5,10 @@ import type {
   RotateKeyRequest,
   UpdateKeyRequest,
 } from '../gen/postern/admin/v1/key_admin.ts';
-import type { MethodDependencies } from './admin-server.ts';
 import { keyMessage } from './key-message.ts';
 import { rotateKeyInputOf } from './rotation-message.ts';
 import { settlementMessage } from './settlement-message.ts';
+import type { MethodDependencies } from './unary.ts';
 import { toldByPlace, updateKeyInputOf } from './update-message.ts';
 
 /** Changing keys that are there. */

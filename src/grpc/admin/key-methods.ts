@@ -6,8 +6,8 @@ import type {
   ListKeysRequest,
   VerifyKeyRequest,
 } from '../gen/postern/admin/v1/key_admin.ts';
-import type { MethodDependencies } from './admin-server.ts';
 import { createKeyInputOf, keyMessage, listKeysInputOf } from './key-message.ts';
+import type { MethodDependencies } from './unary.ts';
 import { usageInputOf, usageMessage } from './usage-message.ts';
 
 /** Making keys and looking at them. */

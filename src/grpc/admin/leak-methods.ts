@@ -1,6 +1,6 @@
 import type { KeyAdminServer, ReportLeakedKeysRequest } from '../gen/postern/admin/v1/key_admin.ts';
-import type { MethodDependencies } from './admin-server.ts';
 import { settlementMessage } from './settlement-message.ts';
+import type { MethodDependencies } from './unary.ts';
 
 /** Revoking what was found where it should not be. */
 export function createLeakMethods({

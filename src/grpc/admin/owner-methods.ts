@@ -4,9 +4,9 @@ import type {
   ListOwnersRequest,
   PutOwnerRequest,
 } from '../gen/postern/admin/v1/key_admin.ts';
-import type { MethodDependencies } from './admin-server.ts';
 import { listOwnersInputOf, ownerMessage, putOwnerInputOf } from './owner-message.ts';
 import { settlementMessage } from './settlement-message.ts';
+import type { MethodDependencies } from './unary.ts';
 
 /** Putting owners and looking at them. */
 export function createOwnerMethods({

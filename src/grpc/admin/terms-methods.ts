@@ -1,5 +1,5 @@
 import type { GetTermsRequest, KeyAdminServer } from '../gen/postern/admin/v1/key_admin.ts';
-import type { MethodDependencies } from './admin-server.ts';
+import type { MethodDependencies } from './unary.ts';
 
 /** Who calls, and what keys they may ask for. */
 export function createTermsMethods({

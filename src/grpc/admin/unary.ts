@@ -1,4 +1,5 @@
 import type { handleUnaryCall, ServerUnaryCall } from '@grpc/grpc-js';
+import type { Admin } from '../../admin/admin.ts';
 import type { Caller } from '../../admin/identity.ts';
 import { certificateNames } from '../../net/certificate-names.ts';
 import { isUnexpected, toGrpcError } from '../status.ts';
@@ -7,6 +8,14 @@ import { isUnexpected, toGrpcError } from '../status.ts';
 export type Unary = <Request, Response>(
   handle: (caller: Caller, request: Request) => Promise<Response>,
 ) => handleUnaryCall<Request, Response>;
+
+/** What the methods of KeyAdmin are made of. */
+export interface MethodDependencies {
+  readonly admin: Admin;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  readonly unary: Unary;
+}
 
 export function createUnary(onBroken: (error: unknown) => void): Unary {
   return (handle) => (call, callback) => {

@@ -4,8 +4,8 @@ import type { Admin } from '../../admin/admin.ts';
 import { sendAll, type Watched } from '../../admin/watch-operations.ts';
 import { eventJson } from '../../events/events.ts';
 import { callerOf } from '../caller.ts';
+import type { HttpLog } from '../http-log.ts';
 import { type Input, operate, queryInput } from '../input.ts';
-import type { HttpLog } from '../server.ts';
 import { errorAnswer } from '../status.ts';
 
 /** How soon one whose connection ended should come back. */

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
-import { answerTable } from '../../settings/answer-spec.ts';
-import { createScheme, schemeSpec } from '../../settings/scheme-spec.ts';
-import type { Scheme } from '../scheme.ts';
+import type { Scheme } from '../schemes/scheme.ts';
+import { answerTable } from '../settings/answer-spec.ts';
+import { createScheme, schemeSpec } from '../settings/scheme-spec.ts';
 
 /** The schemes that ship with the product, its own first. */
 export const presetNames = ['postern', 'mavera', 'powerverse', 'converra', 'modelriver', 'mira'] as const;

@@ -1,0 +1,163 @@
+/** A folder of `src/`: what it may import. `test/tidy/rules.ts` holds it, ARCHITECTURE.md shows the same table. */
+export interface Room {
+  /** What is inside, for ARCHITECTURE.md. */
+  readonly holds: string;
+  /** The rooms it may import, each of which stands above it in the table. */
+  readonly rooms: readonly string[];
+  readonly packages?: readonly string[];
+}
+
+/** From the ground up: a room imports only what stands before it, so that there is no circle of rooms. */
+export const ROOMS: Readonly<Record<string, Room>> = {
+  time: { holds: 'times and durations, clocks that are set, work that repeats', rooms: [] },
+  keys: { holds: 'the records of keys and owners, secrets and their digests', rooms: [] },
+  schemes: {
+    holds: "a vendor's keys: places, forms, checksums, and the words of an answer",
+    rooms: ['keys'],
+  },
+  journal: {
+    holds: 'the audit log: its entries, their hash chain, where they are kept',
+    rooms: ['keys', 'time'],
+  },
+  store: {
+    holds: "the store's contract, and what every store tells of itself",
+    rooms: ['journal', 'keys', 'schemes'],
+  },
+  tracing: {
+    holds: 'spans, over the API of OpenTelemetry alone',
+    rooms: ['store'],
+    packages: ['@opentelemetry/api'],
+  },
+  net: { holds: 'addresses, listeners, TLS, RPC methods apart from what carries them', rooms: ['tracing'] },
+  cache: { holds: 'the keys in memory: hits, misses, one read for many waiters', rooms: ['keys', 'store'] },
+  limits: {
+    holds: 'plans, and rate limits leased from the store',
+    rooms: ['cache', 'keys', 'schemes', 'store'],
+  },
+  check: {
+    holds: 'the decision of a Check, from the request to what the caller reads',
+    rooms: ['cache', 'keys', 'limits', 'net', 'schemes', 'store', 'time'],
+  },
+  usage: {
+    holds: 'what keys are used for: gathered, written in bulk, reported',
+    rooms: ['check', 'keys', 'schemes', 'store'],
+  },
+  events: {
+    holds: 'what watches the journal: delivery, webhooks, notices to operators',
+    rooms: ['cache', 'journal', 'keys', 'net', 'schemes', 'store', 'time'],
+    packages: ['lru-cache'],
+  },
+  changes: {
+    holds: 'every change of a key and an owner',
+    rooms: ['check', 'journal', 'keys', 'schemes', 'store', 'time'],
+  },
+  settings: {
+    holds: 'settings read into one frozen Config: every default and bound',
+    rooms: ['check', 'events', 'keys', 'net', 'schemes', 'time', 'tracing'],
+    packages: ['zod'],
+  },
+  presets: { holds: 'the schemes that ship, YAML', rooms: ['schemes', 'settings'], packages: ['yaml'] },
+  restore: {
+    holds: 'a restored store, and the changes it lacks',
+    rooms: ['changes', 'journal', 'keys', 'store', 'time'],
+  },
+  admin: {
+    holds: 'the operations of KeyAdmin, apart from any wire: who may, then what',
+    rooms: [
+      ...[
+        'cache',
+        'changes',
+        'check',
+        'events',
+        'journal',
+        'keys',
+        'net',
+        'schemes',
+        'settings',
+        'store',
+        'time',
+      ],
+      ...['tracing', 'usage'],
+    ],
+    packages: ['zod'],
+  },
+  telemetry: {
+    holds: 'metrics, the log, and spans around Checks, admin calls and store operations',
+    rooms: ['admin', 'cache', 'changes', 'check', 'net', 'schemes', 'settings', 'store', 'tracing'],
+    packages: ['pino', 'prom-client'],
+  },
+  mongo: {
+    holds: 'the store on MongoDB: records, change feed, lease, fleet',
+    rooms: ['journal', 'keys', 'restore', 'schemes', 'store'],
+    packages: ['mongodb'],
+  },
+  sqlite: {
+    holds: 'the store on node:sqlite, its backups',
+    rooms: ['journal', 'keys', 'restore', 'schemes', 'store'],
+  },
+  otel: {
+    holds: "OpenTelemetry's SDK, loaded where traces are configured",
+    rooms: ['settings', 'tracing'],
+    packages: [
+      '@opentelemetry/api',
+      '@opentelemetry/core',
+      '@opentelemetry/exporter-trace-otlp-proto',
+      '@opentelemetry/resources',
+      '@opentelemetry/sdk-trace',
+    ],
+  },
+  h2: {
+    holds: 'gRPC over HTTP/2 frames on plain sockets, which Checks come by',
+    rooms: ['net', 'telemetry', 'tracing'],
+  },
+  grpc: {
+    holds: "Envoy's and KeyAdmin's protobuf: codecs, methods, statuses",
+    rooms: [
+      ...[
+        'admin',
+        'cache',
+        'changes',
+        'check',
+        'journal',
+        'keys',
+        'net',
+        'schemes',
+        'store',
+        'telemetry',
+        'time',
+      ],
+      ...['tracing', 'usage'],
+    ],
+    packages: ['@bufbuild/protobuf', '@grpc/grpc-js', '@grpc/reflection', 'grpc-health-check'],
+  },
+  http: {
+    holds: 'REST, OpenAPI, health, metrics',
+    rooms: ['admin', 'changes', 'events', 'journal', 'keys', 'net', 'store', 'time', 'tracing', 'usage'],
+    packages: ['fastify', 'prom-client'],
+  },
+  console: {
+    holds: 'the pages under /console, which ask REST as anybody does',
+    rooms: ['admin', 'keys', 'net'],
+    packages: ['@fastify/cookie', '@fastify/formbody', 'fastify', 'htm', 'preact', 'preact-render-to-string'],
+  },
+  cli: {
+    holds: 'the command line and the running service: the only place that wires',
+    rooms: [
+      ...['admin', 'cache', 'changes', 'check', 'console', 'events', 'grpc', 'h2', 'http', 'journal', 'keys'],
+      ...['limits', 'mongo', 'net', 'otel', 'presets', 'restore', 'schemes', 'settings', 'sqlite', 'store'],
+      ...['telemetry', 'time', 'tracing', 'usage'],
+    ],
+    packages: ['commander', 'pino', 'pino-pretty', 'recheck', 'yaml', 'zod'],
+  },
+};
+
+/** Files of `src/` itself that every room may import. */
+export const ENTRANCE: ReadonlySet<string> = new Set(['src/failure.ts', 'src/version.ts']);
+
+/** As ARCHITECTURE.md shows it. */
+export function roomsTable(): string {
+  const rows = Object.entries(ROOMS).map(
+    ([name, { holds, rooms }]) => `| \`${name}/\` | ${holds} | ${rooms.join(', ') || '–'} |`,
+  );
+  return ['| room | holds | imports |', '| --- | --- | --- |', ...rows].join('\n');
+}
