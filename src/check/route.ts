@@ -27,6 +27,9 @@ export interface PreparedRoute {
   readonly findCredential: FindCredential;
 }
 
+/** Routes that are remembered: every context may meet every rule. */
+const routesMax = 10_000;
+
 /**
  * What a request's route asks for: by the most specific rule, and by Envoy's `context_extensions`, which
  * replace the rule's members one by one unless they are empty, while permissions add up. `scheme` and
@@ -36,7 +39,8 @@ export interface PreparedRoute {
  * A route is worked out once for each rule and each context that is the same object.
  */
 export function createFindRoute(defaults: RouteDefaults): (request: AccessRequest) => PreparedRoute {
-  const routes = new WeakMap<ReadonlyMap<string, string>, Map<Rule | null, PreparedRoute>>();
+  let routes = new WeakMap<ReadonlyMap<string, string>, Map<Rule | null, PreparedRoute>>();
+  let routesCount = 0;
 
   return (request) => {
     const { context } = request;
@@ -46,7 +50,10 @@ export function createFindRoute(defaults: RouteDefaults): (request: AccessReques
     if (known !== undefined) return known;
     const route = readRoute(context, rule, defaults);
     const prepared = { route, findCredential: createFindCredential(route.schemes) };
-    if (ofContext === undefined) routes.set(context, new Map([[rule, prepared]]));
+    if (++routesCount > routesMax) {
+      routes = new WeakMap([[context, new Map([[rule, prepared]])]]);
+      routesCount = 1;
+    } else if (ofContext === undefined) routes.set(context, new Map([[rule, prepared]]));
     else ofContext.set(rule, prepared);
     return prepared;
   };

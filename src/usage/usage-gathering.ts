@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { KeyId } from '../keys/key.ts';
 import type { Reason } from '../schemes/answer.ts';
 import { addressesMax, type UsageTally } from '../store/usage-tally.ts';
@@ -67,9 +68,11 @@ export function addDenials(tally: Tally, reason: Reason, count: number): void {
   tally.denied[reason] = (tally.denied[reason] ?? 0) + count;
 }
 
+/** What is no IP address is not kept. */
 export function addAddress(tally: Tally, address: string): void {
+  if (isIP(address) === 0 || address.includes('%')) return;
   tally.lastAddress = address;
-  if (address === '' || tally.addresses.length >= addressesMax) return;
+  if (tally.addresses.length >= addressesMax) return;
   if (!tally.addresses.includes(address)) tally.addresses.push(address);
 }
 

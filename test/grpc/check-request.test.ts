@@ -67,6 +67,46 @@ describe('a CheckRequest', () => {
     expect(contextOf(entry, request, entry)).not.toBe(contextOf(entry, request, entry));
   });
 
+  it('keeps no more than some MiB of contexts, however long and however many they are', () => {
+    const contexts = [
+      ...Array.from({ length: 40 }, (_, at) => 'v'.repeat(15_000) + at),
+      ...Array.from({ length: 40 }, (_, at) => 'v'.repeat(400_000) + at),
+    ];
+    const reader = createCheckReader();
+    const contextOf = (value: string) => {
+      const pair = [
+        { number: 1, value: Buffer.from('permissions') },
+        { number: 2, value: Buffer.from(value) },
+      ];
+      const fields = [
+        { number: 10, value: pair },
+        { number: 4, value: [{ number: 2, value: [] }] },
+      ];
+      return reader(encode([{ number: 1, value: fields }]))?.context;
+    };
+    for (const value of contexts) expect(contextOf(value)?.get('permissions')).toBe(value);
+    const short = contexts[39] ?? '';
+    expect(contextOf(short)).toBe(contextOf(short));
+    const long = contexts.at(-1) ?? '';
+    expect(contextOf(long)).not.toBe(contextOf(long));
+    const first = contextOf(short);
+    for (let at = 0; at < 80; at++) contextOf('w'.repeat(15_000) + at);
+    expect(contextOf(short)).toEqual(first);
+    expect(contextOf(short)).not.toBe(first);
+  });
+
+  it('has no address where what stands there is longer than any is', () => {
+    const addressOf = (text: string) => {
+      const socket = [{ number: 2, value: Buffer.from(text) }];
+      const source = { number: 1, value: [{ number: 1, value: [{ number: 1, value: socket }] }] };
+      const request = { number: 4, value: [{ number: 2, value: [] }] };
+      return createCheckReader()(encode([{ number: 1, value: [source, request] }]))?.address;
+    };
+    const longest = '0000:0000:0000:0000:0000:ffff:192.168.100.228';
+    expect(addressOf(longest)).toBe(longest);
+    expect(addressOf('v'.repeat(900_000))).toBe('');
+  });
+
   it.each([
     ['a field of number 0', [0x02, 0x00]],
     ['a group that is not closed', [0x0b]],

@@ -81,6 +81,16 @@ describe('usage', () => {
     expect(written[0]?.addresses).toHaveLength(addressesMax);
   });
 
+  it.each(['v'.repeat(900_000), 'somebody', '192.0.2.256', 'fe80::1%eth0', '192.0.2.1 '])(
+    'counts a use, and keeps no address, where what is told as one is none (%.20s)',
+    async (address) => {
+      const { usage, written } = setUp();
+      usage.record(allowed(keyRecord()), address, noon);
+      await usage.flush();
+      expect(written).toMatchObject([{ allowed: 1, addresses: [] }]);
+    },
+  );
+
   it('keeps what could not be written, adds what came since, and writes it with the next', async () => {
     const { usage, written, store, errors } = setUp();
     const key = keyRecord();

@@ -17,6 +17,11 @@ export type ReadCheckRequest = (bytes: Uint8Array) => CheckRequest | null;
  * in as many orders as its maps have.
  */
 const contextsMax = 1_000;
+/** Octets of all that are remembered, and of one: what is read of them takes some times as much. */
+const contextsBytesMax = 1_048_576;
+const contextBytesMax = 16_384;
+/** No address is written longer (RFC 4291, section 2.2): what is longer is none, and is not even made a text. */
+const addressBytesMax = 45;
 
 const noValues: readonly string[] = [];
 const noContext: ReadonlyMap<string, string> = new Map();
@@ -28,6 +33,8 @@ interface Desk {
   laidOut: WireRequest | null;
   /** By their bytes. */
   readonly contexts: Map<string, ReadonlyMap<string, string>>;
+  /** Of all of these. */
+  contextsBytes: number;
 }
 
 /**
@@ -35,7 +42,7 @@ interface Desk {
  * anew for a request that is asked after another one was read.
  */
 export function createCheckReader(): ReadCheckRequest {
-  const desk: Desk = { layout: new CheckLayout(), laidOut: null, contexts: new Map() };
+  const desk: Desk = { layout: new CheckLayout(), laidOut: null, contexts: new Map(), contextsBytes: 0 };
   return (bytes) => {
     const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     desk.laidOut = null;
@@ -77,22 +84,20 @@ class WireRequest implements CheckRequest {
   get address(): string {
     if (this.#address !== null) return this.#address;
     const { addressAt, addressEnd } = this.#layout();
-    this.#address = this.#text(addressAt, addressEnd);
+    this.#address = addressEnd - addressAt > addressBytesMax ? '' : this.#text(addressAt, addressEnd);
     return this.#address;
   }
 
-  /** The same map for the same bytes, so that what follows from them is found by it. */
+  /** The same map for the same bytes, unless they are very many, so that what follows from them is found by it. */
   get context(): ReadonlyMap<string, string> {
     const { context, contextAt, contextEnd } = this.#layout();
     if (context.count === 0) return noContext;
-    if (contextAt === -1) return this.#mapOf(context);
+    if (contextAt === -1 || contextEnd - contextAt > contextBytesMax) return this.#mapOf(context);
     const bytes = this.#bytes.toString('latin1', contextAt, contextEnd);
-    const { contexts } = this.#desk;
-    const known = contexts.get(bytes);
+    const known = this.#desk.contexts.get(bytes);
     if (known !== undefined) return known;
-    if (contexts.size >= contextsMax) contexts.clear();
     const read = this.#mapOf(context);
-    contexts.set(bytes, read);
+    this.#remember(bytes, read);
     return read;
   }
 
@@ -125,6 +130,16 @@ class WireRequest implements CheckRequest {
 
   keep(): void {
     this.#bytes = Buffer.from(this.#bytes);
+  }
+
+  #remember(bytes: string, context: ReadonlyMap<string, string>): void {
+    const desk = this.#desk;
+    desk.contextsBytes += bytes.length;
+    if (desk.contexts.size >= contextsMax || desk.contextsBytes > contextsBytesMax) {
+      desk.contexts.clear();
+      desk.contextsBytes = bytes.length;
+    }
+    desk.contexts.set(bytes, context);
   }
 
   /** Names that differ in their case alone; of a name that came twice, the last value, as in any map of protobuf. */

@@ -13,6 +13,9 @@ export interface FieldSink {
 /** A whole number that needs more octets than this after the first is none that a sane encoder writes. */
 const continuationOctetsMax = 4;
 
+/** One for all connections: each would keep as much as the longest text that it ever was sent, a thousand of them 100 MiB. */
+let scratch = Buffer.allocUnsafeSlow(1_024);
+
 /**
  * Reads the header blocks of one connection (RFC 7541), each once and in order. Throws a ConnectionError at what
  * can not be read; the connection has to end then, since the table is not known any more.
@@ -22,7 +25,6 @@ export class HpackDecoder {
   readonly #entries: Field[] = [];
   #tableBytes = 0;
   #tableMax = tableBytesMax;
-  #scratch = Buffer.allocUnsafeSlow(1_024);
   #bytes: Buffer = Buffer.alloc(0);
   #at = 0;
   #end = 0;
@@ -113,12 +115,12 @@ export class HpackDecoder {
     if (end > this.#end) throw unreadable('a header block that is cut short');
     this.#at = end;
     if (!isHuffman) return this.#bytes.toString('latin1', at, end);
-    if (this.#scratch.length < length * expansionMax) {
-      this.#scratch = Buffer.allocUnsafeSlow(Math.ceil(length * expansionMax));
+    if (scratch.length < length * expansionMax) {
+      scratch = Buffer.allocUnsafeSlow(Math.ceil(length * expansionMax));
     }
-    const written = decodeHuffman(this.#bytes, at, end, this.#scratch);
+    const written = decodeHuffman(this.#bytes, at, end, scratch);
     if (written < 0) throw unreadable('a text that is no Huffman code');
-    return this.#scratch.toString('latin1', 0, written);
+    return scratch.toString('latin1', 0, written);
   }
 }
 
