@@ -6,6 +6,7 @@ import type { JournalTail } from '../events/journal-tail.ts';
 import type { Refusals } from '../events/refusals.ts';
 import { Failure } from '../failure.ts';
 import type { Origin } from '../journal/journal.ts';
+import { adminWrite } from '../keys/admin-permissions.ts';
 import { isKeyId } from '../keys/key.ts';
 import type { Digester } from '../keys/secret.ts';
 import type { Store } from '../store/store.ts';
@@ -20,6 +21,7 @@ import { createKeyChangeOperations, type KeyChangeOperations } from './key-chang
 import { createKeyOperations, type KeyOperations } from './key-operations.ts';
 import { createKeyTerms } from './key-terms.ts';
 import { createLeakOperations, type LeakOperations } from './leak-operations.ts';
+import { operationPermissions } from './operation-permissions.ts';
 import { createOwnerOperations, type OwnerOperations } from './owner-operations.ts';
 import { createTermsOperations, type TermsOperations } from './terms-operations.ts';
 import { createWatchOperations, type WatchOperations } from './watch-operations.ts';
@@ -82,29 +84,6 @@ export interface AdminDependencies {
   readonly monotonic: () => number;
 }
 
-/** What each operation needs of its caller, by its name; the RPC is called the same. */
-const needs = {
-  createKey: 'write',
-  getKey: 'read',
-  getKeyUsage: 'read',
-  listKeys: 'read',
-  verifyKey: 'read',
-  updateKey: 'write',
-  rotateKey: 'write',
-  revokeKey: 'write',
-  disableKey: 'write',
-  enableKey: 'write',
-  importKeys: 'write',
-  putOwner: 'write',
-  getOwner: 'read',
-  listOwners: 'read',
-  listAuditEvents: 'read',
-  getDiagnostics: 'read',
-  getTerms: 'read',
-  reportLeakedKeys: 'write',
-  watchKeys: 'read',
-} as const satisfies Readonly<Record<keyof Operations, 'read' | 'write'>>;
-
 export function createAdmin(dependencies: AdminDependencies): Admin {
   const terms = createKeyTerms(dependencies);
   const operations: Operations = {
@@ -134,7 +113,8 @@ function createAdmit({ identify, refusals }: Pick<AdminDependencies, 'identify' 
     async (caller: Caller, ...rest: never[]): Promise<unknown> => {
       const anonymous = originOf(name, caller, rest);
       let call: Call | null = null;
-      const requireAccess = needs[name] === 'write' ? requireWrite : requireRead;
+      const requireAccess =
+        operationPermissions[anonymous.action] === adminWrite ? requireWrite : requireRead;
       const renew = async () => requireAccess(await identify(caller));
       try {
         const identity = await identify(caller);
@@ -150,8 +130,12 @@ function createAdmit({ identify, refusals }: Pick<AdminDependencies, 'identify' 
     };
 }
 
-function originOf(name: string, { address, requestId }: Caller, given: readonly unknown[]): Origin {
-  const action = `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+function originOf<Name extends keyof Operations>(
+  name: Name,
+  { address, requestId }: Caller,
+  given: readonly unknown[],
+) {
+  const action = `${name.charAt(0).toUpperCase()}${name.slice(1)}` as Capitalize<Name>;
   return { actor: null, action, address: address || null, requestId: nameOf(given, requestId) };
 }
 

@@ -1,6 +1,7 @@
 import cookie from '@fastify/cookie';
 import formbody from '@fastify/formbody';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { mayCall } from '../admin/operation-permissions.ts';
 import { addressCheckPage } from './address-check.ts';
 import { addAssets } from './markup/assets.ts';
 import { emptyForm, formBytesMax } from './markup/form.ts';
@@ -101,7 +102,7 @@ function addPage(app: FastifyInstance, page: Page, { access, show, now, tokenOf 
       const around = { entrance, token: tokenOf(session) };
       try {
         const visit = {
-          ...{ api, terms, canWrite: terms.permissions.includes('admin:write'), token: around.token },
+          ...{ api, terms, canWrite: mayCall(terms.permissions, 'CreateKey'), token: around.token },
           id: (request.params as { id?: string }).id ?? '',
           query: new URL(request.url, 'http://console').searchParams,
           form: isPost ? access.formOf(request, session) : emptyForm,

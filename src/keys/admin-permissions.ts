@@ -1,6 +1,7 @@
 /** What an admin key must hold to read, and to change things, which includes reading. */
 export const adminRead = 'admin:read';
 export const adminWrite = 'admin:write';
+export const adminPermissions = [adminRead, adminWrite] as const;
 
 /** Who may make admin calls by a client certificate. */
 export interface AdminClient {

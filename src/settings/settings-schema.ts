@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { adminPermissions } from '../keys/admin-permissions.ts';
 import { consoleSpec } from './console-settings.ts';
 import { eventsSpec, leaksSpec } from './event-settings.ts';
 import { planSpec } from './plan-spec.ts';
@@ -54,10 +55,7 @@ const adminClient = z
     ).describe(
       "A name of the certificate's subjectAltName, as in URI:spiffe://cluster.local/ns/ops/sa/deploy.",
     ),
-    permissions: z
-      .array(z.enum(['admin:read', 'admin:write']))
-      .min(1)
-      .describe('What it may do.'),
+    permissions: z.array(z.enum(adminPermissions)).min(1).describe('What it may do.'),
     owner: text(/^[\x21-\x7e](?:[\x20-\x7e]{0,126}[\x21-\x7e])?$/, 'expected printable ASCII characters')
       .optional()
       .describe('The one owner whose keys it sees and changes (default: all).'),
@@ -102,6 +100,9 @@ const audit = z.strictObject({
     .describe('How long audit events are kept.'),
 });
 
+/** Settings that a running service takes over when they are read again; all others hold from the next start on. */
+const reloadable = z.registry<{ readonly isList: boolean }>();
+
 /** A scheme that ships with the product, by name. */
 export const presetName = z.string();
 
@@ -116,10 +117,15 @@ export const settingsSchema = z
       .describe('Where keys are kept: sqlite:FILE, sqlite::memory: or mongodb://HOST:PORT/DATABASE.'),
     environment: text(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'expected a name of a-z, 0-9, _ and -')
       .default('live')
-      .describe('The environment whose keys are let in where a route names none.'),
+      .describe('The environment whose keys are allowed where a route names none.')
+      .register(reloadable, { isList: false }),
     log: z
       .strictObject({
-        level: z.enum(logLevels).default('info').describe('The least that is logged.'),
+        level: z
+          .enum(logLevels)
+          .default('info')
+          .describe('The least that is logged.')
+          .register(reloadable, { isList: false }),
         allows_sample_ratio: ratio
           .default(0)
           .describe('The part of the Checks that are let in of which each is a line; of denials all are.'),
@@ -135,16 +141,19 @@ export const settingsSchema = z
       .optional()
       .describe(
         "The schemes of keys, presets by name or schemes of one's own; the first is CreateKey's default (default: all presets).",
-      ),
+      )
+      .register(reloadable, { isList: true }),
     plans: z
       .record(text(/^[A-Za-z0-9_-]{1,64}$/, 'expected letters, digits, _ and -'), planSpec)
       .prefault({})
-      .describe('Plan → its rate limit, {limit: 300, window: 60s}, or unlimited.'),
+      .describe('Plan → its rate limit, {limit: 300, window: 60s}, or unlimited.')
+      .register(reloadable, { isList: true }),
     rules: z
       .array(ruleSpec)
       .max(rulesMax)
       .prefault([])
-      .describe("What routes ask for, where Envoy's context_extensions do not say it."),
+      .describe("What routes ask for, where Envoy's context_extensions do not say it.")
+      .register(reloadable, { isList: true }),
     staleness_max: duration(1_000, 3_600_000)
       .prefault('15s')
       .describe('The longest that a replica cut off from the store answers from memory.'),
@@ -180,3 +189,15 @@ export const settingsSchema = z
 
 export type Settings = z.output<typeof settingsSchema>;
 export type SettingsIssue = z.core.$ZodIssue;
+
+/** The names of the settings that can be reloaded, as in `log.level`, with those that are lists of thousands apart. */
+export const reloadableSettings = reloadableIn(settingsSchema.shape);
+
+function reloadableIn(shape: z.core.$ZodShape, path = ''): { name: string; isList: boolean }[] {
+  return Object.entries(shape).flatMap(([member, schema]) => {
+    const found = reloadable.get(schema as z.ZodType);
+    if (found !== undefined) return [{ name: `${path}${member}`, isList: found.isList }];
+    const section = schema instanceof z.ZodPrefault ? schema.unwrap() : schema;
+    return section instanceof z.ZodObject ? reloadableIn(section.shape, `${path}${member}.`) : [];
+  });
+}

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { settingsSchema } from '../../settings/settings-schema.ts';
+import { reloadableSettings, settingsSchema } from '../../settings/settings-schema.ts';
 import type { Environment } from './config-environment.ts';
 import type { SettingFiles } from './setting-files.ts';
 
@@ -9,10 +9,10 @@ export interface HeldSettings {
   readonly files: SettingFiles;
 }
 
-/** What a reload of the settings takes over; all else holds from the next start on. */
-const reloaded = ['environment', 'log.level', 'plans', 'rules', 'schemes', 'POSTERN_CHECKSUM_KEYS'];
-/** The lists of which there may be thousands, and secrets by the variables that name their files. */
-const lists = ['plans', 'rules', 'schemes'];
+/** What a reload takes over: beside the settings that say so themselves, this secret. */
+const reloaded = [...reloadableSettings.map(({ name }) => name), 'POSTERN_CHECKSUM_KEYS'];
+/** Those of which there may be thousands, compared as they were read. */
+const lists = reloadableSettings.filter(({ isList }) => isList).map(({ name }) => name);
 const secrets = [
   'POSTERN_ADMIN_KEY',
   'POSTERN_PEPPERS',

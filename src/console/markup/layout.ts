@@ -1,3 +1,4 @@
+import { mayCall } from '../../admin/operation-permissions.ts';
 import type { Terms } from '../../admin/terms-operations.ts';
 import type { View } from '../session/visit.ts';
 import { post } from './controls.ts';
@@ -52,7 +53,7 @@ export function document(view: View, surroundings: Surroundings): string {
 
 function header({ actor, owner, permissions }: Terms, surroundings: Surroundings): Markup {
   const { path, token, canSignOut } = surroundings;
-  const mayWrite = permissions.includes('admin:write');
+  const mayWrite = mayCall(permissions, 'CreateKey');
   return html`<header>
     <a class="brand" href="/console/keys">Postern</a>
     <nav aria-labelledby="settings">

@@ -9,7 +9,7 @@ export function journalOperations(): Operations {
   return {
     '/admin/audit-events': {
       get: {
-        ...{ id: 'ListAuditEvents', tag: 'Journal', needs: 'admin:read' },
+        ...{ id: 'ListAuditEvents', tag: 'Journal' },
         summary: 'Lists admin calls that changed something or were refused',
         description: 'An admin key that has an owner sees what is about the keys of that owner.',
         parameters: queryParameters(inputSchema(listAuditEventsInput)),
@@ -26,7 +26,6 @@ export function journalOperations(): Operations {
           id: 'WatchKeys',
           tag: 'Journal',
           summary: 'Tells of events as they happen',
-          needs: 'admin:read',
         },
         description:
           'Server-Sent Events: `id` is a resume token, `event` the type, `data` the event as JSON (the schema `Event`). ' +
@@ -50,7 +49,7 @@ export function leakOperations(): Operations {
   return {
     '/admin/leaked-keys': {
       post: {
-        ...{ id: 'ReportLeakedKeys', tag: 'Leaks', needs: 'admin:write' },
+        ...{ id: 'ReportLeakedKeys', tag: 'Leaks' },
         summary: 'Revokes keys that were found where they should not be',
         description: 'The answer is the same whether or not they were keys.',
         parameters: [requestIdHeader],
@@ -67,7 +66,7 @@ export function leakOperations(): Operations {
     },
     '/leaks/github': {
       post: {
-        ...{ id: 'ReportLeakedKeysByGithub', tag: 'Leaks', needs: null },
+        ...{ id: 'ReportLeakedKeysByGithub', tag: 'Leaks' },
         summary: "Takes the messages of GitHub's secret scanning",
         description:
           'Of its partner programme; the signature is the credential. There only where `leaks.github.public_keys` is set.',

@@ -13,14 +13,14 @@ function plainOperations(): Operations {
   return {
     '/admin/api-keys/{id}': {
       get: {
-        ...{ id: 'GetKey', tag: 'Keys', summary: 'Shows a key', needs: 'admin:read' },
+        ...{ id: 'GetKey', tag: 'Keys', summary: 'Shows a key' },
         description: 'Ended ones too, until their retention is over.',
         parameters: [id],
         answer: { ...shown, example: { data: keyExample } },
         errors: [404],
       },
       patch: {
-        ...{ id: 'UpdateKey', tag: 'Keys', summary: 'Changes a key', needs: 'admin:write' },
+        ...{ id: 'UpdateKey', tag: 'Keys', summary: 'Changes a key' },
         description:
           'Members that are left out stay as they are, null empties. No other member can be changed.',
         parameters: [id, ifMatch, requestIdHeader],
@@ -36,7 +36,7 @@ function plainOperations(): Operations {
         errors: [404, 409],
       },
       delete: {
-        ...{ id: 'RevokeKey', tag: 'Keys', summary: 'Ends a key for good', needs: 'admin:write' },
+        ...{ id: 'RevokeKey', tag: 'Keys', summary: 'Ends a key for good' },
         description: 'Revoking a revoked key is no error.',
         parameters: [id, requestIdHeader],
         answer: { ...narrowed, example: narrowedExample('revoked') },
@@ -51,7 +51,7 @@ function furtherOperations(): Operations {
   return {
     '/admin/api-keys/{id}/rotate': {
       post: {
-        ...{ id: 'RotateKey', tag: 'Keys', summary: 'Replaces a key by a new one', needs: 'admin:write' },
+        ...{ id: 'RotateKey', tag: 'Keys', summary: 'Replaces a key by a new one' },
         description:
           'The new key has the same grants. The old one ends after the grace period, in which both share one rate limit.',
         parameters: [id, requestIdHeader],
@@ -73,7 +73,6 @@ function furtherOperations(): Operations {
           id: 'DisableKey',
           tag: 'Keys',
           summary: 'Stops a key until it is enabled',
-          needs: 'admin:write',
         },
         ...{ parameters: [id, requestIdHeader], request: nothing, errors: [404, 409] },
         answer: { ...narrowed, example: narrowedExample('disabled') },
@@ -81,14 +80,14 @@ function furtherOperations(): Operations {
     },
     '/admin/api-keys/{id}/enable': {
       post: {
-        ...{ id: 'EnableKey', tag: 'Keys', summary: 'Lets a disabled key in again', needs: 'admin:write' },
+        ...{ id: 'EnableKey', tag: 'Keys', summary: 'Lets a disabled key in again' },
         ...{ parameters: [id, requestIdHeader], request: nothing, errors: [404, 409] },
         answer: { ...shown, example: { data: keyExample } },
       },
     },
     '/admin/api-keys/{id}/usage': {
       get: {
-        ...{ id: 'GetKeyUsage', tag: 'Keys', needs: 'admin:read' },
+        ...{ id: 'GetKeyUsage', tag: 'Keys' },
         summary: 'Tells what became of the requests of a key, hour by hour',
         description: 'May lag by up to 10 s; 90 days are kept.',
         parameters: [id, ...queryParameters(inputSchema(getKeyUsageInput))],

@@ -1,4 +1,5 @@
 import type { InputSchema } from '../../admin/admin-input-schema.ts';
+import { permissionFor } from '../../admin/operation-permissions.ts';
 import { fieldNotes } from './fields.ts';
 
 /** A JSON Schema (draft 2020-12), as OpenAPI 3.1 has it. */
@@ -6,12 +7,11 @@ export type Schema = Readonly<Record<string, unknown>>;
 
 /** One operation of the REST API, in the terms of this service. */
 export interface Operation {
+  /** The RPC's name; what has another name asks for no admin key. */
   readonly id: string;
   readonly tag: 'Keys' | 'Owners' | 'Journal' | 'Leaks' | 'Service';
   readonly summary: string;
   readonly description?: string;
-  /** `admin:read` or `admin:write`; null where no admin key is asked for. */
-  readonly needs: 'admin:read' | 'admin:write' | null;
   readonly parameters?: readonly Schema[];
   readonly request?: { readonly schema: Schema; readonly isOptional?: boolean; readonly example: unknown };
   readonly answer: {
@@ -38,7 +38,8 @@ export const requestIdHeader: Schema = {
 
 /** An operation as OpenAPI has it. */
 export function operationObject(operation: Operation): Schema {
-  const { id, tag, summary, description, needs, parameters = [], request, answer } = operation;
+  const { id, tag, summary, description, parameters = [], request, answer } = operation;
+  const needs = permissionFor(id);
   const needed = needs === null ? [] : [`Needs \`${needs}\`.`];
   return {
     operationId: id,
@@ -88,8 +89,8 @@ function content(type: string, schema: Schema, example: unknown): Schema {
   return { [type]: { schema, example } };
 }
 
-function errorsOf({ needs, request, errors = [] }: Operation): number[] {
-  const called = needs === null ? [] : [400, 401, 403, 500, 503];
+function errorsOf({ id, request, errors = [] }: Operation): number[] {
+  const called = permissionFor(id) === null ? [] : [400, 401, 403, 500, 503];
   const read = request === undefined ? [] : [413];
   return [...new Set([...called, ...read, ...errors])].toSorted((one, other) => one - other);
 }

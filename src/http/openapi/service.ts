@@ -9,7 +9,6 @@ export const serviceOperations: Operations = {
         id: 'GetDiagnostics',
         tag: 'Service',
         summary: 'Says how the service stands',
-        needs: 'admin:read',
       },
       description: 'For `postern doctor`. Needs an admin key without an owner.',
       answer: {
@@ -60,7 +59,7 @@ export const serviceOperations: Operations = {
   },
   '/healthz': {
     get: {
-      ...{ id: 'Healthz', tag: 'Service', summary: 'Says that the process is up', needs: null },
+      ...{ id: 'Healthz', tag: 'Service', summary: 'Says that the process is up' },
       answer: {
         description: 'It is.',
         schema: closed({ status: { const: 'ok' } }),
@@ -70,7 +69,7 @@ export const serviceOperations: Operations = {
   },
   '/readyz': {
     get: {
-      ...{ id: 'Readyz', tag: 'Service', summary: 'Says whether requests may be sent here', needs: null },
+      ...{ id: 'Readyz', tag: 'Service', summary: 'Says whether requests may be sent here' },
       answer: {
         description: 'They may.',
         schema: closed({ status: { const: 'ready' } }),
@@ -95,7 +94,6 @@ export const serviceOperations: Operations = {
         id: 'Metrics',
         tag: 'Service',
         summary: 'Gives the metrics, as Prometheus reads them',
-        needs: null,
       },
       answer: {
         description: 'The text format of Prometheus.',
@@ -106,7 +104,7 @@ export const serviceOperations: Operations = {
   },
   '/openapi.json': {
     get: {
-      ...{ id: 'Openapi', tag: 'Service', summary: 'Gives this document', needs: null },
+      ...{ id: 'Openapi', tag: 'Service', summary: 'Gives this document' },
       answer: {
         description: 'OpenAPI 3.1.',
         schema: { type: 'object' },

@@ -7,7 +7,7 @@ const texts = { type: 'string' };
 export const termsOperations: Operations = {
   '/admin/terms': {
     get: {
-      ...{ id: 'GetTerms', tag: 'Keys', needs: 'admin:read' },
+      ...{ id: 'GetTerms', tag: 'Keys' },
       summary: 'Says who calls, and what keys they may ask for',
       description: 'For forms and command lines that offer a choice.',
       answer: {
