@@ -17,6 +17,6 @@ export function readPresets(): ReadonlyMap<PresetName, Scheme> {
   });
   const own = specs[0]?.[1].answers;
   if (own === undefined) throw new Error("the product's own scheme has no answers");
-  const answers = answerTable(own);
+  const answers = answerTable(own, {});
   return new Map(specs.map(([name, spec]) => [name, createScheme(spec, { answers, checksumKeys: [] })]));
 }

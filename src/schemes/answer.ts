@@ -18,6 +18,16 @@ export const reasonStatus = {
 export type Reason = keyof typeof reasonStatus;
 export const reasons = Object.keys(reasonStatus) as Reason[];
 
+/**
+ * The reasons of the first version, each of which a scheme with answers of its own answers. The list is closed: to a
+ * reason that comes later the default answers wherever a scheme, which may be older, does not.
+ */
+export const requiredReasons: readonly Reason[] = [
+  ...(['missing', 'ambiguous', 'malformed', 'unknown', 'revoked', 'disabled', 'expired'] as const),
+  ...(['wrong_environment', 'owner_inactive', 'address_denied', 'permission_denied'] as const),
+  ...(['rate_limited', 'unavailable'] as const),
+];
+
 /** What a template may mention as `{{name}}`; a value that is not known at that point reads `null`. */
 export interface AnswerValues {
   readonly reason?: Reason | undefined;

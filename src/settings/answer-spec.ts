@@ -6,6 +6,7 @@ import {
   type Reason,
   reasonStatus,
   reasons,
+  requiredReasons,
   TemplateError,
 } from '../schemes/answer.ts';
 import type { ConfigProblem } from './config-problem.ts';
@@ -69,7 +70,7 @@ export function answerProblems(given: unknown): ConfigProblem[] {
   }
   const unknown = [...answered.keys()].filter((reason) => !reasons.includes(reason as Reason));
   const misspelt = new Set(unknown.map((reason) => nearestName(String(reason), reasons)));
-  const unanswered = reasons.filter((reason) => !answered.has(reason) && !misspelt.has(reason));
+  const unanswered = requiredReasons.filter((reason) => !answered.has(reason) && !misspelt.has(reason));
   if (unanswered.length === 0) return problems;
   return [
     ...problems,
@@ -77,9 +78,12 @@ export function answerProblems(given: unknown): ConfigProblem[] {
   ];
 }
 
-/** The answer to each reason. Throws when {@link answerProblems} finds one that has none. */
-export function answerTable(groups: AnswerGroups): Readonly<Record<Reason, Answer>> {
-  const table = new Map<Reason, Answer>();
+/** The answer to each reason: what the groups say, else the default's. Throws where neither has one. */
+export function answerTable(
+  groups: AnswerGroups,
+  defaults: Partial<Readonly<Record<Reason, Answer>>>,
+): Readonly<Record<Reason, Answer>> {
+  const table = new Map(Object.entries(defaults) as [Reason, Answer][]);
   for (const group of groups) {
     for (const reason of group.reasons) {
       const status = group.status ?? reasonStatus[reason];

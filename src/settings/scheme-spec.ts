@@ -120,7 +120,9 @@ export const schemeSpec = z.strictObject({
   default_plan: name.optional().describe('The plan of keys that have none, nor an owner with one.'),
   answers: answersSpec
     .optional()
-    .describe("What callers are told when they are denied; every reason once (default: postern's)."),
+    .describe(
+      "What callers are told when they are denied, each reason once; reasons newer than the first version may be left out (default: postern's).",
+    ),
 });
 
 export type SchemeSpec = z.output<typeof schemeSpec>;
@@ -136,7 +138,7 @@ export function readableMembers(given: unknown): Partial<SchemeSpec> {
 }
 
 export interface SchemeDefaults {
-  /** The answers of a scheme that writes none. */
+  /** The answers of a scheme that writes none, and to the reasons that are newer than those it writes. */
   readonly answers: Scheme['answers'];
   /** For `checksum: hmac`, the first signs; may be empty when no scheme asks for it. */
   readonly checksumKeys: readonly Pepper[];
@@ -158,7 +160,7 @@ export function createScheme(spec: SchemeSpec, defaults: SchemeDefaults): Scheme
     forwardCredential: spec.forward_credential,
     plans: new Map(Object.entries(spec.plans)),
     defaultPlan: spec.default_plan ?? null,
-    answers: spec.answers === undefined ? defaults.answers : answerTable(spec.answers),
+    answers: spec.answers === undefined ? defaults.answers : answerTable(spec.answers, defaults.answers),
   };
 }
 

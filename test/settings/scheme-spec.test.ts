@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { readPresets } from '../../src/presets/read.ts';
+import type { Reason } from '../../src/schemes/answer.ts';
 import { mintSecret, recognise } from '../../src/schemes/scheme.ts';
 import { answerTable } from '../../src/settings/answer-spec.ts';
 import { type SchemeContext, schemeProblems } from '../../src/settings/scheme-problems.ts';
@@ -211,12 +212,30 @@ describe('the members of a scheme have their forms', () => {
     const yaml = `[{ reasons: [rate_limited], body: '1' }, { reasons: [missing], status: 418, headers: { X-A: b }, body: '2' }]`;
     const rest = `[{ reasons: [${allReasons.replace(/, rate_limited|missing, /g, '')}], body: '3' }]`;
     const groups = schemeSpec.shape.answers.parse([...parse(yaml), ...parse(rest)]) ?? [];
-    const table = answerTable(groups);
+    const table = answerTable(groups, {});
 
     expect([table.rate_limited.status, table.missing.status, table.unavailable.status]).toEqual([
       429, 418, 503,
     ]);
     expect(table.missing.headers).toEqual([['x-a', 'b']]);
+  });
+
+  it('a scheme that answers every reason of the first version starts, whichever came later, and those are answered as by default', () => {
+    const answers = parse(`[{ reasons: [${allReasons}], body: '"own"' }]`);
+    expect(problemsOf({ ...parse(plain), answers })).toEqual([]);
+
+    const later = { status: 403, headers: [], body: () => '"default"' };
+    const defaults = { ...adminScheme.answers, cleartext: later };
+    const spec = schemeSpec.parse({ ...parse(plain), answers });
+    const table = createScheme(spec, { answers: defaults, checksumKeys: [] }).answers;
+    const words = Object.entries(table).map(([reason, answer]) => [reason, answer.body({})]);
+    const own = allReasons.split(', ');
+    expect(words.length).toBeGreaterThan(own.length);
+    for (const [reason, body] of words) {
+      const known = own.includes(String(reason));
+      expect([reason, body]).toEqual([reason, known ? '"own"' : defaults[reason as Reason].body({})]);
+    }
+    expect(table).toHaveProperty('cleartext', later);
   });
 });
 
