@@ -53,8 +53,8 @@ export async function runModel({ seed, schedules, root = repository }: ModelOpti
 }
 
 const sources = [
-  ...['keyring.ts', 'miss-budget.ts', 'store.ts'],
-  ...['mongo/lease.ts', 'mongo/sessions.ts', 'mongo/latest.ts', 'mongo/coalesced.ts'],
+  ...['cache/keyring.ts', 'cache/miss-budget.ts', 'store/store.ts', 'mongo/sessions.ts'],
+  ...['mongo/feed/lease.ts', 'mongo/feed/latest.ts', 'mongo/feed/coalesced.ts'],
 ];
 
 type Parts = Pick<typeof import('../../src/cache/keyring.ts'), 'createKeyring'> &
