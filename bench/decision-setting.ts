@@ -115,6 +115,7 @@ function freshRecord(
     ...{ createdAt: Date.now(), updatedAt: Date.now(), lastUsedAt: Date.now() },
     ...{ expiresAt: Date.now() + 365 * dayMs, disabledAt: null, revokedAt: null },
     ...{ rotatedFrom: null, rotatedTo: null, spender: id, requestKey: null, version: 1 },
+    ...{ createdBy: null, importId: null },
     ...made.given.record?.(index),
   };
   return JSON.parse(JSON.stringify(record));

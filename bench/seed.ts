@@ -77,5 +77,7 @@ const template = {
   rotatedFrom: null,
   rotatedTo: null,
   requestKey: null,
+  createdBy: null,
+  importId: null,
   version: 1,
 } satisfies Partial<KeyRecord>;

@@ -33,6 +33,8 @@ export function keyRecord(given: Partial<KeyRecord> = {}): KeyRecord {
     rotatedTo: null,
     spender: id,
     requestKey: null,
+    createdBy: null,
+    importId: null,
     version: 1,
     ...given,
   };

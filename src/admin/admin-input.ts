@@ -103,7 +103,7 @@ export const updateKeyInput = z.strictObject({
   labels: labels.nullable().optional(),
   etag: line(64).nullish(),
   ...Object.fromEntries(
-    'id prefix created_at last_used_at scheme environment owner last4 state updated_at revoked_at rotated_from'
+    'id prefix created_at last_used_at scheme environment owner last4 state updated_at revoked_at rotated_from created_by replaced_by blocked'
       .split(' ')
       .map((field) => [field, unchangeable.optional()]),
   ),

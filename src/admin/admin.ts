@@ -23,6 +23,7 @@ import { createKeyTerms } from './key-terms.ts';
 import { createLeakOperations, type LeakOperations } from './leak-operations.ts';
 import { operationPermissions } from './operation-permissions.ts';
 import { createOwnerOperations, type OwnerOperations } from './owner-operations.ts';
+import { createShowKeys } from './shown-keys.ts';
 import { createTermsOperations, type TermsOperations } from './terms-operations.ts';
 import { createWatchOperations, type WatchOperations } from './watch-operations.ts';
 
@@ -61,6 +62,7 @@ export interface AdminDependencies {
     | 'getKey'
     | 'listKeys'
     | 'getOwner'
+    | 'getOwners'
     | 'listOwners'
     | 'getUsage'
     | 'listJournal'
@@ -86,9 +88,10 @@ export interface AdminDependencies {
 
 export function createAdmin(dependencies: AdminDependencies): Admin {
   const terms = createKeyTerms(dependencies);
+  const show = createShowKeys(dependencies);
   const operations: Operations = {
-    ...createKeyOperations({ ...dependencies, terms }),
-    ...createKeyChangeOperations({ ...dependencies, terms }),
+    ...createKeyOperations({ ...dependencies, terms, show }),
+    ...createKeyChangeOperations({ ...dependencies, terms, show }),
     ...createImportOperations({ ...dependencies, terms }),
     ...createOwnerOperations(dependencies),
     ...createAuditOperations(dependencies),

@@ -2,26 +2,31 @@ import type { Guard } from '../changes/key-change.ts';
 import type { KeyOf, Narrowed, Registry, Updated } from '../changes/registry.ts';
 import type { Rotated } from '../changes/rotation.ts';
 import type { KeyPolicy } from '../check/policy.ts';
-import type { KeyRecord } from '../keys/key.ts';
+import type { KeyRecord, ShownKey } from '../keys/key.ts';
 import type { KeyPatch } from '../keys/key-patch.ts';
 import { emptyInput, readInput, rotateKeyInput, updateKeyInput } from './admin-input.ts';
 import { type Call, keyId, requestKey, visibleTo } from './call.ts';
 import type { KeyTerms } from './key-terms.ts';
+import type { ShowKeys, Shown } from './shown-keys.ts';
+
+/** The new key, and the old one as it is from now on. */
+export type ShownRotation = Omit<Shown<Rotated>, 'rotatedKey'> & { readonly rotatedKey: ShownKey | null };
 
 /** Changing keys that are there. */
 export interface KeyChangeOperations {
   /** Members that are left out stay, null empties. */
-  updateKey(call: Call, id: string, input: unknown): Promise<Updated>;
-  rotateKey(call: Call, id: string, input: unknown): Promise<Rotated>;
+  updateKey(call: Call, id: string, input: unknown): Promise<Shown<Updated>>;
+  rotateKey(call: Call, id: string, input: unknown): Promise<ShownRotation>;
   /** The input, in this and the next two, is an empty object, or left out. */
-  revokeKey(call: Call, id: string, input?: unknown): Promise<Narrowed>;
-  disableKey(call: Call, id: string, input?: unknown): Promise<Narrowed>;
-  enableKey(call: Call, id: string, input?: unknown): Promise<KeyRecord>;
+  revokeKey(call: Call, id: string, input?: unknown): Promise<Shown<Narrowed>>;
+  disableKey(call: Call, id: string, input?: unknown): Promise<Shown<Narrowed>>;
+  enableKey(call: Call, id: string, input?: unknown): Promise<ShownKey>;
 }
 
 export interface KeyChangeOperationsDependencies {
   readonly registry: Registry;
   readonly terms: KeyTerms;
+  readonly show: ShowKeys;
   /** What holds now. */
   readonly policy: () => Pick<KeyPolicy, 'keySchemes'>;
   /** Refuses what would leave nobody who may change everything. */
@@ -31,36 +36,43 @@ export interface KeyChangeOperationsDependencies {
 export function createKeyChangeOperations(
   dependencies: KeyChangeOperationsDependencies,
 ): KeyChangeOperations {
-  const { registry, terms, policy, guard } = dependencies;
+  const { registry, terms, show, policy, guard } = dependencies;
 
   return {
     async updateKey(call, id, input) {
       const { etag, ...asked } = readInput(updateKeyInput, input);
       const patch = patchOf(asked);
-      return registry.update(keyOf(call, id), (key) => checked(patch, key), etag ?? null);
+      return show.changed(await registry.update(keyOf(call, id), (key) => checked(patch, key), etag ?? null));
     },
     async rotateKey(call, id, input) {
       const { request_id, grace_period, ...expiry } = readInput(rotateKeyInput, input);
       const expiresAt = terms.expiryFor(expiry);
-      return registry.rotate(keyOf(call, id), {
+      const rotated = await registry.rotate(keyOf(call, id), {
         graceMs: grace_period ?? 0,
         ...(expiresAt !== undefined && { expiresAt }),
         requestKey: requestKey(call, request_id, 'rotate', id),
       });
+      return withOldKey(rotated);
     },
     async revokeKey(call, id, input = {}) {
       readInput(emptyInput, input);
-      return registry.revoke(keyOf(call, id));
+      return show.changed(await registry.revoke(keyOf(call, id)));
     },
     async disableKey(call, id, input = {}) {
       readInput(emptyInput, input);
-      return registry.disable(keyOf(call, id));
+      return show.changed(await registry.disable(keyOf(call, id)));
     },
     async enableKey(call, id, input = {}) {
       readInput(emptyInput, input);
-      return registry.enable(keyOf(call, id));
+      return (await show.changed({ key: await registry.enable(keyOf(call, id)) })).key;
     },
   };
+
+  async function withOldKey(rotated: Rotated): Promise<ShownRotation> {
+    const { rotatedKey: old } = rotated;
+    const shownOld = old === null ? null : (await show.changed({ key: old })).key;
+    return { ...(await show.changed(rotated)), rotatedKey: shownOld };
+  }
 
   function keyOf(call: Call, id: string): KeyOf {
     return { id: keyId(id), visible: visibleTo(call), origin: call.origin, guard };

@@ -3,7 +3,7 @@ import type { Made, Registry } from '../changes/registry.ts';
 import type { Authorize } from '../check/authorize.ts';
 import type { KeyPolicy } from '../check/policy.ts';
 import { notFound } from '../failure.ts';
-import type { KeyId, KeyRecord } from '../keys/key.ts';
+import type { KeyId, KeyRecord, ShownKey } from '../keys/key.ts';
 import { type KeyFilter, type Store, usageRetentionMs } from '../store/store.ts';
 import { type KeyUsage, reportUsage } from '../usage/usage-report.ts';
 import { createKeyInput, getKeyUsageInput, listKeysInput, readInput, verifyKeyInput } from './admin-input.ts';
@@ -12,18 +12,19 @@ import { createDryRun, type Verification } from './dry-run.ts';
 import type { KeyTerms } from './key-terms.ts';
 import { cut, pageSize } from './page.ts';
 import { pageFilter, readPageToken, writePageToken } from './page-token.ts';
+import type { ShowKeys, Shown } from './shown-keys.ts';
 
 export interface KeyPage {
   /** Newest first. */
-  readonly keys: readonly KeyRecord[];
+  readonly keys: readonly ShownKey[];
   /** Null on the last page. */
   readonly nextPageToken: string | null;
 }
 
 /** Making keys and looking at them. */
 export interface KeyOperations {
-  createKey(call: Call, input: unknown): Promise<Made>;
-  getKey(call: Call, id: string): Promise<KeyRecord>;
+  createKey(call: Call, input: unknown): Promise<Shown<Made>>;
+  getKey(call: Call, id: string): Promise<ShownKey>;
   /** Since a time, or for as long as use is kept. */
   getKeyUsage(call: Call, id: string, input: unknown): Promise<KeyUsage>;
   listKeys(call: Call, input: unknown): Promise<KeyPage>;
@@ -36,21 +37,22 @@ export interface KeyOperationsDependencies {
   /** A Check that counts nothing. */
   readonly authorize: Authorize;
   readonly terms: KeyTerms;
+  readonly show: ShowKeys;
   /** What holds now. */
   readonly policy: () => Pick<KeyPolicy, 'keySchemes'>;
   readonly now: () => number;
 }
 
 export function createKeyOperations(dependencies: KeyOperationsDependencies): KeyOperations {
-  const { registry, store, authorize, terms, policy, now } = dependencies;
+  const { registry, store, authorize, terms, show, policy, now } = dependencies;
   const dryRun = createDryRun(authorize, () => policy().keySchemes);
 
   return {
     async createKey(call, input) {
       const { request_id, ...asked } = readInput(createKeyInput, input);
-      return registry.create(newKey(call, asked, request_id), call.origin);
+      return show.changed(await registry.create(newKey(call, asked, request_id), call.origin));
     },
-    getKey: findKey,
+    getKey: async (call, id) => show.one(await findKey(call, id)),
     async getKeyUsage(call, id, input) {
       const { since } = readInput(getKeyUsageInput, input);
       const key = await findKey(call, id);
@@ -91,11 +93,15 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
       labels: asked.labels ?? {},
       expiresAt: terms.expiryFor(asked) ?? null,
       requestKey: requestKey(call, requestId),
+      createdBy: call.identity.actor,
     };
   }
 
   async function listPage(filter: KeyFilter, before: KeyId | null, size: number): Promise<KeyPage> {
     const { shown, last } = cut(await store.listKeys(filter, { before, size: size + 1 }), size);
-    return { keys: shown, nextPageToken: last === null ? null : writePageToken(last.id, filter) };
+    return {
+      keys: await show.all(shown),
+      nextPageToken: last === null ? null : writePageToken(last.id, filter),
+    };
   }
 }

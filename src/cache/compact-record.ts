@@ -42,6 +42,8 @@ export function createCompactRecord(): (record: KeyRecord) => KeyRecord {
     rotatedFrom: record.rotatedFrom,
     rotatedTo: record.rotatedTo,
     spender: record.spender === record.id ? record.id : record.spender,
+    createdBy: shareTextOrNull(record.createdBy),
+    importId: shareTextOrNull(record.importId),
     requestKey: record.requestKey,
     version: record.version,
   });

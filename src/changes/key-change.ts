@@ -2,7 +2,7 @@ import { Failure, notFound } from '../failure.ts';
 import { changeDraft, type Origin } from '../journal/journal.ts';
 import { etagOf, type KeyId, type KeyRecord } from '../keys/key.ts';
 import type { Commit, Store } from '../store/store.ts';
-import { keyJson } from './key-json.ts';
+import { recordJson } from './key-json.ts';
 
 /** Which keys the one who asks may know of; the others do not exist to them. */
 export type Visible = (key: KeyRecord) => boolean;
@@ -79,8 +79,8 @@ export function keyDraft(
   return changeDraft(origin, {
     target: after.id,
     owner: after.owner,
-    before: before === null ? null : keyJson(before, at),
-    after: { ...keyJson(after, at), ...remark },
+    before: before === null ? null : recordJson(before, at),
+    after: { ...recordJson(after, at), ...remark },
   });
 }
 

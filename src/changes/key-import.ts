@@ -85,7 +85,7 @@ export function createKeyImport({ store, now, retentionMs }: KeyImportDependenci
     origin: Origin,
   ): Promise<number[]> {
     if (places.length === 0) return [];
-    const records = places.map((place) => recordOf(at(keys, place)));
+    const records = places.map((place) => recordOf(at(keys, place), origin.actor));
     const owners = new Set(records.map(({ owner }) => owner));
     const owner = owners.size === 1 ? (records[0]?.owner ?? null) : null;
     const taken = await store.insertKeys(records, retentionMs, (imported) =>
@@ -94,7 +94,7 @@ export function createKeyImport({ store, now, retentionMs }: KeyImportDependenci
     return taken.flatMap((place) => places[place] ?? []);
   }
 
-  function recordOf({ candidates: _, isDisabled, ...members }: ImportedKey): KeyRecord {
+  function recordOf({ candidates: _, isDisabled, ...members }: ImportedKey, by: string | null): KeyRecord {
     const [id, at] = [nextId(), now()];
     return {
       ...members,
@@ -107,6 +107,8 @@ export function createKeyImport({ store, now, retentionMs }: KeyImportDependenci
       rotatedFrom: null,
       rotatedTo: null,
       spender: id,
+      createdBy: by,
+      importId: null,
       requestKey: null,
       version: 1,
     };

@@ -1,4 +1,4 @@
-import { etagOf, type KeyRecord, keyState } from '../keys/key.ts';
+import { etagOf, type KeyRecord, keyState, type ShownKey } from '../keys/key.ts';
 import type { Settlement } from '../store/store.ts';
 import { formatSeconds, formatTime } from '../time/time.ts';
 import { settlementJson } from './settlement-json.ts';
@@ -7,7 +7,12 @@ import { settlementJson } from './settlement-json.ts';
  * A key as the contract shows it, its members in the contract's order: PowerVerse's seven, then ours. Times
  * are RFC 3339 to the second, what is absent is null, `state` is judged at `now` (Unix milliseconds).
  */
-export function keyJson(key: KeyRecord, now: number) {
+export function keyJson(key: ShownKey, now: number) {
+  return { ...recordJson(key, now), blocked: key.blocked };
+}
+
+/** The same of its record alone, as the journal has it before and after a change: without what is told of its owner. */
+export function recordJson(key: KeyRecord, now: number) {
   return {
     id: key.id,
     name: key.name,
@@ -32,11 +37,13 @@ export function keyJson(key: KeyRecord, now: number) {
     revoked_at: timeJson(key.revokedAt),
     rotated_from: key.rotatedFrom,
     etag: etagOf(key),
+    created_by: key.createdBy,
+    replaced_by: key.rotatedTo,
   };
 }
 
 /** A key that a change took something from, and from when on that holds everywhere. */
-export function narrowedJson(result: Settlement & { readonly key: KeyRecord }, now: number) {
+export function narrowedJson(result: Settlement & { readonly key: ShownKey }, now: number) {
   return { ...keyJson(result.key, now), ...settlementJson(result) };
 }
 

@@ -17,6 +17,8 @@ export interface NewKey {
   readonly expiresAt: number | null;
   /** Names the request, so that a retry of it makes no second key; null when it may. */
   readonly requestKey: string | null;
+  /** Who makes it; null where nobody is known. */
+  readonly createdBy: string | null;
 }
 
 /** A key that is to be written, and the secret that nothing else holds. */
@@ -48,6 +50,7 @@ export function createMint(digester: Digester, now: () => number): Mint {
       revokedAt: null,
       rotatedFrom: replaced?.id ?? null,
       rotatedTo: null,
+      importId: null,
       spender: replaced?.spender ?? id,
       version: 1,
     };

@@ -5,7 +5,7 @@ import type { Secret } from '../keys/secret.ts';
 import type { Scheme } from '../schemes/scheme.ts';
 import { type Commit, DuplicateKey, type Settlement, type Store } from '../store/store.ts';
 import { contention, triesMax, type Visible } from './key-change.ts';
-import { keyJson } from './key-json.ts';
+import { recordJson } from './key-json.ts';
 import type { Mint, NewKey } from './minting.ts';
 
 export interface RotationWish {
@@ -48,7 +48,7 @@ export function createRotation({ store, mint, schemeOf, now, retentionMs }: Rota
       const before = await madeBefore(wish);
       if (before !== null) return before;
       if (current === null || !visible(current)) throw notFound('key');
-      const rotation = plan(current, wish);
+      const rotation = plan(current, wish, origin.actor);
       const commit = await commitOf(rotation, origin);
       if (commit === null) continue;
       const { made, secret, old } = rotation;
@@ -64,7 +64,11 @@ export function createRotation({ store, mint, schemeOf, now, retentionMs }: Rota
     return { key, secret: null, rotatedKey, ...(await store.settle({ at: now() })) };
   }
 
-  function plan(current: KeyRecord, { graceMs, expiresAt, requestKey }: RotationWish) {
+  function plan(
+    current: KeyRecord,
+    { graceMs, expiresAt, requestKey }: RotationWish,
+    createdBy: string | null,
+  ) {
     const at = now();
     requireRotatable(current, at);
     const scheme = schemeOf(current.scheme);
@@ -72,7 +76,7 @@ export function createRotation({ store, mint, schemeOf, now, retentionMs }: Rota
       const message = 'No more keys of this scheme and environment can be made: the configuration has none.';
       throw new Failure('FAILED_PRECONDITION', 'SCHEME_UNKNOWN', message);
     }
-    const wanted: NewKey = { ...grantsOf(current), scheme, requestKey };
+    const wanted: NewKey = { ...grantsOf(current), scheme, requestKey, createdBy };
     const { key: made, secret } = mint(
       { ...wanted, expiresAt: expiresAt === undefined ? current.expiresAt : expiresAt },
       current,
@@ -93,8 +97,8 @@ export function createRotation({ store, mint, schemeOf, now, retentionMs }: Rota
     const draft = changeDraft(origin, {
       target: old.id,
       owner: old.owner,
-      before: keyJson(current, at),
-      after: { rotated: keyJson(old, at), made: keyJson(made, at) },
+      before: recordJson(current, at),
+      after: { rotated: recordJson(old, at), made: recordJson(made, at) },
     });
     try {
       return await store.rotateKey({ old, ifVersion: current.version, made }, retentionMs, draft);
@@ -105,7 +109,7 @@ export function createRotation({ store, mint, schemeOf, now, retentionMs }: Rota
   }
 }
 
-function grantsOf(key: KeyRecord): Omit<NewKey, 'scheme' | 'requestKey'> {
+function grantsOf(key: KeyRecord): Omit<NewKey, 'scheme' | 'requestKey' | 'createdBy'> {
   const { name, environment, owner, permissions, ipAllowlist, plan, rateLimit, labels, expiresAt } = key;
   return { name, environment, owner, permissions, ipAllowlist, plan, rateLimit, labels, expiresAt };
 }

@@ -20,6 +20,9 @@ export interface Key {
   readonly revoked_at: string | null;
   readonly rotated_from: string | null;
   readonly etag: string;
+  readonly created_by: string | null;
+  readonly replaced_by: string | null;
+  readonly blocked: 'owner_inactive' | null;
 }
 
 /** From when on a change holds everywhere. */

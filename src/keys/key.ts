@@ -45,10 +45,22 @@ export interface KeyRecord {
    * that an old and a new key share one limit.
    */
   readonly spender: KeyId;
+  /** Who made it, as the journal names an actor; null where that is not known, as of keys of before it was kept. */
+  readonly createdBy: string | null;
+  /** The import that it came by, whose entry in the journal has it as its target; null for every other key. */
+  readonly importId: string | null;
   /** Names the request that made the key, so that a retry of it makes no second one; null where it had no id. */
   readonly requestKey: string | null;
   /** Grows by one with every change; the etag is made of it. */
   readonly version: number;
+}
+
+/** Why a Check denies a key though its own state is `active`. */
+export type Blocked = 'owner_inactive';
+
+/** A key as it is shown to those who ask: its record, and what stands in its way beside that. */
+export interface ShownKey extends KeyRecord {
+  readonly blocked: Blocked | null;
 }
 
 /** The first that holds wins, in the order in which a Check looks: revoked, disabled, expired. */

@@ -71,6 +71,7 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Restorab
     countDigests: async () => current().digests.count(),
     diagnose: async () => current().diagnose(),
     getOwner: async (id) => current().owners.get(id),
+    getOwners: async (ids) => current().owners.getAll(ids),
     listOwners: async (page) => current().owners.list(page),
     putOwner: async (...change) => current().changes.putOwner(...change),
     appendJournal: async (drafts) => current().changes.appendJournal(drafts),

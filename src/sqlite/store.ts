@@ -127,6 +127,7 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
     listExpiring: (range, size) => withTables(({ keys }) => keys.listExpiring(range, size)),
     countDigests: () => withTables(({ keys }) => keys.count()),
     getOwner: (id) => withTables(({ owners }) => owners.get(id)),
+    getOwners: (ids) => withTables(({ owners }) => ids.flatMap((id) => owners.get(id) ?? [])),
     listOwners: (page) => withTables(({ owners }) => owners.list(page)),
     leaseUnits: (request) => withTables(({ limits }) => limits.lease(request)),
     recordUsage: (tallies) => withTables(({ usage }) => usage.record(tallies)),

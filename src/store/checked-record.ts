@@ -44,6 +44,8 @@ const memberChecks: { readonly [member in keyof KeyRecord]: Check } = {
   rotatedFrom: orNull(isText),
   rotatedTo: orNull(isText),
   spender: isText,
+  createdBy: orNull(isText),
+  importId: orNull(isText),
   requestKey: orNull(isText),
   version: isCount,
 };

@@ -92,6 +92,8 @@ export interface Store extends JournalStore {
   /** How many keys there are under each pepper, by its id, and under none, by the empty string. */
   countDigests(): Promise<ReadonlyMap<string, number>>;
   getOwner(id: string): Promise<OwnerRecord | null>;
+  /** Those of these owners, at most {@link insertsMax}, that somebody has put, in no order. */
+  getOwners(ids: readonly string[]): Promise<OwnerRecord[]>;
   /** By id, at most `size`, after `after` when it is given. */
   listOwners(page: { readonly after: string | null; readonly size: number }): Promise<OwnerRecord[]>;
   /**
@@ -124,7 +126,10 @@ export interface Store extends JournalStore {
   settle(commit: Commit): Promise<Settlement>;
 }
 
-/** Records in one call of {@link Store.insertKeys}, changes in one of {@link Store.replaceDigests}. */
+/**
+ * Records in one call of {@link Store.insertKeys}, changes in one of {@link Store.replaceDigests}, owners in one of
+ * {@link Store.getOwners}.
+ */
 export const insertsMax = 1_000;
 
 /** A key's digest under one pepper, and that of the same secret under another. */

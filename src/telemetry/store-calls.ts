@@ -27,6 +27,7 @@ export function eachCall(store: Store, wrap: WrapCall): Store {
     replaceDigests: wrap('replace_digests', (changes) => store.replaceDigests(changes)),
     countDigests: wrap('count_digests', () => store.countDigests()),
     getOwner: wrap('get_owner', (id) => store.getOwner(id)),
+    getOwners: wrap('get_owners', (ids) => store.getOwners(ids)),
     listOwners: wrap('list_owners', (page) => store.listOwners(page)),
     putOwner: wrap('put_owner', (...given) => store.putOwner(...given)),
     appendJournal: wrap('append_journal', (drafts) => store.appendJournal(drafts)),

@@ -1,7 +1,16 @@
 import { expiresAt, expiryInput, isBadExpiry, isPast } from './expiry.ts';
 import { isPlanOf, newKey, requestOf, wrongMask } from './key-plans.ts';
 import { Learned } from './learned.ts';
-import { type Identity, invalid, type Model, type ModelKey, Refusal, shownKey, stateOf } from './model.ts';
+import {
+  type Identity,
+  invalid,
+  type Model,
+  type ModelKey,
+  Refusal,
+  recordedKey,
+  shownKey,
+  stateOf,
+} from './model.ts';
 import { narrowing } from './narrowing.ts';
 import { asking, keyAt, type Plan, type Prediction, present, seen } from './plan.ts';
 import type { StepOf } from './step.ts';
@@ -15,16 +24,16 @@ function changed(
   wanted: Partial<ModelKey>,
   isGuarded: boolean,
 ): Pick<Prediction, 'value' | 'changes'> {
-  if (Object.keys(wanted).length === 0) return { value: shownKey(key, model.now) };
+  if (Object.keys(wanted).length === 0) return { value: shownKey(model, key) };
   if (isGuarded && !model.hasOtherWriter && mayWriteAll(key, model.now)) {
     const others = model.keys.filter((other) => other !== key && mayWriteAll(other, model.now));
     if (others.length === 0 && !mayWriteAll({ ...key, ...wanted }, model.now)) throw precondition();
   }
-  const before = shownKey(key, model.now);
+  const before = recordedKey(key, model.now);
   Object.assign(key, wanted, { updatedAt: model.now });
   key.etags.push(new Learned([...key.etags]));
-  const after = shownKey(key, model.now);
-  return { value: after, changes: [{ target: key.id, owner: key.owner, before, after }] };
+  const after = recordedKey(key, model.now);
+  return { value: shownKey(model, key), changes: [{ target: key.id, owner: key.owner, before, after }] };
 }
 
 function mayWriteAll(key: ModelKey, now: number): boolean {
@@ -103,12 +112,12 @@ export function rotatePlan(model: Model, step: StepOf<'rotate'>): Plan {
       const about = request === null ? null : requestOf(identity, `rotate ${id}`, request);
       const before = about === null ? undefined : model.requests.get(about);
       if (before?.rotatedFrom != null) {
-        const rotated_key = shownKey(before.rotatedFrom, model.now);
-        return { value: { ...shownKey(before, model.now), key: null, rotated_key }, settles: 'always' };
+        const rotated_key = shownKey(model, before.rotatedFrom);
+        return { value: { ...shownKey(model, before), key: null, rotated_key }, settles: 'always' };
       }
       const old = seen(identity, key);
       if (stateOf(old, model.now) !== 'active' || old.rotatedTo !== null) throw precondition();
-      return rotated(model, old, { graceMs: graceMs ?? 0, expiry, about });
+      return rotated(model, old, { graceMs: graceMs ?? 0, expiry, about, createdBy: identity.actor });
     },
   };
 }
@@ -120,23 +129,25 @@ function rotated(
     readonly graceMs: number;
     readonly expiry: StepOf<'rotate'>['expiry'];
     readonly about: string | null;
+    readonly createdBy: ModelKey['createdBy'];
   },
 ): Prediction {
   const expires = expiresAt(model, wish.expiry);
   const made = newKey(
     model,
     { ...grantsOf(old), expiresAt: expires === undefined ? old.expiresAt : expires },
-    { rotatedFrom: old },
+    { rotatedFrom: old, createdBy: wish.createdBy },
   );
   const last = Math.min(old.expiresAt ?? Infinity, model.now + wish.graceMs);
   const { changes = [] } = changed(model, old, { expiresAt: last, rotatedTo: made }, false);
   model.keys.push(made);
   if (wish.about !== null) model.requests.set(wish.about, made);
-  const [shown, rotated_key] = [shownKey(made, model.now), shownKey(old, model.now)];
+  const [shown, rotated_key] = [shownKey(model, made), shownKey(model, old)];
+  const after = { rotated: recordedKey(old, model.now), made: recordedKey(made, model.now) };
   return {
     value: { ...shown, key: made.secret, rotated_key },
     settles: 'always',
-    changes: changes.map((change) => ({ ...change, after: { rotated: rotated_key, made: shown } })),
+    changes: changes.map((change) => ({ ...change, after })),
     learn: () => wrongMask(made),
   };
 }

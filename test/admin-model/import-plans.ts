@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { beginnings, newKey } from './key-plans.ts';
 import { Learned } from './learned.ts';
-import { isVisible, type Model, type ModelKey, shownKey } from './model.ts';
+import { isVisible, type Model, type ModelKey, recordedKey } from './model.ts';
 import { asking, type Change, type Plan, present, presentedBy } from './plan.ts';
 import type { Row, StepOf } from './step.ts';
 
@@ -27,7 +27,9 @@ export function importPlan(model: Model, { rows, isDryRun }: StepOf<'import'>): 
             duplicates.push(index);
             continue;
           }
-          made.push(importedKey(model, row, { ...shown, text, owner, name: String(input.name) }));
+          made.push(
+            importedKey(model, row, { ...shown, text, owner, by: identity.actor, name: String(input.name) }),
+          );
         }
       }
       const value = { imported: made.length, duplicates, failures };
@@ -55,6 +57,13 @@ interface Shown {
   readonly environment: string;
 }
 
+interface Given {
+  readonly text: string;
+  readonly name: string;
+  readonly owner: string | null;
+  readonly by: ModelKey['createdBy'];
+}
+
 function importedInput(model: Model, row: Row) {
   model.names += 1;
   const { text, key } = presentedBy(model, row.secret);
@@ -77,7 +86,7 @@ function importedInput(model: Model, row: Row) {
 function importedKey(
   model: Model,
   row: Row,
-  { text, name, scheme, environment, owner }: Shown & { text: string; name: string; owner: string | null },
+  { text, name, scheme, environment, owner, by }: Shown & Given,
 ): ModelKey {
   const beginning = beginnings[scheme]?.[environment] ?? '';
   const grants = { name, scheme, environment, owner, permissions: row.permissions, ipAllowlist: [] };
@@ -90,7 +99,7 @@ function importedKey(
       expiresAt: row.expiresInMs === null ? null : model.now + row.expiresInMs,
     },
     {
-      ...{ secret, isDisabled: row.disabled, last4: isWhole ? text.slice(-4) : '' },
+      ...{ createdBy: by, secret, isDisabled: row.disabled, last4: isWhole ? text.slice(-4) : '' },
       prefix: learned(isWhole ? text.slice(0, beginning.length + 4) : beginning),
     },
   );
@@ -118,11 +127,11 @@ export function leakPlan(model: Model, { secret }: StepOf<'leak'>): Plan {
 }
 
 function leaked(model: Model, key: ModelKey, url: string): Change {
-  const before = shownKey(key, model.now);
+  const before = recordedKey(key, model.now);
   if (key.revokedAt === null) {
     Object.assign(key, { revokedAt: model.now, updatedAt: model.now });
     key.etags.push(new Learned([...key.etags]));
   }
-  const after = { ...shownKey(key, model.now), leaked: { url, source: 'a search' } };
+  const after = { ...recordedKey(key, model.now), leaked: { url, source: 'a search' } };
   return { target: key.id, owner: key.owner, before, after };
 }

@@ -12,6 +12,7 @@ import {
   type ModelKey,
   ownerFor,
   Refusal,
+  recordedKey,
   shownKey,
   stateOf,
 } from './model.ts';
@@ -53,18 +54,29 @@ export function createPlan(model: Model, { wish, request }: StepOf<'create'>): P
       );
       const owner = ownerFor(identity, wish.owner);
       const made = request === null ? undefined : model.requests.get(requestOf(identity, 'create', request));
-      if (made !== undefined) return { value: { ...shownKey(made, model.now), key: null } };
+      if (made !== undefined) return { value: { ...shownKey(model, made), key: null } };
       if (!isActiveOwner(model, owner)) throw new Refusal(['FAILED_PRECONDITION']);
-      const key = newKey(model, {
-        ...{ name, scheme, environment, owner, permissions: wish.permissions, ipAllowlist: wish.ipAllowlist },
-        ...{ plan: wish.plan, rateLimit: wish.rateLimit, labels: wish.labels },
-        expiresAt: expiresAt(model, wish.expiry) ?? null,
-      });
+      const key = newKey(
+        model,
+        {
+          ...{
+            name,
+            scheme,
+            environment,
+            owner,
+            permissions: wish.permissions,
+            ipAllowlist: wish.ipAllowlist,
+          },
+          ...{ plan: wish.plan, rateLimit: wish.rateLimit, labels: wish.labels },
+          expiresAt: expiresAt(model, wish.expiry) ?? null,
+        },
+        { createdBy: identity.actor },
+      );
       model.keys.push(key);
       if (request !== null) model.requests.set(requestOf(identity, 'create', request), key);
       return {
-        value: { ...shownKey(key, model.now), key: key.secret },
-        changes: [{ target: key.id, owner, before: null, after: shownKey(key, model.now) }],
+        value: { ...shownKey(model, key), key: key.secret },
+        changes: [{ target: key.id, owner, before: null, after: recordedKey(key, model.now) }],
         learn: () => wrongMask(key),
       };
     },
@@ -111,6 +123,7 @@ export function newKey(model: Model, grants: Grants, given: Partial<ModelKey> = 
     secret: new Learned(model.keys.map(({ secret }) => secret)),
     ...{ prefix: new Learned(), last4: new Learned(), lastUsedAt: null, isDisabled: false, revokedAt: null },
     ...{ createdAt: model.now, updatedAt: model.now, rotatedFrom: null, rotatedTo: null },
+    createdBy: null,
     ...{ etags: [new Learned()], uses: [], isMark: false },
     ...given,
   };
@@ -131,7 +144,7 @@ export function getPlan(model: Model, { key: number }: StepOf<'get'>): Plan {
   return {
     ask: asking('getKey', {}, id),
     needs: 'read',
-    predict: (identity) => ({ value: shownKey(seen(identity, key), model.now) }),
+    predict: (identity) => ({ value: shownKey(model, seen(identity, key)) }),
   };
 }
 
@@ -154,7 +167,7 @@ export function listPlan(model: Model, { filter, page }: StepOf<'list'>): Plan {
       );
       return pageOf(model, rest, page, {
         query,
-        show: ({ key }) => shownKey(key, model.now),
+        show: ({ key }) => shownKey(model, key),
         placeOf: ({ place }) => place,
       });
     },

@@ -48,6 +48,8 @@ export interface ModelKey {
   revokedAt: number | null;
   readonly rotatedFrom: ModelKey | null;
   rotatedTo: ModelKey | null;
+  /** Who made it. */
+  readonly createdBy: Learned | string | null;
   /** The last is the one that it has. */
   readonly etags: Learned[];
   readonly uses: { readonly hour: number; readonly allowed: number; readonly denied: number }[];
@@ -199,7 +201,13 @@ export function clockOrNull(ms: number | null): string | null {
 }
 
 /** A key as the contract shows it. */
-export function shownKey(key: ModelKey, now: number): Record<string, unknown> {
+export function shownKey(model: Model, key: ModelKey): Record<string, unknown> {
+  const isBlocked = stateOf(key, model.now) === 'active' && !isActiveOwner(model, key.owner);
+  return { ...recordedKey(key, model.now), blocked: isBlocked ? 'owner_inactive' : null };
+}
+
+/** The same as the journal has it. */
+export function recordedKey(key: ModelKey, now: number): Record<string, unknown> {
   const { rateLimit } = key;
   return {
     ...{ id: key.id, name: key.name, prefix: key.prefix, permissions: [...key.permissions] },
@@ -209,7 +217,7 @@ export function shownKey(key: ModelKey, now: number): Record<string, unknown> {
     rate_limit: rateLimit && { limit: rateLimit.limit, window: `${rateLimit.windowMs / 1_000}s` },
     ...{ labels: { ...key.labels }, state: stateOf(key, now), updated_at: clock(key.updatedAt) },
     ...{ revoked_at: clockOrNull(key.revokedAt), rotated_from: key.rotatedFrom?.id ?? null },
-    etag: key.etags.at(-1),
+    ...{ etag: key.etags.at(-1), created_by: key.createdBy, replaced_by: key.rotatedTo?.id ?? null },
   };
 }
 

@@ -20,13 +20,15 @@ export function checkSecrecy(model: Model, identity: Identity, outcome: Outcome)
   if (found !== undefined) throw new Error(`tells of ${found}: ${text}`);
 }
 
+const doers: readonly string[] = ['actor', 'actor_name', 'created_by'];
+
 /** Who did something to one's key may be told, and what one asked for in vain oneself. */
 function withoutOwnDoings(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutOwnDoings);
   if (typeof value !== 'object' || value === null) return value;
   const isRefused = 'outcome' in value && value.outcome === 'refused';
   const members = Object.entries(value).filter(
-    ([name]) => name !== 'actor' && !(isRefused && name === 'target'),
+    ([name]) => !doers.includes(name) && !(isRefused && name === 'target'),
   );
   return Object.fromEntries(members.map(([name, member]) => [name, withoutOwnDoings(member)]));
 }

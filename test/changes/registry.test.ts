@@ -32,7 +32,9 @@ describe('a request id', () => {
     const wanted = { name: 'one', owner: 'acme', request_id: 'r-1' };
     const { key } = await service.admin.createKey(root(service), wanted);
     await service.admin.putOwner(root(service), 'acme', { suspended: true });
-    expect(await service.admin.createKey(root(service), wanted)).toEqual({ key, secret: null });
+    expect(await service.admin.createKey(root(service), wanted)).toEqual({
+      ...{ key: { ...key, blocked: 'owner_inactive' }, secret: null },
+    });
     expect(await refusal(service.admin.createKey(root(service), { ...wanted, request_id: 'r-2' }))).toBe(
       'FAILED_PRECONDITION OWNER_INACTIVE',
     );

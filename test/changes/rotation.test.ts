@@ -1,5 +1,5 @@
 import { describe, expect, inject, it } from 'vitest';
-import { keyJson } from '../../src/changes/key-json.ts';
+import { recordJson } from '../../src/changes/key-json.ts';
 import type { KeyRecord } from '../../src/keys/key.ts';
 import { audit, callerWith, refusal, root, start, violations } from '../admin-calls.ts';
 import { createSetting } from '../mongo/setting.ts';
@@ -198,8 +198,8 @@ describe('a rotation', () => {
     expect(await audit(service, { action: 'RotateKey' })).toMatchObject([
       {
         ...{ actor: 'POSTERN_ADMIN_KEY', target: key.id, owner: 'acme', outcome: 'ok', requestId: 'r-1' },
-        before: keyJson(key, at),
-        after: { rotated: keyJson(rotatedKey as KeyRecord, at), made: keyJson(made, at) },
+        before: recordJson(key, at),
+        after: { rotated: recordJson(rotatedKey as KeyRecord, at), made: recordJson(made, at) },
       },
     ]);
   });

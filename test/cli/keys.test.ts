@@ -89,6 +89,15 @@ it('lists keys in aligned columns and says how to go on', async () => {
   expect((await keys(`list --page-size 1 --page-token ${token}`)).stdout).toContain(first.id);
 });
 
+it('says of a key that is active that its owner blocks it, in a list and alone', async () => {
+  const { keys, create, call } = await startService();
+  const { id } = await create({ name: 'a', owner: 'acme' });
+  await call('PUT', '/admin/owners/acme', { suspended: true });
+
+  expect((await keys('list')).stdout).toMatch(/ {2}active, blocked \(owner_inactive\) +acme /);
+  expect((await keys(`get ${id}`)).stdout).toContain('\nstate        active, blocked (owner_inactive)\n');
+});
+
 it('follows the pages with --all, as a table and as JSON', async () => {
   const { keys, create } = await startService();
   const ids: string[] = [];

@@ -299,3 +299,32 @@ it('says what can not be done, and that a key is not there', async () => {
 function linkIn({ html }: Shown, rel: string): string {
   return (new RegExp(`rel="${rel}" href="([^"]+)"`).exec(html)?.[1] ?? '').replaceAll('&amp;', '&');
 }
+
+it('shows a key of an owner that is not active as blocked, in the list and on its page, and why', async () => {
+  const { operator, call, create } = await startConsole();
+  const { id } = await create({ name: 'stuck', owner: 'acme' });
+  const list = async () => (await operator.get('/console/keys')).html;
+  expect(await list()).not.toContain('Blocked');
+
+  await call('PUT', '/admin/owners/acme', { suspended: true });
+  const why =
+    /<span class="badge blocked">Blocked<\/span> <a href="\/console\/owners\/acme">its owner is inactive<\/a>/;
+  expect(await list()).toMatch(why);
+  expect((await operator.get(`/console/keys/${id}`)).html).toMatch(why);
+  // What ended is shown as ended.
+  await call('DELETE', `/admin/api-keys/${id}`);
+  expect(await list()).not.toContain('Blocked');
+});
+
+it('shows on the page of a key which one replaced it, and who made it', async () => {
+  const { operator, call, create } = await startConsole();
+  const { id } = await create();
+  const { data } = (await call('POST', `/admin/api-keys/${id}/rotate`, { grace_period: '1h' })).json;
+
+  const old = await operator.get(`/console/keys/${id}`);
+  expect(old.html).toContain(
+    `<dt>Replaced by</dt><dd><a href="/console/keys/${data.id}">${data.id}</a></dd>`,
+  );
+  expect(old.text).toMatch(/Created \d{4}-\S+ \S+ UTC by POSTERN_ADMIN_KEY/);
+  expect((await operator.get(`/console/keys/${data.id}`)).html).not.toContain('Replaced by');
+});

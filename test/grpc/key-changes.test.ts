@@ -4,6 +4,7 @@ import {
   type CreateKeyResponse,
   type GetKeyResponse,
   Key,
+  type ListKeysResponse,
   type RotateKeyResponse,
   type UpdateKeyResponse,
 } from '../../src/grpc/gen/postern/admin/v1/key_admin.ts';
@@ -162,6 +163,20 @@ describe('UpdateKey', () => {
   });
 });
 
+it('says of a key that its owner blocks it', async () => {
+  const { call } = await startAdmin();
+  const made = await call<CreateKeyResponse>('createKey', wanted);
+  expect(made.key?.blocked).toBe(undefined);
+  await call('putOwner', { id: 'acme', suspended: true });
+  const { keys } = await call<ListKeysResponse>('listKeys', {
+    page_size: 0,
+    page_token: '',
+    state: 0,
+    owner: 'acme',
+  });
+  expect(keys).toEqual([{ ...made.key, blocked: 'owner_inactive' }]);
+});
+
 describe('RotateKey', () => {
   const request = { grace_period: undefined, expires_at: undefined };
 
@@ -174,7 +189,8 @@ describe('RotateKey', () => {
     const { id, prefix, last4, created_at } = rotated.key as Key;
     expect(rotated.key).toEqual(but(key, { id, prefix, last4, created_at, rotated_from: key.id }));
     const seconds = Math.floor((service.clock.now + 3_600_500) / 1_000);
-    expect(rotated.rotated_key).toEqual(but(key, { expires_at: { seconds, nanos: 0 } }));
+    expect(rotated.rotated_key).toEqual(but(key, { expires_at: { seconds, nanos: 0 }, replaced_by: id }));
+    expect([key.created_by, rotated.key?.created_by]).toEqual(['POSTERN_ADMIN_KEY', 'POSTERN_ADMIN_KEY']);
     expect(rotated).toMatchObject({ effective_at: expect.anything(), unconfirmed_replicas: [] });
     const got = await call<GetKeyResponse>('getKey', { id });
     expect(got.key).toEqual(rotated.key);

@@ -9,6 +9,7 @@ const keyMembers = [
   ...['id', 'name', 'prefix', 'permissions', 'created_at', 'last_used_at', 'expires_at'],
   ...['scheme', 'environment', 'owner', 'last4', 'ip_allowlist', 'plan', 'rate_limit', 'labels', 'state'],
   ...['updated_at', 'revoked_at', 'rotated_from', 'etag'],
+  ...['created_by', 'replaced_by', 'blocked'],
 ];
 
 it('answers a new key with its members in the contract’s order, and the secret after them', async () => {
@@ -46,7 +47,57 @@ it('answers a new key with its members in the contract’s order, and the secret
     revoked_at: null,
     rotated_from: null,
     etag: expect.any(String),
+    created_by: 'POSTERN_ADMIN_KEY',
+    replaced_by: null,
+    blocked: null,
   });
+});
+
+it('says of a key that its owner blocks it, alone, in a list and in the answer to a change, while it is so', async () => {
+  const { call, create, service } = await startListener();
+  const { id } = await create({ name: 'a', owner: 'acme' });
+  const ended = await create({ name: 'a', owner: 'acme' });
+  await call('POST', `/admin/api-keys/${ended.id}/disable`);
+  const other = await create({ name: 'b', owner: 'other' });
+  const blocked = async () => {
+    const { json } = await call('GET', '/admin/api-keys');
+    return Object.fromEntries(
+      json.data.map((key: { id: string; blocked: unknown }) => [key.id, key.blocked]),
+    );
+  };
+
+  await call('PUT', '/admin/owners/acme', { suspended: true });
+  // One that is disabled is denied for that.
+  expect(await blocked()).toEqual({ [id]: 'owner_inactive', [ended.id]: null, [other.id]: null });
+  expect((await call('GET', `/admin/api-keys/${id}`)).json.data).toMatchObject({
+    ...{ state: 'active', blocked: 'owner_inactive' },
+  });
+  const changed = await call('PATCH', `/admin/api-keys/${id}`, { name: 'renamed' });
+  expect(changed.json.data).toMatchObject({ name: 'renamed', blocked: 'owner_inactive' });
+
+  const end = service.clock.now + 60_000;
+  await call('PUT', '/admin/owners/acme', { active_until: new Date(end).toISOString() });
+  expect((await blocked())[id]).toBe(null);
+  service.clock.now = end + 1_000;
+  expect((await blocked())[id]).toBe('owner_inactive');
+});
+
+it('says which key replaced one, and who made it', async () => {
+  const { call, create } = await startListener();
+  const { id } = await create();
+  const admin = await create({ name: 'job', permissions: ['admin:write'] });
+  const authorization = `Bearer ${admin.key}`;
+  const rotated = await call(
+    'POST',
+    `/admin/api-keys/${id}/rotate`,
+    { grace_period: '1h' },
+    { authorization },
+  );
+
+  const { data } = rotated.json;
+  expect(data).toMatchObject({ rotated_from: id, replaced_by: null, created_by: admin.id });
+  expect(data.rotated_key).toMatchObject({ id, replaced_by: data.id, created_by: 'POSTERN_ADMIN_KEY' });
+  expect((await call('GET', `/admin/api-keys/${id}`)).json.data.replaced_by).toBe(data.id);
 });
 
 it('shows a key without its secret, alone and in a list', async () => {

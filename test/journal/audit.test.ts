@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Admin } from '../../src/admin/admin.ts';
 import type { Caller } from '../../src/admin/identity.ts';
-import { keyJson } from '../../src/changes/key-json.ts';
+import { recordJson } from '../../src/changes/key-json.ts';
 import { ownerJson } from '../../src/changes/owner-json.ts';
 import { auditJson, type JournalEntry } from '../../src/journal/journal.ts';
 import { audit, callerWith, refusal, root, start, violations } from '../admin-calls.ts';
@@ -48,7 +48,7 @@ describe('the audit journal', () => {
         target: name === 'createKey' ? after?.id : name === 'putOwner' ? 'acme' : key.id,
       });
       if (name === 'createKey' || name === 'putOwner') expect(event?.before).toBe(null);
-      else expect(event?.before).toEqual(keyJson(key, service.clock.now));
+      else expect(event?.before).toEqual(recordJson(key, service.clock.now));
       const text = JSON.stringify(event);
       for (const hidden of [secret, key.digest, secret.slice(-20)]) expect(text).not.toContain(hidden);
     },
@@ -66,13 +66,13 @@ describe('the audit journal', () => {
     const at = service.clock.now;
     const events = (await audit(service)).map(({ action, before, after }) => [action, before, after]);
     expect(events.toReversed()).toEqual([
-      ['CreateKey', null, keyJson(key, at)],
-      ['UpdateKey', keyJson(key, at), keyJson(updated, at)],
+      ['CreateKey', null, recordJson(key, at)],
+      ['UpdateKey', recordJson(key, at), recordJson(updated, at)],
       ['PutOwner', null, ownerJson(owner, at)],
       ['PutOwner', ownerJson(owner, at), ownerJson(again, at)],
-      ['DisableKey', keyJson(updated, at), keyJson(disabled, at)],
-      ['EnableKey', keyJson(disabled, at), keyJson(enabled, at)],
-      ['RevokeKey', keyJson(enabled, at), keyJson(revoked, at)],
+      ['DisableKey', recordJson(updated, at), recordJson(disabled, at)],
+      ['EnableKey', recordJson(disabled, at), recordJson(enabled, at)],
+      ['RevokeKey', recordJson(enabled, at), recordJson(revoked, at)],
     ]);
   });
 

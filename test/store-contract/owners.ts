@@ -26,6 +26,15 @@ export function ownerContract(createStore: CreateStore): void {
     for (const id of ['', 'acm', 'Acme', 'acme ', '$ne']) expect(await store.getOwner(id)).toBe(null);
   });
 
+  it('gives those of many owners that somebody has put', async () => {
+    const { store } = await opened(createStore);
+    await putAll(store, ['acme', 'b', 'other']);
+    const found = await store.getOwners(['other', 'acme', 'nobody', '', '$ne']);
+    expect(found.map(({ id }) => id).toSorted()).toEqual(['acme', 'other']);
+    expect(found.find(({ id }) => id === 'acme')).toEqual(await store.getOwner('acme'));
+    expect(await store.getOwners([])).toEqual([]);
+  });
+
   it('keeps what was put when it resolves, for whoever opens the data next', async () => {
     const { store, reopen } = await opened(createStore);
     const first = ownerRecord({ plan: 'pro', activeUntil: testNow });
@@ -116,6 +125,7 @@ export function ownerContract(createStore: CreateStore): void {
 
 async function expectUnavailable(store: Store): Promise<void> {
   await expect(store.getOwner('acme')).rejects.toThrow(StoreUnavailable);
+  await expect(store.getOwners(['acme'])).rejects.toThrow(StoreUnavailable);
   await expect(store.listOwners({ after: null, size: 1 })).rejects.toThrow(StoreUnavailable);
   await expect(store.putOwner(ownerRecord(), 0)).rejects.toThrow(StoreUnavailable);
 }

@@ -139,6 +139,8 @@ export const anyKeyRecord: fc.Arbitrary<KeyRecord> = fc
     disabledAt: fc.option(time),
     revokedAt: fc.option(time),
     rotatedFrom: fc.option(anyId),
+    createdBy: fc.option(text),
+    importId: fc.option(text),
     rotatedTo: fc.option(anyId),
     spender: anyId,
     requestKey: fc.constant(null),

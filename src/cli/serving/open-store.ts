@@ -90,5 +90,6 @@ function firstAdminKey(config: Config): NewKey {
     labels: {},
     expiresAt: null,
     requestKey: null,
+    createdBy: null,
   };
 }

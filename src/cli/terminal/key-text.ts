@@ -23,6 +23,10 @@ export const keyAnswer = z.looseObject({
   revoked_at: z.string().nullable(),
   rotated_from: z.string().nullable(),
   etag: z.string(),
+  // A service of an older version does not say.
+  created_by: z.string().nullish(),
+  replaced_by: z.string().nullish(),
+  blocked: z.string().nullish(),
 });
 
 export type KeyAnswer = z.output<typeof keyAnswer>;
@@ -35,12 +39,17 @@ export function keyList(keys: readonly KeyAnswer[], isFirstPage: boolean): strin
     key.id,
     key.name,
     key.prefix,
-    key.state,
+    stateText(key),
     key.owner ?? '-',
     key.created_at,
     key.expires_at ?? 'never',
   ]);
   return table(isFirstPage ? [listHeader, ...rows] : rows);
+}
+
+/** The state, and what stands in the way of a key that is active. */
+function stateText({ state, blocked }: KeyAnswer): string {
+  return blocked ? `${state}, blocked (${blocked})` : state;
 }
 
 /** One key, a line for each thing that is known of it. */
@@ -49,7 +58,7 @@ export function keyDetails(key: KeyAnswer): string {
   return table([
     ['id', key.id],
     ['name', key.name],
-    ['state', key.revoked_at === null ? key.state : `${key.state} since ${key.revoked_at}`],
+    ['state', key.revoked_at === null ? stateText(key) : `${key.state} since ${key.revoked_at}`],
     ['prefix', `${key.prefix}…${key.last4}`],
     ['scheme', key.scheme],
     ['environment', key.environment],
@@ -59,11 +68,12 @@ export function keyDetails(key: KeyAnswer): string {
     ['plan', key.plan ?? '-'],
     ['rate limit', key.rate_limit === null ? '-' : `${key.rate_limit.limit}/${key.rate_limit.window}`],
     ['labels', labels.join(', ') || '-'],
-    ['created', key.created_at],
+    ['created', key.created_by ? `${key.created_at} by ${key.created_by}` : key.created_at],
     ['last used', key.last_used_at ?? 'never'],
     ['expires', key.expires_at ?? 'never'],
     ['updated', key.updated_at],
     ...(key.rotated_from === null ? [] : [['rotated from', key.rotated_from]]),
+    ...(key.replaced_by ? [['replaced by', key.replaced_by]] : []),
     ['etag', key.etag],
   ]);
 }

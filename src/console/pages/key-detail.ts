@@ -2,11 +2,11 @@ import { isKeyId } from '../../keys/key.ts';
 import type { Api } from '../api.ts';
 import type { Key, Usage } from '../api-answers.ts';
 import { post } from '../markup/controls.ts';
-import { badge, html, type Markup, path, timeMarkup } from '../markup/markup.ts';
+import { html, type Markup, path, timeMarkup } from '../markup/markup.ts';
 import { Refusal } from '../refusal.ts';
 import type { Page, View, Visit } from '../session/visit.ts';
 import { eventList } from './audit-table.ts';
-import { masked } from './key-list.ts';
+import { masked, stateMarkup } from './key-list.ts';
 import { usagePlot } from './usage-plot.ts';
 
 const hourMs = 3_600_000;
@@ -66,10 +66,10 @@ function actions({ id, state }: Key, token: string): Markup {
 }
 
 function details(key: Key): Markup {
-  const { rate_limit: limit, owner, rotated_from: from } = key;
+  const { rate_limit: limit, owner, rotated_from: from, replaced_by: successor } = key;
   const labels = Object.entries(key.labels).map(([name, value]) => `${name}=${value}`);
   const rows: [string, Markup][] = [
-    ['State', badge(key.state)],
+    ['State', stateMarkup(key)],
     ['Key', html`<code>${masked(key)}</code>`],
     ['Id', html`<code>${key.id}</code>`],
     ['Scheme', key.scheme],
@@ -80,17 +80,25 @@ function details(key: Key): Markup {
     ['Plan', key.plan ?? 'None of its own'],
     ...(limit === null ? [] : [['Rate limit', `${limit.limit} in ${limit.window}`] as [string, Markup]]),
     ['Labels', labels.join(', ') || 'None'],
-    ['Created', timeMarkup(key.created_at)],
+    ['Created', html`${timeMarkup(key.created_at)}${madeBy(key)}`],
     ['Last used', timeMarkup(key.last_used_at)],
     ['Expires', timeMarkup(key.expires_at)],
     ...(key.revoked_at === null ? [] : [['Revoked', timeMarkup(key.revoked_at)] as [string, Markup]]),
     ...(from === null
       ? []
       : [['Replaces', html`<a href=${path(['keys', from])}>${from}</a>`] as [string, Markup]]),
+    ...(successor === null
+      ? []
+      : [['Replaced by', html`<a href=${path(['keys', successor])}>${successor}</a>`] as [string, Markup]]),
   ];
   return html`<dl>
     ${rows.map(([term, value]) => html`<div><dt>${term}</dt><dd>${value}</dd></div>`)}
   </dl>`;
+}
+
+function madeBy({ created_by: by }: Key): Markup {
+  if (by === null) return '';
+  return isKeyId(by) ? html` by <a href=${path(['keys', by])}>${by}</a>` : ` by ${by}`;
 }
 
 function usageSection(key: Key, { buckets, addresses }: Usage, hours: number, now: number): Markup {

@@ -78,13 +78,19 @@ function cells(key: Key): Row {
     timeMarkup(key.created_at),
     timeMarkup(key.last_used_at),
     timeMarkup(key.expires_at),
-    badge(key.state),
+    stateMarkup(key),
   ];
 }
 
 function revokeLink({ id, name, state }: Key): Markup {
   if (state === 'revoked') return '–';
   return html`<a href=${path(['keys', id, 'revoke'])}>Revoke<span class="unseen"> ${name}</span></a>`;
+}
+
+/** The state of a key; that no request of it passes goes before that it is active. */
+export function stateMarkup({ state, blocked, owner }: Pick<Key, 'state' | 'blocked' | 'owner'>): Markup {
+  if (blocked === null || owner === null) return badge(state);
+  return html`${badge('blocked')} <a href=${path(['owners', owner])}>its owner is inactive</a>`;
 }
 
 /** What may be shown of a key, to tell it from others. */

@@ -1,3 +1,4 @@
+import type { Shown } from '../../admin/shown-keys.ts';
 import type { Narrowed } from '../../changes/registry.ts';
 import type {
   KeyAdminServer,
@@ -20,7 +21,7 @@ export function createKeyChangeMethods({
   KeyAdminServer,
   'updateKey' | 'rotateKey' | 'revokeKey' | 'disableKey' | 'enableKey'
 > {
-  const narrowed = (result: Narrowed) => ({
+  const narrowed = (result: Shown<Narrowed>) => ({
     key: keyMessage(result.key, now()),
     ...settlementMessage(result),
   });

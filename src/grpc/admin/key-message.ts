@@ -1,4 +1,4 @@
-import { etagOf, type KeyRecord, keyState } from '../../keys/key.ts';
+import { etagOf, keyState, type ShownKey } from '../../keys/key.ts';
 import {
   type CreateKeyRequest,
   type Key,
@@ -16,7 +16,7 @@ const states = {
 } as const;
 
 /** A key as KeyAdmin shows it; times are whole seconds. */
-export function keyMessage(key: KeyRecord, now: number): Key {
+export function keyMessage(key: ShownKey, now: number): Key {
   return {
     id: key.id,
     name: key.name,
@@ -41,6 +41,9 @@ export function keyMessage(key: KeyRecord, now: number): Key {
     revoked_at: seconds(key.revokedAt),
     rotated_from: key.rotatedFrom ?? undefined,
     etag: etagOf(key),
+    created_by: key.createdBy ?? undefined,
+    replaced_by: key.rotatedTo ?? undefined,
+    blocked: key.blocked ?? undefined,
   };
 }
 

@@ -20,7 +20,13 @@ export const keyExample = {
   revoked_at: null,
   rotated_from: null,
   etag: 'v1',
+  created_by: 'POSTERN_ADMIN_KEY',
+  replaced_by: null,
+  blocked: null,
 };
+
+/** As the journal has it. */
+const { blocked: _, ...recordExample } = keyExample;
 
 export const secretExample = 'pst_live_s3BT…6WNH';
 
@@ -47,7 +53,7 @@ export const auditEventExample = {
   address: '203.0.113.7',
   request_id: null,
   before: null,
-  after: keyExample,
+  after: recordExample,
   owner: 'acme',
   error: null,
   kind: 'call',

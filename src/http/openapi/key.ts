@@ -132,7 +132,10 @@ const rotatedExample = {
       rotated_from: keyExample.id,
       key: secretExample,
     },
-    rotated_key: { ...keyExample, expires_at: '2031-01-02T12:00:00Z', etag: 'v2' },
+    rotated_key: {
+      ...{ ...keyExample, expires_at: '2031-01-02T12:00:00Z', etag: 'v2' },
+      replaced_by: 'key_01k0e8h3v8s9w2m4n5p7q8r9t1',
+    },
     ...settlementExample,
   },
 };

@@ -76,6 +76,14 @@ const key = {
   revoked_at: orNull(time('When it was revoked; null unless it is.')),
   rotated_from: orNull(text('The key that this one replaced; null unless a rotation made it.')),
   etag: text('Changes with every change of the key; opaque.'),
+  created_by: orNull(text('Who made it, as `actor` of an audit event; null where that is not known.')),
+  replaced_by: orNull(text('The key that replaced this one, by a rotation; null if none did.')),
+  blocked: {
+    type: ['string', 'null'],
+    enum: ['owner_inactive', null],
+    description:
+      'Why a Check denies it though its `state` is `active`, as judged when this answer was made; null for nothing.',
+  },
 };
 
 export const settlement = {

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Admin } from '../../admin/admin.ts';
+import type { Shown } from '../../admin/shown-keys.ts';
 import { keyJson, narrowedJson } from '../../changes/key-json.ts';
 import type { Narrowed } from '../../changes/registry.ts';
 import { settlementJson } from '../../changes/settlement-json.ts';
@@ -53,7 +54,7 @@ export function addKeyChangeRoutes(app: FastifyInstance, admin: Admin, now: () =
     return { data: keyJson(key, now()) };
   });
 
-  function narrowed(result: Narrowed) {
+  function narrowed(result: Shown<Narrowed>) {
     return { data: narrowedJson(result, now()) };
   }
 }

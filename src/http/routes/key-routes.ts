@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import type { Admin } from '../../admin/admin.ts';
 import { keyJson } from '../../changes/key-json.ts';
-import type { KeyRecord } from '../../keys/key.ts';
+import type { ShownKey } from '../../keys/key.ts';
 import { callerOf } from '../caller.ts';
 import { bodyInput, bodyOf, operate, queryInput } from '../input.ts';
 import { usageJson } from './usage-json.ts';
@@ -40,7 +40,7 @@ export function addKeyRoutes(app: FastifyInstance, admin: Admin, now: () => numb
     return { data: usageJson(usage) };
   });
 
-  function shown(key: KeyRecord) {
+  function shown(key: ShownKey) {
     return { data: keyJson(key, now()) };
   }
 }

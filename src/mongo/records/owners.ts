@@ -22,6 +22,8 @@ interface OwnerDocument {
 /** The collection of owners: what the store's contract says of each operation, the feed and the commit aside. */
 export interface OwnerCollection {
   get(id: string): Promise<OwnerRecord | null>;
+  /** Those of them that there are and that can be read. */
+  getAll(ids: readonly string[]): Promise<OwnerRecord[]>;
   list(page: { readonly after: string | null; readonly size: number }): Promise<OwnerRecord[]>;
   put(record: OwnerRecord, ifVersion: number, draft?: JournalDraft): Promise<boolean>;
 }
@@ -42,6 +44,21 @@ export function createOwnerCollection(dependencies: OwnerCollectionDependencies)
       const document = await readLatest((read) => owners.findOne({ _id: { $eq: id } }, read));
       return document === null ? null : fromDocument({ ...document });
     },
+    getAll: (ids) =>
+      readPage({
+        ...{ size: ids.length, from: null, onBadRecord },
+        placeOf: ({ _id }: OwnerDocument) => _id,
+        find: (from: string | null, limit) =>
+          sessions.read((read) =>
+            owners
+              .find(
+                { _id: { $in: [...ids], ...(from !== null && { $gt: from }) } },
+                { ...read, sort: { _id: 1 }, limit },
+              )
+              .toArray(),
+          ),
+        toRecord: (document) => fromDocument({ ...document }),
+      }),
     list: ({ after, size }) =>
       readPage({
         ...{ size, from: after, onBadRecord },

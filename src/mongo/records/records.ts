@@ -31,6 +31,9 @@ export interface KeyDocument {
   /** Absent from documents that were written before keys could be rotated. */
   rotated_to?: string | null;
   spender?: string;
+  /** Absent from documents of before they were kept. */
+  created_by?: string | null;
+  import_id?: string | null;
   /** Under a unique index where it is text. */
   request_key: string | null;
   version: number;
@@ -69,6 +72,8 @@ export function toDocument(record: KeyRecord, retentionMs: number): KeyDocument 
     rotated_from: record.rotatedFrom,
     rotated_to: record.rotatedTo,
     spender: record.spender,
+    created_by: record.createdBy,
+    import_id: record.importId,
     request_key: record.requestKey,
     version: record.version,
     purge_at: dateOrNull(purgeAt(record, retentionMs)),
@@ -100,6 +105,8 @@ export function fromDocument(document: Readonly<Record<string, unknown>>): KeyRe
     rotatedFrom: document.rotated_from,
     rotatedTo: document.rotated_to ?? null,
     spender: document.spender ?? document._id,
+    createdBy: document.created_by ?? null,
+    importId: document.import_id ?? null,
     requestKey: document.request_key,
     version: document.version,
   });

@@ -39,15 +39,17 @@ interface Rest
     | 'rotatedFrom'
     | 'rotatedTo'
     | 'spender'
+    | 'createdBy'
+    | 'importId'
   > {}
 
 /** A record as the columns of its row, all but `last_used_at`, which only an insert writes. */
 export function toRow(record: KeyRecord, retentionMs: number): Parameters {
   const { name, prefix, last4, permissions, ipAllowlist, plan, rateLimit } = record;
-  const { labels, createdAt, updatedAt, rotatedFrom, rotatedTo, spender } = record;
+  const { labels, createdAt, updatedAt, rotatedFrom, rotatedTo, spender, createdBy, importId } = record;
   const rest: Rest = {
     ...{ name, prefix, last4, permissions, ipAllowlist, plan, rateLimit },
-    ...{ labels, createdAt, updatedAt, rotatedFrom, rotatedTo, spender },
+    ...{ labels, createdAt, updatedAt, rotatedFrom, rotatedTo, spender, createdBy, importId },
   };
   return {
     id: record.id,
@@ -93,6 +95,9 @@ export function fromRow(row: Row): KeyRecord {
     // Absent from rows that were written before keys could be rotated.
     rotatedTo: rest.rotatedTo ?? null,
     spender: rest.spender ?? row.id,
+    // Absent from rows of before they were kept.
+    createdBy: rest.createdBy ?? null,
+    importId: rest.importId ?? null,
     requestKey: row.request_key,
     version: row.version,
   });

@@ -105,6 +105,19 @@ export interface Key {
     | undefined;
   /** Changes with every change of the key; opaque. */
   etag: string;
+  /** Who made it, as `AuditEvent.actor` names them; absent where that is not known. */
+  created_by?:
+    | string
+    | undefined;
+  /** The id of the key that replaced this one, by a rotation; absent if none did. */
+  replaced_by?:
+    | string
+    | undefined;
+  /**
+   * Why Check denies this key though `state` is KEY_STATE_ACTIVE, as judged when this answer was
+   * made: `owner_inactive`; absent where nothing stands in its way.
+   */
+  blocked?: string | undefined;
 }
 
 export interface Key_LabelsEntry {
@@ -819,6 +832,9 @@ function createBaseKey(): Key {
     revoked_at: undefined,
     rotated_from: undefined,
     etag: "",
+    created_by: undefined,
+    replaced_by: undefined,
+    blocked: undefined,
   };
 }
 
@@ -883,6 +899,15 @@ export const Key: MessageFns<Key> = {
     }
     if (message.etag !== "") {
       writer.uint32(162).string(message.etag);
+    }
+    if (message.created_by !== undefined) {
+      writer.uint32(202).string(message.created_by);
+    }
+    if (message.replaced_by !== undefined) {
+      writer.uint32(210).string(message.replaced_by);
+    }
+    if (message.blocked !== undefined) {
+      writer.uint32(218).string(message.blocked);
     }
     return writer;
   },
@@ -1061,6 +1086,30 @@ export const Key: MessageFns<Key> = {
             }
 
             message.etag = reader.string();
+            continue;
+          }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.created_by = reader.string();
+            continue;
+          }
+          case 26: {
+            if (tag !== 210) {
+              break;
+            }
+
+            message.replaced_by = reader.string();
+            continue;
+          }
+          case 27: {
+            if (tag !== 218) {
+              break;
+            }
+
+            message.blocked = reader.string();
             continue;
           }
         }

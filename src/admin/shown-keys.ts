@@ -1,0 +1,60 @@
+import { type Blocked, type KeyRecord, keyState, type ShownKey } from '../keys/key.ts';
+import { isActive } from '../keys/owner.ts';
+import { type Store, StoreUnavailable } from '../store/store.ts';
+
+/** An answer about a key, which is shown with what stands in its way. */
+export type Shown<Answer extends { readonly key: KeyRecord }> = Omit<Answer, 'key'> & {
+  readonly key: ShownKey;
+};
+
+/** Looks up what stands in the way of keys beside their own records: that their owner is not active. */
+export interface ShowKeys {
+  /** Rejects with `StoreUnavailable` where that can not be told. At most a page of keys. */
+  all(keys: readonly KeyRecord[]): Promise<ShownKey[]>;
+  one(key: KeyRecord): Promise<ShownKey>;
+  /** For the answer to a change, which was made and has to be told: where it can not be told, nothing is said to block. */
+  changed<Answer extends { readonly key: KeyRecord }>(answer: Answer): Promise<Shown<Answer>>;
+}
+
+export interface ShowKeysDependencies {
+  readonly store: Pick<Store, 'getOwners'>;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+export function createShowKeys({ store, now }: ShowKeysDependencies): ShowKeys {
+  return {
+    all,
+    one,
+    async changed(answer) {
+      return { ...answer, key: await one(answer.key).catch(unblockedWhenAway(answer.key)) };
+    },
+  };
+
+  async function all(keys: readonly KeyRecord[]): Promise<ShownKey[]> {
+    const at = now();
+    const active = keys.filter((key) => keyState(key, at) === 'active');
+    const ids = [...new Set(active.flatMap(({ owner }) => owner ?? []))];
+    const owners = ids.length === 0 ? [] : await store.getOwners(ids);
+    const inactive = new Set(owners.flatMap((owner) => (isActive(owner, at) ? [] : [owner.id])));
+    const blocked = new Map(
+      active.map((key): [KeyRecord, Blocked | null] => [
+        key,
+        key.owner !== null && inactive.has(key.owner) ? 'owner_inactive' : null,
+      ]),
+    );
+    return keys.map((key) => ({ ...key, blocked: blocked.get(key) ?? null }));
+  }
+
+  async function one(key: KeyRecord): Promise<ShownKey> {
+    const [shown] = await all([key]);
+    return shown ?? { ...key, blocked: null };
+  }
+}
+
+function unblockedWhenAway(key: KeyRecord): (error: unknown) => ShownKey {
+  return (error) => {
+    if (error instanceof StoreUnavailable) return { ...key, blocked: null };
+    throw error;
+  };
+}
