@@ -160,11 +160,11 @@ it('is used with the keyboard alone: sign in, create, be told of a fault, copy, 
   await heading(page, 'API Keys');
 
   await page.keyboard.press('Tab');
-  expect(await focused(page)).toMatchObject({ text: 'Skip to content', isSeen: true });
+  await expect.poll(() => focused(page)).toMatchObject({ text: 'Skip to content', isSeen: true });
   await page.keyboard.press('Enter');
   await page.locator('main:focus').waitFor();
   await page.keyboard.press('Tab');
-  expect(await focused(page)).toMatchObject({ text: 'Create API key', isSeen: true });
+  await expect.poll(() => focused(page)).toMatchObject({ text: 'Create API key', isSeen: true });
   await page.keyboard.press('Enter');
   await heading(page, 'Create API key');
 
@@ -211,11 +211,14 @@ async function tabTo(page: Page, label: string): Promise<void> {
   const passed: string[] = [];
   for (let pressed = 0; pressed < 60; pressed += 1) {
     await page.keyboard.press('Tab');
-    const { text, isSeen, isPage } = await focused(page);
+    const { text, isPage } = await focused(page);
     // Behind the last one the page itself has it, and then the first one again.
     if (isPage) continue;
     passed.push(text);
-    expect(isSeen, `${text} is seen to have the focus`).toBe(true);
+    // Browsers differ in when they scroll to it, and in whether at once.
+    await expect
+      .poll(() => focused(page), `${text} is seen to have the focus`)
+      .toMatchObject({ text, isSeen: true });
     if (text === label) return;
   }
   throw new Error(`No ${label} among ${passed.join(', ')}`);

@@ -57,9 +57,10 @@ export async function signIn(page: Page, url: string, adminKey: string): Promise
   await heading(page, 'API Keys');
 }
 
-/** Waits for the page with this heading. */
+/** Waits for the page with this heading, all of it: its script runs. */
 export async function heading(page: Page, name: string | RegExp): Promise<void> {
   await page.getByRole('heading', { level: 1, name, exact: true }).waitFor();
+  await page.waitForLoadState();
 }
 
 /** What a form is filled with: by its label, the text, or the choice's text. */
