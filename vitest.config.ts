@@ -12,9 +12,9 @@ export default defineConfig({
     // Real MongoDBs, Envoys and Chromiums run beside the tests: with three workers an election once came too late.
     maxWorkers: 2,
     // Deadlines for what hangs, not for what is slow: a busy machine is no failure.
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
-    expect: { poll: { timeout: 20_000 } },
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
+    expect: { poll: { timeout: 60_000 } },
     // The file is what .ci/run counts from.
     reporters: ['default', 'json'],
     outputFile: { json: '.cache/vitest.json' },

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import module from 'node:module';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import './ends-with-npm.js';
 
 const OLDEST = [24, 17]; // package.json's engines
 const HANDED_OVER = 'POSTERN_HANDED_OVER';
@@ -28,7 +29,7 @@ if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) {
 }
 
 function handOver() {
-  const env = { ...process.env, [HANDED_OVER]: '1' };
+  const env = { ...process.env, [HANDED_OVER]: String(process.pid) };
   const child = spawn(pinned, [...process.execArgv, ...process.argv.slice(1)], { stdio: 'inherit', env });
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) {
     // A terminal signals the whole process group: passing that on would look like a second Ctrl-C.

@@ -25,7 +25,7 @@ const logLinesShown = 10;
 const parts: Part[] = [];
 let isEnding = false;
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void end(0));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end(0));
 try {
   await demo();
 } catch (error) {

@@ -14,6 +14,9 @@ import { setTimeout } from 'node:timers/promises';
 import { run } from './program.ts';
 import type { AppendedFile, Io, Output } from './terminal/command.ts';
 
+/** A terminal sends Ctrl-C to npm and to what npm has started, and npm passes it on: that is one request to end. */
+const sameStopMs = process.env.npm_lifecycle_event === undefined ? 0 : 500;
+
 const io: Io = {
   environment: process.env,
   stdout: outputTo(process.stdout),
@@ -36,11 +39,13 @@ const io: Io = {
     process.on('SIGHUP', reload);
   },
   onStop(stop) {
-    let isStopping = false;
+    let stopsSince: number | null = null;
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.on(signal, () => {
-        if (isStopping) process.exit(128 + constants.signals[signal]);
-        isStopping = true;
+        const now = performance.now();
+        if (stopsSince !== null && now - stopsSince < sameStopMs) return;
+        if (stopsSince !== null) process.exit(128 + constants.signals[signal]);
+        stopsSince = now;
         stop();
       });
     }

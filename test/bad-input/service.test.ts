@@ -5,7 +5,7 @@ import {
   type ServiceError,
   status,
 } from '@grpc/grpc-js';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { KeyAdminService } from '../../src/grpc/gen/postern/admin/v1/key_admin.ts';
 import { requestOf } from '../admin-model/grpc-requests.ts';
 import { sendRaw } from '../http/listener.ts';
@@ -14,8 +14,6 @@ import { until } from '../real/until.ts';
 import { strangeTexts } from '../store-contract/setting.ts';
 import { bodies, queries } from './requests.ts';
 import { badValues, otherTypes, tracer } from './values.ts';
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let postern: Postern;
 beforeAll(async () => {

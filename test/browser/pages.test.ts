@@ -45,7 +45,7 @@ async function makeUsed({ create: make, service }: TestConsole, wanted: object) 
 }
 
 it('has no page with a fault that axe finds, nor one to scroll sideways, wide or narrow, light or dark', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   const { page, console, url } = await open();
   const faults: string[] = [];
@@ -217,7 +217,7 @@ async function tabTo(page: Page, label: string): Promise<void> {
     passed.push(text);
     // Browsers differ in when they scroll to it, and in whether at once.
     await expect
-      .poll(() => focused(page), `${text} is seen to have the focus`)
+      .poll(() => focused(page), { message: `${text} is seen to have the focus` })
       .toMatchObject({ text, isSeen: true });
     if (text === label) return;
   }

@@ -15,7 +15,7 @@ export interface Visitor {
   readonly troubles: string[];
 }
 
-const deadlineMs = 20_000;
+const deadlineMs = 60_000;
 
 /** A real Chromium without a window. */
 export async function launchBrowser(): Promise<Browser> {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { MongoClient } from 'mongodb';
-import { expect, inject, it, onTestFinished, vi } from 'vitest';
+import { expect, inject, it, onTestFinished } from 'vitest';
 import { keyDraft } from '../../src/changes/key-change.ts';
 import { auditJson, type Origin } from '../../src/journal/journal.ts';
 import type { KeyRecord } from '../../src/keys/key.ts';
@@ -15,8 +15,6 @@ import { freshDatabase } from '../real/mongod.ts';
 import { keyRecord } from '../records.ts';
 import { nextId, retentionMs } from '../store-contract/setting.ts';
 import { postern } from './console.ts';
-
-vi.setConfig({ testTimeout: 30_000 });
 
 const origin: Origin = { actor: 'a', action: 'CreateKey', address: null, requestId: null };
 

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { expect, it, onTestFinished, vi } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { type Running, start } from '../real/child.ts';
+import { descendants, leftOf } from '../real/processes.ts';
 import { until } from '../real/until.ts';
 
-vi.setConfig({ testTimeout: 60_000 });
 const run = promisify(execFile);
 
 it('the demo prints lines that show allow, deny and revoke, and Ctrl-C ends all of it', async () => {
@@ -41,7 +41,7 @@ it('the demo prints lines that show allow, deny and revoke, and Ctrl-C ends all 
   await demo.kill('SIGINT');
   await demo.kill('SIGINT');
   expect(await demo.exited).toBe(0);
-  await expect.poll(() => leftOf(started), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => leftOf(started)).toEqual([]);
 });
 
 it.each(['SIGINT', 'SIGTERM'] as const)('%s while the demo starts ends all of it too', async (signal) => {
@@ -52,7 +52,7 @@ it.each(['SIGINT', 'SIGTERM'] as const)('%s while the demo starts ends all of it
   });
   await demo.kill(signal);
   expect(await demo.exited).toBe(0);
-  await expect.poll(() => leftOf(started), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => leftOf(started)).toEqual([]);
   expect(demo.log()).not.toContain('can not go on');
 });
 
@@ -64,7 +64,7 @@ it('a part that dies ends the demo with 1, after saying which', async () => {
   process.kill(postern?.pid ?? 0, 'SIGKILL');
   expect(await demo.exited).toBe(1);
   expect(demo.log()).toContain('Postern has ended by itself. Its last words:');
-  await expect.poll(() => leftOf(started), { timeout: 10_000 }).toEqual([]);
+  await expect.poll(() => leftOf(started)).toEqual([]);
 });
 
 async function startDemo(): Promise<Running> {
@@ -86,32 +86,4 @@ async function ready(demo: Running): Promise<string[]> {
     return demo.log().includes('Ctrl-C ends') && demo.log();
   });
   return text.split('\n');
-}
-
-interface Process {
-  readonly pid: number;
-  readonly parent: number;
-  readonly command: string;
-}
-
-/** Every process below this one. */
-async function descendants(ancestor: number): Promise<Process[]> {
-  const all = await processes();
-  const below = (pid: number): Process[] =>
-    all.filter(({ parent }) => parent === pid).flatMap((child) => [child, ...below(child.pid)]);
-  return below(ancestor);
-}
-
-async function leftOf(started: readonly Process[]): Promise<Process[]> {
-  const all = await processes();
-  return started.filter((one) => all.some(({ pid, command }) => pid === one.pid && command === one.command));
-}
-
-/** All that run. One that has ended and was not waited for yet, state Z, does not. */
-async function processes(): Promise<Process[]> {
-  const { stdout } = await run('ps', ['-A', '-o', 'pid=,ppid=,stat=,args=']);
-  return stdout.split('\n').flatMap((line): Process[] => {
-    const [, pid, parent, command] = /^ *(\d+) +(\d+) +[^Z ]\S* +(.*)$/.exec(line) ?? [];
-    return command === undefined ? [] : [{ pid: Number(pid), parent: Number(parent), command }];
-  });
 }

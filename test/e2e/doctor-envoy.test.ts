@@ -18,7 +18,7 @@ beforeAll(async () => {
   const configYaml = JSON.stringify(await broken(cases));
   envoy = await startEnvoy({ configYaml });
   dump = await (await fetch(`${envoy.adminUrl}/config_dump`)).text();
-}, 60_000);
+});
 afterAll(async () => {
   await envoy?.stop();
   await rm(folder, { recursive: true, force: true });

@@ -16,7 +16,7 @@ let envoy: Envoy;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'postern-doctor-'));
   envoy = await startEnvoy({ checkAddress: { host: '127.0.0.1', port: 1 } });
-}, 60_000);
+});
 afterAll(async () => {
   await envoy?.stop();
   await rm(folder, { recursive: true, force: true });
@@ -36,7 +36,7 @@ async function doctor(environment: Record<string, string>, ...flags: string[]) {
 const calling = ({ url }: Postern, key = adminKey) => ({ POSTERN_ADDRESS: url, POSTERN_ADMIN_KEY: key });
 
 describe('postern doctor, at the front door,', () => {
-  it('goes from well to wrong to not asked, on SQLite behind an Envoy', { timeout: 60_000 }, async () => {
+  it('goes from well to wrong to not asked, on SQLite behind an Envoy', async () => {
     const path = join(folder, 'data', 'postern.db');
     const postern = await startPostern({ POSTERN_STORE: `sqlite:${path}` });
     onTestFinished(() => postern.stop());
@@ -65,9 +65,7 @@ describe('postern doctor, at the front door,', () => {
     expect(alone).toMatchObject({ code: 0, found: ['info database.whole'] });
   });
 
-  it('sees every replica on one MongoDB, and needs an admin key that may read', {
-    timeout: 60_000,
-  }, async () => {
+  it('sees every replica on one MongoDB, and needs an admin key that may read', async () => {
     const { uri } = freshDatabase(inject('mongoUri'));
     const replicas = await Promise.all(
       ['one', 'two'].map((id) => startPostern({ POSTERN_STORE: uri, POSTERN_REPLICA_ID: id })),

@@ -125,7 +125,7 @@ async function besidesTheConnection(name: string): Promise<unknown> {
 }
 
 describe.each(EXAMPLES)('%s', (name) => {
-  it('is accepted by Envoy', { timeout: 60_000 }, async () => {
+  it('is accepted by Envoy', async () => {
     const envoy = await start(
       await findEnvoy(),
       ['--mode', 'validate', '-l', 'warning', '-c', await install(name)],

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { judge } from '../torture/checker.ts';
 import { type Fleet, type FleetOptions, startFleet } from '../torture/fleet.ts';
 import type { ChangeRecord, CheckRecord } from '../torture/history.ts';
@@ -14,8 +14,6 @@ import {
   twoPrimaries,
 } from '../torture/scenarios.ts';
 import { createWitness } from '../torture/witness.ts';
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const stalenessMaxMs = 3_000;
 

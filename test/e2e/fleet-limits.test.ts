@@ -1,11 +1,9 @@
-import { expect, inject, it, onTestFinished, vi } from 'vitest';
+import { expect, inject, it, onTestFinished } from 'vitest';
 import { freshDatabase } from '../real/mongod.ts';
 import type { Postern } from '../real/postern.ts';
 import { checkRequest, sendCheck } from './check-client.ts';
 import { startConfigured } from './routes.ts';
 import { makeKey } from './stack.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 it.each([10, 60])('three replicas together admit a limit of %i an hour, and no more', async (limit) => {
   const { uri } = freshDatabase(inject('mongoUri'));

@@ -1,13 +1,11 @@
 import { MongoClient } from 'mongodb';
-import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { startEcho } from '../real/echo.ts';
 import { startEnvoy } from '../real/envoy.ts';
 import { freshDatabase } from '../real/mongod.ts';
 import { type Postern, startPostern } from '../real/postern.ts';
 import { checkRequest, sendCheck } from './check-client.ts';
 import { admin, makeKey, send } from './stack.ts';
-
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 const stalenessMaxMs = 15_000; // the default
 const pollSoon = { timeout: stalenessMaxMs, interval: 5 };

@@ -1,11 +1,9 @@
-import { expect, it, onTestFinished, vi } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import type { Postern } from '../real/postern.ts';
 import { type CheckAnswer, checkRequest, sendCheck } from './check-client.ts';
 import { startConfigured } from './routes.ts';
 import { makeKey } from './stack.ts';
 import { unknownKey } from './unknown-key.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const readsPerSecond = 20;
 

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { start } from '../real/child.ts';
 import { freshDatabase } from '../real/mongod.ts';
 import { adminKey, type Postern, startPostern } from '../real/postern.ts';
@@ -10,8 +10,6 @@ import { until } from '../real/until.ts';
 import { checkRequest, sendCheck } from './check-client.ts';
 import { makeKey } from './stack.ts';
 import { unknownKey } from './unknown-key.ts';
-
-vi.setConfig({ testTimeout: 120_000 });
 
 let folder: string;
 beforeAll(async () => {

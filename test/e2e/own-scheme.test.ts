@@ -259,7 +259,7 @@ describe('the keys of checksums', () => {
     const after = await verify(newKey, [before.made, between.made]);
     expect(after.reasons).toEqual(['malformed', null, null]);
     // Three services start, one after the other.
-  }, 30_000);
+  });
 
   it('are asked for where a scheme needs them', async () => {
     await expect(startConfigured(settings)).rejects.toThrow(/hmac needs .*POSTERN_CHECKSUM_KEYS/);

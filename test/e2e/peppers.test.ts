@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { createDigester } from '../../src/keys/secret.ts';
 import { start } from '../real/child.ts';
 import { freshDatabase } from '../real/mongod.ts';
@@ -12,8 +12,6 @@ import { until } from '../real/until.ts';
 import { checkRequest, sendCheck } from './check-client.ts';
 import { admin, makeKey } from './stack.ts';
 import { unknownKey } from './unknown-key.ts';
-
-vi.setConfig({ testTimeout: 120_000 });
 
 // Checks wait for a busy machine.
 const POSTERN_CONFIG = fileURLToPath(new URL('./patient.yaml', import.meta.url));

@@ -1,13 +1,11 @@
 import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Postern, startPostern } from '../real/postern.ts';
 import { until } from '../real/until.ts';
 import { checkRequest, sendCheck } from './check-client.ts';
 import { makeKey } from './stack.ts';
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const acme = `
   - name: acme

@@ -1,13 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { postern as command } from '../cli/console.ts';
 import { adminKey, launchPostern, type Postern, startPostern } from '../real/postern.ts';
 import { checkRequest, sendCheck } from './check-client.ts';
 import { admin } from './stack.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 let folder: string;
 let store: string;

@@ -1,12 +1,10 @@
-import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { freshDatabase } from '../real/mongod.ts';
 import { type Postern, startPostern } from '../real/postern.ts';
 import { until } from '../real/until.ts';
 import { checkRequest, sendCheck } from './check-client.ts';
 import { startChangedStack } from './routes.ts';
 import { admin, type MadeKey, makeKey, type Stack, send } from './stack.ts';
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 interface Rotated extends MadeKey {
   readonly rotated_key: { readonly id: string; readonly expires_at: string };

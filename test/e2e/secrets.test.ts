@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BSON, MongoClient } from 'mongodb';
-import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { readPresets } from '../../src/presets/read.ts';
 import { startCollector } from '../real/collector.ts';
 import { freshDatabase, startStandalone } from '../real/mongod.ts';
@@ -11,8 +11,6 @@ import { until } from '../real/until.ts';
 import { checkRequest, sendCheck } from './check-client.ts';
 import { admin, makeKey, type Stack, send, startStack } from './stack.ts';
 import { unknownKey } from './unknown-key.ts';
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let scratch: string;
 beforeAll(async () => {

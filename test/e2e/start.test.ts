@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { serve } from '../../src/cli/serving/serve.ts';
 import type { Running } from '../real/child.ts';
 import { freePort } from '../real/port.ts';
@@ -11,9 +11,6 @@ import { adminKey, launchPostern, startPostern } from '../real/postern.ts';
 import { until } from '../real/until.ts';
 import { checkRequest, health, sendCheck } from './check-client.ts';
 import { admin, makeKey } from './stack.ts';
-
-// Each of these starts a process or several, beside other tests.
-vi.setConfig({ testTimeout: 30_000 });
 
 let scratch: string;
 beforeAll(async () => {

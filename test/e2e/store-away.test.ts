@@ -1,12 +1,10 @@
-import { expect, it, onTestFinished, vi } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { freshDatabase, startStandalone } from '../real/mongod.ts';
 import { startPostern } from '../real/postern.ts';
 import { until } from '../real/until.ts';
 import { type CheckAnswer, checkRequest, sendCheck } from './check-client.ts';
 import { makeKey } from './stack.ts';
 import { unknownKey } from './unknown-key.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 it('a store that does not answer is waited for by one caller at a time; the others are told at once', async () => {
   const standalone = await startStandalone();

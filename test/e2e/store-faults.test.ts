@@ -2,14 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it, onTestFinished, vi } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { adminKey, startPostern } from '../real/postern.ts';
 import { until } from '../real/until.ts';
 import { checkRequest, sendCheck } from './check-client.ts';
 import { makeKey } from './stack.ts';
 import { unknownKey } from './unknown-key.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 function scratch(): string {
   const folder = mkdtempSync(join(tmpdir(), 'postern-faults-'));

@@ -1,14 +1,12 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type Collected, type Collector, startCollector } from '../real/collector.ts';
 import { adminKey, type Postern, startPostern } from '../real/postern.ts';
 import { until } from '../real/until.ts';
 import { checkRequest, sendCheck } from './check-client.ts';
 import { startTracingEnvoy } from './envoy-tracing.ts';
 import { type MadeKey, makeKey, type Stack, send, startStack } from './stack.ts';
-
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
 
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
 const parentId = '00f067aa0ba902b7';

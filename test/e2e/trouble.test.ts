@@ -4,7 +4,7 @@ import { connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { AttributeContext } from '../../src/grpc/gen/envoy/service/auth/v3/attribute_context.ts';
 import { CheckRequest } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts';
 import { startEnvoy } from '../real/envoy.ts';
@@ -15,9 +15,6 @@ import { until } from '../real/until.ts';
 import { checkRequest, health, sendCheck, watchHealth } from './check-client.ts';
 import { admin, makeKey, type Stack, send, startStack } from './stack.ts';
 import { unknownKey } from './unknown-key.ts';
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
-const soon = { timeout: 20_000 };
 
 let scratch: string;
 let mongo: Mongo;
@@ -51,7 +48,7 @@ describe('a MongoDB that is not there at the start', () => {
     expect((await create(postern)).status).toBe(503);
 
     await member.restart();
-    await expect.poll(() => status(postern, '/readyz'), soon).toBe(200);
+    await expect.poll(() => status(postern, '/readyz')).toBe(200);
     expect(await health(check)).toBe('SERVING');
     expect(await health(check, 'envoy.service.auth.v3.Authorization')).toBe('SERVING');
     expect(await health(adminAddress)).toBe('SERVING');
@@ -94,7 +91,7 @@ describe('a MongoDB that goes away while Postern runs', () => {
       const [{ key }, { key: revoked, id }] = [await makeKey(stack.postern), await makeKey(stack.postern)];
       await admin(stack.postern, 'DELETE', `/admin/api-keys/${id}`);
       const asked = async (presented: string) => (await send(url, '/', header(presented))).status;
-      await expect.poll(() => asked(key), soon).toBe(200);
+      await expect.poll(() => asked(key)).toBe(200);
       expect(await asked(revoked)).toBe(401);
       const missing = unknownKey();
       expect(await asked(missing)).toBe(401);

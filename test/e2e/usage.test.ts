@@ -1,13 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { freshDatabase } from '../real/mongod.ts';
 import { type Postern, startPostern } from '../real/postern.ts';
 import { startChangedStack } from './routes.ts';
 import { admin, makeKey, type Stack, send, startStack } from './stack.ts';
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const routes = [{ prefix: '/write/', context: { permissions: 'write:things' } }];
 let folder: string;
@@ -32,7 +30,7 @@ describe.each(Object.keys(stores) as (keyof typeof stores)[])('the use of a key,
 
     const began = Date.now();
     expect(await askAll(stack, made.key)).toEqual([200, 200, 200, 403, 403]);
-    await expect.poll(async () => countsOf(await usage()), { timeout: 10_000 }).toEqual([3, 2]);
+    await expect.poll(async () => countsOf(await usage())).toEqual([3, 2]);
     const { last_used_at, addresses, buckets } = await usage();
     expect(addresses).toEqual(['127.0.0.1']);
     const usedAt = Date.parse(last_used_at ?? '');

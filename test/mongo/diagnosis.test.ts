@@ -154,7 +154,7 @@ describe('a diagnosis of MongoDB that is not a whole replica set', () => {
     let mongo: Mongo;
     beforeAll(async () => {
       mongo = await startStandalone();
-    }, 60_000);
+    });
     afterAll(() => mongo?.stop());
 
     it('warns of a standalone server', async () => {
@@ -206,7 +206,7 @@ describe('a diagnosis of MongoDB that is not a whole replica set', () => {
     beforeAll(async () => {
       const args = ['--setParameter', 'ttlMonitorEnabled=false'];
       mongo = await startReplicaSet({ members: 3, electionTimeoutMs: 1_000, args });
-    }, 60_000);
+    });
     afterAll(() => mongo?.stop());
 
     it('tells of members that are down, as warning while a majority is up, as error then', async () => {
@@ -233,6 +233,6 @@ describe('a diagnosis of MongoDB that is not a whole replica set', () => {
       expect(lost.map(({ code }) => code)).toContain('store.no_majority_write');
       await Promise.all([one?.restart(), two?.restart()]);
       await mongo.primary();
-    }, 90_000);
+    });
   });
 });

@@ -18,7 +18,7 @@ let mongo: Mongo;
 
 beforeAll(async () => {
   mongo = await startReplicaSet({ own: true, members: 3 });
-}, 60_000);
+});
 afterAll(() => mongo?.stop());
 
 async function openStores() {
@@ -43,7 +43,7 @@ function onlyUnavailable(error: unknown): undefined {
   if (!(error instanceof StoreUnavailable)) throw error;
 }
 
-describe('a replica set of three', { timeout: 60_000 }, () => {
+describe('a replica set of three', () => {
   it('loses no change, and tells of no gap, when its primary is killed', async () => {
     const { reader, told, insert } = await openStores();
     const gaps = told.gaps;

@@ -14,7 +14,7 @@ const stalenessMaxMs = 15_000;
 
 beforeAll(async () => {
   mongo = await startReplicaSet({ own: true, args: ['--setParameter', 'enableTestCommands=1'] });
-}, 60_000);
+});
 afterAll(() => mongo?.stop());
 
 async function openStore(dependencies: Partial<MongoStoreDependencies> = {}) {

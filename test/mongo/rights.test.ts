@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Db, MongoClient } from 'mongodb';
-import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { createMongoStore } from '../../src/mongo/store.ts';
 import { type Store, StoreUnavailable } from '../../src/store/store.ts';
 import { type Mongo, startReplicaSet } from '../real/mongod.ts';
@@ -14,8 +14,6 @@ import {
   retentionMs,
   testNow,
 } from '../store-contract/setting.ts';
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 
 const database = 'postern';
 let folder: string;

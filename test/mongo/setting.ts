@@ -1,13 +1,10 @@
 import { MongoClient } from 'mongodb';
-import { onTestFinished, vi } from 'vitest';
+import { onTestFinished } from 'vitest';
 import type { MongoStoreDependencies } from '../../src/mongo/connection.ts';
 import { createMongoStore } from '../../src/mongo/store.ts';
 import type { RestorableStore } from '../../src/restore/restore-mark.ts';
 import type { Store } from '../../src/store/store.ts';
 import { freshDatabase } from '../real/mongod.ts';
-
-// Elections and outages take seconds, and more of them where other tests run beside.
-vi.setConfig({ testTimeout: 30_000 });
 
 export interface Setting {
   /** The address with the database of this test. */

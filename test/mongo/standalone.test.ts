@@ -18,7 +18,7 @@ let mongo: Mongo;
 
 beforeAll(async () => {
   mongo = await startStandalone();
-}, 60_000);
+});
 afterAll(() => mongo?.stop());
 
 it('a standalone server serves every operation, from the store alone, and the operator is told so', async () => {

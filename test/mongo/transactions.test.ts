@@ -21,7 +21,7 @@ let mongo: Mongo;
 
 beforeAll(async () => {
   mongo = await startReplicaSet({ own: true, args: ['--setParameter', 'enableTestCommands=1'] });
-}, 60_000);
+});
 afterAll(() => mongo?.stop());
 
 async function openStore(dependencies: Partial<MongoStoreDependencies> = {}) {

@@ -22,9 +22,7 @@ describe('the MongoDB of the tests', () => {
     await client.db(name).dropDatabase();
   });
 
-  it('elects another primary when the primary is killed, and loses no majority write', {
-    timeout: 60_000,
-  }, async () => {
+  it('elects another primary when the primary is killed, and loses no majority write', async () => {
     const mongo = await startReplicaSet({ members: 3, electionTimeoutMs: 1_000 });
     const client = new MongoClient(mongo.uri);
     onTestFinished(async () => {

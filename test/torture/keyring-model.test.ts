@@ -1,9 +1,7 @@
-import { expect, it, onTestFinished, vi } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { modelMutants } from './broken.ts';
 import { runModel } from './keyring-model.ts';
 import { buildMutant } from './mutant.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 it('memory is never behind what it was told, nor behind the staleness bound, in any order of events', async () => {
   const { failure, answers } = await runModel({ seed: 1, schedules: 20_000 });

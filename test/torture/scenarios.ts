@@ -210,12 +210,13 @@ async function knownKeys(fleet: Fleet, witness: Witness, count: number): Promise
 }
 
 async function untilMade(witness: Witness, by: Replica): Promise<Key> {
-  return until('a key is made', () => witness.create(by), { deadlineMs: 40_000 });
+  const what = () => `${by.name} makes a key\n${lastLines(by.postern().log())}`;
+  return until(what, () => witness.create(by), { deadlineMs: 90_000 });
 }
 
 async function letsIn(witness: Witness, replica: Replica, key: Key): Promise<void> {
   const isLetIn = async () => (await witness.check(replica, key)).verdict === 'allowed';
-  await until(`${replica.name} lets ${key.id} in`, isLetIn, { deadlineMs: 40_000 });
+  await until(`${replica.name} lets ${key.id} in`, isLetIn, { deadlineMs: 90_000 });
 }
 
 /** The reason why a key is not let in, once it is not for want of MongoDB. */
@@ -236,7 +237,7 @@ function keepAsking(witness: Witness, replica: Replica, keys: () => readonly Key
       for (const key of keys()) checks.push(await witness.check(replica, key));
       return isOver;
     },
-    { deadlineMs: 120_000, everyMs: 10 },
+    { deadlineMs: 300_000, everyMs: 10 },
   );
   return {
     async stop() {
@@ -264,6 +265,10 @@ async function elect(fleet: Fleet, old: FleetMember): Promise<void> {
 /** When a change is in effect, by the witness's clock. */
 export function instantOf({ end, effectiveAt, wallOffset }: ChangeRecord): number {
   return effectiveAt === undefined ? Number.NaN : Math.max(end, effectiveAt - wallOffset);
+}
+
+function lastLines(log: string): string {
+  return log.trimEnd().split('\n').slice(-20).join('\n');
 }
 
 async function keyReads(replica: Replica): Promise<number> {
