@@ -36,7 +36,7 @@ export async function usageWrites(workload: Workload, random: Random) {
   const onError = (error: unknown) => {
     throw error;
   };
-  const usage = createUsage({ store, onError }, { flushMs, talliesMax: 10_000_000 });
+  const usage = createUsage({ store, onError, onDropped() {} }, { flushMs, talliesMax: 10_000_000 });
   for (let flush = 0; flush < flushes; flush++) {
     const checks = (checksPerSecond * flushMs) / 1_000;
     for (let sent = 0; sent < checks; sent++)

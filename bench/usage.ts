@@ -64,14 +64,15 @@ async function write(
   const onError = (error: unknown) => {
     throw error;
   };
-  const noteUse = createUseNotices({ store, onError });
+  const onDropped = (tallies: number) => onError(new Error(`${tallies} tallies were dropped`));
+  const { note } = createUseNotices({ store, now: Date.now, onError, onDropped });
   // As src/cli/serving/events.ts joins them.
   const recordUsage: Store['recordUsage'] = async (tallies) => {
     await store.recordUsage(tallies);
-    await noteUse(tallies);
+    await note(tallies);
   };
   const gathered = createUsage(
-    { store: { recordUsage }, onError },
+    { store: { recordUsage }, onError, onDropped },
     { flushMs: 5_000, talliesMax: records.length },
   );
   const allow = createAllow();

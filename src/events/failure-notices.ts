@@ -5,13 +5,14 @@ import type { Reason } from '../schemes/answer.ts';
 import type { Store } from '../store/store.ts';
 import { formatSeconds, formatTime } from '../time/time.ts';
 import { noticeDraft } from './notice.ts';
+import { createNoticeQuota } from './notice-quota.ts';
 
 /** Counts denials that look like guesses by where they come from, and journals when they are many. */
 export interface FailureNotices {
   /** Costs no wait, and nothing but the count unless they are many. `now` is in Unix milliseconds. */
   count(reason: Reason, address: string, now: number): void;
-  /** Writes what there is to tell; what can not be written is kept for the next time. */
-  flush(): Promise<void>;
+  /** Writes what there is to tell, at the end all of it; what can not be written is kept for the next time. */
+  flush(isLast?: boolean): Promise<void>;
 }
 
 export interface FailureNoticesOptions {
@@ -23,6 +24,8 @@ export interface FailureNoticesOptions {
   readonly addressesMax?: number;
   /** Notices that wait to be written; more are lost. Default 1 000. */
   readonly waitingMax?: number;
+  /** Addresses that are told one by one within a minute; of more one tells, at its end. Default 100. */
+  readonly singlyMax?: number;
 }
 
 /** Reasons that one who has a key of their own and uses it rightly never meets. */
@@ -41,12 +44,24 @@ interface Counter {
   toldIn: number;
 }
 
+export interface FailureNoticesDependencies {
+  readonly store: Pick<Store, 'appendJournal'>;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
 /** Once for each address and hour; an IPv6 address counts by its /64, of which one caller has all. */
 export function createFailureNotices(
-  store: Pick<Store, 'appendJournal'>,
+  { store, now: clock }: FailureNoticesDependencies,
   options: FailureNoticesOptions,
 ): FailureNotices {
-  const { windowMs, addressesMax = 10_000, waitingMax = 1_000 } = options;
+  const { windowMs, addressesMax = 10_000, waitingMax = 1_000, singlyMax: max = 100 } = options;
+  const quota = createNoticeQuota(clock, {
+    action: 'ManyFailures',
+    unit: 'addresses',
+    max,
+    windowMs: 60_000,
+  });
   const counters = new LRUCache<string, Counter>({ max: addressesMax });
   let waiting: JournalDraft[] = [];
 
@@ -64,9 +79,12 @@ export function createFailureNotices(
       const hour = Math.floor(now / hourMs);
       if (counter.toldIn === hour || waiting.length >= waitingMax) return;
       counter.toldIn = hour;
-      waiting.push(draftOf(address, counter, hour));
+      if (quota.take()) waiting.push(draftOf(address, counter, hour));
+      else quota.count(counter.network);
     },
-    async flush() {
+    async flush(isLast = false) {
+      const many = quota.summary(isLast);
+      if (many !== null) waiting.push(many);
       if (waiting.length === 0) return;
       const drafts = waiting;
       waiting = [];

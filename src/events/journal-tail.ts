@@ -26,8 +26,8 @@ export interface JournalTailOptions {
   readonly recentMax?: number;
 }
 
-/** Entries in one read. */
-export const tailPageSize = 500;
+/** Entries in one read: SQLite's, and what is made of them, hold up the thread for some milliseconds. */
+export const tailPageSize = 200;
 
 interface Waiter {
   readonly after: number;

@@ -6,46 +6,97 @@ import type { KeyId, KeyRecord } from '../keys/key.ts';
 import { BadRecord, type Store } from '../store/store.ts';
 import type { UsageTally } from '../store/usage-tally.ts';
 import { formatTime } from '../time/time.ts';
+import { untilAborted } from '../time/until-aborted.ts';
 import { noticeDraft } from './notice.ts';
+import { createNoticeQuota, type NoticeQuota } from './notice-quota.ts';
+
+/** Sees from what is written of the use of keys what an operator wants to hear of, and journals it. */
+export interface UseNotices {
+  /**
+   * Resolves once it was looked at, which is after all that was given before; never rejects. What could not be
+   * journalled is looked at again with the next use.
+   */
+  note(tallies: readonly UsageTally[]): Promise<void>;
+  /** Tells of those that were only counted, once their minute is over. */
+  tellMany(): Promise<void>;
+  /** Ends what is under way, and tells of what was counted. What is left when the signal is aborted is dropped. */
+  stop(signal: AbortSignal): Promise<void>;
+}
 
 export interface UseNoticesOptions {
   /** Keys of which one address is known to be no news, so that the store is not asked of it again. Default 200 000. */
   readonly keysMax?: number;
-  /** Uses from other addresses than that one, and denials, that are known to be no news. Default 50 000. */
+  /** Uses from other addresses than that one that are known to be no news. Default 50 000. */
   readonly knownMax?: number;
+  /** Notices of a kind that are told one by one within a minute; of more one tells, at its end. Default 100. */
+  readonly singlyMax?: number;
+  /** Tallies that wait to be looked at; more are passed over. Default 200 000. */
+  readonly waitingMax?: number;
 }
 
-/** Uses in one question to the store, which SQLite answers while all else waits. */
-const usesMax = 500;
+export interface UseNoticesDependencies {
+  readonly store: Pick<Store, 'noteAddresses' | 'getKey' | 'appendJournal'>;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  readonly onError: (error: unknown) => void;
+  /** So many tallies were passed over, since there was no time for them. */
+  readonly onDropped: (tallies: number) => void;
+}
 
-/**
- * Sees from what is written of the use of keys what an operator wants to hear of, and journals it: a key that came
- * from a new address, once for each, and one that was denied for its permissions, once an hour. Never rejects: what
- * could not be journalled is looked at again with the next use.
- */
+/** Uses in one question to the store. */
+const usesMax = 500;
+const windowMs = 60_000;
+/** Notices of many that wait for the store. */
+const untoldMax = 10;
+
+/** A key that came from a new address, once for each; and one that was denied for its permissions, once an hour. */
 export function createUseNotices(
-  dependencies: {
-    readonly store: Pick<Store, 'noteAddresses' | 'getKey' | 'appendJournal'>;
-    readonly onError: (error: unknown) => void;
-  },
-  { keysMax = 200_000, knownMax = 50_000 }: UseNoticesOptions = {},
-): (tallies: readonly UsageTally[]) => Promise<void> {
-  const { store, onError } = dependencies;
+  { store, now, onError, onDropped }: UseNoticesDependencies,
+  options: UseNoticesOptions = {},
+): UseNotices {
+  const { keysMax = 200_000, knownMax = 50_000, singlyMax = 100, waitingMax = 200_000 } = options;
   /** Most keys have one address, and it is found without making a name: 0.2 µs for 4. */
   const firstOf = new Sieve<KeyId, string>(keysMax);
   const known = new LRUCache<string, true>({ max: knownMax });
+  /** The hour in which a key was told of last. */
+  const deniedIn = new Sieve<KeyId, number>(keysMax);
+  const quotaOf = (action: 'NewAddress' | 'PermissionDenied') =>
+    createNoticeQuota(now, { action, unit: 'keys', max: singlyMax, windowMs });
+  const [newAddresses, denials] = [quotaOf('NewAddress'), quotaOf('PermissionDenied')];
+  let looking: Promise<void> = Promise.resolve();
+  let waiting = 0;
+  let dropped = 0;
+  let isLate = false;
+  let untold: JournalDraft[] = [];
 
-  return async (tallies) => {
-    try {
-      const uses = tallies.flatMap(newsOf);
-      for (let start = 0; start < uses.length; start += usesMax) {
-        await noteAddresses(uses.slice(start, start + usesMax));
+  return {
+    note(tallies) {
+      if (waiting + tallies.length > waitingMax) {
+        dropped += tallies.length;
+        return looking;
       }
-      await noteDenials(tallies.filter((tally) => isDenied(tally) && !known.has(denialOf(tally))));
-    } catch (error) {
-      onError(error);
-    }
+      waiting += tallies.length;
+      looking = looking.then(() => look(tallies)).catch(onError);
+      return looking;
+    },
+    tellMany: () => tell(false),
+    async stop(signal) {
+      await untilAborted(signal, looking.then(() => tell(true)).catch(onError));
+      isLate = true;
+      tellDropped(waiting);
+    },
   };
+
+  async function look(tallies: readonly UsageTally[]): Promise<void> {
+    waiting -= tallies.length;
+    if (isLate) return;
+    const uses = tallies.flatMap(newsOf);
+    for (let start = 0; start < uses.length; start += usesMax) {
+      await noteAddresses(uses.slice(start, start + usesMax));
+    }
+    const told = tallies.filter((tally) => isDenied(tally) && deniedIn.get(tally.key) !== tally.hour);
+    await noteDenials(told);
+  }
 
   function newsOf({ key, addresses }: UsageTally): AddressUse[] {
     const first = firstOf.get(key);
@@ -56,7 +107,7 @@ export function createUseNotices(
 
   async function noteAddresses(uses: readonly AddressUse[]): Promise<void> {
     const fresh = await store.noteAddresses(uses);
-    await append(fresh, ({ key, address }, record) =>
+    await append(newAddresses, fresh, ({ key, address }, record) =>
       noticeDraft('NewAddress', {
         ...{ key: record, address },
         after: { name: record.name, address },
@@ -70,26 +121,58 @@ export function createUseNotices(
   }
 
   async function noteDenials(tallies: readonly UsageTally[]): Promise<void> {
-    await append(tallies, (tally, record) =>
+    await append(denials, tallies, (tally, record) =>
       noticeDraft('PermissionDenied', {
         ...{ key: record, address: tally.addresses.length === 1 ? tally.addresses[0] : undefined },
         after: { name: record.name, hour: formatTime(tally.hour), addresses: tally.addresses },
-        once: denialOf(tally),
+        once: `permission ${tally.key} ${tally.hour}`,
       }),
     );
-    for (const tally of tallies) known.set(denialOf(tally), true);
+    for (const { key, hour } of tallies) deniedIn.set(key, hour);
   }
 
+  /** Past the quota a key costs no read and no entry of its own. */
   async function append<T extends { readonly key: KeyId }>(
+    quota: NoticeQuota,
     about: readonly T[],
     draftOf: (one: T, key: KeyRecord) => JournalDraft,
   ): Promise<void> {
-    const drafts: JournalDraft[] = [];
-    for (const one of about) {
-      const key = await find(one.key);
-      if (key !== null) drafts.push(draftOf(one, key));
+    const drafts = summaries(false, [quota]);
+    let taken = 0;
+    while (taken < about.length && quota.take()) taken++;
+    const singly = about.slice(0, taken);
+    try {
+      for (const one of singly) {
+        const key = await find(one.key);
+        if (key !== null) drafts.push(draftOf(one, key));
+      }
+      if (drafts.length > 0) await store.appendJournal(drafts);
+      untold = [];
+    } catch (error) {
+      quota.giveBack(taken);
+      throw error;
     }
-    if (drafts.length > 0) await store.appendJournal(drafts);
+    for (const { key } of about.slice(taken)) quota.count(key);
+  }
+
+  async function tell(isLast: boolean): Promise<void> {
+    tellDropped(0);
+    const drafts = summaries(isLast, [newAddresses, denials]);
+    if (drafts.length === 0) return;
+    await store.appendJournal(drafts);
+    untold = [];
+  }
+
+  /** Of these that are due, and of those that could not be written yet. */
+  function summaries(isLast: boolean, quotas: readonly NoticeQuota[]): JournalDraft[] {
+    untold.push(...quotas.flatMap((quota) => quota.summary(isLast) ?? []));
+    untold = untold.slice(-untoldMax);
+    return [...untold];
+  }
+
+  function tellDropped(more: number): void {
+    if (dropped + more > 0) onDropped(dropped + more);
+    dropped = 0;
   }
 
   async function find(id: KeyId): Promise<KeyRecord | null> {
@@ -108,8 +191,4 @@ function nameOf({ key, address }: AddressUse): string {
 
 function isDenied({ denied }: UsageTally): boolean {
   return (denied.permission_denied ?? 0) > 0;
-}
-
-function denialOf({ key, hour }: UsageTally): string {
-  return `permission ${key} ${hour}`;
 }

@@ -1,11 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db, MongoClient } from 'mongodb';
+import { createCoalesced } from '../store/coalesced.ts';
 import type { Finding } from '../store/finding.ts';
 import type { FeedSubscriber } from '../store/store.ts';
 import { concerns, type MongoTimeouts, timeoutsOf } from './client.ts';
 import { createDiagnosis } from './diagnosis/diagnosis.ts';
 import { createChangeQueue } from './feed/change-queue.ts';
-import { createCoalesced } from './feed/coalesced.ts';
 import { type ChangeFeed, createChangeFeed } from './feed/feed.ts';
 import { createFleet, type Fleet } from './feed/fleet.ts';
 import { createLease, type Lease } from './feed/lease.ts';

@@ -5,9 +5,11 @@ import { listenForBackups } from './backup/backup-socket.ts';
 import { getMark, putMark } from './backup/mark.ts';
 import { openDatabase } from './database.ts';
 import { diagnoseFile } from './diagnosis.ts';
+import { createDisk } from './disk.ts';
 import { sqliteError } from './errors.ts';
 import type { Migration } from './migrations.ts';
 import { createChanges } from './records/changes.ts';
+import { createLeaseBatches } from './records/lease-batches.ts';
 import { createTables, type Tables } from './tables.ts';
 
 export interface SqliteStoreDependencies {
@@ -41,7 +43,7 @@ interface Opened extends Tables {
 
 /**
  * The store on a SQLite file, for one process: a second one is refused when it opens. Durable at once
- * (write-ahead log, fsync with each commit but those of use), and memory may always answer, since nobody else can
+ * (write-ahead log, fsync with each commit but those of use and of duties), and memory may always answer, since nobody else can
  * write.
  * `open` rejects with `RestoredStore` where the file was restored.
  */
@@ -100,7 +102,8 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
         database.close();
         throw new RestoredStore(mark);
       }
-      const tables = createTables(database, (id, error) => onBadRecord?.(id, error));
+      const disk = await createDisk(database, path);
+      const tables = createTables(database, disk, (id, error) => onBadRecord?.(id, error));
       const backups =
         path === ':memory:' ? null : listenForBackups(database, path, (error) => onBackgroundError?.(error));
       opened = { ...tables, timer: setInterval(purge, purgeEveryMs).unref(), backups };
@@ -108,10 +111,11 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
     },
     async close() {
       if (opened === null) return;
-      const { timer, backups, database } = opened;
+      const { timer, backups, disk, database } = opened;
       opened = null;
       clearInterval(timer);
       await backups?.close();
+      await disk.close();
       database.close();
     },
 
@@ -129,7 +133,15 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
     getOwner: (id) => withTables(({ owners }) => owners.get(id)),
     getOwners: (ids) => withTables(({ owners }) => ids.flatMap((id) => owners.get(id) ?? [])),
     listOwners: (page) => withTables(({ owners }) => owners.list(page)),
-    leaseUnits: (request) => withTables(({ limits }) => limits.lease(request)),
+    leaseUnits: createLeaseBatches({
+      leaseAll: (requests) =>
+        withTables(async ({ limits, disk }) => {
+          const leases = disk.write(() => requests.map(limits.lease));
+          // Units that are spent before their lease is on the disk would be given out again after a power cut.
+          await disk.durable();
+          return leases;
+        }),
+    }),
     recordUsage: (tallies) => withTables(({ usage }) => usage.record(tallies)),
     getUsage: (key, since) => withTables(({ usage }) => usage.get(key, since)),
     listJournal: (filter, page) => withTables(({ journal }) => journal.list(filter, page)),

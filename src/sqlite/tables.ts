@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { BadRecord } from '../store/store.ts';
+import type { Disk } from './disk.ts';
 import { type AddressTable, createAddressTable } from './records/addresses.ts';
 import { createDutyTable, type DutyTable } from './records/duties.ts';
 import { createJournalTable, type JournalTable } from './records/journal.ts';
@@ -12,6 +13,7 @@ import { createStatements } from './statements.ts';
 /** An open database and what is in it. */
 export interface Tables {
   readonly database: DatabaseSync;
+  readonly disk: Disk;
   readonly keys: KeyTable;
   readonly owners: OwnerTable;
   readonly limits: LimitTable;
@@ -23,17 +25,18 @@ export interface Tables {
 
 export function createTables(
   database: DatabaseSync,
+  disk: Disk,
   onBadRecord: (id: string, error: BadRecord) => void,
 ): Tables {
   const prepare = createStatements(database);
   return {
-    database,
+    ...{ database, disk },
     keys: createKeyTable(database, prepare, onBadRecord),
     owners: createOwnerTable(database),
     limits: createLimitTable(database),
     usage: createUsageTable(database),
     journal: createJournalTable(database, prepare, onBadRecord),
-    addresses: createAddressTable(database),
-    duties: createDutyTable(database),
+    addresses: createAddressTable(database, disk),
+    duties: createDutyTable(database, disk),
   };
 }

@@ -3,6 +3,7 @@ import type { Decision } from '../check/authorize.ts';
 import type { Reason } from '../schemes/answer.ts';
 import type { Store } from '../store/store.ts';
 import type { UsageTally } from '../store/usage-tally.ts';
+import { untilAborted } from '../time/until-aborted.ts';
 import { addAddress, addDenials, createGathering, type Tally } from './usage-gathering.ts';
 import { batchesInOrder } from './usage-order.ts';
 
@@ -17,8 +18,8 @@ export interface Usage {
   start(): void;
   /** Writes what was gathered up to now, without pauses; what could not be written is kept for the next time. */
   flush(): Promise<void>;
-  /** Writes what is left, without pauses. */
-  stop(): Promise<void>;
+  /** Writes what is left, without pauses; what is not written when the signal is aborted, or can not be, is dropped. */
+  stop(signal: AbortSignal): Promise<void>;
 }
 
 export interface UsageOptions {
@@ -39,17 +40,22 @@ export const batchSize = 500;
 export interface UsageDependencies {
   readonly store: Pick<Store, 'recordUsage'>;
   readonly onError: (error: unknown) => void;
+  /** What so many keys were used for was dropped at the end. */
+  readonly onDropped: (tallies: number) => void;
   /** Resolves after that time, or at once when it is aborted; a timer unless it is given. */
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
 export function createUsage(dependencies: UsageDependencies, options: UsageOptions): Usage {
-  const { store, onError, wait = waitForTimer } = dependencies;
+  const { store, onError, onDropped, wait = waitForTimer } = dependencies;
   const pausesMs = Math.max(0, Math.min(options.flushMs, lagMaxMs - options.flushMs) / 2);
   let gathering = createGathering(options.talliesMax);
   let timer: NodeJS.Timeout | null = null;
   let flushing: Promise<void> | null = null;
   let stopping = new AbortController();
+  /** Of the flush that is under way. */
+  let unwritten = 0;
+  let isLate = false;
 
   return {
     record(decision, address, now) {
@@ -70,11 +76,14 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
       timer ??= setInterval(() => flushing ?? flush(pausesMs), options.flushMs).unref();
     },
     flush: () => flush(0),
-    async stop() {
+    async stop(signal) {
       if (timer !== null) clearInterval(timer);
       timer = null;
       stopping.abort();
-      await flush(0);
+      await untilAborted(signal, flush(0));
+      isLate = true;
+      const left = unwritten + gathering.size;
+      if (left > 0) onDropped(left);
     },
   };
 
@@ -92,9 +101,11 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
     const pauseMs = withPausesMs / Math.ceil(gathered.size / batchSize);
     let isFirst = true;
     let failed = false;
+    unwritten = gathered.size;
     for await (const batch of batchesInOrder(gathered.parts(), batchSize)) {
       if (!isFirst) await pause(failed ? 0 : pauseMs);
       isFirst = false;
+      if (isLate) return;
       if (!failed) {
         try {
           await store.recordUsage(batch.map(written));
@@ -104,6 +115,7 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
         }
       }
       if (failed) for (const tally of batch) restore(tally);
+      unwritten -= batch.length;
     }
   }
 

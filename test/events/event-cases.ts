@@ -131,7 +131,9 @@ function useCases(createStore: () => Promise<Store>): void {
 function failureCases(createStore: () => Promise<Store>): void {
   it('tells once an hour of an address that fails often, on however many replicas', async () => {
     const store = await createStore();
-    const replicas = [1, 2].map(() => createFailureNotices(store, { failures: 3, windowMs: 60_000 }));
+    const replicas = [1, 2].map(() =>
+      createFailureNotices({ store, now: () => testNow }, { failures: 3, windowMs: 60_000 }),
+    );
     for (const failures of replicas) {
       for (let at = 0; at < 5; at++) failures.count('unknown', '192.0.2.1', testNow + at);
       await failures.flush();
@@ -278,7 +280,7 @@ function useNotices(store: Store) {
   const onError = (error: unknown) => {
     throw error;
   };
-  return createUseNotices({ store, onError });
+  return createUseNotices({ store, now: () => testNow, onError, onDropped: onError }).note;
 }
 
 async function notices(store: Store): Promise<JournalEntry[]> {

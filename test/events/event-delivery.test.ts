@@ -141,6 +141,38 @@ describe('a delivery', () => {
     expect(claimed.progress).toBeGreaterThanOrEqual(4);
   });
 
+  it('records its place once for a storm of events, and lets others have the thread between them', async () => {
+    const { store, tail, deliver } = await setUp();
+    let records = 0;
+    const counting: Store = {
+      ...store,
+      recordDuty: async (...given) => {
+        records++;
+        return store.recordDuty(...given);
+      },
+    };
+    let turn = 0;
+    const inTurn = new Map<number, number>();
+    const collecting: Send = async () => {
+      inTurn.set(turn, (inTurn.get(turn) ?? 0) + 1);
+      return null;
+    };
+    await begun(
+      store,
+      deliver(collecting, { recordMs: 600_000 }, () => 0, { store: counting, tail }),
+    );
+    records = 0;
+    const look = () => {
+      turn++;
+      if (sum(inTurn) < 1_000) setImmediate(look);
+    };
+    setImmediate(look);
+    await store.appendJournal(names(1_000));
+    await until('all', () => sum(inTurn) === 1_000);
+    expect(records).toBeLessThanOrEqual(6);
+    expect(Math.max(...inTurn.values())).toBeLessThanOrEqual(100);
+  });
+
   it('is done by one at a time, and taken over from one that dies in the middle', async () => {
     const { store, tail, deliver } = await setUp();
     let isDead = false;
@@ -254,6 +286,10 @@ async function begun(store: Store, delivery: { start(): void }): Promise<void> {
   delivery.start();
   const holder = 'one';
   await until('the begin', async () => ((await store.claimDuty('test', holder, 150))?.progress ?? 0) > 0);
+}
+
+function sum(counts: ReadonlyMap<number, number>): number {
+  return [...counts.values()].reduce((all, count) => all + count, 0);
 }
 
 function collect(seen: string[]): Send {

@@ -50,6 +50,19 @@ describe('many failures from one address', () => {
     expect(await told()).toEqual(['192.0.2.3']);
   });
 
+  it('are told one by one up to a number in a minute, and of more one tells at its end', async () => {
+    const { failures, fail, told, clock, written } = setUp({ failures: 1, singlyMax: 2 });
+    for (let last = 1; last <= 20; last++) fail(`192.0.2.${last}`, noon);
+    expect(await told()).toEqual(['192.0.2.1', '192.0.2.2']);
+    clock.now = noon + 60_000;
+    await failures.flush();
+    const sample = Array.from({ length: 10 }, (_, at) => `192.0.2.${at + 3}`);
+    expect(written.at(-1)).toMatchObject({
+      ...{ action: 'ManyFailures', target: null, address: null },
+      after: { addresses: 18, since: '2030-01-01T12:00:00Z', sample },
+    });
+  });
+
   it('wait until they can be written, in a bounded number', async () => {
     const { fail, told, store } = setUp({ failures: 1, waitingMax: 2 });
     store.isAway = true;
@@ -69,6 +82,7 @@ it('the network of what is no address is none', () => {
 
 function setUp(given: Partial<FailureNoticesOptions>) {
   const written: JournalDraft[] = [];
+  const clock = { now: noon };
   const store = {
     isAway: false,
     async appendJournal(drafts: readonly JournalDraft[]) {
@@ -76,10 +90,15 @@ function setUp(given: Partial<FailureNoticesOptions>) {
       written.push(...drafts);
     },
   };
-  const failures = createFailureNotices(store, { failures: 3, windowMs: 60_000, ...given });
+  const failures = createFailureNotices(
+    { store, now: () => clock.now },
+    { failures: 3, windowMs: 60_000, ...given },
+  );
   return {
     failures,
     store,
+    clock,
+    written,
     fail: (address: string, at: number) => failures.count('unknown', address, at),
     async told() {
       await failures.flush();

@@ -8,6 +8,7 @@ import type { Store } from '../../src/store/store.ts';
 import { testNow } from '../store-contract/setting.ts';
 
 export interface StoreFile {
+  readonly path: string;
   /** Closes what is open and opens a store on the file; it ends with the test. */
   open(given?: Partial<SqliteStoreDependencies>): Promise<Store>;
   /** Changes the file behind the store's back, while no store has it open. */
@@ -24,6 +25,7 @@ export function createStoreFile(): StoreFile {
     rmSync(folder, { recursive: true });
   });
   return {
+    path,
     async open(given = {}) {
       await store?.close();
       store = createSqliteStore({ path, now: () => testNow, ...given });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { expect, it, onTestFinished } from 'vitest';
 import { openDatabase } from '../../src/sqlite/database.ts';
+import { createDisk } from '../../src/sqlite/disk.ts';
 import { migrations } from '../../src/sqlite/migrations.ts';
 import { createSqliteStore } from '../../src/sqlite/store.ts';
 import { createTables } from '../../src/sqlite/tables.ts';
@@ -113,7 +114,7 @@ it('keeps what is committed after use durable at once: the log is waited for aga
   const database = file.openTables();
   const synchronous = () => database.prepare('PRAGMA synchronous').get()?.synchronous;
   const full = synchronous();
-  const { usage } = createTables(database, () => {});
+  const { usage } = createTables(database, await createDisk(database, ':memory:'), () => {});
   await usage.record([tally({ id: nextId() }, { allowed: 1 })]);
   expect(synchronous()).toBe(full);
   const tooMany = { ...tally({ id: nextId() }), allowed: Number.NaN };

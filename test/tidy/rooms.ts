@@ -40,7 +40,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   },
   usage: {
     holds: 'what keys are used for: gathered, written in bulk, reported',
-    rooms: ['check', 'keys', 'schemes', 'store'],
+    rooms: ['check', 'keys', 'schemes', 'store', 'time'],
   },
   events: {
     holds: 'what watches the journal: delivery, webhooks, notices to operators',

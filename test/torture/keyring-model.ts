@@ -54,7 +54,7 @@ export async function runModel({ seed, schedules, root = repository }: ModelOpti
 
 const sources = [
   ...['cache/keyring.ts', 'cache/miss-budget.ts', 'store/store.ts', 'mongo/sessions.ts'],
-  ...['mongo/feed/lease.ts', 'mongo/feed/latest.ts', 'mongo/feed/coalesced.ts'],
+  ...['mongo/feed/lease.ts', 'mongo/feed/latest.ts', 'store/coalesced.ts'],
 ];
 
 type Parts = Pick<typeof import('../../src/cache/keyring.ts'), 'createKeyring'> &
@@ -63,7 +63,7 @@ type Parts = Pick<typeof import('../../src/cache/keyring.ts'), 'createKeyring'> 
   Pick<typeof import('../../src/mongo/feed/lease.ts'), 'createLease'> &
   Pick<typeof import('../../src/mongo/sessions.ts'), 'createSessions'> &
   Pick<typeof import('../../src/mongo/feed/latest.ts'), 'createLatestRead'> &
-  Pick<typeof import('../../src/mongo/feed/coalesced.ts'), 'createCoalesced'>;
+  Pick<typeof import('../../src/store/coalesced.ts'), 'createCoalesced'>;
 
 async function loadParts(root: string): Promise<Parts> {
   const modules = await Promise.all(

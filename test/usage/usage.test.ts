@@ -146,7 +146,7 @@ describe('usage', () => {
     await usage.flush();
     for (const key of keys.slice(3)) usage.record(allowed(key), '', noon);
     store.away = false;
-    await usage.stop();
+    await usage.stop(AbortSignal.timeout(30_000));
     expect(written.map(({ key }) => key)).toEqual(keys.slice(0, 3).map(({ id }) => id));
     expect(written.every(({ allowed: count }) => count === 2)).toBe(true);
   });
@@ -166,7 +166,7 @@ describe('usage', () => {
       usage.record(allowed(keyRecord()), '', noon);
       await expect.poll(() => written.length, { interval: 1 }).toBe(round);
     }
-    await usage.stop();
+    await usage.stop(AbortSignal.timeout(30_000));
     expect(mostUnderWay).toBe(1);
   });
 
@@ -190,7 +190,7 @@ describe('usage', () => {
     vi.advanceTimersByTime(4_000);
     await paused.promise;
     expect(written).toHaveLength(batchSize);
-    await usage.stop();
+    await usage.stop(AbortSignal.timeout(30_000));
     expect(written).toHaveLength(3 * batchSize);
   });
 
@@ -201,10 +201,34 @@ describe('usage', () => {
     usage.record(allowed(keyRecord()), '', noon);
     void usage.flush();
     usage.record(allowed(keyRecord()), '', noon);
-    const stopped = usage.stop();
+    const stopped = usage.stop(AbortSignal.timeout(30_000));
     answer.resolve();
     await stopped;
     expect(written).toHaveLength(2);
+  });
+
+  it('ends when its time is up, though the store does not answer, and says what it could not write', async () => {
+    const { usage, written, dropped, store } = setUp();
+    const answer = Promise.withResolvers<void>();
+    store.before = async () => {
+      if (written.length > 0) await answer.promise;
+    };
+    recordBatches(usage, 3);
+    const time = new AbortController();
+    const stopped = usage.stop(time.signal);
+    await vi.waitFor(() => expect(written).toHaveLength(batchSize));
+    time.abort();
+    await stopped;
+    expect(dropped).toEqual([2 * batchSize]);
+    answer.resolve();
+  });
+
+  it('says at its end what the store did not take', async () => {
+    const { usage, dropped, store } = setUp();
+    store.away = true;
+    recordBatches(usage, 1);
+    await usage.stop(AbortSignal.timeout(30_000));
+    expect(dropped).toEqual([batchSize]);
   });
 });
 
@@ -218,7 +242,7 @@ async function pausesOf(flushMs: number): Promise<number[]> {
   usage.start();
   vi.advanceTimersByTime(flushMs);
   await vi.waitFor(() => expect(written).toHaveLength(4 * batchSize));
-  await usage.stop();
+  await usage.stop(AbortSignal.timeout(30_000));
   return pauses;
 }
 
@@ -231,6 +255,7 @@ function setUp(options: Partial<UsageOptions> = {}, wait?: UsageDependencies['wa
   /** How many tallies each write had. */
   const writes: number[] = [];
   const errors: unknown[] = [];
+  const dropped: number[] = [];
   const store = {
     away: false,
     before: async () => {},
@@ -242,10 +267,15 @@ function setUp(options: Partial<UsageOptions> = {}, wait?: UsageDependencies['wa
     },
   };
   const usage = createUsage(
-    { store, onError: (error) => errors.push(error), ...(wait !== undefined && { wait }) },
+    {
+      store,
+      onError: (error) => errors.push(error),
+      onDropped: (tallies) => dropped.push(tallies),
+      ...(wait !== undefined && { wait }),
+    },
     { flushMs: 1, talliesMax: 10_000, ...options },
   );
-  return { usage, written, writes, errors, store };
+  return { usage, written, writes, errors, dropped, store };
 }
 
 function allowed(key: KeyRecord): Decision {

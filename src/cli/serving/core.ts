@@ -81,6 +81,7 @@ export function createCore(config: Config, log: Logger, tracing: Tracing | null)
     {
       store: events.usageStore,
       onError: (error) => log.warn({ err: error }, 'use could not be recorded yet'),
+      onDropped: (tallies) => log.warn({ tallies }, 'the use of keys was not recorded: there was no time'),
     },
     { flushMs: config.usageFlushMs, talliesMax },
   );

@@ -11,9 +11,11 @@ import type { Config } from '../../settings/config.ts';
 import type { Store } from '../../store/store.ts';
 import type { Logger } from '../../telemetry/telemetry.ts';
 import { createRounds } from '../../time/repeated-work.ts';
+import { untilAborted } from '../../time/until-aborted.ts';
 
 const expiryRoundMs = 60_000;
 const failureRoundMs = 1_000;
+const manyRoundMs = 5_000;
 
 /** What an operator is told of, as it is noticed and sent. */
 export interface Events {
@@ -22,7 +24,10 @@ export interface Events {
   /** Costs no wait. */
   countFailure(reason: Reason, address: string): void;
   start(): void;
+  /** Ends deliveries, and leaves what they have not told to others, or to the next start. */
   stop(): Promise<void>;
+  /** Writes what is left to tell once nothing is used any more; what is not written when the signal is aborted is dropped. */
+  end(signal: AbortSignal): Promise<void>;
 }
 
 export interface EventsDependencies {
@@ -38,11 +43,14 @@ export function createEvents({ config, log, store, tail, now, monotonic }: Event
   // One that comes back under its name goes on with its duties at once.
   const holder = config.replicaId ?? randomUUID();
   const onError = (error: unknown) => log.warn({ err: error }, 'what is to be told could not be noticed yet');
-  const noteUse = createUseNotices({ store, onError });
-  const failures = createFailureNotices(store, config.events.manyFailures);
+  const onDropped = (tallies: number) =>
+    log.warn({ tallies }, 'the use of keys was not looked at for what is to be told: there was no time');
+  const useNotices = createUseNotices({ store, now, onError, onDropped });
+  const failures = createFailureNotices({ store, now }, config.events.manyFailures);
   const rounds = [
     createRounds(createExpiryNotices({ store, holder, now }), onError, { everyMs: expiryRoundMs }),
-    createRounds(failures.flush, onError, { everyMs: failureRoundMs }),
+    createRounds(() => failures.flush(), onError, { everyMs: failureRoundMs }),
+    createRounds(useNotices.tellMany, onError, { everyMs: manyRoundMs }),
   ];
   const { types } = config.events;
   const delivering = { store, tail, holder, random: Math.random, monotonic };
@@ -54,7 +62,8 @@ export function createEvents({ config, log, store, tail, now, monotonic }: Event
     usageStore: {
       async recordUsage(tallies) {
         await store.recordUsage(tallies);
-        await noteUse(tallies);
+        // Use is not written later for what is to be told of it.
+        void useNotices.note(tallies);
       },
     },
     countFailure: (reason, address) => failures.count(reason, address, now()),
@@ -63,7 +72,10 @@ export function createEvents({ config, log, store, tail, now, monotonic }: Event
     },
     async stop() {
       await Promise.all([...rounds, ...deliveries].map((each) => each.stop()));
-      await failures.flush().catch(onError);
+    },
+    async end(signal) {
+      const failuresTold = untilAborted(signal, failures.flush(true).catch(onError));
+      await Promise.all([useNotices.stop(signal), failuresTold]);
     },
   };
 }
@@ -84,8 +96,14 @@ function sendersOf(
 /** One line for each event, with ids and addresses alone. */
 function createLogSend(log: Logger): Send {
   return async ({ id, type, target, owner, actor, details }: KeyEvent) => {
-    const address = typeof details.address === 'string' ? { address: details.address } : {};
-    log.info({ event: type, event_id: id, target, owner, actor, ...address }, 'event');
+    const { address, keys, addresses } = details;
+    const told = {
+      ...(typeof address === 'string' && { address }),
+      // Of an event that speaks of many.
+      ...(typeof keys === 'number' && { keys }),
+      ...(typeof addresses === 'number' && { addresses }),
+    };
+    log.info({ event: type, event_id: id, target, owner, actor, ...told }, 'event');
     return null;
   };
 }

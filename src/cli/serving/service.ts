@@ -10,6 +10,7 @@ import { type ConnectionCounts, createConnectionCounts } from '../../telemetry/c
 import { createDecisionLog } from '../../telemetry/decision-log.ts';
 import type { Logger, Metrics } from '../../telemetry/telemetry.ts';
 import { createClockWatch } from '../../time/clock-watch.ts';
+import { untilAborted } from '../../time/until-aborted.ts';
 import { createCheckListener } from './check-listener.ts';
 import { createCore, monotonic } from './core.ts';
 import { createHttpListener } from './http-listener.ts';
@@ -34,6 +35,9 @@ export interface Service {
   reloadTls(): void;
   close(drainMs: number): Promise<void>;
 }
+
+/** How long the store may take for what is left to write at the end: it is closed after it, whatever is left. */
+const lastWritesMsMax = 4_000;
 
 /** Wires everything; nothing is open yet. */
 export function createService(config: Config, log: Logger, open: OpenTracing | null): Service {
@@ -120,6 +124,8 @@ export function createService(config: Config, log: Logger, open: OpenTracing | n
       tls.stop();
       setServing(false);
       const eventsStopped = events.stop();
+      // Most of it is written while calls are still under way.
+      void usage.flush();
       stopping.abort();
       clockWatch.stop();
       // Watches last as long as the service otherwise.
@@ -128,7 +134,9 @@ export function createService(config: Config, log: Logger, open: OpenTracing | n
       await Promise.all([check.close(drainMs), keyAdmin.close(drainMs)]);
       // Last, so that /readyz says meanwhile that this replica drains.
       await http.close(Math.max(0, drained - performance.now()));
-      await Promise.all([usage.stop(), upgrade.stop(), refusals.stop(), eventsStopped]);
+      const late = AbortSignal.timeout(lastWritesMsMax);
+      const others = Promise.all([upgrade.stop(), refusals.stop(), eventsStopped]);
+      await Promise.all([usage.stop(late).then(() => events.end(late)), untilAborted(late, others)]);
       await store.close();
       await open?.close();
     },

@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Timestamp } from 'mongodb';
+import { createCoalesced } from '../../store/coalesced.ts';
 import type { Commit, Settlement } from '../../store/store.ts';
 import { StoreUnavailable } from '../../store/store.ts';
-import { createCoalesced } from './coalesced.ts';
 import type { Fleet, Peer } from './fleet.ts';
 
 /** Waits until every replica judges by what was committed. */

@@ -1,13 +1,17 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { setImmediate } from 'node:timers/promises';
 import { type AddressUse, keyAddressesMax } from '../../journal/journal-store.ts';
-import { inTransaction } from '../transaction.ts';
+import type { Disk } from '../disk.ts';
 
 /** The table of the addresses that keys were used from. Throws SQLite's errors. */
 export interface AddressTable {
-  note(uses: readonly AddressUse[]): AddressUse[];
+  note(uses: readonly AddressUse[]): Promise<AddressUse[]>;
 }
 
-export function createAddressTable(database: DatabaseSync): AddressTable {
+/** Uses that are noted before others have the thread: a millisecond or two. */
+const usesAtOnce = 100;
+
+export function createAddressTable(database: DatabaseSync, { write }: Disk): AddressTable {
   const known = database.prepare('SELECT 1 FROM addresses WHERE key = :key AND address = :address');
   const count = database.prepare('SELECT count(*) AS count FROM addresses WHERE key = :key');
   const insert = database.prepare(
@@ -22,5 +26,15 @@ export function createAddressTable(database: DatabaseSync): AddressTable {
     return Number(insert.run({ key, address }).changes) > 0 && before > 0;
   }
 
-  return { note: (uses) => inTransaction(database, () => uses.filter(isNew)) };
+  return {
+    async note(uses) {
+      const found: AddressUse[] = [];
+      for (let start = 0; start < uses.length; start += usesAtOnce) {
+        if (start > 0) await setImmediate();
+        // What a power cut undoes is noted again.
+        found.push(...write(() => uses.slice(start, start + usesAtOnce).filter(isNew)));
+      }
+      return found;
+    },
+  };
 }

@@ -3,6 +3,7 @@ import { type UnitLease, type UnitLeaseRequest, windowGraceMs } from '../../stor
 
 /** The table of leased units of rate limits. Throws SQLite's errors. */
 export interface LimitTable {
+  /** In a transaction of the caller. */
   lease(request: UnitLeaseRequest): UnitLease;
   /** Removes the windows that ended so long ago that nobody asks for them any more. */
   purge(now: number): void;
@@ -24,7 +25,7 @@ export function createLimitTable(database: DatabaseSync): LimitTable {
       const before = Number(get.get(window)?.leased ?? 0);
       const left = limit - before;
       const granted = left < unitsMin ? 0 : Math.min(units, left);
-      // One process has the file, and nothing comes between a synchronous read and its write.
+      // One process has the file, and it leases within a transaction: nothing comes between a read and its write.
       if (granted > 0) put.run({ ...window, leased: before + granted });
       return { granted, leased: before + granted };
     },
