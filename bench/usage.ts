@@ -153,9 +153,9 @@ async function fill(store: Store, records: readonly KeyRecord[], hour: number): 
 
 function createAllow(): (key: KeyRecord) => Decision {
   const scheme = readPresets().get('postern');
-  const place = scheme?.places[0];
-  if (scheme === undefined || place === undefined) throw new Error('the scheme has no place');
-  return (key) => ({ verdict: 'allow', key, scheme, place, plan: null, rate: null });
+  if (scheme === undefined) throw new Error('there is no scheme');
+  const withheld = { headers: ['authorization'], changed: [], parameters: [] };
+  return (key) => ({ verdict: 'allow', key, scheme, withheld, plan: null, rate: null });
 }
 
 function shuffle<T>(items: T[], random: ReturnType<typeof createRandom>): void {

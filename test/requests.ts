@@ -17,6 +17,12 @@ export function accessRequest(given: {
     address: given.address ?? '192.0.2.1',
     context: new Map(Object.entries(given.context ?? {})),
     header: (name) => headers.filter(([known]) => known === name).map(([, value]) => value),
-    headersStarting: (prefix) => headers.map(([name]) => name).filter((name) => name.startsWith(prefix)),
+    reservedHeaders: ({ prefixes, names }) =>
+      headers
+        .map(([name]) => name)
+        .filter((name) => {
+          const read = name.replace(/[^a-z0-9]/g, '-');
+          return names.includes(read) || prefixes.some((prefix) => read.startsWith(prefix));
+        }),
   };
 }

@@ -56,7 +56,7 @@ function asRequest(input: VerifyKeyInput, schemes: readonly [Scheme, ...Scheme[]
     address: input.address ?? null,
     context,
     header: (name) => headers.get(name) ?? [],
-    headersStarting: () => [],
+    reservedHeaders: () => [],
   };
 }
 

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { Keyring } from '../cache/keyring.ts';
 import { credentialIn } from '../check/credential.ts';
+import { trimBlanks } from '../check/places.ts';
 import { Failure } from '../failure.ts';
 import { type AdminClient, adminRead, adminWrite } from '../keys/admin-permissions.ts';
 import { type KeyRecord, keyState } from '../keys/key.ts';
@@ -106,7 +107,7 @@ function bearerToken(authorization: readonly string[]): string {
   if (value === undefined || value === '') {
     throw unauthenticated('Send an admin key as "Authorization: Bearer ADMIN_KEY".');
   }
-  const text = more.length > 0 ? null : credentialIn(value, 'Bearer');
+  const text = more.length > 0 ? null : credentialIn(trimBlanks(value), 'Bearer');
   if (text === null || text === '')
     throw unauthenticated('Send one admin key as "Authorization: Bearer ADMIN_KEY".');
   return text;

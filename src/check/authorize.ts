@@ -5,12 +5,13 @@ import type { Digest, Digester } from '../keys/secret.ts';
 import type { Limiter, RateVerdict } from '../limits/limiter.ts';
 import type { Plans } from '../limits/plan.ts';
 import type { Reason } from '../schemes/answer.ts';
-import type { Place, Scheme } from '../schemes/scheme.ts';
+import type { Scheme } from '../schemes/scheme.ts';
 import { StoreUnavailable } from '../store/store.ts';
 import { type AccessTerms, refuse } from './access.ts';
 import type { PresentedKey } from './credential.ts';
 import type { AccessRequest } from './request.ts';
 import { createFindRoute, type RouteDefaults } from './route.ts';
+import { createWithhold, type Withheld } from './withheld.ts';
 
 /** What becomes of a request. There is no fourth kind: whatever goes wrong is a denial. */
 export type Decision = Public | Allowed | Denied;
@@ -24,8 +25,8 @@ export interface Allowed {
   readonly verdict: 'allow';
   readonly key: KeyRecord;
   readonly scheme: Scheme;
-  /** Where the credential was. */
-  readonly place: Place;
+  /** What the upstream is not to see of the credential. */
+  readonly withheld: Withheld;
   /** The plan that holds: the key's, else its owner's, else its scheme's default. */
   readonly plan: string | null;
   /** Null for a key without a limit. */
@@ -67,6 +68,7 @@ const triesMax = 3;
 export function createAuthorize(dependencies: AuthorizeDependencies): Authorize {
   const { keyring, digester, plans, spend, now } = dependencies;
   const findRoute = createFindRoute(dependencies);
+  const withhold = createWithhold(dependencies.schemes);
 
   return (request) => {
     const { route, findCredential } = findRoute(request);
@@ -75,7 +77,7 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
     const terms = { environment, address: request.address, permissions, cost };
     const presented = findCredential(request);
     if (presented.kind !== 'key') return deny(presented.kind, presented.speaker, terms);
-    return decide({ presented, digest: digester.sign(presented.text), terms, spent: null });
+    return decide({ request, presented, digest: digester.sign(presented.text), terms, spent: null });
   };
 
   function decide(asked: Asked): Decision | Promise<Decision> {
@@ -107,8 +109,8 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
     key: KeyRecord | null,
     owner: OwnerRecord | null,
   ): Decision | Promise<Decision> {
-    const { presented, terms } = asked;
-    const { scheme, place } = presented;
+    const { request, presented, terms } = asked;
+    const { scheme } = presented;
     // The same text imported for another scheme is not this scheme's key.
     if (key === null || key.scheme !== scheme.name) return deny('unknown', scheme, terms);
     const at = now();
@@ -123,12 +125,14 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
         asked,
       );
     if (rate?.isAllowed === false) return { ...deny('rate_limited', scheme, terms, key), rate };
-    return { verdict: 'allow', key, scheme, place, plan: plans.planOf(key, owner, scheme), rate };
+    const plan = plans.planOf(key, owner, scheme);
+    return { verdict: 'allow', key, scheme, withheld: withhold(request, presented), plan, rate };
   }
 }
 
 /** A well-formed key and what its route asks for. */
 interface Asked {
+  readonly request: AccessRequest;
   readonly presented: PresentedKey;
   readonly digest: Digest;
   readonly terms: AccessTerms;

@@ -1,4 +1,5 @@
 import { hasForm, type Place, type Prefix, type Scheme } from '../schemes/scheme.ts';
+import { trimBlanks, valuesAt } from './places.ts';
 import type { AccessRequest } from './request.ts';
 
 /** Characters of a credential, past which it is malformed without a look. */
@@ -23,7 +24,8 @@ export type FindCredential = (request: AccessRequest) => Presented;
 
 /**
  * Finds the one credential in the places where these schemes look, and the scheme whose form it has.
- * Headers that came twice may arrive apart or joined by a comma; either way they are more than one.
+ * Values that came twice are more than one, empty ones counted; headers may arrive apart or joined by a comma.
+ * One empty value is none.
  *
  * When no scheme matches, the one that speaks is the one with the credential's prefix, else the first that
  * looks where the request had something, else the first.
@@ -37,20 +39,25 @@ export function createFindCredential(schemes: readonly [Scheme, ...Scheme[]]): F
     let seenAt: Site | null = null;
     let seen = '';
     for (const site of sites) {
-      for (const value of valuesAt(site.place, request)) {
-        if (value === '') continue;
-        const isSeveral = site.place.kind === 'header' && value.includes(',');
-        // Sites are in the order of the schemes that look there.
-        if (seenAt !== null || isSeveral) return { kind: 'ambiguous', speaker: (seenAt ?? site).speaker };
-        seenAt = site;
-        seen = value;
-      }
+      const values = valuesAt(site.place, request);
+      if (values.length === 0) continue;
+      const isHeader = site.place.kind === 'header';
+      const value = isHeader ? trimBlanks(values[0] as string) : (values[0] as string);
+      const isSeveral = values.length > 1 || (isHeader && value.includes(','));
+      if (value === '' && !isSeveral) continue;
+      // Sites are in the order of the schemes that look there.
+      if (seenAt !== null || isSeveral) return { kind: 'ambiguous', speaker: (seenAt ?? site).speaker };
+      seenAt = site;
+      seen = value;
     }
     return seenAt === null ? { kind: 'missing', speaker: schemes[0] } : recogniseAt(seenAt, seen);
   };
 }
 
-/** The credential in a header's value; null when the scheme word is another. Several spaces are legal (RFC 9110 §11.4). */
+/**
+ * The credential in a header's value, around which no blanks stand any more; null when the scheme word is another.
+ * Several spaces are legal (RFC 9110 §11.4).
+ */
 export function credentialIn(value: string, word: string | null): string | null {
   if (word === null) return value;
   if (value.length <= word.length || value.charAt(word.length) !== ' ') return null;
@@ -59,15 +66,6 @@ export function credentialIn(value: string, word: string | null): string | null 
   let start = word.length;
   while (value.charAt(start) === ' ') start++;
   return value.slice(start);
-}
-
-/** The cookies of a request as they were sent, `name=value` each (RFC 6265 §4.2). */
-export function cookiesOf(request: AccessRequest): string[] {
-  return request
-    .header('cookie')
-    .flatMap((header) => header.split(';'))
-    .map((cookie) => cookie.trim())
-    .filter((cookie) => cookie !== '');
 }
 
 /** Where some schemes look, and which keys they know there. */
@@ -159,38 +157,4 @@ function recogniseAt({ speaker, words }: Site, value: string): Presented {
   }
   if (found === null) return { kind: 'malformed', speaker: nearest?.scheme ?? speaker };
   return { kind: 'key', scheme: found.scheme, place: found.place, prefix: found.prefix, text: foundText };
-}
-
-function valuesAt(place: Place, request: AccessRequest): readonly string[] {
-  if (place.kind === 'header') return request.header(place.name);
-  if (place.kind === 'cookie') return named(cookiesOf(request), place.name);
-  return queryValues(request.path, place.name);
-}
-
-/**
- * A parameter whose name is escaped counts as one more than it is: Envoy would not take it out, so that the
- * upstream would see it.
- */
-function queryValues(path: string, name: string): string[] {
-  const query = /\?([^#]*)/.exec(path)?.[1] ?? '';
-  const pairs = query.split('&');
-  const escaped = pairs.filter((pair) => nameOf(pair) !== name && unescapeText(nameOf(pair)) === name);
-  return [...named(pairs, name).map(unescapeText), ...escaped.flatMap(() => ['escaped', 'escaped'])];
-}
-
-function named(pairs: readonly string[], name: string): string[] {
-  return pairs.filter((pair) => nameOf(pair) === name).map((pair) => pair.slice(name.length + 1));
-}
-
-function nameOf(pair: string): string {
-  const end = pair.indexOf('=');
-  return end === -1 ? pair : pair.slice(0, end);
-}
-
-function unescapeText(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }

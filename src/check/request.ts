@@ -1,3 +1,5 @@
+import type { ReservedHeaders } from './reserved-headers.ts';
+
 /**
  * What a Check asks about, apart from the wire it came by. A wire reads lazily if it likes: the decision
  * asks only for what it needs.
@@ -14,6 +16,6 @@ export interface AccessRequest {
   readonly context: ReadonlyMap<string, string>;
   /** Every value of one header, in order; the name in lower case. */
   header(name: string): readonly string[];
-  /** The names of the headers, in lower case, that start with this. */
-  headersStarting(prefix: string): readonly string[];
+  /** The names of the headers, each once and in lower case, that an upstream could take for one of these. */
+  reservedHeaders(reserved: ReservedHeaders): readonly string[];
 }

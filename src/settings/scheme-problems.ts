@@ -185,6 +185,6 @@ function requestWith(key: string, { kind, ...place }: Place): AccessRequest {
     address: null,
     context: new Map(),
     header: (name) => (kind !== 'query' && name === header ? [value] : []),
-    headersStarting: () => [],
+    reservedHeaders: () => [],
   };
 }

@@ -308,7 +308,7 @@ async function use({ authorize }: TestService, key: string): Promise<string> {
   const decision = await authorize({
     ...{ method: 'GET', host: 'api.example.com', path: '/', address: '10.0.0.1', context: new Map() },
     header: (name) => headers.get(name) ?? [],
-    headersStarting: () => [],
+    reservedHeaders: () => [],
   });
   return decision.verdict === 'deny' ? decision.reason : decision.verdict;
 }

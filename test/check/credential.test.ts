@@ -66,7 +66,8 @@ describe('the look for a credential', () => {
     ['no space', `Bearer${posternKey}`],
     ['a tab', `Bearer\t${posternKey}`],
     ['the word twice', `Bearer Bearer ${posternKey}`],
-    ['a space behind', `Bearer ${posternKey} `],
+    ['a space inside', `Bearer ${posternKey.slice(0, 20)} ${posternKey.slice(20)}`],
+    ['a space that is none of ASCII behind', `Bearer ${posternKey}\u00a0`],
     ['a NUL behind', `Bearer ${posternKey}\0`],
     ['a line end behind', `Bearer ${posternKey}\n`],
     ['a Cyrillic letter', `Bearer ${posternKey.replace('p', 'р')}`],
@@ -76,6 +77,38 @@ describe('the look for a credential', () => {
   ])('takes %s for malformed', (_, value) => {
     expect(findCredential({ headers: [['authorization', value]] }, all).kind).toBe('malformed');
   });
+
+  it.each([' ', '\t', ' \t  '])('passes over %j around a value', (blanks) => {
+    const headers = (name: string, value: string) => ({
+      headers: [[name, blanks + value + blanks]] as const,
+    });
+    for (const given of [
+      headers('authorization', `Bearer ${posternKey}`),
+      headers('x-api-key', powerverseKey),
+    ])
+      expect(findCredential(given, all).kind).toBe('key');
+    expect(findCredential(headers('authorization', ''), all).kind).toBe('missing');
+  });
+
+  it.each<readonly string[]>([
+    ['', powerverseKey],
+    [powerverseKey, ''],
+    [' ', powerverseKey],
+    ['', ''],
+  ])(
+    'takes several values for more than one credential, empty ones counted, apart as joined: %j',
+    (...values) => {
+      const apart = { headers: values.map((value) => ['x-api-key', value] as const) };
+      const joined = { headers: [['x-api-key', values.join(',')] as const] };
+      const inQuery = { path: `/?key=${values.join('&key=')}` };
+      const scheme: Scheme = {
+        ...powerverse,
+        places: [...powerverse.places, { kind: 'query', name: 'key' }],
+      };
+      for (const given of [apart, joined, inQuery])
+        expect(findCredential(given, [scheme]).kind).toBe('ambiguous');
+    },
+  );
 
   it('takes an empty header for none', () => {
     expect(findCredential({ headers: [['authorization', '']] }, all).kind).toBe('missing');

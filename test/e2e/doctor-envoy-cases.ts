@@ -94,6 +94,11 @@ export const cases: readonly Case[] = [
   },
   one('body', 'warning envoy.body', ({ check }) => (check.with_request_body = { max_request_bytes: 9 })),
   one('new-route', 'warning envoy.clear_route_cache', ({ check }) => (check.clear_route_cache = true)),
+  one(
+    'mutation-rules',
+    'warning envoy.header_mutations',
+    ({ check }) => (check.decoder_header_mutation_rules = {}),
+  ),
   one('health-first', 'info envoy.order', ({ filters }) => filters.unshift(healthCheck(false))),
   { name: 'health-through', change: ({ filters }) => filters.unshift(healthCheck(true)), finds: [] },
   one('cached', 'error envoy.order', ({ filters }) => filters.unshift(cache)),

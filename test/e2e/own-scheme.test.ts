@@ -77,12 +77,14 @@ describe("a scheme of one's own", () => {
     ['?a=1&gate_key=KEY&b=%20%2B+', '?a=1&b=%20%2B+'],
     ['?gate_key=KEY&gate_keys=2', '?gate_keys=2'],
     ['?gate_key=ESCAPED&a', '?a'],
+    ['?b=2&a=1&flag&gate_key=KEY&sig=x%2By', '?b=2&a=1&flag&sig=x%2By'],
+    ['?gate_key=KEY&z&&=&a=1=2&a=%zz&~=%7e', '?z&&=&a=1=2&a=%zz&~=%7e'],
   ])('takes its key from the query %s, and leaves %s', async (query, rest) => {
     const { key } = await make();
     const path = `/gate/a%20b${query.replace('KEY', key).replace('ESCAPED', escapeAll(key))}`;
     const { status, upstream } = await send(stack.envoy.url, path);
     expect(status).toBe(200);
-    expect(withoutEmptyValues(upstream?.url)).toBe(`/gate/a%20b${rest}`);
+    expect(upstream?.url).toBe(`/gate/a%20b${rest}`);
   });
 
   it.each([
@@ -272,9 +274,4 @@ function checksumKey(id: string): string {
 
 function escapeAll(text: string): string {
   return [...text].map((one) => `%${one.charCodeAt(0).toString(16).padStart(2, '0')}`).join('');
-}
-
-/** Envoy writes the query anew when it takes a parameter out, and then gives each name a `=`. */
-function withoutEmptyValues(url: string | undefined): string {
-  return (url ?? '').replace(/=(?=&|$)/g, '');
 }

@@ -20,9 +20,12 @@ export interface EnvoyChange extends EnvoySettings {
   readonly routes?: readonly Route[];
   /** Settings of the HTTP connection manager. */
   readonly http?: Readonly<Record<string, unknown>>;
+  /** Settings of the filter that asks Postern. */
+  readonly filter?: Readonly<Record<string, unknown>>;
 }
 
 const MANAGER = ['static_resources', 'listeners', 0, 'filter_chains', 0, 'filters', 0, 'typed_config'];
+const FILTER = [...MANAGER, 'http_filters', 0, 'typed_config'];
 const ROUTES = [...MANAGER, 'route_config', 'virtual_hosts', 0, 'routes'];
 const PER_ROUTE = 'type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute';
 
@@ -30,6 +33,7 @@ const PER_ROUTE = 'type.googleapis.com/envoy.extensions.filters.http.ext_authz.v
 export async function startChangedEnvoy({
   routes = [],
   http = {},
+  filter = {},
   ...settings
 }: EnvoyChange): Promise<Envoy> {
   const shipped = await readFile(shippedConfiguration, 'utf8');
@@ -40,6 +44,7 @@ export async function startChangedEnvoy({
     }),
   );
   for (const [name, value] of Object.entries(http)) document.setIn([...MANAGER, name], value);
+  for (const [name, value] of Object.entries(filter)) document.setIn([...FILTER, name], value);
   const list = document.getIn(ROUTES) as YAMLSeq;
   const nodes = routes.map(({ prefix, context }) =>
     document.createNode({

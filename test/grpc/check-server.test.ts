@@ -7,13 +7,12 @@ import type { Scheme } from '../../src/schemes/scheme.ts';
 import { keyRecord } from '../records.ts';
 
 const postern = readPresets().get('postern') as Scheme;
-const place = { kind: 'header', name: 'authorization', word: 'Bearer' } as const;
 const terms = { environment: 'live', address: '', permissions: [], cost: 1 };
 const allowed: Decision = {
   verdict: 'allow',
   key: keyRecord(),
   scheme: postern,
-  place,
+  withheld: { headers: ['authorization'], changed: [], parameters: [] },
   plan: null,
   rate: null,
 };
@@ -62,6 +61,22 @@ describe('an answer to a Check', () => {
     expect(fieldsOf(bytes)).toContain(5);
   });
 
+  it('counts no body: a request that is long without it is unavailable, never invalid and never let in', async () => {
+    const { answer } = setUp(() => allowed);
+    const long = 'x'.repeat(1_048_577);
+    expectDenied(await answer(checkRequest({ 'x-long': long })), 503);
+    for (const http of [
+      { body: long },
+      { rawBody: Buffer.from(long) },
+      { body: long, rawBody: Buffer.alloc(3_000_000, 0xff) },
+    ]) {
+      const bytes = checkRequest({}, undefined, http);
+      expect(CheckResponse.decode(await answer(bytes)).httpResponse?.$case).toBe('okResponse');
+    }
+    const cut = checkRequest({ 'x-long': long }).subarray(0, 1_048_600);
+    expectDenied(await answer(cut), 401);
+  });
+
   it('replaces each header that it sets, and removes what it does not set', async () => {
     const { answer } = setUp(() => allowed);
     const bytes = await answer(
@@ -78,10 +93,9 @@ describe('an answer to a Check', () => {
     expect(headersToRemove.filter((name) => names.includes(name))).toEqual([]);
   });
 
-  it('leaves the credential where the scheme forwards it', async () => {
-    const { answer } = setUp(
-      () => ({ ...allowed, scheme: { ...postern, forwardCredential: true } }) as Decision,
-    );
+  it('leaves the credential where nothing is withheld', async () => {
+    const withheld = { headers: [], changed: [], parameters: [] };
+    const { answer } = setUp(() => ({ ...allowed, withheld }) as Decision);
     const { httpResponse } = CheckResponse.decode(await answer(checkRequest({})));
     if (httpResponse?.$case !== 'okResponse') throw new Error('not allowed');
     expect(httpResponse.value.headersToRemove).toEqual([]);
@@ -170,6 +184,7 @@ function attributes() {
 function checkRequest(
   headers: Record<string, string>,
   headerMap?: { headers: { key: string; value: string; rawValue: Uint8Array }[] },
+  bodies: { body?: string; rawBody?: Uint8Array } = {},
 ): Buffer {
   const http = {
     id: '',
@@ -185,6 +200,7 @@ function checkRequest(
     protocol: 'HTTP/1.1',
     body: '',
     rawBody: new Uint8Array(),
+    ...bodies,
   };
   return Buffer.from(
     CheckRequest.encode({ attributes: { ...attributes(), request: { time: undefined, http } } }).finish(),

@@ -1,7 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import type { Allowed, Decision, Denied } from '../../src/check/authorize.ts';
-import { cookiesOf } from '../../src/check/credential.ts';
 import type { AccessRequest } from '../../src/check/request.ts';
+import { ownHeaders } from '../../src/check/reserved-headers.ts';
 import type { UnavailableAs } from '../../src/grpc/check/check-response.ts';
 import type { HeaderValueOption } from '../../src/grpc/gen/envoy/config/core/v3/base.ts';
 import type {
@@ -24,16 +24,16 @@ export function expectedResponse(decision: Decision, request: AccessRequest, una
 }
 
 function allow(decision: Exclude<Decision, Denied>, request: AccessRequest): CheckResponse {
-  const { set, remove, removeParameters } = changes(decision, request);
+  const { set, rest, remove, removeParameters } = changes(decision);
   const names = set.map(([name]) => name);
-  const sent = request.headersStarting('x-postern-').filter((name) => !names.includes(name));
+  const sent = request.reservedHeaders(ownHeaders).filter((name) => !names.includes(name));
   const rate = decision.verdict === 'allow' ? decision.rate : null;
   return {
     status: { code: status.OK, message: '', details: [] },
     httpResponse: {
       $case: 'okResponse',
       value: {
-        headers: set.map(header),
+        headers: [...set.map(header), ...rest],
         headersToRemove: [...remove, ...sent],
         dynamicMetadata: undefined,
         responseHeadersToAdd: rate === null ? [] : rateHeaders(rate).map(header),
@@ -45,24 +45,20 @@ function allow(decision: Exclude<Decision, Denied>, request: AccessRequest): Che
   };
 }
 
-function changes(decision: Exclude<Decision, Denied>, request: AccessRequest) {
-  const remove: string[] = [];
-  const removeParameters: string[] = [];
-  if (decision.verdict === 'public') return { set: [], remove, removeParameters };
-  const { key, scheme, place } = decision;
+function changes(decision: Exclude<Decision, Denied>) {
+  if (decision.verdict === 'public') return { set: [], rest: [], remove: [], removeParameters: [] };
+  const { key, withheld } = decision;
   const set: Pair[] = [['x-postern-key-id', key.id]];
   if (key.owner !== null) set.push(['x-postern-owner', key.owner]);
   set.push(['x-postern-scheme', key.scheme], ['x-postern-environment', key.environment]);
   if (key.permissions.length > 0) set.push(['x-postern-permissions', key.permissions.join(',')]);
-  if (scheme.forwardCredential) return { set, remove, removeParameters };
-  if (place.kind === 'header') remove.push(place.name);
-  else if (place.kind === 'query') removeParameters.push(place.name);
-  else {
-    const others = cookiesOf(request).filter((cookie) => !cookie.startsWith(`${place.name}=`));
-    if (others.length === 0) remove.push('cookie');
-    else set.push(['cookie', others.join('; ')]);
-  }
-  return { set, remove, removeParameters };
+  const rest = withheld.changed.toReversed().map(({ name, value }) => header([name, value]));
+  return {
+    set,
+    rest,
+    remove: withheld.headers.toReversed(),
+    removeParameters: withheld.parameters.toReversed(),
+  };
 }
 
 function metadataOf({ key, plan }: Allowed): Record<string, unknown> {

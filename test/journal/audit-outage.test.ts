@@ -111,7 +111,7 @@ async function check({ authorize }: TestService, key: string): Promise<string> {
   const decision = await authorize({
     ...{ method: 'GET', host: 'api.example.com', path: '/', address: '192.0.2.1', context: new Map() },
     header: (name) => (name === 'authorization' ? [`Bearer ${key}`] : []),
-    headersStarting: () => [],
+    reservedHeaders: () => [],
   });
   return decision.verdict === 'deny' ? decision.reason : decision.verdict;
 }

@@ -10,7 +10,14 @@ const [scheme] = [...readPresets().values()];
 if (scheme === undefined) throw new Error('unreachable');
 const key = keyRecord({ owner: 'acme' });
 const allow: Decision = {
-  ...{ verdict: 'allow', key, scheme, place: { kind: 'query', name: 'k' } as never, plan: null, rate: null },
+  ...{
+    verdict: 'allow',
+    key,
+    scheme,
+    withheld: { headers: [], changed: [], parameters: [] },
+    plan: null,
+    rate: null,
+  },
 };
 const deny: Decision = { verdict: 'deny', reason: 'expired', scheme, key, terms: null, rate: null };
 const request = accessRequest({ address: '192.0.2.1', headers: [['authorization', 'Bearer geheim']] });

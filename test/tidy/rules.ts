@@ -28,7 +28,17 @@ const START = 'src/cli/main.ts';
 
 /** Core files that do no input or output, and import none that does. */
 const PURE: ReadonlySet<string> = new Set([
-  ...['access', 'credential', 'denial', 'request', 'route', 'rules'].map((name) => `src/check/${name}.ts`),
+  ...[
+    'access',
+    'credential',
+    'denial',
+    'places',
+    'request',
+    'reserved-headers',
+    'route',
+    'rules',
+    'withheld',
+  ].map((name) => `src/check/${name}.ts`),
   ...['hmac', 'key', 'owner', 'secret'].map((name) => `src/keys/${name}.ts`),
   ...['answer', 'checksum', 'scheme'].map((name) => `src/schemes/${name}.ts`),
   ...['src/failure.ts', 'src/limits/plan.ts', 'src/net/address.ts', 'src/time/time.ts'],

@@ -130,7 +130,7 @@ describe('the span of a Check', () => {
       verdict: 'allow',
       key,
       scheme,
-      place: { kind: 'header', name: 'a' } as never,
+      withheld: { headers: ['a'], changed: [], parameters: [] },
       plan: null,
       rate,
     };

@@ -279,9 +279,8 @@ function setUp(options: Partial<UsageOptions> = {}, wait?: UsageDependencies['wa
 }
 
 function allowed(key: KeyRecord): Decision {
-  const place = scheme.places[0];
-  if (place === undefined) throw new Error('the scheme has no place');
-  return { verdict: 'allow', key, scheme, place, plan: null, rate: null };
+  const withheld = { headers: ['authorization'], changed: [], parameters: [] };
+  return { verdict: 'allow', key, scheme, withheld, plan: null, rate: null };
 }
 
 function denied(key: KeyRecord | null, reason: Reason): Decision {

@@ -192,13 +192,20 @@ function requestFindings(settings: unknown): Finding[] {
       'After a Check the route is chosen anew: a header that was set may pick another route than the one that was checked.';
     findings.push(warning('envoy.clear_route_cache', what, 'clear_route_cache: false'));
   }
+  const rules = 'decoder_header_mutation_rules';
+  if (isThere(settings, rules) && !isTrueAt(settings, rules, 'allow_all_routing')) {
+    const what = `${rules} keeps Postern from writing the path: a key in a query reaches the upstream.`;
+    findings.push(
+      warning('envoy.header_mutations', what, `allow_all_routing: true in ${rules}, or leave it out`),
+    );
+  }
   return findings;
 }
 
 export const withBody = warning(
   'envoy.body',
-  'Bodies are held back and sent to Postern, which does not read them: it costs memory and time, and a long body is refused.',
-  'Leave with_request_body out.',
+  'Bodies are held back and sent to Postern, which does not read them: it costs memory and time, and a Check of more than 16 MiB is refused.',
+  'Leave with_request_body out, or keep max_request_bytes at 8 MiB or less.',
 );
 
 /** Filters that answer by themselves, and what that means when they stand before the Check. */

@@ -1,4 +1,5 @@
 import type { AccessRequest } from '../../check/request.ts';
+import { type ReservedHeaders, readByte } from '../../check/reserved-headers.ts';
 import { CheckLayout, type Pairs } from './check-layout.ts';
 
 /** What Envoy asks, read from its bytes where the decision asks for it. */
@@ -115,12 +116,12 @@ class WireRequest implements CheckRequest {
     return values ?? noValues;
   }
 
-  headersStarting(prefix: string): readonly string[] {
+  reservedHeaders(reserved: ReservedHeaders): readonly string[] {
     const { apart, joined } = this.#layout();
     const pairs = apart.count > 0 ? apart : joined;
     let names: string[] | null = null;
     for (let pair = 0; pair < pairs.count; pair++) {
-      if (!this.#isPrefixed(pairs, pair, prefix)) continue;
+      if (!this.#isReserved(pairs, pair, reserved)) continue;
       const name = lowerCase(this.#nameOf(pairs, pair));
       if (names === null) names = [name];
       else if (!names.includes(name)) names.push(name);
@@ -161,18 +162,30 @@ class WireRequest implements CheckRequest {
   }
 
   #isNamed(pairs: Pairs, pair: number, name: string): boolean {
-    const length = pairs.nameEnd(pair) - pairs.nameAt(pair);
-    return length === name.length && this.#isPrefixed(pairs, pair, name);
-  }
-
-  #isPrefixed(pairs: Pairs, pair: number, prefix: string): boolean {
-    const bytes = this.#bytes;
     const nameAt = pairs.nameAt(pair);
-    if (pairs.nameEnd(pair) - nameAt < prefix.length) return false;
-    for (let at = 0; at < prefix.length; at++) {
+    if (pairs.nameEnd(pair) - nameAt !== name.length) return false;
+    const bytes = this.#bytes;
+    for (let at = 0; at < name.length; at++) {
       const byte = bytes[nameAt + at] as number;
       const isUpperCase = byte >= 0x41 && byte <= 0x5a;
-      if ((isUpperCase ? byte | 0x20 : byte) !== prefix.charCodeAt(at)) return false;
+      if ((isUpperCase ? byte | 0x20 : byte) !== name.charCodeAt(at)) return false;
+    }
+    return true;
+  }
+
+  #isReserved(pairs: Pairs, pair: number, { prefixes, names }: ReservedHeaders): boolean {
+    const nameAt = pairs.nameAt(pair);
+    const length = pairs.nameEnd(pair) - nameAt;
+    for (const prefix of prefixes) if (length >= prefix.length && this.#readsAs(nameAt, prefix)) return true;
+    for (const name of names) if (length === name.length && this.#readsAs(nameAt, name)) return true;
+    return false;
+  }
+
+  /** Whether what begins there is read as this text, whatever it has between letters and digits. */
+  #readsAs(nameAt: number, text: string): boolean {
+    const bytes = this.#bytes;
+    for (let at = 0; at < text.length; at++) {
+      if (readByte(bytes[nameAt + at] as number) !== text.charCodeAt(at)) return false;
     }
     return true;
   }

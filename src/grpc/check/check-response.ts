@@ -1,8 +1,8 @@
 import { status } from '@grpc/grpc-js';
 import type { Allowed, Decision, Denied } from '../../check/authorize.ts';
-import { cookiesOf } from '../../check/credential.ts';
 import { denialBody, denialHeaders, rateHeader } from '../../check/denial.ts';
 import type { AccessRequest } from '../../check/request.ts';
+import { ownHeaders } from '../../check/reserved-headers.ts';
 import type { Reason } from '../../schemes/answer.ts';
 import type { Scheme } from '../../schemes/scheme.ts';
 import { BackwardWriter } from './backward-writer.ts';
@@ -26,8 +26,6 @@ export interface CheckWriter {
   /** A denial in place of an answer that could not be made: never an allow, whatever Envoy's failure mode is. */
   denied(decision: Denied): Uint8Array;
 }
-
-const reservedPrefix = 'x-postern-';
 
 /** Tags: field × 8 + wire type, 2 for texts and messages, 0 for numbers. */
 const response = { status: 10, denied: 18, ok: 26, metadata: 34, error: 42 } as const;
@@ -138,7 +136,7 @@ function allowKey(
   const since = writer.length;
   writeAnswerChanges(writer, allowed);
   removeSent(writer, request, allowed);
-  writeRequestChanges(writer, allowed, request, fragments);
+  writeRequestChanges(writer, allowed, fragments);
   writer.message(response.ok, since);
   writeStatus(writer, status.OK, '');
   return writer.take();
@@ -147,18 +145,11 @@ function allowKey(
 /** For the upstream. */
 function writeRequestChanges(
   writer: BackwardWriter,
-  { key, scheme, place }: Allowed,
-  request: AccessRequest,
+  { key, withheld }: Allowed,
   fragments: KeyFragments,
 ): void {
-  let cookies: string[] = [];
-  if (!scheme.forwardCredential) {
-    if (place.kind === 'cookie')
-      cookies = cookiesOf(request).filter((cookie) => !cookie.startsWith(`${place.name}=`));
-    if (place.kind === 'header') writer.text(ok.remove, place.name);
-    else if (place.kind === 'cookie' && cookies.length === 0) writer.text(ok.remove, 'cookie');
-  }
-  if (cookies.length > 0) writeHeader(writer, ok.headers, 'cookie', cookies.join('; '));
+  for (const name of withheld.headers) writer.text(ok.remove, name);
+  for (const { name, value } of withheld.changed) writeHeader(writer, ok.headers, name, value);
   writer.encoded(fragments.headers);
   if (key.owner !== null) writeHeader(writer, ok.headers, 'x-postern-owner', key.owner);
   writeHeader(writer, ok.headers, 'x-postern-key-id', key.id);
@@ -166,7 +157,7 @@ function writeRequestChanges(
 
 /** What the client must not have said of itself. Envoy removes after it has set: a name in both would be lost. */
 function removeSent(writer: BackwardWriter, request: AccessRequest, allowed: Allowed | null): void {
-  const sent = request.headersStarting(reservedPrefix);
+  const sent = request.reservedHeaders(ownHeaders);
   for (let at = sent.length - 1; at >= 0; at--) {
     const name = sent[at] as string;
     if (allowed === null || !isSet(allowed, name)) writer.text(ok.remove, name);
@@ -181,8 +172,8 @@ function isSet({ key }: Allowed, name: string): boolean {
 }
 
 /** For the caller, and what Envoy can only take out of a path by name. */
-function writeAnswerChanges(writer: BackwardWriter, { scheme, place, rate }: Allowed): void {
-  if (place.kind === 'query' && !scheme.forwardCredential) writer.text(ok.removeParameters, place.name);
+function writeAnswerChanges(writer: BackwardWriter, { withheld, rate }: Allowed): void {
+  for (const name of withheld.parameters) writer.text(ok.removeParameters, name);
   if (rate === null) return;
   writeHeader(writer, ok.responseHeaders, rateHeader.reset, String(rate.resetAt));
   writeHeader(writer, ok.responseHeaders, rateHeader.remaining, String(rate.remaining));

@@ -5,6 +5,7 @@ import type { Scheme } from '../../schemes/scheme.ts';
 import { beginCheck, endDecided, endFailed } from '../../telemetry/tracing-check.ts';
 import type { CallSpan, Tracing } from '../../tracing/tracing.ts';
 import type { TraceHeaders } from '../../tracing/tracing-context.ts';
+import { bodyBytes } from './body-bytes.ts';
 import { type CheckRequest, createCheckReader } from './check-request.ts';
 import { CheckUnavailable, createCheckWriter, type UnavailableAs } from './check-response.ts';
 
@@ -26,11 +27,14 @@ export interface CheckDependencies {
   readonly unavailableAs: UnavailableAs;
   /** Null, the default, where nothing is traced. */
   readonly tracing?: Tracing | null;
-  /** A longer CheckRequest is malformed. Default 1 MiB. */
+  /** A CheckRequest that is longer without its body is answered as unavailable, and never let in. Default 1 MiB. */
   readonly requestBytesMax?: number;
 }
 
-/** What the transport has to take in, so that a long request is denied and not failed: Envoy's headers end at 8 MiB. */
+/**
+ * What the transport has to take in, so that a long request is denied and not failed: Envoy's headers end at 8 MiB,
+ * and as much again is left for a body.
+ */
 export const CHECK_BYTES_MAX = 16 * 1_024 * 1_024;
 
 /**
@@ -49,9 +53,11 @@ export function createAnswer(dependencies: CheckDependencies): Answer {
 
   return (bytes, caller = noTrace) => {
     const started = performance.now();
-    if (bytes.length > requestBytesMax) return refuse('malformed', started, begin(caller, null));
     let request: CheckRequest | null;
     try {
+      // Nobody's key is at fault.
+      if (bytes.length > requestBytesMax && bytes.length - bodyBytes(bytes) > requestBytesMax)
+        return refuse('unavailable', started, begin(caller, null));
       request = read(bytes);
     } catch {
       return refuse('malformed', started, begin(caller, null));

@@ -1,0 +1,20 @@
+/**
+ * Headers that are ours to set for the upstream, in lower case, with `-` for all but letters and digits: a client's
+ * are removed whatever it writes between the letters, since CGI, PHP and WSGI read `x.postern.owner`,
+ * `x_postern_owner` and `x-postern-owner` as one.
+ */
+export interface ReservedHeaders {
+  /** Whatever begins so. */
+  readonly prefixes: readonly string[];
+  /** Whatever is read so. */
+  readonly names: readonly string[];
+}
+
+export const ownHeaders: ReservedHeaders = { prefixes: ['x-postern-'], names: [] };
+
+/** What a byte of a header's name is read as. */
+export function readByte(byte: number): number {
+  if (byte >= 0x61 && byte <= 0x7a) return byte;
+  if (byte >= 0x41 && byte <= 0x5a) return byte | 0x20;
+  return byte >= 0x30 && byte <= 0x39 ? byte : 0x2d;
+}
