@@ -1,3 +1,8 @@
+/**
+ * Room `admin/`: The operations of KeyAdmin, apart from any wire. Here: who calls, whether they may, what they
+ * may ask for, then the operation. Not here: gRPC, REST and the console, which all call these.
+ */
+
 import type { Guard } from '../changes/key-change.ts';
 import type { Registry } from '../changes/registry.ts';
 import type { Authorize } from '../check/authorize.ts';

@@ -1,3 +1,8 @@
+/**
+ * Room `cache/`: The keys in memory. Here: cache hits, misses and their budget, one read for many waiters,
+ * invalidation, eviction. Not here: the decision, and any database.
+ */
+
 import type { KeyId, KeyRecord } from '../keys/key.ts';
 import type { OwnerRecord } from '../keys/owner.ts';
 import { type Digest, pepperOf } from '../keys/secret.ts';

@@ -1,3 +1,8 @@
+/**
+ * Room `changes/`: Every change of a key and an owner. Here: create, rotate, update, revoke, import, and the
+ * entry that each writes with it. Not here: who may ask for one (`admin/`).
+ */
+
 import type { KeyPolicy } from '../check/policy.ts';
 import { Failure } from '../failure.ts';
 import type { Origin } from '../journal/journal.ts';

@@ -1,3 +1,9 @@
+/**
+ * Room `check/`: The decision of a Check. Here: from a request to allow or deny, and what the caller is told:
+ * route, credential, key, state, owner, address, permissions, limit. Not here: protobuf and HTTP/2 (`grpc/`,
+ * `h2/`), metrics and logs (`telemetry/`).
+ */
+
 import type { Keyring } from '../cache/keyring.ts';
 import type { KeyRecord } from '../keys/key.ts';
 import type { OwnerRecord } from '../keys/owner.ts';

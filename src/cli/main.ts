@@ -1,3 +1,9 @@
+/**
+ * Room `cli/`: The command line, and the running service. Here: commands, terminal output, settings read from
+ * files and environment, and the wiring of all rooms. Not here: rules that a caller over gRPC or REST would
+ * need too.
+ */
+
 import {
   closeSync,
   createReadStream,

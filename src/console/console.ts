@@ -1,3 +1,8 @@
+/**
+ * Room `console/`: The pages under /console. Here: sessions, pages, markup; all that they show and change goes
+ * through REST. Not here: data of its own.
+ */
+
 import cookie from '@fastify/cookie';
 import formbody from '@fastify/formbody';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';

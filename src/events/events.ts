@@ -1,3 +1,8 @@
+/**
+ * Room `events/`: What watches the audit log. Here: its tail, delivery to log and webhook, notices of what an
+ * operator wants to hear of, refused calls. Not here: the entries themselves (`journal/`).
+ */
+
 import { eventId, type JournalEntry, type NoticeAction } from '../journal/journal.ts';
 import { formatTimeMs } from '../time/time.ts';
 

@@ -1,3 +1,8 @@
+/**
+ * Room `grpc/`: Envoy's and KeyAdmin's protobuf. Here: codecs, methods, statuses, reflection; gen/ is
+ * generated. Not here: decisions and operations.
+ */
+
 import { chmod } from 'node:fs/promises';
 import {
   logVerbosity,

@@ -1,3 +1,8 @@
+/**
+ * Room `h2/`: gRPC over HTTP/2 frames on plain sockets. Here: connections, frames, header blocks, bounds, and
+ * calls that end in a handler. Not here: what is called.
+ */
+
 import { chmod } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import {

@@ -1,3 +1,8 @@
+/**
+ * Room `http/`: REST, OpenAPI, health and metrics. Here: routes, bodies, statuses. Not here: operations
+ * (`admin/`) and pages (`console/`).
+ */
+
 import type { Server, ServerOptions } from 'node:http';
 import { Server as TlsServer } from 'node:tls';
 import {

@@ -1,3 +1,8 @@
+/**
+ * Room `journal/`: The audit log. Here: its entries, the hash chain over them, and what a store must keep of
+ * them. Not here: who watches it (`events/`) and who may read it (`admin/`).
+ */
+
 import { hash } from 'node:crypto';
 import { formatTimeMs } from '../time/time.ts';
 

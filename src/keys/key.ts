@@ -1,3 +1,8 @@
+/**
+ * Room `keys/`: What a key and an owner are. Here: the records, their states, secrets, digests and peppers,
+ * the permissions of admin keys. Not here: anything that stores, changes or shows them.
+ */
+
 import { randomBytes } from 'node:crypto';
 import type { Digest } from './secret.ts';
 

@@ -1,3 +1,8 @@
+/**
+ * Room `limits/`: Rate limits. Here: plans, and windows whose units are leased from the store and spent here.
+ * Not here: how a store counts them.
+ */
+
 import { Sieve } from '../cache/bounded-cache.ts';
 import type { RateLimit } from '../keys/key.ts';
 import { type Store, StoreUnavailable } from '../store/store.ts';

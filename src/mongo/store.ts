@@ -1,3 +1,8 @@
+/**
+ * Room `mongo/`: The store on MongoDB. Here: records, the change feed, the lease, the fleet and its
+ * settlement, diagnosis. Not here: anything that another store would need too.
+ */
+
 import type { RestorableStore } from '../restore/restore-mark.ts';
 import { type FeedSubscriber, StoreUnavailable } from '../store/store.ts';
 import { createClient, databaseName, timeoutsOf } from './client.ts';

@@ -1,3 +1,8 @@
+/**
+ * Room `net/`: Addresses and listeners. Here: IP addresses and CIDR, listen addresses, TLS files, names in
+ * certificates, RPC methods apart from what carries them. Not here: any protocol.
+ */
+
 /** Where a listener listens. */
 export type Listen =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }

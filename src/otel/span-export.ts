@@ -1,3 +1,8 @@
+/**
+ * Room `otel/`: OpenTelemetry's SDK. Here: the export of spans, loaded only where traces are configured. Not
+ * here: what is traced (`telemetry/`).
+ */
+
 import { DiagLogLevel, diag, type Tracer } from '@opentelemetry/api';
 import { type ExportResult, ExportResultCode, setGlobalErrorHandler } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';

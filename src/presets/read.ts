@@ -1,3 +1,7 @@
+/**
+ * Room `presets/`: The schemes that ship. Here: one YAML file each, data alone. Not here: code for one vendor.
+ */
+
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import type { Scheme } from '../schemes/scheme.ts';

@@ -1,3 +1,8 @@
+/**
+ * Room `restore/`: A restored store. Here: its mark, and the changes since its backup that it lacks. Not here:
+ * making backups (`sqlite/backup/`).
+ */
+
 import type { KeyOf, NewOwner, Registry } from '../changes/registry.ts';
 import { Failure } from '../failure.ts';
 import type { Origin } from '../journal/journal.ts';

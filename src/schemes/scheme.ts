@@ -1,3 +1,9 @@
+/**
+ * Room `schemes/`: A vendor's way with keys. Here: where a key sits in a request, its form, its checksum, and
+ * the words in which a caller is answered. Not here: how settings spell a scheme (`settings/`) and the ones
+ * that ship (`presets/`).
+ */
+
 import type { RateLimit } from '../keys/key.ts';
 import { randomText, Secret } from '../keys/secret.ts';
 import type { Answer, Reason } from './answer.ts';

@@ -1,3 +1,8 @@
+/**
+ * Room `settings/`: Settings. Here: the schema with every default and bound, what is wrong with settings, and
+ * the frozen Config. Not here: reading files, flags and the environment (`cli/config/`).
+ */
+
 import type { KeyObject } from 'node:crypto';
 import type { Rule } from '../check/rules.ts';
 import type { EventType } from '../events/events.ts';

@@ -1,3 +1,8 @@
+/**
+ * Room `sqlite/`: The store on node:sqlite. Here: records, migrations, backups. Not here: anything that
+ * another store would need too.
+ */
+
 import { setImmediate } from 'node:timers/promises';
 import { type RestorableStore, RestoredStore } from '../restore/restore-mark.ts';
 import { type FeedSubscriber, StoreUnavailable, usageRetentionMs } from '../store/store.ts';

@@ -1,3 +1,8 @@
+/**
+ * Room `store/`: The store's contract. Here: what every store must do, in sentences that one suite holds
+ * against each, and what it tells of itself. Not here: any database.
+ */
+
 import type { JournalDraft } from '../journal/journal.ts';
 import type { JournalStore } from '../journal/journal-store.ts';
 import type { KeyId, KeyRecord, KeyState } from '../keys/key.ts';

@@ -1,3 +1,8 @@
+/**
+ * Room `telemetry/`: Metrics, the log and spans. Here: what is counted, logged and traced of Checks, admin
+ * calls and store operations. Not here: what decides anything.
+ */
+
 import { type Logger, pino } from 'pino';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { Keyring } from '../cache/keyring.ts';

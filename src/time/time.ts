@@ -1,3 +1,8 @@
+/**
+ * Room `time/`: Times, durations and clocks. Here: what reads or formats a time, watches the system clock, or
+ * paces work that repeats. Not here: anything that knows what a key is.
+ */
+
 const unitMs: Readonly<Record<string, number>> = {
   ms: 1,
   s: 1_000,

@@ -1,3 +1,8 @@
+/**
+ * Room `tracing/`: Spans, over the API of OpenTelemetry alone. Here: trace contexts, samplers, attributes. Not
+ * here: the SDK (`otel/`), and which Checks and calls have spans (`telemetry/`).
+ */
+
 import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   type AttributeValue,

@@ -1,3 +1,8 @@
+/**
+ * Room `usage/`: What keys are used for. Here: tallies of Checks, gathered in memory and written in bulk, and
+ * reports of them. Not here: who may read them (`admin/`).
+ */
+
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Decision } from '../check/authorize.ts';
 import type { Reason } from '../schemes/answer.ts';

@@ -102,6 +102,18 @@ export const RULES: readonly Rule[] = [
     breaks: 0,
   },
   {
+    title: 'the file that a room opens on begins with what belongs there and what does not',
+    check: (files) =>
+      Object.entries(ROOMS).flatMap(([name, { opens }]) =>
+        files
+          .filter(({ path }) => path === `src/${name}/${opens}`)
+          .filter(({ text }) => !/^\/\*\*\n \* Room `(\w+)\/`[\s\S]*?Not(?:\n \*)? here:/.test(text))
+          .map(({ path }) => `${path}:1 does not say what its room is for`),
+      ),
+    broken: { 'src/check/authorize.ts': "import '../keys/key.ts';\n" },
+    breaks: 1,
+  },
+  {
     title: 'ARCHITECTURE.md shows the table of rooms as it is',
     check: (files) =>
       files
