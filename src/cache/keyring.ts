@@ -6,7 +6,8 @@
 import type { KeyId, KeyRecord } from '../keys/key.ts';
 import type { OwnerRecord } from '../keys/owner.ts';
 import { type Digest, pepperOf } from '../keys/secret.ts';
-import type { Feed, Store } from '../store/store.ts';
+import type { Feed } from '../store/feed.ts';
+import type { Store } from '../store/store.ts';
 import { Sieve } from './bounded-cache.ts';
 import { createCompactRecord } from './compact-record.ts';
 import type { MissBudget } from './miss-budget.ts';

@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Db, MongoClient } from 'mongodb';
 import { createCoalesced } from '../store/coalesced.ts';
+import type { FeedSubscriber } from '../store/feed.ts';
 import type { Finding } from '../store/finding.ts';
-import type { FeedSubscriber } from '../store/store.ts';
 import { concerns, type MongoTimeouts, timeoutsOf } from './client.ts';
 import { createDiagnosis } from './diagnosis/diagnosis.ts';
 import { createChangeQueue } from './feed/change-queue.ts';

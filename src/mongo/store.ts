@@ -4,7 +4,8 @@
  */
 
 import type { RestorableStore } from '../restore/restore-mark.ts';
-import { type FeedSubscriber, StoreUnavailable } from '../store/store.ts';
+import type { FeedSubscriber } from '../store/feed.ts';
+import { StoreUnavailable } from '../store/store.ts';
 import { createClient, databaseName, timeoutsOf } from './client.ts';
 import {
   type Connection,

@@ -5,7 +5,8 @@
 
 import { setImmediate } from 'node:timers/promises';
 import { type RestorableStore, RestoredStore } from '../restore/restore-mark.ts';
-import { type FeedSubscriber, StoreUnavailable, usageRetentionMs } from '../store/store.ts';
+import type { FeedSubscriber } from '../store/feed.ts';
+import { StoreUnavailable, usageRetentionMs } from '../store/store.ts';
 import { listenForBackups } from './backup/backup-socket.ts';
 import { getMark, putMark } from './backup/mark.ts';
 import { openDatabase } from './database.ts';

@@ -8,6 +8,7 @@ import type { JournalStore } from '../journal/journal-store.ts';
 import type { KeyId, KeyRecord, KeyState } from '../keys/key.ts';
 import type { OwnerRecord } from '../keys/owner.ts';
 import type { Digest } from '../keys/secret.ts';
+import type { Feed } from './feed.ts';
 import type { Finding } from './finding.ts';
 import type { UsageTally } from './usage-tally.ts';
 
@@ -196,33 +197,6 @@ export interface Settlement {
   readonly effectiveAt: number;
   /** Replicas that had not confirmed when the wait ended; empty when `effectiveAt` is not in the future. */
   readonly unconfirmedReplicas: readonly string[];
-}
-
-export interface Feed {
-  /**
-   * Called for every change of a key, on any replica, once or more. A change that this process made has been
-   * delivered when its promise resolves. One subscriber, given before {@link Store.open}.
-   */
-  subscribe(subscriber: FeedSubscriber): void;
-  /**
-   * Whether memory may answer at this instant: everything that was committed before some instant no longer
-   * ago than the staleness bound has been delivered to the subscriber.
-   */
-  isFresh(): boolean;
-  /**
-   * How long ago what memory knows was certainly all there is, in milliseconds: 0 where nobody else can change
-   * it, or where nothing is remembered; Infinity where that can not be told.
-   */
-  lagMs(): number;
-}
-
-export interface FeedSubscriber {
-  /** A key was made, changed or removed. `digest` is given where the feed carries it, always for a new key. */
-  onChange(id: KeyId, digest: Digest | null): void;
-  /** An owner was put. */
-  onOwnerChange(id: string): void;
-  /** Changes may have been missed: nothing that is remembered may be used. */
-  onGap(): void;
 }
 
 /** The store could not be asked, or did not answer in time. Worth trying again. */

@@ -4,7 +4,8 @@ import { createMissBudget, type MissBudget } from '../../src/cache/miss-budget.t
 import type { KeyRecord } from '../../src/keys/key.ts';
 import type { OwnerRecord } from '../../src/keys/owner.ts';
 import { createDigester, type Digest } from '../../src/keys/secret.ts';
-import { type FeedSubscriber, StoreUnavailable } from '../../src/store/store.ts';
+import type { FeedSubscriber } from '../../src/store/feed.ts';
+import { StoreUnavailable } from '../../src/store/store.ts';
 import { digestOf, keyRecord } from '../records.ts';
 
 describe('keyring', () => {

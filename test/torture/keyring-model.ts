@@ -5,7 +5,7 @@ import { createRandom, type Random } from '../../bench/random.ts';
 import type { Keyring } from '../../src/cache/keyring.ts';
 import type { KeyRecord } from '../../src/keys/key.ts';
 import type { Digest } from '../../src/keys/secret.ts';
-import type { Feed, FeedSubscriber } from '../../src/store/store.ts';
+import type { Feed, FeedSubscriber } from '../../src/store/feed.ts';
 import { keyRecord } from '../records.ts';
 import { createFakeMongo, type FakeMongo } from './fake-mongo.ts';
 

@@ -1,4 +1,5 @@
-import type { FeedSubscriber, Store } from '../../store/store.ts';
+import type { FeedSubscriber } from '../../store/feed.ts';
+import type { Store } from '../../store/store.ts';
 import type { ChangeQueue } from '../feed/change-queue.ts';
 import type { KeyDigests } from './digests.ts';
 import type { createFirstKeyInsert } from './first-key.ts';
