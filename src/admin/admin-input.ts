@@ -81,6 +81,16 @@ export const putOwnerInput = z.strictObject({
     .transform((value) => value ?? false),
 });
 
+/** `PATCH /admin/owners/{id}` and UpdateOwnerRequest, with the id. What is left out stays, null empties. */
+export const updateOwnerInput = z.strictObject({
+  id: owner,
+  plan: line(64).nullable().optional(),
+  active_until: time.nullable().optional(),
+  suspended: z.boolean().nullable().optional(),
+  etag: line(64).nullish(),
+  ...refusedMembers('active created_at updated_at'),
+});
+
 /** `GET /admin/owners` and ListOwnersRequest. */
 export const listOwnersInput = z.strictObject({
   page_size: pageSize,
@@ -89,8 +99,6 @@ export const listOwnersInput = z.strictObject({
 
 /** `DELETE /admin/api-keys/{id}` and others that say all by their address. */
 export const emptyInput = z.strictObject({});
-
-const unchangeable = z.undefined('can not be changed');
 
 /** `PATCH /admin/api-keys/{id}` and UpdateKeyRequest, without the id. What is left out stays, null empties. */
 export const updateKeyInput = z.strictObject({
@@ -102,10 +110,8 @@ export const updateKeyInput = z.strictObject({
   rate_limit: rateLimitSpec.nullable().optional(),
   labels: labels.nullable().optional(),
   etag: line(64).nullish(),
-  ...Object.fromEntries(
-    'id prefix created_at last_used_at scheme environment owner last4 state updated_at revoked_at rotated_from created_by replaced_by blocked'
-      .split(' ')
-      .map((field) => [field, unchangeable.optional()]),
+  ...refusedMembers(
+    'id prefix created_at last_used_at scheme environment owner last4 state updated_at revoked_at rotated_from created_by replaced_by blocked',
   ),
 });
 
@@ -162,6 +168,12 @@ export const listAuditEventsInput = z.strictObject({
     .transform((value) => value ?? 'newest'),
   after: none(z.string().meta({ pattern: '^evt_[0-9]{16}$' }).transform(eventSequence)),
 });
+
+/** Members that are there to be told that they cannot be changed. */
+function refusedMembers(names: string) {
+  const refused = z.undefined('can not be changed').optional();
+  return Object.fromEntries(names.split(' ').map((name) => [name, refused]));
+}
 
 function eventSequence(id: string, context: z.RefinementCtx): number {
   const sequence = sequenceOf(id);

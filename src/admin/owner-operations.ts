@@ -1,8 +1,9 @@
-import type { PutOwner, Registry } from '../changes/registry.ts';
+import type { PutOwner, UpdatedOwner } from '../changes/owner-changes.ts';
+import type { Registry } from '../changes/registry.ts';
 import { invalidArgument, notFound } from '../failure.ts';
 import type { OwnerRecord } from '../keys/owner.ts';
 import type { Store } from '../store/store.ts';
-import { listOwnersInput, putOwnerInput, readInput } from './admin-input.ts';
+import { listOwnersInput, putOwnerInput, readInput, updateOwnerInput } from './admin-input.ts';
 import { type Call, requireUnbound } from './call.ts';
 import { cut, pageSize } from './page.ts';
 import { readOwnerToken, writeOwnerToken } from './page-token.ts';
@@ -17,12 +18,14 @@ export interface OwnerPage {
 export interface OwnerOperations {
   /** Replaces what the owner was: members that are left out are null or false. For unbound admin keys alone. */
   putOwner(call: Call, id: string, input: unknown): Promise<PutOwner>;
+  /** Members that are left out stay, null empties. For unbound admin keys alone. */
+  updateOwner(call: Call, id: string, input: unknown): Promise<UpdatedOwner>;
   getOwner(call: Call, id: string): Promise<OwnerRecord>;
   listOwners(call: Call, input: unknown): Promise<OwnerPage>;
 }
 
 export function createOwnerOperations(dependencies: {
-  readonly registry: Pick<Registry, 'putOwner'>;
+  readonly registry: Pick<Registry, 'putOwner' | 'updateOwner'>;
   readonly store: Pick<Store, 'getOwner' | 'listOwners'>;
 }): OwnerOperations {
   const { registry, store } = dependencies;
@@ -32,6 +35,16 @@ export function createOwnerOperations(dependencies: {
       requireUnbound(call);
       const { plan, active_until, suspended } = readInput(putOwnerInput, withId(input, id));
       return registry.putOwner({ id, plan, activeUntil: active_until, suspended }, call.origin);
+    },
+    async updateOwner(call, id, input) {
+      requireUnbound(call);
+      const { plan, active_until, suspended, etag } = readInput(updateOwnerInput, withId(input, id));
+      const patch = {
+        ...(plan !== undefined && { plan }),
+        ...(active_until !== undefined && { activeUntil: active_until }),
+        ...(suspended !== undefined && { suspended: suspended ?? false }),
+      };
+      return registry.updateOwner({ id, origin: call.origin }, patch, etag ?? null);
     },
     async getOwner({ identity }, id) {
       const owner = identity.owner === null || identity.owner === id ? await store.getOwner(id) : null;

@@ -84,14 +84,15 @@ export function keyDraft(
   });
 }
 
-/** Throws ABORTED where an etag is given and is not that of the key. */
-export function requireEtag(key: KeyRecord, etag: string | null): void {
-  if (etag === null || etag === etagOf(key)) return;
-  throw new Failure(
-    'ABORTED',
-    'ETAG_MISMATCH',
-    'The key has changed since: read it again, and then change it.',
-  );
+/** Throws ABORTED where an etag is given and is not that of the record. */
+export function requireEtag(
+  record: { readonly version: number },
+  etag: string | null,
+  kind: 'key' | 'owner' = 'key',
+): void {
+  if (etag === null || etag === etagOf(record)) return;
+  const message = `The ${kind} has changed since: read it again, and then change it.`;
+  throw new Failure('ABORTED', 'ETAG_MISMATCH', message);
 }
 
 export function contention(kind: string): Failure {

@@ -6,26 +6,23 @@
 import type { KeyPolicy } from '../check/policy.ts';
 import { Failure } from '../failure.ts';
 import type { Origin } from '../journal/journal.ts';
-import { changeDraft } from '../journal/journal.ts';
 import type { KeyId, KeyRecord } from '../keys/key.ts';
 import { type KeyPatch, mayNarrow, narrows, patched } from '../keys/key-patch.ts';
-import { isActive, type OwnerRecord } from '../keys/owner.ts';
+import { isActive } from '../keys/owner.ts';
 import type { Digester, Secret } from '../keys/secret.ts';
 import { DuplicateKey, type Settlement, type Store } from '../store/store.ts';
 import {
   type Changed,
-  contention,
   createKeyChange,
   type Guard,
   keyDraft,
   requireEtag,
-  triesMax,
   type Visible,
 } from './key-change.ts';
 import { createKeyImport, type ImportKeys } from './key-import.ts';
 import { createLeakRevocation, type RevokeLeaked } from './leaks.ts';
 import { createMint, type Minted, type NewKey } from './minting.ts';
-import { ownerJson } from './owner-json.ts';
+import { createOwnerChanges, type OwnerChanges } from './owner-changes.ts';
 import { createRotation, type Rotated, type RotationWish } from './rotation.ts';
 
 export interface Made {
@@ -44,18 +41,11 @@ export interface Updated {
   readonly settlement: Settlement | null;
 }
 
-/** What an owner is to be. */
-export type NewOwner = Pick<OwnerRecord, 'id' | 'plan' | 'activeUntil' | 'suspended'>;
-
-export interface PutOwner extends Settlement {
-  readonly owner: OwnerRecord;
-}
-
 /**
  * Every change of a key and of an owner, written with its entry in the journal, which names the origin. NOT_FOUND
  * for keys that are not visible, ABORTED where others keep changing the same thing.
  */
-export interface Registry {
+export interface Registry extends OwnerChanges {
   /** FAILED_PRECONDITION when the owner is not active and no earlier request of the same name made the key. */
   create(wanted: NewKey, origin: Origin): Promise<Made>;
   /** The first key of a store that never had one; null when it had. To be tried again after `StoreUnavailable`. */
@@ -72,7 +62,6 @@ export interface Registry {
   disable(of: KeyOf): Promise<Narrowed>;
   revokeLeaked: RevokeLeaked;
   enable(of: KeyOf): Promise<KeyRecord>;
-  putOwner(wanted: NewOwner, origin: Origin): Promise<PutOwner>;
 }
 
 /** A key that somebody wants changed, as far as they may see it. */
@@ -178,22 +167,7 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
       });
       return key;
     },
-    async putOwner(wanted, origin) {
-      for (let tries = 0; tries < triesMax; tries++) {
-        const current = await store.getOwner(wanted.id);
-        const at = now();
-        const version = current?.version ?? 0;
-        const owner = { ...wanted, createdAt: current?.createdAt ?? at, updatedAt: at, version: version + 1 };
-        const draft = changeDraft(origin, {
-          ...{ target: owner.id, owner: owner.id },
-          before: current === null ? null : ownerJson(current, at),
-          after: ownerJson(owner, at),
-        });
-        const commit = await store.putOwner(owner, version, draft);
-        if (commit !== null) return { owner, ...(await store.settle(commit)) };
-      }
-      throw contention('owner');
-    },
+    ...createOwnerChanges({ store, now }),
   };
 
   async function madeBefore({ requestKey }: NewKey): Promise<Made | null> {

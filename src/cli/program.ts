@@ -6,7 +6,7 @@ import { addConfigCommands } from './config/config-command.ts';
 import { addDoctorCommand } from './doctor/doctor.ts';
 import { addImportCommand } from './import/import.ts';
 import { addKeyCommands } from './keys/keys.ts';
-import { addOwnerCommands } from './owners.ts';
+import { addOwnerCommands } from './owners/owners.ts';
 import { addBackupCommand } from './restore/backup.ts';
 import { addRestoreCommands } from './restore/restore.ts';
 import { addServeCommand } from './serving/serve-command.ts';

@@ -60,6 +60,7 @@ export interface Owner {
   readonly active: boolean;
   readonly created_at: string;
   readonly updated_at: string;
+  readonly etag: string;
 }
 
 export interface AuditEvent {

@@ -142,7 +142,7 @@ function createShow(assets: Surroundings['assets']): Show {
 
 /** Where the form is that was posted to this path. */
 function pathOfForm(url: string): string {
-  return url.replace(/\/(?:disable|enable|sign-out)$/, '');
+  return url.replace(/\/(?:disable|enable|suspend|resume|sign-out)$/, '');
 }
 
 function createFailed(show: Show, log: ConsoleLog) {

@@ -34,6 +34,8 @@ const typeOfCall: ReadonlyMap<string, EventType> = new Map([
   ['ReportLeakedKeys', 'key.leaked'],
   ['ImportKeys', 'keys.imported'],
   ['PutOwner', 'owner.put'],
+  // One type for whatever an owner becomes: who watches for it misses nothing.
+  ['UpdateOwner', 'owner.put'],
 ]);
 
 const typeOfNotice: Readonly<Record<NoticeAction, EventType>> = {

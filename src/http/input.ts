@@ -56,6 +56,17 @@ export function optionalBodyInput(body: Buffer): Input {
   return body.length === 0 ? { value: {}, fault: null } : bodyInput(body);
 }
 
+/** The etag may stand in `If-Match` as well (RFC 9110, section 13.1.1), with its quotes or without; `*` asks for none. */
+export function withIfMatch(input: Input, { headers }: FastifyRequest): Input {
+  const given = headers['if-match']?.trim();
+  if (input.fault !== null || given === undefined || given === '*') return input;
+  const quoted = /^"([^"]*)"$/.exec(given)?.[1];
+  const etag = quoted ?? given;
+  const inBody = Object(input.value).etag ?? etag;
+  if (inBody === etag) return { value: { ...Object(input.value), etag }, fault: null };
+  return fault('etag', 'is not the one in If-Match');
+}
+
 /** The query as an input object: `page_size` is a number, `notices` true or false, all else is text. */
 export function queryInput(url: string): Input {
   const start = url.indexOf('?');

@@ -56,8 +56,8 @@ function narrowsLimit(before: RateLimit | null, after: RateLimit | null): boolea
   return before.windowMs !== after.windowMs || after.limit < before.limit;
 }
 
-/** Null is never. */
-function isLater(one: number | null, other: number | null): boolean {
+/** Whether one end is after another; null is never. */
+export function isLater(one: number | null, other: number | null): boolean {
   if (other === null) return false;
   return one === null || one > other;
 }

@@ -1,4 +1,4 @@
-import type { NewOwner } from '../changes/registry.ts';
+import type { NewOwner } from '../changes/owner-changes.ts';
 import type { AuditJson } from '../journal/journal.ts';
 import { isKeyId, type KeyId, type RateLimit } from '../keys/key.ts';
 import type { KeyPatch } from '../keys/key-patch.ts';
@@ -52,7 +52,8 @@ export function createLostChanges() {
       const json = members(after);
       if (json === null) return;
       changes += 1;
-      if (action === 'PutOwner') owners.set(String(json.id), { event: id, owner: ownerOf(json) });
+      if (action === 'PutOwner' || action === 'UpdateOwner')
+        owners.set(String(json.id), { event: id, owner: ownerOf(json) });
       else if (action === 'ImportKeys') imported += Number(json.imported) || 0;
       else if (action === 'RotateKey') {
         for (const key of [members(json.rotated), members(json.made)]) if (key !== null) addKey(id, key);

@@ -3,7 +3,8 @@
  * making backups (`sqlite/backup/`).
  */
 
-import type { KeyOf, NewOwner, Registry } from '../changes/registry.ts';
+import type { NewOwner } from '../changes/owner-changes.ts';
+import type { KeyOf, Registry } from '../changes/registry.ts';
 import { Failure } from '../failure.ts';
 import type { Origin } from '../journal/journal.ts';
 import { changeDraft } from '../journal/journal.ts';

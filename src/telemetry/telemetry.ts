@@ -160,6 +160,12 @@ export function createMetrics(version: string): Metrics {
           if (updated.settlement !== null) revocations.observe((performance.now() - started) / 1_000);
           return updated;
         },
+        async updateOwner(...given) {
+          const started = performance.now();
+          const updated = await registry.updateOwner(...given);
+          if (updated.settlement !== null) revocations.observe((performance.now() - started) / 1_000);
+          return updated;
+        },
       };
     },
     countReload: createReloadCounts(registers),

@@ -118,7 +118,15 @@ const place = fc.nat(200);
 const auditFilter = given<AuditFilter>({
   owner: fc.constantFrom(...owners),
   actor: fc.nat(6),
-  action: fc.constantFrom('CreateKey', 'UpdateKey', 'RotateKey', 'RevokeKey', 'GetKey', 'PutOwner'),
+  action: fc.constantFrom(
+    'CreateKey',
+    'UpdateKey',
+    'RotateKey',
+    'RevokeKey',
+    'GetKey',
+    'PutOwner',
+    'UpdateOwner',
+  ),
   target: key,
   outcome: fc.constantFrom('ok', 'refused'),
   since: place,
@@ -178,6 +186,19 @@ const kinds = {
       plan,
       activeForMs: maybe(fc.constantFrom(-second, ...times)),
       suspended: fc.boolean(),
+    }),
+  },
+  updateOwner: {
+    weight: 6,
+    members: fc.record({
+      id: fc.constantFrom(...owners),
+      patch: sparse(
+        fc.record({
+          ...{ plan, activeForMs: maybe(fc.constantFrom(-second, ...times)) },
+          suspended: fc.boolean(),
+        }),
+      ),
+      etag: fc.constantFrom('none', 'right', 'stale'),
     }),
   },
   getOwner: { weight: 3, members: fc.record({ id: fc.constantFrom(...owners) }) },

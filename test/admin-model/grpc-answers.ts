@@ -43,6 +43,7 @@ export function answerOf({ operation }: Ask, answer: unknown): unknown {
     case 'reportLeakedKeys':
       return { received: message.received, ...settled };
     case 'putOwner':
+    case 'updateOwner':
     case 'getOwner':
       return { ...ownerOf(message.owner), ...settled };
     case 'listOwners':

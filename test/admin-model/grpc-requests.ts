@@ -7,6 +7,7 @@ import {
   ListAuditEventsRequest,
   ListKeysRequest,
   ListOwnersRequest,
+  Owner,
   PutOwnerRequest,
   ReportLeakedKeysRequest,
   RotateKeyRequest,
@@ -38,6 +39,8 @@ export function requestOf({ operation, id, input }: Ask): object {
       return filled(ReportLeakedKeysRequest, input);
     case 'putOwner':
       return filled(PutOwnerRequest, { id, ...fieldsOf(input) });
+    case 'updateOwner':
+      return ownerUpdateOf(id, input);
     case 'listOwners':
       return filled(ListOwnersRequest, input);
     case 'listAuditEvents':
@@ -79,6 +82,15 @@ function updateOf(id: string | undefined, { etag, ...input }: Input): object {
   const needsMask = names.length === 0 || !names.every(isSet);
   const key = filled(Key, { id, ...set, ...(etag !== undefined && { etag }) });
   return { key, update_mask: needsMask || names.length % 2 === 0 ? names : undefined };
+}
+
+function ownerUpdateOf(id: string | undefined, { etag, ...input }: Input): object {
+  const set = Object.fromEntries(Object.entries(fieldsOf(input)).filter(([, value]) => value !== undefined));
+  const names = Object.keys(input);
+  const isSet = (name: string) => input[name] !== null && input[name] !== false;
+  const needsMask = names.length === 0 || !names.every(isSet);
+  const owner = filled(Owner, { id, ...set, ...(etag !== undefined && { etag }) });
+  return { owner, update_mask: needsMask || names.length % 2 === 0 ? names : undefined };
 }
 
 function importedOf({ secret, sha256, ...rest }: Input): object {

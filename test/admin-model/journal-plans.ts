@@ -67,6 +67,7 @@ const typeOf: Readonly<Record<string, string>> = {
   ReportLeakedKeys: 'key.leaked',
   ImportKeys: 'keys.imported',
   PutOwner: 'owner.put',
+  UpdateOwner: 'owner.put',
 };
 
 /** A watch from some place in the journal on, up to the mark that was just put at its end. */

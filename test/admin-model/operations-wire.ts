@@ -92,6 +92,10 @@ async function operate(service: TestService, caller: Caller, { operation, id = '
       const put = await admin.putOwner(caller, id, input);
       return { ...ownerJson(put.owner, now), ...settlementJson(put) };
     }
+    case 'updateOwner': {
+      const { owner, settlement } = await admin.updateOwner(caller, id, input);
+      return { ...ownerJson(owner, now), ...(settlement !== null && settlementJson(settlement)) };
+    }
     case 'getOwner':
       return ownerJson(await admin.getOwner(caller, id), now);
     case 'listOwners': {

@@ -25,6 +25,52 @@ export function putOwnerPlan(model: Model, step: StepOf<'putOwner'>): Plan {
   };
 }
 
+export function updateOwnerPlan(model: Model, { id, patch, etag }: StepOf<'updateOwner'>): Plan {
+  const { plan, activeForMs, suspended } = patch;
+  const activeUntil = activeForMs == null ? activeForMs : model.now + activeForMs;
+  const wanted = {
+    ...(plan !== undefined && { plan }),
+    ...(activeUntil !== undefined && { activeUntil }),
+    ...(suspended !== undefined && { suspended }),
+  };
+  const place = { none: null, right: -1, stale: -2 }[etag];
+  const given = place === null ? null : (model.owners.get(id)?.etags.at(place) ?? new Learned()).value;
+  const input = {
+    ...(plan !== undefined && { plan }),
+    ...(activeUntil !== undefined && {
+      active_until: activeUntil === null ? null : new Date(activeUntil).toISOString(),
+    }),
+    ...(suspended !== undefined && { suspended }),
+    ...(given !== null && { etag: given }),
+  };
+  return {
+    ask: asking('updateOwner', input, id),
+    needs: 'write',
+    predict({ owner: bound }) {
+      if (bound !== null) throw new Refusal(['PERMISSION_DENIED']);
+      const current = model.owners.get(id);
+      if (current === undefined) throw missing();
+      if (given !== null && given !== current.etags.at(-1)?.value) throw new Refusal(['ABORTED']);
+      const after = { ...current, ...wanted };
+      const isOther = (['plan', 'activeUntil', 'suspended'] as const).some(
+        (name) => after[name] !== current[name],
+      );
+      // Nothing new may be the retry of what took something away.
+      if (!isOther) return { value: shownOwner(current, model.now), settles: 'maybe' };
+      const etags = [...current.etags, new Learned(current.etags)];
+      const owner: ModelOwner = { ...after, updatedAt: model.now, etags };
+      model.owners.set(id, owner);
+      const isLess =
+        (after.suspended && !current.suspended) ||
+        (after.activeUntil ?? Infinity) < (current.activeUntil ?? Infinity);
+      const isSame = after.plan === current.plan;
+      const [before, value] = [shownOwner(current, model.now), shownOwner(owner, model.now)];
+      const settles = isLess ? 'always' : isSame ? 'never' : 'maybe';
+      return { value, settles, changes: [{ target: id, owner: id, before, after: value }] };
+    },
+  };
+}
+
 export function getOwnerPlan(model: Model, { id }: StepOf<'getOwner'>): Plan {
   return {
     ask: asking('getOwner', {}, id),

@@ -3,7 +3,7 @@ import { importPlan, leakPlan } from './import-plans.ts';
 import { auditPlan, diagnosticsPlan, watchPlan } from './journal-plans.ts';
 import { createPlan, getPlan, listPlan, usagePlan, verifyPlan } from './key-plans.ts';
 import type { Model } from './model.ts';
-import { getOwnerPlan, listOwnersPlan, putOwnerPlan } from './owner-plans.ts';
+import { getOwnerPlan, listOwnersPlan, putOwnerPlan, updateOwnerPlan } from './owner-plans.ts';
 import type { Plan } from './plan.ts';
 import type { Step } from './step.ts';
 
@@ -40,6 +40,8 @@ export function planOf(
       return leakPlan(model, step);
     case 'putOwner':
       return putOwnerPlan(model, step);
+    case 'updateOwner':
+      return updateOwnerPlan(model, step);
     case 'getOwner':
       return getOwnerPlan(model, step);
     case 'listOwners':

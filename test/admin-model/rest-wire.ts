@@ -16,6 +16,7 @@ const routes: Readonly<Record<Operation, readonly [method: string, path: string]
   importKeys: ['POST', '/admin/api-keys:import'],
   reportLeakedKeys: ['POST', '/admin/leaked-keys'],
   putOwner: ['PUT', '/admin/owners/{id}'],
+  updateOwner: ['PATCH', '/admin/owners/{id}'],
   getOwner: ['GET', '/admin/owners/{id}'],
   listOwners: ['GET', '/admin/owners'],
   listAuditEvents: ['GET', '/admin/audit-events'],

@@ -31,6 +31,12 @@ export type Step = { readonly who: Who; readonly requestId: string | null } & (
       readonly activeForMs: number | null;
       readonly suspended: boolean;
     }
+  | {
+      readonly kind: 'updateOwner';
+      readonly id: string;
+      readonly patch: OwnerWish;
+      readonly etag: Etag;
+    }
   | { readonly kind: 'getOwner'; readonly id: string }
   | { readonly kind: 'listOwners'; readonly page: Page }
   | { readonly kind: 'audit'; readonly filter: AuditFilter; readonly page: Page }
@@ -39,6 +45,13 @@ export type Step = { readonly who: Who; readonly requestId: string | null } & (
   /** For so long, or until just before the next thing ends. */
   | { readonly kind: 'wait'; readonly ms: number | 'end' }
 );
+
+/** Absent members stay as they are. */
+export interface OwnerWish {
+  readonly plan?: string | null;
+  readonly activeForMs?: number | null;
+  readonly suspended?: boolean;
+}
 
 export type StepOf<Kind extends Step['kind']> = Extract<Step, { readonly kind: Kind }>;
 

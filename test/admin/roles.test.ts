@@ -1,6 +1,6 @@
 import { type ServiceError, status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
-import { Key, KeyAdminService } from '../../src/grpc/gen/postern/admin/v1/key_admin.ts';
+import { Key, KeyAdminService, Owner } from '../../src/grpc/gen/postern/admin/v1/key_admin.ts';
 import { audit, callerWith, root } from '../admin-calls.ts';
 import { startAdmin } from '../grpc/admin-client.ts';
 import { startListener } from '../http/listener.ts';
@@ -110,6 +110,14 @@ const operations: Readonly<Record<string, Operation>> = {
     ...{ needs: 'write', elsewhere: 'PERMISSION_DENIED' },
     message: () => ({ id: 'acme', active_until: undefined, suspended: false }),
     rest: () => ['PUT', '/admin/owners/acme', {}],
+  },
+  updateOwner: {
+    ...{ needs: 'write', elsewhere: 'PERMISSION_DENIED' },
+    message: () => ({
+      owner: { ...Owner.decode(new Uint8Array()), id: 'acme' },
+      update_mask: ['suspended'],
+    }),
+    rest: () => ['PATCH', '/admin/owners/acme', { suspended: false }],
   },
   getOwner: {
     ...{ needs: 'read', elsewhere: 'NOT_FOUND', message: () => ({ id: 'acme' }) },

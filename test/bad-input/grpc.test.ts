@@ -72,8 +72,14 @@ function messageOf({ rpc, good }: Request, id: string, [field, value]: readonly 
     const key = { ...messages.Key.decode(new Uint8Array()), id, name: 'Renamed', [field]: value };
     return { key, update_mask: field === 'etag' ? ['name'] : [field] };
   }
+  if (rpc === 'updateOwner') {
+    const owner = { ...messages.Owner.decode(new Uint8Array()), id: 'acme', [field]: value };
+    return { owner, update_mask: field === 'etag' ? ['suspended'] : [field] };
+  }
   return { ...defaults, ...fieldsOf(good), id: rpc === 'putOwner' ? 'acme' : id, [field]: value };
 }
+
+const places: Readonly<Record<string, string>> = { updateKey: 'key', updateOwner: 'owner' };
 
 async function expectNamed(
   { service, refusal, broken }: AdminClient,
@@ -97,7 +103,7 @@ describe.each([...bodies, ...queries])('the message of $rpc', (request) => {
   it.each(fields)('names %s where it is bad, and changes nothing', async (field, kind) => {
     const client = await start();
     for (const [title, value] of valuesOf(field, kind)) {
-      const place = request.rpc === 'updateKey' ? `key.${field}` : field;
+      const place = places[request.rpc] ? `${places[request.rpc]}.${field}` : field;
       const message = messageOf(request, client.id, [field, value]);
       await expectNamed(client, request.rpc, message, { title, field: place });
     }

@@ -52,6 +52,10 @@ export const bodies: readonly Request[] = [
     ...{ rpc: 'putOwner', method: 'PUT', path: '/admin/owners/acme', good: {} },
     fields: { plan: 'text64', active_until: 'time', suspended: 'flag' },
   },
+  {
+    ...{ rpc: 'updateOwner', method: 'PATCH', path: '/admin/owners/acme', good: {} },
+    fields: { plan: 'text64', active_until: 'time', suspended: 'flag', etag: 'text64' },
+  },
 ];
 
 const leak = { key: 'x' };

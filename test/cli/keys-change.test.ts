@@ -63,7 +63,7 @@ it('changes a key only while it has the etag that was shown', async () => {
 });
 
 it.each([
-  ['nothing to change', [], /there is nothing to change\nSay what by flags/],
+  ['nothing to change', [], /there is nothing to change\nSay what by its flag/],
   ['an etag alone', ['--if-etag', 'v1'], /there is nothing to change/],
   ['what is set and cleared', ['--plan', 'a', '--clear', 'plan'], /--plan is both set and cleared/],
   ['what can not be cleared', ['--clear', 'name'], /Allowed choices are permission, allow-ip, expires-at/],

@@ -74,6 +74,32 @@ it('puts an owner, and says from when on its keys are refused', async () => {
   expect(shown.html).toContain('name="suspended" value="yes" checked');
 });
 
+it('suspends and resumes an owner by one button, and leaves its plan and its end', async () => {
+  const { operator, call } = await startConsole();
+  const path = '/console/owners/acme';
+  const [plan, active_until] = ['pro', '2199-01-31T00:00:00Z'];
+  await call('PUT', '/admin/owners/acme', { plan, active_until });
+  const stored = async () => (await call('GET', '/admin/owners/acme')).json.data;
+
+  const suspended = await operator.post(`${path}/suspend`, {});
+  expect(suspended.text).toMatch(/Owner suspended.*“acme” is suspended\. In effect on every replica since/s);
+  expect(await stored()).toMatchObject({ plan, active_until, suspended: true });
+  expect((await operator.get(path)).text).toContain('Resume owner');
+  expect((await operator.post(`${path}/resume`, {})).text).toContain('“acme” is active.');
+  expect(await stored()).toMatchObject({ plan, active_until, suspended: false });
+});
+
+it('overwrites nothing that somebody else changed since the form of an owner was shown', async () => {
+  const { operator, call } = await startConsole();
+  const { etag } = (await call('PUT', '/admin/owners/acme', { plan: 'pro' })).json.data;
+  expect((await operator.get('/console/owners/acme')).html).toContain(`name="etag" value="${etag}"`);
+  await call('PATCH', '/admin/owners/acme', { suspended: true });
+
+  const refused = await operator.post('/console/owners/acme', { plan: 'free', etag });
+  expect(refused.status).toBe(409);
+  expect((await call('GET', '/admin/owners/acme')).json.data).toMatchObject({ plan: 'pro', suspended: true });
+});
+
 it('opens no owner without an id, or with one that a path can not hold', async () => {
   const { operator } = await startConsole();
 

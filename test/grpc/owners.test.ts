@@ -14,8 +14,10 @@ import {
   type GetOwnerResponse,
   KeyAdminService,
   type ListOwnersResponse,
+  Owner,
   type PutOwnerRequest,
   type PutOwnerResponse,
+  type UpdateOwnerResponse,
   type VerifyKeyResponse,
 } from '../../src/grpc/gen/postern/admin/v1/key_admin.ts';
 import { createGrpcListener } from '../../src/grpc/server.ts';
@@ -71,6 +73,44 @@ it('takes what is left out of a put for absent', async () => {
   const { owner } = await call<PutOwnerResponse>('putOwner', put({ id: 'whole' }));
   expect(owner).toMatchObject({ suspended: false, active: true });
   expect([owner?.plan, owner?.active_until]).toEqual([undefined, undefined]);
+});
+
+it('changes the fields of an owner that the mask names, or without one those that are set', async () => {
+  const active_until = { seconds: 4_000_000_000, nanos: 0 };
+  await call('putOwner', put({ id: 'masked', plan: 'pro', active_until }));
+  const update = (owner: Partial<Owner>, update_mask?: readonly string[]) =>
+    call<UpdateOwnerResponse>('updateOwner', {
+      ...{ owner: { ...Owner.decode(new Uint8Array()), id: 'masked', ...owner }, update_mask },
+    });
+
+  const suspended = await update({ suspended: true });
+  expect(suspended.owner).toMatchObject({ plan: 'pro', active_until, suspended: true, active: false });
+  expect(msOf(suspended.effective_at)).toBe(service.clock.now);
+  expect((await update({ plan: 'free' }, ['suspended'])).owner).toMatchObject({
+    ...{ plan: 'pro', active_until, suspended: false },
+  });
+  const resumed = await update({ suspended: false, etag: '' }, ['suspended']);
+  expect([resumed.owner?.suspended, resumed.effective_at]).toEqual([false, undefined]);
+  const emptied = await update({}, ['*']);
+  expect([emptied.owner?.plan, emptied.owner?.active_until]).toEqual([undefined, undefined]);
+  expect(await call<GetOwnerResponse>('getOwner', { id: 'masked' })).toEqual({ owner: emptied.owner });
+});
+
+it('names what is at fault in a change of an owner by its place', async () => {
+  await call('putOwner', put({ id: 'placed' }));
+  const refused = async (owner: Partial<Owner>, update_mask?: readonly string[]) =>
+    (
+      await refusal('updateOwner', {
+        ...{ owner: { ...Owner.decode(new Uint8Array()), id: 'placed', ...owner }, update_mask },
+      })
+    ).fields.map(({ field }) => field);
+
+  expect(await refused({ plan: '' }, ['plan'])).toEqual(['owner.plan']);
+  expect(await refused({ active: true })).toEqual(['owner.active']);
+  expect(await refused({}, ['created_at'])).toEqual(['update_mask']);
+  expect(await refused({ id: ' x' }, ['plan'])).toEqual(['owner.id']);
+  const unnamed = await refusal('updateOwner', { owner: undefined });
+  expect([unnamed.code, unnamed.fields[0]?.field]).toEqual([status.INVALID_ARGUMENT, 'owner.id']);
 });
 
 it('lists owners by id, in pages', async () => {

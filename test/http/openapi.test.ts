@@ -180,6 +180,8 @@ async function callEverything(): Promise<{ route: DocumentedRoute; reply: Reply 
   await tell('ImportKeys');
   await tell('ImportKeys', '', { body: { keys: [{}, { secret: first.key, name: 'a' }], dry_run: true } });
   await tell('PutOwner', 'acme');
+  await tell('UpdateOwner', 'acme');
+  await tell('UpdateOwner', 'acme', { body: { suspended: false } });
   await tell('GetOwner', 'acme');
   await tell('ListOwners');
   await tell('ListAuditEvents', '', { query: '?notices=true&order=oldest' });

@@ -53,6 +53,73 @@ it('shows an owner alone and in a list as it was put', async () => {
   expect([list.status, list.json]).toEqual([200, { data: [owner], next_page_token: null }]);
 });
 
+it('changes what a PATCH names and leaves the rest, with effective_at where that takes something away', async () => {
+  const { call } = await startListener();
+  const path = '/admin/owners/acme';
+  const put = { plan: 'pro', active_until: '2199-01-01T00:00:00Z' };
+  await call('PUT', path, put);
+  const members = [...ownerMembers, 'effective_at', 'unconfirmed_replicas'];
+
+  for (const [body, shown, narrows] of [
+    [{ suspended: true }, { ...put, suspended: true, active: false }, true],
+    [{ suspended: false }, { ...put, suspended: false, active: true }, false],
+    [{ active_until: '2198-01-01T00:00:00Z' }, { plan: 'pro', active_until: '2198-01-01T00:00:00Z' }, true],
+    [{ active_until: '2199-01-01T00:00:00Z' }, put, false],
+    [{ active_until: null }, { plan: 'pro', active_until: null }, false],
+    [{ plan: null, id: 'acme' }, { plan: null, active_until: null, suspended: false }, true],
+  ] as const) {
+    const { status, json } = await call('PATCH', path, body);
+    expect([status, Object.keys(json.data)]).toEqual([200, narrows ? members : ownerMembers]);
+    expect(json.data).toMatchObject(shown);
+    expect((await call('GET', path)).json.data).toMatchObject(shown);
+  }
+});
+
+it('changes an owner only while it has the etag that is given, in the body or by If-Match', async () => {
+  const { call } = await startListener();
+  const path = '/admin/owners/acme';
+  const { etag } = (await call('PUT', path, {})).json.data;
+  const changed = await call('PATCH', path, { suspended: true, etag });
+
+  expect([changed.status, changed.json.data.etag === etag]).toEqual([200, false]);
+  const stale = await call('PATCH', path, { suspended: false, etag });
+  expect([stale.status, stale.json.error.code, stale.json.error.details.reason]).toEqual([
+    ...[409, 'ABORTED', 'ETAG_MISMATCH'],
+  ]);
+  expect((await call('GET', path)).json.data).toEqual({
+    ...changed.json.data,
+    ...{ effective_at: undefined, unconfirmed_replicas: undefined },
+  });
+});
+
+it('writes an update of an owner into the journal with what was and what is, and none where nothing changed', async () => {
+  const { call } = await startListener();
+  await call('PUT', '/admin/owners/acme', { plan: 'pro' });
+  await call('PATCH', '/admin/owners/acme', { suspended: true });
+  await call('PATCH', '/admin/owners/acme', { suspended: true });
+
+  const { data } = (await call('GET', '/admin/audit-events?action=UpdateOwner&target=acme')).json;
+  expect(data).toHaveLength(1);
+  expect(data[0]).toMatchObject({
+    ...{ outcome: 'ok', owner: 'acme', before: { plan: 'pro', suspended: false } },
+    after: { plan: 'pro', suspended: true, active: false },
+  });
+});
+
+it('changes no owner that nobody has put, and no member that is not to be changed', async () => {
+  const { call } = await startListener();
+  const missing = await call('PATCH', '/admin/owners/acme', { suspended: true });
+  expect([missing.status, missing.json.error.details.reason]).toEqual([404, 'OWNER_NOT_FOUND']);
+  await call('PUT', '/admin/owners/acme', {});
+  for (const [field, value] of [
+    ...[['active', true] as const, ['created_at', '2031-01-01T00:00:00Z'] as const, ['id', 'other'] as const],
+    ...[['suspended', 'yes'] as const, ['active_until', 'soon'] as const, ['nmae', 'x'] as const],
+  ]) {
+    const refused = await call('PATCH', '/admin/owners/acme', { [field]: value });
+    expect([refused.status, refused.json.error.details.fields[0].field]).toEqual([400, field]);
+  }
+});
+
 it('replaces all that was said before: what is left out is null or false', async () => {
   const { call, service } = await startListener();
   const before = await call('PUT', '/admin/owners/acme', {
@@ -292,6 +359,6 @@ it('answers other methods with 405 and those that it takes', async () => {
   const one = await call('DELETE', '/admin/owners/a%2Fb');
   const all = await call('POST', '/admin/owners', {});
 
-  expect([one.status, one.headers.get('allow')]).toEqual([405, 'GET, HEAD, PUT']);
+  expect([one.status, one.headers.get('allow')]).toEqual([405, 'GET, HEAD, PATCH, PUT']);
   expect([all.status, all.headers.get('allow')]).toEqual([405, 'GET, HEAD']);
 });

@@ -130,6 +130,19 @@ it('takes an owner back to the narrowest of both, one that nobody had put too', 
   expect(await store.getOwner('good')).toBeNull();
 });
 
+it('takes an owner back to what an update made of it', async () => {
+  const put = async ({ registry }: Side) => {
+    const known = { id: 'known', plan: null, activeUntil: null, suspended: false };
+    await registry.putOwner(known, { ...origin, action: 'PutOwner' });
+    const of = { id: 'known', origin: { ...origin, action: 'UpdateOwner' } };
+    await registry.updateOwner(of, { suspended: true }, null);
+  };
+  const { run, store } = await lose([], put);
+  const { retaken } = await run();
+  expect(retaken.map(({ target }) => target)).toEqual(['known']);
+  expect(await store.getOwner('known')).toMatchObject({ suspended: true });
+});
+
 it('names keys that were made since, but for those that were revoked by then, and counts imports', async () => {
   const [made, ended] = [one(), one()];
   const { run, lost } = await lose([], async ({ store, registry }) => {

@@ -41,6 +41,6 @@ async function likelyWords(): Promise<LikelyWords> {
 
 /** The admin calls of which the journal tells. */
 const actionNames =
-  'CreateKey UpdateKey RotateKey RevokeKey DisableKey EnableKey PutOwner ImportKeys ReportLeakedKeys'.split(
+  'CreateKey UpdateKey RotateKey RevokeKey DisableKey EnableKey PutOwner UpdateOwner ImportKeys ReportLeakedKeys'.split(
     ' ',
   );

@@ -1,7 +1,7 @@
-import { InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
+import { clearOption, withCleared } from '../terminal/clear-flag.ts';
 import { type ConnectionFlags, connect } from '../terminal/client.ts';
-import { type AddCommand, CommandError, exitCodes, type Io } from '../terminal/command.ts';
+import type { AddCommand, Io } from '../terminal/command.ts';
 import { keyPath } from '../terminal/key-path.ts';
 import { keyAnswer } from '../terminal/key-text.ts';
 import { printable, printableJson } from '../terminal/output.ts';
@@ -56,7 +56,7 @@ export function updateKey(add: AddCommand, io: Io): void {
     .option('--plan <plan>', 'the plan whose rate limit holds')
     .option('--rate-limit <limit/window>', 'its own rate limit: 100/60s', rateLimit)
     .option('--label <name=value>', "the operator's own note; repeat for more", label)
-    .addOption(clearOption())
+    .addOption(clearOption(Object.keys(clearable), 'expires-at becomes never'))
     .option('--if-etag <etag>', 'only if the key is still as "postern keys get" showed it with this etag')
     .option('--json', 'print the key as JSON, with effective_at where something was taken away')
     .action(async (id: string, flags: UpdateFlags) => {
@@ -68,21 +68,8 @@ export function updateKey(add: AddCommand, io: Io): void {
     });
 }
 
-function clearOption(): Option {
-  const names = Object.keys(clearable);
-  return new Option(
-    '--clear <flag>',
-    'empties what this flag sets, as expires-at becomes never; repeat for more',
-  )
-    .choices(names)
-    .argParser((name: string, before: string[] = []) => {
-      if (names.includes(name)) return append(name, before);
-      throw new InvalidArgumentError(`Allowed choices are ${names.join(', ')}.`);
-    });
-}
-
 function bodyOf(flags: UpdateFlags): Record<string, unknown> {
-  const wanted: Record<string, unknown> = {
+  const set = {
     name: flags.name,
     permissions: flags.permission,
     ip_allowlist: flags.allowIp,
@@ -91,19 +78,7 @@ function bodyOf(flags: UpdateFlags): Record<string, unknown> {
     rate_limit: flags.rateLimit,
     labels: flags.label,
   };
-  for (const name of flags.clear ?? []) {
-    const field = clearable[name];
-    if (wanted[field] !== undefined && wanted[field] !== null) {
-      throw new CommandError(exitCodes.usage, [`--${name} is both set and cleared`, 'Give one of them.']);
-    }
-    wanted[field] = null;
-  }
-  if (Object.values(wanted).every((value) => value === undefined)) {
-    throw new CommandError(exitCodes.usage, [
-      'there is nothing to change',
-      'Say what by flags such as --name, --permission or --clear; see: postern keys update --help',
-    ]);
-  }
+  const wanted = withCleared(set, flags.clear ?? [], clearable, 'postern keys update --help');
   return { ...wanted, etag: flags.ifEtag };
 }
 

@@ -59,13 +59,20 @@ export class CommandError extends Error {
   readonly lines: readonly string[];
   /** Whether the same call may go well in a while: the service was away. */
   readonly isPassing: boolean;
+  /** What the service calls its refusal, as in `OWNER_NOT_FOUND`; null for none. */
+  readonly reason: string | null;
 
-  constructor(exitCode: ExitCode, lines: readonly string[], { isPassing = false } = {}) {
+  constructor(
+    exitCode: ExitCode,
+    lines: readonly string[],
+    { isPassing = false, reason = null }: { isPassing?: boolean; reason?: string | null } = {},
+  ) {
     super(lines.join('\n'));
     this.name = 'CommandError';
     this.exitCode = exitCode;
     this.lines = lines;
     this.isPassing = isPassing;
+    this.reason = reason;
   }
 }
 

@@ -41,8 +41,14 @@ export function ownerDetails(owner: OwnerAnswer): string {
   ]);
 }
 
+/** An owner and its state, in a few words. */
+export function ownerStateText(owner: OwnerAnswer): string {
+  const until = owner.active && owner.active_until !== null ? ` until ${owner.active_until}` : '';
+  return `${owner.id} is ${ownerState(owner)}${until}`;
+}
+
 /** In one word: whether its keys may be used, and if not, why. */
-export function ownerState({ active, suspended }: OwnerAnswer): string {
+function ownerState({ active, suspended }: OwnerAnswer): string {
   if (active) return 'active';
   return suspended ? 'suspended' : 'lapsed';
 }

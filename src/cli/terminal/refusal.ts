@@ -54,8 +54,10 @@ export function refusal({ status, json, address, adminKeyFrom }: Refused): Comma
   }
   if (code === 'PERMISSION_DENIED') return failed(said, 'Call with an admin key that may do this.');
   if (code === 'NOT_FOUND') {
-    const kind = details?.reason === 'OWNER_NOT_FOUND' ? 'owners' : 'keys';
-    return failed(said, `See which there are with "postern ${kind} list".`);
+    const { reason = null } = details ?? {};
+    const kind = reason === 'OWNER_NOT_FOUND' ? 'owners' : 'keys';
+    const lines = [said, `See which there are with "postern ${kind} list".`];
+    return new CommandError(exitCodes.failed, lines, { reason });
   }
   if (code === 'UNAVAILABLE') {
     return new CommandError(exitCodes.failed, [said, 'Try again in a moment.'], { isPassing: true });

@@ -14,7 +14,9 @@ const shownFields = ['id', 'plan', 'active_until'];
 /** Whose keys there are, on which plan, and until when. */
 export const ownerPages: readonly Page[] = [
   { path: '/owners', get: listOwners, post: openOwner },
-  { path: '/owners/:id', get: showOwner, post: putOwner },
+  { path: '/owners/:id', get: showOwner, post: saveOwner },
+  { path: '/owners/:id/suspend', post: (visit) => switchOwner(visit, true) },
+  { path: '/owners/:id/resume', post: (visit) => switchOwner(visit, false) },
 ];
 
 async function listOwners(visit: Visit): Promise<View> {
@@ -99,36 +101,61 @@ async function showOwner(visit: Visit): Promise<View> {
     return owner?.active_until?.replace(/Z$/, '') ?? '';
   };
   const isSuspended = owner?.suspended ?? false;
-  return ownerView(visit, owner, { value, isSuspended, faults: [] });
+  return ownerView(visit, owner, { value, isSuspended, etag: owner?.etag ?? '', faults: [] });
 }
 
-async function putOwner(visit: Visit): Promise<View> {
+/** The etag is that of the owner as the form showed it, none for one that nobody had put: then it is made. */
+async function saveOwner(visit: Visit): Promise<View> {
   const { api, id, form } = visit;
-  const isSuspended = form.text('suspended') !== '';
+  const [isSuspended, etag] = [form.text('suspended') !== '', form.text('etag')];
+  const owner = {
+    ...{ plan: form.text('plan') || null, active_until: utc(form.text('active_until')) },
+    suspended: isSuspended,
+  };
   try {
-    const { data } = await api.call<{ data: Owner & Settlement }>('PUT', `owners/${encodeURIComponent(id)}`, {
-      ...{
-        plan: form.text('plan') || null,
-        active_until: utc(form.text('active_until')),
-        suspended: isSuspended,
-      },
-    });
-    return {
-      title: 'Owner saved',
-      shownAs: path(['owners', id]),
-      main: html`<p>“${data.id}” is ${stateOf(data)}.</p>
-        ${settledMarkup(data, visit.terms)}
-        <p class="actions"><a class="button" href=${path(['owners', id])}>Go to this owner</a></p>`,
-    };
+    const address = `owners/${encodeURIComponent(id)}`;
+    const { data } = await (etag === ''
+      ? api.call<Saved>('PUT', address, owner)
+      : api.call<Saved>('PATCH', address, { ...owner, etag }));
+    return savedView(visit, data, 'Owner saved');
   } catch (error) {
     const faults = faultsIn(error);
-    return ownerView(visit, await ownerOf(visit), { value: (name) => form.text(name), isSuspended, faults });
+    const value = (name: string) => form.text(name);
+    return ownerView(visit, await ownerOf(visit), { value, isSuspended, etag, faults });
   }
+}
+
+/** Leaves plan and subscription as they are, whoever changes them meanwhile. */
+async function switchOwner(visit: Visit, suspended: boolean): Promise<View> {
+  const { api, id } = visit;
+  const { data } = await api.call<Saved>('PATCH', `owners/${encodeURIComponent(id)}`, { suspended });
+  return savedView(visit, data, suspended ? 'Owner suspended' : 'Owner resumed');
+}
+
+interface Saved {
+  readonly data: Owner & Partial<Settlement>;
+}
+
+function savedView({ id, terms }: Visit, owner: Saved['data'], title: string): View {
+  const { effective_at, unconfirmed_replicas } = owner;
+  const settled =
+    effective_at === undefined || unconfirmed_replicas === undefined
+      ? null
+      : settledMarkup({ effective_at, unconfirmed_replicas }, terms);
+  return {
+    title,
+    shownAs: path(['owners', id]),
+    main: html`<p>“${owner.id}” is ${stateOf(owner)}.</p>
+      ${settled}
+      <p class="actions"><a class="button" href=${path(['owners', id])}>Go to this owner</a></p>`,
+  };
 }
 
 interface OwnerForm {
   readonly value: (name: string) => string;
   readonly isSuspended: boolean;
+  /** Empty for an owner that nobody had put. */
+  readonly etag: string;
   readonly faults: readonly Fault[];
 }
 
@@ -139,6 +166,7 @@ function ownerView(visit: Visit, owner: Owner | null, form: OwnerForm): View {
     status: form.faults.length > 0 ? 400 : 200,
     main: html`${owner === null ? html`<p>Nobody has put this owner yet. Its keys, if any, are those of an active one.</p>` : details(owner)}
       <p><a href=${path(['keys'], { owner: id })}>API keys of this owner</a></p>
+      ${owner !== null && mayPut(visit) ? switchForm(visit, owner) : null}
       ${mayPut(visit) ? ownerForm(visit, form) : null}`,
   };
 }
@@ -152,12 +180,23 @@ function details(owner: Owner): Element {
   </dl>`;
 }
 
-function ownerForm({ id, token }: Visit, { value, isSuspended, faults }: OwnerForm): Element {
+function switchForm({ id, token }: Visit, { suspended }: Owner): Element {
+  const [verb, text] = suspended ? ['resume', 'Resume owner'] : ['suspend', 'Suspend owner'];
+  return post(
+    path(['owners', id, verb]),
+    token,
+    html`<div class="actions"><button class=${suspended ? '' : 'danger'}>${text}</button></div>`,
+    'Saving, and waiting for every replica to know…',
+  );
+}
+
+function ownerForm({ id, token }: Visit, { value, isSuspended, etag, faults }: OwnerForm): Element {
   const field = fieldsOf(value, faults);
   return post(
     path(['owners', id]),
     token,
     html`${faultSummary(faults, shownFields)}
+      <input type="hidden" name="etag" value=${etag} />
       ${textField(field('plan', 'Plan', 'Of its keys that have none of their own.'), { maxlength: 64 })}
       ${textField(
         field('active_until', 'Active until (UTC)', 'Empty for no end. Its keys answer 402 from then on.'),

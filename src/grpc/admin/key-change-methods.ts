@@ -7,10 +7,11 @@ import type {
   UpdateKeyRequest,
 } from '../gen/postern/admin/v1/key_admin.ts';
 import { keyMessage } from './key-message.ts';
+import { maskedInput, toldByPlace } from './masked-update.ts';
 import { rotateKeyInputOf } from './rotation-message.ts';
 import { settlementMessage } from './settlement-message.ts';
 import type { MethodDependencies } from './unary.ts';
-import { toldByPlace, updateKeyInputOf } from './update-message.ts';
+import { keyUpdate } from './update-message.ts';
 
 /** Changing keys that are there. */
 export function createKeyChangeMethods({
@@ -28,9 +29,9 @@ export function createKeyChangeMethods({
 
   return {
     updateKey: unary(async (caller, request: UpdateKeyRequest) => {
-      const input = updateKeyInputOf(request);
-      const updating = admin.updateKey(caller, request.key?.id ?? '', input);
-      const { key, settlement } = await updating.catch(toldByPlace(request));
+      const update = keyUpdate(request);
+      const updating = admin.updateKey(caller, request.key?.id ?? '', maskedInput(update));
+      const { key, settlement } = await updating.catch(toldByPlace(update));
       return { key: keyMessage(key, now()), ...settlementMessage(settlement) };
     }),
     rotateKey: unary(async (caller, request: RotateKeyRequest) => {

@@ -3,21 +3,30 @@ import type {
   KeyAdminServer,
   ListOwnersRequest,
   PutOwnerRequest,
+  UpdateOwnerRequest,
 } from '../gen/postern/admin/v1/key_admin.ts';
+import { maskedInput, toldByPlace } from './masked-update.ts';
 import { listOwnersInputOf, ownerMessage, putOwnerInputOf } from './owner-message.ts';
 import { settlementMessage } from './settlement-message.ts';
 import type { MethodDependencies } from './unary.ts';
+import { ownerUpdate } from './update-message.ts';
 
-/** Putting owners and looking at them. */
+/** Putting owners, changing them and looking at them. */
 export function createOwnerMethods({
   admin,
   now,
   unary,
-}: MethodDependencies): Pick<KeyAdminServer, 'putOwner' | 'getOwner' | 'listOwners'> {
+}: MethodDependencies): Pick<KeyAdminServer, 'putOwner' | 'updateOwner' | 'getOwner' | 'listOwners'> {
   return {
     putOwner: unary(async (caller, request: PutOwnerRequest) => {
       const put = await admin.putOwner(caller, request.id, putOwnerInputOf(request));
       return { owner: ownerMessage(put.owner, now()), ...settlementMessage(put) };
+    }),
+    updateOwner: unary(async (caller, request: UpdateOwnerRequest) => {
+      const update = ownerUpdate(request);
+      const updating = admin.updateOwner(caller, request.owner?.id ?? '', maskedInput(update));
+      const { owner, settlement } = await updating.catch(toldByPlace(update));
+      return { owner: ownerMessage(owner, now()), ...settlementMessage(settlement) };
     }),
     getOwner: unary(async (caller, { id }: GetOwnerRequest) => ({
       owner: ownerMessage(await admin.getOwner(caller, id), now()),

@@ -1,85 +1,38 @@
-import { Failure, type FieldViolation, invalidArgument } from '../../failure.ts';
-import { Key, KeyState, type UpdateKeyRequest } from '../gen/postern/admin/v1/key_admin.ts';
+import {
+  Key,
+  Owner,
+  type UpdateKeyRequest,
+  type UpdateOwnerRequest,
+} from '../gen/postern/admin/v1/key_admin.ts';
 import { rateLimitInputOf } from './key-message.ts';
+import type { MaskedUpdate } from './masked-update.ts';
 import { timeText } from './time-message.ts';
 
-const changeable = [
-  'name',
-  'permissions',
-  'ip_allowlist',
-  'expires_at',
-  'plan',
-  'rate_limit',
-  'labels',
-] as const;
+const ofKey = ['name', 'permissions', 'ip_allowlist', 'expires_at', 'plan', 'rate_limit', 'labels'];
 
-type Changeable = (typeof changeable)[number];
+const ofOwner = ['plan', 'active_until', 'suspended'];
 
-/**
- * The request in the contract's JSON shape, without the id: the fields that the mask names, or those that are set
- * where there is no mask. A named one that can not be changed, or is none, is among them, and refused by the reader.
- */
-export function updateKeyInputOf(request: UpdateKeyRequest): Record<string, unknown> {
-  const key = request.key ?? Key.decode(new Uint8Array());
-  const paths = pathsOf(request) ?? setFields(key);
-  const { etag } = key;
-  return Object.fromEntries([
-    ...paths.map((path) => [path, isChangeable(path) ? inputOf(key, path) : null]),
-    ...(etag === '' ? [] : [['etag', etag]]),
-  ]);
-}
-
-/** Passes on what was thrown, the fields at fault by their places in UpdateKeyRequest. */
-export function toldByPlace(request: UpdateKeyRequest): (error: unknown) => never {
-  const paths = pathsOf(request) ?? [];
-  const placed = ({ field, description }: FieldViolation): FieldViolation => {
-    const [member = ''] = field.split('.');
-    // A path that is long, or holds what no line may hold, is not told as it was sent.
-    const isOfMask = paths.includes(field) || !(isChangeable(member) || member === 'etag');
-    return paths.length > 0 && isOfMask && !isChangeable(field)
-      ? { field: 'update_mask', description: `${field}: ${description}` }
-      : { field: `key.${field}`, description };
+export function keyUpdate({ key: sent, update_mask: mask }: UpdateKeyRequest): MaskedUpdate {
+  const key = sent ?? Key.decode(new Uint8Array());
+  const { expires_at, rate_limit, plan } = key;
+  const inputs: Readonly<Record<string, unknown>> = {
+    ...key,
+    expires_at: expires_at === undefined ? null : timeText(expires_at),
+    rate_limit: rate_limit === undefined ? null : rateLimitInputOf(rate_limit),
+    plan: plan ?? null,
   };
-  return (error) => {
-    if (error instanceof Failure && error.violations.length > 0) {
-      throw invalidArgument(error.violations.map(placed));
-    }
-    throw error;
+  return { place: 'key', mask, message: { ...key }, changeable: ofKey, inputOf: (path) => inputs[path] };
+}
+
+export function ownerUpdate({ owner: sent, update_mask: mask }: UpdateOwnerRequest): MaskedUpdate {
+  const owner = sent ?? Owner.decode(new Uint8Array());
+  const { active_until, suspended, plan } = owner;
+  const inputs: Readonly<Record<string, unknown>> = {
+    active_until: active_until === undefined ? null : timeText(active_until),
+    ...{ suspended, plan: plan ?? null },
   };
-}
-
-/** Null for a mask that is absent or empty. */
-function pathsOf({ update_mask: mask }: UpdateKeyRequest): readonly string[] | null {
-  if (mask === undefined || mask.length === 0) return null;
-  return mask.flatMap((path) => (path === '*' ? changeable : [path]));
-}
-
-/** Names of fields that have another value than protobuf's default; the id and the etag are no change. */
-function setFields(key: Key): string[] {
-  const { id: _, etag: __, ...fields } = key;
-  return Object.entries(fields)
-    .filter(([, value]) => isSet(value))
-    .map(([name]) => name);
-}
-
-function isSet(value: unknown): boolean {
-  if (value === undefined || value === '' || value === KeyState.KEY_STATE_UNSPECIFIED) return false;
-  return typeof value !== 'object' || value === null || Object.keys(value).length > 0;
-}
-
-function isChangeable(path: string): path is Changeable {
-  return changeable.some((name) => name === path);
-}
-
-function inputOf(key: Key, path: Changeable): unknown {
-  switch (path) {
-    case 'expires_at':
-      return key.expires_at === undefined ? null : timeText(key.expires_at);
-    case 'rate_limit':
-      return key.rate_limit === undefined ? null : rateLimitInputOf(key.rate_limit);
-    case 'plan':
-      return key.plan ?? null;
-    default:
-      return key[path];
-  }
+  return {
+    ...{ place: 'owner', mask, message: { ...owner }, changeable: ofOwner },
+    inputOf: (path) => inputs[path],
+  };
 }

@@ -19,7 +19,7 @@ export const fieldNotes: Readonly<Record<string, string>> = {
   request_id:
     'Makes a retry safe: a second call with the same value makes no second key. It answers the key that the first ' +
     'one made, with `key` null.',
-  etag: 'Only if the key still has this etag; `If-Match` does the same. Another one is 409 ABORTED.',
+  etag: 'Only if the thing still has this etag; `If-Match` does the same. Another one is 409 ABORTED.',
   grace_period: 'How long the old key is still let in, as in `24h`. Absent or `0s`: it ends at once.',
   key: 'The whole key, as its user presents it, without a scheme word such as `Bearer`.',
   keys: 'Each is judged by itself.',
@@ -48,7 +48,7 @@ export const fieldNotes: Readonly<Record<string, string>> = {
   types: 'Only events of these types, with commas between. Absent: all.',
   id: 'The id in the path; may be left out.',
   active_until: 'When the subscription ends; a time in the past ends it now. Absent: never.',
-  suspended: 'Stops the owner at once, until it is put again without.',
+  suspended: 'Stops the owner at once, until it is put again without, or changed to false.',
   url: 'Where it was found, for the journal.',
   source: 'Who found it, or how.',
 };

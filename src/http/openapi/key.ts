@@ -1,7 +1,14 @@
 import { emptyInput, getKeyUsageInput, rotateKeyInput, updateKeyInput } from '../../admin/admin-input.ts';
 import { inputSchema } from '../../admin/admin-input-schema.ts';
 import { keyExample, secretExample, settlementExample } from './examples.ts';
-import { bodySchema, type Operations, queryParameters, requestIdHeader, type Schema } from './operation.ts';
+import {
+  bodySchema,
+  ifMatchHeader,
+  type Operations,
+  queryParameters,
+  requestIdHeader,
+  type Schema,
+} from './operation.ts';
 import { answerOf, reference } from './schemas.ts';
 
 /** The routes about one key. */
@@ -23,7 +30,7 @@ function plainOperations(): Operations {
         ...{ id: 'UpdateKey', tag: 'Keys', summary: 'Changes a key' },
         description:
           'Members that are left out stay as they are, null empties. No other member can be changed.',
-        parameters: [id, ifMatch, requestIdHeader],
+        parameters: [id, ifMatchHeader, requestIdHeader],
         request: {
           schema: bodySchema(inputSchema(updateKeyInput)),
           example: { name: 'Asset backend, Leeds' },
@@ -112,11 +119,6 @@ const narrowed = {
 const id: Schema = {
   ...{ name: 'id', in: 'path', required: true, description: 'The id of the key.' },
   ...{ schema: { type: 'string' }, example: keyExample.id },
-};
-
-const ifMatch: Schema = {
-  ...{ name: 'If-Match', in: 'header', description: 'As `etag` in the body.' },
-  schema: { type: 'string' },
 };
 
 function narrowedExample(state: string) {

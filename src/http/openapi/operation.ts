@@ -36,6 +36,12 @@ export const requestIdHeader: Schema = {
   schema: { type: 'string', maxLength: 128 },
 };
 
+/** Says which version of a thing is meant. */
+export const ifMatchHeader: Schema = {
+  ...{ name: 'If-Match', in: 'header', description: 'As `etag` in the body.' },
+  schema: { type: 'string' },
+};
+
 /** An operation as OpenAPI has it. */
 export function operationObject(operation: Operation): Schema {
   const { id, tag, summary, description, parameters = [], request, answer } = operation;

@@ -1,7 +1,14 @@
-import { listOwnersInput, putOwnerInput } from '../../admin/admin-input.ts';
-import { inputSchema } from '../../admin/admin-input-schema.ts';
+import { listOwnersInput, putOwnerInput, updateOwnerInput } from '../../admin/admin-input.ts';
+import { type InputSchema, inputSchema } from '../../admin/admin-input-schema.ts';
 import { ownerExample, settlementExample } from './examples.ts';
-import { bodySchema, type Operations, queryParameters, requestIdHeader, type Schema } from './operation.ts';
+import {
+  bodySchema,
+  ifMatchHeader,
+  type Operations,
+  queryParameters,
+  requestIdHeader,
+  type Schema,
+} from './operation.ts';
 import { answerOf, pageOf, reference } from './schemas.ts';
 
 /** The routes under `/admin/owners`. */
@@ -38,13 +45,31 @@ export function ownerOperations(): Operations {
         },
         description: 'Replaces all that was said before. Needs an admin key without an owner.',
         parameters: [id, requestIdHeader],
-        request: { schema: putSchema(), example: { plan: 'pro', active_until: '2031-01-31T00:00:00Z' } },
+        request: {
+          schema: withoutId(inputSchema(putOwnerInput)),
+          example: { plan: 'pro', active_until: '2031-01-31T00:00:00Z' },
+        },
         answer: {
           description: 'The owner, and from when on this holds everywhere.',
           schema: answerOf(reference('PutOwner')),
           example: { data: { ...ownerExample, ...settlementExample } },
         },
         errors: [409],
+      },
+      patch: {
+        ...{ id: 'UpdateOwner', tag: 'Owners', summary: 'Changes an owner', needs: 'admin:write' },
+        description:
+          'Members that are left out stay as they are, null empties. Needs an admin key without an owner.',
+        parameters: [id, ifMatchHeader, requestIdHeader],
+        request: { schema: withoutId(inputSchema(updateOwnerInput)), example: { suspended: true } },
+        answer: {
+          description: 'The owner; with `effective_at` where something was taken away.',
+          schema: answerOf(reference('UpdatedOwner')),
+          example: {
+            data: { ...ownerExample, suspended: true, active: false, etag: 'v2', ...settlementExample },
+          },
+        },
+        errors: [404, 409],
       },
     },
   };
@@ -56,7 +81,6 @@ const id: Schema = {
 };
 
 /** The id stands in the path. */
-function putSchema(): Schema {
-  const { required: _, ...schema } = inputSchema(putOwnerInput);
+function withoutId({ required: _, ...schema }: InputSchema): Schema {
   return bodySchema(schema);
 }

@@ -104,7 +104,7 @@ const owner = {
   suspended: { type: 'boolean', description: 'Whether it is inactive whatever `active_until` says.' },
   active: { type: 'boolean', description: 'Whether its keys could be used when this answer was made.' },
   created_at: time('When it was first put.'),
-  updated_at: time('When it was last put.'),
+  updated_at: time('When it was last put or changed.'),
   etag: text('Changes with every change of the owner; opaque.'),
 };
 
@@ -207,6 +207,7 @@ export const schemas: Readonly<Record<string, Schema>> = {
   Verification: verification,
   Owner: closed(owner),
   PutOwner: closed({ ...owner, ...settlement }),
+  UpdatedOwner: closed({ ...owner, ...settlement }, Object.keys(settlement)),
   AuditEvent: auditEvent,
   Event: event,
   Error: error,

@@ -1,12 +1,11 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Admin } from '../../admin/admin.ts';
 import type { Shown } from '../../admin/shown-keys.ts';
 import { keyJson, narrowedJson } from '../../changes/key-json.ts';
 import type { Narrowed } from '../../changes/registry.ts';
 import { settlementJson } from '../../changes/settlement-json.ts';
-import { invalidArgument } from '../../failure.ts';
 import { callerOf } from '../caller.ts';
-import { bodyInput, bodyOf, type Input, operate, optionalBodyInput } from '../input.ts';
+import { bodyInput, bodyOf, operate, optionalBodyInput, withIfMatch } from '../input.ts';
 
 type OneKey = { Params: { id: string } };
 
@@ -57,16 +56,4 @@ export function addKeyChangeRoutes(app: FastifyInstance, admin: Admin, now: () =
   function narrowed(result: Shown<Narrowed>) {
     return { data: narrowedJson(result, now()) };
   }
-}
-
-/** The etag may stand in `If-Match` as well (RFC 9110, section 13.1.1), with its quotes or without; `*` asks for none. */
-function withIfMatch(input: Input, { headers }: FastifyRequest): Input {
-  const given = headers['if-match']?.trim();
-  if (input.fault !== null || given === undefined || given === '*') return input;
-  const quoted = /^"([^"]*)"$/.exec(given)?.[1];
-  const etag = quoted ?? given;
-  const inBody = Object(input.value).etag ?? etag;
-  if (inBody === etag) return { value: { ...Object(input.value), etag }, fault: null };
-  const description = 'is not the one in If-Match';
-  return { value: null, fault: invalidArgument([{ field: 'etag', description }]) };
 }

@@ -3,7 +3,7 @@ import type { Admin } from '../../admin/admin.ts';
 import { ownerJson } from '../../changes/owner-json.ts';
 import { settlementJson } from '../../changes/settlement-json.ts';
 import { callerOf } from '../caller.ts';
-import { bodyInput, bodyOf, operate, queryInput } from '../input.ts';
+import { bodyInput, bodyOf, operate, queryInput, withIfMatch } from '../input.ts';
 
 type OneOwner = { Params: { id: string } };
 
@@ -14,6 +14,15 @@ export function addOwnerRoutes(app: FastifyInstance, admin: Admin, now: () => nu
       admin.putOwner(callerOf(request.raw), request.params.id, value),
     );
     return { data: { ...ownerJson(put.owner, now()), ...settlementJson(put) } };
+  });
+  app.patch<OneOwner>('/admin/owners/:id', async (request) => {
+    const input = withIfMatch(bodyInput(bodyOf(request)), request);
+    const { owner, settlement } = await operate(input, (value) =>
+      admin.updateOwner(callerOf(request.raw), request.params.id, value),
+    );
+    return {
+      data: { ...ownerJson(owner, now()), ...(settlement !== null && settlementJson(settlement)) },
+    };
   });
   app.get<OneOwner>('/admin/owners/:id', async (request) => ({
     data: ownerJson(await admin.getOwner(callerOf(request.raw), request.params.id), now()),

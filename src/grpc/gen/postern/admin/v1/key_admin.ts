@@ -413,7 +413,7 @@ export interface PutOwnerRequest {
   active_until:
     | Timestamp
     | undefined;
-  /** Stops the owner at once, until it is put again without. */
+  /** Stops the owner at once, until it is put again without. To change this alone, see UpdateOwner. */
   suspended: boolean;
 }
 
@@ -422,6 +422,34 @@ export interface PutOwnerResponse {
     | Owner
     | undefined;
   /** As in RevokeKeyResponse, of the owner's keys. */
+  effective_at:
+    | Timestamp
+    | undefined;
+  /** As in RevokeKeyResponse. */
+  unconfirmed_replicas: string[];
+}
+
+export interface UpdateOwnerRequest {
+  /**
+   * The owner as it is to be: `id` is required, the fields that `update_mask` names are taken over,
+   * and if `etag` is set the owner must still have it.
+   */
+  owner:
+    | Owner
+    | undefined;
+  /**
+   * Names of fields: `plan`, `active_until`, `suspended`. A named field that `owner` does not set
+   * becomes none, never or false; so a resumption names `suspended`. Absent: those that `owner` sets.
+   * `*`: all of them. No other field can be changed.
+   */
+  update_mask: string[] | undefined;
+}
+
+export interface UpdateOwnerResponse {
+  owner:
+    | Owner
+    | undefined;
+  /** As in RevokeKeyResponse, of the owner's keys; absent when the change took nothing away. */
   effective_at:
     | Timestamp
     | undefined;
@@ -2840,6 +2868,131 @@ export const PutOwnerResponse: MessageFns<PutOwnerResponse> = {
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBasePutOwnerResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.owner = Owner.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.effective_at = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.unconfirmed_replicas.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUpdateOwnerRequest(): UpdateOwnerRequest {
+  return { owner: undefined, update_mask: undefined };
+}
+
+export const UpdateOwnerRequest: MessageFns<UpdateOwnerRequest> = {
+  encode(message: UpdateOwnerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.owner !== undefined) {
+      Owner.encode(message.owner, writer.uint32(10).fork()).join();
+    }
+    if (message.update_mask !== undefined) {
+      FieldMask.encode(FieldMask.wrap(message.update_mask), writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateOwnerRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateOwnerRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.owner = Owner.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.update_mask = FieldMask.unwrap(FieldMask.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUpdateOwnerResponse(): UpdateOwnerResponse {
+  return { owner: undefined, effective_at: undefined, unconfirmed_replicas: [] };
+}
+
+export const UpdateOwnerResponse: MessageFns<UpdateOwnerResponse> = {
+  encode(message: UpdateOwnerResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.owner !== undefined) {
+      Owner.encode(message.owner, writer.uint32(10).fork()).join();
+    }
+    if (message.effective_at !== undefined) {
+      Timestamp.encode(message.effective_at, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.unconfirmed_replicas) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateOwnerResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateOwnerResponse();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -5408,6 +5561,22 @@ export const KeyAdminService = {
     responseDeserialize: (value: Buffer): PutOwnerResponse => PutOwnerResponse.decode(value),
   },
   /**
+   * Changes the fields of an owner that the mask names: suspends one, say, and leaves its plan and
+   * its subscription as they are. Needs admin:write and an admin key without an owner.
+   *
+   * NOT_FOUND: nobody has put such an owner (PutOwner makes one). ABORTED: the owner has another
+   * etag than the one given, or others keep changing it.
+   */
+  updateOwner: {
+    path: "/postern.admin.v1.KeyAdmin/UpdateOwner" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpdateOwnerRequest): Buffer => Buffer.from(UpdateOwnerRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpdateOwnerRequest => UpdateOwnerRequest.decode(value),
+    responseSerialize: (value: UpdateOwnerResponse): Buffer => Buffer.from(UpdateOwnerResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UpdateOwnerResponse => UpdateOwnerResponse.decode(value),
+  },
+  /**
    * Returns one owner. Needs admin:read.
    *
    * NOT_FOUND: nobody has put such an owner; its keys, if it has any, are judged as those of an
@@ -5537,6 +5706,14 @@ export interface KeyAdminServer extends UntypedServiceImplementation {
    * ABORTED: others keep putting the same owner at the same time.
    */
   putOwner: handleUnaryCall<PutOwnerRequest, PutOwnerResponse>;
+  /**
+   * Changes the fields of an owner that the mask names: suspends one, say, and leaves its plan and
+   * its subscription as they are. Needs admin:write and an admin key without an owner.
+   *
+   * NOT_FOUND: nobody has put such an owner (PutOwner makes one). ABORTED: the owner has another
+   * etag than the one given, or others keep changing it.
+   */
+  updateOwner: handleUnaryCall<UpdateOwnerRequest, UpdateOwnerResponse>;
   /**
    * Returns one owner. Needs admin:read.
    *

@@ -1,0 +1,29 @@
+import { isDeepStrictEqual } from 'node:util';
+import { isLater } from './key-patch.ts';
+import type { OwnerRecord } from './owner.ts';
+
+/** What of an owner may be changed; absent members stay as they are. */
+export type OwnerPatch = Partial<Pick<OwnerRecord, 'plan' | 'activeUntil' | 'suspended'>>;
+
+/** The owner with the patch, null where nothing changes. */
+export function patchedOwner(owner: OwnerRecord, patch: OwnerPatch): OwnerRecord | null {
+  const after = { ...owner, ...patch };
+  return isDeepStrictEqual(after, owner) ? null : after;
+}
+
+/**
+ * Whether a patch may take something away from the owner's keys. Sure to say so when it does; it may also say so of a
+ * plan that is merely another.
+ */
+export function narrowsOwner(before: OwnerRecord, after: OwnerRecord): boolean {
+  return (
+    (after.suspended && !before.suspended) ||
+    isLater(before.activeUntil, after.activeUntil) ||
+    before.plan !== after.plan
+  );
+}
+
+/** Whether a patch is of the kind that can take something away: all are, but for a resumption alone. */
+export function mayNarrowOwner({ plan, activeUntil, suspended }: OwnerPatch): boolean {
+  return suspended === true || plan !== undefined || activeUntil !== undefined;
+}
