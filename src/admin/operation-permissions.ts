@@ -17,6 +17,7 @@ export const operationPermissions = {
   EnableKey: adminWrite,
   ImportKeys: adminWrite,
   PutOwner: adminWrite,
+  UpdateOwner: adminWrite,
   GetOwner: adminRead,
   ListOwners: adminRead,
   ListAuditEvents: adminRead,
