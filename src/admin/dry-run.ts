@@ -34,7 +34,9 @@ export function createDryRun(
     if (decision.verdict === 'allow')
       return { allowed: true, reason: null, status: 200, keyId: decision.key.id };
     const { reason, scheme, key } = decision;
-    if (reason === 'unavailable') throw new StoreUnavailable('the store could not be asked for the key');
+    // A scheme or an environment that there is not: a Check of such a route is answered so, whatever the key.
+    if (reason === 'unavailable' && decision.misconfigured === undefined)
+      throw new StoreUnavailable('the store could not be asked for the key');
     return { allowed: false, reason, status: scheme.answers[reason].status, keyId: key?.id ?? null };
   };
 }
@@ -48,7 +50,7 @@ function asRequest(input: VerifyKeyInput, schemes: readonly [Scheme, ...Scheme[]
   const context = new Map<string, string>();
   if (input.scheme != null) context.set('scheme', input.scheme);
   if (input.environment != null) context.set('environment', input.environment);
-  if (input.permissions != null) context.set('permissions', input.permissions.join(','));
+  if (input.permissions?.length) context.set('permissions', input.permissions.join(','));
   return {
     method: input.method ?? 'GET',
     host: input.host ?? '',

@@ -14,6 +14,7 @@ import type { Reason } from '../schemes/answer.ts';
 import type { Scheme } from '../schemes/scheme.ts';
 import { StoreUnavailable } from '../store/store.ts';
 import { type AccessTerms, refuse } from './access.ts';
+import type { Misconfigured } from './context.ts';
 import type { PresentedKey } from './credential.ts';
 import type { AccessRequest } from './request.ts';
 import { createFindRoute, type RouteDefaults } from './route.ts';
@@ -50,6 +51,8 @@ export interface Denied {
   readonly terms: AccessTerms | null;
   /** For `rate_limited`. */
   readonly rate: RateVerdict | null;
+  /** Why nobody can tell what the route asks for: the reason is `unavailable` then. */
+  readonly misconfigured?: Misconfigured;
 }
 
 export type Authorize = (request: AccessRequest) => Decision | Promise<Decision>;
@@ -77,7 +80,8 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
   const withhold = createWithhold(dependencies.schemes);
 
   return (request) => {
-    const { route, findCredential } = findRoute(request);
+    const { route, findCredential, misconfigured } = findRoute(request);
+    if (misconfigured !== null) return { ...deny('unavailable', route.schemes[0], null), misconfigured };
     if (route.isPublic) return { verdict: 'public' };
     const { environment, permissions, cost } = route;
     const terms = { environment, address: request.address, permissions, cost };

@@ -1,4 +1,5 @@
 import type { Scheme } from '../schemes/scheme.ts';
+import { knownNames, type Misconfigured, type RouteContext, readContext } from './context.ts';
 import { createFindCredential, type FindCredential } from './credential.ts';
 import type { AccessRequest } from './request.ts';
 import type { FindRule, Rule } from './rules.ts';
@@ -21,60 +22,55 @@ export interface RouteDefaults {
   readonly findRule: FindRule;
 }
 
-/** A route, and how its credential is found. */
+/** A route, and how its credential is found; or why nobody can tell what it asks for. */
 export interface PreparedRoute {
   readonly route: Route;
   readonly findCredential: FindCredential;
+  readonly misconfigured: Misconfigured | null;
 }
-
-/** Routes that are remembered: every context may meet every rule. */
-const routesMax = 10_000;
 
 /**
  * What a request's route asks for: by the most specific rule, and by Envoy's `context_extensions`, which
- * replace the rule's members one by one unless they are empty, while permissions add up. `scheme` and
- * `permissions` hold one name or several with commas between. A scheme that is not configured is left out; if
- * none is left, no key can pass, and the first configured scheme says so.
+ * replace the rule's members one by one, while permissions add up. A route that asks for permissions is not
+ * public, whichever of the two says that it is: one is mostly from further above, as from a virtual host.
  *
  * A route is worked out once for each rule and each context that is the same object.
  */
 export function createFindRoute(defaults: RouteDefaults): (request: AccessRequest) => PreparedRoute {
-  let routes = new WeakMap<ReadonlyMap<string, string>, Map<Rule | null, PreparedRoute>>();
-  let routesCount = 0;
+  const routes = new WeakMap<ReadonlyMap<string, string>, Map<Rule | null, PreparedRoute>>();
+  const known = knownNames(defaults.schemes, defaults.environment);
 
   return (request) => {
     const { context } = request;
     const rule = defaults.findRule(request);
     const ofContext = routes.get(context);
-    const known = ofContext?.get(rule);
-    if (known !== undefined) return known;
-    const route = readRoute(context, rule, defaults);
-    const prepared = { route, findCredential: createFindCredential(route.schemes) };
-    if (++routesCount > routesMax) {
-      routes = new WeakMap([[context, new Map([[rule, prepared]])]]);
-      routesCount = 1;
-    } else if (ofContext === undefined) routes.set(context, new Map([[rule, prepared]]));
+    const before = ofContext?.get(rule);
+    if (before !== undefined) return before;
+    const prepared = prepare(context, rule);
+    if (ofContext === undefined) routes.set(context, new Map([[rule, prepared]]));
     else ofContext.set(rule, prepared);
     return prepared;
   };
+
+  function prepare(context: ReadonlyMap<string, string>, rule: Rule | null): PreparedRoute {
+    const read = readContext(context, known);
+    const misconfigured = 'misconfigured' in read ? read.misconfigured : null;
+    const route = routeOf(misconfigured === null ? (read as RouteContext) : {}, rule, defaults);
+    return { route, findCredential: createFindCredential(route.schemes), misconfigured };
+  }
 }
 
-function readRoute(
-  context: ReadonlyMap<string, string>,
-  rule: Rule | null,
-  { schemes, environment }: RouteDefaults,
-): Route {
-  const named = names(context.get('scheme') || rule?.scheme);
-  const asked = context.get('public');
+function routeOf(said: RouteContext, rule: Rule | null, { schemes, environment }: RouteDefaults): Route {
+  const named = said.schemes ?? names(rule?.scheme);
+  const permissions = [...new Set([...(said.permissions ?? []), ...(rule?.permissions ?? [])])];
   return {
-    isPublic: asked === undefined ? rule?.isPublic === true : asked === 'true',
+    isPublic: (said.isPublic ?? rule?.isPublic === true) && permissions.length === 0,
     schemes: named.length === 0 ? schemes : pick(schemes, named),
-    environment: context.get('environment') || rule?.environment || environment,
-    permissions: [...new Set([...names(context.get('permissions')), ...(rule?.permissions ?? [])])],
-    cost: costOf(context.get('cost')) ?? rule?.cost ?? 1,
+    environment: said.environment ?? rule?.environment ?? environment,
+    permissions,
+    cost: said.cost ?? rule?.cost ?? 1,
   };
 }
-
 function pick(
   configured: readonly [Scheme, ...Scheme[]],
   wanted: readonly string[],
@@ -83,20 +79,14 @@ function pick(
   return first === undefined ? [nobody(configured[0])] : [first, ...rest];
 }
 
-/** A scheme's places and words, with no form that a key could have. */
+/** A scheme's places and words, with no form that a key could have: of a rule whose schemes are gone. */
 function nobody(scheme: Scheme): Scheme {
   return { ...scheme, prefixes: [] };
 }
 
 function names(list: string | undefined): string[] {
-  if (list === undefined || list === '') return [];
-  return list
+  return (list ?? '')
     .split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '');
-}
-
-/** What is no whole number of units costs as if nothing had been said. */
-function costOf(text: string | undefined): number | null {
-  return text !== undefined && /^[0-9]{1,9}$/.test(text) ? Number(text) : null;
 }

@@ -55,7 +55,7 @@ interface Asked {
 /** The rules on one path by host, then by method; null for any. */
 type Site = Map<string | null, Map<string | null, FirstRules>>;
 
-/** Those that were written first, of which one is not public. */
+/** Those that were written first, of which one is not open. */
 interface FirstRules {
   first: Rule;
   closed: Rule | null;
@@ -98,12 +98,17 @@ function addRule(site: Site, rule: Rule): void {
   const host = rule.match.host ?? null;
   const ofHost = site.get(host) ?? new Map<string | null, FirstRules>();
   site.set(host, ofHost);
-  const closed = rule.isPublic ? null : rule;
+  const closed = isOpen(rule) ? null : rule;
   for (const method of rule.match.methods ?? [null]) {
     const known = ofHost.get(method);
     if (known === undefined) ofHost.set(method, { first: rule, closed });
     else known.closed ??= closed;
   }
+}
+
+/** One that asks for permissions asks for a key, public or not. */
+function isOpen({ isPublic, permissions }: Rule): boolean {
+  return isPublic && permissions.length === 0;
 }
 
 function ruleBelow(root: PathNode, path: string, asked: Asked): Rule | null {

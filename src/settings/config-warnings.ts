@@ -25,8 +25,8 @@ export function configWarnings(config: Config): ConfigProblem[] {
   }
   for (const [index, rule] of config.rules.entries()) {
     if (rule.isPublic && rule.permissions.length > 0) {
-      const message = 'a public rule looks at no key, so that its permissions ask for nothing';
-      warnings.push({ path: ['rules', index, 'permissions'], message });
+      const message = 'permissions go before public: this rule asks for a key';
+      warnings.push({ path: ['rules', index, 'public'], message });
     }
     if (rule.environment !== undefined && !served.has(rule.environment)) {
       warnings.push({ path: ['rules', index, 'environment'], message: noKeys(rule.environment) });

@@ -1,28 +1,35 @@
 import type { Decision } from '../check/authorize.ts';
 import type { AccessRequest } from '../check/request.ts';
 import { allowedMessage } from './log-lines.ts';
+import { createMisconfiguredLog } from './misconfigured-routes.ts';
 import { type Logger, logDenial, type TraceIds } from './telemetry.ts';
 
 export interface DecisionLogDependencies {
   readonly log: Logger;
   /** 0 up to 1, without 1. */
   readonly random: () => number;
+  /** Milliseconds of a clock that nobody sets. */
+  readonly monotonic: () => number;
 }
 
 /** Tells of what was decided, and of the trace that it was recorded in, where it was. */
 export type DecisionLog = (decision: Decision, request: AccessRequest | null, trace: TraceIds | null) => void;
 
 /**
- * A line for each denial, and for a sample of the Checks that were let in, with nothing in it that a client chose.
+ * A line for each denial, and for a sample of the Checks that were let in, with nothing in it that a client chose. Of
+ * routes that are misconfigured, a line a minute.
  *
  * @param allowsSampleRatio the part of the allows that are told, 0 up to 1
  */
 export function createDecisionLog(
-  { log, random }: DecisionLogDependencies,
+  { log, random, monotonic }: DecisionLogDependencies,
   allowsSampleRatio: number,
 ): DecisionLog {
+  const misconfigured = createMisconfiguredLog(log, monotonic);
   return (decision, request, trace) => {
-    if (decision.verdict === 'deny') logDenial(log, decision, request, trace);
+    if (decision.verdict === 'deny' && decision.misconfigured !== undefined)
+      misconfigured(decision.misconfigured);
+    else if (decision.verdict === 'deny') logDenial(log, decision, request, trace);
     else if (allowsSampleRatio > 0 && random() < allowsSampleRatio) logAllow(log, decision, request, trace);
   };
 }

@@ -15,6 +15,7 @@ import { Buckets, createCheckCounts } from './check-counts.ts';
 import type { ConnectionCounts } from './connection-counts.ts';
 import { CountedHistogram } from './counted-histogram.ts';
 import { createTimestamp, deniedMessage, gatherChecks, type LineStream } from './log-lines.ts';
+import { countMisconfigured } from './misconfigured-routes.ts';
 import { eachCall } from './store-calls.ts';
 import { addCertificates, addConnections, addProcess, type CertificateEnd } from './telemetry-gauges.ts';
 
@@ -66,6 +67,7 @@ export function createMetrics(version: string): Metrics {
       for (const { count, ...labels } of checks.entries()) this.inc(labels, count);
     },
   });
+  const countRoute = countMisconfigured(registry);
   const durations = new Buckets(checkBuckets);
   new CountedHistogram(durations, {
     name: 'postern_check_duration_seconds',
@@ -107,6 +109,8 @@ export function createMetrics(version: string): Metrics {
     observeDecision(decision, durationMs) {
       durations.observe(durationMs / 1_000);
       checks.count(decision);
+      if (decision.verdict === 'deny' && decision.misconfigured !== undefined)
+        countRoute(decision.misconfigured);
     },
     countLookups(keyring) {
       new Gauge({

@@ -184,15 +184,18 @@ describe('a route', () => {
       'read:a',
       'write:a',
     ]);
-    expect(routeOf({ scheme: '', environment: '', permissions: '', cost: '' })).toEqual(routeOf({}));
-    expect(routeOf({ public: 'true' }).isPublic).toBe(true);
-    expect(routeOf({ public: 'false' }, { isPublic: true }).isPublic).toBe(false);
-    expect(routeOf({}, { isPublic: true }).isPublic).toBe(true);
+    const open = { isPublic: true, permissions: [] };
+    expect(routeOf({ public: 'true' }, { permissions: [] }).isPublic).toBe(true);
+    expect(routeOf({ public: 'false' }, open).isPublic).toBe(false);
+    expect(routeOf({}, open).isPublic).toBe(true);
   });
 
-  it('keeps to the rule where what Envoy says is no number', () => {
-    for (const cost of ['', '-1', '1.5', '1e3', 'ten', ' 1', '9999999999'])
-      expect(routeOf({ cost }).cost).toBe(5);
+  it('is not public where it asks for permissions, whichever of rule and context says either', () => {
+    const open = { isPublic: true, permissions: [] };
+    expect(routeOf({ public: 'true', permissions: 'a' }, { permissions: [] }).isPublic).toBe(false);
+    expect(routeOf({ public: 'true' }).isPublic).toBe(false);
+    expect(routeOf({ permissions: 'a' }, open)).toMatchObject({ isPublic: false, permissions: ['a'] });
+    expect(routeOf({}, { isPublic: true }).isPublic).toBe(false);
   });
 });
 

@@ -20,6 +20,7 @@ export interface CheckAnswer {
   /** Undefined for an allow, and for an answer that Envoy's failure mode decides on. */
   readonly httpStatus: number | undefined;
   readonly reason: unknown;
+  readonly misconfigured: unknown;
 }
 
 const { check } = AuthorizationService;
@@ -76,6 +77,7 @@ export async function sendCheck(address: string, request: Uint8Array): Promise<C
     code: status?.code ?? -1,
     httpStatus: denied?.status?.code,
     reason: dynamicMetadata?.reason,
+    misconfigured: dynamicMetadata?.misconfigured,
   };
 }
 

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseDocument, type YAMLSeq } from 'yaml';
+import { parseDocument, Scalar, type YAMLSeq } from 'yaml';
 import { configureEnvoy, type EnvoySettings } from '../../deploy/envoy/configure.ts';
 import { startEcho } from '../real/echo.ts';
 import { type Envoy, shippedConfiguration, startEnvoy } from '../real/envoy.ts';
@@ -18,6 +18,12 @@ export interface Route {
 export interface EnvoyChange extends EnvoySettings {
   /** Matched before the shipped ones, in this order. */
   readonly routes?: readonly Route[];
+  /** What the virtual host says, which Envoy merges into what its routes say, name by name. */
+  readonly virtualHost?: Readonly<Record<string, string>>;
+  /** Stand before `ext_authz`. */
+  readonly filters?: readonly Readonly<Record<string, unknown>>[];
+  /** Filter → what all routes have of it. */
+  readonly perFilter?: Readonly<Record<string, unknown>>;
   /** Settings of the HTTP connection manager. */
   readonly http?: Readonly<Record<string, unknown>>;
   /** Settings of the filter that asks Postern. */
@@ -26,7 +32,8 @@ export interface EnvoyChange extends EnvoySettings {
 
 const MANAGER = ['static_resources', 'listeners', 0, 'filter_chains', 0, 'filters', 0, 'typed_config'];
 const FILTER = [...MANAGER, 'http_filters', 0, 'typed_config'];
-const ROUTES = [...MANAGER, 'route_config', 'virtual_hosts', 0, 'routes'];
+const VIRTUAL_HOST = [...MANAGER, 'route_config', 'virtual_hosts', 0];
+const ROUTES = [...VIRTUAL_HOST, 'routes'];
 const PER_ROUTE = 'type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute';
 
 /** Starts Envoy on the shipped configuration with these changes. */
@@ -34,6 +41,9 @@ export async function startChangedEnvoy({
   routes = [],
   http = {},
   filter = {},
+  virtualHost = {},
+  filters = [],
+  perFilter = {},
   ...settings
 }: EnvoyChange): Promise<Envoy> {
   const shipped = await readFile(shippedConfiguration, 'utf8');
@@ -51,15 +61,26 @@ export async function startChangedEnvoy({
       match: { prefix },
       route: { cluster: 'upstream' },
       typed_per_filter_config: {
-        'envoy.filters.http.ext_authz': {
-          '@type': PER_ROUTE,
-          check_settings: { context_extensions: context },
-        },
+        'envoy.filters.http.ext_authz': saying(context),
       },
     }),
   );
   list.items.unshift(...nodes);
+  const ofHost = { ...perFilter, 'envoy.filters.http.ext_authz': saying(virtualHost) };
+  document.setIn([...VIRTUAL_HOST, 'typed_per_filter_config'], document.createNode(ofHost));
+  const chain = document.getIn([...MANAGER, 'http_filters']) as YAMLSeq;
+  chain.items.unshift(...filters.map((filter) => document.createNode(filter)));
   return startEnvoy({ configYaml: document.toString() });
+}
+
+function saying(context: Readonly<Record<string, string>>) {
+  // Quoted: as a word by itself, Envoy's YAML takes `yes` for true.
+  const quoted = Object.entries(context).map(([name, text]) => {
+    const scalar = new Scalar(text);
+    scalar.type = Scalar.QUOTE_DOUBLE;
+    return [name, scalar] as const;
+  });
+  return { '@type': PER_ROUTE, check_settings: { context_extensions: Object.fromEntries(quoted) } };
 }
 
 /** Starts Postern on a settings file with this text. */

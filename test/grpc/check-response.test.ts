@@ -35,7 +35,7 @@ describe('the bytes of an answer', () => {
     fc.assert(
       fc.property(denials, (denied) => {
         const expected = expectedResponse(denied, accessRequest({}), 'denied_response');
-        expect(read(writer.denied(denied))).toEqual(expected);
+        expect(read(writer.denied(denied, null))).toEqual(expected);
       }),
     );
   });

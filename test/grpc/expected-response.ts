@@ -18,7 +18,7 @@ type Pair = readonly [name: string, value: string];
 export function expectedResponse(decision: Decision, request: AccessRequest, unavailableAs: UnavailableAs) {
   if (decision.verdict !== 'deny') return { response: allow(decision, request), error: null };
   const response = denied(decision);
-  if (decision.reason !== 'unavailable' || unavailableAs === 'denied_response')
+  if (decision.reason !== 'unavailable' || decision.misconfigured || unavailableAs === 'denied_response')
     return { response, error: null };
   return { response: { ...response, httpResponse: undefined }, error: deniedHttp(decision) };
 }

@@ -150,7 +150,7 @@ describe('what is allowed and hardly meant is warned of', () => {
     [
       'permissions on a public rule',
       'rules: [{ match: { path: /a }, public: true, permissions: [a] }]',
-      'rules.0.permissions: a public rule looks at no key, so that its permissions ask for nothing',
+      'rules.0.public: permissions go before public: this rule asks for a key',
     ],
     [
       'an environment without keys in a rule',

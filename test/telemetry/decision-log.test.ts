@@ -23,11 +23,13 @@ const deny: Decision = { verdict: 'deny', reason: 'expired', scheme, key, terms:
 const request = accessRequest({ address: '192.0.2.1', headers: [['authorization', 'Bearer geheim']] });
 const span = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16) };
 
+const clock = { ms: 0 };
+
 function logged(ratio: number, draws: readonly number[], decisions: readonly Decision[], trace = false) {
   const lines: string[] = [];
   const log = createLogger('info', { write: (text) => lines.push(text) });
   const left = [...draws];
-  const tell = createDecisionLog({ log, random: () => left.shift() ?? 1 }, ratio);
+  const tell = createDecisionLog({ log, random: () => left.shift() ?? 1, monotonic: () => clock.ms }, ratio);
   for (const decision of decisions) tell(decision, request, trace ? span : null);
   log.info('done');
   return lines
@@ -60,4 +62,28 @@ it('a line names the trace of its Check where that is recorded', () => {
   for (const line of logged(1, [0], [allow, deny], true)) {
     expect(line).toMatchObject({ trace_id: span.traceId, span_id: span.spanId });
   }
+});
+
+it('of misconfigured routes there is a line at once and then one a minute, which says what is wrong', () => {
+  const misconfigured = (problem: string): Decision => ({
+    ...(deny as Extract<Decision, { verdict: 'deny' }>),
+    ...{ reason: 'unavailable', key: null, misconfigured: { member: 'cost', problem } },
+  });
+  const lines: string[] = [];
+  const log = createLogger('info', { write: (text) => lines.push(text) });
+  const tell = createDecisionLog({ log, random: () => 1, monotonic: () => clock.ms }, 0);
+  for (const ms of [0, 1, 59_999, 60_000, 119_999]) {
+    clock.ms = ms;
+    tell(misconfigured(ms < 60_000 ? 'first' : 'second'), request, null);
+  }
+  const told = lines
+    .join('')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(told.map(({ misconfigured, checks }) => [misconfigured, checks])).toEqual([
+    [['first'], 1],
+    [['first', 'second'], 3],
+  ]);
+  expect(lines.join('')).not.toContain('geheim');
 });

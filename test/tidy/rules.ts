@@ -30,8 +30,10 @@ const START = 'src/cli/main.ts';
 const PURE: ReadonlySet<string> = new Set([
   ...[
     'access',
+    'context',
     'credential',
     'denial',
+    'grpc-denial',
     'places',
     'request',
     'reserved-headers',

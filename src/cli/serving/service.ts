@@ -51,7 +51,7 @@ export function createService(config: Config, log: Logger, open: OpenTracing | n
     count: (isSuccess) => metrics.countReload('tls', isSuccess),
   });
 
-  const logDecision = createDecisionLog({ log, random: Math.random }, config.allowsSampleRatio);
+  const logDecision = createDecisionLog({ log, random: Math.random, monotonic }, config.allowsSampleRatio);
   const counts = createConnectionCounts();
 
   let readiness = { ready: false, why: 'the store has not been reached yet' };

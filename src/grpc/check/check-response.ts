@@ -1,6 +1,7 @@
 import { status } from '@grpc/grpc-js';
 import type { Allowed, Decision, Denied } from '../../check/authorize.ts';
 import { denialBody, denialHeaders, rateHeader } from '../../check/denial.ts';
+import { type CallerKind, callerKind, grpcHeaders, grpcMessage } from '../../check/grpc-denial.ts';
 import type { AccessRequest } from '../../check/request.ts';
 import { ownHeaders } from '../../check/reserved-headers.ts';
 import type { Reason } from '../../schemes/answer.ts';
@@ -23,8 +24,11 @@ export class CheckUnavailable extends Error {}
 export interface CheckWriter {
   /** Throws {@link CheckUnavailable} where that is what Envoy is to be told. */
   decided(decision: Decision, request: AccessRequest): Uint8Array;
-  /** A denial in place of an answer that could not be made: never an allow, whatever Envoy's failure mode is. */
-  denied(decision: Denied): Uint8Array;
+  /**
+   * A denial in place of an answer that could not be made: never an allow, whatever Envoy's failure mode is. The
+   * request is null where it could not be read.
+   */
+  denied(decision: Denied, request: AccessRequest | null): Uint8Array;
 }
 
 /** Tags: field × 8 + wire type, 2 for texts and messages, 0 for numbers. */
@@ -50,56 +54,69 @@ interface PreparedDenial {
 export function createCheckWriter(unavailableAs: UnavailableAs): CheckWriter {
   const writer = new BackwardWriter();
   const fragmentsOf = createKeyFragments(ok.headers);
-  const prepared = new WeakMap<Scheme, Partial<Record<Reason, PreparedDenial>>>();
+  const prepared: Readonly<Record<CallerKind, WeakMap<Scheme, Partial<Record<Reason, PreparedDenial>>>>> = {
+    ...{ http: new WeakMap(), grpc: new WeakMap(), 'grpc-web': new WeakMap() },
+  };
 
   return {
     decided(decision, request) {
       writer.clear();
       if (decision.verdict === 'public') return allowAnyone(writer, request);
       if (decision.verdict === 'allow') return allowKey(writer, request, decision, fragmentsOf(decision.key));
-      if (decision.reason !== 'unavailable' || unavailableAs === 'denied_response')
-        return deny(decision, response.denied);
+      const kind = callerKind(request);
+      // An operator's failure mode is for when nobody can be asked, and not for a route that says what it cannot mean.
+      const isOutage = decision.reason === 'unavailable' && decision.misconfigured === undefined;
+      if (!isOutage || unavailableAs === 'denied_response') return deny(decision, response.denied, kind);
       if (unavailableAs === 'rpc_error') throw new CheckUnavailable('the store can not be reached');
       // By it an operator's `failure_mode_allow` decides (Envoy 1.37 and later).
-      return deny(decision, response.error);
+      return deny(decision, response.error, kind);
     },
-    denied: (decision) => deny(decision, response.denied),
+    denied: (decision, request) =>
+      deny(decision, response.denied, request === null ? 'http' : callerKind(request)),
   };
 
-  function deny(decision: Denied, field: DenialField): Uint8Array {
+  function deny(decision: Denied, field: DenialField, kind: CallerKind): Uint8Array {
     writer.clear();
-    const body = denialBody(decision);
+    const body = kind === 'http' ? denialBody(decision) : grpcMessage(decision);
     if (decision.rate !== null) {
       writeMetadata(writer, decision);
-      writeDenial(writer, decision, field, body);
+      writeDenial(writer, decision, { field, kind, body });
       return writer.take();
     }
-    const { head, whole } = prepare(decision, field, body);
-    if (decision.key === null) return whole;
+    const { head, whole } = prepare(decision, { field, kind, body });
+    if (decision.key === null && decision.misconfigured === undefined) return whole;
     writeMetadata(writer, decision);
     writer.encoded(head);
     return writer.take();
   }
 
-  function prepare(decision: Denied, field: DenialField, body: string): PreparedDenial {
+  function prepare(decision: Denied, told: Told): PreparedDenial {
     const { scheme, reason } = decision;
-    const ofScheme = prepared.get(scheme) ?? {};
+    const { field, kind, body } = told;
+    const ofScheme = prepared[kind].get(scheme) ?? {};
     const known = ofScheme[reason];
     if (known !== undefined && known.body === body && known.field === field) return known;
-    writeDenial(writer, decision, field, body);
+    writeDenial(writer, decision, told);
     const head = writer.take();
-    writeMetadata(writer, { ...decision, key: null });
+    writeMetadata(writer, { reason, key: null });
     writer.encoded(head);
     const made: PreparedDenial = { field, body, head, whole: writer.take() };
     ofScheme[reason] = made;
-    prepared.set(scheme, ofScheme);
+    prepared[kind].set(scheme, ofScheme);
     return made;
   }
 }
 
-function writeDenial(writer: BackwardWriter, decision: Denied, field: DenialField, body: string): void {
+/** What a caller of this kind is told, and in which field of the answer. */
+interface Told {
+  readonly field: DenialField;
+  readonly kind: CallerKind;
+  readonly body: string;
+}
+
+function writeDenial(writer: BackwardWriter, decision: Denied, { field, kind, body }: Told): void {
   const { status: httpStatus } = decision.scheme.answers[decision.reason];
-  const headers = denialHeaders(decision);
+  const headers = kind === 'http' ? denialHeaders(decision) : grpcHeaders(decision, kind, body);
   const since = writer.length;
   if (body !== '') writer.text(denial.body, body);
   for (const [name, text] of headers.toReversed()) writeHeader(writer, denial.headers, name, text);
@@ -110,8 +127,12 @@ function writeDenial(writer: BackwardWriter, decision: Denied, field: DenialFiel
   writeStatus(writer, codeOf(httpStatus), decision.reason);
 }
 
-function writeMetadata(writer: BackwardWriter, { reason, key }: Denied): void {
+function writeMetadata(
+  writer: BackwardWriter,
+  { reason, key, misconfigured }: Pick<Denied, 'reason' | 'key' | 'misconfigured'>,
+): void {
   const since = writer.length;
+  if (misconfigured !== undefined) writeMember(writer, 'misconfigured', misconfigured.problem);
   if (key !== null) writeMember(writer, 'key_id', key.id);
   writeMember(writer, 'reason', reason);
   writer.message(response.metadata, since);

@@ -70,7 +70,7 @@ export function createAnswer(dependencies: CheckDependencies): Answer {
       request.keep();
       return later(decision, request, started, span);
     } catch (error) {
-      return broken(error, started, span);
+      return broken(error, request, started, span);
     }
   };
 
@@ -91,7 +91,7 @@ export function createAnswer(dependencies: CheckDependencies): Answer {
     try {
       return told(await decision, request, started, span);
     } catch (error) {
-      return broken(error, started, span);
+      return broken(error, request, started, span);
     }
   }
 
@@ -107,19 +107,29 @@ export function createAnswer(dependencies: CheckDependencies): Answer {
     return answer;
   }
 
-  function broken(error: unknown, started: number, span: CallSpan | null): Uint8Array | Promise<Uint8Array> {
+  function broken(
+    error: unknown,
+    request: CheckRequest,
+    started: number,
+    span: CallSpan | null,
+  ): Uint8Array | Promise<Uint8Array> {
     if (error instanceof CheckUnavailable) {
       if (span !== null) endFailed(span);
       return Promise.reject(error);
     }
     onBroken(error);
-    return refuse('unavailable', started, span);
+    return refuse('unavailable', started, span, request);
   }
 
-  function refuse(reason: Reason, started: number, span: CallSpan | null): Uint8Array {
+  function refuse(
+    reason: Reason,
+    started: number,
+    span: CallSpan | null,
+    request: CheckRequest | null = null,
+  ): Uint8Array {
     const decision = deny(reason, fallbackScheme(), null);
     onDecision(decision, null, performance.now() - started, span);
     if (span !== null) endDecided(span, decision);
-    return writer.denied(decision);
+    return writer.denied(decision, request);
   }
 }
