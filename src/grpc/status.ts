@@ -1,6 +1,7 @@
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { Failure, type FailureCode } from '../failure.ts';
 import { StoreUnavailable } from '../store/store.ts';
+import { troubleWords } from '../store/trouble.ts';
 import { BadRequest, ErrorInfo } from './gen/google/rpc/error_details.ts';
 import { Status } from './gen/google/rpc/status.ts';
 
@@ -28,7 +29,9 @@ export type GrpcError = Pick<ServiceError, 'code' | 'details' | 'metadata'>;
 export function toGrpcError(error: unknown): GrpcError {
   if (error instanceof Failure) return rich(codes[error.code], error.message, error.reason, error.violations);
   if (error instanceof StoreUnavailable) {
-    return rich(status.UNAVAILABLE, 'The store can not be reached. Try again.', 'STORE_UNAVAILABLE', []);
+    const { trouble } = error;
+    const message = trouble === null ? 'The store can not be reached. Try again.' : troubleWords[trouble];
+    return rich(status.UNAVAILABLE, message, 'STORE_UNAVAILABLE', []);
   }
   return rich(status.INTERNAL, 'Something went wrong inside Postern; its log says what.', 'INTERNAL', []);
 }

@@ -1,5 +1,6 @@
 import { Failure, type FailureCode } from '../failure.ts';
 import { StoreUnavailable } from '../store/store.ts';
+import { troubleWords } from '../store/trouble.ts';
 
 /** An error as it goes out. */
 export interface ErrorAnswer {
@@ -55,7 +56,8 @@ const wireErrors = {
 export function errorAnswer(error: unknown): ErrorAnswer | null {
   if (error instanceof Failure) return failureAnswer(error);
   if (error instanceof StoreUnavailable) {
-    const message = 'The store can not be reached; try again.';
+    const { trouble } = error;
+    const message = trouble === null ? 'The store can not be reached; try again.' : troubleWords[trouble];
     return failureAnswer(new Failure('UNAVAILABLE', 'STORE_UNAVAILABLE', message));
   }
   const status = wireStatus(error);

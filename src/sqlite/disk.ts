@@ -45,6 +45,9 @@ async function sync(log: FileHandle): Promise<void> {
   try {
     await log.datasync();
   } catch (cause) {
-    throw new StoreUnavailable('the database file could not be brought to the disk', { cause });
+    throw new StoreUnavailable('the database file could not be brought to the disk', {
+      trouble: 'io',
+      cause,
+    });
   }
 }

@@ -31,17 +31,23 @@ export function sqliteError(error: unknown): unknown {
     case 'busy':
       return new StoreUnavailable('the database file is busy', { cause: error });
     case 'full':
-      return new StoreUnavailable('the disk of the database file is full', { cause: error });
+      return new StoreUnavailable('the disk of the database file is full: make room on it', {
+        trouble: 'full',
+        cause: error,
+      });
     case 'io':
       return new StoreUnavailable(
         'the database file could not be read or written: the disk is full or broken, or a limit is reached',
-        { cause: error },
+        { trouble: 'io', cause: error },
       );
     case 'readonly':
-      return new StoreUnavailable('the database file is read-only', { cause: error });
+      return new StoreUnavailable('the database file is read-only', { trouble: 'readonly', cause: error });
     case 'corrupt':
       // What it holds can not be told from what it held: whoever asks is told that nobody knows.
-      return new StoreUnavailable('the database file is damaged; restore a backup', { cause: error });
+      return new StoreUnavailable('the database file is damaged; restore a backup', {
+        trouble: 'damaged',
+        cause: error,
+      });
     default:
       return error;
   }

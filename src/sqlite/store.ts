@@ -7,16 +7,20 @@ import { setImmediate } from 'node:timers/promises';
 import { type RestorableStore, RestoredStore } from '../restore/restore-mark.ts';
 import type { FeedSubscriber } from '../store/feed.ts';
 import { StoreUnavailable, usageRetentionMs } from '../store/store.ts';
+import type { StoreTrouble } from '../store/trouble.ts';
 import { listenForBackups } from './backup/backup-socket.ts';
 import { getMark, putMark } from './backup/mark.ts';
 import { openDatabase } from './database.ts';
 import { diagnoseFile } from './diagnosis.ts';
 import { createDisk } from './disk.ts';
 import { sqliteError } from './errors.ts';
+import { watchFile } from './file-watch.ts';
 import type { Migration } from './migrations.ts';
+import { createPlace, type Place } from './place.ts';
 import { createChanges } from './records/changes.ts';
 import { createLeaseBatches } from './records/lease-batches.ts';
 import { createTables, type Tables } from './tables.ts';
+import { createTroubles, lostFinding } from './trouble.ts';
 
 export interface SqliteStoreDependencies {
   /** A file, made where it is missing, or `:memory:`. */
@@ -33,6 +37,14 @@ export interface SqliteStoreDependencies {
   readonly onBadRecord?: (id: string, error: Error) => void;
   /** Something that the store does by itself failed; it will be tried again. */
   readonly onBackgroundError?: (error: unknown) => void;
+  /** Something is wrong with the file; told once a minute. */
+  readonly onTrouble?: (trouble: StoreTrouble, error: StoreUnavailable) => void;
+  /** The file was deleted or replaced; later, that it is back in its place. */
+  readonly onLost?: (isLost: boolean) => void;
+  /** How long memory still answers once the file is lost. Default 15 000. */
+  readonly stalenessMaxMs?: number;
+  /** How often the file is looked for. Default 500. */
+  readonly lookEveryMs?: number;
 }
 
 const purgeEveryMs = 60_000;
@@ -43,6 +55,7 @@ const defaultJournalRetentionMs = 400 * 86_400_000;
 
 interface Opened extends Tables {
   readonly timer: NodeJS.Timeout;
+  readonly place: Place;
   /** Null in memory, where nothing is to be kept. */
   readonly backups: ReturnType<typeof listenForBackups> | null;
 }
@@ -56,21 +69,32 @@ interface Opened extends Tables {
 export function createSqliteStore(dependencies: SqliteStoreDependencies): RestorableStore {
   const { path, now, onBadRecord, onBackgroundError, migrations, opensRestored = false } = dependencies;
   const { journalRetentionMs = defaultJournalRetentionMs } = dependencies;
+  const { stalenessMaxMs = 15_000, lookEveryMs = 500, onLost, onTrouble } = dependencies;
+  const troubles = createTroubles(path, now, (...trouble) => onTrouble?.(...trouble));
   let opened: Opened | null = null;
   let subscriber: FeedSubscriber | null = null;
 
   async function withTables<T>(work: (tables: Tables) => T | Promise<T>): Promise<T> {
     const tables = opened;
     if (tables === null) throw new StoreUnavailable('the store is not open');
+    if (tables.place.isLost()) throw lost();
     try {
       return await work(tables);
     } catch (error) {
       // Work that lets others have the thread may find the database closed.
-      throw opened === tables ? sqliteError(error) : new StoreUnavailable('the store was closed');
+      const told = opened === tables ? sqliteError(error) : new StoreUnavailable('the store was closed');
+      troubles.note(told);
+      throw told;
     }
   }
 
+  /** Throws where the file is not in its place at this very moment. */
+  function requireFile(): void {
+    if (opened?.place.look() === false) throw lost();
+  }
+
   async function purge(): Promise<void> {
+    if (opened?.place.isLost()) return;
     try {
       opened?.limits.purge(now());
       for (let full = true; full && opened !== null; await setImmediate()) {
@@ -96,7 +120,7 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
       subscribe(given) {
         subscriber = given;
       },
-      isFresh: () => opened !== null,
+      isFresh: () => opened?.place.isTrusted() ?? false,
       lagMs: () => 0,
     },
 
@@ -112,14 +136,16 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
       const tables = createTables(database, disk, (id, error) => onBadRecord?.(id, error));
       const backups =
         path === ':memory:' ? null : listenForBackups(database, path, (error) => onBackgroundError?.(error));
-      opened = { ...tables, timer: setInterval(purge, purgeEveryMs).unref(), backups };
+      const place = createPlace(watchFile(path), { stalenessMaxMs, lookEveryMs, onLost });
+      opened = { ...tables, timer: setInterval(purge, purgeEveryMs).unref(), backups, place };
       await purge();
     },
     async close() {
       if (opened === null) return;
-      const { timer, backups, disk, database } = opened;
+      const { timer, backups, place, disk, database } = opened;
       opened = null;
       clearInterval(timer);
+      place.stop();
       await backups?.close();
       await disk.close();
       database.close();
@@ -128,7 +154,7 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
     getRestoreMark: () => withTables(({ database }) => getMark(database)),
     putRestoreMark: (mark) => withTables(({ database }) => putMark(database, mark)),
 
-    ...createChanges({ now, withTables, subscriber: () => subscriber }),
+    ...createChanges({ now, withTables, requireFile, subscriber: () => subscriber }),
     findKey: (digests) => withTables(({ keys }) => keys.find(digests)),
     findDigests: (digests) => withTables(({ keys }) => keys.findDigests(digests)),
     getKey: (id) => withTables(({ keys }) => keys.get(id)),
@@ -156,8 +182,17 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
       withTables(({ duties }) => duties.claim({ duty, holder, forMs }, now())),
     recordDuty: (duty, holder, progress) =>
       withTables(({ duties }) => duties.record({ duty, holder, progress }, now())),
-    diagnose: () => withTables(({ database }) => diagnoseFile(database, path)),
+    async diagnose() {
+      if (opened?.place.isLost()) return [lostFinding(path)];
+      const found = await withTables(({ database }) => diagnoseFile(database, path));
+      return [...found, ...troubles.findings()];
+    },
     countReplicas: () => withTables(() => 1),
     settle: () => withTables(() => ({ effectiveAt: now(), unconfirmedReplicas: [] })),
   };
+}
+
+function lost(): StoreUnavailable {
+  const message = 'the database file was deleted or replaced under the service: start it again';
+  return new StoreUnavailable(message, { trouble: 'lost' });
 }

@@ -10,6 +10,7 @@ import type { OwnerRecord } from '../keys/owner.ts';
 import type { Digest } from '../keys/secret.ts';
 import type { Feed } from './feed.ts';
 import type { Finding } from './finding.ts';
+import type { StoreTrouble } from './trouble.ts';
 import type { UsageTally } from './usage-tally.ts';
 
 /**
@@ -201,10 +202,18 @@ export interface Settlement {
 
 /** The store could not be asked, or did not answer in time. Worth trying again. */
 export class StoreUnavailable extends Error {
-  constructor(message: string, options?: ErrorOptions) {
+  /** What is wrong, where the store is there; null where it could not be reached. */
+  readonly trouble: StoreTrouble | null;
+
+  constructor(message: string, options: StoreUnavailableOptions = {}) {
     super(message, options);
     this.name = 'StoreUnavailable';
+    this.trouble = options.trouble ?? null;
   }
+}
+
+export interface StoreUnavailableOptions extends ErrorOptions {
+  readonly trouble?: StoreTrouble;
 }
 
 /** A key with this id, this digest or of this request exists. */

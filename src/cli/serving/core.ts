@@ -20,7 +20,7 @@ import { traceAdmin } from '../../telemetry/tracing-admin.ts';
 import { traceLookups } from '../../telemetry/tracing-check.ts';
 import { traceStore } from '../../telemetry/tracing-store.ts';
 import type { Tracing } from '../../tracing/tracing.ts';
-import { createUsage } from '../../usage/usage.ts';
+import { createUsage, type Usage } from '../../usage/usage.ts';
 import { version } from '../../version.ts';
 import { createEvents } from './events.ts';
 import { createStore } from './store.ts';
@@ -34,7 +34,8 @@ const breakerBounds = { failuresMax: 5, openMs: 1_000 };
 export function createCore(config: Config, log: Logger, tracing: Tracing | null) {
   const now = () => Date.now();
   const metrics = createMetrics(version);
-  const timed = metrics.timeStore(createStore(config, log));
+  const place = { isLost: false };
+  const timed = metrics.timeStore(storeIn(place, config, log));
   const { store, tail } = followed(tracing === null ? timed : traceStore(timed, tracing), log);
   const digester = createDigester(config.peppers);
   const checkStore = breakable(store, log);
@@ -77,21 +78,48 @@ export function createCore(config: Config, log: Logger, tracing: Tracing | null)
     ...{ policy, tail, now, monotonic },
   });
   const events = createEvents({ config, log, store, tail, now, monotonic });
-  const usage = createUsage(
-    {
-      store: events.usageStore,
-      onError: (error) => log.warn({ err: error }, 'use could not be recorded yet'),
-      onDropped: (tallies) => log.warn({ tallies }, 'the use of keys was not recorded: there was no time'),
-    },
-    { flushMs: config.usageFlushMs, talliesMax },
-  );
+  const usage = gatherUse(config, log, events.usageStore);
   const publicKeys = config.githubKeys;
   const githubLeaks = publicKeys.size > 0 ? createGithubLeaks({ publicKeys, registry, refusals }) : undefined;
   const served = {
     ...{ authorize, githubLeaks },
     admin: tracing === null ? admin : traceAdmin(admin, tracing),
   };
-  return { ...served, judges, metrics, store, registry, usage, upgrade, refusals, events, tail, now };
+  return {
+    ...served,
+    isStoreLost: () => place.isLost,
+    judges,
+    metrics,
+    store,
+    registry,
+    usage,
+    upgrade,
+    refusals,
+    events,
+    tail,
+    now,
+  };
+}
+
+/** What keys are used for, gathered and written in bulk. */
+function gatherUse({ usageFlushMs }: Config, log: Logger, store: Pick<Store, 'recordUsage'>): Usage {
+  return createUsage(
+    {
+      store,
+      onError: (error) => log.warn({ err: error }, 'use could not be recorded yet'),
+      onDropped: (tallies) => log.warn({ tallies }, 'the use of keys was not recorded: there was no time'),
+    },
+    { flushMs: usageFlushMs, talliesMax },
+  );
+}
+
+/** The store that the settings name, which says in `place` whether its file was deleted or replaced. */
+function storeIn(place: { isLost: boolean }, config: Config, log: Logger): Store {
+  return createStore(config, log, {
+    onLost(isLost) {
+      place.isLost = isLost;
+    },
+  });
 }
 
 /** The store, and the end of its journal, which hears at once of what this process writes. */

@@ -6,6 +6,7 @@ import { type Listen, ListenError } from '../../net/listen.ts';
 import type { Config } from '../../settings/config.ts';
 import { configWarnings } from '../../settings/config-warnings.ts';
 import type { Store } from '../../store/store.ts';
+import { troubleWords } from '../../store/trouble.ts';
 import { type ConnectionCounts, createConnectionCounts } from '../../telemetry/connection-counts.ts';
 import { createDecisionLog } from '../../telemetry/decision-log.ts';
 import type { Logger, Metrics } from '../../telemetry/telemetry.ts';
@@ -36,6 +37,8 @@ export interface Service {
   close(drainMs: number): Promise<void>;
 }
 
+const storeIsLost = { ready: false, why: troubleWords.lost };
+
 /** How long the store may take for what is left to write at the end: it is closed after it, whatever is left. */
 const lastWritesMsMax = 4_000;
 
@@ -54,6 +57,7 @@ export function createService(config: Config, log: Logger, open: OpenTracing | n
   const logDecision = createDecisionLog({ log, random: Math.random, monotonic }, config.allowsSampleRatio);
   const counts = createConnectionCounts();
 
+  const isReady = () => (readiness.ready && core.isStoreLost() ? storeIsLost : readiness);
   let readiness = { ready: false, why: 'the store has not been reached yet' };
   const check = createCheckListener(
     {
@@ -84,7 +88,7 @@ export function createService(config: Config, log: Logger, open: OpenTracing | n
       ...{ requestBytesMax: config.admin.requestBytesMax, tls: tls.admin },
     },
   );
-  const http = createHttpListener(config, { core, log, isReady: () => readiness, tls: tls.http });
+  const http = createHttpListener(config, { core, log, isReady, tls: tls.http });
   const setServing = (serving: boolean) => {
     check.setServing(serving);
     keyAdmin.setServing(serving);

@@ -7,11 +7,17 @@ import { createSqliteStore } from '../../sqlite/store.ts';
 import type { Logger } from '../../telemetry/telemetry.ts';
 import { SettingsError } from '../config/settings.ts';
 
+export interface CreateStoreOptions {
+  readonly opensRestored?: boolean;
+  /** Told that the file of the database was deleted or replaced, and that it is back. */
+  readonly onLost?: (isLost: boolean) => void;
+}
+
 /** The store that the settings name, not opened yet. Throws {@link SettingsError} when its address can not be read. */
 export function createStore(
   config: Config,
   log: Logger,
-  { opensRestored = false }: { readonly opensRestored?: boolean } = {},
+  { opensRestored = false, onLost }: CreateStoreOptions = {},
 ): RestorableStore {
   const now = () => Date.now();
   const onBadRecord = (id: string, error: unknown) =>
@@ -23,6 +29,14 @@ export function createStore(
     const { path } = config.store;
     return createSqliteStore({
       ...{ path, now, journalRetentionMs, opensRestored, onBadRecord, onBackgroundError },
+      stalenessMaxMs: config.stalenessMaxMs,
+      onTrouble: (trouble, error) => log.error({ trouble, err: error }, 'something is wrong with the store'),
+      onLost(isLost) {
+        if (isLost)
+          log.error({ file: path }, 'the database file was deleted or replaced: nothing can be changed');
+        else log.info({ file: path }, 'the database file is in its place again');
+        onLost?.(isLost);
+      },
     });
   }
   try {

@@ -24,6 +24,8 @@ export interface ChangeDependencies {
   readonly now: () => number;
   /** Runs the work on the open tables; rejects with what the store's contract says of an error. */
   readonly withTables: <T>(work: (tables: Tables) => T | Promise<T>) => Promise<T>;
+  /** Throws where the file was deleted or replaced: what is written to it then is lost. */
+  readonly requireFile: () => void;
   /** Who hears of changes; null for nobody. */
   readonly subscriber: () => FeedSubscriber | null;
 }
@@ -32,7 +34,7 @@ export interface ChangeDependencies {
 const draftsAtOnce = 50;
 
 /** Whatever changes keys, owners and the journal: each in one transaction, and told when it is durable. */
-export function createChanges({ now, withTables, subscriber }: ChangeDependencies): Changes {
+export function createChanges({ now, withTables, requireFile, subscriber }: ChangeDependencies): Changes {
   type Told = (id: KeyId, digest: Digest) => void;
 
   /** The drafts are written unless the work answers null: then there was nothing to change. */
@@ -41,6 +43,7 @@ export function createChanges({ now, withTables, subscriber }: ChangeDependencie
     draftOf: (answer: T) => JournalDraft | undefined,
   ): Promise<T | null> {
     return withTables((tables) => {
+      requireFile();
       const changed: [KeyId, Digest][] = [];
       const answer = inTransaction(tables.database, () => {
         const done = work(tables, (id, digest) => changed.push([id, digest]));
@@ -49,6 +52,7 @@ export function createChanges({ now, withTables, subscriber }: ChangeDependencie
         return done;
       });
       for (const [id, digest] of changed) subscriber()?.onChange(id, digest);
+      requireFile();
       return answer;
     });
   }
