@@ -129,9 +129,10 @@ it('an error stays short, however many fields there are that there are none, and
 it('a nest of objects that say things twice is refused in no time', async () => {
   const { send } = await start();
   const body = `${'{"a":1,"a":'.repeat(40_000)}1${'}'.repeat(40_000)}`;
-  const began = performance.now();
+  const before = process.cpuUsage();
   expect((await send('POST', '/admin/api-keys', body)).status).toBe(400);
-  expect(performance.now() - began).toBeLessThan(2_000);
+  const { user, system } = process.cpuUsage(before);
+  expect((user + system) / 1_000, 'milliseconds of processor time').toBeLessThan(2_000);
 });
 
 it.each([

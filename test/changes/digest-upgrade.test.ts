@@ -89,7 +89,7 @@ it('writes by itself at intervals, and the rest when it is stopped', async () =>
   upgrade.start();
   await use(2);
   vi.advanceTimersByTime(bounds.flushMs);
-  await vi.waitFor(() => expect(asked.map(({ length }) => length)).toEqual([2]));
+  await expect.poll(() => asked.map(({ length }) => length)).toEqual([2]);
   await use(1);
   await upgrade.stop();
   expect(asked.map(({ length }) => length)).toEqual([2, 1]);

@@ -15,15 +15,17 @@ import {
 } from '../torture/scenarios.ts';
 import { createWitness } from '../torture/witness.ts';
 
-const stalenessMaxMs = 3_000;
+/** Another may be named as well: one that was cut off before, or that a busy machine has kept waiting. */
+const named = { outcome: 'done', unconfirmed: expect.arrayContaining(['replica-a']) };
+const stalenessMaxMs = 6_000;
 
 describe('a fleet of three, on a replica set that waits long before it elects', () => {
   // So long that an old primary takes itself for the primary until the end of a test.
-  const { run } = useFleet({ stalenessMaxMs, electionTimeoutMs: 15_000 });
+  const { run } = useFleet({ stalenessMaxMs, electionTimeoutMs: 60_000 });
 
   it('lets no key in that was revoked while a replica was stopped, and names the replica as long as it may', async () => {
     const { first, second, answers, after } = await run(stoppedReplica);
-    expect(first).toMatchObject({ outcome: 'done', unconfirmed: ['replica-a'] });
+    expect(first).toMatchObject(named);
     expectInEffectAfterLease(first);
     // Stopped for longer than its lease: nobody need wait for it any more.
     expect(second).toMatchObject({ outcome: 'done', unconfirmed: [] });
@@ -34,7 +36,7 @@ describe('a fleet of three, on a replica set that waits long before it elects', 
 
   it('answers for known keys on a replica that lost MongoDB until its lease has run out', async () => {
     const { cutAt, revocation, ofKept, checks, after } = await run(cutOffReplica);
-    expect(revocation).toMatchObject({ outcome: 'done', unconfirmed: ['replica-a'] });
+    expect(revocation).toMatchObject(named);
     expectInEffectAfterLease(revocation);
     const leased = ofKept.filter(({ end }) => end < cutAt + (stalenessMaxMs * 2) / 3);
     expect(verdicts(leased)).toEqual(['allowed']);
@@ -60,8 +62,6 @@ describe('a fleet of three, on a replica set that waits long before it elects', 
 
   it('reads what it hears nothing of, once it may not answer from memory', async () => {
     const { revocation, again, checks } = await run(stalledStream);
-    // One that was cut off before may be named as well, as long as it has not been heard of again.
-    const named = { outcome: 'done', unconfirmed: expect.arrayContaining(['replica-a']) };
     expect(revocation).toMatchObject(named);
     expectInEffectAfterLease(revocation);
     // It names itself while it has a lease; on a busy machine that may have run out already.
@@ -81,11 +81,14 @@ describe('a fleet of three, on a replica set that waits long before it elects', 
 });
 
 describe('a fleet of three whose lease outlasts an election', () => {
-  const { run } = useFleet({ stalenessMaxMs: 15_000, electionTimeoutMs: 1_000 });
+  const longStalenessMs = 15_000;
+  const { run } = useFleet({ stalenessMaxMs: longStalenessMs, electionTimeoutMs: 2_000 });
 
   it('answers for every known key while the primary is killed and another elected', async () => {
-    const { checks, ofKnown } = await run(killedPrimary);
-    expect(verdicts(ofKnown)).toEqual(['allowed']);
+    const { checks, killedAt, ofKnown } = await run(killedPrimary);
+    // On a busy machine an election may outlast the lease after all.
+    const leased = ofKnown.filter(({ end }) => end < killedAt + (longStalenessMs * 2) / 3);
+    expect(verdicts(leased)).toEqual(['allowed']);
     expect(['allowed', 'unavailable']).toEqual(expect.arrayContaining(verdicts(checks)));
   });
 });

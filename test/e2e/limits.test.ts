@@ -30,8 +30,10 @@ describe.each(Object.keys(stores) as (keyof typeof stores)[])("Converra's limits
     withinOneWindow(60, async () => {
       const made = await make();
       const answers: Answer[] = [];
-      for (let sent = 0; sent < 61; sent++) answers.push(await ask(made));
-      const last = answers.pop();
+      for (let sent = 0; sent < 60; sent++) answers.push(await ask(made));
+      const askedAt = Date.now();
+      const last = await ask(made);
+      const answeredAt = Date.now();
       const reset = String(nextMultipleOf(60));
       for (const [index, answer] of answers.entries()) {
         expect(answer.status).toBe(200);
@@ -41,17 +43,17 @@ describe.each(Object.keys(stores) as (keyof typeof stores)[])("Converra's limits
           'x-ratelimit-reset': reset,
         });
       }
-      expect(last?.status).toBe(429);
-      expect(last?.headers).toMatchObject({
+      expect(last.status).toBe(429);
+      expect(last.headers).toMatchObject({
         'content-type': 'application/json',
         'x-ratelimit-limit': '60',
         'x-ratelimit-remaining': '0',
         'x-ratelimit-reset': reset,
       });
-      const wait = Number(last?.headers['retry-after']);
-      expect(Math.abs(wait - (Number(reset) - Date.now() / 1_000))).toBeLessThan(2);
-      expect(wait).toBeGreaterThanOrEqual(1);
-      expect(JSON.parse(last?.body ?? '')).toEqual({
+      const wait = Number(last.headers['retry-after']);
+      expect(wait).toBeGreaterThanOrEqual(Number(reset) - answeredAt / 1_000);
+      expect(wait).toBeLessThanOrEqual(Math.ceil(Number(reset) - askedAt / 1_000));
+      expect(JSON.parse(last.body)).toEqual({
         error: { code: 'RATE_LIMITED', message: expect.any(String) },
       });
     }));
@@ -180,20 +182,24 @@ plans:
   };
 
   it("come before the vendor's of the same name, beside its others", async () => {
-    expect(await standingOf({ scheme })).toMatchObject({
-      'x-ratelimit-limit': '5',
-      'x-ratelimit-remaining': '4',
-      'x-ratelimit-reset': String(nextMultipleOf(3_600)),
-    });
+    await withinOneWindow(3_600, async () =>
+      expect(await standingOf({ scheme })).toMatchObject({
+        'x-ratelimit-limit': '5',
+        'x-ratelimit-remaining': '4',
+        'x-ratelimit-reset': String(nextMultipleOf(3_600)),
+      }),
+    );
     expect(await standingOf({ scheme, plan: 'pro' })).toMatchObject({ 'x-ratelimit-limit': '300' });
     expect(await standingOf({ scheme, plan: 'flat' })).toEqual({});
   });
 
   it('hold for the keys of every scheme, by their name in any case', async () => {
-    expect(await standingOf({ scheme: 'mavera', plan: 'gold' })).toMatchObject({
-      'x-ratelimit-limit': '70',
-      'x-ratelimit-reset': String(nextMultipleOf(86_400)),
-    });
+    await withinOneWindow(86_400, async () =>
+      expect(await standingOf({ scheme: 'mavera', plan: 'gold' })).toMatchObject({
+        'x-ratelimit-limit': '70',
+        'x-ratelimit-reset': String(nextMultipleOf(86_400)),
+      }),
+    );
     expect(await standingOf({ scheme: 'mavera' })).toEqual({});
   });
 

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type Collected, type Collector, startCollector } from '../real/collector.ts';
 import { adminKey, type Postern, startPostern } from '../real/postern.ts';
-import { until } from '../real/until.ts';
+import { earlierThan, until } from '../real/until.ts';
 import { checkRequest, sendCheck } from './check-client.ts';
 import { startTracingEnvoy } from './envoy-tracing.ts';
 import { type MadeKey, makeKey, type Stack, send, startStack } from './stack.ts';
@@ -163,10 +163,9 @@ it('a collector that is away, or swallows all, harms no Check, is told of once, 
   const [away] = posterns;
   await until('it is told', () => told(away as Postern).length > 0);
   for (const postern of posterns) {
-    const began = performance.now();
     await postern.kill('SIGTERM');
-    expect(await postern.exited).toBe(0);
-    expect(performance.now() - began).toBeLessThan(6_000);
+    // Spans may be waited for for 5 s.
+    expect(await earlierThan(15_000, () => postern.exited)).toBe(0);
     expect(told(postern).length).toBeLessThan(2);
   }
 });

@@ -11,7 +11,7 @@ import { startEnvoy } from '../real/envoy.ts';
 import { freshDatabase, type Member, type Mongo, startReplicaSet, startStandalone } from '../real/mongod.ts';
 import { freePort } from '../real/port.ts';
 import { type Address, adminKey, type Postern, startPostern } from '../real/postern.ts';
-import { until } from '../real/until.ts';
+import { earlierThan, until } from '../real/until.ts';
 import { checkRequest, health, sendCheck, watchHealth } from './check-client.ts';
 import { admin, makeKey, type Stack, send, startStack } from './stack.ts';
 import { unknownKey } from './unknown-key.ts';
@@ -72,7 +72,7 @@ describe('a MongoDB that is not there at the start', () => {
 
 describe('a MongoDB that goes away while Postern runs', () => {
   let stack: Stack;
-  const stalenessMaxMs = 3_000;
+  const stalenessMaxMs = 6_000;
   beforeAll(async () => {
     const config = join(scratch, 'staleness.yaml');
     await writeFile(config, `staleness_max: ${stalenessMaxMs / 1_000}s\n`);
@@ -109,14 +109,14 @@ describe('a MongoDB that goes away while Postern runs', () => {
       expect(await asked('rubbish')).toBe(401);
 
       const whileAway = await until('memory is too old', async () => {
+        const askedMs = performance.now() - wentAway;
         const answered = await asked(key);
-        return answered === 200 ? undefined : answered;
+        // Whoever asks later than that is told so, however long the answer takes.
+        if (answered === 200) expect(askedMs).toBeLessThan(stalenessMaxMs);
+        return answered !== 200 && { answered, afterMs: performance.now() - wentAway };
       });
-      const lastedMs = performance.now() - wentAway;
-      expect(whileAway).toBe(503);
-      expect(lastedMs).toBeGreaterThan((stalenessMaxMs * 2) / 3);
-      // Envoy's time for one Check comes on top.
-      expect(lastedMs).toBeLessThan(stalenessMaxMs + 500);
+      expect(whileAway.answered).toBe(503);
+      expect(whileAway.afterMs).toBeGreaterThan((stalenessMaxMs * 2) / 3);
       expect([await asked(revoked), await asked(missing), await asked(stranger)]).toEqual([503, 503, 503]);
       expect(await status(stack.postern, '/readyz')).toBe(200);
       expect(await health(text(stack.postern.check))).toBe('SERVING');
@@ -188,11 +188,9 @@ describe('an end that is asked for', () => {
     expect((await send(stack.envoy.url, '/')).status).toBe(401);
     await expect.poll(() => watch.seen).toEqual(['SERVING']);
     await keptAlive(agent, `${stack.postern.url}/healthz`);
-    const began = performance.now();
     await stack.postern.kill('SIGTERM');
-    expect(await stack.postern.exited).toBe(0);
     // A drain may last 20 s.
-    expect(performance.now() - began).toBeLessThan(5_000);
+    expect(await earlierThan(15_000, () => stack.postern.exited)).toBe(0);
     expect(watch.seen).toEqual(['SERVING', 'NOT_SERVING']);
     expect((await send(stack.envoy.url, '/')).status).toBe(503);
   });

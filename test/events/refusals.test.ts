@@ -63,13 +63,13 @@ describe('refused calls', () => {
   it('that come while one write is under way share the next, and there is never another', async () => {
     const { writes, refusals } = stuck();
     const first = refusals.record(refused('first'));
-    await vi.waitFor(() => expect(writes).toHaveLength(1));
+    await expect.poll(() => writes).toHaveLength(1);
     const rest = ['second', 'third'].map((actor) => refusals.record(refused(actor)));
     await vi.advanceTimersByTimeAsync(1_000);
     expect(writes).toHaveLength(1);
     writes[0]?.end();
     await first;
-    await vi.waitFor(() => expect(writes).toHaveLength(2));
+    await expect.poll(() => writes).toHaveLength(2);
     expect(writes[1]?.drafts).toEqual([refused('second'), refused('third')]);
     writes[1]?.end();
     await Promise.all(rest);
@@ -78,12 +78,12 @@ describe('refused calls', () => {
   it('that can not be written hold up nothing: it is told, and the next are written', async () => {
     const { writes, errors, refusals } = stuck();
     const lost = refusals.record(refused('lost'));
-    await vi.waitFor(() => expect(writes).toHaveLength(1));
+    await expect.poll(() => writes).toHaveLength(1);
     writes[0]?.end(new Error('the disk is full'));
     await lost;
     expect(errors).toEqual([new Error('the disk is full')]);
     const next = refusals.record(refused('next'));
-    await vi.waitFor(() => expect(writes).toHaveLength(2));
+    await expect.poll(() => writes).toHaveLength(2);
     writes[1]?.end();
     await next;
     expect(writes[1]?.drafts).toEqual([refused('next')]);
@@ -137,15 +137,15 @@ describe('a flood of refused calls', () => {
   it('takes no more memory than a bound while the store does not answer', async () => {
     const { writes, refusals } = stuck({ waitingMax: 5 });
     const first = refusals.record(refused('first'));
-    await vi.waitFor(() => expect(writes).toHaveLength(1));
+    await expect.poll(() => writes).toHaveLength(1);
     const all = recordAll(refusals, 'many', 1_000);
     writes[0]?.end();
-    await vi.waitFor(() => expect(writes).toHaveLength(2));
+    await expect.poll(() => writes).toHaveLength(2);
     expect(writes[1]?.drafts).toHaveLength(5);
     writes[1]?.end();
     await Promise.all([first, all]);
     const stopped = refusals.stop();
-    await vi.waitFor(() => expect(writes).toHaveLength(3));
+    await expect.poll(() => writes).toHaveLength(3);
     expect(writes[2]?.drafts).toMatchObject([counted(995, 0)]);
     writes[2]?.end();
     await stopped;

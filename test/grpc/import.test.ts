@@ -139,7 +139,7 @@ it('takes no message before the answer to the one before is on its way', async (
   calls.mockResolvedValueOnce().mockImplementationOnce(() => first.promise);
   const stream = openStream();
   for (let sent = 0; sent < 50; sent++) stream.call.write({ keys: [], dry_run: false });
-  await vi.waitFor(() => expect(calls).toHaveBeenCalledTimes(2));
+  await expect.poll(() => calls).toHaveBeenCalledTimes(2);
   await stream.idle();
   expect(calls).toHaveBeenCalledTimes(2);
   first.resolve();
@@ -153,7 +153,7 @@ it('stops with the caller', async () => {
   calls.mockResolvedValueOnce().mockImplementationOnce(() => first.promise);
   const stream = openStream();
   for (let sent = 0; sent < 5; sent++) stream.call.write({ keys: [], dry_run: false });
-  await vi.waitFor(() => expect(calls).toHaveBeenCalledTimes(2));
+  await expect.poll(() => calls).toHaveBeenCalledTimes(2);
   stream.call.cancel();
   expect(await stream.ended).toMatchObject({ code: status.CANCELLED });
   await stream.idle();
@@ -187,7 +187,7 @@ it('ends with the service after the message under way, and says what to do', asy
   onTestFinished(() => other.close());
   const [busy, idle] = [openStream(undefined, other), openStream(undefined, other)];
   busy.call.write({ keys: [importedKey(secret())], dry_run: false });
-  await vi.waitFor(() => expect(begun).toBe(3));
+  await expect.poll(() => begun).toBe(3);
   stopping.abort();
   const closed = own.close(60_000);
   expect(await idle.ended).toMatchObject({ code: status.UNAVAILABLE });
@@ -228,7 +228,7 @@ function openStream(authorization = service.adminAuthorization, on = client) {
     answers,
     async ask(keys: readonly ImportedKey[], dryRun = false) {
       call.write({ keys: [...keys], dry_run: dryRun });
-      await vi.waitFor(() => expect(answers.length).toBeGreaterThan(taken));
+      await expect.poll(() => answers.length).toBeGreaterThan(taken);
       return answers[taken++];
     },
     /** Returns when another call on the same connection was answered, and so all that came before was read. */

@@ -49,12 +49,12 @@ export async function createSetting(server: string, { fresh = false } = {}): Pro
         uri,
         replicaId: `replica-${replicas}`,
         stalenessMaxMs: 15_000,
-        settleMaxMs: 1_000,
+        settleMaxMs: 30_000,
         now: Date.now,
         monotonic: () => performance.now(),
         ...dependencies,
-        // A machine that tests on one core may be slow; that findKey is in time has a test of its own.
-        timeouts: { findKeyMs: 5_000, ...dependencies.timeouts },
+        // A machine that tests may be slow; that calls end in time has tests of its own.
+        timeouts: { findKeyMs: 5_000, operationMs: 30_000, connectMs: 10_000, ...dependencies.timeouts },
       });
       stores.push(store);
       return store;

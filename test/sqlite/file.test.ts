@@ -185,7 +185,7 @@ describe('a record whose time to be purged has come', () => {
     const keys = await insertAll(store, Array(1_201).fill({ expiresAt: testNow }));
     now += retentionMs;
     await vi.advanceTimersByTimeAsync(60_000);
-    await vi.waitFor(() => expect(removed).toHaveLength(keys.length));
+    await expect.poll(() => removed).toHaveLength(keys.length);
     expect(removed.sort()).toEqual(keys.map(({ id }) => id));
     expect(await listIds(store)).toEqual([]);
   });

@@ -96,7 +96,7 @@ describe('an entry of the journal past its retention', () => {
     clock.now += 400 * dayMs;
     await vi.advanceTimersByTimeAsync(60_000);
     vi.useRealTimers();
-    await vi.waitFor(async () => expect(await store.listJournal({}, everything)).toEqual([]));
+    await expect.poll(async () => await store.listJournal({}, everything)).toEqual([]);
   });
 });
 

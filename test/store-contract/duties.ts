@@ -1,5 +1,6 @@
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { type Store, StoreUnavailable } from '../../src/store/store.ts';
+import { until } from '../real/until.ts';
 import type { CreateStore } from '../store-contract.ts';
 import { opened, testNow } from './setting.ts';
 
@@ -46,11 +47,8 @@ export function dutyContract(createStore: CreateStore): void {
     await store.claimDuty('expiry', 'a', minuteMs);
     expect(await store.recordDuty('expiry', 'a', 5)).toBe(true);
     await store.claimDuty('expiry', 'a', 1);
-    const claimed = await vi.waitFor(async () => {
-      const claim = await store.claimDuty('expiry', 'b', minuteMs);
-      if (claim === null) throw new Error('still held');
-      return claim;
-    });
+    const claim = async () => (await store.claimDuty('expiry', 'b', minuteMs)) ?? undefined;
+    const claimed = await until('its time is over', claim);
     expect(claimed).toEqual({ progress: 5 });
     expect(await store.claimDuty('expiry', 'a', minuteMs)).toBe(null);
     expect(await store.recordDuty('expiry', 'a', 6)).toBe(false);
@@ -60,7 +58,7 @@ export function dutyContract(createStore: CreateStore): void {
   it('records nothing for a holder whose time is over', async () => {
     const { store } = await lapsing(createStore);
     await store.claimDuty('expiry', 'a', 1);
-    await vi.waitFor(async () => expect(await store.recordDuty('expiry', 'a', 5)).toBe(false));
+    await expect.poll(() => store.recordDuty('expiry', 'a', 5)).toBe(false);
   });
 
   it('rejects every call about duties while it is not open with StoreUnavailable', async () => {

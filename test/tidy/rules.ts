@@ -298,6 +298,43 @@ export const RULES: readonly Rule[] = [
     breaks: 2,
   },
   {
+    title: 'no test judges by a clock how fast something was, nor has a deadline shorter than the suite has',
+    check: each(
+      (file) => isTest(file) && file.path !== 'test/real/until.ts',
+      (file) => [
+        ...find(
+          file,
+          /(?:Date|performance)\.now\(\) - \w+\)?\s*\)\s*\.toBeLessThan/g,
+          'is late on a busy machine: see earlierThan in test/real/until.ts',
+        ),
+        ...find(file, /\bvi\.wait(?:For|Until)\(/g, 'gives up after a second: see expect.poll'),
+        ...find(
+          file,
+          /\b(?:testTimeout|hookTimeout): (?:\d{1,2}_\d{3}|1[01]\d_\d{3})\b|^(?: {2})?\}, (?:\d{1,2}_)?\d{3}\);$/gm,
+          'is a deadline shorter than the suite has',
+        ),
+        ...find(
+          file,
+          /\bpoll\((?:[^;]|\n)*?\{ timeout: (?:[1-5]?\d_)?\d{3} \}/g,
+          'is a deadline shorter than the suite has',
+        ),
+        ...find(file, /\.listen\([1-9]\d{2,4}\b/g, 'is a port that somebody else may have'),
+      ],
+    ),
+    broken: {
+      'test/a.test.ts': [
+        'expect(performance.now() - began).toBeLessThan(250);',
+        'await vi.waitFor(() => expect(a).toBe(1));',
+        'vi.setConfig({ testTimeout: 30_000 });',
+        'beforeAll(async () => {\n}, 60_000);',
+        'await expect.poll(() => a, { timeout: 5_000 }).toBe(1);',
+        "server.listen(8080, '127.0.0.1');",
+        '',
+      ].join('\n'),
+    },
+    breaks: 6,
+  },
+  {
     title: 'no file holds anything that looks like a key of a vendor',
     check: each(
       () => true,

@@ -144,13 +144,14 @@ export const stalledStream = async (fleet: Fleet, witness: Witness) => {
 export const killedPrimary = async (fleet: Fleet, witness: Witness) => {
   const replicas = replicasOf(fleet);
   const known = await knownKeys(fleet, witness, 4);
-  const cold = await makeKeys(witness, replicas[1], 300);
+  const cold = await makeKeys(witness, replicas[1], 100);
   const primary = await fleet.primary();
   const end = witness.fault(`${primary.name} is killed`);
   let next = 0;
   const asking = replicas.map((replica) =>
     keepAsking(witness, replica, () => [...known, ...cold.slice(next, ++next)]),
   );
+  const killedAt = witness.now();
   await primary.kill('SIGKILL');
   const made = await untilMade(witness, replicas[1]);
   const electedIn = witness.now();
@@ -162,7 +163,7 @@ export const killedPrimary = async (fleet: Fleet, witness: Witness) => {
   await primary.restart();
   end();
   const ids = new Set(known.map(({ id }) => id));
-  return { checks, ofKnown: checks.filter(({ key }) => ids.has(key)) };
+  return { checks, killedAt, ofKnown: checks.filter(({ key }) => ids.has(key)) };
 };
 
 const callersPerKey = 20;

@@ -241,7 +241,7 @@ async function pausesOf(flushMs: number): Promise<number[]> {
   recordBatches(usage, 4);
   usage.start();
   vi.advanceTimersByTime(flushMs);
-  await vi.waitFor(() => expect(written).toHaveLength(4 * batchSize));
+  await expect.poll(() => written).toHaveLength(4 * batchSize);
   await usage.stop(AbortSignal.timeout(30_000));
   return pauses;
 }
