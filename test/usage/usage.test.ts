@@ -216,7 +216,7 @@ describe('usage', () => {
     recordBatches(usage, 3);
     const time = new AbortController();
     const stopped = usage.stop(time.signal);
-    await vi.waitFor(() => expect(written).toHaveLength(batchSize));
+    await expect.poll(() => written).toHaveLength(batchSize);
     time.abort();
     await stopped;
     expect(dropped).toEqual([2 * batchSize]);
