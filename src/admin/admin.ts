@@ -98,7 +98,7 @@ export function createAdmin(dependencies: AdminDependencies): Admin {
     ...createKeyOperations({ ...dependencies, terms, show }),
     ...createKeyChangeOperations({ ...dependencies, terms, show }),
     ...createImportOperations({ ...dependencies, terms }),
-    ...createOwnerOperations(dependencies),
+    ...createOwnerOperations({ ...dependencies, terms }),
     ...createAuditOperations(dependencies),
     ...createDiagnosticsOperations(dependencies),
     ...createLeakOperations(dependencies),

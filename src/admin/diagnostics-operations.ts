@@ -1,9 +1,11 @@
+import type { KeyPolicy } from '../check/policy.ts';
 import type { Digester } from '../keys/secret.ts';
 import { error, type Finding } from '../store/finding.ts';
 import { type Store, StoreUnavailable } from '../store/store.ts';
 import { version } from '../version.ts';
 import { findAccessTrouble, type WaysIn } from './admin-access.ts';
 import { type Call, requireUnbound } from './call.ts';
+import { findPlanTrouble } from './plan-trouble.ts';
 
 /** How the service stands, as far as it can tell by itself. */
 export interface Diagnostics {
@@ -15,7 +17,7 @@ export interface Diagnostics {
   readonly now: number;
   /** Those that are configured, in their order, then none, then those that only keys know of; none while the store is away. */
   readonly peppers: readonly PepperUse[];
-  /** Of the store, the replicas that share it, and who may change everything. */
+  /** Of the store, the replicas that share it, who may change everything, and plans that nobody knows. */
   readonly findings: readonly Finding[];
 }
 
@@ -36,7 +38,9 @@ export interface DiagnosticsOperations {
 }
 
 export interface DiagnosticsDependencies {
-  readonly store: Pick<Store, 'kind' | 'countDigests' | 'diagnose' | 'listKeys'>;
+  readonly store: Pick<Store, 'kind' | 'countDigests' | 'diagnose' | 'listKeys' | 'listOwners'>;
+  /** What holds now. */
+  readonly policy: () => Pick<KeyPolicy, 'keySchemes' | 'plans'>;
   readonly digester: Digester;
   readonly waysIn: WaysIn;
   /** Unix milliseconds. */
@@ -44,21 +48,22 @@ export interface DiagnosticsDependencies {
 }
 
 export function createDiagnosticsOperations(dependencies: DiagnosticsDependencies): DiagnosticsOperations {
-  const { store, digester, waysIn, now } = dependencies;
+  const { store, digester, waysIn, policy, now } = dependencies;
   return {
     async getDiagnostics(call) {
       requireUnbound(call);
-      const [ofStore, counts, ofAccess] = await Promise.all([
+      const [ofStore, counts, ofAccess, ofPlans] = await Promise.all([
         store.diagnose().catch(awayAs([unreachable])),
         store.countDigests().catch(awayAs(null)),
         findAccessTrouble(store, waysIn, now()).catch(awayAs([])),
+        findPlanTrouble(store, policy(), now()).catch(awayAs([])),
       ]);
       const isAway = counts === null;
       const findings = isAway && !hasError(ofStore) ? [unreachable, ...ofStore] : ofStore;
       return {
         ...{ version, store: store.kind, now: now() },
         peppers: isAway ? [] : pepperUses(digester.pepperIds, counts),
-        findings: [...findings, ...ofAccess],
+        findings: [...findings, ...ofAccess, ...ofPlans],
       };
     },
   };

@@ -94,8 +94,9 @@ export function createKeyChangeOperations(
 
   /** A plan is another thing to each scheme. */
   function checked(patch: KeyPatch, key: KeyRecord): KeyPatch {
-    const scheme = policy().keySchemes.find((known) => known.name === key.scheme);
-    if (patch.plan === undefined || scheme === undefined) return patch;
+    const scheme = policy().keySchemes.find((known) => known.name === key.scheme) ?? null;
+    // One that it has already, though nobody knows it any more, is sent back by whoever sends the whole key.
+    if (patch.plan === undefined || patch.plan === key.plan) return patch;
     return { ...patch, plan: terms.planFor(patch.plan, scheme) };
   }
 }

@@ -1,6 +1,7 @@
 import type { KeyPolicy } from '../check/policy.ts';
 import { invalidArgument } from '../failure.ts';
 import type { Scheme } from '../schemes/scheme.ts';
+import { nearestName } from '../settings/nearest-name.ts';
 
 /** What a request may ask for of a key, judged by the configuration and the clock. */
 export interface KeyTerms {
@@ -10,8 +11,11 @@ export interface KeyTerms {
   environmentOf(scheme: Scheme): string;
   /** Null asks for {@link KeyTerms.environmentOf}. Throws INVALID_ARGUMENT for one that the scheme has no keys for. */
   environmentFor(name: string | null, scheme: Scheme): string;
-  /** Throws INVALID_ARGUMENT for a plan that nobody knows, where the scheme's plans are known. */
-  planFor(plan: string | null, scheme: Scheme): string | null;
+  /**
+   * A plan for keys of this scheme, or for an owner. Throws INVALID_ARGUMENT for one that is not among the scheme's
+   * plans, or where it has none, and for an owner, among those of any scheme and of the settings, if there are any.
+   */
+  planFor(plan: string | null, scheme: Scheme | null): string | null;
   /**
    * When a key ends: Unix milliseconds, null for never, undefined where nothing is said of it. Throws
    * INVALID_ARGUMENT for a time that is not in the future.
@@ -56,9 +60,15 @@ export function createKeyTerms({ policy, now }: KeyTermsDependencies): KeyTerms 
       throw invalidArgument([{ field: 'environment', description }]);
     },
     planFor(plan, scheme) {
-      const known = policy().plans.known(scheme);
+      const { plans, keySchemes } = policy();
+      const own = scheme === null ? [] : plans.known(scheme);
+      const known = own.length > 0 ? own : [...new Set(keySchemes.flatMap((one) => plans.known(one)))];
       if (plan === null || known.length === 0 || known.includes(plan.toLowerCase())) return plan;
-      const description = `is no plan of this scheme; there are: ${known.join(', ')}`;
+      const what =
+        own.length > 0 ? 'is no plan of this scheme' : 'is a plan that no scheme and no setting knows';
+      const nearest = nearestName(plan.toLowerCase(), known);
+      const hint = nearest === null ? '' : `; did you mean ${nearest}?`;
+      const description = `${what}; there are: ${known.join(', ')}${hint}`;
       throw invalidArgument([{ field: 'plan', description }]);
     },
     expiryFor({ expires_at, expires_in }) {

@@ -5,6 +5,7 @@ import type { OwnerRecord } from '../keys/owner.ts';
 import type { Store } from '../store/store.ts';
 import { listOwnersInput, putOwnerInput, readInput, updateOwnerInput } from './admin-input.ts';
 import { type Call, requireUnbound } from './call.ts';
+import type { KeyTerms } from './key-terms.ts';
 import { cut, pageSize } from './page.ts';
 import { readOwnerToken, writeOwnerToken } from './page-token.ts';
 
@@ -27,18 +28,30 @@ export interface OwnerOperations {
 export function createOwnerOperations(dependencies: {
   readonly registry: Pick<Registry, 'putOwner' | 'updateOwner'>;
   readonly store: Pick<Store, 'getOwner' | 'listOwners'>;
+  readonly terms: KeyTerms;
 }): OwnerOperations {
-  const { registry, store } = dependencies;
+  const { registry, store, terms } = dependencies;
+
+  /** One that the owner has already, though nobody knows it any more, must not keep it from being suspended. */
+  async function requirePlan(id: string, plan: string | null): Promise<void> {
+    try {
+      terms.planFor(plan, null);
+    } catch (error) {
+      if ((await store.getOwner(id))?.plan !== plan) throw error;
+    }
+  }
 
   return {
     async putOwner(call, id, input) {
       requireUnbound(call);
       const { plan, active_until, suspended } = readInput(putOwnerInput, withId(input, id));
+      await requirePlan(id, plan);
       return registry.putOwner({ id, plan, activeUntil: active_until, suspended }, call.origin);
     },
     async updateOwner(call, id, input) {
       requireUnbound(call);
       const { plan, active_until, suspended, etag } = readInput(updateOwnerInput, withId(input, id));
+      if (plan !== undefined) await requirePlan(id, plan);
       const patch = {
         ...(plan !== undefined && { plan }),
         ...(active_until !== undefined && { activeUntil: active_until }),

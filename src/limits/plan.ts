@@ -6,7 +6,8 @@ import type { Scheme } from '../schemes/scheme.ts';
 export interface Plans {
   /**
    * The limit that holds for a key: its own, else its plan's, else its owner's plan's, else that of its scheme's
-   * default plan, as also for a plan that is not known; null for none.
+   * default plan. A plan that nobody knows is as none, but where nothing else sets a limit, the tightest of all that
+   * the scheme and the settings have holds: a typo lifts no limit. Null for none.
    */
   limitOf(key: KeyRecord, owner: OwnerRecord | null, scheme: Scheme): RateLimit | null;
   /** The plan that holds for a key; null for none. */
@@ -32,12 +33,13 @@ export function createPlans(configured: ReadonlyMap<string, RateLimit | null>): 
     limitOf(key, owner, scheme) {
       if (key.rateLimit !== null) return key.rateLimit;
       const plans = plansOf(scheme);
-      // A plan that nobody has written down must not lift the limit that its absence would have set.
-      for (const plan of [planOf(key, owner, scheme), scheme.defaultPlan]) {
+      let isNamed = false;
+      for (const plan of [key.plan, owner?.plan ?? null, scheme.defaultPlan]) {
         const limit = plan === null ? undefined : plans.get(plan.toLowerCase());
         if (limit !== undefined) return limit;
+        isNamed ||= plan !== null;
       }
-      return null;
+      return isNamed ? tightest(plans.values()) : null;
     },
     planOf,
     known: (scheme) => [...plansOf(scheme).keys()],
@@ -46,6 +48,20 @@ export function createPlans(configured: ReadonlyMap<string, RateLimit | null>): 
 
 function planOf(key: KeyRecord, owner: OwnerRecord | null, scheme: Scheme): string | null {
   return key.plan ?? owner?.plan ?? scheme.defaultPlan;
+}
+
+/** Null where no plan has a limit. */
+function tightest(limits: Iterable<RateLimit | null>): RateLimit | null {
+  let least: RateLimit | null = null;
+  for (const limit of limits) {
+    const isLess = limit !== null && (least === null || rateOf(limit) < rateOf(least));
+    if (isLess) least = limit;
+  }
+  return least;
+}
+
+function rateOf({ limit, windowMs }: RateLimit): number {
+  return limit / windowMs;
 }
 
 function folded(plans: ReadonlyMap<string, RateLimit | null>): Map<string, RateLimit | null> {

@@ -1,5 +1,5 @@
 import { expiresAt, expiryInput, isBadExpiry, isPast } from './expiry.ts';
-import { isPlanOf, newKey, requestOf, wrongMask } from './key-plans.ts';
+import { isPlan, newKey, requestOf, wrongMask } from './key-plans.ts';
 import { Learned } from './learned.ts';
 import {
   type Identity,
@@ -80,7 +80,7 @@ export function updatePlan(model: Model, { key: number, patch, etag }: StepOf<'u
         ...(given !== null && given !== current.etags.at(-1)?.value ? ['ABORTED'] : []),
         ...(current.revokedAt !== null ? ['FAILED_PRECONDITION'] : []),
         ...(isPutOff(current, wanted) ? ['FAILED_PRECONDITION'] : []),
-        ...(plan !== undefined && !isPlanOf(current.scheme, plan) ? ['INVALID_ARGUMENT'] : []),
+        ...(plan !== undefined && !isPlan(plan) ? ['INVALID_ARGUMENT'] : []),
       ];
       if (refusals.length > 0) throw new Refusal(refusals);
       const other = Object.entries(wanted).filter(

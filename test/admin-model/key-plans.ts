@@ -25,8 +25,8 @@ export const beginnings: Readonly<Record<string, Readonly<Record<string, string>
   powerverse: { live: 'ak_live_', test: 'ak_test_' },
   converra: { live: 'sk_live_', test: 'sk_test_' },
 };
-/** Schemes that know their plans. */
-const plansOf: Readonly<Record<string, readonly string[]>> = { converra: ['free', 'pro', 'enterprise'] };
+/** Those of the one scheme that has some, and so all that a key of another or an owner may name. */
+const plans: readonly string[] = ['free', 'pro', 'enterprise'];
 
 export function createPlan(model: Model, { wish, request }: StepOf<'create'>): Plan {
   model.names += 1;
@@ -47,7 +47,7 @@ export function createPlan(model: Model, { wish, request }: StepOf<'create'>): P
         [
           [!(scheme in beginnings), 'scheme'],
           [beginnings[scheme]?.[environment] === undefined && scheme in beginnings, 'environment'],
-          [!isPlanOf(scheme, wish.plan), 'plan'],
+          [!isPlan(wish.plan), 'plan'],
           [isBadExpiry(wish.expiry), isPast(wish.expiry) ? 'expires_at' : 'expires_in'],
         ],
         identity.owner !== null && wish.owner !== null && wish.owner !== identity.owner,
@@ -96,9 +96,8 @@ export function requestOf({ owner }: Identity, about: string, request: string): 
   return JSON.stringify([owner, about, request]);
 }
 
-export function isPlanOf(scheme: string, plan: string | null): boolean {
-  const known = plansOf[scheme];
-  return plan === null || known === undefined || known.includes(plan);
+export function isPlan(plan: string | null): boolean {
+  return plan === null || plans.includes(plan);
 }
 
 type Grants = Pick<

@@ -1,5 +1,6 @@
+import { isPlan } from './key-plans.ts';
 import { Learned } from './learned.ts';
-import { type Model, type ModelOwner, missing, Refusal, shownOwner } from './model.ts';
+import { invalid, type Model, type ModelOwner, missing, Refusal, shownOwner } from './model.ts';
 import { asking, type Plan, pageOf, placeAfter, present, tokenAt } from './plan.ts';
 import type { StepOf } from './step.ts';
 
@@ -12,6 +13,7 @@ export function putOwnerPlan(model: Model, step: StepOf<'putOwner'>): Plan {
     needs: 'write',
     predict({ owner: bound }) {
       if (bound !== null) throw new Refusal(['PERMISSION_DENIED']);
+      if (!isPlan(plan)) throw invalid('plan');
       const current = model.owners.get(id);
       const owner: ModelOwner = {
         ...{ id, plan, activeUntil, suspended, createdAt: current?.createdAt ?? model.now },
@@ -48,6 +50,7 @@ export function updateOwnerPlan(model: Model, { id, patch, etag }: StepOf<'updat
     needs: 'write',
     predict({ owner: bound }) {
       if (bound !== null) throw new Refusal(['PERMISSION_DENIED']);
+      if (plan !== undefined && !isPlan(plan)) throw invalid('plan');
       const current = model.owners.get(id);
       if (current === undefined) throw missing();
       if (given !== null && given !== current.etags.at(-1)?.value) throw new Refusal(['ABORTED']);

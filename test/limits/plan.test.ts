@@ -49,6 +49,24 @@ describe('plans', () => {
     expect(plans.limitOf(keyRecord(), ownerOn('fere'), mira)).toBeNull();
   });
 
+  it('that nobody knows leave what holds without them, and nobody unlimited by a name', () => {
+    const own = createPlans(
+      new Map([
+        ['gold', perMinute(9)],
+        ['slow', { limit: 50, windowMs: 3_600_000 }],
+        ['all', null],
+      ]),
+    );
+    expect(own.limitOf(keyRecord({ plan: 'porpoise' }), ownerOn('gold'), mira)).toEqual(perMinute(9));
+    expect(own.limitOf(keyRecord({ plan: 'porpoise' }), ownerOn('all'), mira)).toBeNull();
+    expect(own.limitOf(keyRecord({ plan: 'porpoise' }), null, mira)).toEqual({
+      limit: 50,
+      windowMs: 3_600_000,
+    });
+    expect(own.limitOf(keyRecord(), ownerOn('porpoise'), mira)).toEqual({ limit: 50, windowMs: 3_600_000 });
+    expect(own.limitOf(keyRecord(), ownerOn(null), mira)).toBeNull();
+  });
+
   it("of the settings come before a scheme's of the same name, and beside the others", () => {
     const own = createPlans(
       new Map([

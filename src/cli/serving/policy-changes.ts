@@ -24,7 +24,8 @@ export async function tellOfVanished(
     return was === undefined ? [] : before.plans.known(was).filter((plan) => !known.includes(plan));
   });
   for (const plan of new Set(plans)) {
-    const message = "a plan is gone: keys on it have the limit of their scheme's default plan, or none";
+    const message =
+      'a plan is gone: keys on it have the limit that holds without it, or else the tightest of those there are';
     log.warn({ plan }, message);
   }
   for (const { name } of before.schemes) {
