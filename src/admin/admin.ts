@@ -15,11 +15,14 @@ import { adminWrite } from '../keys/admin-permissions.ts';
 import { isKeyId } from '../keys/key.ts';
 import type { Digester } from '../keys/secret.ts';
 import type { Store } from '../store/store.ts';
-import type { WaysIn } from './admin-access.ts';
 import { requestId } from './admin-fields.ts';
 import { type AuditOperations, createAuditOperations } from './audit-operations.ts';
 import type { Call } from './call.ts';
-import { createDiagnosticsOperations, type DiagnosticsOperations } from './diagnostics-operations.ts';
+import type { WaysIn } from './diagnostics/admin-access.ts';
+import {
+  createDiagnosticsOperations,
+  type DiagnosticsOperations,
+} from './diagnostics/diagnostics-operations.ts';
 import { type Caller, type Identity, requireRead, requireWrite } from './identity.ts';
 import { createImportOperations, type ImportOperations } from './import-operations.ts';
 import { createKeyChangeOperations, type KeyChangeOperations } from './key-change-operations.ts';

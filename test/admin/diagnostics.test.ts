@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findAccessTrouble } from '../../src/admin/admin-access.ts';
+import { findAccessTrouble } from '../../src/admin/diagnostics/admin-access.ts';
 import type { KeyId, KeyRecord } from '../../src/keys/key.ts';
 import { createSqliteStore } from '../../src/sqlite/store.ts';
 import { type Store, StoreUnavailable } from '../../src/store/store.ts';

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 const root = new URL('../../', import.meta.url).pathname;
 const sources = [
   ...['src/cli/doctor/*.ts', 'src/mongo/diagnosis/*.ts', 'src/sqlite/diagnosis.ts'],
-  ...['src/admin/admin-access.ts', 'src/admin/diagnostics-operations.ts'],
+  ...['src/admin/diagnostics/admin-access.ts', 'src/admin/diagnostics/diagnostics-operations.ts'],
 ];
 const areas =
   'admin|clock|database|envoy|fleet|listen|pepper|secret|service|settings|socket|store|tls|version';

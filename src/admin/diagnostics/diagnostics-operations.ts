@@ -1,10 +1,10 @@
-import type { KeyPolicy } from '../check/policy.ts';
-import type { Digester } from '../keys/secret.ts';
-import { error, type Finding } from '../store/finding.ts';
-import { type Store, StoreUnavailable } from '../store/store.ts';
-import { version } from '../version.ts';
+import type { KeyPolicy } from '../../check/policy.ts';
+import type { Digester } from '../../keys/secret.ts';
+import { error, type Finding } from '../../store/finding.ts';
+import { type Store, StoreUnavailable } from '../../store/store.ts';
+import { version } from '../../version.ts';
+import { type Call, requireUnbound } from '../call.ts';
 import { findAccessTrouble, type WaysIn } from './admin-access.ts';
-import { type Call, requireUnbound } from './call.ts';
 import { findPlanTrouble } from './plan-trouble.ts';
 
 /** How the service stands, as far as it can tell by itself. */

@@ -1,6 +1,6 @@
-import type { KeyPolicy } from '../check/policy.ts';
-import { type Finding, warning } from '../store/finding.ts';
-import type { Store } from '../store/store.ts';
+import type { KeyPolicy } from '../../check/policy.ts';
+import { type Finding, warning } from '../../store/finding.ts';
+import type { Store } from '../../store/store.ts';
 
 /** Keys, and owners, that are looked at. */
 const recordsMax = 1_000;

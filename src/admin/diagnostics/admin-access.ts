@@ -1,7 +1,7 @@
-import { adminWrite } from '../keys/admin-permissions.ts';
-import { type KeyId, type KeyRecord, keyState } from '../keys/key.ts';
-import { error, type Finding, info, warning } from '../store/finding.ts';
-import type { Store } from '../store/store.ts';
+import { adminWrite } from '../../keys/admin-permissions.ts';
+import { type KeyId, type KeyRecord, keyState } from '../../keys/key.ts';
+import { error, type Finding, info, warning } from '../../store/finding.ts';
+import type { Store } from '../../store/store.ts';
 
 /** Who may change everything, besides admin keys. */
 export interface WaysIn {
