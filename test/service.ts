@@ -39,6 +39,8 @@ export interface TestServiceOptions {
   readonly store?: Store;
   /** None unless they are given; the first signs. */
   readonly peppers?: readonly Pepper[];
+  /** Behind the presets. */
+  readonly schemes?: readonly Scheme[];
   /** Whether someone may change everything whatever becomes of the keys, as `POSTERN_ADMIN_KEY` may. */
   readonly hasOtherWriter?: boolean;
   /** Told of refused calls that could not be journalled; throws unless it is given. */
@@ -53,7 +55,7 @@ export async function createTestService(given: TestServiceOptions = {}): Promise
   const tail = createJournalTail({ store: plain, onError() {} }, { pollMs: 50 });
   const store = waking(plain, tail.wake);
   const presets = readPresets();
-  const schemes = [...presets.values()] as [Scheme, ...Scheme[]];
+  const schemes = [...presets.values(), ...(given.schemes ?? [])] as [Scheme, ...Scheme[]];
   const digester = createDigester(given.peppers ?? []);
   const upgrade = createDigestUpgrade({ store, onError: rethrow }, { flushMs: 1_000, changesMax: 1_000 });
   const findKey = upgrade.watch(store.findKey);

@@ -1,7 +1,7 @@
 import type { ImportedKey } from '../changes/key-import.ts';
 import { Failure, type FieldViolation } from '../failure.ts';
-import { type Digester, mask } from '../keys/secret.ts';
-import { type Prefix, recognise, type Scheme } from '../schemes/scheme.ts';
+import { type Digester, narrowMask } from '../keys/secret.ts';
+import { hasNoPrefix, maskOf, type Prefix, placeName, recognise, type Scheme } from '../schemes/scheme.ts';
 import { readInput } from './admin-input.ts';
 import { type Call, ownerFor } from './call.ts';
 import { type ImportedKeyInput, importedKeyInput } from './import-input.ts';
@@ -56,19 +56,38 @@ export function createImportedKeys({ terms, digester }: ImportedKeysDependencies
   ): Pick<ImportedKey, 'digest' | 'candidates' | 'environment' | 'prefix' | 'last4'> | FieldViolation {
     const prefix = prefixIn(scheme, secret, shown.prefix);
     if (prefix !== null && 'field' in prefix) return prefix;
+    const other = secret === null ? null : earlier(scheme, secret);
+    if (other !== null) {
+      const description = `has the form of the scheme ${other.name}, which Checks look for first: import it as one of its keys`;
+      return { field: 'secret', description };
+    }
     const has = environment ?? prefix?.environment ?? terms.environmentOf(scheme);
     const contradiction = environmentViolation(scheme, prefix, has);
     if (contradiction !== null) return contradiction;
     if (secret !== null) {
       const candidates = digester.candidates(secret);
-      const masked = mask(secret, prefix?.text ?? '');
+      const masked = prefix === null ? { prefix: '', last4: '' } : maskOf(scheme, secret, prefix);
       return { digest: digester.sign(secret), candidates, environment: has, ...masked };
     }
     if (sha256 === null) throw new Error('unreachable: a key without a secret has its digest');
-    const text = shown.prefix ?? scheme.prefixes.find((one) => one.environment === has)?.text ?? '';
-    const { last4 } = shown;
-    return { digest: sha256, candidates: [sha256], environment: has, prefix: text, last4: last4 ?? '' };
+    const own = prefix ?? scheme.prefixes.find((one) => one.environment === has);
+    const given = { prefix: shown.prefix ?? own?.text ?? '', last4: shown.last4 ?? '' };
+    // How long the secret is, nobody knows: no shorter than the scheme takes.
+    const masked = narrowMask(given, own?.text ?? '', scheme.bodyLengthMin);
+    return { digest: sha256, candidates: [sha256], environment: has, ...masked };
   }
+
+  /** Of a key without a prefix, the scheme that its looks are those of; null where there is none. */
+  function earlier(scheme: Scheme, secret: string): Scheme | null {
+    if (!hasNoPrefix(scheme)) return null;
+    const shared = terms.schemes().filter((other) => !hasNoPrefix(other) && sharesPlace(other, scheme));
+    return shared.find((other) => recognise(other, secret) !== null) ?? null;
+  }
+}
+
+function sharesPlace(one: Scheme, other: Scheme): boolean {
+  const taken = new Set(one.places.map(placeName));
+  return other.places.some((place) => taken.has(placeName(place)));
 }
 
 /** The scheme's prefix that the key begins with, as far as is known: null for a digest of which nothing is shown. */

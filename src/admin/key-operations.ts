@@ -80,7 +80,7 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
     asked: Omit<ReturnType<typeof createKeyInput.parse>, 'request_id'>,
     requestId: string | null,
   ): NewKey {
-    const scheme = terms.schemeFor(asked.scheme ?? null);
+    const scheme = terms.schemeToMake(asked.scheme ?? null);
     return {
       name: asked.name,
       scheme,

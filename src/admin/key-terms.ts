@@ -5,8 +5,12 @@ import { nearestName } from '../settings/nearest-name.ts';
 
 /** What a request may ask for of a key, judged by the configuration and the clock. */
 export interface KeyTerms {
+  /** All that keys may be of. */
+  schemes(): readonly Scheme[];
   /** Null asks for the first that is configured. Throws INVALID_ARGUMENT for one that is not. */
   schemeFor(name: string | null): Scheme;
+  /** The same, for a key that is to be made. Throws INVALID_ARGUMENT for one whose keys are imported and never made. */
+  schemeToMake(name: string | null): Scheme;
   /** The environment of a key of this scheme that names none. */
   environmentOf(scheme: Scheme): string;
   /** Null asks for {@link KeyTerms.environmentOf}. Throws INVALID_ARGUMENT for one that the scheme has no keys for. */
@@ -43,13 +47,23 @@ export function createKeyTerms({ policy, now }: KeyTermsDependencies): KeyTerms 
     return has ? environment : (prefixes[0]?.environment ?? environment);
   };
 
+  const schemeFor = (name: string | null) => {
+    const { keySchemes: schemes } = policy();
+    const scheme = name === null ? schemes[0] : schemes.find((known) => known.name === name);
+    if (scheme !== undefined) return scheme;
+    const known = schemes.map((one) => one.name).join(', ');
+    throw invalidArgument([{ field: 'scheme', description: `is not configured; there are: ${known}` }]);
+  };
+
   return {
-    schemeFor(name) {
-      const { keySchemes: schemes } = policy();
-      const scheme = name === null ? schemes[0] : schemes.find((known) => known.name === name);
-      if (scheme !== undefined) return scheme;
-      const known = schemes.map((one) => one.name).join(', ');
-      throw invalidArgument([{ field: 'scheme', description: `is not configured; there are: ${known}` }]);
+    schemes: () => policy().keySchemes,
+    schemeFor,
+    schemeToMake(name) {
+      const scheme = schemeFor(name);
+      if (scheme.mint !== null) return scheme;
+      const others = policy().keySchemes.filter(({ mint }) => mint !== null);
+      const description = `keys of ${scheme.name} have no prefix, and so are imported and never made; name one of: ${others.map((one) => one.name).join(', ')}`;
+      throw invalidArgument([{ field: 'scheme', description }]);
     },
     environmentOf,
     environmentFor(name, scheme) {

@@ -26,6 +26,8 @@ export interface SchemeTerms {
   readonly environments: readonly string[];
   /** Empty where any name will do. */
   readonly plans: readonly string[];
+  /** Its keys have no prefix: they are imported, and none is made. */
+  readonly imports_only: boolean;
 }
 
 export interface TermsOperations {
@@ -50,6 +52,7 @@ export function createTermsOperations({
         name: scheme.name,
         environments: environmentsOf(scheme, terms.environmentOf(scheme)),
         plans: plans.known(scheme),
+        imports_only: scheme.mint === null,
       }));
       const permissions = canWrite ? [adminRead, adminWrite] : [adminRead];
       return { actor, permissions, owner, schemes, replicas: await countReplicas() };

@@ -1,6 +1,6 @@
 import { createKeyIds, type KeyRecord, type RateLimit } from '../keys/key.ts';
-import { type Digester, mask, type Secret } from '../keys/secret.ts';
-import { mintSecret, type Scheme } from '../schemes/scheme.ts';
+import type { Digester, Secret } from '../keys/secret.ts';
+import { maskOf, mintSecret, type Scheme } from '../schemes/scheme.ts';
 
 /** What a new key is to be; the rest of the record follows from it. */
 export interface NewKey {
@@ -39,7 +39,7 @@ export function createMint(digester: Digester, now: () => number): Mint {
     const [at, id] = [now(), nextId()];
     const key: KeyRecord = {
       ...wanted,
-      ...mask(secret, minted.prefix.text),
+      ...maskOf(scheme, secret, minted.prefix),
       scheme: scheme.name,
       id,
       digest: digester.sign(secret),

@@ -76,6 +76,10 @@ export function createRotation({ store, mint, schemeOf, now, retentionMs }: Rota
       const message = 'No more keys of this scheme and environment can be made: the configuration has none.';
       throw new Failure('FAILED_PRECONDITION', 'SCHEME_UNKNOWN', message);
     }
+    if (scheme.mint === null) {
+      const message = `Keys of ${scheme.name} have no prefix, and so are imported and never made: create a key of another scheme, and then revoke this one.`;
+      throw new Failure('FAILED_PRECONDITION', 'KEY_NOT_MINTED', message);
+    }
     const wanted: NewKey = { ...grantsOf(current), scheme, requestKey, createdBy };
     const { key: made, secret } = mint(
       { ...wanted, expiresAt: expiresAt === undefined ? current.expiresAt : expiresAt },

@@ -90,7 +90,7 @@ interface PrefixNode {
 }
 
 interface Candidate {
-  /** The order of schemes, then places, then prefixes: of those that match, the first holds. */
+  /** The order of schemes, then places, then prefixes: of those that match, the first holds. Infinity without a prefix. */
   readonly rank: number;
   readonly scheme: Scheme;
   readonly place: Place;
@@ -106,8 +106,12 @@ function sitesOf(schemes: readonly Scheme[]): Site[] {
       const site: Site = sites.get(location) ?? { place, speaker: scheme, words: [] };
       sites.set(location, site);
       const { prefixes } = wordOf(site, place.kind === 'header' ? place.word : null);
+      // What has a prefix goes first, wherever its scheme stands.
       for (const prefix of scheme.prefixes)
-        nodeOf(prefixes, prefix.text).candidates.push({ rank: rank++, scheme, place, prefix });
+        nodeOf(prefixes, prefix.text).candidates.push({
+          rank: prefix.text === '' ? Number.POSITIVE_INFINITY : rank++,
+          ...{ scheme, place, prefix },
+        });
     }
   }
   return [...sites.values()];
@@ -146,7 +150,7 @@ function recogniseAt({ speaker, words }: Site, value: string): Presented {
     let node = text === null ? undefined : prefixes;
     for (let at = 0; node !== undefined && text !== null; at++) {
       for (const candidate of node.candidates) {
-        if (nearest === null || candidate.rank < nearest.rank) nearest = candidate;
+        if (candidate.rank < (nearest?.rank ?? Number.POSITIVE_INFINITY)) nearest = candidate;
         if (text.length > credentialLengthMax || (found !== null && found.rank < candidate.rank)) continue;
         if (!hasForm(candidate.scheme, candidate.prefix, text)) continue;
         found = candidate;

@@ -103,7 +103,29 @@ export function randomText(alphabet: string, length: number): string {
   return text;
 }
 
-/** What may be shown of a secret: its prefix with the first four characters after it, and its last four. */
-export function mask(secret: string, prefix: string): { readonly prefix: string; readonly last4: string } {
-  return { prefix: secret.slice(0, prefix.length + 4), last4: secret.slice(-4) };
+/** What is shown of a secret. */
+export interface Mask {
+  readonly prefix: string;
+  readonly last4: string;
+}
+
+/** The most characters of a secret that are shown, and at either end. */
+const shownMax = 8;
+
+/**
+ * What may be shown of a secret: its prefix with the first four characters after it, and its last four; fewer where
+ * that would be more than a third of what stands between prefix and checksum.
+ */
+export function mask(secret: string, prefix: string, checksumLength = 0): Mask {
+  const body = secret.slice(prefix.length);
+  const shown = { prefix: prefix + body.slice(0, shownMax / 2), last4: body.slice(-shownMax / 2) };
+  return narrowMask(shown, prefix, body.length - checksumLength);
+}
+
+/** As much of a mask as may be shown of a secret that has so many characters behind its prefix. */
+export function narrowMask({ prefix: shown, last4 }: Mask, prefix: string, length: number): Mask {
+  const most = Math.min(shownMax, Math.max(0, Math.floor(length / 3)));
+  const first = Math.min(shown.length - prefix.length, Math.max(Math.ceil(most / 2), most - last4.length));
+  const last = Math.min(last4.length, most - first);
+  return { prefix: shown.slice(0, prefix.length + first), last4: last4.slice(last4.length - last) };
 }

@@ -5,7 +5,7 @@
  */
 
 import type { RateLimit } from '../keys/key.ts';
-import { randomText, Secret } from '../keys/secret.ts';
+import { type Mask, mask, randomText, Secret } from '../keys/secret.ts';
 import type { Answer, Reason } from './answer.ts';
 
 /** Where a scheme's credential sits in a request. */
@@ -19,6 +19,12 @@ export type Place =
     }
   | { readonly kind: 'query'; readonly name: string }
   | { readonly kind: 'cookie'; readonly name: string };
+
+/** Names a place: two places of one name are the same, and have the same credentials. */
+export function placeName(place: Place): string {
+  const word = place.kind === 'header' ? place.word?.toLowerCase() : null;
+  return JSON.stringify([place.kind, place.name, word ?? null]);
+}
 
 export interface Prefix {
   readonly text: string;
@@ -41,7 +47,10 @@ export interface Scheme {
   readonly prefixes: readonly Prefix[];
   /** Whether what stands between prefix and checksum has the scheme's form. */
   readonly accepts: (body: string) => boolean;
-  readonly mint: { readonly alphabet: string; readonly length: number };
+  /** The fewest characters that it takes; 1 where that is not known. */
+  readonly bodyLengthMin: number;
+  /** Null for keys without a prefix, which are imported and never made. */
+  readonly mint: { readonly alphabet: string; readonly length: number } | null;
   readonly checksum: Checksum | null;
   /** Whether the upstream sees the credential. */
   readonly forwardCredential: boolean;
@@ -71,10 +80,20 @@ export function hasForm(
   return checksum.matches(credential.slice(0, end), credential.slice(end));
 }
 
-/** A new secret for that environment; null when the scheme has no prefix for it. */
+/** Whether keys of this scheme begin with nothing that tells them from others'. */
+export function hasNoPrefix({ prefixes }: Scheme): boolean {
+  return prefixes.some(({ text }) => text === '');
+}
+
+/** What may be shown of a secret of this scheme. */
+export function maskOf({ checksum }: Scheme, secret: string, prefix: Prefix): Mask {
+  return mask(secret, prefix.text, checksum?.length ?? 0);
+}
+
+/** A new secret for that environment; null when the scheme makes none for it. */
 export function mintSecret(scheme: Scheme, environment: string): { secret: Secret; prefix: Prefix } | null {
   const prefix = scheme.prefixes.find((candidate) => candidate.environment === environment);
-  if (prefix === undefined) return null;
+  if (prefix === undefined || scheme.mint === null) return null;
   const text = prefix.text + randomText(scheme.mint.alphabet, scheme.mint.length);
   return { secret: new Secret(text + (scheme.checksum?.make(text) ?? '')), prefix };
 }

@@ -1,7 +1,7 @@
 import { createFindCredential } from '../check/credential.ts';
 import type { AccessRequest } from '../check/request.ts';
 import { randomText } from '../keys/secret.ts';
-import { mintSecret, type Place, type Scheme } from '../schemes/scheme.ts';
+import { mintSecret, type Place, placeName, type Scheme } from '../schemes/scheme.ts';
 import { answerProblems } from './answer-spec.ts';
 import type { ConfigProblem, SettingPath } from './config-problem.ts';
 import { nearestName, suggestion } from './nearest-name.ts';
@@ -50,6 +50,7 @@ export function schemeProblems(
     ),
     ...sameNames(listed),
     ...overlaps(withAdmin(listed, context.adminScheme)),
+    ...sharedPlaces(given),
   ];
   return { problems, names: listed.flatMap(({ name }) => name ?? []) };
 }
@@ -98,8 +99,9 @@ function withAdmin(listed: readonly Listed[], { name, prefixes }: Scheme): Liste
 
 function overlaps(listed: readonly Listed[]): ConfigProblem[] {
   const all = listed.flatMap(({ name, prefixes }) => prefixes.map((prefix) => ({ name, ...prefix })));
-  return all.flatMap((later, index) =>
-    all
+  const prefixed = all.filter(({ text }) => text !== '');
+  return prefixed.flatMap((later, index) =>
+    prefixed
       .slice(0, index)
       .filter((earlier) => earlier.name !== later.name || later.name === null)
       .filter(({ text }) => text.startsWith(later.text) || later.text.startsWith(text))
@@ -108,6 +110,47 @@ function overlaps(listed: readonly Listed[]): ConfigProblem[] {
         message: `a key could belong to two schemes: ${titled(later)} and ${titled(earlier)}; expected prefixes of which none begins with another`,
       })),
   );
+}
+
+/** Of keys without a prefix only the place can tell whose they are. */
+function sharedPlaces(given: readonly unknown[]): ConfigProblem[] {
+  const taken = new Map<string, string>();
+  return given.flatMap((entry, index) => {
+    const { name = `schemes.${index}`, places = [], prefixes = {} } = readableMembers(entry);
+    if (!('' in prefixes)) return [];
+    return places.flatMap((place, at) => {
+      const location = placeName(place);
+      const other = taken.get(location);
+      taken.set(location, name);
+      if (other === undefined || other === name) return [];
+      const message = `the keys of ${other} have no prefix either, and sit there; expected one such scheme in a place`;
+      return [{ path: ['schemes', index, 'places', at], message }];
+    });
+  });
+}
+
+/** What is made has a prefix, and what has none is not made. */
+function mintProblems(
+  entry: unknown,
+  { prefixes = {} }: Partial<SchemeSpec>,
+): { member: 'mint' | 'prefixes'; message: string }[] {
+  if (typeof entry !== 'object' || entry === null || Object.keys(prefixes).length === 0) return [];
+  const hasMint = 'mint' in entry;
+  if (!('' in prefixes)) {
+    return hasMint
+      ? []
+      : [{ member: 'mint', message: 'is missing; expected {alphabet: 0-9A-Za-z, length: 32}' }];
+  }
+  const problems: ReturnType<typeof mintProblems> = [];
+  if (Object.keys(prefixes).length > 1) {
+    const message = 'has keys with a prefix and without; expected a scheme for each';
+    problems.push({ member: 'prefixes', message });
+  }
+  if (hasMint) {
+    const message = 'is for keys with a prefix; those without are imported and never made, so leave it out';
+    problems.push({ member: 'mint', message });
+  }
+  return problems;
 }
 
 function titled({ name, text }: { readonly name: string | null; readonly text: string }): string {
@@ -139,7 +182,10 @@ function ownProblems(entry: unknown, path: SettingPath, context: SchemeContext):
   }
   const danger = members.accept?.pattern ? context.judgePattern(members.accept.pattern) : null;
   if (danger !== null) problems.push({ path: [...path, 'accept', 'pattern'], message: danger });
-  if (members.mint !== undefined) {
+  for (const { member, message } of mintProblems(entry, members)) add(member, message);
+  if (members.mint === undefined) {
+    if (danger === null) problems.push(...placeProblems(entry, path, context));
+  } else {
     const { alphabet, length } = members.mint;
     const bits = Math.floor(length * Math.log2(alphabet.length));
     if (bits < randomBitsMin) add('mint', `gives ${bits} random bits; expected ${randomBitsMin} or more`);
@@ -163,8 +209,9 @@ function placeProblems(entry: unknown, path: SettingPath, { adminScheme }: Schem
   if (!spec.success) return [];
   const defaults = { answers: adminScheme.answers, checksumKeys: [] };
   const scheme = createScheme({ ...spec.data, checksum: 'none', answers: undefined }, defaults);
-  const environment = scheme.prefixes[0]?.environment ?? '';
-  const keys = Array.from({ length: samples }, () => mintSecret(scheme, environment)?.secret.reveal() ?? '');
+  const keys = Array.from({ length: samples }, () => sampleKey(scheme, spec.data)).filter(
+    (key) => key !== null,
+  );
   return scheme.places.flatMap((place, index) => {
     const alone = { ...scheme, places: [place] as const };
     const findCredential = createFindCredential([alone]);
@@ -172,6 +219,15 @@ function placeProblems(entry: unknown, path: SettingPath, { adminScheme }: Schem
     const message = 'keys of this alphabet can not be read from there; expected one without , and ;';
     return [{ path: [...path, 'places', index], message }];
   });
+}
+
+/** Null where only a pattern tells what a key looks like. */
+function sampleKey(scheme: Scheme, { accept }: SchemeSpec): string | null {
+  const environment = scheme.prefixes[0]?.environment ?? '';
+  if (scheme.mint !== null) return mintSecret(scheme, environment)?.secret.reveal() ?? null;
+  return accept.alphabet === null
+    ? null
+    : (scheme.prefixes[0]?.text ?? '') + randomText(accept.alphabet, accept.lengthMin);
 }
 
 function requestWith(key: string, { kind, ...place }: Place): AccessRequest {

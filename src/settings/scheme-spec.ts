@@ -46,6 +46,9 @@ const alphabet = z.string({ error: alphabetError }).transform((given, context) =
 
 const length = wholeNumber(1, formLengthMax);
 
+/** What is known of the form of keys that only a pattern tells. */
+const unknownForm = { alphabet: null, lengthMin: 1 };
+
 const accept = z.union(
   [
     z
@@ -67,6 +70,8 @@ const accept = z.union(
           spec.length ?? spec.min ?? 1,
           spec.length ?? spec.max ?? formLengthMax,
         ),
+        alphabet: spec.alphabet,
+        lengthMin: spec.length ?? spec.min ?? 1,
         pattern: null,
       })),
     z
@@ -80,7 +85,7 @@ const accept = z.union(
       .transform((spec, context) => {
         const matcher = patternOf(spec.pattern);
         if (matcher instanceof RegExp)
-          return { accepts: (key: string) => matcher.test(key), pattern: spec.pattern };
+          return { ...unknownForm, accepts: (key: string) => matcher.test(key), pattern: spec.pattern };
         context.addIssue({ code: 'custom', path: ['pattern'], message: matcher });
         return z.NEVER;
       }),
@@ -98,16 +103,17 @@ export const schemeSpec = z.strictObject({
     .transform((places) => places as [Place, ...Place[]])
     .describe('Where a key may sit in a request; it may sit in any one of them.'),
   prefixes: z
-    .record(text(/^[A-Za-z0-9_.-]{1,64}$/, 'expected letters, digits and _ . -'), name)
+    .record(text(/^[A-Za-z0-9_.-]{0,64}$/, 'expected letters, digits and _ . -'), name)
     .refine((prefixes) => Object.keys(prefixes).length > 0, 'expected one prefix or more')
-    .describe('What a key begins with → the environment that it is valid in.'),
+    .describe('What a key begins with → the environment that it is valid in; "" for keys without a prefix.'),
   accept: accept.describe('The form of what stands between prefix and checksum.'),
   mint: z
     .strictObject({
       alphabet: alphabet.describe('The characters: A-Za-z0-9'),
       length: length.describe('How many there are.'),
     })
-    .describe('How that part of a new key is made: at random, with 128 bits or more.'),
+    .optional()
+    .describe('How that part of a new key is made: at random, with 128 bits or more; none without a prefix.'),
   checksum: z
     .enum(['none', 'crc32', 'hmac'])
     .default('none')
@@ -155,7 +161,8 @@ export function createScheme(spec: SchemeSpec, defaults: SchemeDefaults): Scheme
     places: spec.places,
     prefixes: prefixes.toSorted((one, other) => other.text.length - one.text.length),
     accepts: spec.accept.accepts,
-    mint: spec.mint,
+    bodyLengthMin: spec.accept.lengthMin,
+    mint: spec.mint ?? null,
     checksum: checksumOf(spec.checksum, defaults.checksumKeys),
     forwardCredential: spec.forward_credential,
     plans: new Map(Object.entries(spec.plans)),

@@ -78,10 +78,11 @@ describe('an import', () => {
       { sha256: digest(), name: 'test', scheme: 'converra', environment: 'test' },
     ]);
     const keys = await store.listKeys({ now: 0 }, { before: null, size: 10 });
+    // Converra's keys may have 16 characters, of which five are shown.
     expect(keys.map(({ name, prefix, last4, environment }) => [name, prefix, last4, environment])).toEqual([
       ['test', 'sk_test_', '', 'test'],
       ['none', 'sk_live_', '', 'live'],
-      ['both', 'sk_test_ab', 'wxyz', 'test'],
+      ['both', 'sk_test_ab', 'xyz', 'test'],
     ]);
   });
 

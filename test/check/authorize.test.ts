@@ -164,6 +164,7 @@ function fakeScheme(): Scheme {
   return {
     name: 'fake',
     places: [{ kind: 'header', name: 'authorization', word: 'Bearer' }],
+    bodyLengthMin: 1,
     prefixes: [{ text: 'pst_live_', environment: 'live' }],
     accepts: () => false,
     mint: { alphabet: 'a', length: 10 },

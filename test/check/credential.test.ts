@@ -122,6 +122,30 @@ describe('the look for a credential', () => {
     expect(findCredential({ headers: both }, [powerverse]).kind).toBe('key');
   });
 
+  it('looks for keys with a prefix first, and lets no scheme without one speak for them', () => {
+    const plain: Scheme = {
+      ...{
+        ...postern,
+        name: 'plain',
+        prefixes: [{ text: '', environment: 'live' }],
+        checksum: null,
+        mint: null,
+      },
+      accepts: (text) => /^[A-Za-z0-9_]{8,64}$/.test(text),
+    };
+    const schemeOf = (key: string, schemes: readonly [Scheme, ...Scheme[]]) => {
+      const found = findCredential({ headers: [['authorization', `Bearer ${key}`]] }, schemes);
+      return found.kind === 'key' ? found.scheme.name : `${found.kind} ${found.speaker.name}`;
+    };
+    for (const schemes of [[plain, postern] as const, [postern, plain] as const]) {
+      expect(schemeOf(posternKey, schemes)).toBe('postern');
+      expect(schemeOf('0123456789abcdef', schemes)).toBe('plain');
+      expect(schemeOf('pst_live_no_such_key', schemes)).toBe('plain');
+      expect(schemeOf('short', schemes)).toBe(`malformed ${schemes[0].name}`);
+    }
+    expect(schemeOf('pst_live_-', [plain, postern])).toBe('malformed postern');
+  });
+
   it('lets the scheme speak whose prefix the credential has, else the first that looks there, else the first', () => {
     const speaker = (headers: readonly (readonly [string, string])[]) => {
       const found = findCredential({ headers }, all);

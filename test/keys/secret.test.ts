@@ -51,6 +51,21 @@ describe('secret', () => {
   });
 
   it('shows its prefix with four characters, and its last four', () => {
-    expect(mask('ak_test_abcd-and-mnop', 'ak_test_')).toEqual({ prefix: 'ak_test_abcd', last4: 'mnop' });
+    const secret = `ak_test_abcd${'-'.repeat(16)}mnop`;
+    expect(mask(secret, 'ak_test_')).toEqual({ prefix: 'ak_test_abcd', last4: 'mnop' });
+  });
+
+  it('shows at most a third of what stands between its prefix and its checksum, and never more than eight', () => {
+    for (let length = 0; length <= 60; length++) {
+      for (const checksumLength of [0, 6, 11]) {
+        const body = Array.from({ length }, (_, at) => String.fromCharCode(0x100 + at)).join('');
+        const shown = mask(`k_${body}${'!'.repeat(checksumLength)}`, 'k_', checksumLength);
+        const count = shown.prefix.length - 2 + shown.last4.length;
+        expect(count).toBe(Math.min(8, Math.floor(length / 3)));
+        expect(`k_${body}${'!'.repeat(checksumLength)}`.startsWith(shown.prefix)).toBe(true);
+        expect(`k_${body}${'!'.repeat(checksumLength)}`.endsWith(shown.last4)).toBe(true);
+      }
+    }
+    expect(mask('acme_live_Ab3dE7gh', 'acme_live_')).toEqual({ prefix: 'acme_live_A', last4: 'h' });
   });
 });

@@ -121,8 +121,11 @@ describe.each(forms)('of $title', (form) => {
     expect(judge(header, present(key))).toBe(scheme.name);
   });
 
+  /** Blanks and tabs around a header's value are no part of it. */
+  const isOther = (text: string) => present(text).replace(/^[ \t]+|[ \t]+$/g, '') !== present(key);
+
   it.each(Object.entries(nearMisses))('%s is malformed', (_, missesOf) => {
-    for (const miss of missesOf(form)) {
+    for (const miss of missesOf(form).filter(isOther)) {
       expect([miss.slice(0, 100), judge(header, present(miss), [scheme])]).toEqual([
         miss.slice(0, 100),
         miss === '' && word === null ? 'missing' : 'malformed',
@@ -165,7 +168,6 @@ describe.each(forms)('of $title', (form) => {
     'Bearer Bearer ',
     'Bearer bearer ',
     'BearerBearer ',
-    ' Bearer ',
     'Basic ',
     'Token ',
     'ApiKey ',

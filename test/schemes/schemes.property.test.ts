@@ -48,7 +48,7 @@ const scheme = fc
     }),
   })
   .map(({ places, more, form, ...rest }) => {
-    const size = schemeSpec.shape.mint.parse({ alphabet: rest.alphabet, length: 1 }).alphabet.length;
+    const size = schemeSpec.shape.mint.unwrap().parse({ alphabet: rest.alphabet, length: 1 }).alphabet.length;
     const length = Math.ceil(128 / Math.log2(size)) + more;
     const forms = {
       exact: { alphabet: rest.alphabet, length },
@@ -222,7 +222,7 @@ function hmacWith(key: string) {
 }
 
 function expand(text: string): string {
-  return schemeSpec.shape.mint.parse({ alphabet: text, length: 1 }).alphabet;
+  return schemeSpec.shape.mint.unwrap().parse({ alphabet: text, length: 1 }).alphabet;
 }
 
 function escaped(one: string): string {

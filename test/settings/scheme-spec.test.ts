@@ -119,6 +119,46 @@ describe('what one scheme says is refused, by member,', () => {
     expect(problemsOf({ ...parse(plain), ...parse(yaml) })).toEqual([`schemes.0.${line}`]);
   });
 
+  it.each([
+    ['a mint is missing', 'mint:', ['mint: is missing; expected {alphabet: 0-9A-Za-z, length: 32}']],
+    [
+      'keys without a prefix are minted',
+      '"": live',
+      ['mint: is for keys with a prefix; those without are imported and never made, so leave it out'],
+    ],
+    [
+      'keys have a prefix and none',
+      'acme_: live\n  "": live',
+      ['prefixes: has keys with a prefix and without; expected a scheme for each'],
+    ],
+  ])('%s', (_, change, lines) => {
+    const { mint, ...rest } = parse(plain);
+    const scheme =
+      change === 'mint:'
+        ? rest
+        : {
+            ...rest,
+            prefixes: parse(change.includes('acme_') ? 'acme_: live\n"": live' : change),
+            ...(change === '"": live' && { mint }),
+          };
+    expect(problemsOf(scheme)).toEqual(lines.map((line) => `schemes.0.${line}`));
+  });
+
+  it('keys without a prefix of two schemes in one place, of which nothing could tell whose they are', () => {
+    const { mint: _, ...rest } = parse(plain);
+    const bearer = { header: 'Authorization', word: 'Bearer' };
+    const own = (name: string, ...places: unknown[]) => ({ ...rest, name, prefixes: { '': 'live' }, places });
+    const judge = (...schemes: unknown[]) =>
+      schemeProblems(schemes, context).problems.map(({ path, message }) => `${path.join('.')}: ${message}`);
+    expect(judge('postern', own('kong', { header: 'apikey' }, bearer))).toEqual([]);
+    expect(judge(own('kong', { header: 'apikey' }), own('tyk', bearer, { header: 'Authorization' }))).toEqual(
+      [],
+    );
+    expect(judge(own('kong', { header: 'apikey' }), own('tyk', bearer, { header: 'APIKEY' }))).toEqual([
+      'schemes.1.places.1: the keys of kong have no prefix either, and sit there; expected one such scheme in a place',
+    ]);
+  });
+
   it('a plan of the settings will do as its default, in any case', () => {
     expect(problemsOf({ ...parse(plain), default_plan: 'pro' })).toEqual([]);
   });

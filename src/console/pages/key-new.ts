@@ -80,7 +80,8 @@ function formView(visit: Visit, value: Value, faults: readonly Fault[], requestI
   };
 }
 
-function schemeFields({ schemes }: Terms, value: Value, faults: readonly Fault[]) {
+function schemeFields({ schemes: known }: Terms, value: Value, faults: readonly Fault[]) {
+  const schemes = known.filter(({ imports_only }) => !imports_only);
   const environments = [...new Set(schemes.flatMap((scheme) => scheme.environments))];
   const firsts = [...new Set(schemes.map((scheme) => scheme.environments[0]))];
   const chosen = value('scheme') || schemes[0]?.name || '';

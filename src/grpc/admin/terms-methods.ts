@@ -11,8 +11,8 @@ export function createTermsMethods({
       const { actor, permissions, owner, schemes, replicas } = await admin.getTerms(caller);
       return {
         ...{ actor, permissions: [...permissions], owner: owner ?? '', replicas: replicas ?? undefined },
-        schemes: schemes.map(({ name, environments, plans }) => ({
-          ...{ name, environments: [...environments], plans: [...plans] },
+        schemes: schemes.map(({ name, environments, plans, imports_only }) => ({
+          ...{ name, environments: [...environments], plans: [...plans], imports_only },
         })),
       };
     }),

@@ -25,6 +25,11 @@ export const termsOperations: Operations = {
                 name: text('What `scheme` of a key says.'),
                 environments: list(texts, 'The one of a key that names none comes first.'),
                 plans: list(texts, 'The plans that its keys may have; empty where any name will do.'),
+                imports_only: {
+                  type: 'boolean',
+                  description:
+                    'Its keys have no prefix: they are imported, and CreateKey refuses to make any.',
+                },
               }),
               'The one of a key that names none comes first.',
             ),
@@ -37,7 +42,7 @@ export const termsOperations: Operations = {
         example: {
           data: {
             ...{ actor: 'POSTERN_ADMIN_KEY', permissions: ['admin:read', 'admin:write'], owner: null },
-            schemes: [{ name: 'postern', environments: ['live', 'test'], plans: [] }],
+            schemes: [{ name: 'postern', environments: ['live', 'test'], plans: [], imports_only: false }],
             replicas: 3,
           },
         },

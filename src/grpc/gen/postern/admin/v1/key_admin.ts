@@ -836,6 +836,8 @@ export interface SchemeTerms {
   environments: string[];
   /** The plans that its keys may have; empty where any name will do. */
   plans: string[];
+  /** Its keys have no prefix: they are imported, and CreateKey refuses to make any. */
+  imports_only: boolean;
 }
 
 function createBaseKey(): Key {
@@ -5228,7 +5230,7 @@ export const GetTermsResponse: MessageFns<GetTermsResponse> = {
 };
 
 function createBaseSchemeTerms(): SchemeTerms {
-  return { name: "", environments: [], plans: [] };
+  return { name: "", environments: [], plans: [], imports_only: false };
 }
 
 export const SchemeTerms: MessageFns<SchemeTerms> = {
@@ -5241,6 +5243,9 @@ export const SchemeTerms: MessageFns<SchemeTerms> = {
     }
     for (const v of message.plans) {
       writer.uint32(26).string(v!);
+    }
+    if (message.imports_only !== false) {
+      writer.uint32(32).bool(message.imports_only);
     }
     return writer;
   },
@@ -5280,6 +5285,14 @@ export const SchemeTerms: MessageFns<SchemeTerms> = {
             }
 
             message.plans.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.imports_only = reader.bool();
             continue;
           }
         }
