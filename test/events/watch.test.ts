@@ -127,7 +127,8 @@ describe('the tail of the journal', () => {
     const before = reads;
     await service.admin.createKey(caller, { name: 'One' });
     await until('all to hear', () => watches.every((watched) => events(watched).length === 1));
-    expect(reads - before).toBeLessThan(10);
+    // It reads now and then by itself too.
+    expect(reads - before).toBeLessThan(watches.length);
 
     for (const watched of watches) watched.abort();
     await until('all to end', () => watches.every(({ isDone }) => isDone));

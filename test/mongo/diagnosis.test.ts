@@ -205,7 +205,7 @@ describe('a diagnosis of MongoDB that is not a whole replica set', () => {
     let store: Store;
     beforeAll(async () => {
       const args = ['--setParameter', 'ttlMonitorEnabled=false'];
-      mongo = await startReplicaSet({ members: 3, electionTimeoutMs: 1_000, args });
+      mongo = await startReplicaSet({ members: 3, electionTimeoutMs: 5_000, args });
     });
     afterAll(() => mongo?.stop());
 
