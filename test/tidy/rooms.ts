@@ -183,7 +183,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       ...['limits', 'mongo', 'net', 'otel', 'presets', 'restore', 'schemes', 'settings', 'sqlite', 'store'],
       ...['telemetry', 'time', 'tracing', 'usage'],
     ],
-    packages: ['commander', 'pino', 'pino-pretty', 'recheck', 'yaml', 'zod'],
+    packages: ['@eslint-community/regexpp', 'commander', 'pino', 'pino-pretty', 'yaml', 'zod'],
   },
 };
 

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Environment } from './config-environment.ts';
-import { judgePattern } from './pattern.ts';
+import { judgePattern } from './pattern/judge.ts';
 import { readerOf, type SettingFiles } from './setting-files.ts';
 import { examineSettings, type SettingFlags } from './settings.ts';
 

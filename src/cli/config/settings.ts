@@ -5,7 +5,7 @@ import { ConfigError, type ConfigProblem, type SettingPath } from '../../setting
 import { configWarnings } from '../../settings/config-warnings.ts';
 import { type Environment, readEnvironment } from './config-environment.ts';
 import { type ConfigFile, ConfigFileError, readConfigFile } from './config-file.ts';
-import { judgePattern } from './pattern.ts';
+import { judgePattern } from './pattern/judge.ts';
 
 export type { Environment } from './config-environment.ts';
 
