@@ -19,6 +19,7 @@ import { constants } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { run } from './program.ts';
 import type { AppendedFile, Io, Output } from './terminal/command.ts';
+import { httpFetch } from './terminal/http-fetch.ts';
 
 /** A terminal sends Ctrl-C to npm and to what npm has started, and npm passes it on: that is one request to end. */
 const sameStopMs = process.env.npm_lifecycle_event === undefined ? 0 : 500;
@@ -28,7 +29,7 @@ const io: Io = {
   stdout: outputTo(process.stdout),
   stderr: outputTo(process.stderr),
   stdin: process.stdin,
-  fetch,
+  fetch: httpFetch,
   readFile: (path) => readFileSync(path, 'utf8'),
   readChunks: (path) => createReadStream(path),
   openToAppend,

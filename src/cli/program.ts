@@ -12,15 +12,17 @@ import { addRestoreCommands } from './restore/restore.ts';
 import { addServeCommand } from './serving/serve-command.ts';
 import { CommandError, type ExitCode, exitCodes, type Io } from './terminal/command.ts';
 import { describe } from './terminal/describe.ts';
+import { usageErrorText } from './terminal/misspelt.ts';
 import { adminKeyHint } from './terminal/secret-input.ts';
 import { addWatchCommand } from './watch.ts';
 
 /** Runs one command line, without the names of Node and the program, and returns its exit code. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
   let exitCode: number = exitCodes.done;
-  const program = createProgram(io, (code) => {
+  const exit = (code: number) => {
     exitCode = code;
-  });
+  };
+  const program = createProgram(io, exit, argv);
   try {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
@@ -44,14 +46,14 @@ Exit codes:
   3  keys verify: the key is not let in
   4  nobody answers`;
 
-/** All commands; `exit` takes the code of one that ends well. */
-export function createProgram(io: Io, exit: (code: number) => void): Command {
-  const program = new Command('postern')
+/** All commands; `exit` takes the code of one that ends well, `argv` is what a wrong command line is explained by. */
+export function createProgram(io: Io, exit: (code: number) => void, argv: readonly string[] = []): Command {
+  const program: Command = new Command('postern')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
-      outputError: (text, write) => write(usageError(text)),
+      outputError: (text, write) => write(usageError(usageErrorText(text, program, argv))),
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     })

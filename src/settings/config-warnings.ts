@@ -1,3 +1,4 @@
+import { isBlockedPort } from '../net/blocked-ports.ts';
 import { formatListen, isLoopback } from '../net/listen.ts';
 import type { Config } from './config.ts';
 import type { ConfigProblem } from './config-problem.ts';
@@ -15,6 +16,11 @@ export function configWarnings(config: Config): ConfigProblem[] {
     if (tls !== null || isLoopback(listen)) continue;
     const message = `${formatListen(listen)} is open to the network without TLS`;
     warnings.push({ path: [name, 'listen'], message });
+  }
+  const { listen } = config.http;
+  if (listen.kind === 'tcp' && isBlockedPort(listen.port)) {
+    const message = `browsers and fetch connect to no port ${listen.port}, so that the console and many clients cannot be used; expected another one`;
+    warnings.push({ path: ['http', 'listen'], message });
   }
   if (config.admin.clients.length > 0 && !config.admin.tls?.clientCa && !config.http.tls?.clientCa) {
     const message = 'neither admin.tls nor http.tls has a client_ca, so that no client shows a certificate';

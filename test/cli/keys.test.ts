@@ -159,7 +159,7 @@ it('verifies a key from standard input or a file, and ends with 3 when it is den
   const { keys, create } = await startService();
   const { id, key } = await create({ name: 'a', permissions: ['read:assets'], ip_allowlist: ['10.0.0.0/8'] });
 
-  const allowed = await keys('verify --address-of-caller 10.1.2.3', { stdin: `${key}\n` });
+  const allowed = await keys('verify --client-ip 10.1.2.3', { stdin: `${key}\n` });
   const given = { files: { 'key.txt': `${key}\r\n` } };
   const denied = await keys(
     'verify --address-of-caller 10.1.2.3 --permission write:assets --key-file key.txt',

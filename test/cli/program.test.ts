@@ -128,6 +128,7 @@ it('ends with 4 and names the address and the setting when nobody answers', asyn
     stdout: '',
     stderr:
       'postern: http://127.0.0.1:8080 can not be reached: nobody listens there\n' +
+      'No address was given; this is the default.\n' +
       'Start the service with "postern serve", or say where it listens by --address or POSTERN_ADDRESS.\n',
   });
 });

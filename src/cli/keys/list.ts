@@ -1,5 +1,8 @@
 import { Option } from 'commander';
+import { z } from 'zod';
+import { suggestion } from '../../settings/nearest-name.ts';
 import { actingOwner, ownerFlagNote } from '../terminal/acting-owner.ts';
+import type { Client } from '../terminal/client.ts';
 import type { AddCommand, Io } from '../terminal/command.ts';
 import { keyAnswer, keyList } from '../terminal/key-text.ts';
 import { addPageFlags, type PageFlags, printList } from '../terminal/pages.ts';
@@ -41,8 +44,28 @@ export function listKeys(add: AddCommand, io: Io): void {
       tableOf: keyList,
       plural: 'keys',
       none: 'there is no such key',
+      whyNone: (client) => unknownNames(client, flags),
     }),
   );
+}
+
+const terms = z.object({
+  data: z.object({ schemes: z.array(z.object({ name: z.string(), environments: z.array(z.string()) })) }),
+});
+
+/** A filter by a scheme or an environment that there is not; `''` when both are there. */
+async function unknownNames(client: Client, { scheme, environment }: ListFlags): Promise<string> {
+  if (scheme === undefined && environment === undefined) return '';
+  const { schemes } = (await client.call(terms, 'GET', '/admin/terms')).data;
+  const names = schemes.map(({ name }) => name);
+  const environments = [...new Set(schemes.flatMap((one) => one.environments))];
+  if (scheme !== undefined && !names.includes(scheme)) {
+    return `: no scheme is called "${scheme}"${suggestion(scheme, names)}`;
+  }
+  if (environment !== undefined && !environments.includes(environment)) {
+    return `: no scheme has an environment "${environment}"${suggestion(environment, environments)}`;
+  }
+  return '';
 }
 
 function filtersOf(flags: ListFlags) {

@@ -1,3 +1,4 @@
+import { Option } from 'commander';
 import { z } from 'zod';
 import { type ConnectionFlags, connect } from '../terminal/client.ts';
 import { type AddCommand, CommandError, type ExitCode, exitCodes, type Io } from '../terminal/command.ts';
@@ -10,6 +11,7 @@ interface VerifyFlags extends ConnectionFlags {
   readonly scheme?: string;
   readonly environment?: string;
   readonly permission?: string[];
+  readonly clientIp?: string;
   readonly addressOfCaller?: string;
   readonly method?: string;
   readonly host?: string;
@@ -33,13 +35,14 @@ export function verifyKey(add: AddCommand, io: Io, exit: (code: ExitCode) => voi
     'Ends with 0 when the key is let in, with 3 when it is not.';
   add('verify', description, [
     'postern keys verify < key.txt',
-    'postern keys verify --key-file key.txt --permission read:assets --address-of-caller 203.0.113.7',
+    'postern keys verify --key-file key.txt --permission read:assets --client-ip 203.0.113.7',
   ])
     .option('--key-file <file>', 'read the key from this file')
     .option('--scheme <scheme>', 'as a route for this scheme')
     .option('--environment <environment>', 'as a route of this environment')
     .option('--permission <permission>', 'as a route that asks for it; repeat for more', append)
-    .option('--address-of-caller <ip>', 'as a request from this address')
+    .option('--client-ip <ip>', 'as a request from this address')
+    .addOption(new Option('--address-of-caller <ip>', 'what --client-ip was called').hideHelp())
     .option('--method <method>', 'as a request with this method')
     .option('--host <host>', 'as a request to this host')
     .option('--path <path>', 'as a request for this path')
@@ -72,7 +75,7 @@ function bodyOf(key: string, flags: VerifyFlags): Record<string, unknown> {
     scheme: flags.scheme,
     environment: flags.environment,
     permissions: flags.permission,
-    address: flags.addressOfCaller,
+    address: flags.clientIp ?? flags.addressOfCaller,
     method: flags.method,
     host: flags.host,
     path: flags.path,

@@ -2,9 +2,9 @@ import type { Command } from 'commander';
 import type { z } from 'zod';
 import { type AddCommand, CommandError, exitCodes, type Io } from './command.ts';
 import { describe } from './describe.ts';
-import { printable } from './output.ts';
 import { notPostern, refusal } from './refusal.ts';
 import { readAdminKey } from './secret-input.ts';
+import { type Target, unreachable } from './unreachable.ts';
 
 /** What every command that calls the service takes. */
 export interface ConnectionFlags {
@@ -47,7 +47,8 @@ export function callingCommands(parent: Command): AddCommand {
 }
 
 export async function connect(io: Io, flags: ConnectionFlags): Promise<Client> {
-  const base = addressOf(flags.address || io.environment.POSTERN_ADDRESS || defaultAddress);
+  const target = targetOf(io, flags);
+  const base = target.address;
   const admin = await readAdminKey(io, flags.adminKeyFile);
 
   return {
@@ -56,11 +57,11 @@ export async function connect(io: Io, flags: ConnectionFlags): Promise<Client> {
       const signal = AbortSignal.timeout(answerMsMax);
       const headers = { accept: 'application/json', ...jsonType(body) };
       const sent = { method, headers, signal, ...(body !== undefined && { body: JSON.stringify(body) }) };
-      const { status, json } = await reached(async () => read(await send(path, sent)));
-      if (!isGood(status)) throw refused(status, json);
-      const answer = shape.safeParse(json);
+      const got = await reached(async () => read(await send(path, sent)));
+      if (!isGood(got.status)) throw refused(got);
+      const answer = shape.safeParse(got.json);
       if (answer.success) return answer.data;
-      throw notPostern(base, status);
+      throw notPostern({ ...got, target });
     },
     async open(path, headers, signal) {
       const begun = new AbortController();
@@ -69,7 +70,7 @@ export async function connect(io: Io, flags: ConnectionFlags): Promise<Client> {
       try {
         const response = await reached(() => send(path, { method: 'GET', headers, signal: either }));
         if (isGood(response.status) && response.body !== null) return response.body;
-        throw refused(response.status, (await reached(() => read(response))).json);
+        throw refused(await reached(() => read(response)));
       } finally {
         clearTimeout(timer);
       }
@@ -85,19 +86,15 @@ export async function connect(io: Io, flags: ConnectionFlags): Promise<Client> {
     });
   }
 
-  function refused(status: number, json: unknown): CommandError {
-    return refusal({ status, json, address: base, adminKeyFrom: admin.from });
+  function refused(got: Got): CommandError {
+    return refusal({ ...got, target, adminKeyFrom: admin.from });
   }
 
   async function reached<T>(ask: () => Promise<T>): Promise<T> {
     try {
       return await ask();
     } catch (error) {
-      const lines = [
-        `${base} can not be reached: ${whyUnreachable(error)}`,
-        'Start the service with "postern serve", or say where it listens by --address or POSTERN_ADDRESS.',
-      ];
-      throw new CommandError(exitCodes.unreachable, lines, { isPassing: true });
+      throw await unreachable(target, error, answerMsMax);
     }
   }
 }
@@ -109,12 +106,28 @@ interface SentRequest {
   readonly body?: string;
 }
 
-async function read(response: Response): Promise<{ status: number; json: unknown }> {
-  return { status: response.status, json: parse(await response.text()) };
+/** An answer, read. */
+interface Got {
+  readonly status: number;
+  /** Undefined for what is no JSON. */
+  readonly json: unknown;
+  readonly headers: Headers;
+}
+
+async function read(response: Response): Promise<Got> {
+  const { status, headers } = response;
+  return { status, headers, json: parse(await response.text()) };
 }
 
 function isGood(status: number): boolean {
   return status >= 200 && status < 300;
+}
+
+function targetOf({ environment }: Io, { address }: ConnectionFlags): Target {
+  if (address) return { address: addressOf(address), from: '--address' };
+  const { POSTERN_ADDRESS } = environment;
+  if (POSTERN_ADDRESS) return { address: addressOf(POSTERN_ADDRESS), from: 'POSTERN_ADDRESS' };
+  return { address: defaultAddress, from: null };
 }
 
 /** The address without a slash at its end; `http://` where it has no scheme. */
@@ -140,21 +153,4 @@ function parse(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-const networkErrors: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'nobody listens there',
-  ECONNRESET: 'the connection was cut off',
-  UND_ERR_SOCKET: 'the connection was cut off',
-  ENOTFOUND: 'the name is not known',
-  EAI_AGAIN: 'the name can not be looked up now',
-  ETIMEDOUT: 'the connection timed out',
-  UND_ERR_CONNECT_TIMEOUT: 'the connection timed out',
-};
-
-function whyUnreachable(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown error';
-  if (error.name === 'TimeoutError') return `no answer within ${answerMsMax / 1_000} s`;
-  const cause = error.cause as { code?: string; message?: string } | undefined;
-  return printable(networkErrors[cause?.code ?? ''] ?? (cause?.message || error.message));
 }

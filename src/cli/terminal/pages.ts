@@ -23,6 +23,8 @@ export interface List<Item extends z.ZodType> {
   readonly plural: string;
   /** Said where the whole list is empty. */
   readonly none: string;
+  /** What to add to `none`, asked only then. */
+  readonly whyNone?: (client: Client) => Promise<string>;
 }
 
 interface Page<Item> {
@@ -44,8 +46,11 @@ export async function printList<Item extends z.ZodType>(
   flags: PageFlags,
   list: List<Item>,
 ): Promise<void> {
-  const pages = readPages(await connect(io, flags), flags, list);
-  await (flags.json ? printJson(pages, io) : printTable(pages, list, io));
+  const client = await connect(io, flags);
+  const pages = readPages(client, flags, list);
+  if (flags.json) return await printJson(pages, io);
+  if ((await printTable(pages, list, io)) > 0) return;
+  io.stderr.write(`postern: ${list.none}${printable((await list.whyNone?.(client)) ?? '')}\n`);
 }
 
 /** One page, or with `all` every page from there on. */
@@ -75,23 +80,23 @@ function queryOf(parameters: List<z.ZodType>['filters']): string {
   return given.length === 0 ? '' : `?${new URLSearchParams(given)}`;
 }
 
-/** Each page as it comes, since all of them together may not fit in memory. */
+/** Each page as it comes, since all of them together may not fit in memory; returns how many items there were. */
 async function printTable<Item extends z.ZodType>(
   pages: AsyncIterable<Page<z.output<Item>>>,
-  { tableOf, plural, none }: List<Item>,
+  { tableOf, plural }: List<Item>,
   io: Io,
-): Promise<void> {
+): Promise<number> {
   let count = 0;
   let rest: string | null = null;
   for await (const page of pages) {
     io.stdout.write(tableOf(page.data, count === 0));
     count += page.data.length;
     rest = page.next_page_token;
-    if (io.stdout.isClosed()) return;
+    if (io.stdout.isClosed()) return count;
   }
-  if (count === 0) io.stderr.write(`postern: ${none}\n`);
   if (rest !== null)
     io.stderr.write(`postern: more ${plural} follow: --page-token ${printable(rest)}, or --all\n`);
+  return count;
 }
 
 async function printJson(pages: AsyncIterable<Page<unknown>>, io: Io): Promise<void> {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { CommandError, exitCodes } from './command.ts';
 import { printable } from './output.ts';
 import { adminKeyHint } from './secret-input.ts';
+import { fromLine, type Target } from './unreachable.ts';
 
 const errorAnswer = z.object({
   error: z.object({
@@ -21,7 +22,7 @@ const flagOfField: Readonly<Record<string, string>> = {
   permissions: '--permission',
   ip_allowlist: '--allow-ip',
   labels: '--label',
-  address: '--address-of-caller',
+  address: '--client-ip',
   grace_period: '--grace',
   etag: '--if-etag',
   key: 'the key',
@@ -33,15 +34,17 @@ export interface Refused {
   readonly status: number;
   /** Undefined for what is no JSON. */
   readonly json: unknown;
-  readonly address: string;
+  readonly headers: Headers;
+  readonly target: Target;
   /** Where the admin key was found. */
   readonly adminKeyFrom: string;
 }
 
 /** What the service said, and what to do about it. */
-export function refusal({ status, json, address, adminKeyFrom }: Refused): CommandError {
+export function refusal(refused: Refused): CommandError {
+  const { json, adminKeyFrom } = refused;
   const answer = errorAnswer.safeParse(json);
-  if (!answer.success) return notPostern(address, status);
+  if (!answer.success) return notPostern(refused);
   const { code, message, details } = answer.data.error;
   const said = printable(message);
   const fields = details?.fields ?? [];
@@ -55,6 +58,7 @@ export function refusal({ status, json, address, adminKeyFrom }: Refused): Comma
   if (code === 'PERMISSION_DENIED') return failed(said, 'Call with an admin key that may do this.');
   if (code === 'NOT_FOUND') {
     const { reason = null } = details ?? {};
+    if (reason === 'PATH_NOT_FOUND') return failed(...wrongPath(refused.target, said));
     const kind = reason === 'OWNER_NOT_FOUND' ? 'owners' : 'keys';
     const lines = [said, `See which there are with "postern ${kind} list".`];
     return new CommandError(exitCodes.failed, lines, { reason });
@@ -68,13 +72,36 @@ export function refusal({ status, json, address, adminKeyFrom }: Refused): Comma
 }
 
 /** Something answers at the address that does not speak as Postern does. */
-export function notPostern(address: string, status: number): CommandError {
+export function notPostern({
+  status,
+  headers,
+  target,
+}: Omit<Refused, 'json' | 'adminKeyFrom'>): CommandError {
+  const [type, server, location] = ['content-type', 'server', 'location'].map((name) => headers.get(name));
+  const sent = [
+    type && `It sent ${type}`,
+    server && `from ${server}`,
+    location && `and points to ${location}`,
+  ];
+  const what = sent.filter((part) => typeof part === 'string').join(', ');
   const lines = [
-    `${address} answered ${status}, but not as Postern does`,
+    `${target.address} answered ${status}, but not as Postern does`,
+    ...(what === '' ? [] : [printable(`${what.replace(/^(?:from|and)/, 'It is $&').slice(0, 200)}.`)]),
+    fromLine(target),
     'Say where its HTTP listener is by --address or POSTERN_ADDRESS.',
   ];
   // What stands between may say so while the service is away.
   return new CommandError(exitCodes.failed, lines, { isPassing: [502, 503, 504].includes(status) });
+}
+
+/** A Postern answers, and has nothing at the path. */
+function wrongPath(target: Target, said: string): string[] {
+  const { origin, pathname } = new URL(target.address);
+  const advice =
+    pathname === '/'
+      ? 'The service there does not know this command; it may be older than this command line.'
+      : `The service may be at ${origin}, without the path.`;
+  return [`${target.address} answered: ${said}`, fromLine(target), advice];
 }
 
 function failed(...lines: string[]): CommandError {
