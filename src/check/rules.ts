@@ -1,15 +1,20 @@
+import { normaliseHost, wildcardsOf } from './hosts.ts';
+import type { AccessRequest } from './request.ts';
+
 /**
  * What a route asks for, by method, host and path, for meshes that can not say it themselves. A rule's
  * members have the meaning of Envoy's `context_extensions` of the same names.
  */
 export interface Rule {
   readonly match: {
-    /** Lower case, without a port; absent for any. */
+    /** As `readHost` has it; absent for any. */
     readonly host?: string;
     /** Upper case; absent for any. */
     readonly methods?: readonly string[];
     /** A normal path, or a prefix of one ending in `/*`, which takes what is below it; absent for any. */
     readonly path?: string;
+    /** Whether it is about CORS preflights alone. */
+    readonly preflight?: boolean;
   };
   readonly permissions: readonly string[];
   readonly scheme?: string;
@@ -19,37 +24,76 @@ export interface Rule {
 }
 
 /** Finds the one rule that holds for a request; null when none does. */
-export type FindRule = (request: {
-  readonly method: string;
-  readonly host: string;
-  readonly path: string;
-}) => Rule | null;
+export type FindRule = (request: Pick<AccessRequest, 'method' | 'host' | 'path' | 'header'>) => Rule | null;
 
 /**
- * The most specific rule holds: an exact path before a prefix, a longer prefix before a shorter, any path
- * last; then a named host before any, then a named method before any; then the first. A public rule holds
- * only for a path that arrived as its normal form is written. Cost grows with the segments of the path that
- * rules name, not with the rules.
+ * The most specific rule holds: for a CORS preflight those about preflights alone before all others; an exact path
+ * before a prefix, a longer prefix before a shorter, any path last; then a host's own name before a wildcard, a longer
+ * wildcard before a shorter, any host last; then a named method before any; then the first. A public rule holds
+ * only for a path that arrived as its normal form is written. Cost grows with the segments of the path and the labels
+ * of the host that rules name, not with the rules.
  */
 export function createRules(rules: readonly Rule[]): FindRule {
   if (rules.length === 0) return () => null;
-  const root = createNode(null);
-  const anyPath = createSite();
-  for (const rule of rules)
-    addRule(rule.match.path === undefined ? anyPath : siteOf(root, rule.match.path), rule);
+  const forPreflights = createIndex(rules.filter(({ match }) => match.preflight === true));
+  const forAll = createIndex(rules.filter(({ match }) => match.preflight !== true));
 
-  return ({ method, host, path }) => {
-    const bare = withoutQuery(path);
-    const normal = normalisePath(bare);
-    const asked = { method, host: normaliseHost(host), isNormal: normal === bare };
-    return (normal === '' ? null : ruleBelow(root, normal, asked)) ?? ruleAt(anyPath, asked);
+  return (request) => {
+    const bare = withoutQuery(request.path);
+    const path = normalisePath(bare);
+    const isNormal = path === bare;
+    const asked = { method: request.method, host: normaliseHost(request.host), path, isNormal };
+    if (forPreflights !== null && isPreflight(request)) {
+      const found = findIn(forPreflights, asked);
+      if (found !== null) return found;
+    }
+    return forAll === null ? null : findIn(forAll, asked);
   };
+}
+
+/** A request that a browser sends before the one that it is about (Fetch standard, "CORS-preflight fetch"). */
+function isPreflight(request: Parameters<FindRule>[0]): boolean {
+  if (request.method !== 'OPTIONS') return false;
+  const has = (name: string) => request.header(name).some((value) => value !== '');
+  return has('origin') && has('access-control-request-method');
 }
 
 interface Asked {
   readonly method: string;
   readonly host: string;
+  /** Normal; empty for what is no path. */
+  readonly path: string;
+  /** Whether it arrived so. */
   readonly isNormal: boolean;
+}
+
+/** What is asked of each site on the way. */
+interface AskedAt extends Asked {
+  readonly wildcards: readonly string[];
+}
+
+/** Some rules by path, then host, then method. */
+interface Index {
+  readonly root: PathNode;
+  readonly anyPath: Site;
+  /** Those that rules name. */
+  readonly wildcards: ReadonlySet<string>;
+}
+
+/** Null for no rules. */
+function createIndex(rules: readonly Rule[]): Index | null {
+  if (rules.length === 0) return null;
+  const root = createNode(null);
+  const anyPath = createSite();
+  for (const rule of rules)
+    addRule(rule.match.path === undefined ? anyPath : siteOf(root, rule.match.path), rule);
+  const hosts = rules.flatMap(({ match }) => match.host ?? []);
+  return { root, anyPath, wildcards: new Set(hosts.filter((host) => host.startsWith('*'))) };
+}
+
+function findIn({ root, anyPath, wildcards }: Index, asked: Asked): Rule | null {
+  const at = { ...asked, wildcards: wildcardsOf(asked.host, wildcards) };
+  return (asked.path === '' ? null : ruleBelow(root, at)) ?? ruleAt(anyPath, at);
 }
 
 /** The rules on one path by host, then by method; null for any. */
@@ -111,7 +155,8 @@ function isOpen({ isPublic, permissions }: Rule): boolean {
   return isPublic && permissions.length === 0;
 }
 
-function ruleBelow(root: PathNode, path: string, asked: Asked): Rule | null {
+function ruleBelow(root: PathNode, asked: AskedAt): Rule | null {
+  const { path } = asked;
   let node: PathNode = root;
   let at = 1;
   // Past its last segment a path begins again after where its next slash would be.
@@ -133,9 +178,15 @@ function ruleBelow(root: PathNode, path: string, asked: Asked): Rule | null {
   return null;
 }
 
-function ruleAt(site: Site, asked: Asked): Rule | null {
+function ruleAt(site: Site, asked: AskedAt): Rule | null {
   if (site.size === 0) return null;
-  return ruleOfHost(site.get(asked.host), asked) ?? ruleOfHost(site.get(null), asked);
+  const named = ruleOfHost(site.get(asked.host), asked);
+  if (named !== null) return named;
+  for (const wildcard of asked.wildcards) {
+    const found = ruleOfHost(site.get(wildcard), asked);
+    if (found !== null) return found;
+  }
+  return ruleOfHost(site.get(null), asked);
 }
 
 function ruleOfHost(ofHost: ReadonlyMap<string | null, FirstRules> | undefined, asked: Asked): Rule | null {
@@ -175,11 +226,6 @@ export function normalisePath(path: string): string {
     else if (index === segments.length - 1) kept.push('');
   }
   return `/${kept.join('/')}`;
-}
-
-/** Lower case, without port and without the root's dot. */
-export function normaliseHost(host: string): string {
-  return host.toLowerCase().replace(/:\d*$/, '').replace(/\.$/, '');
 }
 
 function withoutQuery(path: string): string {

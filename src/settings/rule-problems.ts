@@ -27,8 +27,10 @@ function hiddenRules(rules: readonly { readonly match?: Rule['match'] }[]): Conf
   >();
   return rules.flatMap(({ match }, index) => {
     if (match === undefined) return [];
-    const { host, methods, path } = match;
-    const sort = JSON.stringify([host ?? null, path ?? null, methods === undefined]);
+    const { host, path, preflight } = match;
+    // Of a preflight there is one method.
+    const methods = preflight === true ? undefined : match.methods;
+    const sort = JSON.stringify([host ?? null, path ?? null, methods === undefined, preflight === true]);
     const earlier = seen.get(sort) ?? [];
     seen.set(sort, [...earlier, { index, methods }]);
     const hides = earlier.find((rule) => methods?.every((method) => rule.methods?.includes(method)) ?? true);

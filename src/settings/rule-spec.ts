@@ -1,6 +1,55 @@
+import { domainToASCII } from 'node:url';
 import { z } from 'zod';
-import { normaliseHost, normalisePath, type Rule } from '../check/rules.ts';
+import { costMax, permissionForm } from '../check/context.ts';
+import { readHost } from '../check/hosts.ts';
+import { normalisePath, type Rule } from '../check/rules.ts';
+import { suggestion } from './nearest-name.ts';
 import { text, wholeNumber } from './setting-forms.ts';
+
+/** Registered with IANA, but for PRI, which is no request; and those that caches and UPnP have long used. */
+const methods: readonly string[] = [
+  ...['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', 'QUERY'],
+  ...['ACL', 'BASELINE-CONTROL', 'BIND', 'CHECKIN', 'CHECKOUT', 'COPY', 'LABEL', 'LINK', 'LOCK', 'MERGE'],
+  ...['MKACTIVITY', 'MKCALENDAR', 'MKCOL', 'MKREDIRECTREF', 'MKWORKSPACE', 'MOVE', 'ORDERPATCH', 'PROPFIND'],
+  ...['PROPPATCH', 'REBIND', 'REPORT', 'SEARCH', 'UNBIND', 'UNCHECKOUT', 'UNLINK', 'UNLOCK', 'UPDATE'],
+  ...['UPDATEREDIRECTREF', 'VERSION-CONTROL', 'PURGE', 'NOTIFY', 'SUBSCRIBE', 'UNSUBSCRIBE', 'M-SEARCH'],
+];
+
+const hostError =
+  'expected a host name without scheme, port and path, such as api.example.com, or *.example.com for all below it';
+const host = z.string({ error: hostError }).transform((given, context) => {
+  const read = readHost(given);
+  if (read !== null) return read;
+  context.addIssue(hostError + otherHost(given));
+  return z.NEVER;
+});
+
+/** What was meant, where that can be told. */
+function otherHost(given: string): string {
+  if (given === '*') return '; leave it out for any host';
+  const bare = given
+    .trim()
+    .replace(/^[a-z][a-z0-9+.-]*:\/\//i, '')
+    .replace(/[/?#].*$/s, '')
+    .replace(/:\d*$/, '');
+  const ascii = /[^\x20-\x7e]/.test(bare) ? domainToASCII(bare) : bare;
+  const [read, isV6] = [readHost(ascii), readHost(`[${given}]`) !== null];
+  if (isV6) return `; did you mean "[${given}]"?`;
+  return read === null ? '' : `; did you mean ${JSON.stringify(read)}?`;
+}
+
+const method = z
+  .string({ error: 'expected a method in upper case' })
+  .superRefine((given, context) => {
+    if (methods.includes(given)) return;
+    context.addIssue(`${JSON.stringify(given)} is no method of HTTP${nearestMethod(given)}`);
+  })
+  .meta({ enum: [...methods] });
+
+function nearestMethod(given: string): string {
+  const near = suggestion(given.toUpperCase(), methods);
+  return near.startsWith('; did') ? near : '; expected one that IANA has registered, in upper case';
+}
 
 const names = text(
   /^[a-z0-9_-]+( *, *[a-z0-9_-]+)*$/,
@@ -20,22 +69,37 @@ const path = z.string({ error: pathError }).superRefine((given, context) => {
 
 const match = z
   .strictObject({
-    host: z.string().min(1).transform(normaliseHost).optional().describe('A host name (default: any).'),
-    methods: z
-      .array(text(/^[A-Z]+$/, 'expected a method in upper case'))
-      .min(1)
+    host: host
       .optional()
-      .describe('Methods (default: any).'),
+      .describe('A host name, or *. and one for all names below it; no port (default: any).'),
+    methods: z.array(method).min(1).optional().describe('Methods (default: any).'),
     path: path
       .optional()
       .describe('A normal path, /a/b, or a prefix of one, /a/*, for all below it (default: any).'),
+    preflight: z
+      .boolean()
+      .optional()
+      .describe(
+        'Whether it is about CORS preflights alone: OPTIONS with Origin and Access-Control-Request-Method. It goes before every rule that is not.',
+      ),
   })
-  .refine((given) => Object.keys(given).length > 0, { error: 'expected a host, methods or a path' });
+  .refine(
+    ({ host, methods, path, preflight }) => (host ?? methods ?? path) !== undefined || preflight === true,
+    {
+      error: 'expected a host, methods, a path or preflight: true',
+    },
+  )
+  .refine(
+    ({ methods, preflight }) => preflight !== true || methods === undefined || methods.includes('OPTIONS'),
+    {
+      error: 'a preflight is an OPTIONS request; expected no methods beside preflight: true',
+    },
+  );
 
 const rule = z.strictObject({
   match: match.describe('Which requests; the most specific rule holds.'),
   permissions: z
-    .array(text(/^[\x21-\x2b\x2d-\x7e]{1,128}$/, 'expected printable ASCII without spaces and commas'))
+    .array(text(permissionForm, 'expected printable ASCII without spaces and commas'))
     .max(100)
     .default([])
     .describe('What a key must be permitted, all of it.'),
@@ -43,7 +107,7 @@ const rule = z.strictObject({
   environment: text(/^[a-z0-9_-]+$/, 'expected a name of a-z, 0-9, _ and -')
     .optional()
     .describe("The environment whose keys are let in (default: the settings' own)."),
-  cost: wholeNumber(0, 1_000_000_000).optional().describe('Units of rate limit (default: 1).'),
+  cost: wholeNumber(0, costMax).optional().describe('Units of rate limit (default: 1).'),
   public: z.boolean().default(false).describe('Whether no key is looked for; the path must arrive normal.'),
 });
 

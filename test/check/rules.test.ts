@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { normaliseHost, readHost } from '../../src/check/hosts.ts';
 import { createFindRoute } from '../../src/check/route.ts';
-import { createRules, normaliseHost, normalisePath, type Rule } from '../../src/check/rules.ts';
+import { createRules, normalisePath, type Rule } from '../../src/check/rules.ts';
 import { readPresets } from '../../src/presets/read.ts';
 import type { Scheme } from '../../src/schemes/scheme.ts';
 import { accessRequest } from '../requests.ts';
@@ -61,13 +62,118 @@ describe('normaliseHost', () => {
     ['api.example.com.:443', 'api.example.com'],
     ['[2001:DB8::1]:443', '[2001:db8::1]'],
     ['[2001:db8::1]', '[2001:db8::1]'],
+    ['[2001:db8:0:0::0001]:80', '[2001:db8::1]'],
+    ['[rubbish]:1', '[rubbish]'],
     ['', ''],
   ])('reads %s as %s', (host, normal) => {
     expect(normaliseHost(host)).toBe(normal);
   });
 });
 
+describe('the host of a rule', () => {
+  it.each([
+    ['API.Example.com', 'api.example.com'],
+    ['api.example.com.', 'api.example.com'],
+    ['*.Example.com', '*.example.com'],
+    ['*.example.com.', '*.example.com'],
+    ['localhost', 'localhost'],
+    ['*.local', '*.local'],
+    ['my_service.ns', 'my_service.ns'],
+    ['xn--bcher-kva.example', 'xn--bcher-kva.example'],
+    ['10.0.0.1', '10.0.0.1'],
+    ['[2001:DB8:0::1]', '[2001:db8::1]'],
+    ['1.example', '1.example'],
+    [`${'a'.repeat(63)}.example`, `${'a'.repeat(63)}.example`],
+  ])('reads %s as %s', (given, host) => {
+    expect(readHost(given)).toBe(host);
+    if (!host.startsWith('*')) expect(normaliseHost(given)).toBe(host);
+  });
+
+  it.each([
+    ...[
+      'https://a.example',
+      'a.example/x',
+      'a b.example',
+      'a.example:8443',
+      'a.example:',
+      '*',
+      '*.',
+      '**.a',
+      '*a.b',
+    ],
+    ...[
+      'a.*.b',
+      '*.*.a',
+      'a..b',
+      '.a',
+      'a..',
+      '',
+      '.',
+      ' a',
+      'a\n',
+      '-a.example',
+      'a-.example',
+      'bücher.example',
+    ],
+    ...[
+      '10.0.0',
+      '10.0.0.256',
+      '*.0.0.1',
+      'a.1',
+      '::1',
+      '[::1]:80',
+      '[::1',
+      '[1.2.3.4]',
+      '[fe80::1%eth0]',
+      'u@a.b',
+    ],
+    ...[
+      `${'a'.repeat(64)}.example`,
+      Array.from({ length: 64 }, () => 'abcd').join('.'),
+      'a.example?x',
+      'a.example#',
+    ],
+  ])('is not %s', (given) => {
+    expect(readHost(given)).toBeNull();
+  });
+});
+
 describe('a rule', () => {
+  it("for a host's own name comes before a wildcard, a longer wildcard before a shorter, and either before any", () => {
+    const find = named({
+      any: { path: '/*' },
+      short: { path: '/*', host: '*.example.com' },
+      long: { path: '/*', host: '*.api.example.com' },
+      exact: { path: '/*', host: 'v1.api.example.com' },
+      posts: { path: '/*', host: '*.example.com', methods: ['POST'] },
+    });
+    expect(find('/', { host: 'V1.api.example.com:8443' })).toBe('exact');
+    expect(find('/', { host: 'v2.api.example.com.' })).toBe('long');
+    expect(find('/', { host: 'a.b.c.api.example.com' })).toBe('long');
+    expect(find('/', { host: 'api.example.com' })).toBe('short');
+    expect(find('/', { host: 'api.example.com', method: 'POST' })).toBe('posts');
+    for (const host of ['example.com', '.example.com', 'notexample.com', 'example.com.evil', '', '[::1]'])
+      expect([host, find('/', { host })]).toEqual([host, 'any']);
+    expect(find('/', { host: `${'a.'.repeat(50_000)}example.com` })).toBe('any');
+  });
+
+  it('for preflights alone comes before every other, and holds for nothing else', () => {
+    const find = named({
+      path: { path: '/a/b', host: 'api.example.com', methods: ['OPTIONS'] },
+      preflight: { preflight: true, isPublic: true },
+      deeper: { path: '/deep/*', preflight: true },
+    });
+    const origin = ['origin', 'https://app.example'] as const;
+    const asked = ['access-control-request-method', 'PUT'] as const;
+    expect(find('/a/b', { method: 'OPTIONS', headers: [origin, asked] })).toBe('preflight');
+    expect(find('/deep/x', { method: 'OPTIONS', headers: [origin, asked] })).toBe('deeper');
+    expect(find('/a/b', { method: 'OPTIONS', headers: [origin] })).toBe('path');
+    expect(find('/a/b', { method: 'OPTIONS', headers: [asked] })).toBe('path');
+    expect(find('/a/b', { method: 'OPTIONS', headers: [['origin', ''], asked] })).toBe('path');
+    expect(find('/a/b', { method: 'GET', headers: [origin, asked] })).toBeNull();
+    expect(find('/a/../b', { method: 'OPTIONS', headers: [origin, asked] })).toBeNull();
+  });
+
   it('for an exact path comes before a prefix, a longer prefix before a shorter, any path last', () => {
     const find = named({
       exact: { path: '/a/b/c' },
@@ -120,7 +226,9 @@ describe('a rule', () => {
   it('is the one that a look at all of them finds, whatever the path', () => {
     fc.assert(
       fc.property(ruleSets, paths, hosts, methods, (rules, path, host, method) => {
-        expect(createRules(rules)({ path, host, method })).toBe(reference(rules, { path, host, method }));
+        expect(createRules(rules)(accessRequest({ path, host, method }))).toBe(
+          reference(rules, { path, host, method }),
+        );
       }),
       { numRuns: 3_000 },
     );
@@ -134,7 +242,7 @@ describe('a rule', () => {
           /\/\/|\\|;|%(?:2f|5c|3b|2e|2d|5f|7e|3[0-9]|[46][1-9a-f]|[57][0-9a])/i.test(bare) ||
           bare.split('/').some((segment) => segment === '.' || segment === '..');
         fc.pre(isDoubtful);
-        expect(createRules(rules)({ path, host, method })?.isPublic ?? false).toBe(false);
+        expect(createRules(rules)(accessRequest({ path, host, method }))?.isPublic ?? false).toBe(false);
       }),
       { numRuns: 3_000 },
     );
@@ -222,7 +330,9 @@ const paths = fc
     fc.array(fc.constantFrom('/', ...pieces, ...oddPieces), { maxLength: 7 }),
   )
   .map(([start, rest]) => start + rest.join(''));
-const hosts = fc.constantFrom('api.example.com', 'API.example.com:443', 'b.example', '');
+const hosts = fc.constantFrom(
+  ...['api.example.com', 'API.example.com:443', 'v1.api.example.com.', 'b.example', 'x.b.example:80', ''],
+);
 const methods = fc.constantFrom('GET', 'POST', 'CONNECT');
 
 const ruleSets = fc.array(
@@ -241,7 +351,14 @@ const ruleSets = fc.array(
           '/open',
           '/a/open/*',
         ),
-        host: fc.constantFrom('api.example.com', 'b.example'),
+        host: fc.constantFrom(
+          'api.example.com',
+          'b.example',
+          '*.example.com',
+          '*.api.example.com',
+          '*.example',
+          '*.com',
+        ),
         methods: fc.constantFrom(['GET'], ['GET', 'POST'], ['POST']),
       },
       { requiredKeys: [] },
@@ -249,6 +366,11 @@ const ruleSets = fc.array(
     .chain((match) => fc.boolean().map((isPublic): Rule => ({ match, isPublic, permissions: [] }))),
   { maxLength: 12 },
 );
+
+function takes(pattern: string, host: string): boolean {
+  if (!pattern.startsWith('*.')) return pattern === host;
+  return host.endsWith(pattern.slice(1)) && host.length > pattern.length - 1;
+}
 
 /** The rule that a reading of the contract finds: all that hold, then the most specific, then the first. */
 function reference(
@@ -259,7 +381,7 @@ function reference(
   const isNormal = normal === (path.split(/[?#]/)[0] ?? '');
   const holding = rules.filter(({ match, isPublic }) => {
     if (isPublic && !isNormal) return false;
-    if (match.host !== undefined && match.host !== normaliseHost(host)) return false;
+    if (match.host !== undefined && !takes(match.host, normaliseHost(host))) return false;
     if (match.methods !== undefined && !match.methods.includes(method)) return false;
     if (match.path === undefined || match.path === normal) return true;
     return match.path.endsWith('/*') && normal.startsWith(match.path.slice(0, -1));
@@ -267,7 +389,7 @@ function reference(
   const rank = ({ match }: Rule) => [
     match.path === undefined ? 0 : match.path.endsWith('/*') ? 1 : 2,
     match.path?.length ?? 0,
-    match.host === undefined ? 0 : 1,
+    match.host === undefined ? 0 : match.host.startsWith('*') ? match.host.length : 1_000,
     match.methods === undefined ? 0 : 1,
   ];
   const [first] = holding.toSorted((one, other) => {
@@ -278,6 +400,12 @@ function reference(
   return first ?? null;
 }
 
+interface Asking {
+  readonly host?: string;
+  readonly method?: string;
+  readonly headers?: readonly (readonly [string, string])[];
+}
+
 /** Finds among rules by their names. */
 function named(rules: Readonly<Record<string, Rule['match'] & { readonly isPublic?: boolean }>>) {
   const made = Object.entries(rules).map(([name, { isPublic = false, ...match }]) => ({
@@ -285,8 +413,8 @@ function named(rules: Readonly<Record<string, Rule['match'] & { readonly isPubli
     rule: { match, isPublic, permissions: [] } satisfies Rule,
   }));
   const find = createRules(made.map(({ rule }) => rule));
-  return (path: string, { host = 'api.example.com', method = 'GET' } = {}) => {
-    const found = find({ path, host, method });
+  return (path: string, { host = 'api.example.com', method = 'GET', headers = [] }: Asking = {}) => {
+    const found = find(accessRequest({ path, host, method, headers }));
     return made.find(({ rule }) => rule === found)?.name ?? null;
   };
 }

@@ -80,13 +80,16 @@ describe('readConfig', () => {
   });
 });
 
+const hostError =
+  'expected a host name without scheme, port and path, such as api.example.com, or *.example.com for all below it';
+
 describe('rules', () => {
   it.each([
     [
       '{ match: { path: /a }, scheme: mirra }',
       'rules.0.scheme: "mirra" is not among the schemes; did you mean mira?',
     ],
-    ['{ match: {} }', 'rules.0.match: expected a host, methods or a path'],
+    ['{ match: {} }', 'rules.0.match: expected a host, methods, a path or preflight: true'],
     ['{ match: { path: /a/../b } }', 'rules.0.match.path: is no normal path; expected /b'],
     ['{ match: { path: //a/* } }', 'rules.0.match.path: is no normal path; expected /a/*'],
     [
@@ -94,7 +97,10 @@ describe('rules', () => {
       'rules.0.match.path: expected a path such as /a/b, or /a/* for all below /a',
     ],
     ['{ match: { path: a } }', 'rules.0.match.path: expected a path such as /a/b, or /a/* for all below /a'],
-    ['{ match: { methods: [get] } }', 'rules.0.match.methods.0: expected a method in upper case'],
+    [
+      '{ match: { methods: [get] } }',
+      'rules.0.match.methods.0: "get" is no method of HTTP; did you mean GET?',
+    ],
     [
       '{ match: { path: /a }, permissions: ["a b"] }',
       'rules.0.permissions.0: expected printable ASCII without spaces and commas',
@@ -103,6 +109,30 @@ describe('rules', () => {
       '{ match: { path: /a }, permision: [a] }',
       'rules.0.permision: there is no setting "permision"; did you mean permissions?',
     ],
+    [
+      '{ match: { methods: [GTE] } }',
+      'rules.0.match.methods.0: "GTE" is no method of HTTP; did you mean GET?',
+    ],
+    [
+      '{ match: { methods: [FROB] } }',
+      'rules.0.match.methods.0: "FROB" is no method of HTTP; expected one that IANA has registered, in upper case',
+    ],
+    [
+      '{ match: { host: "https://a.example/x" } }',
+      `rules.0.match.host: ${hostError}; did you mean "a.example"?`,
+    ],
+    ['{ match: { host: "*" } }', `rules.0.match.host: ${hostError}; leave it out for any host`],
+    [
+      '{ match: { host: bücher.example } }',
+      `rules.0.match.host: ${hostError}; did you mean "xn--bcher-kva.example"?`,
+    ],
+    ['{ match: { host: "::1" } }', `rules.0.match.host: ${hostError}; did you mean "[::1]"?`],
+    ['{ match: { host: a b.example } }', `rules.0.match.host: ${hostError}`],
+    [
+      '{ match: { preflight: true, methods: [GET] } }',
+      'rules.0.match: a preflight is an OPTIONS request; expected no methods beside preflight: true',
+    ],
+    ['{ match: { path: "/a?b=c" } }', 'rules.0.match.path: is no normal path; expected /a'],
     ['{ permissions: [a] }', 'rules.0.match: is missing; expected a map'],
   ])('%s is refused', (rule, line) => {
     expect(problemsOf(`rules:\n  - ${rule}\n`)).toEqual([line]);
@@ -110,8 +140,9 @@ describe('rules', () => {
 
   it.each([
     ['{ path: /a }', '{ path: /a }'],
-    ['{ host: A.example, path: /a }', '{ host: "a.example:443", path: /a }'],
+    ['{ host: A.example, path: /a }', '{ host: a.example., path: /a }'],
     ['{ methods: [GET, POST] }', '{ methods: [POST] }'],
+    ['{ preflight: true }', '{ preflight: true, methods: [OPTIONS] }'],
   ])('%s leaves nothing to %s, which is refused', (one, other) => {
     expect(problemsOf(`rules:\n  - match: ${one}\n  - match: ${other}\n`)).toEqual([
       'rules.1.match: matches what rules.0 matches, which goes first; expected one rule for one match',

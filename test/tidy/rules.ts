@@ -34,6 +34,7 @@ const PURE: ReadonlySet<string> = new Set([
     'credential',
     'denial',
     'grpc-denial',
+    'hosts',
     'places',
     'request',
     'reserved-headers',
