@@ -226,9 +226,12 @@ export class DuplicateKey extends Error {
 
 /** What is stored under the id of a key or an owner can not be read as one: it is broken, and never lets anyone in. */
 export class BadRecord extends Error {
+  readonly id: string;
+
   /** `member` is the first at fault; no value is quoted. */
   constructor(id: string, member: string, kind: 'a key' | 'an owner' | 'an event' = 'a key') {
     super(`the stored record of ${id} is not ${kind}: ${member} is missing or of the wrong type`);
     this.name = 'BadRecord';
+    this.id = id;
   }
 }

@@ -11,11 +11,13 @@ import type { Decision } from '../check/authorize.ts';
 import type { AccessRequest } from '../check/request.ts';
 import type { LogLevel } from '../settings/settings-schema.ts';
 import type { Store } from '../store/store.ts';
+import { countBadRecords } from './bad-record-counts.ts';
 import { Buckets, createCheckCounts } from './check-counts.ts';
 import type { ConnectionCounts } from './connection-counts.ts';
 import { CountedHistogram } from './counted-histogram.ts';
 import { createTimestamp, deniedMessage, gatherChecks, type LineStream } from './log-lines.ts';
 import { countMisconfigured } from './misconfigured-routes.ts';
+import { createReloadCounts } from './reload-counts.ts';
 import { eachCall } from './store-calls.ts';
 import { addCertificates, addConnections, addProcess, type CertificateEnd } from './telemetry-gauges.ts';
 
@@ -37,6 +39,8 @@ export interface Metrics {
   timeRevocations(registry: KeyRegistry): KeyRegistry;
   /** Counts a reading of the settings, or of a listener's TLS, while the service runs. */
   countReload(what: 'settings' | 'tls', isSuccess: boolean): void;
+  /** Counts a stored record that could not be read. */
+  countBadRecord(): void;
   /** Shows what becomes of the connections that Checks come by. */
   showConnections(counts: ConnectionCounts): void;
   /** Shows when certificates expire. */
@@ -172,44 +176,12 @@ export function createMetrics(version: string): Metrics {
         },
       };
     },
+    countBadRecord: countBadRecords(registers),
     countReload: createReloadCounts(registers),
     showConnections: (counts) => addConnections(registry, counts),
     showCertificates: (ends) => addCertificates(registry, ends),
     showProcess: () => addProcess(registry),
     scrape: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
-  };
-}
-
-/** Starts as if all had been read well just now, which is how a service starts. */
-function createReloadCounts(registers: Registry[]): Metrics['countReload'] {
-  const labelNames = ['what'];
-  const reloads = new Counter({
-    name: 'postern_config_reloads_total',
-    help: "Settings, or a listener's TLS, that were read again while the service ran: success or failure.",
-    labelNames: [...labelNames, 'result'],
-    registers,
-  });
-  const isSuccessful = new Gauge({
-    name: 'postern_config_last_reload_successful',
-    help: '1 when what was read last holds; 0 when it was wrong and older settings, or TLS, hold on.',
-    ...{ labelNames, registers },
-  });
-  const succeededAt = new Gauge({
-    name: 'postern_config_last_reload_success_timestamp_seconds',
-    help: 'When settings, or TLS, were last read that hold, Unix time.',
-    ...{ labelNames, registers },
-  });
-  const note = (what: 'settings' | 'tls', isSuccess: boolean) => {
-    isSuccessful.set({ what }, isSuccess ? 1 : 0);
-    if (isSuccess) succeededAt.setToCurrentTime({ what });
-  };
-  for (const what of ['settings', 'tls'] as const) {
-    for (const result of ['success', 'failure']) reloads.inc({ what, result }, 0);
-    note(what, true);
-  }
-  return (what, isSuccess) => {
-    reloads.inc({ what, result: isSuccess ? 'success' : 'failure' });
-    note(what, isSuccess);
   };
 }
 

@@ -13,6 +13,7 @@ import { type AdminClient, adminWrite } from '../../keys/admin-permissions.ts';
 import { createDigester } from '../../keys/secret.ts';
 import { createLimiter } from '../../limits/limiter.ts';
 import type { Config } from '../../settings/config.ts';
+import { type BadRecords, createBadRecords } from '../../store/bad-records.ts';
 import { type CheckStore, withBreakers } from '../../store/breaker.ts';
 import type { Store } from '../../store/store.ts';
 import { createMetrics, type Logger } from '../../telemetry/telemetry.ts';
@@ -23,7 +24,7 @@ import type { Tracing } from '../../tracing/tracing.ts';
 import { createUsage, type Usage } from '../../usage/usage.ts';
 import { version } from '../../version.ts';
 import { createEvents } from './events.ts';
-import { createStore } from './store.ts';
+import { createStore, tellOf } from './store.ts';
 
 /** Distinct keys an hour whose use is held until it can be written. */
 const talliesMax = 200_000;
@@ -35,10 +36,11 @@ export function createCore(config: Config, log: Logger, tracing: Tracing | null)
   const now = () => Date.now();
   const metrics = createMetrics(version);
   const place = { isLost: false };
-  const timed = metrics.timeStore(storeIn(place, config, log));
+  const badRecords = createBadRecords({ monotonic, onMet: tellOf(log), onRead: metrics.countBadRecord });
+  const timed = metrics.timeStore(storeIn(place, { config, log, badRecords }));
   const { store, tail } = followed(tracing === null ? timed : traceStore(timed, tracing), log);
   const digester = createDigester(config.peppers);
-  const checkStore = breakable(store, log);
+  const checkStore = badRecords.watch(breakable(store, log));
   const upgrade = createDigestUpgrade(
     { store, onError: (error) => log.warn({ err: error }, 'digests could not be replaced yet') },
     upgradeBounds,
@@ -114,12 +116,17 @@ function gatherUse({ usageFlushMs }: Config, log: Logger, store: Pick<Store, 're
 }
 
 /** The store that the settings name, which says in `place` whether its file was deleted or replaced. */
-function storeIn(place: { isLost: boolean }, config: Config, log: Logger): Store {
-  return createStore(config, log, {
+function storeIn(
+  place: { isLost: boolean },
+  { config, log, badRecords }: { config: Config; log: Logger; badRecords: BadRecords },
+): Store {
+  const store = createStore(config, log, {
+    onBadRecord: badRecords.note,
     onLost(isLost) {
       place.isLost = isLost;
     },
   });
+  return { ...store, diagnose: async () => [...(await store.diagnose()), ...badRecords.findings()] };
 }
 
 /** The store, and the end of its journal, which hears at once of what this process writes. */

@@ -9,6 +9,8 @@ import { SettingsError } from '../config/settings.ts';
 
 export interface CreateStoreOptions {
   readonly opensRestored?: boolean;
+  /** A record was left out of a list; the log is told each time unless it is given. */
+  readonly onBadRecord?: (id: string, error: Error) => void;
   /** Told that the file of the database was deleted or replaced, and that it is back. */
   readonly onLost?: (isLost: boolean) => void;
 }
@@ -17,11 +19,9 @@ export interface CreateStoreOptions {
 export function createStore(
   config: Config,
   log: Logger,
-  { opensRestored = false, onLost }: CreateStoreOptions = {},
+  { opensRestored = false, onBadRecord = tellOf(log), onLost }: CreateStoreOptions = {},
 ): RestorableStore {
   const now = () => Date.now();
-  const onBadRecord = (id: string, error: unknown) =>
-    log.error({ key_id: id, err: error }, 'a stored record can not be read');
   const onBackgroundError = (error: unknown) =>
     log.error({ err: error }, 'the store failed in the background');
   const journalRetentionMs = config.audit.retentionMs;
@@ -58,6 +58,11 @@ export function createStore(
     // Nothing is asked yet: only the address can be wrong.
     throw new SettingsError([`store: ${(error as Error).message}`]);
   }
+}
+
+/** Says which record can not be read, and why. */
+export function tellOf(log: Logger): (id: string, error: Error) => void {
+  return (id, error) => log.error({ key_id: id, err: error }, 'a stored record can not be read');
 }
 
 /** Where the keys are, without what may be secret: who logs in, and the options, where a token may stand. */
