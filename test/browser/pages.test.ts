@@ -215,7 +215,7 @@ async function tabTo(page: Page, label: string): Promise<void> {
     // Behind the last one the page itself has it, and then the first one again.
     if (isPage) continue;
     passed.push(text);
-    // Browsers differ in when they scroll to it, and in whether at once.
+    // Browsers differ in whether they scroll to it at once.
     await expect
       .poll(() => focused(page), { message: `${text} is seen to have the focus` })
       .toMatchObject({ text, isSeen: true });
@@ -230,13 +230,14 @@ interface Focused {
   readonly isPage: boolean;
 }
 
-/** What has the focus, and whether that can be seen: in the window, with an outline. */
+/** What has the focus, and whether that can be seen: in the window, with an outline around it. */
 async function focused(page: Page): Promise<Focused> {
   return (await page.evaluate(`(() => {
     const at = document.activeElement;
-    const { outlineStyle, outlineWidth } = getComputedStyle(at);
+    const { outlineStyle, outlineWidth, outlineOffset } = getComputedStyle(at);
     const { top, bottom, left, right } = at.getBoundingClientRect();
-    const isInside = top >= 0 && left >= 0 && bottom <= innerHeight && right <= innerWidth;
+    const around = parseFloat(outlineWidth) + parseFloat(outlineOffset);
+    const isInside = Math.min(top, left, innerHeight - bottom, innerWidth - right) >= around;
     return {
       text: (at.labels?.[0] ?? at).textContent.trim(),
       isPage: at === document.body,
