@@ -51,6 +51,8 @@ export async function renderKubernetes({ write }: { write: boolean }): Promise<s
   // The chart's own files first: the manifests are rendered from them.
   const files: [path: string, render: () => string][] = [
     [`${CHART}/values.schema.json`, valuesSchema],
+    // For templates: Helm gives them the file itself for no new chart under --reuse-values.
+    [`${CHART}/files/defaults.yaml`, () => read(`${CHART}/values.yaml`)],
     [`${CHART}/files/alerts.yaml`, () => read('deploy/prometheus/alerts.yaml')],
     ['deploy/kubernetes/fleet.yaml', () => formatted(fleet(binary), 'yaml')],
     ['deploy/kubernetes/sidecar.yaml', () => formatted(sidecar(binary), 'yaml')],

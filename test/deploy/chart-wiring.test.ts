@@ -221,7 +221,10 @@ describe('the NetworkPolicy', () => {
   });
 
   it('lets Postern out to names and MongoDB, and nowhere else that it is not told of', () => {
-    expect(rules({}).egress.map(({ ports }) => ports.map(({ port }) => port))).toEqual([[53, 53], [27017]]);
+    expect(rules({}).egress.map(({ ports }) => ports.map(({ port }) => port))).toEqual([
+      [53, 53, 5353, 5353],
+      [27017],
+    ]);
     expect(rules(example('sqlite')).egress).toHaveLength(1);
     expect(rules(everything).egress[1]?.to).toHaveLength(1);
   });

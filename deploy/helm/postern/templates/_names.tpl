@@ -42,6 +42,10 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{ include "postern.selectorLabels" . }}
 {{- end }}
 
+{{- define "postern.claimName" -}}
+{{ default (printf "%s-data" (include "postern.fullname" .)) .Values.sqlite.existingClaim }}
+{{- end }}
+
 {{- define "postern.isTls" -}}
 {{- if or .Values.tls.secretName .Values.tls.certManager.enabled }}true{{ end }}
 {{- end }}

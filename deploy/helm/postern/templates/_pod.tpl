@@ -120,6 +120,10 @@ volumeMounts:
 - name: socket
   emptyDir: { medium: Memory, sizeLimit: 1Mi }
 {{- end }}
+{{- if eq .Values.store "sqlite" }}
+- name: data
+  persistentVolumeClaim: { claimName: {{ include "postern.claimName" . }} }
+{{- end }}
 {{- with .Values.socket.volumes }}
 {{ toYaml . }}
 {{- end }}
