@@ -15,6 +15,7 @@ import type { TlsFiles } from '../net/tls.ts';
 import type { Scheme } from '../schemes/scheme.ts';
 import { ConfigError, type ConfigProblem } from './config-problem.ts';
 import { type ConsoleSettings, consoleOf } from './console-settings.ts';
+import { listenerProblems } from './listener-problems.ts';
 import { ruleProblems } from './rule-problems.ts';
 import { schemeProblems } from './scheme-problems.ts';
 import { createScheme, type SchemeDefaults } from './scheme-spec.ts';
@@ -140,6 +141,7 @@ export function readConfig(
     ...prototypeKeys(tree),
     ...wrongSchemes,
     ...ruleProblems(members.rules, names),
+    ...listenerProblems(result.data),
     ...wrongSecrets,
     ...unsignedWebhook(result.data?.events, given),
   ];

@@ -54,6 +54,36 @@ describe('config check', () => {
     ]);
   });
 
+  it('finds listeners that take the address of another, and each its own address fine', async () => {
+    const check = async (listen: Record<string, string>) => {
+      const yaml = Object.entries(listen).map(([name, address]) => `${name}: { listen: "${address}" }\n`);
+      const { exitCode, stdout } = await postern(['config', 'check', 'a.yaml'], {
+        files: { 'a.yaml': yaml.join('') },
+      });
+      return [exitCode, ...stdout.split('\n').filter((line) => line.includes('listens'))];
+    };
+    const [one, expected] = ['127.0.0.1:7000', 'expected an address for each listener'];
+    expect(await check({ check: one, admin: one, http: one })).toEqual([
+      2,
+      `a.yaml:2: admin.listen: ${one} is where check.listen listens; ${expected}`,
+      `a.yaml:3: http.listen: ${one} is where check.listen listens; ${expected}`,
+    ]);
+    expect((await check({ check: one, admin: '0.0.0.0:7000' }))[0]).toBe(2);
+    expect((await check({ check: 'unix:/a/b', admin: 'unix:/a/b' }))[0]).toBe(2);
+    expect((await check({ check: '127.0.0.1:0', admin: '127.0.0.1:0' }))[0]).toBe(0);
+    expect((await check({ check: one, admin: '127.0.0.2:7000' }))[0]).toBe(0);
+  });
+
+  it('finds files of TLS and a folder for SQLite that cannot be used, with their lines', async () => {
+    const yaml =
+      'store: sqlite:package.json/postern.db\nadmin: { tls: { cert: /nowhere/a.pem, key: /nowhere/b.pem } }\n';
+    const { exitCode, stdout } = await postern(['config', 'check', 'a.yaml'], { files: { 'a.yaml': yaml } });
+    expect(exitCode).toBe(2);
+    expect(stdout).toMatch(/^a\.yaml:2: admin\.tls: \/nowhere\/a\.pem .*$/m);
+    expect(stdout).toMatch(/^a\.yaml:1: store: .*package\.json is no folder$/m);
+    expect(stdout).not.toContain('is fine');
+  });
+
   it('prints what is hardly meant as warnings, and ends with 0', async () => {
     const { exitCode, stdout } = await postern(['config', 'check', '--http-listen', '0.0.0.0:80']);
 

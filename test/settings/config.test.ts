@@ -196,7 +196,7 @@ describe('what is allowed and hardly meant is warned of', () => {
 
   it('and nothing else', () => {
     const yaml =
-      'check: { listen: "unix:/run/a.sock" }\nadmin: { listen: "[::1]:1" }\nhttp: { listen: "localhost:1" }';
+      'check: { listen: "unix:/run/a.sock" }\nadmin: { listen: "[::1]:1" }\nhttp: { listen: "localhost:8080" }';
 
     expect(configWarnings(read(yaml))).toEqual([]);
   });

@@ -29,8 +29,14 @@ function addCheck(config: Command, io: Io, exit: (code: number) => void): void {
   command.action(async (file: string | undefined, given: Record<string, string | undefined>) => {
     const { examineSettings } = await import('./settings.ts');
     const settings = examineSettings(withFile(read(given), file), io.environment, io.readFile);
-    for (const line of [...settings.problems, ...settings.warnings]) io.stdout.write(`${printable(line)}\n`);
-    if (settings.config === null) exit(exitCodes.usage);
+    const { placeProblems } = await import('./setting-places.ts');
+    const places = settings.config === null ? [] : placeProblems(settings.config);
+    const unusable = places.map(({ path, message }) =>
+      [settings.originOf(path), path.join('.'), message].filter(Boolean).join(': '),
+    );
+    for (const line of [...settings.problems, ...unusable, ...settings.warnings])
+      io.stdout.write(`${printable(line)}\n`);
+    if (settings.config === null || unusable.length > 0) exit(exitCodes.usage);
     else io.stdout.write(`${printable(settings.file ?? 'what is set')} is fine\n`);
   });
 }
