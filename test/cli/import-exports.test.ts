@@ -42,7 +42,7 @@ consumers:
     - "my tag"
   - key: ${secret()}
     created_at: 4000000000
-    ttl: 86400
+    ttl: 4000086400
 - custom_id: customer-2
   keyauth_credentials:
   - key: ${secret()}
@@ -108,10 +108,76 @@ keyauth_credentials:
       'line 5: secret: is a reference to where the key is kept, not the key',
       'line 6: secret: is a reference to where the key is kept, not the key',
       'line 7: secret: is missing',
-      'line 8: expires_at: has a ttl but no created_at, so that nobody can tell when it ends',
+      'line 8: expires_at: has a ttl, the seconds that were left when the file was written; say when that was by --exported-at',
       '',
     ]);
     expect(keys).toHaveLength(1);
+  });
+});
+
+describe('a key that was held elsewhere', () => {
+  it('by a ttl of Kong ends when it would have ended there, whichever way its export says so', async () => {
+    const { imported, secret } = await start();
+    const yaml = `_format_version: '3.0'
+consumers:
+- id: one
+  username: acme
+keyauth_credentials:
+- { key: ${secret()}, consumer: one, created_at: 1767225600, ttl: 1830297600 }
+- { key: ${secret()}, consumer: one, created_at: 1767225600, ttl: 3600 }
+- { key: ${secret()}, consumer: one, created_at: 1767225600, ttl: 0 }
+`;
+    const { keys } = await imported('kong.yaml', yaml, ['--exported-at', '2031-01-31T12:00:00Z']);
+
+    expect(keys.map(({ expires_at }) => expires_at)).toEqual([
+      '2028-01-01T00:00:00Z',
+      '2031-01-31T13:00:00Z',
+      '2031-01-31T12:00:00Z',
+    ]);
+  });
+
+  it("by plugins and groups fails unless these are left behind knowingly; Kong's ACL groups are permissions", async () => {
+    const { imported, secret } = await start();
+    const yaml = `_format_version: '3.0'
+plugins:
+- { name: ip-restriction, consumer: acme }
+- { name: rate-limiting, consumer: acme, enabled: false }
+consumers:
+- username: acme
+  acls: [{ group: gold }]
+  groups: [{ name: tier-1 }]
+  keyauth_credentials: [{ key: ${secret()} }]
+- username: free
+  acls: [{ group: basic }]
+  keyauth_credentials: [{ key: ${secret()} }]
+`;
+    const held = await imported('kong.yaml', yaml);
+    expect(held.exitCode).toBe(1);
+    expect(held.stderr).toMatch(
+      /^line 9: is held by ip-restriction, consumer-group, which is not taken over; /,
+    );
+    expect(held.keys).toMatchObject([{ owner: 'free', permissions: ['group:basic'] }]);
+
+    const { keys } = await imported('kong.yaml', yaml, ['--without', 'ip-restriction,consumer-group']);
+    expect(keys).toMatchObject([{ owner: 'free' }, { owner: 'acme', permissions: ['group:gold'] }]);
+  });
+
+  it('by plugins of APISIX fails unless these are left behind knowingly', async () => {
+    const { imported, secret } = await start();
+    const yaml = `consumers:
+  - username: acme
+    group_id: tier-1
+    plugins:
+      key-auth: { key: ${secret()} }
+      basic-auth: { username: a, password: b }
+      limit-count: { count: 2, time_window: 60 }
+`;
+    const held = await imported('apisix.yaml', yaml);
+    expect(held.keys).toEqual([]);
+    expect(held.stderr).toContain('is held by limit-count, consumer-group, which is not taken over');
+
+    const { keys } = await imported('apisix.yaml', yaml, ['--without', 'limit-count,consumer-group']);
+    expect(keys).toMatchObject([{ owner: 'acme' }]);
   });
 });
 
@@ -145,7 +211,7 @@ consumers:
         key: $env://KEY
 #END
 `;
-    const { stderr, keys } = await imported('apisix.yaml', yaml);
+    const { stderr, keys } = await imported('apisix.yaml', yaml, ['--without', 'limit-count']);
     expect(stderr).toBe('line 22: secret: is a reference to where the key is kept, not the key\n');
     expect(keys).toMatchObject([
       { name: 'Their backend', owner: 'acme', labels: { team: 'grid' }, state: 'active' },

@@ -1,5 +1,6 @@
 import { type ExportTree, isTrue, items, type Members, members, textOf } from './export-tree.ts';
 import { type ImportRow, importRow, labelsOf, RowError, secretText } from './row.ts';
+import { type ExportTerms, requireLeftBehind } from './terms.ts';
 
 /** Whether it is an `apisix.yaml`, what ADC dumps, or an answer of the Admin API about consumers or credentials. */
 export function isApisix(value: unknown): boolean {
@@ -12,9 +13,9 @@ export function isApisix(value: unknown): boolean {
 
 /**
  * The keys of APISIX's key-auth plugin, of consumers and of their credentials. The consumer's username is the owner;
- * labels stay labels.
+ * labels stay labels. Other plugins of the consumer are a fault unless they are left behind knowingly.
  */
-export function apisixRows({ value, placeOf }: ExportTree): ImportRow[] {
+export function apisixRows({ value, placeOf }: ExportTree, terms: ExportTerms): ImportRow[] {
   const { path, list } = listOf(value);
   return list.flatMap((item, at) => {
     const { key, value: inner } = members(item);
@@ -29,7 +30,10 @@ export function apisixRows({ value, placeOf }: ExportTree): ImportRow[] {
       })),
     );
     return [...own, ...more].map(({ plugin, from, place }) =>
-      importRow(placeOf(place), () => keyOf(plugin, owner, [resource, from])),
+      importRow(placeOf(place), () => {
+        requireLeftBehind([...heldBy(resource), ...(from === resource ? [] : heldBy(from))], terms);
+        return keyOf(plugin, owner, [resource, from]);
+      }),
     );
   });
 }
@@ -56,6 +60,14 @@ function ownerIn(key: unknown): string | null {
 function keysOf({ plugins, type, config }: Members): Members[] {
   const plugin = members(plugins)['key-auth'] ?? (type === 'key-auth' ? config : undefined);
   return plugin === undefined ? [] : [members(plugin)];
+}
+
+/** Plugins of a consumer that do more than recognise it, and its group, whose plugins hold for it too. */
+function heldBy({ plugins, group_id: group }: Members): string[] {
+  const names = Object.entries(members(plugins))
+    .filter(([name, plugin]) => !name.endsWith('-auth') && !isTrue(members(members(plugin)._meta).disable))
+    .map(([name]) => name);
+  return textOf(group) === null ? names : [...names, 'consumer-group'];
 }
 
 function keyOf({ key, _meta }: Members, owner: string | null, sources: readonly Members[]): Members {

@@ -15,6 +15,8 @@ interface ImportFlags extends ConnectionFlags {
   readonly environment?: string;
   readonly owner?: string;
   readonly name?: string;
+  readonly exportedAt?: number;
+  readonly without?: string[];
   readonly dryRun?: boolean;
   readonly batch: number;
   readonly state?: string;
@@ -45,6 +47,12 @@ export function addImportCommand(program: Command, io: Io, exit: (code: ExitCode
     .option('--environment <environment>', 'of digests that name none')
     .option('--owner <owner>', `of keys that name none, ${ownerFlagNote}`)
     .option('--name <name>', 'of keys that have none')
+    .option('--exported-at <time>', 'when an export was written, for a ttl that counts from then', exportTime)
+    .option(
+      '--without <names>',
+      'what held for keys elsewhere and is left behind, as rate-limiting,consumer-group',
+      (text) => text.split(','),
+    )
     .option('--dry-run', 'say what would become of each key, and take none in')
     .option('--batch <rows>', 'rows in one call, up to 1000', batchRows, 500)
     .addOption(
@@ -67,9 +75,15 @@ async function importFile(io: Io, file: string, flags: ImportFlags): Promise<Tal
     throw new CommandError(exitCodes.usage, [`standard input can not be the keys and have ${what}`]);
   }
   const defaults = defaultsOf({ ...flags, owner: actingOwner(io, flags.owner) });
-  const source = openSource(io, file, flags.format);
+  const source = openSource(io, file, flags.format, {
+    exportedAtMs: flags.exportedAt ?? null,
+    without: new Set(flags.without),
+  });
   const client = await connect(io, flags);
-  const state = await stateOf(io, file, flags, [client.address, flags.format ?? null, defaults]);
+  const state = await stateOf(io, file, flags, [
+    ...[client.address, flags.format ?? null, defaults],
+    ...[flags.exportedAt, flags.without].filter((given) => given !== undefined),
+  ]);
   const report = openReport(io, flags.failures, state.before.failureBytes);
   const progress = createProgress(io, state.before.rows);
   const begun = io.clock.now();
@@ -131,4 +145,12 @@ function batchRows(text: string): number {
   const rows = /^[0-9]{1,4}$/.test(text) ? Number(text) : 0;
   if (rows >= 1 && rows <= 1_000) return rows;
   throw new InvalidArgumentError('It is a number from 1 to 1000.');
+}
+
+function exportTime(text: string): number {
+  const ms = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$/.test(text)
+    ? Date.parse(text)
+    : Number.NaN;
+  if (Number.isFinite(ms)) return ms;
+  throw new InvalidArgumentError('It is a time such as 2031-01-31T12:00:00Z.');
 }

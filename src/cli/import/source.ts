@@ -6,6 +6,7 @@ import { type ExportTree, readExport } from './export-tree.ts';
 import { jsonlRows } from './jsonl.ts';
 import { isKong, kongRows } from './kong.ts';
 import type { ImportRow, ImportRows } from './row.ts';
+import type { ExportTerms } from './terms.ts';
 import { isUnkey, unkeyRows } from './unkey.ts';
 
 export const importFormats = ['csv', 'jsonl', 'kong', 'apisix', 'unkey'] as const;
@@ -21,7 +22,7 @@ export interface ImportSource {
 const exports: readonly {
   readonly format: ImportFormat;
   readonly isIt: (value: unknown) => boolean;
-  readonly rowsOf: (tree: ExportTree) => ImportRow[];
+  readonly rowsOf: (tree: ExportTree, terms: ExportTerms) => ImportRow[];
 }[] = [
   { format: 'kong', isIt: isKong, rowsOf: kongRows },
   { format: 'apisix', isIt: isApisix, rowsOf: apisixRows },
@@ -32,7 +33,12 @@ const exports: readonly {
  * The keys in a file, or in standard input for `-`. Where no format is given, the file's ending tells CSV and JSON
  * lines, and what is in it the exports of other products. Throws a {@link CommandError} where that is not clear.
  */
-export function openSource(io: Io, path: string, given: ImportFormat | undefined): ImportSource {
+export function openSource(
+  io: Io,
+  path: string,
+  given: ImportFormat | undefined,
+  terms: ExportTerms,
+): ImportSource {
   const bytesAll = path === '-' ? null : reading(path, () => io.fileBytes(path));
   let bytes = 0;
   const chunks = counted(io, path, (more) => {
@@ -42,16 +48,20 @@ export function openSource(io: Io, path: string, given: ImportFormat | undefined
   const format = given ?? formatByName(path);
   if (format === 'csv') return { rows: csvRows(chunks), done };
   if (format === 'jsonl') return { rows: jsonlRows(chunks), done };
-  return exportSource(chunks, format);
+  return exportSource(chunks, format, terms);
 }
 
-function exportSource(chunks: AsyncIterable<Uint8Array | string>, format: ImportFormat | null): ImportSource {
+function exportSource(
+  chunks: AsyncIterable<Uint8Array | string>,
+  format: ImportFormat | null,
+  terms: ExportTerms,
+): ImportSource {
   const progress = { rows: 0, all: 0 };
   async function* rows(): ImportRows {
     const tree = await readExport(chunks);
     const found = exports.find((one) => (format === null ? one.isIt(tree.value) : one.format === format));
     if (found === undefined) throw unclear();
-    const all = found.rowsOf(tree);
+    const all = found.rowsOf(tree, terms);
     progress.all = all.length;
     for (let start = 0; start < all.length; start += groupSize) {
       yield all.slice(start, start + groupSize);
