@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isVisible } from '../keys/name-text.ts';
 import { parseNetwork } from '../net/address.ts';
 import { durationSpec } from '../settings/plan-spec.ts';
 import { parseTime } from '../time/time.ts';
@@ -9,9 +10,8 @@ export const nameLengthMax = 200;
 export const listMax = 100;
 
 /** One line of text that any log, header or terminal can show: no control or direction-changing characters. */
-export function line(lengthMax: number) {
-  return z
-    .string()
+export function line(lengthMax: number, text = z.string()) {
+  return text
     .min(1, 'is required')
     .refine((text) => [...text].length <= lengthMax, `may have at most ${lengthMax} characters`)
     .refine((text) => text.isWellFormed(), 'is not valid Unicode')
@@ -19,6 +19,13 @@ export function line(lengthMax: number) {
       (text) => !/[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u.test(text),
       'holds control characters',
     )
+    .meta({ maxLength: lengthMax });
+}
+
+/** {@link line} for people: blanks around it are cut off, and something of it can be seen. */
+export function words(lengthMax: number) {
+  return line(lengthMax, z.string().trim())
+    .refine((text) => text === '' || isVisible(text), 'has no visible character')
     .meta({ maxLength: lengthMax });
 }
 
@@ -60,7 +67,7 @@ export const none = <T extends z.ZodType>(type: T) => type.nullish().transform((
 export const labels = z.preprocess(
   refusePrototype,
   z
-    .record(label, z.union([z.literal(''), line(256)]))
+    .record(label, z.union([z.literal(''), words(256)]))
     .refine((entries) => Object.keys(entries).length <= labelsMax, `may have at most ${labelsMax} entries`)
     .meta({ maxProperties: labelsMax }),
 );

@@ -19,22 +19,26 @@ import {
   requestId,
   time,
   twoExpiries,
+  words,
 } from './admin-fields.ts';
 
 export const pageSizeDefault = 100;
 export const pageSizeMax = 1_000;
 
+/** A whole key, as its user presents it. */
+const presentedKey = z.string().min(1, 'is required').max(4_096);
+
 /** `POST /admin/api-keys` and CreateKeyRequest. */
 export const createKeyInput = z
   .strictObject({
-    name: line(nameLengthMax),
-    scheme: line(64).nullish(),
-    environment: line(64).nullish(),
+    name: words(nameLengthMax),
+    scheme: words(64).nullish(),
+    environment: words(64).nullish(),
     owner: none(owner),
     permissions: permissions.nullish(),
     ip_allowlist: ipAllowlist.nullish(),
     ...expiry,
-    plan: none(line(64)),
+    plan: none(words(64)),
     rate_limit: none(rateLimitSpec),
     labels: labels.nullish(),
     request_id: requestId,
@@ -46,25 +50,29 @@ export const listKeysInput = z.strictObject({
   page_size: pageSize,
   page_token: pageToken,
   owner: owner.nullish(),
-  scheme: line(64).nullish(),
-  environment: line(64).nullish(),
+  scheme: words(64).nullish(),
+  environment: words(64).nullish(),
   state: z.enum(['active', 'disabled', 'revoked', 'expired']).nullish(),
   permission: permission.nullish(),
-  name_contains: line(nameLengthMax).nullish(),
+  name_contains: words(nameLengthMax).nullish(),
+  search: words(nameLengthMax).nullish(),
 });
 
 /** `GET /admin/api-keys/{id}/usage` and GetKeyUsageRequest, without the id. */
 export const getKeyUsageInput = z.strictObject({ since: none(time) });
 
+/** `POST /admin/api-keys:find` and FindKeyRequest. */
+export const findKeyInput = z.strictObject({ key: presentedKey });
+
 /** `POST /admin/api-keys:verify` and VerifyKeyRequest. */
 export const verifyKeyInput = z.strictObject({
-  key: z.string().min(1, 'is required').max(4_096),
+  key: presentedKey,
   method: line(32).nullish(),
   host: line(256).nullish(),
   path: line(8_192).nullish(),
   address: z.union([z.ipv4(), z.ipv6()], 'is no IP address').nullish(),
-  scheme: line(64).nullish(),
-  environment: line(64).nullish(),
+  scheme: words(64).nullish(),
+  environment: words(64).nullish(),
   permissions: permissions.nullish(),
 });
 
@@ -73,7 +81,7 @@ export type VerifyKeyInput = z.output<typeof verifyKeyInput>;
 /** `PUT /admin/owners/{id}` and PutOwnerRequest, with the id. */
 export const putOwnerInput = z.strictObject({
   id: owner,
-  plan: none(line(64)),
+  plan: none(words(64)),
   active_until: none(time),
   suspended: z
     .boolean()
@@ -84,7 +92,7 @@ export const putOwnerInput = z.strictObject({
 /** `PATCH /admin/owners/{id}` and UpdateOwnerRequest, with the id. What is left out stays, null empties. */
 export const updateOwnerInput = z.strictObject({
   id: owner,
-  plan: line(64).nullable().optional(),
+  plan: words(64).nullable().optional(),
   active_until: time.nullable().optional(),
   suspended: z.boolean().nullable().optional(),
   etag: line(64).nullish(),
@@ -102,11 +110,11 @@ export const emptyInput = z.strictObject({});
 
 /** `PATCH /admin/api-keys/{id}` and UpdateKeyRequest, without the id. What is left out stays, null empties. */
 export const updateKeyInput = z.strictObject({
-  name: line(nameLengthMax).optional(),
+  name: words(nameLengthMax).optional(),
   permissions: permissions.nullable().optional(),
   ip_allowlist: ipAllowlist.nullable().optional(),
   expires_at: time.nullable().optional(),
-  plan: line(64).nullable().optional(),
+  plan: words(64).nullable().optional(),
   rate_limit: rateLimitSpec.nullable().optional(),
   labels: labels.nullable().optional(),
   etag: line(64).nullish(),
@@ -121,8 +129,8 @@ export const reportLeakedKeysInput = z.strictObject({
     .array(
       z.strictObject({
         key: z.string().min(1, 'is required').max(4_096),
-        url: none(line(2_048)),
-        source: none(line(128)),
+        url: none(words(2_048)),
+        source: none(words(128)),
       }),
     )
     .min(1)
@@ -151,9 +159,9 @@ export const rotateKeyInput = z
 export const listAuditEventsInput = z.strictObject({
   page_size: pageSize,
   page_token: pageToken,
-  actor: none(line(256)),
-  action: none(line(64)),
-  target: none(line(256)),
+  actor: none(words(256)),
+  action: none(words(64)),
+  target: none(words(256)),
   outcome: none(z.enum(['ok', 'refused'])),
   since: none(time),
   until: none(time),

@@ -67,6 +67,7 @@ export interface AdminDependencies {
   readonly store: Pick<
     Store,
     | 'kind'
+    | 'findKey'
     | 'getKey'
     | 'listKeys'
     | 'getOwner'

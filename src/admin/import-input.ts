@@ -2,7 +2,17 @@ import { z } from 'zod';
 import { type Digest, digestOfSha256 } from '../keys/secret.ts';
 import { rateLimitSpec } from '../settings/plan-spec.ts';
 import { insertsMax } from '../store/store.ts';
-import { ipAllowlist, labels, line, nameLengthMax, none, owner, permissions, time } from './admin-fields.ts';
+import {
+  ipAllowlist,
+  labels,
+  line,
+  nameLengthMax,
+  none,
+  owner,
+  permissions,
+  time,
+  words,
+} from './admin-fields.ts';
 
 const flag = z
   .boolean()
@@ -27,14 +37,14 @@ export const importedKeyInput = z
   .strictObject({
     secret: none(z.string().min(1, 'is required').max(4_096, 'may have at most 4096 characters')),
     sha256: none(sha256),
-    name: line(nameLengthMax),
-    scheme: none(line(64)),
-    environment: none(line(64)),
+    name: words(nameLengthMax),
+    scheme: none(words(64)),
+    environment: none(words(64)),
     owner: none(owner),
     permissions: permissions.nullish(),
     ip_allowlist: ipAllowlist.nullish(),
     expires_at: none(time),
-    plan: none(line(64)),
+    plan: none(words(64)),
     rate_limit: none(rateLimitSpec),
     labels: labels.nullish(),
     disabled: flag,

@@ -2,16 +2,25 @@ import type { NewKey } from '../changes/minting.ts';
 import type { Made, Registry } from '../changes/registry.ts';
 import type { Authorize } from '../check/authorize.ts';
 import type { KeyPolicy } from '../check/policy.ts';
-import { notFound } from '../failure.ts';
+import { Failure, notFound } from '../failure.ts';
 import type { KeyId, KeyRecord, ShownKey } from '../keys/key.ts';
+import type { Digester } from '../keys/secret.ts';
 import { type KeyFilter, type Store, usageRetentionMs } from '../store/store.ts';
 import { type KeyUsage, reportUsage } from '../usage/usage-report.ts';
-import { createKeyInput, getKeyUsageInput, listKeysInput, readInput, verifyKeyInput } from './admin-input.ts';
+import {
+  createKeyInput,
+  findKeyInput,
+  getKeyUsageInput,
+  listKeysInput,
+  readInput,
+  verifyKeyInput,
+} from './admin-input.ts';
 import { type Call, keyId, ownerFor, requestKey, visibleTo } from './call.ts';
 import { createDryRun, type Verification } from './dry-run.ts';
 import type { KeyTerms } from './key-terms.ts';
 import { cut, pageSize } from './page.ts';
 import { pageFilter, readPageToken, writePageToken } from './page-token.ts';
+import { keySearch, requireKnownFilter, requireNoKey, settledSearch } from './search-terms.ts';
 import type { ShowKeys, Shown } from './shown-keys.ts';
 
 export interface KeyPage {
@@ -28,23 +37,26 @@ export interface KeyOperations {
   /** Since a time, or for as long as use is kept. */
   getKeyUsage(call: Call, id: string, input: unknown): Promise<KeyUsage>;
   listKeys(call: Call, input: unknown): Promise<KeyPage>;
+  /** The key whose secret is given. */
+  findKey(call: Call, input: unknown): Promise<ShownKey>;
   verifyKey(call: Call, input: unknown): Promise<Verification>;
 }
 
 export interface KeyOperationsDependencies {
   readonly registry: Pick<Registry, 'create'>;
-  readonly store: Pick<Store, 'getKey' | 'listKeys' | 'getUsage'>;
+  readonly store: Pick<Store, 'findKey' | 'getKey' | 'listKeys' | 'getUsage'>;
+  readonly digester: Digester;
   /** A Check that counts nothing. */
   readonly authorize: Authorize;
   readonly terms: KeyTerms;
   readonly show: ShowKeys;
   /** What holds now. */
-  readonly policy: () => Pick<KeyPolicy, 'keySchemes'>;
+  readonly policy: () => Pick<KeyPolicy, 'keySchemes' | 'environment'>;
   readonly now: () => number;
 }
 
 export function createKeyOperations(dependencies: KeyOperationsDependencies): KeyOperations {
-  const { registry, store, authorize, terms, show, policy, now } = dependencies;
+  const { registry, store, digester, authorize, terms, show, policy, now } = dependencies;
   const dryRun = createDryRun(authorize, () => policy().keySchemes);
 
   return {
@@ -52,24 +64,36 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
       const { request_id, ...asked } = readInput(createKeyInput, input);
       return show.changed(await registry.create(newKey(call, asked, request_id), call.origin));
     },
-    getKey: async (call, id) => show.one(await findKey(call, id)),
+    getKey: async (call, id) => show.one(await keyOf(call, id)),
     async getKeyUsage(call, id, input) {
       const { since } = readInput(getKeyUsageInput, input);
-      const key = await findKey(call, id);
+      const key = await keyOf(call, id);
       return reportUsage(key, await store.getUsage(key.id, since ?? now() - usageRetentionMs));
     },
     async listKeys(call, input) {
-      const { page_size, page_token, ...asked } = readInput(listKeysInput, input);
-      const filter = pageFilter({ ...asked, owner: ownerFor(call, asked.owner ?? null) });
+      const { page_size, page_token, search, ...asked } = readInput(listKeysInput, input);
+      const { keySchemes } = policy();
+      for (const [field, text] of Object.entries({ search, name_contains: asked.name_contains })) {
+        if (text != null) requireNoKey(field, text, keySchemes);
+      }
+      const owner = ownerFor(call, asked.owner ?? null);
+      const searched = search == null ? undefined : keySearch(search, keySchemes);
+      const filter = pageFilter({ ...asked, owner, search: searched });
       const before = page_token ? readPageToken(page_token, filter) : null;
       return listPage({ ...filter, now: now() }, before, pageSize(page_size));
+    },
+    async findKey(call, input) {
+      const { key: secret } = readInput(findKeyInput, input);
+      const key = await store.findKey(digester.candidates(secret.trim()));
+      if (key !== null && visibleTo(call)(key)) return show.one(key);
+      throw new Failure('NOT_FOUND', 'KEY_NOT_FOUND', 'No key that may be seen here has this secret.');
     },
     async verifyKey(call, input) {
       return dryRun(readInput(verifyKeyInput, input), visibleTo(call));
     },
   };
 
-  async function findKey(call: Call, id: string): Promise<KeyRecord> {
+  async function keyOf(call: Call, id: string): Promise<KeyRecord> {
     const key = await store.getKey(keyId(id));
     if (key === null || !visibleTo(call)(key)) throw notFound('key');
     return key;
@@ -98,7 +122,9 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
   }
 
   async function listPage(filter: KeyFilter, before: KeyId | null, size: number): Promise<KeyPage> {
-    const { shown, last } = cut(await store.listKeys(filter, { before, size: size + 1 }), size);
+    const settled = await settledSearch(store, filter);
+    const { shown, last } = cut(await store.listKeys(settled, { before, size: size + 1 }), size);
+    if (shown.length === 0 && before === null) await requireKnownFilter(store, filter, policy());
     return {
       keys: await show.all(shown),
       nextPageToken: last === null ? null : writePageToken(last.id, filter),

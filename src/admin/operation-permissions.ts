@@ -9,6 +9,7 @@ export const operationPermissions = {
   GetKey: adminRead,
   GetKeyUsage: adminRead,
   ListKeys: adminRead,
+  FindKey: adminRead,
   VerifyKey: adminRead,
   UpdateKey: adminWrite,
   RotateKey: adminWrite,

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { invalidArgument } from '../failure.ts';
 import type { JournalFilter, JournalPage } from '../journal/journal-store.ts';
 import { isKeyId, type KeyId } from '../keys/key.ts';
+import type { KeySearch } from '../keys/key-search.ts';
 import type { KeyFilter } from '../store/store.ts';
 
 /** A query's filters without the time by which it is judged: what a page token is bound to. */
@@ -18,8 +19,9 @@ export function pageFilter(asked: {
   readonly state?: KeyFilter['state'] | null | undefined;
   readonly permission?: string | null | undefined;
   readonly name_contains?: string | null | undefined;
+  readonly search?: KeySearch | undefined;
 }): QueryFilter {
-  const { owner, scheme, environment, state, permission, name_contains: nameContains } = asked;
+  const { owner, scheme, environment, state, permission, name_contains: nameContains, search } = asked;
   return {
     ...(owner != null && { owner }),
     ...(scheme != null && { scheme }),
@@ -27,6 +29,7 @@ export function pageFilter(asked: {
     ...(state != null && { state }),
     ...(permission != null && { permission }),
     ...(nameContains != null && { nameContains }),
+    ...(search !== undefined && { search }),
   };
 }
 
@@ -73,8 +76,10 @@ export function readAuditToken(token: string, query: JournalQuery): number {
 }
 
 function queryMark(filter: QueryFilter): string {
-  const { owner, scheme, environment, state, permission, nameContains } = filter;
-  return markOf([owner, scheme, environment, state, permission, nameContains]);
+  const { owner, scheme, environment, state, permission, nameContains, search } = filter;
+  const asked = [owner, scheme, environment, state, permission, nameContains];
+  // Tokens of before there was a search go on.
+  return markOf(search === undefined ? asked : [...asked, search.text]);
 }
 
 function auditMark(query: JournalQuery): string {

@@ -34,6 +34,7 @@ export const collectionIndexes: Readonly<Record<string, IndexDescription[]>> = {
     { key: { owner: 1, _id: -1 }, name: 'owner' },
     { key: { scheme: 1, _id: -1 }, name: 'scheme' },
     { key: { permissions: 1, _id: -1 }, name: 'permissions' },
+    { key: { prefix: 1, _id: -1 }, name: 'prefix' },
     // Of keys that have an end alone, and most have none.
     {
       key: { expires_at: 1, _id: 1 },

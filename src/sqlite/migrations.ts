@@ -1,3 +1,6 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { foldText } from '../keys/name-text.ts';
+
 /** What brings the tables from one version to the next. */
 export interface Migration {
   /** Run in one transaction. */
@@ -8,6 +11,8 @@ export interface Migration {
    * and comes a release later than the code that can do without.
    */
   readonly readerMin: number;
+  /** What no statement can do, after them, in the same transaction. */
+  complete?(database: DatabaseSync): void;
 }
 
 /**
@@ -152,4 +157,24 @@ export const migrations: readonly Migration[] = [
   ) STRICT, WITHOUT ROWID;
   `,
   },
+  {
+    // Older versions fold a name by its lower case alone: what they write is still found so.
+    readerMin: 2,
+    statements: `
+  ALTER TABLE keys ADD COLUMN prefix TEXT
+    GENERATED ALWAYS AS (CASE WHEN json_valid(record) THEN record ->> '$.prefix' END) VIRTUAL;
+  ALTER TABLE keys ADD COLUMN last4 TEXT
+    GENERATED ALWAYS AS (CASE WHEN json_valid(record) THEN record ->> '$.last4' END) VIRTUAL;
+  CREATE INDEX keys_by_prefix ON keys (prefix, id);
+  `,
+    complete: foldNames,
+  },
 ];
+
+/** Names that are ASCII are folded as they always were. */
+function foldNames(database: DatabaseSync): void {
+  database.function('fold_text', { deterministic: true }, (text) => foldText(String(text)));
+  database.exec(`
+    UPDATE keys SET name_folded = fold_text(CASE WHEN json_valid(record) THEN record ->> '$.name' END)
+    WHERE name_folded GLOB '*[^ -~]*' AND CASE WHEN json_valid(record) THEN record ->> '$.name' END IS NOT NULL`);
+}

@@ -17,10 +17,11 @@ export function migrate(
     requireServable(database, path, version, migrations.length);
     return;
   }
-  for (const [step, { statements, readerMin }] of migrations.entries()) {
+  for (const [step, { statements, readerMin, complete }] of migrations.entries()) {
     if (step < version) continue;
     inTransaction(database, () => {
       database.exec(statements);
+      complete?.(database);
       database
         .prepare("INSERT OR REPLACE INTO meta (name, value) VALUES ('reader_min', :min)")
         .run({ min: String(readerMin) });

@@ -6,6 +6,7 @@
 import type { JournalDraft } from '../journal/journal.ts';
 import type { JournalStore } from '../journal/journal-store.ts';
 import type { KeyId, KeyRecord, KeyState } from '../keys/key.ts';
+import type { KeySearch } from '../keys/key-search.ts';
 import type { OwnerRecord } from '../keys/owner.ts';
 import type { Digest } from '../keys/secret.ts';
 import type { Feed } from './feed.ts';
@@ -154,8 +155,9 @@ export interface KeyFilter {
   readonly state?: KeyState;
   /** Keys that have exactly this permission. */
   readonly permission?: string;
-  /** Keys whose name holds this text, letter case aside (JavaScript's `toLowerCase`). */
+  /** Keys whose name holds this text, in any case and any Unicode form (`foldText`). */
   readonly nameContains?: string;
+  readonly search?: KeySearch;
   /** The time by which `state` is judged, Unix milliseconds. */
   readonly now: number;
 }

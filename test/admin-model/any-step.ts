@@ -108,7 +108,7 @@ const row: fc.Arbitrary<Row> = fc.record({
 
 const keyFilter = given<KeyFilter>({
   owner: fc.constantFrom(...owners),
-  scheme: fc.constantFrom('postern', 'powerverse', 'converra', 'nothing'),
+  scheme: fc.constantFrom('postern', 'powerverse', 'converra', 'mira'),
   environment: fc.constantFrom('live', 'test'),
   state: fc.constantFrom('active', 'disabled', 'revoked', 'expired'),
   permission: fc.constantFrom('read:a', 'admin:write', 'read:'),

@@ -19,6 +19,7 @@ export function answerOf({ operation }: Ask, answer: unknown): unknown {
       return { ...keyOf(message.key), key: message.secret || null, rotated_key, ...settled };
     }
     case 'getKey':
+    case 'findKey':
     case 'updateKey':
     case 'revokeKey':
     case 'disableKey':

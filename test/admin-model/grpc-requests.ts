@@ -23,6 +23,8 @@ export function requestOf({ operation, id, input }: Ask): object {
   switch (operation) {
     case 'createKey':
       return filled(CreateKeyRequest, fieldsOf(input));
+    case 'findKey':
+      return input;
     case 'listKeys':
       return filled(ListKeysRequest, { ...input, state: stateOf(input.state) });
     case 'getKeyUsage':

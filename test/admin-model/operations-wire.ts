@@ -45,6 +45,8 @@ async function operate(service: TestService, caller: Caller, { operation, id = '
     }
     case 'getKey':
       return keyJson(await admin.getKey(caller, id), now);
+    case 'findKey':
+      return keyJson(await admin.findKey(caller, input), now);
     case 'listKeys': {
       const { keys, nextPageToken } = await admin.listKeys(caller, input);
       return { data: keys.map((key) => keyJson(key, now)), next_page_token: nextPageToken };

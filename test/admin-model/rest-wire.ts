@@ -7,6 +7,7 @@ const routes: Readonly<Record<Operation, readonly [method: string, path: string]
   getKey: ['GET', '/admin/api-keys/{id}'],
   listKeys: ['GET', '/admin/api-keys'],
   getKeyUsage: ['GET', '/admin/api-keys/{id}/usage'],
+  findKey: ['POST', '/admin/api-keys:find'],
   verifyKey: ['POST', '/admin/api-keys:verify'],
   updateKey: ['PATCH', '/admin/api-keys/{id}'],
   rotateKey: ['POST', '/admin/api-keys/{id}/rotate'],

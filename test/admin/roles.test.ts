@@ -65,6 +65,10 @@ const operations: Readonly<Record<string, Operation>> = {
   },
   disableKey: revoking('disable'),
   enableKey: revoking('enable'),
+  findKey: {
+    ...{ needs: 'read', elsewhere: 'NOT_FOUND', message: () => ({ key: 'x' }) },
+    rest: () => ['POST', '/admin/api-keys:find', { key: 'x' }],
+  },
   verifyKey: {
     ...{ needs: 'read', elsewhere: 'ok', message: () => ({ key: 'x', permissions: [] }) },
     rest: () => ['POST', '/admin/api-keys:verify', { key: 'x' }],

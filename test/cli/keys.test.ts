@@ -213,3 +213,37 @@ it('says that there is no such key', async () => {
     /^postern: There is no key with this id\.\nSee which there are with "postern keys list".\n$/,
   );
 });
+
+it('finds a key by its whole secret from standard input or a file, and by what is shown of it', async () => {
+  const { keys } = await startService();
+  const made = JSON.parse((await keys('create --name Caf\u00e9 --json')).stdout);
+  await keys('create --name other');
+
+  const found = await keys('find', { stdin: `${made.key}\n` });
+  expect(found).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(`^id +${made.id}\nname +Caf`) });
+  const filed = await keys('find --key-file key.txt --json', { files: { 'key.txt': made.key } });
+  expect(JSON.parse(filed.stdout)).toMatchObject({ id: made.id, last4: made.last4 });
+  expect(await keys('find', { stdin: 'no key at all' })).toMatchObject({ exitCode: 1, stdout: '' });
+  for (const text of [made.id, made.prefix, made.last4, 'cafe\u0301']) {
+    const { data } = JSON.parse((await keys(`list --search ${text} --json`)).stdout);
+    expect([text, data.map(({ id }: { id: string }) => id)]).toEqual([text, [made.id]]);
+  }
+});
+
+it('lets a whole key into no URL, and says how it is found', async () => {
+  const { adminKey, keys } = await startService();
+  const { key } = JSON.parse((await keys('create --name a --json')).stdout);
+  const { fetch, asked } = answering(200, { data: [], next_page_token: null });
+  const environment = { POSTERN_ADMIN_KEY: adminKey };
+
+  const refused = await postern(['keys', 'list', '--search', key], { environment, fetch });
+  expect(refused).toMatchObject({ exitCode: 2, stderr: expect.stringContaining('postern keys find') });
+  expect([asked, refused.stderr.includes(key)]).toEqual([[], false]);
+});
+
+it('says which schemes there are to a list by one that is unknown', async () => {
+  const { keys } = await startService();
+  const refused = await keys('list --scheme mir');
+  expect([refused.exitCode, refused.stdout]).toEqual([1, '']);
+  expect(refused.stderr).toMatch(/--scheme: .*there are: postern, .*did you mean mira\?/);
+});

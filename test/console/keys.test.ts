@@ -190,7 +190,7 @@ it('lists keys as the vendors show them, by filters, page by page and back', asy
 
 it('changes a key, and says from when on what was taken holds', async () => {
   const { operator, create, call } = await startConsole();
-  const { id, etag } = (await create({ name: 'old', permissions: ['a', 'b'], plan: 'p' })) as Record<
+  const { id, etag } = (await create({ name: 'old', permissions: ['a', 'b'], plan: 'pro' })) as Record<
     string,
     string
   >;
@@ -327,4 +327,26 @@ it('shows on the page of a key which one replaced it, and who made it', async ()
   );
   expect(old.text).toMatch(/Created \d{4}-\S+ \S+ UTC by POSTERN_ADMIN_KEY/);
   expect((await operator.get(`/console/keys/${data.id}`)).html).not.toContain('Replaced by');
+});
+
+it('searches by what somebody has of a key, and leads to the page of a whole one without it in an address', async () => {
+  const { operator, create } = await startConsole();
+  const made = await make(operator, { name: 'Cafe\u0301 Nord', scheme: 'postern' });
+  const secret = secretIn(made) ?? '';
+  await create({ name: 'other' });
+
+  const sent = await operator.post('/console/keys', { search: 'CAFÉ', state: 'active' });
+  expect([sent.status, sent.location]).toEqual([303, '/console/keys?search=CAF%C3%89&state=active']);
+  const shown = await operator.get(sent.location ?? '');
+  expect([shown.text.includes('Nord'), shown.text.includes('other')]).toEqual([true, false]);
+  expect((await operator.get(`/console/keys?search=${secret.slice(0, 13)}`)).text).toContain('Nord');
+
+  const whole = await operator.post('/console/keys', { search: secret });
+  expect([whole.status, whole.location]).toEqual([
+    303,
+    expect.stringMatching(/^\/console\/keys\/key_\w{26}$/),
+  ]);
+  const typed = await operator.get(`/console/keys?search=${secret}`);
+  expect([typed.status, typed.html.includes(secret.slice(12))]).toEqual([400, false]);
+  await operator.post(`${whole.location}/revoke`, {});
 });

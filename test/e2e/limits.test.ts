@@ -209,8 +209,10 @@ plans:
     );
   });
 
-  it('limit the keys of an owner whose plan nobody has written down as the default plan does', async () => {
-    await admin(stack.postern, 'PUT', '/admin/owners/mistyped', { plan: 'fere' });
+  it('are the only ones that an owner may be given', async () => {
+    await expect(admin(stack.postern, 'PUT', '/admin/owners/mistyped', { plan: 'fere' })).rejects.toThrow(
+      /400 .*did you mean free/,
+    );
     expect(await standingOf({ scheme, owner: 'mistyped' })).toMatchObject({ 'x-ratelimit-limit': '5' });
   });
 });

@@ -166,6 +166,7 @@ async function callEverything(): Promise<{ route: DocumentedRoute; reply: Reply 
   await tell('CreateKey', '', { body: { name: 'again', request_id: 'r' } });
   await tell('ListKeys', '', { query: '?page_size=1' });
   await tell('VerifyKey');
+  await tell('FindKey', '', { body: { key: first.key } });
   await tell('VerifyKey', '', { body: { key: first.key } });
   await use(listener, first.id);
   await tell('GetKey', first.id);

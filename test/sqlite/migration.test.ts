@@ -34,6 +34,15 @@ it('a file of the first version is brought up to date, one record in it that can
   expect(await listActions(store)).toEqual(['UpdateKey']);
 });
 
+it('names and prefixes that the first version wrote are found by a search, in any Unicode form', async () => {
+  const key = keyRecord({ id: nextId(), name: 'ＣＡＦE\u0301', prefix: 'pst_live_abcd', last4: 'wxyz' });
+  const store = await openedOnFirstVersion([{ ...key, record: recordOf(key) }]);
+  expect(await listIds(store, { nameContains: 'café' })).toEqual([key.id]);
+  const shown = { kind: 'shown', text: '', prefixes: ['pst_live_abcd'], last4: 'wxyz' } as const;
+  expect(await listIds(store, { search: shown })).toEqual([key.id]);
+  expect(await listIds(store, { search: { kind: 'text', text: 'wxyz' } })).toEqual([key.id]);
+});
+
 /** What the first version wrote of a key into its JSON. */
 function recordOf(key: ReturnType<typeof keyRecord>): string {
   const { name, prefix, last4, permissions, ipAllowlist, plan, rateLimit } = key;
@@ -53,9 +62,10 @@ async function openedOnFirstVersion(
   database.exec(`${migrations[0]?.statements}; PRAGMA user_version = 1`);
   const insert = database.prepare(
     `INSERT INTO keys (id, digest, version, scheme, environment, name_folded, record)
-     VALUES (:id, :digest, 1, 'postern', 'live', 'a key', :record)`,
+     VALUES (:id, :digest, 1, 'postern', 'live', :name_folded, :record)`,
   );
-  for (const { id, digest, record } of rows) insert.run({ id, digest, record });
+  for (const { id, digest, name, record } of rows)
+    insert.run({ id, digest, name_folded: name.toLowerCase(), record });
   database.close();
   const store = createSqliteStore({ path, now: () => testNow });
   onTestFinished(async () => {

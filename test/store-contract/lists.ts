@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { type KeyId, type KeyRecord, type KeyState, keyState } from '../../src/keys/key.ts';
+import type { KeySearch } from '../../src/keys/key-search.ts';
+import { foldedForms, foldText } from '../../src/keys/name-text.ts';
 import type { KeyFilter } from '../../src/store/store.ts';
 import { keyRecord } from '../records.ts';
 import type { CreateStore } from '../store-contract.ts';
@@ -64,8 +66,79 @@ export function listContract(createStore: CreateStore): void {
     const { store } = await opened(createStore);
     const [first, second] = await insertAll(store, [{ name: 'Straße 5 İZMİR' }, { name: 'a.c [prod]' }]);
     for (const part of ['STRASSE', 'a_c', 'abc', '[prod', 'ß 5 i̇zm', '.', '(']) {
-      const expected = [second, first].filter((key) => key?.name.toLowerCase().includes(part.toLowerCase()));
+      const expected = [second, first].filter((key) => isNamed(key?.name ?? '', part));
       expect(await listIds(store, { nameContains: part })).toEqual(expected.map((key) => key?.id));
+    }
+  });
+
+  it('finds a name in any case and any Unicode form', async () => {
+    const { store } = await opened(createStore);
+    const names = ['Cafe\u0301 Nord', 'CAFÉ Süd', 'ＦＵＬＬ width', 'ﬁle', 'ΟΔΟΣ', 'a\u200bb', 'Straße'];
+    const keys = await insertAll(
+      store,
+      names.map((name) => ({ name })),
+    );
+    const found = async (nameContains: string) => {
+      const ids = await listIds(store, { nameContains });
+      return keys.filter(({ id }) => ids.includes(id)).map(({ name }) => name);
+    };
+    for (const part of ['café', 'cafe\u0301', 'CAFÉ', 'ＣＡＦÉ']) {
+      expect([part, await found(part)]).toEqual([part, names.slice(0, 2)]);
+    }
+    expect(await found('full')).toEqual(['ＦＵＬＬ width']);
+    expect(await found('FILE')).toEqual(['ﬁle']);
+    for (const part of ['οδος', 'οδοσ', 'ΟΔΟΣ']) expect([part, await found(part)]).toEqual([part, ['ΟΔΟΣ']]);
+    expect(await found('AB')).toEqual(['a\u200bb']);
+    expect(await found('strasse')).toEqual(['Straße']);
+  });
+
+  it('finds a key by its id, by what is shown of it, and by any of these or its name as a text', async () => {
+    const { store } = await opened(createStore);
+    const [one, two, three] = await insertAll(store, [
+      { name: 'Backend', prefix: 'pst_live_s3BT', last4: '6WNH', owner: 'acme' },
+      { name: 'Front 6wnh', prefix: 'pst_live_s3BT', last4: 'abcd' },
+      { name: 'Other', prefix: 'pst_live_s3B', last4: '%_.*' },
+    ]);
+    const search = (wanted: KeySearch, more: Partial<KeyFilter> = {}) =>
+      listIds(store, { search: wanted, ...more });
+    const id = (wanted: KeyId | undefined, more = {}) =>
+      search({ kind: 'id', text: '', id: wanted as KeyId }, more);
+    const shown = (prefixes: string[], last4: string | null = null, more = {}) =>
+      search({ kind: 'shown', text: '', prefixes, last4 }, more);
+    const text = (wanted: string, more = {}) => search({ kind: 'text', text: wanted }, more);
+
+    expect(await id(two?.id)).toEqual([two?.id]);
+    expect(await id(nextId())).toEqual([]);
+    expect(await id(two?.id, { owner: 'acme' })).toEqual([]);
+    expect(await shown(['pst_live_s3BT'])).toEqual([two?.id, one?.id]);
+    expect(await shown(['pst_live_s3B', 'pst_live_s3BT'])).toEqual([three?.id, two?.id, one?.id]);
+    expect(await shown(['pst_live_s3BT'], '6WNH')).toEqual([one?.id]);
+    expect(await shown(['pst_live_s3BT'], null, { owner: 'acme', state: 'active' })).toEqual([one?.id]);
+    expect(await shown(['pst_live_s'])).toEqual([]);
+    expect(await text('6WNH')).toEqual([two?.id, one?.id]);
+    expect(await text('6wnh', { state: 'active' })).toEqual([two?.id, one?.id]);
+    expect(await text('pst_live_s3')).toEqual([three?.id, two?.id, one?.id]);
+    expect(await text('BACK')).toEqual([one?.id]);
+    for (const wanted of ['%_.*', '%']) expect(await text(wanted)).toEqual(wanted === '%' ? [] : [three?.id]);
+    expect(await text('pst_live_s3bt')).toEqual([]);
+    expect(await listIds(store, { search: { kind: 'text', text: 'pst' }, nameContains: 'front' })).toEqual([
+      two?.id,
+    ]);
+  });
+
+  it('gives what is searched for page by page, the newest first', async () => {
+    const { store } = await opened(createStore);
+    const keys = await insertAll(store, Array(7).fill({ name: 'Paged', prefix: 'pst_live_page' }));
+    const ids = keys.map(({ id }) => id).reverse();
+    for (const search of [
+      { kind: 'shown', text: '', prefixes: ['pst_live_page'], last4: null },
+      { kind: 'text', text: 'paged' },
+    ] as const) {
+      const page = async (before: KeyId | null) =>
+        (await store.listKeys({ search, now: testNow }, { before, size: 3 })).map(({ id }) => id);
+      expect(await page(null)).toEqual(ids.slice(0, 3));
+      expect(await page(ids[2] ?? null)).toEqual(ids.slice(3, 6));
+      expect(await page(ids[5] ?? null)).toEqual(ids.slice(6));
     }
   });
 
@@ -75,7 +148,7 @@ export function listContract(createStore: CreateStore): void {
     const records = (await insertAll(store, given)).reverse();
     for (const part of [...strangeTexts, '.*', '^', '%', '_']) {
       const ids = (keep: (key: KeyRecord) => boolean) => records.filter(keep).map(({ id }) => id);
-      const named = ids((key) => key.name.toLowerCase().includes(part.toLowerCase()));
+      const named = ids((key) => isNamed(key.name, part));
       expect(await listIds(store, { nameContains: part })).toEqual(named);
       expect(await listIds(store, { owner: part })).toEqual(ids((key) => key.owner === part));
       expect(await listIds(store, { permission: part })).toEqual(ids((key) => key.name === part));
@@ -141,6 +214,10 @@ function keeps(filter: KeyFilter, key: KeyRecord): boolean {
     (filter.environment === undefined || key.environment === filter.environment) &&
     (filter.state === undefined || keyState(key, filter.now) === filter.state) &&
     (filter.permission === undefined || key.permissions.includes(filter.permission)) &&
-    (filter.nameContains === undefined || key.name.toLowerCase().includes(filter.nameContains.toLowerCase()))
+    (filter.nameContains === undefined || isNamed(key.name, filter.nameContains))
   );
+}
+
+function isNamed(name: string, part: string): boolean {
+  return foldedForms(part).some((form) => foldText(name).includes(form));
 }

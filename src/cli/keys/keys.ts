@@ -8,6 +8,7 @@ import { keyAnswer, keyDetails } from '../terminal/key-text.ts';
 import { printable, printableJson } from '../terminal/output.ts';
 import { settledText } from '../terminal/settled-text.ts';
 import { createKey } from './create.ts';
+import { findKey } from './find.ts';
 import { listKeys } from './list.ts';
 import { reportLeaked } from './report-leaked.ts';
 import { rotateKey } from './rotate.ts';
@@ -37,6 +38,7 @@ export function addKeyCommands(program: Command, io: Io, exit: (code: ExitCode) 
   const add = callingCommands(keys);
   createKey(add, io);
   listKeys(add, io);
+  findKey(add, io);
   verifyKey(add, io, exit);
   addGet(add, io);
   showUsage(add, io);

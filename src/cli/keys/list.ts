@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { suggestion } from '../../settings/nearest-name.ts';
 import { actingOwner, ownerFlagNote } from '../terminal/acting-owner.ts';
 import type { Client } from '../terminal/client.ts';
-import type { AddCommand, Io } from '../terminal/command.ts';
+import { type AddCommand, CommandError, exitCodes, type Io } from '../terminal/command.ts';
 import { keyAnswer, keyList } from '../terminal/key-text.ts';
 import { addPageFlags, type PageFlags, printList } from '../terminal/pages.ts';
 
@@ -14,6 +14,7 @@ interface ListFlags extends PageFlags {
   readonly state?: string;
   readonly permission?: string;
   readonly nameContains?: string;
+  readonly search?: string;
 }
 
 /** `keys list`. */
@@ -21,6 +22,7 @@ export function listKeys(add: AddCommand, io: Io): void {
   const command = add('list', 'Lists keys, the newest first, without their secrets.', [
     'postern keys list',
     'postern keys list --owner acme --state active',
+    'postern keys list --search pst_live_s3BT',
     'postern keys list --all --json',
   ])
     .option('--owner <owner>', `only the keys of this owner, ${ownerFlagNote}`)
@@ -35,7 +37,8 @@ export function listKeys(add: AddCommand, io: Io): void {
       ]),
     )
     .option('--permission <permission>', 'only keys with this permission')
-    .option('--name-contains <text>', 'only keys with this in their name, letter case aside');
+    .option('--search <text>', 'an id, the shown beginning of a key, its last four, or part of a name')
+    .option('--name-contains <text>', 'only keys with this in their name, in any case');
   addPageFlags(command, 'keys').action((flags: ListFlags) =>
     printList(io, flags, {
       path: '/admin/api-keys',
@@ -53,7 +56,7 @@ const terms = z.object({
   data: z.object({ schemes: z.array(z.object({ name: z.string(), environments: z.array(z.string()) })) }),
 });
 
-/** A filter by a scheme or an environment that there is not; `''` when both are there. */
+/** A filter by a scheme or an environment that there is not, of a service that does not refuse it; `''` when both are there. */
 async function unknownNames(client: Client, { scheme, environment }: ListFlags): Promise<string> {
   if (scheme === undefined && environment === undefined) return '';
   const { schemes } = (await client.call(terms, 'GET', '/admin/terms')).data;
@@ -75,5 +78,17 @@ function filtersOf(flags: ListFlags) {
     state: flags.state,
     permission: flags.permission,
     name_contains: flags.nameContains,
+    search: searched(flags.search),
   };
+}
+
+/** A whole key stays here: the text goes into a URL. */
+function searched(text: string | undefined): string | undefined {
+  const isKey = (word: string) =>
+    !/^key_[0-9a-z]{26}$/.test(word) && /[A-Za-z0-9]{24}/.test(word) && /[0-9]/.test(word);
+  if (text === undefined || !text.split(/\s+/).some(isKey)) return text;
+  throw new CommandError(exitCodes.usage, [
+    '--search holds what may be a whole key, which does not belong into a URL',
+    'Find it by "postern keys find", which reads it from standard input.',
+  ]);
 }

@@ -1,9 +1,9 @@
 import { Option } from 'commander';
 import { z } from 'zod';
 import { type ConnectionFlags, connect } from '../terminal/client.ts';
-import { type AddCommand, CommandError, type ExitCode, exitCodes, type Io } from '../terminal/command.ts';
+import { type AddCommand, type ExitCode, exitCodes, type Io } from '../terminal/command.ts';
 import { printable, printableJson } from '../terminal/output.ts';
-import { readSecretFile, readStandardInput } from '../terminal/secret-input.ts';
+import { readPresentedKey } from '../terminal/secret-input.ts';
 import { append } from './create.ts';
 
 interface VerifyFlags extends ConnectionFlags {
@@ -48,7 +48,7 @@ export function verifyKey(add: AddCommand, io: Io, exit: (code: ExitCode) => voi
     .option('--path <path>', 'as a request for this path')
     .option('--json', 'print allowed, reason, status and key_id as JSON')
     .action(async (flags: VerifyFlags) => {
-      const key = await readKey(io, flags);
+      const key = await readPresentedKey(io, flags);
       const client = await connect(io, flags);
       const { data } = await client.call(verification, 'POST', '/admin/api-keys:verify', bodyOf(key, flags));
       const id = data.key_id === null ? '' : ` ${data.key_id}`;
@@ -58,15 +58,6 @@ export function verifyKey(add: AddCommand, io: Io, exit: (code: ExitCode) => voi
       io.stdout.write(flags.json ? printableJson(data) : `${printable(text)}\n`);
       exit(data.allowed ? exitCodes.done : exitCodes.denied);
     });
-}
-
-async function readKey(io: Io, flags: VerifyFlags): Promise<string> {
-  if (flags.keyFile !== undefined && flags.keyFile !== '-') return readSecretFile(io, flags.keyFile);
-  if (flags.adminKeyFile !== '-') return readStandardInput(io, 'the key');
-  throw new CommandError(exitCodes.usage, [
-    'standard input can not hold both the key and the admin key',
-    'Give the key by --key-file, or the admin key by POSTERN_ADMIN_KEY.',
-  ]);
 }
 
 function bodyOf(key: string, flags: VerifyFlags): Record<string, unknown> {

@@ -56,6 +56,19 @@ export function readSecretFile(io: Io, path: string): string {
   }
 }
 
+/** The key that a command is about: from the file that a flag names, else from standard input. */
+export async function readPresentedKey(
+  io: Io,
+  { keyFile, adminKeyFile }: { readonly keyFile?: string; readonly adminKeyFile?: string },
+): Promise<string> {
+  if (keyFile !== undefined && keyFile !== '-') return readSecretFile(io, keyFile);
+  if (adminKeyFile !== '-') return readStandardInput(io, 'the key');
+  throw new CommandError(exitCodes.usage, [
+    'standard input can not hold both the key and the admin key',
+    'Give the key by --key-file, or the admin key by POSTERN_ADMIN_KEY.',
+  ]);
+}
+
 function adminKeyIn(text: string, from: string): string {
   const key = text.trim();
   if (/^[\x21-\x7e]+$/.test(key)) return key;

@@ -2,21 +2,45 @@ import type { Terms } from '../../admin/terms-operations.ts';
 import type { Page as Answer, Key } from '../api-answers.ts';
 import { type Field, faultSummary, selectField, textField } from '../markup/controls.ts';
 import { badge, type Element, html, type Markup, path, timeMarkup } from '../markup/markup.ts';
-import { apiQuery, filtersIn, pagerMarkup, placeIn } from '../markup/pager.ts';
+import { apiQuery, filtersIn, type Place, pagerMarkup, placeIn } from '../markup/pager.ts';
 import { type Row, tableMarkup } from '../markup/table.ts';
-import { type Fault, faultsIn } from '../refusal.ts';
-import type { Page, View, Visit } from '../session/visit.ts';
+import { type Fault, faultsIn, Refusal } from '../refusal.ts';
+import type { Page, Redirect, View, Visit } from '../session/visit.ts';
 
 const pageSize = 50;
-const filterNames = ['name_contains', 'owner', 'scheme', 'environment', 'state', 'permission'];
+const filterNames = ['search', 'name_contains', 'owner', 'scheme', 'environment', 'state', 'permission'];
 const states = ['active', 'disabled', 'revoked', 'expired'];
 
 /** All keys that the caller may see, the newest first. */
-export const keyListPage: Page = { path: '/keys', get: listKeys };
+export const keyListPage: Page = { path: '/keys', get: listKeys, post: search };
 
-async function listKeys({ api, terms, canWrite, query }: Visit): Promise<View> {
-  const filters = filtersIn(query, filterNames);
-  const place = placeIn(query);
+async function listKeys(visit: Visit): Promise<View> {
+  const { query } = visit;
+  return listView(visit, filtersIn(query, filterNames), placeIn(query));
+}
+
+/** A form, so that a whole key that somebody searches for gets into no address: it leads to the page of its key. */
+async function search(visit: Visit): Promise<View | Redirect> {
+  const { api, form } = visit;
+  const filters = Object.fromEntries(filterNames.map((name) => [name, form.text(name) || null]));
+  const place = { token: '', trail: [] };
+  const query = apiQuery(filters, place, 1);
+  const faults = await api.keys(query).then(() => [], faultsIn);
+  if (!faults.some(({ field }) => field === 'search')) return { redirect: path(['keys'], filters) };
+  try {
+    const { data } = await api.call<{ data: Key }>('POST', 'api-keys:find', { key: filters.search });
+    return { redirect: path(['keys', data.id]) };
+  } catch (error) {
+    if (!(error instanceof Refusal && error.reason === 'KEY_NOT_FOUND')) throw error;
+    return listView(visit, filters, place);
+  }
+}
+
+async function listView(
+  { api, terms, canWrite, token }: Visit,
+  filters: Filters,
+  place: Place,
+): Promise<View> {
   let faults: readonly Fault[] = [];
   const nothing: Answer<Key> = { data: [], next_page_token: null };
   const found = await api.keys(apiQuery(filters, place, pageSize)).catch((error: unknown) => {
@@ -27,22 +51,36 @@ async function listKeys({ api, terms, canWrite, query }: Visit): Promise<View> {
     title: 'API Keys',
     status: faults.length > 0 ? 400 : 200,
     main: html`${canWrite ? html`<p><a class="button" href="/console/keys/new">Create API key</a></p>` : null}
-    ${filterForm(terms, filters, faults)} ${faults.length > 0 ? null : table(found.data, filters, canWrite)}
+    ${filterForm(terms, token, filters, faults)} ${faults.length > 0 ? null : table(found.data, filters, canWrite)}
     ${pagerMarkup(['keys'], filters, place, found.next_page_token)}`,
   };
 }
 
 type Filters = Readonly<Record<string, string | null>>;
 
-function filterForm({ schemes, owner }: Terms, filters: Filters, faults: readonly Fault[]): Element {
-  const field = (name: string, label: string): Field => ({ name, label, value: filters[name] ?? '', faults });
+function filterForm(
+  { schemes, owner }: Terms,
+  token: string,
+  filters: Filters,
+  faults: readonly Fault[],
+): Element {
+  const field = (name: string, label: string): Field => {
+    // What may be a whole key is not shown again.
+    const isKept = name !== 'search' || !faults.some((fault) => fault.field === name);
+    return { name, label, value: isKept ? (filters[name] ?? '') : '', faults };
+  };
   const any = { value: '', text: 'Any' };
   const choices = (values: readonly string[]) => [any, ...values.map((value) => ({ value, text: value }))];
   const environments = [...new Set(schemes.flatMap(({ environments }) => environments))];
   const isFiltered = Object.values(filters).some((value) => value !== null);
-  return html`<form class="filters" role="search" aria-label="API keys" method="get" action="/console/keys">
+  return html`<form class="filters" role="search" aria-label="API keys" method="post" action="/console/keys">
     ${faultSummary(faults, filterNames)}
-    ${textField(field('name_contains', 'Name'), { type: 'search', maxlength: 200 })}
+    <input type="hidden" name="token" value=${token} />
+    ${textField(field('search', 'Search'), {
+      ...{ type: 'search', maxlength: 4_096, autocomplete: 'off' },
+      placeholder: 'Name, id, or what is shown of a key',
+    })}
+    ${filters.name_contains === null ? null : textField(field('name_contains', 'Name'), { type: 'search', maxlength: 200 })}
     ${owner === null ? textField(field('owner', 'Owner'), { maxlength: 128 }) : null}
     ${selectField(field('scheme', 'Scheme'), choices(schemes.map(({ name }) => name)))}
     ${selectField(field('environment', 'Environment'), choices(environments))}

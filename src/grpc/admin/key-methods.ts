@@ -1,5 +1,6 @@
 import type {
   CreateKeyRequest,
+  FindKeyRequest,
   GetKeyRequest,
   GetKeyUsageRequest,
   KeyAdminServer,
@@ -17,7 +18,7 @@ export function createKeyMethods({
   unary,
 }: MethodDependencies): Pick<
   KeyAdminServer,
-  'createKey' | 'getKey' | 'getKeyUsage' | 'listKeys' | 'verifyKey'
+  'createKey' | 'findKey' | 'getKey' | 'getKeyUsage' | 'listKeys' | 'verifyKey'
 > {
   return {
     createKey: unary(async (caller, request: CreateKeyRequest) => {
@@ -26,6 +27,9 @@ export function createKeyMethods({
     }),
     getKey: unary(async (caller, request: GetKeyRequest) => ({
       key: keyMessage(await admin.getKey(caller, request.id), now()),
+    })),
+    findKey: unary(async (caller, { key }: FindKeyRequest) => ({
+      key: keyMessage(await admin.findKey(caller, { key }), now()),
     })),
     getKeyUsage: unary(async (caller, request: GetKeyUsageRequest) =>
       usageMessage(await admin.getKeyUsage(caller, request.id, usageInputOf(request))),

@@ -1,12 +1,15 @@
 /** What each field of a request is for, by its name, which means the same wherever it stands. */
 export const fieldNotes: Readonly<Record<string, string>> = {
-  name: 'What people call the key: 1 to 200 characters, not unique.',
+  name: 'What people call the key: 1 to 200 characters, one of which can be seen, not unique. Blanks around are cut off.',
   scheme: 'The name of a scheme. Absent on create: the first that is configured.',
   environment: 'Such as `live` or `test`. Absent on create: the one that the service serves.',
   owner: 'Who the key belongs to. Absent on create: nobody, or the owner of the calling admin key.',
   permissions: 'What the key may do, such as `read:assets`. Of a request to verify: what its route asks for.',
   permission: 'Keys that have this permission.',
-  name_contains: 'Keys whose name holds this, whatever the case of its letters.',
+  name_contains: 'Keys whose name holds this, whatever the case of its letters and its Unicode form.',
+  search:
+    'An id, the beginning that is shown of a key, its last four, or part of a name, whatever the case of its letters ' +
+    'and its Unicode form. A whole key is refused: `POST /admin/api-keys:find` takes it.',
   state: 'Keys in this state, as judged now.',
   ip_allowlist: 'Addresses and CIDR blocks, IPv4 or IPv6, that may use the key; empty for any.',
   expires_at: 'When the key expires. At most one of `expires_at` and `expires_in`.',

@@ -1,4 +1,4 @@
-import { createKeyInput, listKeysInput, verifyKeyInput } from '../../admin/admin-input.ts';
+import { createKeyInput, findKeyInput, listKeysInput, verifyKeyInput } from '../../admin/admin-input.ts';
 import { type InputSchema, inputSchema } from '../../admin/admin-input-schema.ts';
 import { importedKeyInput, importKeysInput } from '../../admin/import-input.ts';
 import { keyExample, secretExample } from './examples.ts';
@@ -30,6 +30,19 @@ export function keysOperations(): Operations {
           example: { data: { ...keyExample, key: secretExample } },
         },
         errors: [409],
+      },
+    },
+    '/admin/api-keys:find': {
+      post: {
+        ...{ id: 'FindKey', tag: 'Keys', summary: 'Shows the key that has a secret' },
+        description: 'The one way to find a key by its whole secret, which then stands in no URL.',
+        request: { schema: bodySchema(inputSchema(findKeyInput)), example: { key: secretExample } },
+        answer: {
+          description: 'The key.',
+          schema: answerOf(reference('Key')),
+          example: { data: keyExample },
+        },
+        errors: [404],
       },
     },
     '/admin/api-keys:verify': {

@@ -23,6 +23,10 @@ export function addKeyRoutes(app: FastifyInstance, admin: Admin, now: () => numb
     const at = now();
     return { data: page.keys.map((key) => keyJson(key, at)), next_page_token: page.nextPageToken };
   });
+  app.post('/admin/api-keys::find', async (request) => {
+    const input = bodyInput(bodyOf(request));
+    return shown(await operate(input, (value) => admin.findKey(callerOf(request.raw), value)));
+  });
   app.post('/admin/api-keys::verify', async (request) => {
     const input = bodyInput(bodyOf(request));
     const judged = await operate(input, (value) => admin.verifyKey(callerOf(request.raw), value));

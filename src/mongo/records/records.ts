@@ -1,5 +1,7 @@
 import type { Filter } from 'mongodb';
 import { type KeyId, type KeyRecord, type KeyState, purgeAt } from '../../keys/key.ts';
+import type { KeySearch } from '../../keys/key-search.ts';
+import { foldedForms, foldText } from '../../keys/name-text.ts';
 import { checkedRecord } from '../../store/checked-record.ts';
 import type { KeyFilter } from '../../store/store.ts';
 
@@ -49,7 +51,7 @@ export function toDocument(record: KeyRecord, retentionMs: number): KeyDocument 
     _id: record.id,
     digest: record.digest,
     name: record.name,
-    name_folded: record.name.toLowerCase(),
+    name_folded: foldText(record.name),
     scheme: record.scheme,
     environment: record.environment,
     prefix: record.prefix,
@@ -114,17 +116,38 @@ export function fromDocument(document: Readonly<Record<string, unknown>>): KeyRe
 
 /** The keys that the filter keeps and that are older than `before`; every value is data, none an operator. */
 export function listFilter(filter: KeyFilter, before: KeyId | null): Filter<KeyDocument> {
-  const { owner, scheme, environment, state, permission, nameContains, now } = filter;
+  const { owner, scheme, environment, state, permission, nameContains, search, now } = filter;
   return {
     // '~' sorts after every id; a document whose _id is no text is none of ours.
-    _id: { $lt: before ?? 'key_~' },
+    _id: { $lt: before ?? 'key_~', ...(search?.kind === 'id' && { $eq: search.id }) },
     ...(owner !== undefined && { owner: { $eq: owner } }),
     ...(scheme !== undefined && { scheme: { $eq: scheme } }),
     ...(environment !== undefined && { environment: { $eq: environment } }),
     ...(permission !== undefined && { permissions: { $eq: permission } }),
-    ...(nameContains !== undefined && { name_folded: { $regex: literally(nameContains.toLowerCase()) } }),
+    ...(nameContains !== undefined && inName(nameContains)),
+    ...(search !== undefined && { $and: [searchFilter(search)] }),
     ...(state !== undefined && stateFilters[state](new Date(now))),
   };
+}
+
+function inName(text: string): Filter<KeyDocument> {
+  return { name_folded: { $regex: foldedForms(text).map(literally).join('|') } };
+}
+
+function searchFilter(search: KeySearch): Filter<KeyDocument> {
+  switch (search.kind) {
+    case 'id':
+      return {};
+    case 'shown': {
+      const { prefixes, last4 } = search;
+      return { prefix: { $in: [...prefixes] }, ...(last4 !== null && { last4: { $eq: last4 } }) };
+    }
+    case 'text': {
+      const text = literally(search.text);
+      const last4 = { $regex: `^${text}$`, $options: 'i' };
+      return { $or: [{ prefix: { $regex: `^${text}` } }, { last4 }, inName(search.text)] };
+    }
+  }
 }
 
 const stateFilters: Readonly<Record<KeyState, (now: Date) => Filter<KeyDocument>>> = {

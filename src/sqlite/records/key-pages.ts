@@ -1,5 +1,7 @@
 import type { ExpiryRange } from '../../journal/journal-store.ts';
 import type { KeyId, KeyState } from '../../keys/key.ts';
+import type { KeySearch } from '../../keys/key-search.ts';
+import { foldedForms } from '../../keys/name-text.ts';
 import type { KeyFilter } from '../../store/store.ts';
 import { type Parameters, type Query, recordColumns } from './records.ts';
 
@@ -56,9 +58,11 @@ export function keyPage(filter: KeyFilter, range: KeyRange, size: number): Query
 
 /**
  * The id of the key that is number `size` in the range, as the filter's index has them; none where there are fewer.
- * Null where the index alone answers the filter: there is nothing to look through.
+ * Null where an index alone answers the filter, or all but: there is nothing to look through.
  */
 export function keySlice(filter: KeyFilter, before: KeyId | null, size: number): Query | null {
+  const { search } = filter;
+  if (search !== undefined && search.kind !== 'text') return null;
   const lead = leadOf(filter);
   const range = { from: null, before };
   if (filterConditions(filter, lead).every((condition) => condition === lead.condition)) return null;
@@ -92,6 +96,10 @@ function leadOf(filter: KeyFilter): Lead {
     id: 'id',
     condition,
   });
+  if (filter.search?.kind === 'id') return { from: 'keys', id: 'id', condition: null };
+  // The few that are found are sorted.
+  if (filter.search?.kind === 'shown')
+    return { from: 'keys INDEXED BY keys_by_prefix', id: 'id', condition: null };
   if (filter.owner !== undefined) return index('keys_by_owner', 'owner = :owner');
   const stateLead = filter.state === undefined ? null : stateLeads[filter.state];
   if (stateLead !== null) return index(stateLead.index, stateLead.condition);
@@ -120,15 +128,65 @@ function filterConditions(filter: KeyFilter, lead: Lead): string[] {
   if (filter.permission !== undefined) {
     conditions.push(lead.condition === isNamed ? isNamed : isHeld);
   }
-  if (filter.nameContains !== undefined) conditions.push('instr(name_folded, :name) > 0');
+  if (filter.nameContains !== undefined) conditions.push(inName('name', filter.nameContains));
+  if (filter.search !== undefined) conditions.push(searchCondition(filter.search));
   return conditions;
 }
 
+const last4Length = 4;
+
+/** Whether any key's prefix begins so; looked for once in a statement. */
+const hasBegun = `EXISTS (SELECT 1 FROM keys AS begun INDEXED BY keys_by_prefix
+  WHERE begun.prefix >= :search AND begun.prefix < :search_end)`;
+
+function inName(parameter: string, text: string): string {
+  const forms = foldedForms(text).map((_, place) => `instr(name_folded, :${parameter}_${place}) > 0`);
+  return `(${forms.join(' OR ')})`;
+}
+
+function searchCondition(search: KeySearch): string {
+  switch (search.kind) {
+    case 'id':
+      return 'id = :search';
+    case 'shown': {
+      const prefixes = search.prefixes.map((_, place) => `:search_${place}`).join(', ');
+      return `prefix IN (${prefixes})${search.last4 === null ? '' : ' AND last4 = :search_last4'}`;
+    }
+    case 'text': {
+      // Both are read from JSON, seven times as slow as a name: where no key can have it so, no row is asked.
+      const isBegun = `${hasBegun} AND substr(prefix, 1, length(:search)) = :search`;
+      const mayBeLast = search.text.length <= last4Length ? 'OR lower(last4) = lower(:search) ' : '';
+      return `(${inName('search', search.text)} ${mayBeLast}OR (${isBegun}))`;
+    }
+  }
+}
+
+function searchParameters(search: KeySearch): Record<string, string> {
+  switch (search.kind) {
+    case 'id':
+      return { search: search.id };
+    case 'shown': {
+      const { prefixes, last4 } = search;
+      return { ...numbered('search', prefixes), ...(last4 !== null && { search_last4: last4 }) };
+    }
+    case 'text':
+      return {
+        ...{ search: search.text, search_end: `${search.text}\u{10ffff}` },
+        ...numbered('search', foldedForms(search.text)),
+      };
+  }
+}
+
+function numbered(name: string, values: readonly string[]): Record<string, string> {
+  return Object.fromEntries(values.map((value, place) => [`${name}_${place}`, value]));
+}
+
 function parametersOf(filter: KeyFilter, { from, before }: KeyRange): Parameters {
-  const { owner, scheme, environment, permission, nameContains, state, now } = filter;
+  const { owner, scheme, environment, permission, nameContains, search, state, now } = filter;
   const given = {
     ...{ owner, scheme, environment, permission },
-    name: nameContains?.toLowerCase(),
+    ...(nameContains !== undefined && numbered('name', foldedForms(nameContains))),
+    ...(search !== undefined && searchParameters(search)),
     now: state === 'active' || state === 'expired' ? now : undefined,
     from: from ?? undefined,
     before: before ?? undefined,

@@ -1,5 +1,6 @@
 import type { SQLInputValue } from 'node:sqlite';
 import { type KeyRecord, purgeAt } from '../../keys/key.ts';
+import { foldText } from '../../keys/name-text.ts';
 import { checkedRecord } from '../../store/checked-record.ts';
 import { BadRecord } from '../../store/store.ts';
 
@@ -59,7 +60,7 @@ export function toRow(record: KeyRecord, retentionMs: number): Parameters {
     scheme: record.scheme,
     environment: record.environment,
     owner: record.owner,
-    name_folded: name.toLowerCase(),
+    name_folded: foldText(name),
     expires_at: record.expiresAt,
     disabled_at: record.disabledAt,
     revoked_at: record.revokedAt,

@@ -51,7 +51,10 @@ export namespace KeyState {
 export interface Key {
   /** `key_` and a random part; names the key everywhere but in a request that uses it. */
   id: string;
-  /** What people call it: 1 to 200 characters, not unique. */
+  /**
+   * What people call it: 1 to 200 characters, one of which can be seen, without blanks around them;
+   * not unique.
+   */
   name: string;
   /** The scheme's prefix and the first four characters of the secret part, as in `ak_live_xxxx`. */
   prefix: string;
@@ -259,8 +262,25 @@ export interface ListKeysRequest {
   permission?:
     | string
     | undefined;
-  /** The name contains this, whatever the case of its letters. */
-  name_contains?: string | undefined;
+  /** The name contains this, whatever the case of its letters and its Unicode form. */
+  name_contains?:
+    | string
+    | undefined;
+  /**
+   * A key's id; what is shown of it, as in `pst_live_s3BT` or `pst_live_s3BT…6WNH`, or a longer part
+   * of its beginning; its last four; or part of its name, whatever the case of its letters and its
+   * Unicode form. 1 to 200 characters. A whole key is refused: see FindKey.
+   */
+  search?: string | undefined;
+}
+
+export interface FindKeyRequest {
+  /** Required: the whole key, as its user presents it, without a scheme word such as `Bearer`. */
+  key: string;
+}
+
+export interface FindKeyResponse {
+  key: Key | undefined;
 }
 
 export interface ListKeysResponse {
@@ -1800,6 +1820,7 @@ function createBaseListKeysRequest(): ListKeysRequest {
     state: 0,
     permission: undefined,
     name_contains: undefined,
+    search: undefined,
   };
 }
 
@@ -1828,6 +1849,9 @@ export const ListKeysRequest: MessageFns<ListKeysRequest> = {
     }
     if (message.name_contains !== undefined) {
       writer.uint32(66).string(message.name_contains);
+    }
+    if (message.search !== undefined) {
+      writer.uint32(74).string(message.search);
     }
     return writer;
   },
@@ -1907,6 +1931,106 @@ export const ListKeysRequest: MessageFns<ListKeysRequest> = {
             }
 
             message.name_contains = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.search = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFindKeyRequest(): FindKeyRequest {
+  return { key: "" };
+}
+
+export const FindKeyRequest: MessageFns<FindKeyRequest> = {
+  encode(message: FindKeyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FindKeyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFindKeyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFindKeyResponse(): FindKeyResponse {
+  return { key: undefined };
+}
+
+export const FindKeyResponse: MessageFns<FindKeyResponse> = {
+  encode(message: FindKeyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== undefined) {
+      Key.encode(message.key, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FindKeyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFindKeyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = Key.decode(reader, reader.uint32());
             continue;
           }
         }
@@ -5357,6 +5481,21 @@ export const KeyAdminService = {
     responseSerialize: (value: GetKeyResponse): Buffer => Buffer.from(GetKeyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetKeyResponse => GetKeyResponse.decode(value),
   },
+  /**
+   * Returns the key that has this secret, which is the only way to find one by a whole secret: here
+   * it stands in no URL. Needs admin:read.
+   *
+   * NOT_FOUND: no key that the caller may see has it.
+   */
+  findKey: {
+    path: "/postern.admin.v1.KeyAdmin/FindKey" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: FindKeyRequest): Buffer => Buffer.from(FindKeyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): FindKeyRequest => FindKeyRequest.decode(value),
+    responseSerialize: (value: FindKeyResponse): Buffer => Buffer.from(FindKeyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): FindKeyResponse => FindKeyResponse.decode(value),
+  },
   /** Lists keys, the newest first. Needs admin:read. */
   listKeys: {
     path: "/postern.admin.v1.KeyAdmin/ListKeys" as const,
@@ -5629,6 +5768,13 @@ export interface KeyAdminServer extends UntypedServiceImplementation {
    * NOT_FOUND: no such key.
    */
   getKey: handleUnaryCall<GetKeyRequest, GetKeyResponse>;
+  /**
+   * Returns the key that has this secret, which is the only way to find one by a whole secret: here
+   * it stands in no URL. Needs admin:read.
+   *
+   * NOT_FOUND: no key that the caller may see has it.
+   */
+  findKey: handleUnaryCall<FindKeyRequest, FindKeyResponse>;
   /** Lists keys, the newest first. Needs admin:read. */
   listKeys: handleUnaryCall<ListKeysRequest, ListKeysResponse>;
   /**
