@@ -49,6 +49,10 @@ export const bodies: readonly Request[] = [
     },
   },
   {
+    ...{ rpc: 'findKey', method: 'POST', path: '/admin/api-keys:find', good: { key: 'x' } },
+    fields: { key: 'key' },
+  },
+  {
     ...{ rpc: 'putOwner', method: 'PUT', path: '/admin/owners/acme', good: {} },
     fields: { plan: 'text64', active_until: 'time', suspended: 'flag' },
   },
@@ -80,7 +84,7 @@ export const queries: readonly Request[] = [
     ...{ rpc: 'listKeys', method: 'GET', path: '/admin/api-keys', good: {} },
     fields: {
       ...{ page_size: 'size', page_token: 'token', owner: 'owner', scheme: 'text64', environment: 'text64' },
-      ...{ state: 'state', permission: 'permission', name_contains: 'name' },
+      ...{ state: 'state', permission: 'permission', name_contains: 'name', search: 'name' },
     },
   },
   {

@@ -154,9 +154,10 @@ function searchCondition(search: KeySearch): string {
     }
     case 'text': {
       // Both are read from JSON, seven times as slow as a name: where no key can have it so, no row is asked.
-      const isBegun = `${hasBegun} AND substr(prefix, 1, length(:search)) = :search`;
+      // CASE, since SQLite would otherwise evaluate a subquery after what stands beside it.
+      const isBegun = `CASE WHEN ${hasBegun} THEN substr(prefix, 1, length(:search)) = :search END`;
       const mayBeLast = search.text.length <= last4Length ? 'OR lower(last4) = lower(:search) ' : '';
-      return `(${inName('search', search.text)} ${mayBeLast}OR (${isBegun}))`;
+      return `(${inName('search', search.text)} ${mayBeLast}OR ${isBegun})`;
     }
   }
 }
