@@ -24,9 +24,14 @@ export function line(lengthMax: number, text = z.string()) {
 
 /** {@link line} for people: blanks around it are cut off, and something of it can be seen. */
 export function words(lengthMax: number) {
-  return line(lengthMax, z.string().trim())
+  return line(lengthMax, z.string().overwrite(withoutBlanks))
     .refine((text) => text === '' || isVisible(text), 'has no visible character')
     .meta({ maxLength: lengthMax });
+}
+
+/** Line ends are no blanks: they are refused as they are within a text. */
+function withoutBlanks(text: string): string {
+  return text.replace(/^\p{Zs}+|\p{Zs}+$/gu, '');
 }
 
 /** Text that goes into a header of its own: printable ASCII. */

@@ -7,6 +7,10 @@ import { answerOf, closed, count, list, pageOf, reference, text } from './schema
 
 /** The routes about keys together. */
 export function keysOperations(): Operations {
+  return { ...listOperations(), ...askOperations() };
+}
+
+function listOperations(): Operations {
   return {
     '/admin/api-keys': {
       get: {
@@ -32,6 +36,11 @@ export function keysOperations(): Operations {
         errors: [409],
       },
     },
+  };
+}
+
+function askOperations(): Operations {
+  return {
     '/admin/api-keys:find': {
       post: {
         ...{ id: 'FindKey', tag: 'Keys', summary: 'Shows the key that has a secret' },
