@@ -11,8 +11,8 @@ interface Operation {
   readonly needs: 'read' | 'write';
   /** What one who is bound to another owner, with all rights, is told; themselves alone unless it says otherwise. */
   readonly elsewhere: 'ok' | 'NOT_FOUND' | 'PERMISSION_DENIED';
-  readonly message: (id: string) => object;
-  readonly rest: (id: string) => readonly [method: string, path: string, body?: unknown];
+  readonly message: (id: string, secret: string) => object;
+  readonly rest: (id: string, secret: string) => readonly [method: string, path: string, body?: unknown];
 }
 
 const unsetPage = { page_size: 0, page_token: '' };
@@ -66,8 +66,8 @@ const operations: Readonly<Record<string, Operation>> = {
   disableKey: revoking('disable'),
   enableKey: revoking('enable'),
   findKey: {
-    ...{ needs: 'read', elsewhere: 'NOT_FOUND', message: () => ({ key: 'x' }) },
-    rest: () => ['POST', '/admin/api-keys:find', { key: 'x' }],
+    ...{ needs: 'read', elsewhere: 'NOT_FOUND', message: (_, key) => ({ key }) },
+    rest: (_, key) => ['POST', '/admin/api-keys:find', { key }],
   },
   verifyKey: {
     ...{ needs: 'read', elsewhere: 'ok', message: () => ({ key: 'x', permissions: [] }) },
@@ -263,7 +263,9 @@ describe.each(Object.entries(roles))('whoever calls with %s', (_, { authorizatio
         () => 'ok',
         (error: ServiceError) => status[error.code] ?? 'no status',
       );
-    await expectOutcomes(service, expected, (name, { message }, id) => outcomeOf(name, message(id)));
+    await expectOutcomes(service, expected, (name, { message }, id, secret) =>
+      outcomeOf(name, message(id, secret)),
+    );
   });
 
   it('is told the same of each route over REST, before whether the thing is there', async () => {
@@ -281,7 +283,7 @@ describe.each(Object.entries(roles))('whoever calls with %s', (_, { authorizatio
       }
       return ((await response.json()) as { error: { code: string } }).error.code;
     };
-    await expectOutcomes(service, expected, (_, { rest }, id) => outcomeOf(rest(id)));
+    await expectOutcomes(service, expected, (_, { rest }, id, secret) => outcomeOf(rest(id, secret)));
   });
 });
 
@@ -289,18 +291,18 @@ describe.each(Object.entries(roles))('whoever calls with %s', (_, { authorizatio
 async function expectOutcomes(
   service: TestService,
   expected: Role['expected'],
-  call: (name: string, operation: Operation, id: string) => Promise<string>,
+  call: (name: string, operation: Operation, id: string, secret: string) => Promise<string>,
 ): Promise<void> {
   await service.admin.putOwner(root(service), 'acme', {});
   const wanted: Record<string, string> = {};
   const told: Record<string, string> = {};
   let refused = (await audit(service, { outcome: 'refused' })).length;
   for (const [name, operation] of Object.entries(operations)) {
-    const { key } = await service.admin.createKey(root(service), { name, owner: 'acme' });
+    const made = await service.admin.createKey(root(service), { name, owner: 'acme' });
     wanted[name] = expected(operation);
-    told[name] = await call(name, operation, key.id);
+    told[name] = await call(name, operation, made.key.id, made.secret?.reveal() ?? '');
     if (isTold(wanted[name] ?? ''))
-      expect([name, await call(name, operation, nobody)]).toEqual([name, told[name]]);
+      expect([name, await call(name, operation, nobody, 'x')]).toEqual([name, told[name]]);
     if (told[name] !== 'ok') refused += isTold(told[name] ?? '') ? 2 : 1;
   }
   expect(told).toEqual(wanted);
