@@ -12,12 +12,12 @@ export class Allowance {
     this.#since = now;
   }
 
-  /** Whether it may happen once more, at `now` in milliseconds. */
-  take(now: number): boolean {
+  /** Whether it may happen once more, or so many times, at `now` in milliseconds. */
+  take(now: number, times = 1): boolean {
     this.#left = Math.min(this.#most, this.#left + (now - this.#since) * this.#perMs);
     this.#since = now;
-    if (this.#left < 1) return false;
-    this.#left -= 1;
+    if (this.#left < times) return false;
+    this.#left -= times;
     return true;
   }
 

@@ -5,7 +5,10 @@
 export interface Bounds {
   /** A longer message is RESOURCE_EXHAUSTED. */
   readonly requestBytesMax: number;
-  /** All connections together. Past it, one that has been idle for `evictAfterMs` makes room, else a new one is closed. */
+  /**
+   * All connections together. Past it one makes room: one that has ended, the oldest on which no call was ever
+   * answered, or one that has been idle for `evictAfterMs`; else the new one is closed.
+   */
   readonly connectionsMax: number;
   readonly evictAfterMs: number;
   /** Calls under way on one connection (MAX_CONCURRENT_STREAMS); more are REFUSED_STREAM. */
@@ -27,11 +30,14 @@ export interface Bounds {
   /** How long the peer may take to close a connection that has ended. */
   readonly lingerMs: number;
 
-  /** A request's headers, uncompressed, as MAX_HEADER_LIST_SIZE counts them; more resets the call. */
+  /** A request's headers, uncompressed, as MAX_HEADER_LIST_SIZE counts them; more resets the call, four times as much ends the connection. */
   readonly headerListBytesMax: number;
   /** A request's headers as they are sent, and the frames after the first that they may take; more ends the connection. */
   readonly headerBlockBytesMax: number;
   readonly continuationsMax: number;
+  /** Fields of headers that have more than a hundred of them: at once, and then a second. */
+  readonly fieldsMax: number;
+  readonly fieldsPerSecond: number;
   /** Calls that the peer may make and then reset, or break: so many at once, and then so many a second. */
   readonly resetsMax: number;
   readonly resetsPerSecond: number;
@@ -69,6 +75,8 @@ export const defaultBounds: Bounds = {
   headerListBytesMax: 65_536,
   headerBlockBytesMax: 65_536,
   continuationsMax: 8,
+  fieldsMax: 20_000,
+  fieldsPerSecond: 20_000,
   resetsMax: 1_000,
   resetsPerSecond: 100,
   idleFramesMax: 1_000,

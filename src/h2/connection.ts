@@ -1,24 +1,14 @@
 import type { Socket } from 'node:net';
 import type { CloseReason } from '../telemetry/connection-counts.ts';
 import { Allowance } from './allowance.ts';
-import type { Bounds } from './bounds.ts';
 import { Calls } from './calls/calls.ts';
 import { DeadlineTimer } from './calls/deadline-timer.ts';
 import { Dispatch } from './calls/dispatch.ts';
+import { reasonOf } from './close-reason.ts';
 import { Control } from './control.ts';
-import {
-  ConnectionError,
-  errorCode,
-  frame,
-  frameType,
-  goaway,
-  initialWindowBytes,
-  setting,
-  settingsFrame,
-  streamIdMax,
-  windowUpdate,
-} from './frame.ts';
+import { ConnectionError, errorCode, frame, frameType, goaway, streamIdMax } from './frame.ts';
 import { FrameReader } from './frame-reader.ts';
+import { greeting } from './greeting.ts';
 import { Lifetime } from './lifetime.ts';
 import { Outbox } from './outbox.ts';
 import { Preface } from './preface.ts';
@@ -31,6 +21,8 @@ const keepalivePing = Buffer.from('are you?');
 
 /** One HTTP/2 connection with a gRPC client, from its preface to its end. */
 export class Connection {
+  /** By the clock of its listener. */
+  readonly begunAt: number;
   /** Why it closes; null as long as nothing here wants it to. */
   closing: CloseReason | null = null;
   readonly #socket: Socket;
@@ -54,6 +46,7 @@ export class Connection {
     const { bounds, clock, held, counts, onBroken, methods } = shared;
     const { now } = clock;
     const begun = now();
+    this.begunAt = begun;
     this.#socket = socket;
     this.#shared = shared;
     this.#lifetime = new Lifetime(bounds, this, begun, shared.random());
@@ -71,6 +64,7 @@ export class Connection {
     const outside = (step: () => void) => this.#outside(step);
     const calls = new Calls({ bounds, now, streams, outbox, sender, held, counts, onBroken, outside });
     const idleFrames = new Allowance(bounds.idleFramesMax, bounds.idleFramesPerSecond, begun);
+    const fields = new Allowance(bounds.fieldsMax, bounds.fieldsPerSecond, begun);
     const control = new Control({
       ...{ outbox, sender, streams, now, idleFrames },
       lastStream: () => this.#dispatch.lastStream,
@@ -81,10 +75,32 @@ export class Connection {
     const onShookHands = () => this.#lifetime.shookHands();
     this.#calls = calls;
     this.#dispatch = new Dispatch({
-      ...{ methods, bounds, counts, outbox, streams, calls, control, deadlines, idleFrames, onShookHands },
+      ...{
+        methods,
+        bounds,
+        counts,
+        outbox,
+        streams,
+        calls,
+        control,
+        deadlines,
+        idleFrames,
+        fields,
+        onShookHands,
+      },
     });
     outbox.put(greeting(bounds));
     outbox.flush();
+  }
+
+  /** Whether a call was ever answered here. */
+  get hasServed(): boolean {
+    return this.#streams.hasEnded;
+  }
+
+  /** Whether nothing is taken any more, and it is the peer's turn to close. */
+  get isOver(): boolean {
+    return this.#hasEnded;
   }
 
   /** Since when nothing was read and no call is open; null while one is, and at the end. */
@@ -230,20 +246,4 @@ export class Connection {
     this.#flush();
     this.#socket.end();
   }
-}
-
-function reasonOf(code: number): CloseReason {
-  if (code === errorCode.enhanceYourCalm) return 'flood';
-  return code === errorCode.internal ? 'broken' : 'protocol';
-}
-
-/** The first that is sent: what this server takes. */
-function greeting(bounds: Bounds): Buffer {
-  const { streamsMax, streamWindowBytes, headerListBytesMax, connectionWindowBytes } = bounds;
-  const settings = settingsFrame([
-    [setting.streamsMax, streamsMax],
-    [setting.initialWindow, streamWindowBytes],
-    [setting.headerListMax, headerListBytesMax],
-  ]);
-  return Buffer.concat([settings, windowUpdate(0, connectionWindowBytes - initialWindowBytes)]);
 }

@@ -22,6 +22,8 @@ export class Streams {
   readonly #dependencies: StreamsDependencies;
   readonly #open = new Map<number, Stream>();
   readonly #reset = new Set<number>();
+  /** Whether one was ever answered to its end. */
+  hasEnded = false;
 
   constructor(dependencies: StreamsDependencies) {
     this.#dependencies = dependencies;
@@ -47,6 +49,7 @@ export class Streams {
   /** The answer is written to its end. */
   ended(stream: Stream): void {
     stream.isDecided = true;
+    this.hasEnded = true;
     // What the peer still sends is for nobody (RFC 9113, section 8.1).
     if (!stream.isRemoteClosed) this.#put(stream.id, errorCode.noError);
     this.#open.delete(stream.id);

@@ -30,9 +30,14 @@ export interface DispatchDependencies {
   readonly control: Control;
   readonly deadlines: DeadlineTimer;
   readonly idleFrames: Allowance;
+  /** How many fields of long headers are decoded. */
+  readonly fields: Allowance;
   /** The first SETTINGS have come. */
   readonly onShookHands: () => void;
 }
+
+/** Headers with so many fields or less are not counted. */
+const fieldsFreeMax = 100;
 
 /** Takes the frames of one connection to where they belong. Throws a ConnectionError at what ends it. */
 export class Dispatch implements FrameSink, BlockSink {
@@ -83,6 +88,7 @@ export class Dispatch implements FrameSink, BlockSink {
     const stream = this.#streams.get(id);
     if (stream !== undefined) {
       const isRight = this.#heads.readTrailers(bytes, at, end) && isEnd && !isSelfDependent;
+      this.#countFields();
       if (stream.isRemoteClosed) this.#streams.reset(stream, errorCode.streamClosed);
       else if (isRight) this.#calls.end(stream);
       else this.#streams.reset(stream, errorCode.protocol);
@@ -91,6 +97,7 @@ export class Dispatch implements FrameSink, BlockSink {
     const { bounds, counts, deadlines, idleFrames } = this.#dependencies;
     if (id % 2 === 0) throw protocolError('HEADERS on a stream that no client begins');
     const head = this.#heads.read(bytes, at, end);
+    this.#countFields();
     if (id <= this.lastStream) {
       if (this.#streams.wasReset(id)) return;
       throw new ConnectionError(errorCode.streamClosed, 'HEADERS on a closed stream');
@@ -110,6 +117,14 @@ export class Dispatch implements FrameSink, BlockSink {
     idleFrames.earn(bounds.idleFramesPerCall);
     if (head.timeoutMs !== Number.POSITIVE_INFINITY) deadlines.note(this.readAt + head.timeoutMs);
     this.#calls.begin(id, head, isEnd, this.readAt);
+  }
+
+  /** An octet may stand for a field: what costs time is how many there are, not how many bytes were sent. */
+  #countFields(): void {
+    const { fields } = this.#heads;
+    if (fields > fieldsFreeMax && !this.#dependencies.fields.take(this.readAt, fields)) {
+      throw new ConnectionError(errorCode.enhanceYourCalm, 'too many header fields');
+    }
   }
 
   #onData(flags: number, id: number, bytes: Buffer, start: number, until: number): void {

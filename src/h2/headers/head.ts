@@ -1,6 +1,6 @@
 import { RpcError, type RpcMethod, type RpcMethods, rpcStatus } from '../../net/rpc.ts';
 import type { TraceHeaders } from '../../tracing/tracing-context.ts';
-import { errorCode } from '../frame.ts';
+import { ConnectionError, errorCode } from '../frame.ts';
 import { type Field, fieldKind } from './field.ts';
 import { type FieldSink, HpackDecoder } from './hpack.ts';
 
@@ -27,6 +27,8 @@ export interface Head extends TraceHeaders {
 
 /** A block of this length or less is remembered, in case the next one is the same. */
 const rememberedBytesMax = 512;
+/** A list so many times as long as it may be is none that somebody meant: its index octets stand for thousands each. */
+const listExcessMax = 4;
 /** How much of what a caller sent is told back to it. */
 const quotedMax = 200;
 
@@ -42,6 +44,8 @@ export class HeadReader implements FieldSink {
   #rememberedBytes = -1;
   #rememberedAt = 0;
   #head: Head | null = null;
+  /** Fields that were decoded for the block that was read last; 0 where it was known. */
+  fields = 0;
 
   #isTrailer = false;
   #isMalformed = false;
@@ -57,6 +61,7 @@ export class HeadReader implements FieldSink {
 
   /** The head of a request. Throws a ConnectionError where the block can not be read. */
   read(bytes: Buffer, at: number, end: number): Head {
+    this.fields = 0;
     if (this.#head !== null && this.#isRemembered(bytes, at, end)) return this.#head;
     const { changes } = this.#decoder;
     this.#decode(bytes, at, end, false);
@@ -79,6 +84,10 @@ export class HeadReader implements FieldSink {
   onField(field: Field): void {
     const { kind } = field;
     this.#bytes += field.bytes;
+    this.fields += 1;
+    if (this.#bytes > listExcessMax * this.#listBytesMax) {
+      throw new ConnectionError(errorCode.enhanceYourCalm, 'a header list is far too long');
+    }
     if (kind === fieldKind.other) {
       this.#sawRegular = true;
     } else if (kind === fieldKind.malformed) {
@@ -112,6 +121,7 @@ export class HeadReader implements FieldSink {
     this.#isMalformed = false;
     this.#sawRegular = false;
     this.#bytes = 0;
+    this.fields = 0;
     this.#values.fill(null);
     this.#decoder.decode(bytes, at, end, this);
   }
