@@ -41,6 +41,7 @@ const duplicateKeyCode = 11000;
 const notAllowedCode = 13;
 const refusals: ReadonlyMap<number, string> = new Map([
   [18, 'MongoDB refused the user name or the password'],
+  [11, 'MongoDB does not know the user'],
   // Atlas says it so.
   [8000, 'MongoDB refused the user name or the password'],
 ]);
@@ -53,7 +54,7 @@ export function mongoError(thrown: unknown): unknown {
   if (!(error instanceof MongoError)) return error;
   if (isDuplicate(error)) return new DuplicateKey();
   const refusal = error.code === notAllowedCode ? notAllowed(error) : refusals.get(Number(error.code));
-  if (refusal !== undefined) return new StoreUnavailable(refusal, { cause: error });
+  if (refusal !== undefined) return new StoreUnavailable(refusal, { trouble: 'refused', cause: error });
   if (isUnavailable(error)) {
     return new StoreUnavailable(hintOf(error) ?? 'MongoDB could not be asked', { cause: error });
   }

@@ -6,7 +6,8 @@
 import type { RestorableStore } from '../restore/restore-mark.ts';
 import type { FeedSubscriber } from '../store/feed.ts';
 import { StoreUnavailable } from '../store/store.ts';
-import { createClient, databaseName, timeoutsOf } from './client.ts';
+import { concerns, createClient, databaseName, timeoutsOf } from './client.ts';
+import { keysName } from './collections.ts';
 import {
   type Connection,
   closeClient,
@@ -15,6 +16,7 @@ import {
   type MongoStoreDependencies,
 } from './connection.ts';
 import { mongoError } from './errors.ts';
+import { createRelogin } from './relogin.ts';
 
 /**
  * The store on MongoDB, for any number of replicas. Throws an Error, which does not quote the address, when
@@ -29,6 +31,44 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Restorab
   createClient(uri, timeouts);
   let subscriber: FeedSubscriber = { onChange() {}, onOwnerChange() {}, onGap() {} };
   let opened: Connection | null = null;
+
+  const { watch, stop } = createRelogin({ isLetIn, reopen });
+
+  async function openAnew(): Promise<Connection> {
+    const client = createClient(uri, timeouts);
+    try {
+      return await connect(client, name, dependencies, subscriber);
+    } catch (error) {
+      await closeClient(client);
+      throw mongoError(error);
+    }
+  }
+
+  /** By a read of what every replica may read. */
+  async function isLetIn(): Promise<boolean> {
+    const client = createClient(uri, timeouts);
+    try {
+      await client
+        .db(name, concerns(timeouts))
+        .collection(keysName)
+        .findOne({}, { projection: { _id: 1 } });
+      return true;
+    } catch {
+      return false;
+    } finally {
+      await closeClient(client);
+    }
+  }
+
+  /** What was remembered may have changed meanwhile. */
+  async function reopen(): Promise<void> {
+    const stale = opened;
+    opened = null;
+    if (stale !== null) await disconnect(stale);
+    const made = await openAnew();
+    subscriber.onGap();
+    opened = made;
+  }
 
   function current(): Connection {
     if (opened === null) throw new StoreUnavailable('the store is not open');
@@ -48,49 +88,44 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Restorab
 
     async open() {
       if (opened !== null) return;
-      const client = createClient(uri, timeouts);
-      try {
-        opened = await connect(client, name, dependencies, subscriber);
-      } catch (error) {
-        await closeClient(client);
-        throw mongoError(error);
-      }
+      opened = await openAnew();
     },
     async close() {
+      await stop();
       if (opened === null) return;
       const connection = opened;
       opened = null;
       await disconnect(connection);
     },
 
-    findKey: async (digests) => current().keys.find(digests),
-    getKey: async (id) => current().keys.get(id),
-    findDigests: async (digests) => current().digests.find(digests),
-    getKeyByRequest: async (requestKey) => current().keys.getByRequest(requestKey),
-    listKeys: async (filter, page) => current().keys.list(filter, page),
-    insertKey: async (...change) => current().changes.insertKey(...change),
-    insertFirstKey: async (...change) => current().changes.insertFirstKey(...change),
-    insertKeys: async (...change) => current().changes.insertKeys(...change),
-    replaceKey: async (...change) => current().changes.replaceKey(...change),
-    rotateKey: async (...change) => current().changes.rotateKey(...change),
-    replaceDigests: async (changes) => current().changes.replaceDigests(changes),
-    countDigests: async () => current().digests.count(),
-    diagnose: async () => current().diagnose(),
-    getOwner: async (id) => current().owners.get(id),
-    getOwners: async (ids) => current().owners.getAll(ids),
-    listOwners: async (page) => current().owners.list(page),
-    putOwner: async (...change) => current().changes.putOwner(...change),
-    appendJournal: async (drafts) => current().changes.appendJournal(drafts),
-    listJournal: async (filter, page) => current().journal.list(filter, page),
-    noteAddresses: async (uses) => current().addresses.noteAddresses(uses),
-    listExpiring: async (range, size) => current().keys.listExpiring(range, size),
-    claimDuty: async (...claim) => current().duties.claimDuty(...claim),
-    recordDuty: async (...record) => current().duties.recordDuty(...record),
-    leaseUnits: async (request) => current().limits.lease(request),
-    recordUsage: async (tallies) => current().usage.record(tallies),
-    getUsage: async (key, since) => current().usage.get(key, since),
-    getRestoreMark: async () => current().marks.getRestoreMark(),
-    putRestoreMark: async (mark) => current().marks.putRestoreMark(mark),
+    findKey: watch(async (digests) => current().keys.find(digests)),
+    getKey: watch(async (id) => current().keys.get(id)),
+    findDigests: watch(async (digests) => current().digests.find(digests)),
+    getKeyByRequest: watch(async (requestKey) => current().keys.getByRequest(requestKey)),
+    listKeys: watch(async (filter, page) => current().keys.list(filter, page)),
+    insertKey: watch(async (...change) => current().changes.insertKey(...change)),
+    insertFirstKey: watch(async (...change) => current().changes.insertFirstKey(...change)),
+    insertKeys: watch(async (...change) => current().changes.insertKeys(...change)),
+    replaceKey: watch(async (...change) => current().changes.replaceKey(...change)),
+    rotateKey: watch(async (...change) => current().changes.rotateKey(...change)),
+    replaceDigests: watch(async (changes) => current().changes.replaceDigests(changes)),
+    countDigests: watch(async () => current().digests.count()),
+    diagnose: watch(async () => current().diagnose()),
+    getOwner: watch(async (id) => current().owners.get(id)),
+    getOwners: watch(async (ids) => current().owners.getAll(ids)),
+    listOwners: watch(async (page) => current().owners.list(page)),
+    putOwner: watch(async (...change) => current().changes.putOwner(...change)),
+    appendJournal: watch(async (drafts) => current().changes.appendJournal(drafts)),
+    listJournal: watch(async (filter, page) => current().journal.list(filter, page)),
+    noteAddresses: watch(async (uses) => current().addresses.noteAddresses(uses)),
+    listExpiring: watch(async (range, size) => current().keys.listExpiring(range, size)),
+    claimDuty: watch(async (...claim) => current().duties.claimDuty(...claim)),
+    recordDuty: watch(async (...record) => current().duties.recordDuty(...record)),
+    leaseUnits: watch(async (request) => current().limits.lease(request)),
+    recordUsage: watch(async (tallies) => current().usage.record(tallies)),
+    getUsage: watch(async (key, since) => current().usage.get(key, since)),
+    getRestoreMark: watch(async () => current().marks.getRestoreMark()),
+    putRestoreMark: watch(async (mark) => current().marks.putRestoreMark(mark)),
     async countReplicas() {
       const { replication } = current();
       return replication === null ? null : replication.fleet.count();

@@ -102,7 +102,7 @@ it('the role that the documents name is enough for all that a store does', async
     await one.leaseUnits({ spender: key.id, ...window, limit: 10, units: 2, unitsMin: 1 }),
   ).toMatchObject({ granted: 2 });
   await one.recordUsage([
-    { key: key.id, hour: 0, allowed: 1, denied: {}, addresses: ['192.0.2.1'], lastUsedAt: testNow },
+    { key: key.id, hour: testNow, allowed: 1, denied: {}, addresses: ['192.0.2.1'], lastUsedAt: testNow },
   ]);
   expect(await other.getUsage(key.id, 0)).toHaveLength(1);
   await one.noteAddresses([{ key: key.id, address: '192.0.2.1' }]);
@@ -165,4 +165,19 @@ it('an address that can not be right is told why, and never repeated', async () 
       'the address says',
     'MongoDB could not be asked: the name of a host in the address is not known',
   ]);
+});
+
+it('takes a user again that was dropped and made anew, and says meanwhile what is wrong', async () => {
+  const [user] = (await admin.db(database).command({ usersInfo: 'postern' })).users;
+  const store = createStore(uriOf('postern', 'right'));
+  await store.open();
+  const [key] = await insertAll(store, [{}]);
+  await admin.db(database).command({ dropUser: 'postern' });
+  await expect
+    .poll(() => store.getKey(key?.id as never).then(String, ({ trouble }) => trouble))
+    .toBe('refused');
+  await admin.db(database).command({ createUser: 'postern', pwd: 'right', roles: user.roles });
+  await expect.poll(() => store.getKey(key?.id as never).then((found) => found?.id, String)).toBe(key?.id);
+  await expect.poll(() => store.feed.isFresh()).toBe(true);
+  await insertAll(store, [{}]);
 });
