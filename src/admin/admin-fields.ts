@@ -102,5 +102,12 @@ export function isOneExpiry(input: { readonly expires_at: unknown; readonly expi
 export const twoExpiries = { path: ['expires_in'], message: 'goes without expires_at: give one of them' };
 
 export const requestId = none(line(128));
+
+/** What a header names a call, as it may be written down: printable ASCII; null for anything else. */
+export function callName(header: string | null): string | null {
+  const isName = header !== null && /^(?! )[\x20-\x7e]{1,128}(?<! )$/.test(header);
+  return isName ? header : null;
+}
+
 export const pageSize = z.int().min(0, 'is not negative').max(2_147_483_647).nullish();
 export const pageToken = z.string().max(512).nullish();

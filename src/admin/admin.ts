@@ -15,7 +15,7 @@ import { adminWrite } from '../keys/admin-permissions.ts';
 import { isKeyId } from '../keys/key.ts';
 import type { Digester } from '../keys/secret.ts';
 import type { Store } from '../store/store.ts';
-import { requestId } from './admin-fields.ts';
+import { callName, requestId } from './admin-fields.ts';
 import { type AuditOperations, createAuditOperations } from './audit-operations.ts';
 import type { Call } from './call.ts';
 import type { WaysIn } from './diagnostics/admin-access.ts';
@@ -23,6 +23,7 @@ import {
   createDiagnosticsOperations,
   type DiagnosticsOperations,
 } from './diagnostics/diagnostics-operations.ts';
+import { createHeldSecrets, type FindHeldSecret, refuseHeldSecrets } from './held-secret.ts';
 import { type Caller, type Identity, requireRead, requireWrite } from './identity.ts';
 import { createImportOperations, type ImportOperations } from './import-operations.ts';
 import { createKeyChangeOperations, type KeyChangeOperations } from './key-change-operations.ts';
@@ -98,10 +99,11 @@ export interface AdminDependencies {
 export function createAdmin(dependencies: AdminDependencies): Admin {
   const terms = createKeyTerms(dependencies);
   const show = createShowKeys(dependencies);
+  const findHeldSecret = createHeldSecrets(() => dependencies.policy().keySchemes);
   const operations: Operations = {
     ...createKeyOperations({ ...dependencies, terms, show }),
     ...createKeyChangeOperations({ ...dependencies, terms, show }),
-    ...createImportOperations({ ...dependencies, terms }),
+    ...createImportOperations({ ...dependencies, terms, findHeldSecret }),
     ...createOwnerOperations({ ...dependencies, terms }),
     ...createAuditOperations(dependencies),
     ...createDiagnosticsOperations(dependencies),
@@ -109,7 +111,7 @@ export function createAdmin(dependencies: AdminDependencies): Admin {
     ...createTermsOperations({ ...dependencies, terms }),
     ...createWatchOperations(dependencies),
   };
-  const admit = createAdmit(dependencies);
+  const admit = createAdmit(dependencies, findHeldSecret);
   const admitted = Object.entries(operations).map(([name, operation]) => [
     name,
     admit(name as keyof Operations, operation),
@@ -120,10 +122,13 @@ export function createAdmin(dependencies: AdminDependencies): Admin {
 type Operation = (call: Call, ...rest: never[]) => Promise<unknown>;
 
 /** Lets in who may call an operation, and journals what is refused, by whom ever. */
-function createAdmit({ identify, refusals }: Pick<AdminDependencies, 'identify' | 'refusals'>) {
+function createAdmit(
+  { identify, refusals }: Pick<AdminDependencies, 'identify' | 'refusals'>,
+  findHeldSecret: FindHeldSecret,
+) {
   return (name: keyof Operations, operation: Operation) =>
     async (caller: Caller, ...rest: never[]): Promise<unknown> => {
-      const anonymous = originOf(name, caller, rest);
+      const anonymous = originOf(name, caller, rest, findHeldSecret);
       let call: Call | null = null;
       const requireAccess =
         operationPermissions[anonymous.action] === adminWrite ? requireWrite : requireRead;
@@ -132,6 +137,7 @@ function createAdmit({ identify, refusals }: Pick<AdminDependencies, 'identify' 
         const identity = await identify(caller);
         call = { identity, origin: { ...anonymous, actor: identity.actor }, renew };
         requireAccess(identity);
+        refuseHeldSecrets(findHeldSecret, name, rest);
         return await operation(call, ...rest);
       } catch (error) {
         if (error instanceof Failure && error.code !== 'UNAVAILABLE') {
@@ -146,18 +152,28 @@ function originOf<Name extends keyof Operations>(
   name: Name,
   { address, requestId }: Caller,
   given: readonly unknown[],
+  findHeldSecret: FindHeldSecret,
 ) {
   const action = `${name.charAt(0).toUpperCase()}${name.slice(1)}` as Capitalize<Name>;
-  return { actor: null, action, address: address || null, requestId: nameOf(given, requestId) };
+  return {
+    actor: null,
+    action,
+    address: address || null,
+    requestId: nameOf(given, requestId, findHeldSecret),
+  };
 }
 
 /** What a call is named: by the `request_id` of its request, else by its caller; null where neither is a name. */
-function nameOf(given: readonly unknown[], ofCaller: string | null | undefined): string | null {
+function nameOf(
+  given: readonly unknown[],
+  ofCaller: string | null | undefined,
+  findHeldSecret: FindHeldSecret,
+): string | null {
   const asked = given.flatMap((value) =>
     typeof value === 'object' && value !== null && 'request_id' in value ? [value.request_id] : [],
   );
-  const [name] = [...asked, ofCaller].map((text) => requestId.safeParse(text).data).filter((text) => text);
-  return name ?? null;
+  const name = [requestId.safeParse(asked[0]).data, callName(ofCaller ?? null)].find((text) => text) ?? null;
+  return name === null || findHeldSecret(name) !== null ? null : name;
 }
 
 /** Of what was sent nothing is told but what is a key's id by its form: anything else might be a secret. */

@@ -5,6 +5,7 @@ import type { Refusals } from '../events/refusals.ts';
 import { Failure, invalidArgument } from '../failure.ts';
 import type { JournalDraft, Origin } from '../journal/journal.ts';
 import { Secret } from '../keys/secret.ts';
+import { callName } from './admin-fields.ts';
 
 /** A message as it came. */
 export interface GithubReport {
@@ -107,10 +108,9 @@ function placeOf(text: unknown): string | null {
 }
 
 function originOf({ address, requestId }: GithubReport): Origin {
-  const isName = requestId !== null && /^[\x21-\x7e]{1,128}$/.test(requestId);
   return {
     ...{ actor: 'github-secret-scanning', action: 'ReportLeakedKeys', address: address || null },
-    requestId: isName ? requestId : null,
+    requestId: callName(requestId),
   };
 }
 

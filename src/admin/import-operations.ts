@@ -5,6 +5,7 @@ import type { Digester } from '../keys/secret.ts';
 import { giveWay } from '../time/yield-to-others.ts';
 import { readInput } from './admin-input.ts';
 import type { Call } from './call.ts';
+import type { FindHeldSecret } from './held-secret.ts';
 import { importKeysInput } from './import-input.ts';
 import { createImportedKeys, isViolation } from './imported-key.ts';
 import type { KeyTerms } from './key-terms.ts';
@@ -36,6 +37,7 @@ export interface ImportOperationsDependencies {
   readonly registry: Pick<Registry, 'import'>;
   readonly terms: KeyTerms;
   readonly digester: Digester;
+  readonly findHeldSecret: FindHeldSecret;
 }
 
 /** Keys that are read before others have the thread: a millisecond or two. */
@@ -45,8 +47,9 @@ export function createImportOperations({
   registry,
   terms,
   digester,
+  findHeldSecret,
 }: ImportOperationsDependencies): ImportOperations {
-  const readKey = createImportedKeys({ terms, digester });
+  const readKey = createImportedKeys({ terms, digester, findHeldSecret });
 
   return {
     async importKeys(call, input) {

@@ -4,12 +4,14 @@ import { type Digester, narrowMask } from '../keys/secret.ts';
 import { hasNoPrefix, maskOf, type Prefix, placeName, recognise, type Scheme } from '../schemes/scheme.ts';
 import { readInput } from './admin-input.ts';
 import { type Call, ownerFor } from './call.ts';
+import type { FindHeldSecret } from './held-secret.ts';
 import { type ImportedKeyInput, importedKeyInput } from './import-input.ts';
 import type { KeyTerms } from './key-terms.ts';
 
 export interface ImportedKeysDependencies {
   readonly terms: KeyTerms;
   readonly digester: Digester;
+  readonly findHeldSecret: FindHeldSecret;
 }
 
 /** Reads one key of an import by the rules of CreateKey; answers what is wrong with it first where it is none. */
@@ -19,10 +21,14 @@ export function isViolation(read: ImportedKey | FieldViolation): read is FieldVi
   return 'field' in read;
 }
 
-export function createImportedKeys({ terms, digester }: ImportedKeysDependencies): ReadImportedKey {
+export function createImportedKeys({
+  terms,
+  digester,
+  findHeldSecret,
+}: ImportedKeysDependencies): ReadImportedKey {
   return (call, input) => {
     try {
-      return importedKey(call, readInput(importedKeyInput, input));
+      return findHeldSecret(input, ['secret']) ?? importedKey(call, readInput(importedKeyInput, input));
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       // An owner out of reach is the one refusal that names no field.

@@ -12,9 +12,10 @@ export interface ReservedHeaders {
 
 export const ownHeaders: ReservedHeaders = { prefixes: ['x-postern-'], names: [] };
 
-/** What a byte of a header's name is read as. */
+/** What a byte of a header's name is read as; 0 for one of no ASCII character, which no name has (RFC 9110 §5.1). */
 export function readByte(byte: number): number {
   if (byte >= 0x61 && byte <= 0x7a) return byte;
   if (byte >= 0x41 && byte <= 0x5a) return byte | 0x20;
+  if (byte > 0x7f) return 0;
   return byte >= 0x30 && byte <= 0x39 ? byte : 0x2d;
 }

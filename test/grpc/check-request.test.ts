@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { AccessRequest } from '../../src/check/request.ts';
@@ -98,7 +99,7 @@ describe('a CheckRequest', () => {
     expect(contextOf(short)).not.toBe(first);
   });
 
-  it('has no address where what stands there is longer than any is', () => {
+  it('has no address where what stands there is none, or longer than any is', () => {
     const addressOf = (text: string) => {
       const socket = [{ number: 2, value: Buffer.from(text) }];
       const source = { number: 1, value: [{ number: 1, value: [{ number: 1, value: socket }] }] };
@@ -108,6 +109,53 @@ describe('a CheckRequest', () => {
     const longest = '0000:0000:0000:0000:0000:ffff:192.168.100.228';
     expect(addressOf(longest)).toBe(longest);
     expect(addressOf('v'.repeat(900_000))).toBe('');
+    for (const address of [
+      '192.0.2.1',
+      '0.0.0.0',
+      '255.255.255.255',
+      '::',
+      '2001:db8::1',
+      '::ffff:192.0.2.1',
+    ])
+      expect(addressOf(address)).toBe(address);
+    const none = [
+      ...[
+        '',
+        'localhost',
+        '1.2.3',
+        '1.2.3.4.5',
+        '1.2.3.256',
+        '01.2.3.4',
+        '1.2.3.4 ',
+        '1..2.3',
+        '.1.2.3',
+        '1.2.3.',
+      ],
+      ...['fe80::1%eth0', '2001:db8::g', '1.2.3.4\nx', '<script>', '１.2.3.4', '1:2.3.4'],
+    ];
+    for (const text of none) expect([text, addressOf(text)]).toEqual([text, '']);
+  });
+
+  it('may hold bytes that are no UTF-8 where no decision looks, and elsewhere they are a key, a name, an address of nobody', () => {
+    const bad = Buffer.from([0xff, 0xfe, 0xc0]);
+    const named = (name: string | Buffer, value: string | Buffer): Field => ({
+      number: 3,
+      value: [1, 2].map((number) => ({ number, value: Buffer.from([name, value][number - 1] as string) })),
+    });
+    const http = (...fields: Field[]): Field => ({ number: 4, value: [{ number: 2, value: fields }] });
+    const read = (...fields: Field[]) => createCheckReader()(encode([{ number: 1, value: fields }]));
+    // id, scheme, query, fragment, protocol and body; then headers that nobody asks for.
+    const unused = [1, 6, 7, 8, 10, 11].map((number): Field => ({ number, value: bad }));
+    const sent = [named('x-other', bad), named(bad, 'x'), named('authorization', 'Bearer k')];
+    const request = read(http(...unused, ...sent), { number: 11, value: bad });
+    expect(request?.header('authorization')).toEqual(['Bearer k']);
+    expect(request?.reservedHeaders(reserved)).toEqual([]);
+
+    const used = read(
+      http({ number: 2, value: bad }, named('authorization', Buffer.concat([Buffer.from('Bearer '), bad]))),
+    );
+    expect(used?.method).toMatch(/^\ufffd+$/);
+    expect(used?.header('authorization')[0]).toMatch(/^Bearer \ufffd+$/);
   });
 
   it.each([
@@ -166,7 +214,7 @@ function expectedView(bytes: Uint8Array): View | null {
     method: http.method,
     host: http.host,
     path: http.path,
-    address: peer?.$case === 'socketAddress' ? peer.value.address : '',
+    address: peer?.$case === 'socketAddress' && isIP(peer.value.address) !== 0 ? peer.value.address : '',
     context: attributes.contextExtensions,
     headers: names.map((asked) =>
       headers.filter(({ name }) => name === asked.toLowerCase()).map(({ value }) => value),

@@ -1,5 +1,6 @@
 import type { AccessRequest } from '../../check/request.ts';
 import { type ReservedHeaders, readByte } from '../../check/reserved-headers.ts';
+import { addressIn } from './address-bytes.ts';
 import { CheckLayout, type Pairs } from './check-layout.ts';
 
 /** What Envoy asks, read from its bytes where the decision asks for it. */
@@ -21,8 +22,6 @@ const contextsMax = 1_000;
 /** Octets of all that are remembered, and of one: what is read of them takes some times as much. */
 const contextsBytesMax = 1_048_576;
 const contextBytesMax = 16_384;
-/** No address is written longer (RFC 4291, section 2.2): what is longer is none, and is not even made a text. */
-const addressBytesMax = 45;
 
 const noValues: readonly string[] = [];
 const noContext: ReadonlyMap<string, string> = new Map();
@@ -85,7 +84,7 @@ class WireRequest implements CheckRequest {
   get address(): string {
     if (this.#address !== null) return this.#address;
     const { addressAt, addressEnd } = this.#layout();
-    this.#address = addressEnd - addressAt > addressBytesMax ? '' : this.#text(addressAt, addressEnd);
+    this.#address = addressIn(this.#bytes, addressAt, addressEnd);
     return this.#address;
   }
 
