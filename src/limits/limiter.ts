@@ -59,6 +59,8 @@ interface Window {
   /** Asked for by those who wait for a lease. */
   wanted: number;
   lease: Promise<void> | null;
+  /** The same spender's window of another length: a limit that changed, or one of several. */
+  other: Window | null;
 }
 
 /**
@@ -127,14 +129,34 @@ export function createLimiter(store: Pick<Store, 'leaseUnits'>, options: Limiter
 
   function windowOf(spender: string, { windowMs }: RateLimit, now: number): Window {
     const start = Math.floor(now / windowMs) * windowMs;
-    const known = windows.get(spender);
-    // A clock that is set back a little finds its units where it left them; one that was far ahead starts anew.
-    const isCurrent = known !== undefined && known.start >= start && known.start <= start + windowMs;
-    if (isCurrent && known.end - known.start === windowMs) return known;
-    const opened = { start, end: start + windowMs, free: 0, granted: 0, leased: 0, wanted: 0, lease: null };
+    const newest = windows.get(spender) ?? null;
+    for (let known = newest; known !== null; known = known.other) {
+      // A clock that is set back a little finds its units where it left them; one that was far ahead starts anew.
+      const isCurrent = known.start >= start && known.start <= start + windowMs;
+      if (isCurrent && known.end - known.start === windowMs) return known;
+    }
+    const other = openOthers(newest, windowMs, now);
+    const opened = {
+      start,
+      end: start + windowMs,
+      free: 0,
+      granted: 0,
+      leased: 0,
+      wanted: 0,
+      lease: null,
+      other,
+    };
     windows.set(spender, opened);
     return opened;
   }
+}
+
+/** The windows of other lengths that have not ended, without those of this length, which a new one replaces. */
+function openOthers(window: Window | null, windowMs: number, now: number): Window | null {
+  if (window === null) return null;
+  window.other = openOthers(window.other, windowMs, now);
+  const isOver = window.end <= now || window.end - window.start === windowMs;
+  return isOver ? window.other : window;
 }
 
 /** Whether the store has to be asked: it may have units left, since it never takes back what was leased. */

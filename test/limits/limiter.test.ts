@@ -51,6 +51,27 @@ describe('a limiter', () => {
     expect(await spend(0)).toEqual([true, 0]);
   });
 
+  it('keeps the windows of several limits of one spender apart, and asks the store no more for it', async () => {
+    const store = fakeStore();
+    const limiter = limiterOn(store);
+    const [second, hour] = [
+      { limit: 5, windowMs: 1_000 },
+      { limit: 100, windowMs: 3_600_000 },
+    ];
+    for (let spent = 1; spent <= 5; spent++) {
+      expect(await limiter.spend('k', second, 1, noon)).toMatchObject({ remaining: 5 - spent });
+      expect(await limiter.spend('k', hour, 1, noon)).toMatchObject({ remaining: 100 - spent });
+    }
+    const asked = store.leases.length;
+    expect(await limiter.spend('k', second, 1, noon)).toMatchObject({ isAllowed: false });
+    expect(await limiter.spend('k', second, 1, noon + 1_000)).toMatchObject({
+      isAllowed: true,
+      remaining: 4,
+    });
+    expect(limiter.look('k', hour, 1, noon + 1_000)).toMatchObject({ remaining: 95 });
+    expect(store.leases.length - asked).toBeLessThanOrEqual(2);
+  });
+
   it('looks without spending, however often', async () => {
     const store = fakeStore();
     const limiter = limiterOn(store);
