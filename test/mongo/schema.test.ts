@@ -8,7 +8,7 @@ import { createSetting, type Setting } from './setting.ts';
 
 /** Has one more index, which the release before leaves alone. */
 const expanded: Schema = {
-  version: 2,
+  version: 3,
   readerMin: 1,
   async make(database, session) {
     await createCollections(database, session);
@@ -17,8 +17,8 @@ const expanded: Schema = {
 };
 /** Lacks one that the release before the last one uses. */
 const contracted: Schema = {
-  version: 3,
-  readerMin: 2,
+  version: 4,
+  readerMin: 3,
   async make(database, session) {
     await expanded.make(database, session);
     await database.collection('keys').dropIndex('scheme', { session });
@@ -48,14 +48,14 @@ it('two releases serve one database together, and each sees what the other chang
   const [two] = await insertAll(after, [{}]);
   const late = await open(setting);
   for (const store of [before, after, late]) expect(await listIds(store)).toEqual([two?.id, one?.id]);
-  expect(await schemaIn(setting)).toEqual({ _id: 'schema', version: 2, reader_min: 1 });
+  expect(await schemaIn(setting)).toEqual({ _id: 'schema', version: 3, reader_min: 1 });
 });
 
 it('a release that can not serve what is there is refused, and says what it takes', async () => {
   const setting = await createSetting(inject('mongoUri'), { fresh: true });
   await open(setting, contracted);
   await expect(open(setting)).rejects.toThrow(
-    /was written by a newer version of Postern: its schema is of version 3 and needs a Postern of schema version 2 or later, this one is of 1;/,
+    /was written by a newer version of Postern: its schema is of version 4 and needs a Postern of schema version 3 or later, this one is of 2;/,
   );
   const indexes = await databaseOf(setting.client, setting.uri).collection('keys').indexes();
   expect(indexes.map(({ name }) => name)).not.toContain('scheme');
@@ -69,7 +69,7 @@ it('ten replicas of two releases that start at once make one database', async ()
   );
   const [key] = await insertAll(stores[3] as Store, [{}]);
   for (const store of stores) expect(await listIds(store)).toEqual([key?.id]);
-  expect(await schemaIn(setting)).toEqual({ _id: 'schema', version: 2, reader_min: 1 });
+  expect(await schemaIn(setting)).toEqual({ _id: 'schema', version: 3, reader_min: 1 });
 });
 
 it('an index that stands in the way stops the start by its name, and with the line that removes it', async () => {
