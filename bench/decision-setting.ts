@@ -9,7 +9,8 @@ import { createPlans } from '../src/limits/plan.ts';
 import { readPresets } from '../src/presets/read.ts';
 import type { Scheme } from '../src/schemes/scheme.ts';
 import type { UnitLease, UnitLeaseRequest } from '../src/store/store.ts';
-import { createLogger, createMetrics, logDenial } from '../src/telemetry/telemetry.ts';
+import { createCheckTelemetry } from '../src/telemetry/check-telemetry.ts';
+import { createLogger, logDenial } from '../src/telemetry/log.ts';
 import { traceLookups } from '../src/telemetry/tracing-check.ts';
 import type { Tracing } from '../src/tracing/tracing.ts';
 import { createUsage } from '../src/usage/usage.ts';
@@ -44,7 +45,7 @@ export async function createSetting(given: SettingGiven): Promise<Setting> {
   const secrets = given.secrets ?? benchKeys(given.keys, 1);
   const digester = createDigester(given.peppers ?? []);
   const nextId = createKeyIds(() => Date.now());
-  const metrics = createMetrics('bench');
+  const telemetry = createCheckTelemetry();
   const log = createLogger('info', { write() {} });
   const store = {
     asked: 0,
@@ -61,7 +62,7 @@ export async function createSetting(given: SettingGiven): Promise<Setting> {
     { keysMax: 2_000_000, missesMax: 200_000, ownersMax: 200_000, readsMax: 1_000 },
   );
   const { tracing = null } = given;
-  const counted = metrics.countLookups(bare);
+  const counted = telemetry.countLookups(bare);
   const keyring = tracing === null ? counted : traceLookups(counted, tracing);
   const schemes = [...readPresets().values(), ...(given.schemes ?? [])] as [Scheme, ...Scheme[]];
   const now = () => Date.now();
@@ -73,7 +74,7 @@ export async function createSetting(given: SettingGiven): Promise<Setting> {
     authorize: createAuthorize({ ...judging, findRule, spend: limiter.spend }),
     fallbackScheme: () => schemes[0],
     onDecision(decision, request, durationMs) {
-      metrics.observeDecision(decision, durationMs);
+      telemetry.observeDecision(decision, durationMs);
       usage.record(decision, request?.address ?? '', now());
       logDenial(log, decision, request);
     },

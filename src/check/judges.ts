@@ -1,4 +1,3 @@
-import type { Limiter } from '../limits/limiter.ts';
 import { type Authorize, type AuthorizeDependencies, createAuthorize } from './authorize.ts';
 import { createPolicy, type Policy, type PolicySettings } from './policy.ts';
 
@@ -15,7 +14,11 @@ export interface Judges {
 }
 
 export interface JudgesDependencies extends Pick<AuthorizeDependencies, 'keyring' | 'digester' | 'now'> {
-  readonly limiter: Limiter;
+  readonly limiter: {
+    readonly spend: AuthorizeDependencies['spend'];
+    /** The same without spending, for a dry run. */
+    readonly look: AuthorizeDependencies['spend'];
+  };
 }
 
 export function createJudges({ limiter, ...known }: JudgesDependencies, settings: PolicySettings): Judges {

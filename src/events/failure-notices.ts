@@ -9,8 +9,11 @@ import { createNoticeQuota } from './notice-quota.ts';
 
 /** Counts denials that look like guesses by where they come from, and journals when they are many. */
 export interface FailureNotices {
-  /** Costs no wait, and nothing but the count unless they are many. `now` is in Unix milliseconds. */
-  count(reason: Reason, address: string, now: number): void;
+  /**
+   * Counts `times` denials, 1 unless it is given, that ended at `now` (Unix milliseconds). Costs no wait, and nothing
+   * but the count unless they are many.
+   */
+  count(reason: Reason, address: string, now: number, times?: number): void;
   /** Writes what there is to tell, at the end all of it; what can not be written is kept for the next time. */
   flush(isLast?: boolean): Promise<void>;
 }
@@ -29,7 +32,7 @@ export interface FailureNoticesOptions {
 }
 
 /** Reasons that one who has a key of their own and uses it rightly never meets. */
-const failures: ReadonlySet<Reason> = new Set([
+export const failures: ReadonlySet<Reason> = new Set([
   ...(['malformed', 'unknown', 'wrong_environment', 'revoked'] as const),
   ...(['disabled', 'expired', 'ambiguous', 'address_denied'] as const),
 ]);
@@ -66,7 +69,7 @@ export function createFailureNotices(
   let waiting: JournalDraft[] = [];
 
   return {
-    count(reason, address, now) {
+    count(reason, address, now, times = 1) {
       if (!failures.has(reason)) return;
       const counter = counters.get(address) ?? counterOf(address, now);
       if (counter === null) return;
@@ -74,8 +77,9 @@ export function createFailureNotices(
         counter.since = now;
         counter.failures = 0;
       }
-      counter.failures++;
-      if (counter.failures !== options.failures) return;
+      const before = counter.failures;
+      counter.failures += times;
+      if (before >= options.failures || counter.failures < options.failures) return;
       const hour = Math.floor(now / hourMs);
       if (counter.toldIn === hour || waiting.length >= waitingMax) return;
       counter.toldIn = hour;

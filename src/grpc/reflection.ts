@@ -7,7 +7,7 @@ import { ReflectionService } from '@grpc/reflection';
 /** Questions that one stream may ask. A client that walks all there is asks fewer than fifty. */
 export const STREAM_QUESTIONS_MAX = 200;
 
-const REFLECTION_SERVICES = [
+export const REFLECTION_SERVICES = [
   'grpc.reflection.v1.ServerReflection',
   'grpc.reflection.v1alpha.ServerReflection',
 ];

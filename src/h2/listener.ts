@@ -3,16 +3,14 @@
  * calls that end in a handler. Not here: what is called.
  */
 
-import { chmod } from 'node:fs/promises';
-import { createServer, type Server } from 'node:net';
+import type { Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
-import { type Listen, ListenError, whyNotOpened } from '../net/listen.ts';
+import { createAcceptor } from '../net/acceptor.ts';
+import type { Listen } from '../net/listen.ts';
 import type { RpcMethods } from '../net/rpc.ts';
-import { removeStaleSocket } from '../net/unix-socket.ts';
 import { type ConnectionCounts, createConnectionCounts } from '../telemetry/connection-counts.ts';
 import { type Bounds, defaultBounds } from './bounds.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { openAll } from './open-addresses.ts';
 import type { Shared } from './shared.ts';
 import { Sockets } from './sockets.ts';
 
@@ -20,6 +18,8 @@ import { Sockets } from './sockets.ts';
 export interface H2Listener {
   /** Resolves to where it listens; rejects with a `ListenError` when it can not. */
   listen(listen: Listen): Promise<Listen>;
+  /** Serves a connection that was taken elsewhere, of which nothing has been read. */
+  accept(socket: Socket): void;
   /** New certificates, for connections from now on. Only where it was created with some. */
   setSecureContext(secure: SecureContextOptions): void;
   /** Takes no more calls, finishes those under way within `drainMs`, then ends the rest. */
@@ -58,40 +58,18 @@ export function createH2Listener(methods: RpcMethods, options: H2ListenerOptions
   const shared: Shared = { methods, bounds, clock, random, spares: [], held, counts, onBroken };
   const sockets = new Sockets(shared, options.onFull);
   const tls = secure ? sockets.serveTls(secure) : null;
-  const servers: Server[] = [];
-
-  const open = async (at: { host: string; port: number } | { path: string }) => {
-    const server = createServer({ noDelay: true }, (socket) => sockets.accept(socket, tls));
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ ...at, reusePort: reusePort && 'port' in at }, resolve);
-    });
-    server.removeAllListeners('error').on('error', onBroken);
-    servers.push(server);
-    const address = server.address();
-    return typeof address === 'object' && address !== null ? address.port : 0;
-  };
+  const acceptor = createAcceptor((socket) => sockets.accept(socket, tls), { reusePort, onBroken });
 
   return {
-    async listen(listen) {
-      try {
-        if (listen.kind === 'tcp') return { ...listen, port: await openAll(listen, open) };
-        await removeStaleSocket(listen.path);
-        await open({ path: listen.path });
-        // Every user of the machine may connect, Envoy's among them; the folder's rights say who reaches it.
-        await chmod(listen.path, 0o666);
-        return listen;
-      } catch (error) {
-        throw new ListenError(whyNotOpened(listen, (error as Error).message));
-      }
-    },
+    listen: acceptor.listen,
+    accept: (socket) => sockets.accept(socket, tls),
     setSecureContext(renewed) {
       tls?.setSecureContext(renewed);
     },
     async close(drainMs) {
-      const closed = servers.map((server) => new Promise((resolve) => server.close(resolve)));
+      const closed = acceptor.close();
       await sockets.drain(drainMs);
-      await Promise.all(closed);
+      await closed;
     },
   };
 }

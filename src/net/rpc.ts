@@ -6,10 +6,13 @@ import type { TraceHeaders } from '../tracing/tracing-context.ts';
 export const rpcStatus = {
   ok: 0,
   deadlineExceeded: 4,
+  notFound: 5,
+  permissionDenied: 7,
   resourceExhausted: 8,
   unimplemented: 12,
   internal: 13,
   unavailable: 14,
+  unauthenticated: 16,
 } as const;
 
 /** What a caller is told instead of an answer; the message reaches it as it stands. */

@@ -56,6 +56,8 @@ export interface Config {
   /** The pages for people; null for none. */
   readonly console: ConsoleSettings | null;
   readonly store: Settings['store'];
+  /** How many processes answer Checks; auto: as many as there are cores. */
+  readonly processes: Settings['processes'];
   /** What is served where a route names no environment. */
   readonly environment: string;
   readonly logLevel: LogLevel;
@@ -180,6 +182,7 @@ function configOf(
     },
     console: consoleOf(settings.console, settings.http.tls !== undefined, secrets.sessionSecret),
     store: settings.store,
+    processes: settings.processes,
     environment: settings.environment,
     logLevel: settings.log.level,
     allowsSampleRatio: settings.log.allows_sample_ratio,

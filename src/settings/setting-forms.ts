@@ -8,6 +8,20 @@ export function wholeNumber(min: number, max: number) {
   return z.int({ error }).min(min, { error }).max(max, { error });
 }
 
+/** A number of things from 1 on, or `auto`; as text too, as the environment has it. */
+export function countOrAuto(max: number) {
+  const error = `expected a whole number from 1 to ${max}, or auto`;
+  return z
+    .union([z.int().min(1).max(max), z.string().meta({ pattern: '^(auto|[1-9][0-9]{0,5})$' })], { error })
+    .transform((given, context): number | 'auto' => {
+      if (given === 'auto') return given;
+      const count = typeof given === 'number' ? given : /^[1-9][0-9]{0,5}$/.test(given) ? Number(given) : 0;
+      if (count >= 1 && count <= max) return count;
+      context.addIssue(error);
+      return z.NEVER;
+    });
+}
+
 /** A length of time with a unit, within bounds; reads as milliseconds. */
 export function duration(minMs: number, maxMs: number) {
   const error = `expected a duration from ${shortest(minMs)} to ${shortest(maxMs)}, such as 15s, 1.5h or 30d`;

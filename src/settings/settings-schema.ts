@@ -5,7 +5,7 @@ import { eventsSpec, leaksSpec } from './event-settings.ts';
 import { planSpec } from './plan-spec.ts';
 import { ruleSpec } from './rule-spec.ts';
 import { schemeSpec } from './scheme-spec.ts';
-import { duration, listen, store, text, tls, wholeNumber } from './setting-forms.ts';
+import { countOrAuto, duration, listen, store, text, tls, wholeNumber } from './setting-forms.ts';
 import { ratio, tracingSpec } from './tracing-settings.ts';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -13,6 +13,7 @@ export type LogLevel = (typeof logLevels)[number];
 
 const day = 86_400_000;
 const rulesMax = 10_000;
+const processesMax = 256;
 const bytes = wholeNumber(1_024, 64 * 1_024 * 1_024);
 const entries = wholeNumber(1, 100_000_000);
 
@@ -115,6 +116,9 @@ export const settingsSchema = z
     store: store
       .prefault('sqlite:data/postern.db')
       .describe('Where keys are kept: sqlite:FILE, sqlite::memory: or mongodb://HOST:PORT/DATABASE.'),
+    processes: countOrAuto(processesMax)
+      .default(1)
+      .describe('How many processes answer Checks, all on check.listen; auto: as many as there are cores.'),
     environment: text(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'expected a name of a-z, 0-9, _ and -')
       .default('live')
       .describe('The environment whose keys are allowed where a route names none.')

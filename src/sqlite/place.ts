@@ -8,6 +8,8 @@ export interface Place {
   isLost(): boolean;
   /** True while it is in its place, and for `stalenessMaxMs` after it was there last: as in any outage of a store. */
   isTrusted(): boolean;
+  /** How long ago it was there last; 0 while it is. */
+  lostForMs(): number;
   stop(): void;
 }
 
@@ -33,10 +35,15 @@ export function createPlace(
     return !isLost;
   }
 
+  function lostForMs(): number {
+    return isLost ? performance.now() - seenAt : 0;
+  }
+
   return {
     look,
     isLost: () => isLost,
-    isTrusted: () => !isLost || performance.now() - seenAt < stalenessMaxMs,
+    isTrusted: () => lostForMs() < stalenessMaxMs,
+    lostForMs,
     stop: () => clearInterval(timer),
   };
 }

@@ -121,7 +121,7 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
         subscriber = given;
       },
       isFresh: () => opened?.place.isTrusted() ?? false,
-      lagMs: () => 0,
+      lagMs: () => opened?.place.lostForMs() ?? 0,
     },
 
     async open() {

@@ -1,5 +1,5 @@
 import { type Finding, warning } from './finding.ts';
-import { BadRecord, type Store, StoreUnavailable } from './store.ts';
+import { BadRecord, type Store, type StoreUnavailable, UnreadableRecord } from './store.ts';
 
 /** Stored records of keys and owners that cannot be read: told, counted, and not asked for again at once. */
 export interface BadRecords {
@@ -91,5 +91,5 @@ function put(times: Map<string, number>, name: string, at: number): void {
 }
 
 function unreadable(cause?: Error): StoreUnavailable {
-  return new StoreUnavailable('the stored record can not be read', { cause });
+  return new UnreadableRecord('the stored record can not be read', { cause });
 }

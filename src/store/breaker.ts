@@ -1,4 +1,4 @@
-import { type Store, StoreUnavailable } from './store.ts';
+import { type Store, StoreUnavailable, UnreadableRecord } from './store.ts';
 
 /** What a Check asks of the store. */
 export type CheckStore = Pick<Store, 'findKey' | 'getOwner' | 'leaseUnits'>;
@@ -68,7 +68,8 @@ function createBreaker(circuit: Circuit, dependencies: BreakerDependencies, opti
       answered();
       return answer;
     } catch (error) {
-      if (error instanceof StoreUnavailable) failed(error);
+      // A store that has a bad record is there.
+      if (error instanceof StoreUnavailable && !(error instanceof UnreadableRecord)) failed(error);
       else answered();
       throw error;
     }

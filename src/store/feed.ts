@@ -26,4 +26,9 @@ export interface FeedSubscriber {
   onOwnerChange(id: string): void;
   /** Changes may have been missed: nothing that is remembered may be used. */
   onGap(): void;
+  /**
+   * Resolves when what was told so far holds wherever memory answers: in this process that is at once, where the
+   * subscriber has no such method.
+   */
+  applied?(): Promise<void>;
 }

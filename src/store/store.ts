@@ -218,6 +218,14 @@ export interface StoreUnavailableOptions extends ErrorOptions {
   readonly trouble?: StoreTrouble;
 }
 
+/** The store is there, and what it has of a key or an owner can not be read: nobody can tell whom it lets in. */
+export class UnreadableRecord extends StoreUnavailable {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'UnreadableRecord';
+  }
+}
+
 /** A key with this id, this digest or of this request exists. */
 export class DuplicateKey extends Error {
   constructor() {

@@ -1,22 +1,33 @@
 import { Histogram, type Registry } from 'prom-client';
-import type { Buckets } from './check-counts.ts';
+
+/** Observations in each bucket, one more than there are bounds, and their sum. */
+interface Counted {
+  readonly counts: readonly number[];
+  readonly sum: number;
+}
 
 /** A histogram whose observations are counted elsewhere, and told when it is asked for them. */
 export class CountedHistogram extends Histogram {
-  readonly #buckets: Buckets;
+  readonly #counted: () => Counted;
+  readonly #bounds: readonly number[];
   readonly #name: string;
   readonly #help: string;
 
-  constructor(buckets: Buckets, given: { name: string; help: string; registers: Registry[] }) {
-    super({ ...given, buckets: [...buckets.bounds] });
-    this.#buckets = buckets;
+  constructor(
+    counted: () => Counted,
+    { bounds, ...given }: { name: string; help: string; bounds: readonly number[]; registers: Registry[] },
+  ) {
+    super({ ...given, buckets: [...bounds] });
+    this.#counted = counted;
+    this.#bounds = bounds;
     this.#name = given.name;
     this.#help = given.help;
   }
 
   /** What the registry asks of a histogram; the library's types leave it out. */
   async getForPromString() {
-    const { bounds, counts, sum } = this.#buckets;
+    const bounds = this.#bounds;
+    const { counts, sum } = this.#counted();
     let count = 0;
     const values = counts.map((inBucket, bucket) => {
       count += inBucket;

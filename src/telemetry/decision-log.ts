@@ -1,8 +1,8 @@
 import type { Decision } from '../check/authorize.ts';
 import type { AccessRequest } from '../check/request.ts';
+import { type Logger, logDenial, type TraceIds } from './log.ts';
 import { allowedMessage } from './log-lines.ts';
 import { createMisconfiguredLog } from './misconfigured-routes.ts';
-import { type Logger, logDenial, type TraceIds } from './telemetry.ts';
 
 export interface DecisionLogDependencies {
   readonly log: Logger;

@@ -1,17 +1,13 @@
 import type { Logger } from 'pino';
-import { Counter, type Registry } from 'prom-client';
 import { contextMembers, type Misconfigured } from '../check/context.ts';
 
-/** Counts the Checks of routes that say of themselves what cannot be read, by the member that is wrong. */
-export function countMisconfigured(registry: Registry): (misconfigured: Misconfigured) => void {
-  const counter = new Counter({
-    name: 'postern_misconfigured_checks_total',
-    help: 'Checks of routes whose context_extensions cannot be read, by the member that is wrong; answered as unavailable.',
-    labelNames: ['member'],
-    registers: [registry],
-  });
-  for (const member of [...contextMembers, 'unknown'] as const) counter.inc({ member }, 0);
-  return ({ member }) => counter.inc({ member });
+/** Checks of routes that say of themselves what cannot be read, by the member that is wrong. */
+export type MisconfiguredCounts = Readonly<Record<Misconfigured['member'], number>>;
+
+/** None of any yet; to be added to. */
+export function noMisconfigured(): Record<Misconfigured['member'], number> {
+  const members = [...contextMembers, 'unknown'] as const;
+  return Object.fromEntries(members.map((member) => [member, 0])) as Record<Misconfigured['member'], number>;
 }
 
 const everyMs = 60_000;

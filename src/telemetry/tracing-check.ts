@@ -2,8 +2,9 @@ import type { Keyring } from '../cache/keyring.ts';
 import type { Decision } from '../check/authorize.ts';
 import type { AccessRequest } from '../check/request.ts';
 import { rpcStatus } from '../net/rpc.ts';
+import type { Store } from '../store/store.ts';
 import type { CallSpan, Tracing } from '../tracing/tracing.ts';
-import { attribute, checkForm } from '../tracing/tracing-attributes.ts';
+import { attribute, checkForm, storeForm } from '../tracing/tracing-attributes.ts';
 import { named, type TraceHeaders } from '../tracing/tracing-context.ts';
 
 /**
@@ -50,6 +51,20 @@ export function traceLookups(keyring: Keyring, tracing: Tracing): Keyring {
       span?.setFirst(attribute.cache, known === undefined ? 'load' : known === null ? 'miss' : 'hit');
       return known;
     },
+  };
+}
+
+/** The same store; what a traced Check asks of it is a part of the Check's span. */
+export function traceCheckStore<CheckStore extends Pick<Store, 'findKey' | 'getOwner' | 'leaseUnits'>>(
+  store: CheckStore,
+  kind: Store['kind'],
+  tracing: Tracing,
+): CheckStore {
+  return {
+    ...store,
+    findKey: tracing.timed(storeForm(kind, 'find_key'), store.findKey),
+    getOwner: tracing.timed(storeForm(kind, 'get_owner'), store.getOwner),
+    leaseUnits: tracing.timed(storeForm(kind, 'lease_units'), store.leaseUnits),
   };
 }
 

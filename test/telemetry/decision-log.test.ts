@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { Decision } from '../../src/check/authorize.ts';
 import { readPresets } from '../../src/presets/read.ts';
 import { createDecisionLog } from '../../src/telemetry/decision-log.ts';
-import { createLogger } from '../../src/telemetry/telemetry.ts';
+import { createLogger } from '../../src/telemetry/log.ts';
 import { keyRecord } from '../records.ts';
 import { accessRequest } from '../requests.ts';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createLogger } from '../../src/telemetry/telemetry.ts';
+import { createLogger } from '../../src/telemetry/log.ts';
 
 it('writes the denials of one turn at once, and every other line right away and in its order', async () => {
   const writes: string[] = [];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Origin } from '../../src/journal/journal.ts';
-import { createConnectionCounts } from '../../src/telemetry/connection-counts.ts';
+import { createCheckTelemetry, ended, sumSnapshots } from '../../src/telemetry/check-telemetry.ts';
 import { createMetrics } from '../../src/telemetry/telemetry.ts';
 import { keyRecord } from '../records.ts';
 import { createTestService } from '../service.ts';
@@ -86,8 +86,9 @@ describe('metrics', () => {
 
   it('say what becomes of the connections of Checks, when certificates end, and how the process does', async () => {
     const metrics = createMetrics('1');
-    const counts = createConnectionCounts();
-    metrics.showConnections(counts);
+    const checks = createCheckTelemetry();
+    const counts = checks.connections;
+    metrics.showChecks(async () => checks.snapshot());
     const ends = [{ listener: 'check', validTo: 2_000_000_000_000 }];
     metrics.showCertificates(() => ends);
     metrics.showProcess();
@@ -125,6 +126,32 @@ describe('metrics', () => {
   });
 });
 
+describe('what several workers counted', () => {
+  it('is added up, with what one that has ended counted and nothing that it held', () => {
+    const [one, other] = [createCheckTelemetry(), createCheckTelemetry()];
+    one.observeDecision({ verdict: 'public' }, 0.01);
+    other.observeDecision({ verdict: 'public' }, 0.01);
+    other.observeDecision({ verdict: 'public' }, 2_000);
+    Object.assign(one.connections, { open: 1 });
+    Object.assign(other.connections, { open: 2 });
+    other.connections.closed.age = 3;
+    const known = { ...other.snapshot(), entries: { key: 7, miss: 0, owner: 0 } };
+
+    expect(sumSnapshots([])).toMatchObject({ checks: [], lookups: { hit: 0 }, connections: { open: 0 } });
+    expect(sumSnapshots([one.snapshot(), known])).toMatchObject({
+      checks: [{ decision: 'allow', count: 3 }],
+      durations: { sum: expect.closeTo(2.00002) },
+      entries: { key: 7 },
+      connections: { open: 3, closed: { age: 3 } },
+    });
+    expect(sumSnapshots([one.snapshot(), ended(known)])).toMatchObject({
+      checks: [{ count: 3 }],
+      entries: { key: 0 },
+      connections: { open: 1, closed: { age: 3 } },
+    });
+  });
+});
+
 const origin: Origin = { actor: 'key_a', action: 'Test', address: null, requestId: null };
 
 /** Metrics of a whole service that did something of each kind. */
@@ -141,7 +168,9 @@ async function withKey() {
   const metrics = createMetrics('1.2.3');
   const store = metrics.timeStore(service.store);
   const registry = metrics.timeRevocations(service.registry);
-  const keyring = metrics.countLookups(service.keyring);
+  const checks = createCheckTelemetry();
+  metrics.showChecks(async () => checks.snapshot());
+  const keyring = checks.countLookups(service.keyring);
   const key = keyRecord({ owner: 'acme' });
   await store.insertKey(key, 1);
   keyring.peek(key.digest);
@@ -149,7 +178,7 @@ async function withKey() {
   keyring.peek(key.digest);
   const [scheme] = service.schemes;
   for (const reason of ['revoked', 'unknown'] as const) {
-    metrics.observeDecision({ verdict: 'deny', reason, scheme, key, terms: null, rate: null }, 1);
+    checks.observeDecision({ verdict: 'deny', reason, scheme, key, terms: null, rate: null }, 1);
   }
   return { metrics, registry, id: key.id };
 }

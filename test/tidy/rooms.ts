@@ -114,6 +114,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     rooms: ['admin', 'cache', 'changes', 'check', 'net', 'schemes', 'settings', 'store', 'tracing'],
     packages: ['pino', 'prom-client'],
   },
+  link: {
+    holds: 'what the service and its Check workers say to each other, over threads and processes',
+    opens: 'messages.ts',
+    rooms: ['keys', 'limits', 'net', 'schemes', 'store', 'telemetry'],
+  },
   mongo: {
     holds: 'the store on MongoDB: records, change feed, lease, fleet',
     opens: 'store.ts',
@@ -180,7 +185,19 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     opens: 'main.ts',
     rooms: [
       ...['admin', 'cache', 'changes', 'check', 'console', 'events', 'grpc', 'h2', 'http', 'journal', 'keys'],
-      ...['limits', 'mongo', 'net', 'otel', 'presets', 'restore', 'schemes', 'settings', 'sqlite', 'store'],
+      ...[
+        'limits',
+        'link',
+        'mongo',
+        'net',
+        'otel',
+        'presets',
+        'restore',
+        'schemes',
+        'settings',
+        'sqlite',
+        'store',
+      ],
       ...['telemetry', 'time', 'tracing', 'usage'],
     ],
     packages: ['@eslint-community/regexpp', 'commander', 'pino', 'pino-pretty', 'yaml', 'zod'],

@@ -60,7 +60,7 @@ const sources = [
 type Parts = Pick<typeof import('../../src/cache/keyring.ts'), 'createKeyring'> &
   Pick<typeof import('../../src/cache/miss-budget.ts'), 'createMissBudget'> &
   Pick<typeof import('../../src/store/store.ts'), 'StoreUnavailable'> &
-  Pick<typeof import('../../src/mongo/feed/lease.ts'), 'createLease'> &
+  Pick<typeof import('../../src/store/lease.ts'), 'createLease'> &
   Pick<typeof import('../../src/mongo/sessions.ts'), 'createSessions'> &
   Pick<typeof import('../../src/mongo/feed/latest.ts'), 'createLatestRead'> &
   Pick<typeof import('../../src/store/coalesced.ts'), 'createCoalesced'>;

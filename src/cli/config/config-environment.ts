@@ -29,6 +29,7 @@ const variables: Readonly<Record<string, string>> = {
   POSTERN_ADMIN_LISTEN: 'admin.listen',
   POSTERN_HTTP_LISTEN: 'http.listen',
   POSTERN_STORE: 'store',
+  POSTERN_PROCESSES: 'processes',
   POSTERN_ENVIRONMENT: 'environment',
   POSTERN_LOG_LEVEL: 'log.level',
   POSTERN_REPLICA_ID: 'replica_id',

@@ -7,6 +7,7 @@ const settingFlags = [
   ['--admin-listen <address>', 'admin.listen', 'KeyAdmin over gRPC'],
   ['--http-listen <address>', 'http.listen', 'REST, health and metrics'],
   ['--store <store>', 'store', 'sqlite:FILE, sqlite::memory: or mongodb://…/DATABASE'],
+  ['--processes <count>', 'processes', 'how many processes answer Checks, or auto'],
   ['--environment <environment>', 'environment', 'what is served where a route names none'],
   ['--log-level <level>', 'log.level', 'trace, debug, info, warn, error, fatal or silent'],
   ['--staleness-max <duration>', 'staleness_max', 'the longest that memory answers without the store'],

@@ -3,7 +3,7 @@ import { readPresets } from '../../presets/read.ts';
 import { type Config, readConfig } from '../../settings/config.ts';
 import { ConfigError, type ConfigProblem, type SettingPath } from '../../settings/config-problem.ts';
 import { configWarnings } from '../../settings/config-warnings.ts';
-import { type Environment, readEnvironment } from './config-environment.ts';
+import { type Environment, type FromEnvironment, readEnvironment } from './config-environment.ts';
 import { type ConfigFile, ConfigFileError, readConfigFile } from './config-file.ts';
 import { judgePattern } from './pattern/judge.ts';
 
@@ -34,6 +34,8 @@ export interface ExaminedSettings {
   readonly file: string | null;
   /** What flags, environment and file say together. */
   readonly tree: unknown;
+  /** What the environment keeps secret, which is no part of the tree. */
+  readonly secrets: FromEnvironment['secrets'];
   /** Null when there are problems. */
   readonly config: Config | null;
   /** A line each: where, what, and what was expected. */
@@ -90,6 +92,7 @@ export function examineSettings(
   return {
     file: fileName,
     tree,
+    secrets: given.secrets,
     config: wrong.length === 0 ? config : null,
     problems: wrong,
     warnings: config === null ? [] : configWarnings(config).map((problem) => say(problem, 'warning')),

@@ -46,7 +46,7 @@ export async function withStore<T>(
   io: Io,
   work: (store: RestorableStore) => Promise<T>,
 ): Promise<T> {
-  const { createLogger } = await import('../../telemetry/telemetry.ts');
+  const { createLogger } = await import('../../telemetry/log.ts');
   const { createStore } = await import('../serving/store.ts');
   return failing(async () => {
     const store = createStore(config, createLogger('error', io.stderr), { opensRestored: true });

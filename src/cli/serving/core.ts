@@ -6,57 +6,60 @@ import { createMissBudget } from '../../cache/miss-budget.ts';
 import { createDigestUpgrade } from '../../changes/digest-upgrade.ts';
 import { createLastWriterGuard } from '../../changes/last-writer.ts';
 import { createRegistry } from '../../changes/registry.ts';
-import { createJudges } from '../../check/judges.ts';
+import { createJudges, type JudgesDependencies } from '../../check/judges.ts';
 import { createJournalTail, type JournalTail, waking } from '../../events/journal-tail.ts';
 import { createRefusals } from '../../events/refusals.ts';
 import { type AdminClient, adminWrite } from '../../keys/admin-permissions.ts';
 import { createDigester } from '../../keys/secret.ts';
-import { createLimiter } from '../../limits/limiter.ts';
+import { createToldChanges } from '../../link/told-changes.ts';
 import type { Config } from '../../settings/config.ts';
 import { type BadRecords, createBadRecords } from '../../store/bad-records.ts';
-import { type CheckStore, withBreakers } from '../../store/breaker.ts';
+import type { Feed, FeedSubscriber } from '../../store/feed.ts';
 import type { Store } from '../../store/store.ts';
-import { createMetrics, type Logger } from '../../telemetry/telemetry.ts';
+import type { Logger } from '../../telemetry/log.ts';
+import { createMetrics } from '../../telemetry/telemetry.ts';
 import { traceAdmin } from '../../telemetry/tracing-admin.ts';
-import { traceLookups } from '../../telemetry/tracing-check.ts';
 import { traceStore } from '../../telemetry/tracing-store.ts';
 import type { Tracing } from '../../tracing/tracing.ts';
-import { createUsage, type Usage } from '../../usage/usage.ts';
 import { version } from '../../version.ts';
 import { createEvents } from './events.ts';
 import { createStore, tellOf } from './store.ts';
 
-/** Distinct keys an hour whose use is held until it can be written. */
-const talliesMax = 200_000;
 const upgradeBounds = { flushMs: 1_000, changesMax: 100_000 };
-const breakerBounds = { failuresMax: 5, openMs: 1_000 };
+/** For those who make admin calls, and for dry runs; Checks have memory of their own. */
+const keyringBounds = { keysMax: 10_000, missesMax: 10_000, ownersMax: 10_000, readsMax: 1_000 };
 
-/** Wires what decides and what changes, apart from every wire. */
-export function createCore(config: Config, log: Logger, tracing: Tracing | null) {
+export interface CoreDependencies {
+  readonly log: Logger;
+  readonly tracing: Tracing | null;
+  /** Of the settings, or made up for this process. */
+  readonly replicaId: string;
+  /** How a spender stands, for a dry run: what is known where Checks are answered. */
+  readonly look: JudgesDependencies['limiter']['look'];
+}
+
+/** Wires what changes keys and what tells of them, apart from every wire; Checks are decided elsewhere. */
+export function createCore(config: Config, { log, tracing, replicaId, look }: CoreDependencies) {
   const now = () => Date.now();
   const metrics = createMetrics(version);
   const place = { isLost: false };
   const badRecords = createBadRecords({ monotonic, onMet: tellOf(log), onRead: metrics.countBadRecord });
-  const timed = metrics.timeStore(storeIn(place, { config, log, badRecords }));
-  const { store, tail } = followed(tracing === null ? timed : traceStore(timed, tracing), log);
+  const timed = metrics.timeStore(storeIn(place, { config: { ...config, replicaId }, log, badRecords }));
+  const { store: single, tail } = followed(tracing === null ? timed : traceStore(timed, tracing), log);
+  const { stalenessMaxMs, settleMaxMs } = config;
+  const told = createToldChanges({ feed: single.feed, stalenessMaxMs, settleMaxMs, now, monotonic });
+  const store: Store = { ...single, settle: (commit) => told.settle(commit, single.settle) };
   const digester = createDigester(config.peppers);
-  const checkStore = badRecords.watch(breakable(store, log));
   const upgrade = createDigestUpgrade(
     { store, onError: (error) => log.warn({ err: error }, 'digests could not be replaced yet') },
     upgradeBounds,
   );
-  const findKey = upgrade.watch(checkStore.findKey);
+  const checkReads = badRecords.watch({ findKey: upgrade.watch(store.findKey), getOwner: store.getOwner });
   const missBudget = createMissBudget(monotonic, { readsPerSecond: config.memory.missReadsPerSecond });
-  const counted = metrics.countLookups(
-    createKeyring({ store: { ...checkStore, findKey }, feed: store.feed, missBudget }, config.memory),
-  );
-  const keyring = tracing === null ? counted : traceLookups(counted, tracing);
-  const limiter = createLimiter(checkStore, {
-    spendersMax: config.memory.spendersMax,
-    allowWhenUnavailable: config.limitsWhenUnavailable === 'allow',
-  });
-  const judges = createJudges({ keyring, digester, limiter, now }, config);
-  const { authorize, dryRun, policy } = judges;
+  const feed = withOthers(single.feed, told.subscriber);
+  const keyring = createKeyring({ store: checkReads, feed, missBudget }, keyringBounds);
+  const judges = createJudges({ keyring, digester, limiter: { spend: look, look }, now }, config);
+  const { dryRun, policy } = judges;
   const registry = metrics.timeRevocations(
     createRegistry({ store, digester, policy, now }, { retentionMs: config.retentionMs }),
   );
@@ -80,39 +83,17 @@ export function createCore(config: Config, log: Logger, tracing: Tracing | null)
     ...{ policy, tail, now, monotonic },
   });
   const events = createEvents({ config, log, store, tail, now, monotonic });
-  const usage = gatherUse(config, log, events.usageStore);
   const publicKeys = config.githubKeys;
   const githubLeaks = publicKeys.size > 0 ? createGithubLeaks({ publicKeys, registry, refusals }) : undefined;
   const served = {
-    ...{ authorize, githubLeaks },
+    ...{ githubLeaks, told, checkReads },
     admin: tracing === null ? admin : traceAdmin(admin, tracing),
   };
   return {
     ...served,
     isStoreLost: () => place.isLost,
-    judges,
-    metrics,
-    store,
-    registry,
-    usage,
-    upgrade,
-    refusals,
-    events,
-    tail,
-    now,
+    ...{ judges, metrics, store, registry, upgrade, refusals, events, tail, now },
   };
-}
-
-/** What keys are used for, gathered and written in bulk. */
-function gatherUse({ usageFlushMs }: Config, log: Logger, store: Pick<Store, 'recordUsage'>): Usage {
-  return createUsage(
-    {
-      store,
-      onError: (error) => log.warn({ err: error }, 'use could not be recorded yet'),
-      onDropped: (tallies) => log.warn({ tallies }, 'the use of keys was not recorded: there was no time'),
-    },
-    { flushMs: usageFlushMs, talliesMax },
-  );
 }
 
 /** The store that the settings name, which says in `place` whether its file was deleted or replaced. */
@@ -141,19 +122,28 @@ function mayWriteAll({ permissions, owner }: AdminClient): boolean {
   return owner === null && permissions.includes(adminWrite);
 }
 
-/** What a Check asks of the store, told at once while the store is away. */
-function breakable(store: Store, log: Logger): CheckStore {
-  return withBreakers(
-    store,
-    {
-      monotonic,
-      random: Math.random,
-      onOpened: (circuit, error) =>
-        log.warn({ circuit, err: error }, 'the store does not answer; Checks are told so without asking it'),
-      onClosed: (circuit) => log.info({ circuit }, 'the store answers again'),
+/** The same feed, of which others hear too, after its subscriber. */
+function withOthers(feed: Feed, others: FeedSubscriber): Feed {
+  return {
+    ...feed,
+    subscribe(own) {
+      feed.subscribe({
+        onChange(id, digest) {
+          own.onChange(id, digest);
+          others.onChange(id, digest);
+        },
+        onOwnerChange(id) {
+          own.onOwnerChange(id);
+          others.onOwnerChange(id);
+        },
+        onGap() {
+          own.onGap();
+          others.onGap();
+        },
+        applied: async () => void (await Promise.all([own.applied?.(), others.applied?.()])),
+      });
     },
-    breakerBounds,
-  );
+  };
 }
 
 export const monotonic = () => performance.now();

@@ -9,7 +9,7 @@ import { createWebhook, type Send } from '../../events/webhook.ts';
 import type { Reason } from '../../schemes/answer.ts';
 import type { Config } from '../../settings/config.ts';
 import type { Store } from '../../store/store.ts';
-import type { Logger } from '../../telemetry/telemetry.ts';
+import type { Logger } from '../../telemetry/log.ts';
 import { createRounds } from '../../time/repeated-work.ts';
 import { untilAborted } from '../../time/until-aborted.ts';
 
@@ -22,7 +22,7 @@ export interface Events {
   /** The same store, with notices taken from what is written of the use of keys. */
   readonly usageStore: Pick<Store, 'recordUsage'>;
   /** Costs no wait. */
-  countFailure(reason: Reason, address: string): void;
+  countFailures(reason: Reason, address: string, times: number): void;
   start(): void;
   /** Ends deliveries, and leaves what they have not told to others, or to the next start. */
   stop(): Promise<void>;
@@ -66,7 +66,7 @@ export function createEvents({ config, log, store, tail, now, monotonic }: Event
         void useNotices.note(tallies);
       },
     },
-    countFailure: (reason, address) => failures.count(reason, address, now()),
+    countFailures: (reason, address, times) => failures.count(reason, address, now(), times),
     start() {
       for (const each of [...rounds, ...deliveries]) each.start();
     },

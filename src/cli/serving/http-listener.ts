@@ -8,7 +8,7 @@ import {
 } from '../../http/server.ts';
 import type { TlsSource } from '../../net/tls.ts';
 import type { Config } from '../../settings/config.ts';
-import type { Logger } from '../../telemetry/telemetry.ts';
+import type { Logger } from '../../telemetry/log.ts';
 import type { createCore } from './core.ts';
 
 export interface HttpListenerDependencies {

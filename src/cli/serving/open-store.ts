@@ -5,7 +5,7 @@ import { adminRead, adminWrite } from '../../keys/admin-permissions.ts';
 import type { Secret } from '../../keys/secret.ts';
 import type { Config } from '../../settings/config.ts';
 import { type Store, StoreUnavailable } from '../../store/store.ts';
-import type { Logger } from '../../telemetry/telemetry.ts';
+import type { Logger } from '../../telemetry/log.ts';
 import { storeName } from './store.ts';
 
 const retryMs = { first: 250, most: 5_000 };
@@ -37,7 +37,8 @@ export async function openStore(dependencies: OpenStoreDependencies): Promise<Se
       const opening = store.open();
       if (!isTried) {
         isTried = true;
-        await settledWithin(opening, firstTryMsMax, stopped);
+        const failed = await settledWithin(opening, firstTryMsMax, stopped);
+        if (failed !== null && !(failed instanceof StoreUnavailable)) throw failed;
         await onTried();
       }
       await opening;
@@ -59,12 +60,24 @@ export async function openStore(dependencies: OpenStoreDependencies): Promise<Se
   }
 }
 
-/** Resolves when the work has ended, however it did, when it takes too long, or when all is to stop. */
-async function settledWithin(work: Promise<unknown>, waitMs: number, stopped: Promise<void>): Promise<void> {
-  const { promise: late, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, waitMs);
-  await Promise.race([work.catch(() => {}), late, stopped]);
+/**
+ * Resolves when the work has ended, however it did, when it takes too long, or when all is to stop; to what it rejected
+ * with, else to null.
+ */
+async function settledWithin(
+  work: Promise<unknown>,
+  waitMs: number,
+  stopped: Promise<void>,
+): Promise<unknown> {
+  const { promise: late, resolve } = Promise.withResolvers<null>();
+  const timer = setTimeout(() => resolve(null), waitMs);
+  const ended = work.then(
+    () => null,
+    (error: unknown) => error,
+  );
+  const first = await Promise.race([ended, late, stopped.then(() => null)]);
   clearTimeout(timer);
+  return first;
 }
 
 /** Nobody called: the service makes its first key by itself. */

@@ -1,6 +1,6 @@
 import type { Policy } from '../../check/policy.ts';
 import type { Store } from '../../store/store.ts';
-import type { Logger } from '../../telemetry/telemetry.ts';
+import type { Logger } from '../../telemetry/log.ts';
 
 export interface PolicyChangeDependencies {
   readonly store: Pick<Store, 'listKeys'>;

@@ -1,5 +1,6 @@
+import type { SettingSource } from '../../link/messages.ts';
 import type { Config } from '../../settings/config.ts';
-import type { Logger } from '../../telemetry/telemetry.ts';
+import type { Logger } from '../../telemetry/log.ts';
 import type { Environment } from '../config/config-environment.ts';
 import { changedSettings, type HeldSettings } from '../config/setting-changes.ts';
 import type { Reread } from '../config/setting-examination.ts';
@@ -24,8 +25,11 @@ export interface ReloadDependencies {
   readonly environment: Environment;
   readonly look: () => SettingFiles;
   readonly examine: (files: SettingFiles) => Promise<Reread>;
-  /** Puts settings in place, at once and whole; where it throws the old ones hold on. */
-  readonly apply: (config: Config) => void;
+  /**
+   * Puts settings in place, at once and whole, and resolves when all are judged by them; where it fails the old ones
+   * hold on.
+   */
+  readonly apply: (config: Config, source: SettingSource) => unknown;
   readonly count: (isSuccess: boolean) => void;
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
 }
@@ -91,7 +95,7 @@ export function createReload(
   }
 
   async function takeOver(files: SettingFiles): Promise<boolean> {
-    const { config, tree, problems, warnings } = await examine(files);
+    const { config, tree, secrets, problems, warnings } = await examine(files);
     const wrong = [...emptied(held.files, files), ...problems];
     if (config === null || wrong.length > 0) {
       log.error({ problems: wrong }, 'the settings stay as they were: the new ones are wrong');
@@ -101,7 +105,7 @@ export function createReload(
     const next = { tree, files, warnings };
     const { taken } = changedSettings(held, next, environment);
     const { left } = changedSettings(started, next, environment);
-    apply(config);
+    await apply(config, { tree, secrets });
     for (const warning of warnings) if (!held.warnings.includes(warning)) log.warn(warning);
     held = next;
     log.info({ changed: taken }, 'the settings were read again');

@@ -1,6 +1,6 @@
 import { formatListen, ListenError } from '../../net/listen.ts';
 import type { Config } from '../../settings/config.ts';
-import { createLogger, type Logger } from '../../telemetry/telemetry.ts';
+import { createLogger, type Logger } from '../../telemetry/log.ts';
 import { examineApart } from '../config/setting-examination.ts';
 import { lookAtSettings } from '../config/setting-files.ts';
 import { type Environment, readSettings, type SettingFlags, SettingsError } from '../config/settings.ts';
@@ -9,7 +9,7 @@ import { openStore, StoreUnusable } from './open-store.ts';
 import { createReload, type Reload } from './reload.ts';
 import { createService, type Service } from './service.ts';
 import { storeName } from './store.ts';
-import { openTracing } from './tracing.ts';
+import { createLostTeller, openTracing } from './tracing.ts';
 
 /** What a running service needs of the process around it. */
 export interface ServeProcess {
@@ -93,9 +93,13 @@ async function make(flags: SettingFlags, { environment, stderr }: ServeProcess):
   const look = () => lookAtSettings(flags, environment);
   // Before they are read for the start: what changes in between is read again.
   const files = look();
-  const { config, tree, warnings } = readSettings(flags, environment);
+  const { config, tree, secrets, warnings } = readSettings(flags, environment);
   const log = createLogger(config.logLevel, stderr);
-  const service = createService(config, log, await openTracing(config, log));
+  const tellLost = createLostTeller(log);
+  const service = createService(config, {
+    ...{ log, tellLost, open: await openTracing(config, tellLost), source: { tree, secrets } },
+    writeLines: (lines) => stderr.write(lines),
+  });
   const examine = examineApart.bind(null, flags, environment);
   const { apply, countReload: count } = service;
   const reload = createReload({ environment, look, examine, apply, count, log }, { files, tree, warnings });

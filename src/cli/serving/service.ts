@@ -1,23 +1,25 @@
+import { randomBytes } from 'node:crypto';
+import { availableParallelism, hostname } from 'node:os';
 import type { Registry } from '../../changes/registry.ts';
 import { createAdminService } from '../../grpc/admin/admin-server.ts';
-import { CHECK_BYTES_MAX } from '../../grpc/check/check-server.ts';
 import { createGrpcListener } from '../../grpc/server.ts';
+import type { SettingSource } from '../../link/messages.ts';
 import { type Listen, ListenError } from '../../net/listen.ts';
 import type { Config } from '../../settings/config.ts';
 import { configWarnings } from '../../settings/config-warnings.ts';
 import type { Store } from '../../store/store.ts';
 import { troubleWords } from '../../store/trouble.ts';
-import { type ConnectionCounts, createConnectionCounts } from '../../telemetry/connection-counts.ts';
-import { createDecisionLog } from '../../telemetry/decision-log.ts';
-import type { Logger, Metrics } from '../../telemetry/telemetry.ts';
+import type { Logger } from '../../telemetry/log.ts';
+import type { Metrics } from '../../telemetry/telemetry.ts';
 import { createClockWatch } from '../../time/clock-watch.ts';
 import { untilAborted } from '../../time/until-aborted.ts';
-import { createCheckListener } from './check-listener.ts';
 import { createCore, monotonic } from './core.ts';
 import { createHttpListener } from './http-listener.ts';
 import { tellOfVanished } from './policy-changes.ts';
 import { createTlsSources, type TlsSources } from './tls.ts';
-import type { OpenTracing } from './tracing.ts';
+import type { OpenTracing, TellLost } from './tracing.ts';
+import { type CheckWorkers, createCheckWorkers } from './workers/check-workers.ts';
+import { serviceAnswers } from './workers/service-answers.ts';
 
 /** All that runs. */
 export interface Service {
@@ -28,8 +30,11 @@ export interface Service {
   /** To be called when Checks can be answered: until then Envoy finds the port closed, and asks another replica. */
   listenForChecks(): Promise<Listen>;
   setReady(): void;
-  /** Puts in place, at once and whole, what of the settings can change while it runs. Throws, and changes nothing. */
-  apply(config: Config): void;
+  /**
+   * Puts in place, at once and whole, what of the settings can change while it runs; resolves when Checks are judged by
+   * them. Rejects, and changes nothing, where that can not be.
+   */
+  apply(config: Config, source: SettingSource): Promise<void>;
   /** Counts a reading of the settings while it runs. */
   countReload(isSuccess: boolean): void;
   /** Reads the files of TLS again. */
@@ -37,46 +42,51 @@ export interface Service {
   close(drainMs: number): Promise<void>;
 }
 
+const nobodyAnswers = { ready: false, why: 'nobody answers Checks' };
 const storeIsLost = { ready: false, why: troubleWords.lost };
 
 /** How long the store may take for what is left to write at the end: it is closed after it, whatever is left. */
 const lastWritesMsMax = 4_000;
 
-/** Wires everything; nothing is open yet. */
-export function createService(config: Config, log: Logger, open: OpenTracing | null): Service {
+export interface ServiceDependencies {
+  /** What the settings were read from. */
+  readonly source: SettingSource;
+  readonly log: Logger;
+  /** Writes lines of the log of those who answer Checks. */
+  readonly writeLines: (lines: string) => void;
+  readonly open: OpenTracing | null;
+  /** Told of spans that were lost, by those who answer Checks. */
+  readonly tellLost: TellLost;
+}
+
+/** Wires everything; nothing is open yet, and those who answer Checks begin to start. */
+export function createService(
+  config: Config,
+  { source, log, open, tellLost, writeLines }: ServiceDependencies,
+): Service {
   const tracing = open?.tracing ?? null;
-  const core = createCore(config, log, tracing);
-  const { metrics, store, authorize, registry, admin, usage, upgrade, refusals, events, tail, now } = core;
+  const replicaId = config.replicaId ?? `${hostname()}-${randomBytes(4).toString('hex')}`;
+  const core = createCore(config, { log, tracing, replicaId, look: (...asked) => workers.look(...asked) });
+  const { metrics, store, registry, admin, upgrade, refusals, events, told, tail, now } = core;
   const onBroken = (error: unknown) => log.error({ err: error }, 'broken');
   const tls = createTlsSources(config, {
     log,
     now,
     count: (isSuccess) => metrics.countReload('tls', isSuccess),
   });
+  const workers = createCheckWorkers({
+    ...{ log, told, tellLost, source, replicaId, tls: tls.check },
+    count: config.processes === 'auto' ? availableParallelism() : config.processes,
+    reusePort: config.check.reusePort,
+    answersFor: (worker) => serviceAnswers({ ...core, writeLines }, worker),
+  });
 
-  const logDecision = createDecisionLog({ log, random: Math.random, monotonic }, config.allowsSampleRatio);
-  const counts = createConnectionCounts();
-
-  const isReady = () => (readiness.ready && core.isStoreLost() ? storeIsLost : readiness);
+  const isReady = () => {
+    if (readiness.ready && core.isStoreLost()) return storeIsLost;
+    return readiness.ready && !workers.isThere() ? nobodyAnswers : readiness;
+  };
   let readiness = { ready: false, why: 'the store has not been reached yet' };
-  const check = createCheckListener(
-    {
-      authorize,
-      fallbackScheme: () => core.judges.policy().schemes[0],
-      onDecision(decision, request, durationMs, span) {
-        metrics.observeDecision(decision, durationMs);
-        usage.record(decision, request?.address ?? '', now());
-        if (decision.verdict === 'deny') events.countFailure(decision.reason, request?.address ?? '');
-        logDecision(decision, request, span);
-      },
-      onBroken,
-      tracing,
-      unavailableAs: config.check.unavailableAs,
-      requestBytesMax: config.check.requestBytesMax,
-    },
-    { ...checkOptions(config, log), tls: tls.check, counts },
-  );
-  showProcess(metrics, counts, tls);
+  showProcess(metrics, workers, tls);
   const stopping = new AbortController();
   const clockWatch = createClockWatch({
     ...{ now, monotonic },
@@ -90,9 +100,12 @@ export function createService(config: Config, log: Logger, open: OpenTracing | n
   );
   const http = createHttpListener(config, { core, log, isReady, tls: tls.http });
   const setServing = (serving: boolean) => {
-    check.setServing(serving);
+    workers.setServing(serving);
     keyAdmin.setServing(serving);
   };
+  const started = workers.start();
+  // Told to whoever waits for it.
+  started.catch(() => {});
 
   return {
     store,
@@ -106,19 +119,22 @@ export function createService(config: Config, log: Logger, open: OpenTracing | n
       tls.start();
       return addresses;
     },
-    listenForChecks: () => check.listen(config.check.listen).catch(nameSetting('check.listen')),
+    async listenForChecks() {
+      await started;
+      return workers.listen(config.check.listen).catch(nameSetting('check.listen'));
+    },
     setReady() {
       clockWatch.start();
-      usage.start();
       upgrade.start();
       events.start();
       readiness = { ready: true, why: '' };
       setServing(true);
     },
-    apply(next) {
+    async apply(next, nextSource) {
       const before = core.judges.policy();
       core.judges.replace(next);
       log.level = next.logLevel;
+      await workers.apply(nextSource);
       void tellOfVanished({ store, log, now }, before, core.judges.policy());
     },
     countReload: (isSuccess) => metrics.countReload('settings', isSuccess),
@@ -128,27 +144,25 @@ export function createService(config: Config, log: Logger, open: OpenTracing | n
       tls.stop();
       setServing(false);
       const eventsStopped = events.stop();
-      // Most of it is written while calls are still under way.
-      void usage.flush();
       stopping.abort();
       clockWatch.stop();
       // Watches last as long as the service otherwise.
       tail.close();
       const drained = performance.now() + drainMs;
-      await Promise.all([check.close(drainMs), keyAdmin.close(drainMs)]);
+      await Promise.all([workers.close(drainMs), keyAdmin.close(drainMs)]);
       // Last, so that /readyz says meanwhile that this replica drains.
       await http.close(Math.max(0, drained - performance.now()));
       const late = AbortSignal.timeout(lastWritesMsMax);
       const others = Promise.all([upgrade.stop(), refusals.stop(), eventsStopped]);
-      await Promise.all([usage.stop(late).then(() => events.end(late)), untilAborted(late, others)]);
+      await Promise.all([events.end(late), untilAborted(late, others)]);
       await store.close();
       await open?.close();
     },
   };
 }
 
-function showProcess(metrics: Metrics, counts: ConnectionCounts, tls: TlsSources): void {
-  metrics.showConnections(counts);
+function showProcess(metrics: Metrics, workers: CheckWorkers, tls: TlsSources): void {
+  metrics.showChecks(workers.snapshot);
   metrics.showCertificates(() =>
     (['check', 'admin', 'http'] as const).flatMap((listener) => {
       const source = tls[listener];
@@ -156,21 +170,6 @@ function showProcess(metrics: Metrics, counts: ConnectionCounts, tls: TlsSources
     }),
   );
   metrics.showProcess();
-}
-
-function checkOptions({ check }: Config, log: Logger) {
-  const { requestBytesMax, connectionsMax, connectionAgeMaxMs, reusePort } = check;
-  return {
-    bounds: {
-      requestBytesMax: Math.max(requestBytesMax, CHECK_BYTES_MAX),
-      ...{ connectionsMax, connectionAgeMaxMs },
-    },
-    onFull() {
-      const fields = { connections_max: connectionsMax };
-      log.warn(fields, 'check.connections_max is reached: a new connection for Checks was closed');
-    },
-    reusePort,
-  };
 }
 
 function nameSetting(setting: string): (error: unknown) => never {

@@ -4,7 +4,7 @@ import { createMongoStore } from '../../mongo/store.ts';
 import type { RestorableStore } from '../../restore/restore-mark.ts';
 import type { Config } from '../../settings/config.ts';
 import { createSqliteStore } from '../../sqlite/store.ts';
-import type { Logger } from '../../telemetry/telemetry.ts';
+import type { Logger } from '../../telemetry/log.ts';
 import { SettingsError } from '../config/settings.ts';
 
 export interface CreateStoreOptions {

@@ -1,6 +1,6 @@
 import { createTlsSource, TlsError, type TlsMaterial, type TlsSource } from '../../net/tls.ts';
 import type { Config } from '../../settings/config.ts';
-import type { Logger } from '../../telemetry/telemetry.ts';
+import type { Logger } from '../../telemetry/log.ts';
 import { SettingsError } from '../config/settings.ts';
 
 const listeners = ['check', 'admin', 'http'] as const;

@@ -1,10 +1,8 @@
 import { RpcError, type RpcMethod, type RpcMethods, rpcStatus } from '../../net/rpc.ts';
-import { AuthorizationService } from '../gen/envoy/service/auth/v3/external_auth.ts';
-import { addHealth, type Health } from '../health.ts';
-import { addReflection } from '../reflection.ts';
-import { createMethodTable } from '../rpc-methods.ts';
 import { CheckUnavailable } from './check-response.ts';
 import type { Answer } from './check-server.ts';
+import { createHealth, type Health } from './health-methods.ts';
+import { createReflectionMethods } from './reflection-methods.ts';
 
 /** What the listener for Checks serves: Check, health and reflection. */
 export interface CheckMethods extends Health {
@@ -14,11 +12,13 @@ export interface CheckMethods extends Health {
 const serviceName = 'envoy.service.auth.v3.Authorization';
 
 export function createCheckMethods(answer: Answer): CheckMethods {
-  const table = createMethodTable();
-  const health = addHealth(table, serviceName);
-  addReflection(table, [serviceName, 'grpc.health.v1.Health']);
-  table.methods.set(AuthorizationService.check.path, checkMethod(answer));
-  return { ...health, methods: table.methods };
+  const health = createHealth([serviceName]);
+  const methods = new Map<string, RpcMethod>([
+    [`/${serviceName}/Check`, checkMethod(answer)],
+    ...health.methods,
+    ...createReflectionMethods([serviceName, 'grpc.health.v1.Health']),
+  ]);
+  return { ...health, methods };
 }
 
 /** Only a Check that is to fail as a call does; anything else that is thrown is broken, and so INTERNAL. */

@@ -1,9 +1,9 @@
-import { status } from '@grpc/grpc-js';
 import type { Allowed, Decision, Denied } from '../../check/authorize.ts';
 import { denialBody, denialHeaders, rateHeader } from '../../check/denial.ts';
 import { type CallerKind, callerKind, grpcHeaders, grpcMessage } from '../../check/grpc-denial.ts';
 import type { AccessRequest } from '../../check/request.ts';
 import { ownHeaders } from '../../check/reserved-headers.ts';
+import { rpcStatus as code } from '../../net/rpc.ts';
 import type { Reason } from '../../schemes/answer.ts';
 import type { Scheme } from '../../schemes/scheme.ts';
 import { BackwardWriter } from './backward-writer.ts';
@@ -143,7 +143,7 @@ function allowAnyone(writer: BackwardWriter, request: AccessRequest): Uint8Array
   const since = writer.length;
   removeSent(writer, request, null);
   writer.message(response.ok, since);
-  writeStatus(writer, status.OK, '');
+  writeStatus(writer, code.ok, '');
   return writer.take();
 }
 
@@ -159,7 +159,7 @@ function allowKey(
   removeSent(writer, request, allowed);
   writeRequestChanges(writer, allowed, fragments);
   writer.message(response.ok, since);
-  writeStatus(writer, status.OK, '');
+  writeStatus(writer, code.ok, '');
   return writer.take();
 }
 
@@ -212,17 +212,17 @@ function writeKeyMetadata(writer: BackwardWriter, { key, plan }: Allowed, fragme
   writer.message(response.metadata, since);
 }
 
-function writeStatus(writer: BackwardWriter, code: number, message: string): void {
+function writeStatus(writer: BackwardWriter, statusCode: number, message: string): void {
   const since = writer.length;
   if (message !== '') writer.text(rpcStatus.message, message);
-  if (code !== 0) writer.number(rpcStatus.code, code);
+  if (statusCode !== 0) writer.number(rpcStatus.code, statusCode);
   writer.message(response.status, since);
 }
 
 /** The gRPC code for Envoy's log and metrics; anything but OK denies. */
 function codeOf(httpStatus: number): number {
-  if (httpStatus === 401) return status.UNAUTHENTICATED;
-  if (httpStatus === 429) return status.RESOURCE_EXHAUSTED;
-  if (httpStatus === 503) return status.UNAVAILABLE;
-  return status.PERMISSION_DENIED;
+  if (httpStatus === 401) return code.unauthenticated;
+  if (httpStatus === 429) return code.resourceExhausted;
+  if (httpStatus === 503) return code.unavailable;
+  return code.permissionDenied;
 }

@@ -1,10 +1,10 @@
 import type { Db, Document, MongoClient } from 'mongodb';
 import { judgeSkew } from '../../store/clock-skew.ts';
 import { error, type Finding, info, warning } from '../../store/finding.ts';
+import type { Lease } from '../../store/lease.ts';
 import { StoreUnavailable } from '../../store/store.ts';
 import { concerns, type MongoTimeouts, timeoutsOf } from '../client.ts';
 import { keysName, ownersName } from '../collections.ts';
-import type { Lease } from '../feed/lease.ts';
 import { withinDeadline } from '../sessions.ts';
 import { diagnoseAddress } from './address.ts';
 import { diagnoseIndexes } from './indexes.ts';

@@ -1,8 +1,8 @@
 import type { Db } from 'mongodb';
 import { judgeSkew } from '../../store/clock-skew.ts';
 import { error, type Finding, info, warning } from '../../store/finding.ts';
+import type { Lease } from '../../store/lease.ts';
 import { replicasName } from '../collections.ts';
-import type { Lease } from '../feed/lease.ts';
 
 interface Registered {
   readonly replicaId: string;

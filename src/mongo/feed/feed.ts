@@ -3,13 +3,13 @@ import type { ChangeStream, ChangeStreamOptions, Db, Document, Timestamp } from 
 import type { KeyId } from '../../keys/key.ts';
 import type { Digest } from '../../keys/secret.ts';
 import type { FeedSubscriber } from '../../store/feed.ts';
+import type { Lease } from '../../store/lease.ts';
 import { StoreUnavailable } from '../../store/store.ts';
 import { keysName, metaName, ownersName } from '../collections.ts';
 import { mongoError } from '../errors.ts';
 import type { Sessions } from '../sessions.ts';
 import { type FeedEvent, pipeline } from './events.ts';
 import type { Fleet } from './fleet.ts';
-import type { Lease } from './lease.ts';
 
 export interface ChangeFeed {
   /** Resolves when the first beat was seen; rejects with what went wrong before. */
@@ -147,6 +147,7 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
   async function sayApplied(): Promise<void> {
     while (unsaid !== null && !stopped()) {
       const upTo = unsaid;
+      await subscriber.applied?.();
       await fleet.acknowledge(upTo).catch(failed);
       if (unsaid === upTo) unsaid = null;
     }
@@ -170,7 +171,7 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
       if (clusterTime !== undefined) acknowledge(clusterTime);
     } else if (operationType === 'delete') {
       // Whoever reads the register now does not wait for this replica.
-      lease.end();
+      breakOff();
     } else {
       lease.seen(Number(updateDescription?.updatedFields?.beat ?? fullDocument?.beat));
       started.resolve();

@@ -1,13 +1,16 @@
 /**
- * How far memory may be trusted. A beat is a mark that this replica writes to the store by majority and
- * then sees come back through the change stream: what was written before the beat has been delivered by
- * then, so memory is at most as old as the beat.
+ * How far memory may be trusted. A beat is a mark that is sent to where changes come from, and comes back on the same
+ * way as they do: what was written before the beat has been delivered by then, so memory is at most as old as the
+ * beat. A replica sends its beats to MongoDB, by majority; a Check worker sends its own to the service.
  */
 export interface Lease {
   /** Numbers a beat that is about to be written; memory's age counts from this call. */
   begin(): number;
-  /** The change stream has delivered this beat, and has delivered all that came before it. */
-  seen(beat: number): void;
+  /**
+   * This beat has come back, after all that came before it. `lagMs`, 0 unless it is given, is how old what it came back
+   * from was itself; with Infinity memory may not be trusted.
+   */
+  seen(beat: number, lagMs?: number): void;
   /** Memory may not be trusted until a beat is seen that began after this call. */
   end(): void;
   isHeld(): boolean;
@@ -45,13 +48,13 @@ export function createLease(dependencies: LeaseDependencies): Lease {
       if (underWay.size > beatsMax && oldest !== undefined) underWay.delete(oldest);
       return lastBeat;
     },
-    seen(beat) {
+    seen(beat, lagMs = 0) {
       const began = underWay.get(beat);
       if (began === undefined) return;
       for (const earlier of underWay.keys()) {
         if (earlier <= beat) underWay.delete(earlier);
       }
-      heldSince = began;
+      heldSince = { monotonic: began.monotonic - lagMs, wall: began.wall - lagMs };
     },
     end() {
       underWay.clear();

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import type { Listen } from '../net/listen.ts';
+import type { Listen } from './listen.ts';
 
 /**
  * Opens every address that a host's name stands for, on the port of the first: `localhost` may be two. Resolves to

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createLease } from '../../src/mongo/feed/lease.ts';
+import { createLease } from '../../src/store/lease.ts';
 
 const stalenessMaxMs = 15_000;
 

@@ -1,0 +1,165 @@
+import { createKeyring } from '../../../cache/keyring.ts';
+import { createMissBudget } from '../../../cache/miss-budget.ts';
+import { createJudges } from '../../../check/judges.ts';
+import { failures as guesses } from '../../../events/failure-notices.ts';
+import { createDigester } from '../../../keys/secret.ts';
+import { createLimiter, type Limiter } from '../../../limits/limiter.ts';
+import type { ServiceAnswers, SettingSource, WorkerStart, WorkerTold } from '../../../link/messages.ts';
+import type { Peer } from '../../../link/peer.ts';
+import { createWorkerFailures } from '../../../link/worker-failures.ts';
+import { createWorkerFeed, type WorkerFeed } from '../../../link/worker-feed.ts';
+import { createWorkerLog } from '../../../link/worker-log.ts';
+import { createWorkerStore, type WorkerStore } from '../../../link/worker-store.ts';
+import type { TlsMaterial } from '../../../net/tls.ts';
+import type { Config } from '../../../settings/config.ts';
+import { withBreakers } from '../../../store/breaker.ts';
+import { type CheckTelemetry, createCheckTelemetry } from '../../../telemetry/check-telemetry.ts';
+import { createDecisionLog } from '../../../telemetry/decision-log.ts';
+import { createLogger, type Logger } from '../../../telemetry/log.ts';
+import { traceCheckStore, traceLookups } from '../../../telemetry/tracing-check.ts';
+import { untilAborted } from '../../../time/until-aborted.ts';
+import type { Tracing } from '../../../tracing/tracing.ts';
+import { createUsage } from '../../../usage/usage.ts';
+import { configOfTree } from '../../config/settings.ts';
+import { openTracing } from '../tracing.ts';
+import { type CheckListener, createCheckListener } from './check-listener.ts';
+
+/** All that decides, in a Check worker. */
+export interface CheckCore {
+  readonly feed: WorkerFeed;
+  readonly telemetry: CheckTelemetry;
+  readonly limiter: Limiter;
+  readonly listener: CheckListener;
+  apply(source: SettingSource): void;
+  secure(material: TlsMaterial): void;
+  drain(drainMs: number): Promise<void>;
+}
+
+/** Distinct keys an hour whose use is held until it can be written. */
+const talliesMax = 200_000;
+/** How long the service may take for what is left to write at the end. */
+const lastWritesMsMax = 4_000;
+const breakerBounds = { failuresMax: 5, openMs: 1_000 };
+
+const now = () => Date.now();
+const monotonic = () => performance.now();
+
+/** Wires what decides on Checks; it begins to hear of changes, and listens when it is told to. */
+export async function startCheckCore(
+  service: Peer<ServiceAnswers, WorkerTold>,
+  { source, tls, workers }: WorkerStart,
+): Promise<CheckCore> {
+  const config = configOf(source);
+  const lines = createWorkerLog(service, (leftOut) =>
+    log.warn({ lines: leftOut }, 'lines of the log were left out: there were more than could be written'),
+  );
+  const log = createLogger(config.logLevel, lines);
+  const open = await openTracing(config, (times, why) => service.tell(['lost', times, why]));
+  const tracing = open?.tracing ?? null;
+  const telemetry = createCheckTelemetry();
+  const { stalenessMaxMs } = config;
+  const feed = createWorkerFeed({ tell: service.tell, stalenessMaxMs, now, monotonic });
+  const store = createWorkerStore({ service, stalenessMaxMs, monotonic });
+  const known = { config, log, tracing, telemetry, feed, store };
+  const { judges, limiter } = createDecision(known, workers);
+  const usage = createUsage(
+    {
+      store,
+      onError: (error) => log.warn({ err: error }, 'use could not be recorded yet'),
+      onDropped: (tallies) => log.warn({ tallies }, 'the use of keys was not recorded: there was no time'),
+    },
+    { flushMs: config.usageFlushMs, talliesMax },
+  );
+  const failures = createWorkerFailures((counts) => service.ask('countFailures', counts));
+  const logDecision = createDecisionLog({ log, random: Math.random, monotonic }, config.allowsSampleRatio);
+  const renewals: ((material: TlsMaterial) => void)[] = [];
+  const listener = createCheckListener(
+    {
+      authorize: judges.authorize,
+      fallbackScheme: () => judges.policy().schemes[0],
+      onDecision(decision, request, durationMs, span) {
+        const address = request?.address ?? '';
+        telemetry.observeDecision(decision, durationMs);
+        usage.record(decision, address, now());
+        if (decision.verdict === 'deny' && guesses.has(decision.reason))
+          failures.count(decision.reason, address);
+        logDecision(decision, request, span);
+      },
+      onBroken: (error) => log.error({ err: error }, 'broken'),
+      tracing,
+      unavailableAs: config.check.unavailableAs,
+      requestBytesMax: config.check.requestBytesMax,
+    },
+    {
+      config: { ...config.check, connectionsMax: Math.ceil(config.check.connectionsMax / workers) },
+      ...{ log, counts: telemetry.connections },
+      tls: tls === null ? null : { material: tls, subscribe: (renew) => renewals.push(renew) },
+    },
+  );
+  feed.start();
+  usage.start();
+  failures.start();
+
+  return {
+    ...{ feed, listener, telemetry, limiter },
+    apply(next) {
+      const settings = configOf(next);
+      judges.replace(settings);
+      log.level = settings.logLevel;
+    },
+    secure(material) {
+      for (const renew of renewals) renew(material);
+    },
+    async drain(drainMs) {
+      // Most of it is written while calls are still under way.
+      void usage.flush();
+      await listener.close(drainMs);
+      const late = AbortSignal.timeout(lastWritesMsMax);
+      await Promise.all([usage.stop(late), untilAborted(late, failures.stop())]);
+      await open?.close();
+      await lines.flush();
+      feed.stop();
+    },
+  };
+}
+
+interface Known {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly tracing: Tracing | null;
+  readonly telemetry: CheckTelemetry;
+  readonly feed: WorkerFeed;
+  readonly store: WorkerStore;
+}
+
+/** Memory, limits and judges over what the service tells and answers. */
+function createDecision({ config, log, tracing, telemetry, feed, store }: Known, workers: number) {
+  const traced = tracing === null ? store : traceCheckStore(store, config.store.kind, tracing);
+  const checkStore = withBreakers(
+    traced,
+    {
+      ...{ monotonic, random: Math.random },
+      onOpened: (circuit, error) =>
+        log.warn({ circuit, err: error }, 'the store does not answer; Checks are told so without asking it'),
+      onClosed: (circuit) => log.info({ circuit }, 'the store answers again'),
+    },
+    breakerBounds,
+  );
+  const { missReadsPerSecond } = config.memory;
+  const missBudget = createMissBudget(monotonic, { readsPerSecond: Math.ceil(missReadsPerSecond / workers) });
+  const counted = telemetry.countLookups(
+    createKeyring({ store: checkStore, feed, missBudget }, config.memory),
+  );
+  const keyring = tracing === null ? counted : traceLookups(counted, tracing);
+  const limiter = createLimiter(checkStore, {
+    spendersMax: config.memory.spendersMax,
+    allowWhenUnavailable: config.limitsWhenUnavailable === 'allow',
+  });
+  const digester = createDigester(config.peppers);
+  return { limiter, judges: createJudges({ keyring, digester, limiter, now }, config) };
+}
+
+/** What is judged for long, as whether a pattern is quick, the service has judged. */
+function configOf({ tree, secrets }: SettingSource): Config {
+  return configOfTree(tree, secrets, () => null);
+}

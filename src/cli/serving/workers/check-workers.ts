@@ -1,0 +1,117 @@
+import type { Socket } from 'node:net';
+import type { Limiter } from '../../../limits/limiter.ts';
+import type { ServiceAnswers, SettingSource } from '../../../link/messages.ts';
+import type { ToldWorker } from '../../../link/told-changes.ts';
+import { createAcceptor } from '../../../net/acceptor.ts';
+import type { Listen } from '../../../net/listen.ts';
+import type { TlsSource } from '../../../net/tls.ts';
+import { StoreUnavailable } from '../../../store/store.ts';
+import { type CheckSnapshot, sumSnapshots } from '../../../telemetry/check-telemetry.ts';
+import { createPlace, type PlaceDependencies, type Standing, type WorkerPeer } from './place.ts';
+import { spawnProcess, spawnThread } from './spawn.ts';
+
+/** Those who answer Checks, apart from the thread that does all else. */
+export interface CheckWorkers {
+  /** Resolves when they can be asked; rejects when one can not be started. */
+  start(): Promise<void>;
+  listen(listen: Listen): Promise<Listen>;
+  /** Resolves when each of them judges by these settings. */
+  apply(source: SettingSource): Promise<void>;
+  setServing(isServing: boolean): void;
+  /** What they have counted together. */
+  snapshot(): Promise<CheckSnapshot>;
+  /** How a spender stands with the one that knows of the most that it has spent. */
+  readonly look: (...asked: Parameters<Limiter['look']>) => Promise<ReturnType<Limiter['look']>>;
+  /** Whether there is one at this moment. */
+  isThere(): boolean;
+  close(drainMs: number): Promise<void>;
+}
+
+export interface CheckWorkersDependencies extends Pick<PlaceDependencies, 'log' | 'told' | 'tellLost'> {
+  readonly answersFor: (told: ToldWorker) => ServiceAnswers;
+  readonly tls: TlsSource | null;
+  readonly source: SettingSource;
+  /** Their names begin with it. */
+  readonly replicaId: string;
+  /** One is a thread of this process and listens by itself; several are processes, which are handed connections. */
+  readonly count: number;
+  /** Whether other processes may listen on the port, too. */
+  readonly reusePort: boolean;
+}
+
+export function createCheckWorkers(dependencies: CheckWorkersDependencies): CheckWorkers {
+  const { tls, source, replicaId, log, count, reusePort } = dependencies;
+  const onBroken = (error: unknown) => log.error({ err: error }, 'broken');
+  const standing: Standing = { source, tls: tls?.material ?? null, isServing: false, listen: null };
+  const spawn = count > 1 ? spawnProcess : spawnThread;
+  const places = Array.from({ length: count }, (_, index) =>
+    createPlace(`${replicaId}/${index + 1}`, count, standing, { ...dependencies, spawn }),
+  );
+  const door = createAcceptor(handOut, { reusePort, isHandedOn: true, onBroken });
+  tls?.subscribe((material) => {
+    standing.tls = material;
+    void tellAll('new certificates', (worker) => worker.ask('secure', material));
+  });
+
+  return {
+    async start() {
+      await Promise.all(places.map((place) => place.start()));
+    },
+    async listen(listen) {
+      if (count > 1) return door.listen(listen);
+      const [first] = await askAll((worker) => worker.ask('listen', standing.listen ?? listen));
+      if (first === undefined) throw new Error('no Check worker has started');
+      standing.listen = first;
+      return first;
+    },
+    async apply(next) {
+      standing.source = next;
+      await tellAll('new settings', (worker) => worker.ask('apply', next));
+    },
+    setServing(isServing) {
+      standing.isServing = isServing;
+      void tellAll('whether to serve', (worker) => worker.ask('serve', isServing));
+    },
+    snapshot: async () => sumSnapshots(await Promise.all(places.map((place) => place.snapshot()))),
+    async look(...asked) {
+      const verdicts = await askAll((worker) => worker.ask('look', ...asked));
+      const [worst] = verdicts.toSorted((one, other) => one.remaining - other.remaining);
+      if (worst === undefined) throw new StoreUnavailable('no Check worker can be asked');
+      return worst;
+    },
+    isThere: () => places.some((place) => place.worker() !== null),
+    async close(drainMs) {
+      const closed = door.close();
+      await Promise.all(places.map((place) => place.close(drainMs)));
+      await closed;
+    },
+  };
+
+  /** To the one with the fewest, so that few connections are spread as evenly as many. */
+  function handOut(socket: Socket): void {
+    const started = places.filter((place) => place.worker() !== null);
+    const awake = started.filter((place) => place.isAwake());
+    const [least, ...others] = awake.length > 0 ? awake : started;
+    if (least === undefined) socket.destroy();
+    else
+      others
+        .reduce((one, other) => (other.connections() < one.connections() ? other : one), least)
+        .hand(socket);
+  }
+
+  /** One that does not answer is not waited for longer than that takes: it goes on by what it has. */
+  async function tellAll(what: string, tell: (worker: WorkerPeer) => Promise<unknown>): Promise<void> {
+    for (const told of await Promise.allSettled(workers().map(tell))) {
+      if (told.status === 'rejected')
+        log.error({ what, err: told.reason }, 'a Check worker could not be told');
+    }
+  }
+
+  function workers(): WorkerPeer[] {
+    return places.flatMap((place) => place.worker() ?? []);
+  }
+
+  function askAll<Answer>(ask: (worker: WorkerPeer) => Promise<Answer>): Promise<Answer[]> {
+    return Promise.all(workers().map(ask));
+  }
+}

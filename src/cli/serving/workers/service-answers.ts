@@ -1,0 +1,30 @@
+import type { ServiceAnswers } from '../../../link/messages.ts';
+import type { ToldWorker } from '../../../link/told-changes.ts';
+import type { Store } from '../../../store/store.ts';
+import type { Events } from '../events.ts';
+
+export interface ServiceAnswersDependencies {
+  readonly store: Pick<Store, 'leaseUnits'>;
+  /** What a Check reads. */
+  readonly checkReads: Pick<Store, 'findKey' | 'getOwner'>;
+  readonly events: Pick<Events, 'usageStore' | 'countFailures'>;
+  /** Writes lines of the log as they are. */
+  readonly writeLines: (lines: string) => void;
+}
+
+/** What the service answers to one of its Check workers. */
+export function serviceAnswers(
+  { store, checkReads, events, writeLines }: ServiceAnswersDependencies,
+  worker: ToldWorker,
+): ServiceAnswers {
+  return {
+    findKey: (digests) => worker.dated(() => checkReads.findKey(digests)),
+    getOwner: (id) => worker.dated(() => checkReads.getOwner(id)),
+    leaseUnits: (request) => store.leaseUnits(request),
+    recordUsage: (tallies) => events.usageStore.recordUsage(tallies),
+    writeLines,
+    countFailures(failures) {
+      for (const [reason, address, times] of failures) events.countFailures(reason, address, times);
+    },
+  };
+}

@@ -1,0 +1,86 @@
+/**
+ * Room `link/`: The link between the service and its Check workers. Here: what they say to each other, what carries
+ * it, and what follows from it for memory. Not here: what a worker is made of, or how it is started (`cli/serving/`).
+ */
+
+import type { KeyId, KeyRecord, RateLimit } from '../keys/key.ts';
+import type { OwnerRecord } from '../keys/owner.ts';
+import type { Digest } from '../keys/secret.ts';
+import type { RateVerdict } from '../limits/limiter.ts';
+import type { Listen } from '../net/listen.ts';
+import type { TlsMaterial } from '../net/tls.ts';
+import type { Reason } from '../schemes/answer.ts';
+import type { UnitLease, UnitLeaseRequest } from '../store/store.ts';
+import type { UsageTally } from '../store/usage-tally.ts';
+import type { CheckSnapshot } from '../telemetry/check-telemetry.ts';
+
+/** What was read, and how old at the most it was when the answer was given, in milliseconds. */
+export interface Dated<Value> {
+  readonly value: Value;
+  readonly lagMs: number;
+}
+
+/** What a Check worker asks the service. */
+export type ServiceAnswers = {
+  findKey(digests: readonly Digest[]): Promise<Dated<KeyRecord | null>>;
+  getOwner(id: string): Promise<Dated<OwnerRecord | null>>;
+  leaseUnits(request: UnitLeaseRequest): Promise<UnitLease>;
+  recordUsage(tallies: readonly UsageTally[]): Promise<void>;
+  /** Of the log, whole ones. */
+  writeLines(lines: string): void;
+  countFailures(failures: readonly FailuresFrom[]): void;
+};
+
+/** So many denials that look like guesses, for one reason and from one address. */
+export type FailuresFrom = readonly [reason: Reason, address: string, times: number];
+
+/** What a Check worker tells the service. */
+export type WorkerTold =
+  /** It is asked to come back after all changes that were told before. */
+  | readonly [kind: 'beat', beat: number]
+  /** All changes up to this one are applied. */
+  | readonly [kind: 'applied', change: number]
+  /** Spans could not be sent: how many times, and why the last. */
+  | readonly [kind: 'lost', times: number, why: string]
+  /** The connection that it was handed first, of those that it has not said so of, is there. */
+  | readonly [kind: 'taken']
+  /** A connection that it was handed has closed. */
+  | readonly [kind: 'closed'];
+
+/** What the service tells a Check worker; changes are numbered, one after another. */
+export type ServiceTold =
+  | readonly [kind: 'key', change: number, id: KeyId, digest: Digest | null]
+  | readonly [kind: 'owner', change: number, id: string]
+  | readonly [kind: 'gap', change: number]
+  | readonly [kind: 'beat', beat: number, lagMs: number];
+
+/** The settings as they were read, from which both ends make the same `Config`. */
+export interface SettingSource {
+  readonly tree: unknown;
+  readonly secrets: Readonly<Record<string, string | undefined>>;
+}
+
+/** What the service asks a Check worker. */
+export type WorkerAnswers = {
+  /** The first of all. */
+  start(given: WorkerStart): Promise<void>;
+  listen(listen: Listen): Promise<Listen>;
+  /** Checks from now on are judged by these settings. */
+  apply(source: SettingSource): void;
+  secure(material: TlsMaterial): void;
+  serve(isServing: boolean): void;
+  /** What was counted since it started, and how much is remembered. */
+  snapshot(): CheckSnapshot;
+  /** How a spender stands as far as is known there. */
+  look(spender: string, limit: RateLimit, cost: number, now: number): RateVerdict | Promise<RateVerdict>;
+  /** Takes no more calls, finishes those under way within that time, and hands over what it has gathered. */
+  drain(drainMs: number): Promise<void>;
+};
+
+export interface WorkerStart {
+  readonly source: SettingSource;
+  /** Of the listener for Checks; null for cleartext. */
+  readonly tls: TlsMaterial | null;
+  /** How many Check workers share what is bounded for all of them. */
+  readonly workers: number;
+}

@@ -1,0 +1,84 @@
+import type { Feed, FeedSubscriber } from '../store/feed.ts';
+import { createLease } from '../store/lease.ts';
+import type { ServiceTold, WorkerTold } from './messages.ts';
+
+/** The feed of a Check worker: the service's changes, and a lease of the worker's own on what they say. */
+export interface WorkerFeed extends Feed {
+  take(told: ServiceTold): void;
+  /** Beats from now on. */
+  start(): void;
+  stop(): void;
+}
+
+export interface WorkerFeedDependencies {
+  readonly tell: (told: WorkerTold) => unknown;
+  readonly stalenessMaxMs: number;
+  readonly now: () => number;
+  readonly monotonic: () => number;
+}
+
+/** Beats in the time for which one lets memory answer, and the longest from one to the next. */
+const beatsPerLease = 5;
+const beatEveryMsMax = 1_000;
+
+/**
+ * Memory answers under a lease alone, which a beat gives: it leaves here at the worker's own instant t₀ and comes back
+ * after every change that the service knew of when it had it, with how old that knowledge was. So the lease ends at
+ * t₀ + `staleness_max` − lag, and whatever was committed before t₀ − lag has been applied. Each change is
+ * acknowledged once it is applied; a service that stands still, or is gone, lets the lease run out.
+ */
+export function createWorkerFeed(dependencies: WorkerFeedDependencies): WorkerFeed {
+  const { tell, stalenessMaxMs } = dependencies;
+  const lease = createLease(dependencies);
+  let subscriber: FeedSubscriber | null = null;
+  let applied = 0;
+  let isSaying = false;
+  let timer: NodeJS.Timeout | null = null;
+
+  return {
+    subscribe(given) {
+      subscriber = given;
+    },
+    isFresh: lease.isHeld,
+    lagMs: lease.ageMs,
+    take(told) {
+      if (told[0] === 'beat') {
+        lease.seen(told[1], told[2]);
+        return;
+      }
+      const [kind, change] = told;
+      if (kind === 'key') subscriber?.onChange(told[2], told[3]);
+      else if (kind === 'owner') subscriber?.onOwnerChange(told[2]);
+      else {
+        lease.end();
+        subscriber?.onGap();
+        beat();
+      }
+      applied = change;
+      sayApplied();
+    },
+    start() {
+      timer ??= setInterval(beat, Math.min(stalenessMaxMs / beatsPerLease, beatEveryMsMax)).unref();
+      beat();
+    },
+    stop() {
+      if (timer !== null) clearInterval(timer);
+      timer = null;
+      lease.end();
+    },
+  };
+
+  function beat(): void {
+    tell(['beat', lease.begin()]);
+  }
+
+  /** Once for all changes of one batch. */
+  function sayApplied(): void {
+    if (isSaying) return;
+    isSaying = true;
+    queueMicrotask(() => {
+      isSaying = false;
+      tell(['applied', applied]);
+    });
+  }
+}
