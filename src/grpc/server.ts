@@ -41,10 +41,25 @@ export interface GrpcListenerOptions {
   readonly tls?: TlsSource | null;
 }
 
+/**
+ * The most that one connection may take. grpc-js bounds none of it by itself: a caller that sends calls as fast as they
+ * go and reads no answer made it hold 700 MB. What is past a bound is refused by nghttp2, before there is a call; who
+ * does not answer a PING for `pingMaxMs`, as one who reads nothing can not, loses the connection.
+ */
+const bounds = { streamsMax: 100, sessionMiB: 16, keepaliveMs: 20_000, pingMaxMs: 10_000 };
+const mebibyte = 1_024 * 1_024;
+
 export function createGrpcListener(service: GrpcService, options: GrpcListenerOptions): GrpcListener {
   // It would write to standard error, between the lines of our log, what is answered or thrown here anyway.
   setLogVerbosity(logVerbosity.NONE);
-  const serverOptions: ServerOptions = { 'grpc.max_receive_message_length': options.requestBytesMax };
+  const serverOptions: ServerOptions = {
+    'grpc.max_receive_message_length': options.requestBytesMax,
+    'grpc.max_concurrent_streams': bounds.streamsMax,
+    // Some messages of the largest size may be under way.
+    'grpc-node.max_session_memory': bounds.sessionMiB + Math.ceil((4 * options.requestBytesMax) / mebibyte),
+    'grpc.keepalive_time_ms': bounds.keepaliveMs,
+    'grpc.keepalive_timeout_ms': bounds.pingMaxMs,
+  };
   const server = new Server(serverOptions);
   const credentials = credentialsOf(options.tls ?? null);
   server.addService(service.definition, service.implementation);
