@@ -12,7 +12,13 @@ export function wholeNumber(min: number, max: number) {
 export function countOrAuto(max: number) {
   const error = `expected a whole number from 1 to ${max}, or auto`;
   return z
-    .union([z.int().min(1).max(max), z.string().meta({ pattern: '^(auto|[1-9][0-9]{0,5})$' })], { error })
+    .union(
+      [
+        z.int({ error }).min(1, { error }).max(max, { error }),
+        z.string({ error }).meta({ pattern: '^(auto|[1-9][0-9]{0,5})$' }),
+      ],
+      { error },
+    )
     .transform((given, context): number | 'auto' => {
       if (given === 'auto') return given;
       const count = typeof given === 'number' ? given : /^[1-9][0-9]{0,5}$/.test(given) ? Number(given) : 0;

@@ -117,7 +117,7 @@ export const settingsSchema = z
       .prefault('sqlite:data/postern.db')
       .describe('Where keys are kept: sqlite:FILE, sqlite::memory: or mongodb://HOST:PORT/DATABASE.'),
     processes: countOrAuto(processesMax)
-      .default(1)
+      .prefault(1)
       .describe('How many processes answer Checks, all on check.listen; auto: as many as there are cores.'),
     environment: text(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'expected a name of a-z, 0-9, _ and -')
       .default('live')

@@ -36,6 +36,31 @@ describe('the change feed', () => {
     await until('told of the change', () => told.times(key.id) === 2);
   });
 
+  it('acknowledges a mark only when its subscriber has applied what came before', async () => {
+    const setting = await createSetting(inject('mongoUri'));
+    const writer = setting.store({ replicaId: 'writer', settleMaxMs: 300 });
+    const reader = setting.store({ replicaId: 'reader' });
+    let applied = Promise.withResolvers<void>();
+    applied.resolve();
+    const asked = { times: 0 };
+    reader.feed.subscribe({
+      ...{ onChange() {}, onOwnerChange() {}, onGap() {} },
+      applied() {
+        asked.times++;
+        return applied.promise;
+      },
+    });
+    await Promise.all([writer.open(), reader.open()]);
+    const settled = async () => (await writer.settle({ at: Date.now() })).unconfirmedReplicas;
+    await until('both have begun', async () => (await settled()).length === 0);
+    applied = Promise.withResolvers<void>();
+    expect(await settled()).toEqual(['reader']);
+    const before = asked.times;
+    applied.resolve();
+    await until('it is acknowledged', async () => (await settled()).length === 0);
+    expect(asked.times).toBeGreaterThan(before);
+  });
+
   it('tells every replica of the first key', async () => {
     const { writer, told } = await twoReplicas();
     const key = keyRecord({ id: nextId() });

@@ -36,6 +36,16 @@ describe('readConfig', () => {
     });
   });
 
+  it('reads a number of processes, as a text too, which the environment has, or auto', () => {
+    const processes = ['', 'processes: 3', "processes: '16'", 'processes: auto'].map(
+      (yaml) => read(yaml).processes,
+    );
+    expect(processes).toEqual([1, 3, 16, 'auto']);
+    for (const wrong of ['0', '-1', '1.5', '257', "''", "'0'", "'257'", "'1e1'", 'all', 'null', '[2]']) {
+      expect(() => read(`processes: ${wrong}`)).toThrow('expected a whole number from 1 to 256, or auto');
+    }
+  });
+
   it('keeps the schemes in the order of the list', () => {
     const { schemes, adminScheme } = read(`schemes:\n  - mira\n${acme.slice(1)}`);
 
