@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type CheckStore, withBreakers } from '../../src/store/breaker.ts';
-import { BadRecord, StoreUnavailable } from '../../src/store/store.ts';
+import { BadRecord, StoreUnavailable, UnreadableRecord } from '../../src/store/store.ts';
 import { keyRecord } from '../records.ts';
 
 const key = keyRecord();
@@ -41,6 +41,14 @@ describe('a breaker', () => {
     const { store, state, told } = setUp();
     state.fault = new BadRecord('key_x', 'name');
     for (let times = 0; times < 20; times++) await expect(store.findKey([])).rejects.toBe(state.fault);
+    expect(told).toEqual([]);
+  });
+
+  it('takes a store whose record can not be read for one that is there', async () => {
+    const { store, state, asked, told } = setUp();
+    state.fault = new UnreadableRecord('bad');
+    for (let times = 0; times < 20; times++) await expect(store.findKey([])).rejects.toBe(state.fault);
+    expect(asked).toHaveLength(20);
     expect(told).toEqual([]);
   });
 
