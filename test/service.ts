@@ -15,6 +15,7 @@ import { readPresets } from '../src/presets/read.ts';
 import type { Scheme } from '../src/schemes/scheme.ts';
 import { createSqliteStore } from '../src/sqlite/store.ts';
 import type { Store } from '../src/store/store.ts';
+import { createUsage, type Usage } from '../src/usage/usage.ts';
 
 /** The whole core over a store, wired as `serve` wires it, with a clock that tests set. */
 export interface TestService {
@@ -30,6 +31,8 @@ export interface TestService {
   readonly upgrade: DigestUpgrade;
   /** Unix milliseconds; starts at the real time and stands still. */
   readonly clock: { now: number };
+  /** Not started: tests flush it. */
+  readonly usage: Usage;
   /** The value of an `Authorization` header with all rights. */
   readonly adminAuthorization: string;
 }
@@ -75,7 +78,12 @@ export async function createTestService(given: TestServiceOptions = {}): Promise
   const registry = createRegistry({ store, digester, policy, now }, { retentionMs: 30 * 86_400_000 });
   const fixedKey = new Secret(adminKey);
   const identify = createIdentify({ keyring, digester, scheme: schemes[0], fixedKey, clients: [], now });
+  const usage = createUsage(
+    { store, onError: rethrow, onDropped() {} },
+    { flushMs: 1_000, talliesMax: 1_000 },
+  );
   const admin = createAdmin({
+    noteUse: (key, reason, address) => usage.count(key, reason, address, clock.now),
     identify,
     registry,
     store,
@@ -98,6 +106,7 @@ export async function createTestService(given: TestServiceOptions = {}): Promise
     schemes,
     digester,
     upgrade,
+    usage,
     clock,
     adminAuthorization: `Bearer ${adminKey}`,
   };

@@ -9,13 +9,9 @@ import type { Authorize } from '../check/authorize.ts';
 import type { KeyPolicy } from '../check/policy.ts';
 import type { JournalTail } from '../events/journal-tail.ts';
 import type { Refusals } from '../events/refusals.ts';
-import { Failure } from '../failure.ts';
-import type { Origin } from '../journal/journal.ts';
-import { adminWrite } from '../keys/admin-permissions.ts';
-import { isKeyId } from '../keys/key.ts';
 import type { Digester } from '../keys/secret.ts';
 import type { Store } from '../store/store.ts';
-import { callName, requestId } from './admin-fields.ts';
+import { type AdmitDependencies, createAdmit } from './admit.ts';
 import { type AuditOperations, createAuditOperations } from './audit-operations.ts';
 import type { Call } from './call.ts';
 import type { WaysIn } from './diagnostics/admin-access.ts';
@@ -23,14 +19,13 @@ import {
   createDiagnosticsOperations,
   type DiagnosticsOperations,
 } from './diagnostics/diagnostics-operations.ts';
-import { createHeldSecrets, type FindHeldSecret, refuseHeldSecrets } from './held-secret.ts';
-import { type Caller, type Identity, requireRead, requireWrite } from './identity.ts';
+import { createHeldSecrets } from './held-secret.ts';
+import type { Caller, Identity } from './identity.ts';
 import { createImportOperations, type ImportOperations } from './import-operations.ts';
 import { createKeyChangeOperations, type KeyChangeOperations } from './key-change-operations.ts';
 import { createKeyOperations, type KeyOperations } from './key-operations.ts';
 import { createKeyTerms } from './key-terms.ts';
 import { createLeakOperations, type LeakOperations } from './leak-operations.ts';
-import { operationPermissions } from './operation-permissions.ts';
 import { createOwnerOperations, type OwnerOperations } from './owner-operations.ts';
 import { createShowKeys } from './shown-keys.ts';
 import { createTermsOperations, type TermsOperations } from './terms-operations.ts';
@@ -82,6 +77,8 @@ export interface AdminDependencies {
   >;
   readonly digester: Digester;
   readonly refusals: Refusals;
+  /** Counts a call as a use of the admin key that it came by. */
+  readonly noteUse: AdmitDependencies['noteUse'];
   readonly tail: JournalTail;
   /** Refuses what would leave nobody who may change everything. */
   readonly guard: Guard;
@@ -114,74 +111,11 @@ export function createAdmin(dependencies: AdminDependencies): Admin {
   const admit = createAdmit(dependencies, findHeldSecret);
   const admitted = Object.entries(operations).map(([name, operation]) => [
     name,
-    admit(name as keyof Operations, operation),
+    admit(name, actionOf(name as keyof Operations), operation),
   ]);
   return Object.fromEntries(admitted) as Admin;
 }
 
-type Operation = (call: Call, ...rest: never[]) => Promise<unknown>;
-
-/** Lets in who may call an operation, and journals what is refused, by whom ever. */
-function createAdmit(
-  { identify, refusals }: Pick<AdminDependencies, 'identify' | 'refusals'>,
-  findHeldSecret: FindHeldSecret,
-) {
-  return (name: keyof Operations, operation: Operation) =>
-    async (caller: Caller, ...rest: never[]): Promise<unknown> => {
-      const anonymous = originOf(name, caller, rest, findHeldSecret);
-      let call: Call | null = null;
-      const requireAccess =
-        operationPermissions[anonymous.action] === adminWrite ? requireWrite : requireRead;
-      const renew = async () => requireAccess(await identify(caller));
-      try {
-        const identity = await identify(caller);
-        call = { identity, origin: { ...anonymous, actor: identity.actor }, renew };
-        requireAccess(identity);
-        refuseHeldSecrets(findHeldSecret, name, rest);
-        return await operation(call, ...rest);
-      } catch (error) {
-        if (error instanceof Failure && error.code !== 'UNAVAILABLE') {
-          await refusals.record(refusalDraft(call?.origin ?? anonymous, call, rest[0], error));
-        }
-        throw error;
-      }
-    };
-}
-
-function originOf<Name extends keyof Operations>(
-  name: Name,
-  { address, requestId }: Caller,
-  given: readonly unknown[],
-  findHeldSecret: FindHeldSecret,
-) {
-  const action = `${name.charAt(0).toUpperCase()}${name.slice(1)}` as Capitalize<Name>;
-  return {
-    actor: null,
-    action,
-    address: address || null,
-    requestId: nameOf(given, requestId, findHeldSecret),
-  };
-}
-
-/** What a call is named: by the `request_id` of its request, else by its caller; null where neither is a name. */
-function nameOf(
-  given: readonly unknown[],
-  ofCaller: string | null | undefined,
-  findHeldSecret: FindHeldSecret,
-): string | null {
-  const asked = given.flatMap((value) =>
-    typeof value === 'object' && value !== null && 'request_id' in value ? [value.request_id] : [],
-  );
-  const name = [requestId.safeParse(asked[0]).data, callName(ofCaller ?? null)].find((text) => text) ?? null;
-  return name === null || findHeldSecret(name) !== null ? null : name;
-}
-
-/** Of what was sent nothing is told but what is a key's id by its form: anything else might be a secret. */
-function refusalDraft(origin: Origin, call: Call | null, about: unknown, { code }: Failure) {
-  const target = typeof about === 'string' && isKeyId(about) ? about : null;
-  const owner = call?.identity.owner ?? null;
-  return {
-    ...({ ...origin, kind: 'call', target, owner, outcome: 'refused', error: code } as const),
-    ...{ before: null, after: null, once: null },
-  };
+function actionOf<Name extends keyof Operations>(name: Name): Capitalize<Name> {
+  return `${name.charAt(0).toUpperCase()}${name.slice(1)}` as Capitalize<Name>;
 }

@@ -1,8 +1,9 @@
 import type { JournalEntry } from '../journal/journal.ts';
 import type { JournalFilter } from '../journal/journal-store.ts';
-import type { Store } from '../store/store.ts';
+import { isKeyId, type KeyRecord } from '../keys/key.ts';
+import { BadRecord, type Store } from '../store/store.ts';
 import { listAuditEventsInput, readInput } from './admin-input.ts';
-import { type Call, ownerFor } from './call.ts';
+import { type Call, ownerFor, visibleTo } from './call.ts';
 import { cut, pageSize } from './page.ts';
 import { readAuditToken, writeAuditToken } from './page-token.ts';
 
@@ -14,14 +15,17 @@ export interface AuditPage {
 }
 
 export interface AuditOperations {
-  /** Calls that changed something or were refused; an admin key that has an owner sees those about its keys. */
+  /**
+   * Calls that changed something or were refused; an admin key that has an owner sees those about its keys. What is
+   * about a key has the entry of the rotation or of the import that made it, for as long as the key's record is there.
+   */
   listAuditEvents(call: Call, input: unknown): Promise<AuditPage>;
 }
 
 export function createAuditOperations({
   store,
 }: {
-  readonly store: Pick<Store, 'listJournal'>;
+  readonly store: Pick<Store, 'listJournal' | 'getKey'>;
 }): AuditOperations {
   return {
     async listAuditEvents(call, input) {
@@ -43,9 +47,51 @@ export function createAuditOperations({
       const query = { ...filter, order };
       const begin = page_token ? readAuditToken(page_token, query) : after;
       const size = pageSize(page_size);
-      const found = await store.listJournal(filter, { order, after: begin, size: size + 1 });
-      const { shown, last } = cut(found, size);
+      const made = await madeBy(call, filter.target);
+      const page = { order, after: begin, size: size + 1 };
+      const found = await Promise.all(filtersFor(filter, made).map((each) => store.listJournal(each, page)));
+      const { shown, last } = cut(inOrder(found.flat().filter(isAbout(filter.target)), order), size);
       return { events: shown, nextPageToken: last === null ? null : writeAuditToken(last.sequence, query) };
     },
   };
+
+  /** The key that is asked about, so that what made it can be found; null where there is none that is to be seen. */
+  async function madeBy(call: Call, target: string | undefined): Promise<KeyRecord | null> {
+    if (target === undefined || !isKeyId(target)) return null;
+    try {
+      const key = await store.getKey(target);
+      return key !== null && visibleTo(call)(key) ? key : null;
+    } catch (error) {
+      if (error instanceof BadRecord) return null;
+      throw error;
+    }
+  }
+}
+
+/** What is about a key, by itself and by the entry that made it, which is of the key before or of an import. */
+function filtersFor(filter: JournalFilter, made: KeyRecord | null): JournalFilter[] {
+  const filters = [filter];
+  if (
+    made?.rotatedFrom != null &&
+    (filter.action ?? 'RotateKey') === 'RotateKey' &&
+    filter.outcome !== 'refused'
+  ) {
+    filters.push({ ...filter, target: made.rotatedFrom, action: 'RotateKey', outcome: 'ok' });
+  }
+  if (made?.importId != null) filters.push({ ...filter, target: made.importId });
+  return filters;
+}
+
+/** A key is rotated once: what is found beside is of no other, unless the journal was changed. */
+function isAbout(target: string | undefined): (entry: JournalEntry) => boolean {
+  return ({ action, after, ...entry }) => {
+    if (target === undefined || entry.target === target || action !== 'RotateKey') return true;
+    const made = Object(Object(after).made) as { readonly id?: unknown };
+    return made.id === target;
+  };
+}
+
+function inOrder(entries: readonly JournalEntry[], order: 'newest' | 'oldest'): JournalEntry[] {
+  const sign = order === 'newest' ? -1 : 1;
+  return entries.toSorted((one, other) => sign * (one.sequence - other.sequence));
 }

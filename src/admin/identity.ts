@@ -4,9 +4,10 @@ import { credentialIn } from '../check/credential.ts';
 import { trimBlanks } from '../check/places.ts';
 import { Failure } from '../failure.ts';
 import { type AdminClient, adminRead, adminWrite } from '../keys/admin-permissions.ts';
-import { type KeyRecord, keyState } from '../keys/key.ts';
+import { type KeyId, type KeyRecord, keyState } from '../keys/key.ts';
 import type { Digest, Digester, Secret } from '../keys/secret.ts';
 import { isAllowed } from '../net/address.ts';
+import type { Reason } from '../schemes/answer.ts';
 import { recognise, type Scheme } from '../schemes/scheme.ts';
 import type { TraceHeaders } from '../tracing/tracing-context.ts';
 
@@ -14,12 +15,18 @@ import type { TraceHeaders } from '../tracing/tracing-context.ts';
 export interface Identity {
   /** The id of the admin key, or the name of the setting it stands in. */
   readonly actor: string;
+  /** The name of the admin key; null for who comes by no key that has one. */
+  readonly actorName: string | null;
+  /** The admin key whose use this is; null where none is kept. */
+  readonly key: KeyId | null;
   readonly canRead: boolean;
   readonly canWrite: boolean;
   /** The one owner whose keys they see and change; null for every owner's. */
   readonly owner: string | null;
   /** Why they may make no call at all, though it is known who they are; null where they may. */
   readonly refusal: Failure | null;
+  /** The same in the words of a Check. */
+  readonly reason: Reason | null;
 }
 
 /** What a wire knows of a caller: every `Authorization` value, and the peer's IP address. */
@@ -61,7 +68,7 @@ export function createIdentify(dependencies: IdentifyDependencies): (caller: Cal
     const text = bearerToken(authorization);
     const digest = digester.sign(text);
     if (fixedDigest !== null && equal(digest, fixedDigest)) {
-      return { actor: 'POSTERN_ADMIN_KEY', canRead: true, canWrite: true, owner: null, refusal: null };
+      return { ...keyless, actor: 'POSTERN_ADMIN_KEY', canRead: true, canWrite: true, owner: null };
     }
     if (recognise(scheme, text) === null) throw unauthenticated('This is no admin key.');
     const key = keyring.peek(digest) ?? (await keyring.load(digest, digester.candidates(text), address));
@@ -72,22 +79,29 @@ export function createIdentify(dependencies: IdentifyDependencies): (caller: Cal
   function identityOf(key: KeyRecord, address: string): Identity {
     const canWrite = key.permissions.includes(adminWrite);
     const canRead = canWrite || key.permissions.includes(adminRead);
-    return { actor: key.id, canRead, canWrite, owner: key.owner, refusal: refusalOf(key, address) };
+    const known = { actor: key.id, actorName: key.name, key: key.id, owner: key.owner };
+    return { ...known, canRead, canWrite, ...refusalOf(key, address) };
   }
 
-  function refusalOf(key: KeyRecord, address: string): Failure | null {
+  function refusalOf(key: KeyRecord, address: string): Pick<Identity, 'refusal' | 'reason'> {
     const state = keyState(key, now());
-    if (state !== 'active') return unauthenticated(`This admin key is ${state}.`);
-    if (key.ipAllowlist.length === 0 || isAllowed(key.ipAllowlist, address)) return null;
+    if (state !== 'active') {
+      return { refusal: unauthenticated(`This admin key is ${state}.`), reason: state };
+    }
+    if (key.ipAllowlist.length === 0 || isAllowed(key.ipAllowlist, address)) return notRefused;
     const message = 'This admin key may not be used from this address.';
-    return new Failure('PERMISSION_DENIED', 'ADDRESS_DENIED', message);
+    const refusal = new Failure('PERMISSION_DENIED', 'ADDRESS_DENIED', message);
+    return { refusal, reason: 'address_denied' };
   }
 }
+
+const notRefused = { refusal: null, reason: null };
+const keyless = { actorName: null, key: null, ...notRefused };
 
 function clientIdentity({ name, permissions, owner }: AdminClient): Identity {
   const canWrite = permissions.includes(adminWrite);
   const canRead = canWrite || permissions.includes(adminRead);
-  return { actor: name, canRead, canWrite, owner, refusal: null };
+  return { ...keyless, actor: name, canRead, canWrite, owner };
 }
 
 /** Throws their refusal where they have one, and PERMISSION_DENIED unless they may read. */

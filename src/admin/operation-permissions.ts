@@ -1,7 +1,7 @@
 import { adminRead, adminWrite } from '../keys/admin-permissions.ts';
 
 /**
- * The permission that each operation of KeyAdmin needs, by its RPC's name. Every face reads it here: the operations
+ * The permission that each operation of KeyAdmin needs, by its RPC's name; SignIn is the console's, and no RPC. Every face reads it here: the operations
  * themselves, the OpenAPI document, the console.
  */
 export const operationPermissions = {
@@ -24,6 +24,7 @@ export const operationPermissions = {
   ListAuditEvents: adminRead,
   GetDiagnostics: adminRead,
   GetTerms: adminRead,
+  SignIn: adminRead,
   ReportLeakedKeys: adminWrite,
   WatchKeys: adminRead,
 } as const satisfies Readonly<Record<string, AdminPermission>>;

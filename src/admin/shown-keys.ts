@@ -1,4 +1,4 @@
-import { type Blocked, type KeyRecord, keyState, type ShownKey } from '../keys/key.ts';
+import { type KeyRecord, keyState, type ShownKey, shownKey } from '../keys/key.ts';
 import { isActive } from '../keys/owner.ts';
 import { type Store, StoreUnavailable } from '../store/store.ts';
 
@@ -37,18 +37,12 @@ export function createShowKeys({ store, now }: ShowKeysDependencies): ShowKeys {
     const ids = [...new Set(active.flatMap(({ owner }) => owner ?? []))];
     const owners = ids.length === 0 ? [] : await store.getOwners(ids);
     const inactive = new Set(owners.flatMap((owner) => (isActive(owner, at) ? [] : [owner.id])));
-    const blocked = new Map(
-      active.map((key): [KeyRecord, Blocked | null] => [
-        key,
-        key.owner !== null && inactive.has(key.owner) ? 'owner_inactive' : null,
-      ]),
-    );
-    return keys.map((key) => ({ ...key, blocked: blocked.get(key) ?? null }));
+    return keys.map((key) => shownKey(key, key.owner === null || !inactive.has(key.owner), at));
   }
 
   async function one(key: KeyRecord): Promise<ShownKey> {
     const [shown] = await all([key]);
-    return shown ?? { ...key, blocked: null };
+    return shown ?? shownKey(key, true, now());
   }
 }
 

@@ -1,4 +1,6 @@
 import type { KeyPolicy } from '../check/policy.ts';
+import type { Refusals } from '../events/refusals.ts';
+import { changeDraft } from '../journal/journal.ts';
 import { adminRead, adminWrite } from '../keys/admin-permissions.ts';
 import type { Scheme } from '../schemes/scheme.ts';
 import { type Store, StoreUnavailable } from '../store/store.ts';
@@ -33,13 +35,17 @@ export interface SchemeTerms {
 export interface TermsOperations {
   /** For every admin key, whatever its owner. */
   getTerms(call: Call): Promise<Terms>;
+  /** Journals that somebody signs in to the console, where that can be done; they may do no more for it than before. */
+  signIn(call: Call): Promise<void>;
 }
 
 export function createTermsOperations({
   terms,
   policy,
   store,
+  refusals,
 }: {
+  readonly refusals: Pick<Refusals, 'record'>;
   readonly store: Pick<Store, 'countReplicas'>;
   readonly terms: KeyTerms;
   /** What holds now. */
@@ -57,6 +63,8 @@ export function createTermsOperations({
       const permissions = canWrite ? [adminRead, adminWrite] : [adminRead];
       return { actor, permissions, owner, schemes, replicas: await countReplicas() };
     },
+    signIn: ({ identity: { owner }, origin }) =>
+      refusals.record(changeDraft(origin, { target: null, owner, before: null, after: null })),
   };
 
   /** What may be asked for can be told while the store is away. */

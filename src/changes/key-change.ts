@@ -1,8 +1,9 @@
 import { Failure, notFound } from '../failure.ts';
 import { changeDraft, type Origin } from '../journal/journal.ts';
-import { etagOf, type KeyId, type KeyRecord } from '../keys/key.ts';
-import type { Commit, Store } from '../store/store.ts';
-import { recordJson } from './key-json.ts';
+import { etagOf, type KeyId, type KeyRecord, shownKey } from '../keys/key.ts';
+import { isActive } from '../keys/owner.ts';
+import { BadRecord, type Commit, type Store } from '../store/store.ts';
+import { keyJson } from './key-json.ts';
 
 /** Which keys the one who asks may know of; the others do not exist to them. */
 export type Visible = (key: KeyRecord) => boolean;
@@ -33,7 +34,7 @@ export interface ChangeOptions {
 export type Remark = Readonly<Record<string, unknown>>;
 
 export interface KeyChangeDependencies {
-  readonly store: Pick<Store, 'getKey' | 'replaceKey'>;
+  readonly store: Pick<Store, 'getKey' | 'replaceKey' | 'getOwner'>;
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly retentionMs: number;
@@ -60,7 +61,7 @@ export function createKeyChange({ store, now, retentionMs }: KeyChangeDependenci
         key,
         before.version,
         retentionMs,
-        keyDraft(origin, before, key, at, remark),
+        keyDraft(origin, before, key, { at, remark, isOwnerActive: await isOwnerActive(store, key, at) }),
       );
       if (commit !== null) return { before, key, commit };
     }
@@ -68,19 +69,43 @@ export function createKeyChange({ store, now, retentionMs }: KeyChangeDependenci
   };
 }
 
+/** Whether the owner of a key, if it has one, may have its keys used. What can not be read denies nothing here. */
+export async function isOwnerActive(
+  store: Pick<Store, 'getOwner'>,
+  { owner }: Pick<KeyRecord, 'owner'>,
+  at: number,
+): Promise<boolean> {
+  if (owner === null) return true;
+  try {
+    return isActive(await store.getOwner(owner), at);
+  } catch (error) {
+    if (error instanceof BadRecord) return true;
+    throw error;
+  }
+}
+
+export interface Told {
+  /** When, Unix milliseconds. */
+  readonly at: number;
+  /** Default true. */
+  readonly isOwnerActive?: boolean;
+  readonly remark?: Remark | undefined;
+}
+
 /** The journal's draft of a change of a key; `before` is null for a new one. */
 export function keyDraft(
   origin: Origin,
   before: KeyRecord | null,
   after: KeyRecord,
-  at: number,
-  remark: Remark = {},
+  { at, isOwnerActive = true, remark = {} }: Told,
 ) {
+  const json = (key: KeyRecord) => keyJson(shownKey(key, isOwnerActive, at), at);
   return changeDraft(origin, {
     target: after.id,
+    targetName: after.name,
     owner: after.owner,
-    before: before === null ? null : recordJson(before, at),
-    after: { ...recordJson(after, at), ...remark },
+    before: before === null ? null : json(before),
+    after: { ...json(after), ...remark },
   });
 }
 

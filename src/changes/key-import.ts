@@ -27,7 +27,7 @@ export type ImportedKey = Pick<
 };
 
 export interface KeyImportDependencies {
-  readonly store: Pick<Store, 'insertsAtOnce' | 'insertKeys' | 'findDigests'>;
+  readonly store: Pick<Store, 'insertsAtOnce' | 'insertKeys' | 'findDigests' | 'appendJournal'>;
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly retentionMs: number;
@@ -36,8 +36,10 @@ export interface KeyImportDependencies {
 /**
  * Takes in keys that were made elsewhere and answers the places of those that were not, since the same key is there
  * already or among those before. A dry run only answers that. As many go in at once as hold up the thread for some
- * milliseconds; each time one entry of the journal says how many, so that none is there without. Where it rejects,
- * some may be in: to be tried again, when they are answered as being there.
+ * milliseconds. One entry of the journal says how many they are in all; it goes in with the first of them, so that none
+ * is there without, and each key names it. Where fewer come to be there, a second entry says how many are missing, but
+ * for a process that ends in the middle. Where it rejects, some may be in: to be tried again, when they are answered
+ * as being there.
  */
 export type ImportKeys = (
   keys: readonly ImportedKey[],
@@ -50,51 +52,73 @@ export function createKeyImport({ store, now, retentionMs }: KeyImportDependenci
 
   return async (keys, origin, { isDryRun }) => {
     const duplicates = repeated(keys);
-    for (let start = 0; start < keys.length; start += store.insertsAtOnce) {
-      const end = Math.min(start + store.insertsAtOnce, keys.length);
-      const places = range(start, end).filter((place) => !duplicates.has(place));
-      const taken = await takenAmong(keys, places, isDryRun);
-      for (const place of taken) duplicates.add(place);
-      const free = places.filter((place) => !taken.has(place));
-      if (!isDryRun) for (const place of await insert(keys, free, origin)) duplicates.add(place);
+    for (const places of batches(range(0, keys.length).filter((place) => !duplicates.has(place)))) {
+      for (const place of await takenAmong(keys, places)) duplicates.add(place);
       await giveWay();
     }
+    const free = range(0, keys.length).filter((place) => !duplicates.has(place));
+    if (!isDryRun) for (const place of await insertAll(keys, free, origin)) duplicates.add(place);
     return [...duplicates].toSorted((one, other) => one - other);
   };
 
-  /** Those that the store has: under the digest they would get, as an insert finds out by itself, or another. */
-  async function takenAmong(
-    keys: readonly ImportedKey[],
-    places: readonly number[],
-    isDryRun: boolean,
-  ): Promise<ReadonlySet<number>> {
-    const asked = places.map((place) => {
-      const { digest, candidates } = at(keys, place);
-      return { place, digests: isDryRun ? candidates : candidates.filter((one) => one !== digest) };
-    });
-    const digests = asked.flatMap((one) => one.digests);
-    const known = digests.length === 0 ? new Set<Digest>() : await store.findDigests(digests);
-    return new Set(
-      asked.filter((one) => one.digests.some((digest) => known.has(digest))).map((one) => one.place),
+  function batches(places: readonly number[]): number[][] {
+    const size = store.insertsAtOnce;
+    return range(0, Math.ceil(places.length / size)).map((batch) =>
+      places.slice(batch * size, (batch + 1) * size),
     );
   }
 
-  async function insert(
+  /** Those that the store has, under any digest of theirs. */
+  async function takenAmong(
+    keys: readonly ImportedKey[],
+    places: readonly number[],
+  ): Promise<ReadonlySet<number>> {
+    const known = await store.findDigests(places.flatMap((place) => at(keys, place).candidates));
+    return new Set(places.filter((place) => at(keys, place).candidates.some((digest) => known.has(digest))));
+  }
+
+  /** The places of those that others have made meanwhile. */
+  async function insertAll(
     keys: readonly ImportedKey[],
     places: readonly number[],
     origin: Origin,
   ): Promise<number[]> {
-    if (places.length === 0) return [];
-    const records = places.map((place) => recordOf(at(keys, place), origin.actor));
-    const owners = new Set(records.map(({ owner }) => owner));
-    const owner = owners.size === 1 ? (records[0]?.owner ?? null) : null;
-    const taken = await store.insertKeys(records, retentionMs, (imported) =>
-      changeDraft(origin, { target: null, owner, before: null, after: { imported } }),
-    );
-    return taken.flatMap((place) => places[place] ?? []);
+    const importId = nextId().replace(/^key_/, 'imp_');
+    const owners = new Set(places.map((place) => at(keys, place).owner));
+    const owner = owners.size === 1 ? (owners.values().next().value ?? null) : null;
+    const entry = (after: object) => changeDraft(origin, { target: importId, owner, before: null, after });
+    let [announced, inserted, unsure] = [0, 0, 0];
+    const lost: number[] = [];
+    try {
+      for (const batch of batches(places)) {
+        const records = batch.map((place) => recordOf(at(keys, place), importId, origin.actor));
+        const rest = places.length - lost.length - batch.length;
+        unsure = batch.length;
+        const taken = await store.insertKeys(
+          records,
+          retentionMs,
+          announced > 0 ? undefined : (first) => entry({ imported: first + rest }),
+        );
+        unsure = 0;
+        const made = batch.length - taken.length;
+        if (announced === 0 && made > 0) announced = made + rest;
+        inserted += made;
+        lost.push(...taken.flatMap((place) => batch[place] ?? []));
+        await giveWay();
+      }
+    } finally {
+      // What may be there all the same, since an answer was lost, does not count as missing.
+      const missing = announced - inserted - unsure;
+      if (missing > 0) await store.appendJournal([entry({ missing })]);
+    }
+    return lost;
   }
 
-  function recordOf({ candidates: _, isDisabled, ...members }: ImportedKey, by: string | null): KeyRecord {
+  function recordOf(
+    { candidates: _, isDisabled, ...members }: ImportedKey,
+    importId: string,
+    createdBy: string | null,
+  ): KeyRecord {
     const [id, at] = [nextId(), now()];
     return {
       ...members,
@@ -107,8 +131,8 @@ export function createKeyImport({ store, now, retentionMs }: KeyImportDependenci
       rotatedFrom: null,
       rotatedTo: null,
       spender: id,
-      createdBy: by,
-      importId: null,
+      createdBy,
+      importId,
       requestKey: null,
       version: 1,
     };

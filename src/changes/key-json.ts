@@ -1,4 +1,4 @@
-import { etagOf, type KeyRecord, keyState, type ShownKey } from '../keys/key.ts';
+import { etagOf, keyState, type ShownKey } from '../keys/key.ts';
 import type { Settlement } from '../store/store.ts';
 import { formatSeconds, formatTime } from '../time/time.ts';
 import { settlementJson } from './settlement-json.ts';
@@ -8,11 +8,6 @@ import { settlementJson } from './settlement-json.ts';
  * are RFC 3339 to the second, what is absent is null, `state` is judged at `now` (Unix milliseconds).
  */
 export function keyJson(key: ShownKey, now: number) {
-  return { ...recordJson(key, now), blocked: key.blocked };
-}
-
-/** The same of its record alone, as the journal has it before and after a change: without what is told of its owner. */
-export function recordJson(key: KeyRecord, now: number) {
   return {
     id: key.id,
     name: key.name,
@@ -39,6 +34,7 @@ export function recordJson(key: KeyRecord, now: number) {
     etag: etagOf(key),
     created_by: key.createdBy,
     replaced_by: key.rotatedTo,
+    blocked: key.blocked,
   };
 }
 

@@ -63,7 +63,7 @@ export function createLeakRevocation({ store, digester, changeKey, now }: LeakDe
         { remark: found },
       );
       if (commit !== null) return;
-      const draft = keyDraft(origin, current, current, now(), found);
+      const draft = keyDraft(origin, current, current, { at: now(), remark: found });
       await store.appendJournal([{ ...draft, once: hashOfJson({ leak: key.id, ...found }) }]);
     } catch (error) {
       // Its record was purged meanwhile.

@@ -120,7 +120,7 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
       await requireActive(wanted.owner);
       const made = mint(wanted);
       try {
-        await store.insertKey(made.key, retentionMs, keyDraft(origin, null, made.key, now()));
+        await store.insertKey(made.key, retentionMs, keyDraft(origin, null, made.key, { at: now() }));
         return made;
       } catch (error) {
         const meanwhile = error instanceof DuplicateKey ? await madeBefore(wanted) : null;
@@ -131,7 +131,7 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
     async createFirst(wanted, origin) {
       // The same record at each try: after an answer that was lost the store knows it again.
       first ??= mint(wanted);
-      const draft = keyDraft(origin, null, first.key, now());
+      const draft = keyDraft(origin, null, first.key, { at: now() });
       return (await store.insertFirstKey(first.key, retentionMs, draft)) ? first : null;
     },
     import: createKeyImport({ store, now, retentionMs }),

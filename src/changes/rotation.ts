@@ -1,11 +1,11 @@
 import { Failure, notFound } from '../failure.ts';
 import { changeDraft, type Origin } from '../journal/journal.ts';
-import { type KeyId, type KeyRecord, keyState } from '../keys/key.ts';
+import { type KeyId, type KeyRecord, keyState, shownKey } from '../keys/key.ts';
 import type { Secret } from '../keys/secret.ts';
 import type { Scheme } from '../schemes/scheme.ts';
 import { type Commit, DuplicateKey, type Settlement, type Store } from '../store/store.ts';
-import { contention, triesMax, type Visible } from './key-change.ts';
-import { recordJson } from './key-json.ts';
+import { contention, isOwnerActive, triesMax, type Visible } from './key-change.ts';
+import { keyJson } from './key-json.ts';
 import type { Mint, NewKey } from './minting.ts';
 
 export interface RotationWish {
@@ -27,7 +27,7 @@ export interface Rotated extends Settlement {
 }
 
 export interface RotationDependencies {
-  readonly store: Pick<Store, 'getKey' | 'getKeyByRequest' | 'rotateKey' | 'settle'>;
+  readonly store: Pick<Store, 'getKey' | 'getKeyByRequest' | 'getOwner' | 'rotateKey' | 'settle'>;
   readonly mint: Mint;
   /** The scheme of that name, null for one that is configured no more. */
   readonly schemeOf: (name: string) => Scheme | null;
@@ -98,11 +98,14 @@ export function createRotation({ store, mint, schemeOf, now, retentionMs }: Rota
   /** Null where the key was changed by others since it was read, or they made one by the same request. */
   async function commitOf(rotation: ReturnType<typeof plan>, origin: Origin): Promise<Commit | null> {
     const { made, old, current, at } = rotation;
+    const isActive = await isOwnerActive(store, old, at);
+    const json = (key: KeyRecord) => keyJson(shownKey(key, isActive, at), at);
     const draft = changeDraft(origin, {
       target: old.id,
+      targetName: old.name,
       owner: old.owner,
-      before: recordJson(current, at),
-      after: { rotated: recordJson(old, at), made: recordJson(made, at) },
+      before: json(current),
+      after: { rotated: json(old), made: json(made) },
     });
     try {
       return await store.rotateKey({ old, ifVersion: current.version, made }, retentionMs, draft);

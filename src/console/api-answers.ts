@@ -75,6 +75,9 @@ export interface AuditEvent {
   readonly before: unknown;
   readonly after: unknown;
   readonly error: string | null;
+  /** Absent from entries of before there were names. */
+  readonly actor_name?: string | null;
+  readonly target_name?: string | null;
 }
 
 export interface Page<T> {

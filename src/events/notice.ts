@@ -3,7 +3,7 @@ import type { KeyRecord } from '../keys/key.ts';
 
 export interface Notice {
   /** The key that it is about; absent for none. */
-  readonly key?: Pick<KeyRecord, 'id' | 'owner'>;
+  readonly key?: Pick<KeyRecord, 'id' | 'name' | 'owner'>;
   /** Absent for none, or for more than one. */
   readonly address?: string | undefined;
   /** What it says, as JSON values. */
@@ -15,7 +15,8 @@ export interface Notice {
 /** What is written into the journal of something that an operator wants to hear of. */
 export function noticeDraft(action: NoticeAction, { key, address, after, once }: Notice): JournalDraft {
   return {
-    ...{ kind: 'notice', actor: null, action, target: key?.id ?? null, owner: key?.owner ?? null },
+    ...{ kind: 'notice', actor: null, action, target: key?.id ?? null },
+    ...{ targetName: key?.name ?? null, owner: key?.owner ?? null },
     ...{ outcome: 'ok', error: null, address: address ?? null, requestId: null, before: null, after, once },
   };
 }

@@ -1,7 +1,7 @@
 import type { JournalDraft } from '../journal/journal.ts';
 import type { Store } from '../store/store.ts';
 
-/** Journals refused admin calls, many at a time, and of a flood of them the number. */
+/** Journals refused admin calls and sign-ins, many at a time, and of a flood of them the number. */
 export interface Refusals {
   /** Resolves once it is in the journal, or could not be, or was only counted; never rejects. */
   record(draft: JournalDraft): Promise<void>;

@@ -14,10 +14,14 @@ export interface JournalDraft {
   readonly kind: 'call' | 'notice';
   /** The id of an admin key, `POSTERN_ADMIN_KEY`, the name of a client certificate; null for nobody known. */
   readonly actor: string | null;
+  /** The name of that admin key, or an e-mail, as it was then; null, or absent from a draft, where there is none. */
+  readonly actorName?: string | null;
   /** The RPC's name, as in `RevokeKey`; for a notice a name of {@link noticeActions}. */
   readonly action: string;
-  /** The id of the key or the owner that it is about; null for none, or for what may not be told. */
+  /** The id of the key, the owner or the import that it is about; null for none, or for what may not be told. */
   readonly target: string | null;
+  /** The name of that key or owner, as it was then; null, or absent from a draft, where there is none. */
+  readonly targetName?: string | null;
   /** Whose it is: who is bound to this owner may read it. Null for the operator's own. */
   readonly owner: string | null;
   readonly outcome: 'ok' | 'refused';
@@ -35,15 +39,15 @@ export interface JournalDraft {
 }
 
 /** On whose behalf, and by which call, something is done. */
-export type Origin = Pick<JournalDraft, 'actor' | 'action' | 'address' | 'requestId'>;
+export type Origin = Pick<JournalDraft, 'actor' | 'actorName' | 'action' | 'address' | 'requestId'>;
 
 /** The draft of a change that such a call makes. */
 export function changeDraft(
-  { actor, action, address, requestId }: Origin,
-  change: Pick<JournalDraft, 'target' | 'owner' | 'before' | 'after'>,
+  { actor, actorName = null, action, address, requestId }: Origin,
+  change: Pick<JournalDraft, 'target' | 'targetName' | 'owner' | 'before' | 'after'>,
 ): JournalDraft {
   return {
-    ...{ kind: 'call', actor, action, outcome: 'ok', error: null, address, requestId, once: null },
+    ...{ kind: 'call', actor, actorName, action, outcome: 'ok', error: null, address, requestId, once: null },
     ...change,
   };
 }
@@ -51,7 +55,7 @@ export function changeDraft(
 export const noticeActions = ['KeyExpiring', 'NewAddress', 'PermissionDenied', 'ManyFailures'] as const;
 export type NoticeAction = (typeof noticeActions)[number];
 
-/** A draft in its place in the journal. */
+/** A draft in its place in the journal. Of before there were names it has neither of the two. */
 export interface JournalEntry extends JournalDraft {
   /** Counts from 1 without a gap, in the order of the commits, over all replicas. */
   readonly sequence: number;
@@ -83,7 +87,8 @@ export function entriesAfter(
   return drafts.map((draft) => {
     sequence += 1;
     at = Math.max(at, now);
-    const entry = { ...wellFormed(draft), sequence, at, previousHash };
+    const named = { ...draft, actorName: draft.actorName ?? null, targetName: draft.targetName ?? null };
+    const entry = { ...wellFormed(named), sequence, at, previousHash };
     previousHash = hashOf(entry);
     return { ...entry, hash: previousHash };
   });
@@ -110,16 +115,17 @@ export function sequenceOf(id: string): number | null {
 }
 
 /**
- * An entry as the contract shows it, its members in the contract's order, then what the chain is made of. The
- * time is RFC 3339 with milliseconds.
+ * An entry as the contract shows it, its members in the contract's order, then what the chain is made of, then the
+ * names, which an entry of before there were names does not have: its hash is over what stood there. The time is
+ * RFC 3339 with milliseconds.
  */
 export function auditJson(entry: JournalEntry) {
-  return { ...hashedPart(entry), hash: entry.hash };
+  return { ...firstPart(entry), hash: entry.hash, ...namesOf(entry) };
 }
 
 export type AuditJson = ReturnType<typeof auditJson>;
 
-function hashedPart(entry: Omit<JournalEntry, 'hash'>) {
+function firstPart(entry: Omit<JournalEntry, 'hash'>) {
   return {
     id: eventId(entry.sequence),
     at: formatTimeMs(entry.at),
@@ -139,9 +145,16 @@ function hashedPart(entry: Omit<JournalEntry, 'hash'>) {
   };
 }
 
+function namesOf({ actorName, targetName = null }: JournalDraft): {
+  readonly actor_name?: string | null;
+  readonly target_name?: string | null;
+} {
+  return actorName === undefined ? {} : { actor_name: actorName, target_name: targetName };
+}
+
 /** Hexadecimal SHA-256 of the entry's JSON as {@link auditJson} has it, without `hash`, in its order and without spaces. */
 export function hashOf(entry: Omit<JournalEntry, 'hash'>): string {
-  return hashOfJson(hashedPart(entry));
+  return hashOfJson({ ...firstPart(entry), ...namesOf(entry) });
 }
 
 /** {@link hashOf} of an entry that was read from an export. Members that it should not have change it too. */

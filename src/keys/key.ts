@@ -68,6 +68,11 @@ export interface ShownKey extends KeyRecord {
   readonly blocked: Blocked | null;
 }
 
+/** A key as it is shown at that time, with what is known of its owner. */
+export function shownKey(key: KeyRecord, isOwnerActive: boolean, now: number): ShownKey {
+  return { ...key, blocked: isOwnerActive || keyState(key, now) !== 'active' ? null : 'owner_inactive' };
+}
+
 /** The first that holds wins, in the order in which a Check looks: revoked, disabled, expired. */
 export function keyState(key: KeyRecord, now: number): KeyState {
   if (key.revokedAt !== null) return 'revoked';

@@ -5,6 +5,7 @@
 
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { Decision } from '../check/authorize.ts';
+import type { KeyId } from '../keys/key.ts';
 import type { Reason } from '../schemes/answer.ts';
 import type { Store } from '../store/store.ts';
 import type { UsageTally } from '../store/usage-tally.ts';
@@ -16,6 +17,8 @@ import { batchesInOrder } from './usage-order.ts';
 export interface Usage {
   /** Costs no wait. */
   record(decision: Decision, address: string, now: number): void;
+  /** The same of what is no Check, as an admin call by this key: null for one that was allowed. */
+  count(key: KeyId, reason: Reason | null, address: string, now: number): void;
   /**
    * Writes what was gathered at intervals, with pauses for up to half of one, so that Checks are not held up by many
    * batches in a row; {@link Usage.stop} ends it.
@@ -65,16 +68,9 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
   return {
     record(decision, address, now) {
       if (decision.verdict === 'public' || decision.key === null) return;
-      const tally = gathering.tallyOf(decision.key.id, Math.floor(now / hourMs) * hourMs);
-      if (tally === null) return;
-      if (decision.verdict === 'allow') {
-        tally.allowed++;
-        tally.lastUsedAt = Math.max(tally.lastUsedAt ?? 0, now);
-      } else {
-        addDenials(tally, decision.reason, 1);
-      }
-      if (address !== tally.lastAddress) addAddress(tally, address);
+      count(decision.key.id, decision.verdict === 'allow' ? null : decision.reason, address, now);
     },
+    count,
     start() {
       if (stopping.signal.aborted) stopping = new AbortController();
       // A store that is slow is not asked again before it has answered.
@@ -91,6 +87,18 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
       if (left > 0) onDropped(left);
     },
   };
+
+  function count(key: KeyId, reason: Reason | null, address: string, now: number): void {
+    const tally = gathering.tallyOf(key, Math.floor(now / hourMs) * hourMs);
+    if (tally === null) return;
+    if (reason === null) {
+      tally.allowed++;
+      tally.lastUsedAt = Math.max(tally.lastUsedAt ?? 0, now);
+    } else {
+      addDenials(tally, reason, 1);
+    }
+    if (address !== tally.lastAddress) addAddress(tally, address);
+  }
 
   async function flush(withPausesMs: number): Promise<void> {
     while (flushing !== null) await flushing;

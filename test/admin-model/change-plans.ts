@@ -1,16 +1,7 @@
 import { expiresAt, expiryInput, isBadExpiry, isPast } from './expiry.ts';
 import { isPlan, newKey, requestOf, wrongMask } from './key-plans.ts';
 import { Learned } from './learned.ts';
-import {
-  type Identity,
-  invalid,
-  type Model,
-  type ModelKey,
-  Refusal,
-  recordedKey,
-  shownKey,
-  stateOf,
-} from './model.ts';
+import { type Identity, invalid, type Model, type ModelKey, Refusal, shownKey, stateOf } from './model.ts';
 import { narrowing } from './narrowing.ts';
 import { asking, keyAt, type Plan, type Prediction, present, seen } from './plan.ts';
 import type { StepOf } from './step.ts';
@@ -29,11 +20,14 @@ function changed(
     const others = model.keys.filter((other) => other !== key && mayWriteAll(other, model.now));
     if (others.length === 0 && !mayWriteAll({ ...key, ...wanted }, model.now)) throw precondition();
   }
-  const before = recordedKey(key, model.now);
+  const before = shownKey(model, key);
   Object.assign(key, wanted, { updatedAt: model.now });
   key.etags.push(new Learned([...key.etags]));
-  const after = recordedKey(key, model.now);
-  return { value: shownKey(model, key), changes: [{ target: key.id, owner: key.owner, before, after }] };
+  const after = shownKey(model, key);
+  return {
+    value: shownKey(model, key),
+    changes: [{ target: key.id, target_name: key.name, owner: key.owner, before, after }],
+  };
 }
 
 function mayWriteAll(key: ModelKey, now: number): boolean {
@@ -143,7 +137,7 @@ function rotated(
   model.keys.push(made);
   if (wish.about !== null) model.requests.set(wish.about, made);
   const [shown, rotated_key] = [shownKey(model, made), shownKey(model, old)];
-  const after = { rotated: recordedKey(old, model.now), made: recordedKey(made, model.now) };
+  const after = { rotated: shownKey(model, old), made: shownKey(model, made) };
   return {
     value: { ...shown, key: made.secret, rotated_key },
     settles: 'always',

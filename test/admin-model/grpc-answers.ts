@@ -109,12 +109,14 @@ function ownerOf(given: unknown): Message {
 /** Throws where the fields do not say what the line of JSON says. */
 function auditEventOf(given: unknown): Message {
   const { json, ...message } = given as Message;
-  const { at, actor, target, address, request_id, before, after, owner, error, ...rest } = message;
+  const { at, actor, target, address, request_id, before, after, owner, error, ...others } = message;
+  const { actor_name, target_name, ...rest } = others;
   const shown = {
     ...rest,
     ...{ at: timeMsOf(at), actor: actor || null, target: target || null, address: address || null },
     ...{ request_id: request_id || null, before: before ?? null, after: after ?? null },
     ...{ owner: owner ?? null, error: error || null },
+    ...{ actor_name: actor_name || null, target_name: target_name || null },
   };
   const line = shownEvent(JSON.parse(String(json)) as Message);
   if (!isDeepStrictEqual(line, shown)) throw new Error(`${json} is not ${JSON.stringify(shown)}`);

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { beginnings, newKey } from './key-plans.ts';
 import { Learned } from './learned.ts';
-import { isVisible, type Model, type ModelKey, recordedKey } from './model.ts';
+import { isVisible, type Model, type ModelKey, shownKey } from './model.ts';
 import { asking, type Change, type Plan, present, presentedBy } from './plan.ts';
 import type { Row, StepOf } from './step.ts';
 
@@ -13,7 +13,8 @@ export function importPlan(model: Model, { rows, isDryRun }: StepOf<'import'>): 
     predict(identity) {
       const [failures, duplicates]: [{ index: number; field: string }[], number[]] = [[], []];
       const made: ModelKey[] = [];
-      const tried = new Map<string, string | null>();
+      const importId = new Learned();
+      const tried = new Set<string>();
       const taken = new Set(model.keys.map(({ secret }) => secret.value));
       for (const [index, { row, text, shown, input }] of keys.entries()) {
         const owner = row.owner ?? identity.owner;
@@ -22,26 +23,33 @@ export function importPlan(model: Model, { rows, isDryRun }: StepOf<'import'>): 
           failures.push({ index, field: 'owner' });
         else if (tried.has(text)) duplicates.push(index);
         else {
-          tried.set(text, owner);
+          tried.add(text);
           if (taken.has(text)) {
             duplicates.push(index);
             continue;
           }
           made.push(
-            importedKey(model, row, { ...shown, text, owner, by: identity.actor, name: String(input.name) }),
+            importedKey(model, row, {
+              ...shown,
+              text,
+              owner,
+              by: identity.actor,
+              importId,
+              name: String(input.name),
+            }),
           );
         }
       }
       const value = { imported: made.length, duplicates, failures };
       if (isDryRun || made.length === 0) return { value };
       model.keys.push(...made);
-      // One owner's where it was so of all that was tried.
-      const [owner = null, ...others] = new Set(tried.values());
+      // One owner's where it is so of all that went in.
+      const [owner = null, ...others] = new Set(made.map((key) => key.owner));
       return {
         value,
         changes: [
           {
-            target: null,
+            ...{ target: importId, target_name: null },
             owner: others.length > 0 ? null : owner,
             before: null,
             after: { imported: made.length },
@@ -62,6 +70,7 @@ interface Given {
   readonly name: string;
   readonly owner: string | null;
   readonly by: ModelKey['createdBy'];
+  readonly importId: Learned;
 }
 
 function importedInput(model: Model, row: Row) {
@@ -86,7 +95,7 @@ function importedInput(model: Model, row: Row) {
 function importedKey(
   model: Model,
   row: Row,
-  { text, name, scheme, environment, owner, by }: Shown & Given,
+  { text, name, scheme, environment, owner, by, importId }: Shown & Given,
 ): ModelKey {
   const beginning = beginnings[scheme]?.[environment] ?? '';
   const grants = { name, scheme, environment, owner, permissions: row.permissions, ipAllowlist: [] };
@@ -99,7 +108,7 @@ function importedKey(
       expiresAt: row.expiresInMs === null ? null : model.now + row.expiresInMs,
     },
     {
-      ...{ createdBy: by, secret, isDisabled: row.disabled, last4: isWhole ? text.slice(-4) : '' },
+      ...{ createdBy: by, importId, secret, isDisabled: row.disabled, last4: isWhole ? text.slice(-4) : '' },
       prefix: learned(isWhole ? text.slice(0, beginning.length + 4) : beginning),
     },
   );
@@ -127,11 +136,11 @@ export function leakPlan(model: Model, { secret }: StepOf<'leak'>): Plan {
 }
 
 function leaked(model: Model, key: ModelKey, url: string): Change {
-  const before = recordedKey(key, model.now);
+  const before = shownKey(model, key);
   if (key.revokedAt === null) {
     Object.assign(key, { revokedAt: model.now, updatedAt: model.now });
     key.etags.push(new Learned([...key.etags]));
   }
-  const after = { ...recordedKey(key, model.now), leaked: { url, source: 'a search' } };
-  return { target: key.id, owner: key.owner, before, after };
+  const after = { ...shownKey(model, key), leaked: { url, source: 'a search' } };
+  return { target: key.id, target_name: key.name, owner: key.owner, before, after };
 }

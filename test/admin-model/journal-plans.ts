@@ -1,6 +1,6 @@
 import { markKey } from './change-plans.ts';
 import { Learned } from './learned.ts';
-import { type Identity, type Model, ownerFor, Refusal } from './model.ts';
+import { type Identity, type Model, type ModelEvent, type ModelKey, ownerFor, Refusal } from './model.ts';
 import { asking, type Plan, type Prediction, pageOf, placeAfter, present, tokenAt } from './plan.ts';
 import type { StepOf } from './step.ts';
 
@@ -11,6 +11,7 @@ export function auditPlan(model: Model, { filter, page }: StepOf<'audit'>): Plan
     place === undefined ? null : (model.keys[place]?.id.value ?? null);
   const { owner, action, outcome, order } = filter;
   const [actor, target] = [keyId(filter.actor), keyId(filter.target)];
+  const asked = filter.target === undefined ? undefined : model.keys[filter.target];
   const [since, until, after] = [
     eventAt(filter.since)?.at,
     eventAt(filter.until)?.at,
@@ -30,6 +31,8 @@ export function auditPlan(model: Model, { filter, page }: StepOf<'audit'>): Plan
       const begin =
         token !== null ? placeAfter(model, token, query) : after === undefined ? null : filter.after;
       const isOldest = order === 'oldest';
+      const isSeen = asked !== undefined && (identity.owner === null || asked.owner === identity.owner);
+      const made = (event: ModelEvent) => isSeen && hasMade(event, asked);
       const matching = model.events
         .map((event, place) => ({ event, place }))
         .filter(({ event }) => {
@@ -37,7 +40,8 @@ export function auditPlan(model: Model, { filter, page }: StepOf<'audit'>): Plan
             actor === null || textOf(event.actor) === actor,
             action === undefined || event.action === action,
           ];
-          texts.push(target === null || textOf(event.target) === target, own === null || event.owner === own);
+          texts.push(target === null || textOf(event.target) === target || made(event));
+          texts.push(own === null || event.owner === own);
           texts.push(outcome === undefined || event.outcome === outcome);
           return (
             texts.every(Boolean) &&
@@ -51,6 +55,12 @@ export function auditPlan(model: Model, { filter, page }: StepOf<'audit'>): Plan
       });
     },
   };
+}
+
+/** Whether it is of the rotation or the import that made the key. */
+function hasMade({ target, action, outcome }: ModelEvent, { rotatedFrom, importId }: ModelKey): boolean {
+  if (importId !== null && target === importId) return true;
+  return rotatedFrom !== null && target === rotatedFrom.id && action === 'RotateKey' && outcome === 'ok';
 }
 
 function textOf(text: Learned | string | null): string | null {

@@ -12,7 +12,6 @@ import {
   type ModelKey,
   ownerFor,
   Refusal,
-  recordedKey,
   shownKey,
   stateOf,
 } from './model.ts';
@@ -76,7 +75,7 @@ export function createPlan(model: Model, { wish, request }: StepOf<'create'>): P
       if (request !== null) model.requests.set(requestOf(identity, 'create', request), key);
       return {
         value: { ...shownKey(model, key), key: key.secret },
-        changes: [{ target: key.id, owner, before: null, after: recordedKey(key, model.now) }],
+        changes: [{ target: key.id, target_name: name, owner, before: null, after: shownKey(model, key) }],
         learn: () => wrongMask(key),
       };
     },
@@ -122,7 +121,7 @@ export function newKey(model: Model, grants: Grants, given: Partial<ModelKey> = 
     secret: new Learned(model.keys.map(({ secret }) => secret)),
     ...{ prefix: new Learned(), last4: new Learned(), lastUsedAt: null, isDisabled: false, revokedAt: null },
     ...{ createdAt: model.now, updatedAt: model.now, rotatedFrom: null, rotatedTo: null },
-    createdBy: null,
+    ...{ createdBy: null, importId: null },
     ...{ etags: [new Learned()], uses: [], isMark: false },
     ...given,
   };

@@ -47,6 +47,8 @@ export interface ModelKey {
   isDisabled: boolean;
   revokedAt: number | null;
   readonly rotatedFrom: ModelKey | null;
+  /** What the entry of its import is about; null for every other key. */
+  readonly importId: Learned | null;
   rotatedTo: ModelKey | null;
   /** Who made it. */
   readonly createdBy: Learned | string | null;
@@ -81,6 +83,8 @@ export interface ModelEvent {
   readonly after: unknown;
   readonly owner: string | null;
   readonly error: Learned | string | null;
+  readonly actor_name: string | null;
+  readonly target_name: string | null;
 }
 
 export interface Token {
@@ -100,6 +104,8 @@ export interface Spare {
 /** Who calls, as far as the service can tell. */
 export interface Identity {
   readonly actor: Learned | string | null;
+  /** Of the admin key. */
+  readonly name: string | null;
   readonly owner: string | null;
   readonly canRead: boolean;
   readonly canWrite: boolean;
@@ -123,18 +129,19 @@ export const invalid = (field: string) => new Refusal(['INVALID_ARGUMENT'], fiel
 export const missing = () => new Refusal(['NOT_FOUND']);
 
 const nobody: Identity = {
-  ...{ actor: null, owner: null, canRead: false, canWrite: false, refusal: 'UNAUTHENTICATED' },
+  ...{ actor: null, name: null, owner: null, canRead: false, canWrite: false, refusal: 'UNAUTHENTICATED' },
 };
 
 export function identify(model: Model, who: Who): Identity {
   if (who === 'root') {
-    return { actor: 'POSTERN_ADMIN_KEY', owner: null, canRead: true, canWrite: true, refusal: null };
+    return { ...nobody, actor: 'POSTERN_ADMIN_KEY', canRead: true, canWrite: true, refusal: null };
   }
   const key = who === 'nobody' ? null : holderOf(model, who);
   if (key === null || key.scheme !== 'postern') return nobody;
   const canWrite = key.permissions.includes('admin:write');
   const canRead = canWrite || key.permissions.includes('admin:read');
-  return { actor: key.id, owner: key.owner, canRead, canWrite, refusal: refusalOf(model, key) };
+  const { id: actor, name, owner } = key;
+  return { actor, name, owner, canRead, canWrite, refusal: refusalOf(model, key) };
 }
 
 function refusalOf(model: Model, key: ModelKey): Identity['refusal'] {
@@ -202,12 +209,8 @@ export function clockOrNull(ms: number | null): string | null {
 
 /** A key as the contract shows it. */
 export function shownKey(model: Model, key: ModelKey): Record<string, unknown> {
-  const isBlocked = stateOf(key, model.now) === 'active' && !isActiveOwner(model, key.owner);
-  return { ...recordedKey(key, model.now), blocked: isBlocked ? 'owner_inactive' : null };
-}
-
-/** The same as the journal has it. */
-export function recordedKey(key: ModelKey, now: number): Record<string, unknown> {
+  const { now } = model;
+  const isBlocked = stateOf(key, now) === 'active' && !isActiveOwner(model, key.owner);
   const { rateLimit } = key;
   return {
     ...{ id: key.id, name: key.name, prefix: key.prefix, permissions: [...key.permissions] },
@@ -218,6 +221,7 @@ export function recordedKey(key: ModelKey, now: number): Record<string, unknown>
     ...{ labels: { ...key.labels }, state: stateOf(key, now), updated_at: clock(key.updatedAt) },
     ...{ revoked_at: clockOrNull(key.revokedAt), rotated_from: key.rotatedFrom?.id ?? null },
     ...{ etag: key.etags.at(-1), created_by: key.createdBy, replaced_by: key.rotatedTo?.id ?? null },
+    blocked: isBlocked ? 'owner_inactive' : null,
   };
 }
 

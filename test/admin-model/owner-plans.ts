@@ -22,7 +22,11 @@ export function putOwnerPlan(model: Model, step: StepOf<'putOwner'>): Plan {
       const before = current === undefined ? null : shownOwner(current, model.now);
       model.owners.set(id, owner);
       const after = shownOwner(owner, model.now);
-      return { value: after, settles: 'always', changes: [{ target: id, owner: id, before, after }] };
+      return {
+        value: after,
+        settles: 'always',
+        changes: [{ target: id, target_name: null, owner: id, before, after }],
+      };
     },
   };
 }
@@ -69,7 +73,11 @@ export function updateOwnerPlan(model: Model, { id, patch, etag }: StepOf<'updat
       const isSame = after.plan === current.plan;
       const [before, value] = [shownOwner(current, model.now), shownOwner(owner, model.now)];
       const settles = isLess ? 'always' : isSame ? 'never' : 'maybe';
-      return { value, settles, changes: [{ target: id, owner: id, before, after: value }] };
+      return {
+        value,
+        settles,
+        changes: [{ target: id, target_name: null, owner: id, before, after: value }],
+      };
     },
   };
 }

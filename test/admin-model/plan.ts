@@ -29,7 +29,7 @@ export interface Prediction {
   readonly learn?: (answer: Answered) => readonly string[];
 }
 
-export type Change = Pick<ModelEvent, 'target' | 'owner' | 'before' | 'after'>;
+export type Change = Pick<ModelEvent, 'target' | 'target_name' | 'owner' | 'before' | 'after'>;
 
 /** An id of the right form that no key has. */
 const noKey = `key_${'0'.repeat(26)}`;

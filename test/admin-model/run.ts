@@ -6,6 +6,7 @@ import {
   holderOf,
   type Identity,
   identify,
+  isVisible,
   type Model,
   type ModelEvent,
   Refusal,
@@ -100,7 +101,9 @@ async function perform(world: World, model: Model, given: Performance): Promise<
     checkSecrecy(model, identity, outcome);
     // What takes nothing away may be late on another replica.
     if (outcome.ok && outcome.settled === null && plan.needs === 'write') await world.settle();
-    if (!outcome.ok) model.events.push(refusedEvent(model, plan.ask, identity, credentials, outcome.code));
+    if (!outcome.ok && isJournalled(plan, outcome.code)) {
+      model.events.push(refusedEvent(model, plan.ask, identity, credentials, outcome.code));
+    }
   }
   const unlike = outcomes.flatMap((outcome) => differences(comparable(outcomes[0]), comparable(outcome)));
   if (unlike.length > 0) throw new Error(`the wires differ: ${unlike.join('; ')}`);
@@ -114,6 +117,11 @@ async function perform(world: World, model: Model, given: Performance): Promise<
     });
   }
   if (world.broken.length > 0) throw new Error(`something broke: ${JSON.stringify(world.broken)}`);
+}
+
+/** Who mistypes a question, or asks for what is not there, is just told so. */
+function isJournalled({ needs }: Plan, code: string): boolean {
+  return needs === 'write' || code === 'UNAUTHENTICATED' || code === 'PERMISSION_DENIED';
 }
 
 function expectationOf(plan: Plan, identity: Identity): Prediction | Refusal {
@@ -175,7 +183,7 @@ function eventOf(model: Model, { operation, input }: Ask, identity: Identity, { 
   return {
     id: `evt_${String(model.events.length + 1).padStart(16, '0')}`,
     at: new Date(model.now).toISOString(),
-    actor: identity.actor,
+    ...{ actor: identity.actor, actor_name: identity.name },
     action: operation.charAt(0).toUpperCase() + operation.slice(1),
     address: callerAddress,
     request_id: typeof input.request_id === 'string' ? input.request_id : requestId,
@@ -192,8 +200,16 @@ function refusedEvent(
   const target = ask.id !== undefined && /^key_[0-9a-z]{26}$/.test(ask.id) ? ask.id : null;
   return {
     ...eventOf(model, ask, identity, credentials),
-    ...{ target, owner: identity.owner, outcome: 'refused', error, before: null, after: null },
+    ...{ target, target_name: nameFor(model, identity, target), owner: identity.owner },
+    ...{ outcome: 'refused', error, before: null, after: null },
   };
+}
+
+/** Of a key that the caller may know of, and who may make calls at all. */
+function nameFor(model: Model, identity: Identity, target: string | null): string | null {
+  const key = model.keys.find(({ id }) => id.value === target);
+  const isTold = key !== undefined && identity.actor !== null && identity.refusal === null;
+  return isTold && isVisible(identity, key) ? key.name : null;
 }
 
 /** Requests that a key was used for. */

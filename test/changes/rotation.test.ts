@@ -1,6 +1,6 @@
 import { describe, expect, inject, it } from 'vitest';
-import { recordJson } from '../../src/changes/key-json.ts';
-import type { KeyRecord } from '../../src/keys/key.ts';
+import { keyJson } from '../../src/changes/key-json.ts';
+import type { KeyRecord, ShownKey } from '../../src/keys/key.ts';
 import { audit, callerWith, refusal, root, start, violations } from '../admin-calls.ts';
 import { createSetting } from '../mongo/setting.ts';
 import type { TestService } from '../service.ts';
@@ -198,8 +198,8 @@ describe('a rotation', () => {
     expect(await audit(service, { action: 'RotateKey' })).toMatchObject([
       {
         ...{ actor: 'POSTERN_ADMIN_KEY', target: key.id, owner: 'acme', outcome: 'ok', requestId: 'r-1' },
-        before: recordJson(key, at),
-        after: { rotated: recordJson(rotatedKey as KeyRecord, at), made: recordJson(made, at) },
+        before: keyJson(key, at),
+        after: { rotated: keyJson(rotatedKey as ShownKey, at), made: keyJson(made, at) },
       },
     ]);
   });

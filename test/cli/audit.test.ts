@@ -44,8 +44,8 @@ it('lists events in columns, and hands every filter to the service', async () =>
   expect(lines[0]?.split(/ {2,}/)).toEqual(['ID', 'AT', 'ACTION', 'TARGET', 'OUTCOME', 'ACTOR', 'ADDRESS']);
   expect(lines.slice(1).map((line) => line.split(/ {2,}/).slice(2, 5))).toEqual([
     ['RevokeKey', 'key_00000000000000000000000000', 'NOT_FOUND'],
-    ['DisableKey', id, 'ok'],
-    ['CreateKey', id, 'ok'],
+    ['DisableKey', `${id} (a)`, 'ok'],
+    ['CreateKey', `${id} (a)`, 'ok'],
   ]);
   expect(JSON.parse(one.stdout).data).toMatchObject([{ action: 'DisableKey', target: id, owner: 'acme' }]);
   expect(none).toMatchObject({ exitCode: 0, stderr: 'postern: there is no such event\n' });

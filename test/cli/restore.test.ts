@@ -38,13 +38,13 @@ async function createSetting() {
 
 async function make(store: RestorableStore, overrides: Partial<KeyRecord> = {}): Promise<KeyRecord> {
   const key = keyRecord({ id: nextId(), ...overrides });
-  await store.insertKey(key, retentionMs, keyDraft(origin, null, key, Date.now()));
+  await store.insertKey(key, retentionMs, keyDraft(origin, null, key, { at: Date.now() }));
   return key;
 }
 
 async function revoke(store: RestorableStore, key: KeyRecord): Promise<void> {
   const after = { ...key, revokedAt: Date.now(), version: 2 };
-  const draft = keyDraft({ ...origin, action: 'RevokeKey' }, key, after, Date.now());
+  const draft = keyDraft({ ...origin, action: 'RevokeKey' }, key, after, { at: Date.now() });
   await store.replaceKey(after, 1, retentionMs, draft);
 }
 

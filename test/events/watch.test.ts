@@ -278,7 +278,8 @@ function notice({ owner }: { owner: string | null }) {
 }
 
 function watchCall() {
-  const identity = { actor: 'key_admin', canRead: true, canWrite: false, owner: null, refusal: null };
+  const nobody = { actorName: null, key: null, owner: null, refusal: null, reason: null };
+  const identity = { ...nobody, actor: 'key_admin', canRead: true, canWrite: false };
   const origin = { actor: 'key_admin', action: 'WatchKeys', address: null, requestId: null };
   return { identity, origin, renew: async () => {} };
 }

@@ -36,6 +36,7 @@ it('an audit event says all that the journal does, as fields and as the line tha
       ...{ rate_limit: { limit: 1, window: '1s' }, state: 'active' },
     }),
     json: created?.json,
+    ...{ actor_name: '', target_name: 'A key' },
   });
   expect(disabled?.before).toEqual(before);
   expect(after).toMatchObject({ id: key?.id, state: 'disabled' });

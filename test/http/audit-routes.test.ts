@@ -18,6 +18,7 @@ it('answers audit events newest first, with the contract’s members in its orde
     expect(Object.keys(event)).toEqual([
       ...['id', 'at', 'actor', 'action', 'target', 'outcome', 'address', 'request_id', 'before', 'after'],
       ...['owner', 'error', 'kind', 'once', 'previous_hash', 'hash'],
+      ...['actor_name', 'target_name'],
     ]);
     expect(hashOfJson(event)).toBe(event.hash);
   }
@@ -72,7 +73,7 @@ it.each([
 
 it('takes X-Request-Id as it comes, and what is no name for none', async () => {
   const { call, port, service } = await startListener();
-  const head = `GET /admin/api-keys/x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: ${service.adminAuthorization}\r\n`;
+  const head = `DELETE /admin/api-keys/x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: ${service.adminAuthorization}\r\n`;
   for (const lines of [
     'X-Request-Id: one two\r\n',
     'x-request-id: first\r\nX-REQUEST-ID: second\r\n',

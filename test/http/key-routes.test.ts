@@ -334,6 +334,7 @@ function brokenAdmin(error: Error): Admin {
       waysIn: none,
       authorize: none,
       digester: none,
+      noteUse: none,
     },
     policy: () => ({ plans: createPlans(new Map()), keySchemes: [scheme], environment: 'live' }),
     now: () => 0,

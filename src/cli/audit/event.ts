@@ -35,10 +35,15 @@ export function eventList(events: readonly AuditJson[], isFirstPage: boolean): s
     event.id,
     event.at,
     event.action,
-    event.target ?? '-',
+    named(event.target, event.target_name),
     event.error ?? event.outcome,
-    event.actor ?? '-',
+    named(event.actor, event.actor_name),
     event.address ?? '-',
   ]);
   return table(isFirstPage ? [listHeader, ...rows] : rows);
+}
+
+/** An id, and its name as it was then. */
+function named(id: string | null, name: string | null = null): string {
+  return name === null ? (id ?? '-') : `${id} (${name})`;
 }

@@ -21,10 +21,13 @@ import { createMetrics } from '../../telemetry/telemetry.ts';
 import { traceAdmin } from '../../telemetry/tracing-admin.ts';
 import { traceStore } from '../../telemetry/tracing-store.ts';
 import type { Tracing } from '../../tracing/tracing.ts';
+import { createUsage, type Usage } from '../../usage/usage.ts';
 import { version } from '../../version.ts';
 import { createEvents } from './events.ts';
 import { createStore, tellOf } from './store.ts';
 
+/** Distinct admin keys an hour whose use is held until it can be written. */
+const adminTalliesMax = 10_000;
 const upgradeBounds = { flushMs: 1_000, changesMax: 100_000 };
 /** For those who make admin calls, and for dry runs; Checks have memory of their own. */
 const keyringBounds = { keysMax: 10_000, missesMax: 10_000, ownersMax: 10_000, readsMax: 1_000 };
@@ -63,9 +66,8 @@ export function createCore(config: Config, { log, tracing, replicaId, look }: Co
   const registry = metrics.timeRevocations(
     createRegistry({ store, digester, policy, now }, { retentionMs: config.retentionMs }),
   );
-  const { adminScheme } = config;
+  const { adminScheme, adminKey: fixedKey } = config;
   const { clients } = config.admin;
-  const fixedKey = config.adminKey;
   const identify = createIdentify({ keyring, digester, scheme: adminScheme, fixedKey, clients, now });
   const refusals = createRefusals({
     ...{ store, monotonic },
@@ -78,11 +80,13 @@ export function createCore(config: Config, { log, tracing, replicaId, look }: Co
   };
   const hasOtherWriter = waysIn.fixedKey || waysIn.client;
   const guard = createLastWriterGuard({ store, adminScheme: adminScheme.name, hasOtherWriter });
+  const events = createEvents({ config, log, store, tail, now, monotonic });
+  const usage = gatherAdminUse(config, log, events.usageStore);
   const admin = createAdmin({
+    noteUse: (key, reason, address) => usage.count(key, reason, address, now()),
     ...{ identify, registry, store, digester, refusals, guard, waysIn, authorize: dryRun },
     ...{ policy, tail, now, monotonic },
   });
-  const events = createEvents({ config, log, store, tail, now, monotonic });
   const publicKeys = config.githubKeys;
   const githubLeaks = publicKeys.size > 0 ? createGithubLeaks({ publicKeys, registry, refusals }) : undefined;
   const served = {
@@ -92,8 +96,20 @@ export function createCore(config: Config, { log, tracing, replicaId, look }: Co
   return {
     ...served,
     isStoreLost: () => place.isLost,
-    ...{ judges, metrics, store, registry, upgrade, refusals, events, tail, now },
+    ...{ judges, metrics, store, registry, usage, upgrade, refusals, events, tail, now },
   };
+}
+
+/** What admin keys are used for; that of Checks is gathered where they are answered. */
+function gatherAdminUse(config: Config, log: Logger, store: Pick<Store, 'recordUsage'>): Usage {
+  return createUsage(
+    {
+      store,
+      onError: (error) => log.warn({ err: error }, 'use by admin calls could not be recorded yet'),
+      onDropped: (tallies) => log.warn({ tallies }, 'use by admin calls was not recorded: there was no time'),
+    },
+    { flushMs: config.usageFlushMs, talliesMax: adminTalliesMax },
+  );
 }
 
 /** The store that the settings name, which says in `place` whether its file was deleted or replaced. */

@@ -67,7 +67,7 @@ export function createService(
   const tracing = open?.tracing ?? null;
   const replicaId = config.replicaId ?? `${hostname()}-${randomBytes(4).toString('hex')}`;
   const core = createCore(config, { log, tracing, replicaId, look: (...asked) => workers.look(...asked) });
-  const { metrics, store, registry, admin, upgrade, refusals, events, told, tail, now } = core;
+  const { metrics, store, registry, admin, usage, upgrade, refusals, events, told, tail, now } = core;
   const onBroken = (error: unknown) => log.error({ err: error }, 'broken');
   const tls = createTlsSources(config, {
     log,
@@ -125,6 +125,7 @@ export function createService(
     },
     setReady() {
       clockWatch.start();
+      usage.start();
       upgrade.start();
       events.start();
       readiness = { ready: true, why: '' };
@@ -154,6 +155,7 @@ export function createService(
       await http.close(Math.max(0, drained - performance.now()));
       const late = AbortSignal.timeout(lastWritesMsMax);
       const others = Promise.all([upgrade.stop(), refusals.stop(), eventsStopped]);
+      await usage.stop(late);
       await Promise.all([events.end(late), untilAborted(late, others)]);
       await store.close();
       await open?.close();

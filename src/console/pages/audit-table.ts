@@ -13,18 +13,19 @@ export function eventList(events: readonly AuditEvent[]): Markup {
       event.action,
       timeMarkup(event.at),
       html`${badge(event.outcome)}${event.error === null ? '' : ` ${event.error}`}`,
-      named(event.actor),
-      named(event.target),
+      named(event.actor, event.actor_name),
+      named(event.target, event.target_name),
       event.address ?? '–',
       change(event),
     ]),
   });
 }
 
-/** An id of a key leads to it. */
-function named(id: string | null): Markup {
+/** An id, and its name as it was then; that of a key leads to it. */
+function named(id: string | null, name: string | null = null): Markup {
   if (id === null) return '–';
-  return id.startsWith('key_') ? html`<a href=${path(['keys', id])}>${id}</a>` : id;
+  const shown = id.startsWith('key_') ? html`<a href=${path(['keys', id])}>${id}</a>` : id;
+  return name === null ? shown : html`${name} (${shown})`;
 }
 
 function change({ id, before, after, request_id: requestId }: AuditEvent): Markup {

@@ -19,6 +19,8 @@ export function auditMessage(entry: JournalEntry): AuditEvent {
     owner: entry.owner ?? undefined,
     error: entry.error ?? '',
     json: JSON.stringify(json),
+    actor_name: entry.actorName ?? '',
+    target_name: entry.targetName ?? '',
   };
 }
 

@@ -25,9 +25,6 @@ export const keyExample = {
   blocked: null,
 };
 
-/** As the journal has it. */
-const { blocked: _, ...recordExample } = keyExample;
-
 export const secretExample = 'pst_live_s3BT…6WNH';
 
 export const settlementExample = { effective_at: '2031-01-01T12:00:00.012Z', unconfirmed_replicas: [] };
@@ -53,11 +50,13 @@ export const auditEventExample = {
   address: '203.0.113.7',
   request_id: null,
   before: null,
-  after: recordExample,
+  after: keyExample,
   owner: 'acme',
   error: null,
   kind: 'call',
   once: null,
   previous_hash: '0'.repeat(64),
   hash: '9f86d081'.repeat(8),
+  actor_name: null,
+  target_name: keyExample.name,
 };

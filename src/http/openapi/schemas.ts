@@ -58,7 +58,9 @@ const key = {
   prefix: text('The prefix of the scheme and the first four characters of the secret part.'),
   permissions: list(texts, 'What the key may do.'),
   created_at: time('When it was made.'),
-  last_used_at: orNull(time('When a Check last allowed it. May lag by up to 10 s.')),
+  last_used_at: orNull(
+    time('When a Check last allowed it, or it made an admin call. May lag by up to 10 s.'),
+  ),
   expires_at: orNull(time('From this instant on it is expired; null if it never is.')),
   scheme: text('The scheme that it was made for.'),
   environment: text('The environment that it is valid in.'),
@@ -110,28 +112,38 @@ const owner = {
 
 const hash = { pattern: '^[0-9a-f]{64}$' };
 
-const auditEvent = closed({
-  id: text('`evt_` and its place in the journal.', { pattern: '^evt_[0-9]{16}$' }),
-  at: time('To the millisecond.'),
-  actor: orNull(
-    text(
-      'The id of the admin key, `POSTERN_ADMIN_KEY`, or the name in a certificate; null for nobody known.',
+const auditEvent = closed(
+  {
+    id: text('`evt_` and its place in the journal.', { pattern: '^evt_[0-9]{16}$' }),
+    at: time('To the millisecond.'),
+    actor: orNull(
+      text(
+        'The id of the admin key, `POSTERN_ADMIN_KEY`, or the name in a certificate; null for nobody known.',
+      ),
     ),
-  ),
-  action: text('The name of the RPC, as in `RevokeKey`; of a notice, its own.'),
-  target: orNull(text('The key or the owner that it was about.')),
-  outcome: text('Whether it was done.', { enum: ['ok', 'refused'] }),
-  address: orNull(text('The IP address of the caller.')),
-  request_id: orNull(text('What the caller named the call, by `X-Request-Id`.')),
-  before: { description: 'The thing before the change; null for nothing.' },
-  after: { description: 'The thing after the change; null for nothing.' },
-  owner: orNull(text('Whose key it was about.')),
-  error: orNull(text('The code that a refused call was answered with.')),
-  kind: text('An admin call, or something that an operator wants to hear of.', { enum: ['call', 'notice'] }),
-  once: orNull(text('Of what is written once however often it is seen: its name.')),
-  previous_hash: text('The `hash` of the event before.', hash),
-  hash: text('SHA-256 of the event as JSON in this order, without spaces and without `hash`.', hash),
-});
+    action: text('The name of the RPC, as in `RevokeKey`; of a notice, its own.'),
+    target: orNull(text('The key, the owner or the import that it was about.')),
+    outcome: text('Whether it was done.', { enum: ['ok', 'refused'] }),
+    address: orNull(text('The IP address of the caller.')),
+    request_id: orNull(text('What the caller named the call, by `X-Request-Id`.')),
+    before: { description: 'The thing before the change; null for nothing.' },
+    after: { description: 'The thing after the change; null for nothing.' },
+    owner: orNull(text('Whose key it was about.')),
+    error: orNull(text('The code that a refused call was answered with.')),
+    kind: text('An admin call, or something that an operator wants to hear of.', {
+      enum: ['call', 'notice'],
+    }),
+    once: orNull(text('Of what is written once however often it is seen: its name.')),
+    previous_hash: text('The `hash` of the event before.', hash),
+    hash: text('SHA-256 of the event as JSON in this order, without spaces and without `hash`.', hash),
+    actor_name: orNull(
+      text('The name of that admin key, or an e-mail, as it was then; null where there is none.'),
+    ),
+    target_name: orNull(text('The name of what it was about, as it was then; null where there is none.')),
+  },
+  // Entries of releases that did not write them have neither.
+  ['actor_name', 'target_name'],
+);
 
 const event = closed({
   id: text('That of its entry in the journal; a later watch goes on after it.'),

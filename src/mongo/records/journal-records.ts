@@ -19,6 +19,9 @@ export interface JournalDocument {
   /** As JSON, in the very text that the hash was made of: the order of members counts, and no name means anything. */
   before: string;
   after: string;
+  /** Absent, both, from entries of before there were names. */
+  actor_name?: string | null;
+  target_name?: string | null;
   /** Under a unique index where it is text. */
   once: string | null;
   previous_hash: string;
@@ -55,6 +58,10 @@ export function toDocument(entry: JournalEntry, retentionMs: number): JournalDoc
     once: entry.once,
     previous_hash: entry.previousHash,
     hash: entry.hash,
+    ...(entry.actorName !== undefined && {
+      actor_name: entry.actorName,
+      target_name: entry.targetName ?? null,
+    }),
     purge_at: new Date(entry.at + retentionMs),
   };
 }
@@ -89,6 +96,10 @@ export function toEntry(document: JournalDocument): JournalEntry {
     once: document.once,
     previousHash: document.previous_hash,
     hash: document.hash,
+    ...(document.actor_name !== undefined && {
+      actorName: document.actor_name,
+      targetName: document.target_name ?? null,
+    }),
   };
 }
 
@@ -113,7 +124,7 @@ const isText: Check = (value) => typeof value === 'string';
 const isTextOrNull: Check = (value) => value === null || isText(value);
 const isTime: Check = (value) => value instanceof Date;
 
-const memberChecks: { readonly [member in keyof Omit<JournalDocument, 'purge_at'>]: Check } = {
+const memberChecks: { readonly [member in keyof Omit<JournalDocument, 'purge_at'>]-?: Check } = {
   _id: (value) => Number.isSafeInteger(value) && Number(value) >= 1,
   at: isTime,
   kind: (value) => value === 'call' || value === 'notice',
@@ -127,6 +138,8 @@ const memberChecks: { readonly [member in keyof Omit<JournalDocument, 'purge_at'
   request_id: isTextOrNull,
   before: isText,
   after: isText,
+  actor_name: (value) => value === undefined || isTextOrNull(value),
+  target_name: (value) => value === undefined || isTextOrNull(value),
   once: isTextOrNull,
   previous_hash: isText,
   hash: isText,

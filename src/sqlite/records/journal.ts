@@ -29,7 +29,10 @@ export interface JournalTable {
 const sliceSize = 5_000;
 
 /** What is in `body`: `before` and `after` as the very text that was hashed, the order of its members too. */
-type Body = Pick<JournalEntry, 'error' | 'address' | 'requestId' | 'before' | 'after' | 'previousHash'>;
+type Body = Pick<
+  JournalEntry,
+  'error' | 'address' | 'requestId' | 'before' | 'after' | 'previousHash' | 'actorName' | 'targetName'
+>;
 
 export function createJournalTable(
   database: DatabaseSync,
@@ -114,8 +117,11 @@ function prepareStatements(database: DatabaseSync) {
 
 function toRow(entry: JournalEntry): Parameters {
   const { sequence, at, kind, owner, actor, action, target, outcome, once, hash } = entry;
-  const { error, address, requestId, before, after, previousHash } = entry;
-  const body: Body = { error, address, requestId, before, after, previousHash };
+  const { error, address, requestId, before, after, previousHash, actorName, targetName } = entry;
+  const body: Body = {
+    ...{ error, address, requestId, before, after, previousHash },
+    ...(actorName !== undefined && { actorName, targetName: targetName ?? null }),
+  };
   return {
     ...{ sequence, at, kind, owner, actor, action, target, outcome, once, hash },
     body: JSON.stringify(body),
@@ -124,7 +130,7 @@ function toRow(entry: JournalEntry): Parameters {
 
 /** The table is STRICT: each column has the type that it was made with. */
 function fromRow(row: Row): JournalEntry {
-  const { error, address, requestId, before, after, previousHash } = parseBody(row);
+  const { error, address, requestId, before, after, previousHash, actorName, targetName } = parseBody(row);
   return {
     sequence: Number(row.sequence),
     at: Number(row.at),
@@ -136,6 +142,7 @@ function fromRow(row: Row): JournalEntry {
     outcome: row.outcome as JournalEntry['outcome'],
     once: row.once as string | null,
     hash: String(row.hash),
+    ...(actorName !== undefined && { actorName, targetName: targetName ?? null }),
     ...{ error, address, requestId, before, after, previousHash },
   };
 }

@@ -63,7 +63,10 @@ export interface Key {
   created_at:
     | Timestamp
     | undefined;
-  /** When a Check last allowed it; absent until then. May lag by up to 10 seconds. */
+  /**
+   * When a Check last allowed it, or it made an admin call; absent until then. May lag by up to 10
+   * seconds.
+   */
   last_used_at:
     | Timestamp
     | undefined;
@@ -302,7 +305,7 @@ export interface GetKeyUsageRequest {
 export interface GetKeyUsageResponse {
   /** Hours in which something happened, oldest first. */
   buckets: UsageBucket[];
-  /** When a Check last allowed the key; absent until then. */
+  /** When a Check last allowed the key, or it made an admin call; absent until then. */
   last_used_at:
     | Timestamp
     | undefined;
@@ -707,7 +710,10 @@ export interface ListAuditEventsRequest {
   action?:
     | string
     | undefined;
-  /** Exactly this key or owner. */
+  /**
+   * Exactly this key, owner or import; of a key also the rotation or the import that it came by, as
+   * long as its record is kept.
+   */
   target?:
     | string
     | undefined;
@@ -748,8 +754,8 @@ export interface ListAuditEventsResponse {
 }
 
 /**
- * An admin call that changed something or was refused. Written with the change: there is no change
- * without its event. Of a flood of refused calls the journal has the number: one event with the action
+ * An admin call that changed something; a change that was refused; any call of somebody who may not make
+ * it; `SignIn`, to the console. Written with the change: there is no change without its event. Of a flood of refused calls the journal has the number: one event with the action
  * `RefusedCalls` for those of a minute that have none of their own.
  */
 export interface AuditEvent {
@@ -766,7 +772,7 @@ export interface AuditEvent {
   actor: string;
   /** The RPC's name, as in `RevokeKey`. */
   action: string;
-  /** The key or the owner that it was about; empty for none. */
+  /** The key, the owner or the import that it was about; empty for none. */
   target: string;
   /** `ok` or `refused`. */
   outcome: string;
@@ -786,10 +792,17 @@ export interface AuditEvent {
   /** The status that a refused call was answered with, as in `PERMISSION_DENIED`; empty otherwise. */
   error: string;
   /**
-   * The event as one line of JSON, over whose members but the last, `hash`, that hash is taken; its
+   * The event as one line of JSON, over whose members without `hash` that hash is taken; its
    * `previous_hash` is the hash of the journal's entry before. `postern audit verify` checks them.
    */
   json: string;
+  /**
+   * The name of that admin key, as it was then; empty where there is none, and for entries of
+   * releases that did not write it.
+   */
+  actor_name: string;
+  /** The name of the key that it was about, as it was then; empty as `actor_name`. */
+  target_name: string;
 }
 
 export interface GetDiagnosticsRequest {
@@ -4757,6 +4770,8 @@ function createBaseAuditEvent(): AuditEvent {
     owner: undefined,
     error: "",
     json: "",
+    actor_name: "",
+    target_name: "",
   };
 }
 
@@ -4800,6 +4815,12 @@ export const AuditEvent: MessageFns<AuditEvent> = {
     }
     if (message.json !== "") {
       writer.uint32(106).string(message.json);
+    }
+    if (message.actor_name !== "") {
+      writer.uint32(114).string(message.actor_name);
+    }
+    if (message.target_name !== "") {
+      writer.uint32(122).string(message.target_name);
     }
     return writer;
   },
@@ -4919,6 +4940,22 @@ export const AuditEvent: MessageFns<AuditEvent> = {
             }
 
             message.json = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.actor_name = reader.string();
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.target_name = reader.string();
             continue;
           }
         }
@@ -5446,7 +5483,8 @@ export const SchemeTerms: MessageFns<SchemeTerms> = {
  * safe for all calls but CreateKey and RotateKey without a request_id). Each error carries one
  * google.rpc.ErrorInfo.
  *
- * Every change, and every call that was refused, is written into the audit journal; metadata
+ * Every change, every one that was refused, and every call of who may not make it is written into the
+ * audit journal; metadata
  * `x-request-id` (1 to 128 characters) names the call there.
  *
  * Times are whole seconds unless a field says otherwise.
