@@ -83,6 +83,7 @@ export async function createTestService(given: TestServiceOptions = {}): Promise
     { flushMs: 1_000, talliesMax: 1_000 },
   );
   const admin = createAdmin({
+    findings: () => [],
     noteUse: (key, reason, address) => usage.count(key, reason, address, clock.now),
     identify,
     registry,

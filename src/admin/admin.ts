@@ -10,6 +10,7 @@ import type { KeyPolicy } from '../check/policy.ts';
 import type { JournalTail } from '../events/journal-tail.ts';
 import type { Refusals } from '../events/refusals.ts';
 import type { Digester } from '../keys/secret.ts';
+import type { Finding } from '../store/finding.ts';
 import type { Store } from '../store/store.ts';
 import { type AdmitDependencies, createAdmit } from './admit.ts';
 import { type AuditOperations, createAuditOperations } from './audit-operations.ts';
@@ -25,7 +26,7 @@ import { createImportOperations, type ImportOperations } from './import-operatio
 import { createKeyChangeOperations, type KeyChangeOperations } from './key-change-operations.ts';
 import { createKeyOperations, type KeyOperations } from './key-operations.ts';
 import { createKeyTerms } from './key-terms.ts';
-import { createLeakOperations, type LeakOperations } from './leak-operations.ts';
+import { createLeakOperations, type LeakOperations } from './leaks/leak-operations.ts';
 import { createOwnerOperations, type OwnerOperations } from './owner-operations.ts';
 import { createShowKeys } from './shown-keys.ts';
 import { createTermsOperations, type TermsOperations } from './terms-operations.ts';
@@ -77,6 +78,8 @@ export interface AdminDependencies {
   >;
   readonly digester: Digester;
   readonly refusals: Refusals;
+  /** What this process itself has found of what it does beside the store. */
+  readonly findings: () => readonly Finding[];
   /** Counts a call as a use of the admin key that it came by. */
   readonly noteUse: AdmitDependencies['noteUse'];
   readonly tail: JournalTail;

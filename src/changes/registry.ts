@@ -100,11 +100,16 @@ export interface RegistryDependencies {
 export interface RegistryOptions {
   /** How long a key's record outlives its end. */
   readonly retentionMs: number;
+  /** So long after a change no replica judges by what was before; default 15 000. */
+  readonly stalenessMaxMs?: number;
 }
+
+/** A change is committed, or has failed, so long after its time. */
+const changeMaxMs = 30_000;
 
 export function createRegistry(dependencies: RegistryDependencies, options: RegistryOptions): Registry {
   const { store, digester, policy, now } = dependencies;
-  const { retentionMs } = options;
+  const { retentionMs, stalenessMaxMs = 15_000 } = options;
   const mint = createMint(digester, now);
   const changeKey = createKeyChange({ store, now, retentionMs });
   const schemeOf = (name: string) => policy().keySchemes.find((scheme) => scheme.name === name) ?? null;
@@ -154,12 +159,21 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
       return { key, settlement: isNarrower ? await store.settle(commit ?? { at: now() }) : null };
     },
     rotate: ({ id, visible, origin }, wish) => rotate(id, visible, origin, wish),
-    revoke: (of) => narrow(of, (key, at) => (key.revokedAt === null ? { ...key, revokedAt: at } : null)),
+    revoke: (of) =>
+      narrow(
+        of,
+        (key, at) => (key.revokedAt === null ? { ...key, revokedAt: at } : null),
+        ({ revokedAt }) => revokedAt,
+      ),
     disable: (of) =>
-      narrow(of, (key, at) => {
-        refuseIfRevoked(key, 'disabled');
-        return key.disabledAt === null ? { ...key, disabledAt: at } : null;
-      }),
+      narrow(
+        of,
+        (key, at) => {
+          refuseIfRevoked(key, 'disabled');
+          return key.disabledAt === null ? { ...key, disabledAt: at } : null;
+        },
+        ({ disabledAt }) => disabledAt,
+      ),
     async enable({ id, visible, origin }) {
       const { key } = await changeKey(id, visible, origin, (current) => {
         refuseIfRevoked(current, 'enabled');
@@ -183,10 +197,14 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
   async function narrow(
     { id, visible, origin, guard }: KeyOf,
     next: (key: KeyRecord, at: number) => KeyRecord | null,
+    endedAt: (key: KeyRecord) => number | null,
   ): Promise<Narrowed> {
     const { key, commit }: Changed = await changeKey(id, visible, origin, next, { guard });
+    if (commit !== null) return { key, ...(await store.settle(commit)) };
     // Nothing to write is no proof that every replica has heard of it: an earlier answer may have been lost.
-    return { key, ...(await store.settle(commit ?? { at: now() })) };
+    const heardBy = (endedAt(key) ?? now()) + stalenessMaxMs + changeMaxMs;
+    if (heardBy <= now()) return { key, effectiveAt: heardBy, unconfirmedReplicas: [] };
+    return { key, ...(await store.settle({ at: now() })) };
   }
 }
 

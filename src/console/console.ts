@@ -22,7 +22,7 @@ import { keyNewPage } from './pages/key-new.ts';
 import { keyRotatePage } from './pages/key-rotate.ts';
 import { ownerPages } from './pages/owners.ts';
 import { Refusal } from './refusal.ts';
-import { type PageDependencies, refuseOthers, type Show } from './routing.ts';
+import { type PageDependencies, refuseOthers, type Show, type SignIn } from './routing.ts';
 import { createAccess } from './session/access.ts';
 import { isFromHere } from './session/origin.ts';
 import { createSessions, type SessionOptions } from './session/session.ts';
@@ -36,6 +36,7 @@ export interface ConsoleLog {
 }
 
 export interface ConsoleDependencies {
+  readonly signIn: SignIn;
   readonly log: ConsoleLog;
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -87,7 +88,8 @@ export function createConsole(dependencies: ConsoleDependencies, options: Consol
     });
     const assets = addAssets(app);
     const show = createShow(assets);
-    const routing = { access, show, now: dependencies.now, tokenOf: sessions.token };
+    const { now, signIn } = dependencies;
+    const routing = { access, show, now, signIn, tokenOf: sessions.token };
     addSignIn(app, routing);
     for (const page of pages) addPage(app, page, routing);
     const failed = createFailed(show, dependencies.log);

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Refusal } from './refusal.ts';
 import type { Access, Entrance } from './session/access.ts';
@@ -12,12 +13,19 @@ export type Show = (
   around?: { readonly entrance: Entrance; readonly token: string },
 ) => FastifyReply;
 
+/**
+ * Journals that who sends this signs in by an admin key, null for what can be none. Throws a `Failure` where they may
+ * not.
+ */
+export type SignIn = (request: IncomingMessage, adminKey: string | null) => Promise<void>;
+
 /** What routes are made of. */
 export interface PageDependencies {
   readonly access: Access;
   readonly show: Show;
   /** Unix milliseconds. */
   readonly now: () => number;
+  readonly signIn: SignIn;
   /** What the forms of a session carry. */
   readonly tokenOf: (session: Session) => string;
 }

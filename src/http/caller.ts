@@ -18,6 +18,12 @@ export function callerOf(request: IncomingMessage): Caller {
   };
 }
 
+/** The same, by another admin key than the request's own; null for none. */
+export function callerBy(request: IncomingMessage, adminKey: string | null): Caller {
+  const authorization = adminKey === null ? [] : [`Bearer ${adminKey}`];
+  return { ...callerOf(request), authorization, certificateNames: [] };
+}
+
 /** A `traceparent` that came twice names no trace. */
 function traceOf(request: IncomingMessage): TraceHeaders {
   const [traceparents, tracestates] = [everyValue(request, 'traceparent'), everyValue(request, 'tracestate')];

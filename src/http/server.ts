@@ -13,7 +13,7 @@ import {
   fastify,
 } from 'fastify';
 import type { Admin } from '../admin/admin.ts';
-import type { GithubLeaks } from '../admin/github-leaks.ts';
+import type { GithubLeaks } from '../admin/leaks/github-leaks.ts';
 import { type Listen, ListenError, whyNotOpened } from '../net/listen.ts';
 import type { TlsMaterial, TlsSource } from '../net/tls.ts';
 import { removeStaleSocket } from '../net/unix-socket.ts';

@@ -3,7 +3,6 @@
  * the frozen Config. Not here: reading files, flags and the environment (`cli/config/`).
  */
 
-import type { KeyObject } from 'node:crypto';
 import type { Rule } from '../check/rules.ts';
 import type { EventType } from '../events/events.ts';
 import type { WebhookSettings } from '../events/webhook.ts';
@@ -15,6 +14,7 @@ import type { TlsFiles } from '../net/tls.ts';
 import type { Scheme } from '../schemes/scheme.ts';
 import { ConfigError, type ConfigProblem } from './config-problem.ts';
 import { type ConsoleSettings, consoleOf } from './console-settings.ts';
+import { type GithubSource, githubSource } from './event-settings.ts';
 import { listenerProblems } from './listener-problems.ts';
 import { ruleProblems } from './rule-problems.ts';
 import { schemeProblems } from './scheme-problems.ts';
@@ -89,8 +89,8 @@ export interface Config {
     /** So many failures from one address within the window are told. */
     readonly manyFailures: { readonly failures: number; readonly windowMs: number };
   };
-  /** GitHub's public keys, by their identifiers; without any its reports are not taken. */
-  readonly githubKeys: ReadonlyMap<string, KeyObject>;
+  /** Where the keys come from that GitHub's reports are signed by. */
+  readonly github: GithubSource;
   /** Bounds of what memory holds. */
   readonly memory: {
     readonly keysMax: number;
@@ -195,7 +195,7 @@ function configOf(
     retentionMs: settings.retention,
     audit: { retentionMs: settings.audit.retention },
     events: eventsOf(settings.events, secrets),
-    githubKeys: new Map(Object.entries(settings.leaks.github.public_keys)),
+    github: githubSource(settings.leaks.github),
     memory: {
       keysMax: settings.memory.keys_max,
       missesMax: settings.memory.misses_max,

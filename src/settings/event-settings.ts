@@ -17,6 +17,23 @@ const webhookUrl = z
     return z.NEVER;
   });
 
+const keysUrlError = 'expected an http:// or https:// URL without a user and a password, or none';
+
+/** Where GitHub lists the keys that it signs its reports by. */
+const githubKeysUrl = 'https://api.github.com/meta/public_keys/secret_scanning';
+
+const keysUrl = z
+  .string({ error: keysUrlError })
+  .meta({ pattern: '^(?:https?://|none$)' })
+  .transform((text, context): URL | 'none' => {
+    if (text === 'none') return text;
+    const url = URL.parse(text);
+    const isHttp = url?.protocol === 'https:' || url?.protocol === 'http:';
+    if (url !== null && isHttp && url.username === '' && url.password === '') return url;
+    context.addIssue(keysUrlError);
+    return z.NEVER;
+  });
+
 const githubKey = z
   .string({ error: keyError })
   .meta({ pattern: '^\\s*-----BEGIN PUBLIC KEY-----' })
@@ -62,14 +79,20 @@ export const leaksSpec = z.strictObject({
         .record(z.string().regex(/^[\x21-\x7e]{1,128}$/), githubKey)
         .prefault({})
         .describe(
-          "GitHub's public keys for secret scanning, by their identifiers; with one, POST /leaks/github takes its reports (default: none).",
+          "GitHub's public keys for secret scanning, by their identifiers, beside those of its list (default: none).",
+        ),
+      keys_url: keysUrl
+        .optional()
+        .describe(
+          `Where GitHub lists its public keys, or none; the list is fetched when a report comes (default: ${githubKeysUrl}, or none where there are public_keys).`,
         ),
     })
     .prefault({})
-    .describe("GitHub's secret scanning partner program."),
+    .describe("GitHub's secret scanning partner program: its reports to POST /leaks/github."),
 });
 
-function publicKeyOf(pem: string): KeyObject | null {
+/** The P-256 key in a PEM; null where there is none. */
+export function publicKeyOf(pem: string): KeyObject | null {
   // Of a private key Node would make the public one, too.
   if (!pem.trimStart().startsWith('-----BEGIN PUBLIC KEY-----')) return null;
   try {
@@ -78,4 +101,23 @@ function publicKeyOf(pem: string): KeyObject | null {
   } catch {
     return null;
   }
+}
+
+/** The keys that GitHub signs its reports by; with neither its reports are not taken. */
+export interface GithubSource {
+  /** By their identifiers. */
+  readonly pinned: ReadonlyMap<string, KeyObject>;
+  /** Where its list is fetched from; null for nowhere. */
+  readonly url: URL | null;
+}
+
+/** Who pins keys trusts those alone, unless a list is named. */
+export function githubSource({
+  public_keys,
+  keys_url: url,
+}: z.output<typeof leaksSpec>['github']): GithubSource {
+  const pinned = new Map(Object.entries(public_keys));
+  if (url === 'none') return { pinned, url: null };
+  if (url !== undefined) return { pinned, url };
+  return { pinned, url: pinned.size > 0 ? null : new URL(githubKeysUrl) };
 }

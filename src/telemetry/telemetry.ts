@@ -9,6 +9,7 @@ import type { Store } from '../store/store.ts';
 import { countBadRecords } from './bad-record-counts.ts';
 import { addChecks } from './check-metrics.ts';
 import type { CheckSnapshot } from './check-telemetry.ts';
+import { createGithubCounts, type GithubCounts } from './github-counts.ts';
 import { createReloadCounts } from './reload-counts.ts';
 import { eachCall } from './store-calls.ts';
 import { addCertificates, addProcess, type CertificateEnd } from './telemetry-gauges.ts';
@@ -25,6 +26,8 @@ export interface Metrics {
   countReload(what: 'settings' | 'tls', isSuccess: boolean): void;
   /** Counts a stored record that could not be read. */
   countBadRecord(): void;
+  /** Counts GitHub's reports, and the fetches of its keys. */
+  readonly github: GithubCounts;
   /** Shows when certificates expire. */
   showCertificates(ends: () => readonly CertificateEnd[]): void;
   /** Shows how this process does: Node's own metrics, under the names that prom-client gives them. */
@@ -103,6 +106,7 @@ export function createMetrics(version: string): Metrics {
     },
     countBadRecord: countBadRecords(registers),
     countReload: createReloadCounts(registers),
+    github: createGithubCounts(registers),
     showCertificates: (ends) => addCertificates(registry, ends),
     showProcess: () => addProcess(registry),
     async scrape() {

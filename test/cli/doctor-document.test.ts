@@ -4,10 +4,10 @@ import { expect, it } from 'vitest';
 const root = new URL('../../', import.meta.url).pathname;
 const sources = [
   ...['src/cli/doctor/*.ts', 'src/mongo/diagnosis/*.ts', 'src/sqlite/diagnosis.ts'],
-  ...['src/admin/diagnostics/admin-access.ts', 'src/admin/diagnostics/diagnostics-operations.ts'],
+  ...['src/admin/diagnostics/*.ts', 'src/admin/leaks/github-keys.ts'],
 ];
 const areas =
-  'admin|clock|database|envoy|fleet|listen|pepper|secret|service|settings|socket|store|tls|version';
+  'admin|clock|database|envoy|fleet|leaks|listen|pepper|secret|service|settings|socket|store|tls|version';
 
 it('docs/doctor.md has every finding that there is, once, and no other', () => {
   const told = codesIn(

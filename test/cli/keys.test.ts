@@ -247,3 +247,21 @@ it('says which schemes there are to a list by one that is unknown', async () => 
   expect([refused.exitCode, refused.stdout]).toEqual([1, '']);
   expect(refused.stderr).toMatch(/--scheme: .*there are: postern, .*did you mean mira\?/);
 });
+
+it('says of a key that was revoked before since when it is so', async () => {
+  const { keys, create, call, service } = await startService();
+  const { id } = await create();
+  const first = (await call('DELETE', `/admin/api-keys/${id}`)).json.data;
+  service.clock.now += 48 * 3_600_000;
+
+  const { stdout } = await keys(`revoke ${id}`);
+  const again = (await call('DELETE', `/admin/api-keys/${id}`)).json.data;
+
+  expect(stdout).toMatch(new RegExp(`^${id} was revoked already, on ${first.revoked_at}: `));
+  expect(again.revoked_at).toBe(first.revoked_at);
+  // Not when it was asked again: when every replica had heard of it, at the latest.
+  const afterMs = Date.parse(again.effective_at) - Date.parse(first.effective_at);
+  expect(afterMs).toBeGreaterThanOrEqual(0);
+  expect(afterMs).toBeLessThanOrEqual(60_000);
+  expect(again.unconfirmed_replicas).toEqual([]);
+});

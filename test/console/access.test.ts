@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { createConsole } from '../../src/console/console.ts';
+import { callerBy } from '../../src/http/caller.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import { StoreUnavailable } from '../../src/store/store.ts';
 import { createTestService } from '../service.ts';
@@ -137,7 +138,10 @@ it('gives no address where there is none, so that a key for addresses is of no u
       metrics: async () => ({ contentType: 'text/plain', text: '' }),
       log: { debug() {}, warn() {}, error() {} },
       pages: createConsole(
-        { log: { warn() {}, error() {} }, now: () => service.clock.now },
+        {
+          ...{ log: { warn() {}, error() {} }, now: () => service.clock.now },
+          signIn: (request, adminKey) => service.admin.signIn(callerBy(request, adminKey)),
+        },
         { secret: Buffer.alloc(32), idleMs: 1e6, ageMaxMs: 1e6, isSecure: false },
       ),
     },

@@ -1,4 +1,5 @@
 import { type ConsoleOptions, createConsole } from '../../src/console/console.ts';
+import { callerBy } from '../../src/http/caller.ts';
 import { startListener, type TestListener } from '../http/listener.ts';
 
 /** What a server without script of the page would see of a browser: cookies, forms, redirects as they come. */
@@ -44,7 +45,10 @@ export async function startConsole(
   const listener = await startListener(
     (service) => ({
       pages: createConsole(
-        { log: { warn() {}, error() {} }, now: () => service.clock.now },
+        {
+          ...{ log: { warn() {}, error() {} }, now: () => service.clock.now },
+          signIn: (request, adminKey) => service.admin.signIn(callerBy(request, adminKey)),
+        },
         { secret: Buffer.alloc(32, 7), idleMs: hour / 2, ageMaxMs: 12 * hour, isSecure: false, ...options },
       ),
     }),

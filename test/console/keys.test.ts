@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { type Browser, fieldIn, type Shown, secretIn, startConsole } from './browser.ts';
+import { type Browser, fieldIn, fixedAdminKey, type Shown, secretIn, startConsole } from './browser.ts';
 
 const nasty = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>&amp;`;
 
@@ -349,4 +349,25 @@ it('searches by what somebody has of a key, and leads to the page of a whole one
   const typed = await operator.get(`/console/keys?search=${secret}`);
   expect([typed.status, typed.html.includes(secret.slice(12))]).toEqual([400, false]);
   await operator.post(`${whole.location}/revoke`, {});
+});
+
+it('says of a key that was revoked before since when it is so, and changes nothing', async () => {
+  const { operator, call, create, service } = await startConsole();
+  const { id } = await create({ name: 'old' });
+  const form = await operator.get(`/console/keys/${id}/revoke`);
+  expect(form.text).toContain('Revoke “old”?');
+  await call('DELETE', `/admin/api-keys/${id}`);
+  const on = new Date(service.clock.now).toISOString().slice(0, 19).replace('T', ' ');
+  service.clock.now += 48 * 3_600_000;
+  await operator.signIn(fixedAdminKey);
+  await operator.get('/console/keys');
+
+  for (const shown of [
+    await operator.post(`/console/keys/${id}/revoke`, {}),
+    await operator.get(`/console/keys/${id}/revoke`),
+  ]) {
+    expect(shown.text).toContain('“old” was revoked already');
+    expect(shown.text).toContain(`was revoked on ${on} UTC`);
+    expect(shown.text).not.toContain('since');
+  }
 });

@@ -335,6 +335,7 @@ function brokenAdmin(error: Error): Admin {
       authorize: none,
       digester: none,
       noteUse: none,
+      findings: none,
     },
     policy: () => ({ plans: createPlans(new Map()), keySchemes: [scheme], environment: 'live' }),
     now: () => 0,

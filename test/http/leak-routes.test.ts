@@ -1,6 +1,7 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { createGithubLeaks } from '../../src/admin/github-leaks.ts';
+import { createGithubKeys } from '../../src/admin/leaks/github-keys.ts';
+import { createGithubLeaks } from '../../src/admin/leaks/github-leaks.ts';
 import type { Store } from '../../src/store/store.ts';
 import { startListener } from './listener.ts';
 
@@ -123,7 +124,13 @@ async function startWithGithub(publicKeys = new Map([['key-1', publicKey]])) {
     };
     return {
       githubLeaks: createGithubLeaks({
-        publicKeys,
+        keys: createGithubKeys(
+          {
+            ...{ fetch, monotonic: () => 0, onFailed() {}, onRefused() {} },
+            count: { fetched() {}, reported() {} },
+          },
+          { pinned: publicKeys, url: null },
+        ),
         registry,
         refusals: { ...refusals, stop: async () => {} },
       }),

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { createConfig, lintFromString } from '@redocly/openapi-core';
 import { expect, it } from 'vitest';
-import { createGithubLeaks } from '../../src/admin/github-leaks.ts';
+import { createGithubLeaks } from '../../src/admin/leaks/github-leaks.ts';
 import type { KeyId } from '../../src/keys/key.ts';
 import { StoreUnavailable } from '../../src/store/store.ts';
 import { type Reply, startListener, type TestListener } from './listener.ts';
@@ -129,7 +129,11 @@ function start(): Promise<TestListener> {
   return startListener(({ registry }) => {
     const refusals = { record: async () => {}, stop: async () => {} };
     return {
-      githubLeaks: createGithubLeaks({ publicKeys: new Map([['one', publicKey]]), registry, refusals }),
+      githubLeaks: createGithubLeaks({
+        keys: { find: async (id) => (id === 'one' ? publicKey : null), tell() {} },
+        registry,
+        refusals,
+      }),
     };
   });
 }

@@ -66,12 +66,26 @@ it('takes P-256 public keys of GitHub, and nothing else', () => {
   };
   const setting = (text: string) => `leaks: { github: { public_keys: { a: ${JSON.stringify(text)} } } }`;
   const [good, secret] = pem('prime256v1');
-  expect([...(examine(setting(String(good))).config?.githubKeys.keys() ?? [])]).toEqual(['a']);
+  expect([...(examine(setting(String(good))).config?.github.pinned.keys() ?? [])]).toEqual(['a']);
   for (const bad of [String(pem('secp384r1')[0]), 'nonsense', '']) {
     expect(examine(setting(bad)).problems).toHaveLength(1);
   }
   const { problems } = examine(setting(String(secret)));
   expect(problems).toEqual([expect.stringContaining('expected a P-256 public key as PEM')]);
+});
+
+it('fetches GitHub’s list from its own place, from another, from none, and from none where keys are pinned', () => {
+  const pinned = generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).publicKey;
+  const keys = `public_keys: { a: ${JSON.stringify(pinned.export({ type: 'spki', format: 'pem' }))} }`;
+  const mirror = 'http://127.0.0.1:9/keys';
+  const urlOf = (github: string) =>
+    examine(`leaks: { github: { ${github} } }`).config?.github.url?.href ?? null;
+  expect(urlOf('')).toBe('https://api.github.com/meta/public_keys/secret_scanning');
+  expect([urlOf('keys_url: none'), urlOf(keys)]).toEqual([null, null]);
+  expect([urlOf(`keys_url: "${mirror}"`), urlOf(`${keys}, keys_url: "${mirror}"`)]).toEqual([mirror, mirror]);
+  for (const bad of ['ftp://a', 'somewhere', 'http://u:p@a/', '7']) {
+    expect(examine(`leaks: { github: { keys_url: "${bad}" } }`).problems).toHaveLength(1);
+  }
 });
 
 it('names a type that there is not', () => {

@@ -43,6 +43,8 @@ export interface DiagnosticsDependencies {
   readonly policy: () => Pick<KeyPolicy, 'keySchemes' | 'plans'>;
   readonly digester: Digester;
   readonly waysIn: WaysIn;
+  /** What this process itself has found. */
+  readonly findings: () => readonly Finding[];
   /** Unix milliseconds. */
   readonly now: () => number;
 }
@@ -63,7 +65,7 @@ export function createDiagnosticsOperations(dependencies: DiagnosticsDependencie
       return {
         ...{ version, store: store.kind, now: now() },
         peppers: isAway ? [] : pepperUses(digester.pepperIds, counts),
-        findings: [...findings, ...ofAccess, ...ofPlans],
+        findings: [...findings, ...ofAccess, ...ofPlans, ...dependencies.findings()],
       };
     },
   };

@@ -4,7 +4,7 @@ import { type ConnectionFlags, callingCommands, connect } from '../terminal/clie
 import type { AddCommand, ExitCode, Io } from '../terminal/command.ts';
 import { describe } from '../terminal/describe.ts';
 import { keyPath } from '../terminal/key-path.ts';
-import { keyAnswer, keyDetails } from '../terminal/key-text.ts';
+import { type KeyAnswer, keyAnswer, keyDetails } from '../terminal/key-text.ts';
 import { printable, printableJson } from '../terminal/output.ts';
 import { settledText } from '../terminal/settled-text.ts';
 import { createKey } from './create.ts';
@@ -98,11 +98,17 @@ function addNarrowing(add: AddCommand, io: Io, { name, description, done, reques
     .action(async (id: string, flags: ShownFlags) => {
       const [method, path] = request(id);
       const client = await connect(io, flags);
+      const before = flags.json ? null : (await client.call(oneKey, 'GET', keyPath(id))).data;
       const { data } = await client.call(narrowedKey, method, path);
       io.stdout.write(
         flags.json
           ? printableJson(data)
-          : settledText(`${data.id} is ${done}`, 'no replica lets it in', data),
+          : settledText(endedText(data, done, before?.revoked_at ?? null), 'no replica lets it in', data),
       );
     });
+}
+
+/** A key that was revoked before was so since then, and not since now. */
+function endedText({ id }: KeyAnswer, done: string, revokedBefore: string | null): string {
+  return revokedBefore === null ? `${id} is ${done}` : `${id} was revoked already, on ${revokedBefore}`;
 }

@@ -1,6 +1,7 @@
 import { createAdmin } from '../../admin/admin.ts';
-import { createGithubLeaks } from '../../admin/github-leaks.ts';
 import { createIdentify } from '../../admin/identity.ts';
+import { createGithubKeys, type GithubKeys } from '../../admin/leaks/github-keys.ts';
+import { createGithubLeaks } from '../../admin/leaks/github-leaks.ts';
 import { createKeyring } from '../../cache/keyring.ts';
 import { createMissBudget } from '../../cache/miss-budget.ts';
 import { createDigestUpgrade } from '../../changes/digest-upgrade.ts';
@@ -17,7 +18,7 @@ import { type BadRecords, createBadRecords } from '../../store/bad-records.ts';
 import type { Feed, FeedSubscriber } from '../../store/feed.ts';
 import type { Store } from '../../store/store.ts';
 import type { Logger } from '../../telemetry/log.ts';
-import { createMetrics } from '../../telemetry/telemetry.ts';
+import { createMetrics, type Metrics } from '../../telemetry/telemetry.ts';
 import { traceAdmin } from '../../telemetry/tracing-admin.ts';
 import { traceStore } from '../../telemetry/tracing-store.ts';
 import type { Tracing } from '../../tracing/tracing.ts';
@@ -63,9 +64,7 @@ export function createCore(config: Config, { log, tracing, replicaId, look }: Co
   const keyring = createKeyring({ store: checkReads, feed, missBudget }, keyringBounds);
   const judges = createJudges({ keyring, digester, limiter: { spend: look, look }, now }, config);
   const { dryRun, policy } = judges;
-  const registry = metrics.timeRevocations(
-    createRegistry({ store, digester, policy, now }, { retentionMs: config.retentionMs }),
-  );
+  const registry = metrics.timeRevocations(createRegistry({ store, digester, policy, now }, config));
   const { adminScheme, adminKey: fixedKey } = config;
   const { clients } = config.admin;
   const identify = createIdentify({ keyring, digester, scheme: adminScheme, fixedKey, clients, now });
@@ -82,13 +81,14 @@ export function createCore(config: Config, { log, tracing, replicaId, look }: Co
   const guard = createLastWriterGuard({ store, adminScheme: adminScheme.name, hasOtherWriter });
   const events = createEvents({ config, log, store, tail, now, monotonic });
   const usage = gatherAdminUse(config, log, events.usageStore);
+  const github = githubKeysOf(config, log, metrics);
   const admin = createAdmin({
+    findings: () => github?.findings() ?? [],
     noteUse: (key, reason, address) => usage.count(key, reason, address, now()),
     ...{ identify, registry, store, digester, refusals, guard, waysIn, authorize: dryRun },
     ...{ policy, tail, now, monotonic },
   });
-  const publicKeys = config.githubKeys;
-  const githubLeaks = publicKeys.size > 0 ? createGithubLeaks({ publicKeys, registry, refusals }) : undefined;
+  const githubLeaks = github === null ? undefined : createGithubLeaks({ keys: github, registry, refusals });
   const served = {
     ...{ githubLeaks, told, checkReads },
     admin: tracing === null ? admin : traceAdmin(admin, tracing),
@@ -132,6 +132,20 @@ function followed(store: Store, log: Logger): { readonly store: Store; readonly 
     log.warn({ err: error }, 'the end of the journal could not be read yet');
   const tail = createJournalTail({ store, onError });
   return { store: waking(store, tail.wake), tail };
+}
+
+/** Null where GitHub's reports are not taken. */
+function githubKeysOf(config: Config, log: Logger, metrics: Metrics): GithubKeys | null {
+  const { github } = config;
+  if (github.pinned.size === 0 && github.url === null) return null;
+  return createGithubKeys(
+    {
+      ...{ fetch, monotonic, count: metrics.github },
+      onFailed: (why) => log.warn({ why }, "GitHub's public keys for secret scanning could not be fetched"),
+      onRefused: () => log.warn('a report to POST /leaks/github was refused: no known key has signed it'),
+    },
+    github,
+  );
 }
 
 function mayWriteAll({ permissions, owner }: AdminClient): boolean {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createConsole } from '../../console/console.ts';
+import { callerBy } from '../../http/caller.ts';
 import {
   createHttpServer,
   type HttpDependencies,
@@ -25,17 +26,21 @@ export function createHttpListener(
 ): HttpServer {
   const { admin, githubLeaks, metrics, now } = core;
   return createHttpServer(
-    { admin, githubLeaks, now, isReady, metrics: metrics.scrape, log, pages: pagesOf(config, log, now) },
+    { admin, githubLeaks, now, isReady, metrics: metrics.scrape, log, pages: pagesOf(config, log, core) },
     { listen: config.http.listen, bodyBytesMax: config.http.bodyBytesMax, tls },
   );
 }
 
 /** Without a secret of the settings, sessions are of this process alone. */
-function pagesOf({ console }: Config, log: Logger, now: () => number): HttpPages | undefined {
+function pagesOf(
+  { console }: Config,
+  log: Logger,
+  { admin, now }: Pick<ReturnType<typeof createCore>, 'admin' | 'now'>,
+): HttpPages | undefined {
   if (console === null) return undefined;
   const { sessionSecret, sessionIdleMs: idleMs, sessionMaxMs: ageMaxMs, isSecure } = console;
   return createConsole(
-    { log, now },
+    { log, now, signIn: (request, adminKey) => admin.signIn(callerBy(request, adminKey)) },
     { secret: sessionSecret ?? randomBytes(32), idleMs, ageMaxMs, isSecure },
   );
 }

@@ -16,8 +16,10 @@ export const keyChangePages: readonly Page[] = [
     isForWriters: true,
     get: confirmRevoke,
     async post(visit) {
-      const { id } = await keyOf(visit);
-      const { data } = await visit.api.call<{ data: NarrowedKey }>('DELETE', `api-keys/${id}`);
+      const key = await keyOf(visit);
+      // A form that was open when somebody else revoked it.
+      if (key.state === 'revoked') return revokedView(key);
+      const { data } = await visit.api.call<{ data: NarrowedKey }>('DELETE', `api-keys/${key.id}`);
       return changedView(data, visit.terms, 'API key revoked');
     },
   },
@@ -41,6 +43,7 @@ export const keyChangePages: readonly Page[] = [
 
 async function confirmRevoke(visit: Visit): Promise<View> {
   const key = await keyOf(visit);
+  if (key.state === 'revoked') return revokedView(key);
   return {
     title: `Revoke “${key.name}”?`,
     main: html`<p>
@@ -55,6 +58,21 @@ async function confirmRevoke(visit: Visit): Promise<View> {
         </div>`,
         'Revoking, and waiting for every replica to know…',
       )}`,
+  };
+}
+
+/** Of a key that had ended before: since when, and not since now. */
+function revokedView(key: Key): View {
+  return {
+    title: `“${key.name}” was revoked already`,
+    shownAs: path(['keys', key.id]),
+    main: html`<p>
+        The key <code>${masked(key)}</code> was revoked on ${timeMarkup(key.revoked_at)}. It does not work any more,
+        and nothing was changed.
+      </p>
+      <p class="actions">
+        <a class="button" href=${path(['keys', key.id])}>Go to this API key</a> <a href="/console/keys">All API keys</a>
+      </p>`,
   };
 }
 

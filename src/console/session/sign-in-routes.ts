@@ -1,14 +1,17 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { Failure } from '../../failure.ts';
 import { createApi } from '../api.ts';
 import { isAdminKeyText, signInView } from '../pages/sign-in.ts';
-import { Refusal } from '../refusal.ts';
 import { type PageDependencies, refuseOthers } from '../routing.ts';
 import { createAttempts, retrySeconds } from './attempts.ts';
 
 const keys = { redirect: '/console/keys' };
 
 /** Signing in at `/console`, and out. */
-export function addSignIn(app: FastifyInstance, { access, show, now, tokenOf }: PageDependencies): void {
+export function addSignIn(
+  app: FastifyInstance,
+  { access, show, now, tokenOf, signIn }: PageDependencies,
+): void {
   const attempts = createAttempts(now);
 
   app.get('/', async (request, reply) => {
@@ -25,18 +28,18 @@ export function addSignIn(app: FastifyInstance, { access, show, now, tokenOf }: 
     const form = access.formOf(request, session);
     const again = (status: number, problem: string) =>
       show(request, reply, signInView(tokenOf(session), { status, problem }));
-    if (attempts.isRefused(address)) {
-      reply.header('Retry-After', String(retrySeconds));
-      return again(429, 'Too many keys from your address were not taken. Wait a minute, then try again.');
-    }
     const adminKey = form.text('admin_key');
-    const problem = await whyNot(app, request, adminKey);
-    if (problem !== null) {
-      attempts.fail(address);
-      return again(401, problem);
+    // The right key is taken however many wrong ones came before: behind a proxy, all have one address.
+    const problem = await whyNot(request, adminKey);
+    if (problem === null) {
+      access.begin(reply, adminKey);
+      return show(request, reply, keys);
     }
-    access.begin(reply, adminKey);
-    return show(request, reply, keys);
+    const isOften = attempts.isRefused(address);
+    attempts.fail(address);
+    if (!isOften) return again(401, problem);
+    reply.header('Retry-After', String(retrySeconds));
+    return again(429, `${problem} Many from your address were not: wait a minute before you try another.`);
   });
   refuseOthers(app, '/', ['GET', 'POST']);
 
@@ -46,20 +49,23 @@ export function addSignIn(app: FastifyInstance, { access, show, now, tokenOf }: 
     return show(request, reply, { redirect: '/console' });
   });
   refuseOthers(app, '/sign-out', ['POST']);
-}
 
-/** Why an admin key is not taken; null where it is. */
-async function whyNot(
-  app: FastifyInstance,
-  request: FastifyRequest,
-  adminKey: string,
-): Promise<string | null> {
-  if (!isAdminKeyText(adminKey)) return 'This is no admin key.';
-  try {
-    await createApi(app, request, `Bearer ${adminKey}`).terms();
-    return null;
-  } catch (error) {
-    if (error instanceof Refusal && (error.status === 401 || error.status === 403)) return error.message;
-    throw error;
+  /** Why an admin key is not taken; null where it is. Either is in the journal, as `SignIn`. */
+  async function whyNot(request: FastifyRequest, adminKey: string): Promise<string | null> {
+    const isText = isAdminKeyText(adminKey);
+    if (adminKey === '') return noAdminKey;
+    try {
+      await signIn(request.raw, isText ? adminKey : null);
+      return null;
+    } catch (error) {
+      const isTold =
+        error instanceof Failure && ['UNAUTHENTICATED', 'PERMISSION_DENIED'].includes(error.code);
+      if (isTold) return isText ? error.message : noAdminKey;
+      // REST tells in its own way what keeps anybody from signing in.
+      await createApi(app, request, `Bearer ${adminKey}`).terms();
+      throw error;
+    }
   }
 }
+
+const noAdminKey = 'This is no admin key.';

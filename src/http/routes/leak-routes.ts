@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Admin } from '../../admin/admin.ts';
-import type { GithubLeaks } from '../../admin/github-leaks.ts';
+import type { GithubLeaks } from '../../admin/leaks/github-leaks.ts';
 import { settlementJson } from '../../changes/settlement-json.ts';
 import { callerOf } from '../caller.ts';
 import { bodyInput, bodyOf, operate } from '../input.ts';

@@ -1,11 +1,12 @@
-import { type KeyObject, verify } from 'node:crypto';
-import type { LeakedSecret } from '../changes/leaks.ts';
-import type { Registry } from '../changes/registry.ts';
-import type { Refusals } from '../events/refusals.ts';
-import { Failure, invalidArgument } from '../failure.ts';
-import type { JournalDraft, Origin } from '../journal/journal.ts';
-import { Secret } from '../keys/secret.ts';
-import { callName } from './admin-fields.ts';
+import { verify } from 'node:crypto';
+import type { LeakedSecret } from '../../changes/leaks.ts';
+import type { Registry } from '../../changes/registry.ts';
+import type { Refusals } from '../../events/refusals.ts';
+import { Failure, invalidArgument } from '../../failure.ts';
+import type { JournalDraft, Origin } from '../../journal/journal.ts';
+import { Secret } from '../../keys/secret.ts';
+import { callName } from '../admin-fields.ts';
+import type { GithubKeys } from './github-keys.ts';
 
 /** A message as it came. */
 export interface GithubReport {
@@ -28,15 +29,16 @@ export interface GithubReport {
 export interface GithubLeaks {
   /**
    * How many secrets the message held; the answer is the same whether or not any was a key. Throws UNAUTHENTICATED
-   * for one without a signature, PERMISSION_DENIED for one that none of the known keys has signed, both journalled;
+   * for one without a signature, PERMISSION_DENIED for one that none of the known keys has signed, both journalled; UNAVAILABLE
+   * where the key could not be fetched;
    * INVALID_ARGUMENT for what is signed and no such message.
    */
   receive(report: GithubReport): Promise<{ readonly received: number }>;
 }
 
 export interface GithubLeaksDependencies {
-  /** GitHub's public keys, P-256, by their identifiers. */
-  readonly publicKeys: ReadonlyMap<string, KeyObject>;
+  /** The keys that GitHub signs by. */
+  readonly keys: Pick<GithubKeys, 'find' | 'tell'>;
   readonly registry: Pick<Registry, 'revokeLeaked'>;
   readonly refusals: Refusals;
 }
@@ -45,18 +47,20 @@ const secretLengthMax = 4_096;
 const placeLengthMax = 2_048;
 
 export function createGithubLeaks(dependencies: GithubLeaksDependencies): GithubLeaks {
-  const { publicKeys, registry, refusals } = dependencies;
+  const { keys, registry, refusals } = dependencies;
 
   return {
     async receive(report) {
       const origin = originOf(report);
       try {
-        requireSignature(report);
+        await requireSignature(report);
         const found = readMessage(report.body);
         const leaked = found.flatMap(leakedOf);
         await registry.revokeLeaked(leaked, () => true, origin);
+        keys.tell('taken');
         return { received: found.length };
       } catch (error) {
+        if (error instanceof Failure && error.code === 'PERMISSION_DENIED') keys.tell('refused');
         if (error instanceof Failure && error.code !== 'UNAVAILABLE') {
           await refusals.record(refusalDraft(origin, error));
         }
@@ -65,7 +69,7 @@ export function createGithubLeaks(dependencies: GithubLeaksDependencies): Github
     },
   };
 
-  function requireSignature({ body, keyId, signature }: GithubReport): void {
+  async function requireSignature({ body, keyId, signature }: GithubReport): Promise<void> {
     if (keyId === null || signature === null) {
       throw new Failure(
         'UNAUTHENTICATED',
@@ -73,12 +77,21 @@ export function createGithubLeaks(dependencies: GithubLeaksDependencies): Github
         'Only messages that GitHub signed are taken.',
       );
     }
-    const key = publicKeys.get(keyId);
-    const isSigned = key !== undefined && verify('sha256', body, key, Buffer.from(signature, 'base64'));
-    if (isSigned) return;
+    const bytes = Buffer.from(signature, 'base64');
+    // No list is fetched for what can be no signature (DER, of two numbers of 32 bytes).
+    const isForm = bytes.length >= signatureBytes.min && bytes.length <= signatureBytes.max;
+    const key = isForm && /^[\x21-\x7e]{1,128}$/.test(keyId) ? await keys.find(keyId) : null;
+    if (key === 'unavailable') {
+      keys.tell('unavailable');
+      const message = 'The keys that GitHub signs by could not be fetched; send it again.';
+      throw new Failure('UNAVAILABLE', 'KEYS_UNAVAILABLE', message);
+    }
+    if (key !== null && verify('sha256', body, key, bytes)) return;
     throw new Failure('PERMISSION_DENIED', 'SIGNATURE_INVALID', 'No key that is known here has signed this.');
   }
 }
+
+const signatureBytes = { min: 8, max: 72 };
 
 function readMessage(body: Buffer): readonly unknown[] {
   try {
