@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { until } from '../real/until.ts';
 import { checkRequest, sendCheck } from './check-client.ts';
 import { startChangedStack } from './routes.ts';
 import { makeKey, type Stack, send } from './stack.ts';
@@ -49,6 +50,20 @@ describe('a route whose context_extensions cannot be read', () => {
     expect(answer.misconfigured).toMatch(
       /permisions|Permissions|cost: |public: |scheme: |environment: |permissions: /,
     );
+  });
+
+  it("is told in Envoy's access log, with what is wrong", async () => {
+    await send(stack.envoy.url, '/wrong/cost/logged');
+    const line = await until('Envoy has logged it', () =>
+      stack.envoy
+        .log()
+        .split('\n')
+        .find((text) => text.includes('/wrong/cost/logged')),
+    );
+    expect(JSON.parse(line)).toMatchObject({
+      reason: 'unavailable',
+      misconfigured: 'cost: expected a whole number from 0 to 1000000000, got "three"',
+    });
   });
 
   it('is counted by member, and told in the log', async () => {
