@@ -3,11 +3,9 @@ import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it, onTestFinished, vi } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { postern } from '../cli/console.ts';
 import { adminKey, startPostern } from '../real/postern.ts';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 it('takes in keys of Kong and APISIX by the settings of docs/import.md, and allows them', async () => {
   const settings = /### Keys of other gateways.*?```yaml\n(.*?)```/s.exec(
