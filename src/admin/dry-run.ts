@@ -36,7 +36,7 @@ export function createDryRun(
     const { reason, scheme, key } = decision;
     // A scheme or an environment that there is not: a Check of such a route is answered so, whatever the key.
     if (reason === 'unavailable' && decision.misconfigured === undefined)
-      throw new StoreUnavailable('the store could not be asked for the key');
+      throw decision.cause ?? new StoreUnavailable('the store could not be asked for the key');
     return { allowed: false, reason, status: scheme.answers[reason].status, keyId: key?.id ?? null };
   };
 }

@@ -53,6 +53,8 @@ export interface Denied {
   readonly rate: RateVerdict | null;
   /** Why nobody can tell what the route asks for: the reason is `unavailable` then. */
   readonly misconfigured?: Misconfigured;
+  /** Why the store gave no answer: the reason is `unavailable` then. */
+  readonly cause?: StoreUnavailable;
 }
 
 export type Authorize = (request: AccessRequest) => Decision | Promise<Decision>;
@@ -157,7 +159,8 @@ async function unavailableUnless(
   try {
     return await decision;
   } catch (error) {
-    if (error instanceof StoreUnavailable) return deny('unavailable', presented.scheme, terms);
+    if (error instanceof StoreUnavailable)
+      return { ...deny('unavailable', presented.scheme, terms), cause: error };
     throw error;
   }
 }

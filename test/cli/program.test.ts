@@ -165,7 +165,7 @@ it.each([
 
 it.each([
   ['PERMISSION_DENIED', 403, 'Call with an admin key that may do this.'],
-  ['UNAVAILABLE', 503, 'Try again in a moment.'],
+  ['UNAVAILABLE', 503, 'See by "postern doctor" what is wrong, or try again in a moment.'],
   ['INTERNAL', 500, 'Look into the log of the service.'],
 ])('says what to do about %s', async (code, status, hint) => {
   const error = { code, message: 'So it is.', details: { reason: 'R' } };

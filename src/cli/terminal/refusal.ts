@@ -64,7 +64,8 @@ export function refusal(refused: Refused): CommandError {
     return new CommandError(exitCodes.failed, lines, { reason });
   }
   if (code === 'UNAVAILABLE') {
-    return new CommandError(exitCodes.failed, [said, 'Try again in a moment.'], { isPassing: true });
+    const advice = 'See by "postern doctor" what is wrong, or try again in a moment.';
+    return new CommandError(exitCodes.failed, [said, advice], { isPassing: true });
   }
   if (code === 'RESOURCE_EXHAUSTED') return failed(said, 'Try again in a moment.');
   if (code === 'INTERNAL') return failed(said, 'Look into the log of the service.');
