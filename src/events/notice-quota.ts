@@ -22,6 +22,8 @@ export interface NoticeQuotaOptions {
   /** Told one by one within a window. */
   readonly max: number;
   readonly windowMs: number;
+  /** What holds for all of them, which the notice of many says as well. */
+  readonly about?: Readonly<Record<string, unknown>>;
 }
 
 /** Names that a notice of many quotes. */
@@ -30,7 +32,7 @@ const sampleMax = 10;
 /** `now` is in Unix milliseconds. */
 export function createNoticeQuota(
   now: () => number,
-  { action, unit, max, windowMs }: NoticeQuotaOptions,
+  { action, unit, max, windowMs, about }: NoticeQuotaOptions,
 ): NoticeQuota {
   let since = Number.NEGATIVE_INFINITY;
   let taken = 0;
@@ -54,7 +56,7 @@ export function createNoticeQuota(
     },
     summary(isLast = false) {
       if (counted === 0 || !(isLast || isOver())) return null;
-      const after = { [unit]: counted, since: formatTime(since), sample };
+      const after = { [unit]: counted, ...about, since: formatTime(since), sample };
       [counted, sample] = [0, []];
       return noticeDraft(action, { after, once: `many ${action} ${randomUUID()}` });
     },

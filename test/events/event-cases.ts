@@ -86,6 +86,38 @@ function expiryCases(createStore: () => Promise<Store>): void {
     expect(seen).toContainEqual([first?.id, '7d']);
     expect(await look()).toHaveLength(14);
   });
+
+  it('tells of many that end at one time by one notice, but for the first, and once though a look fails', async () => {
+    const { store, look, clock } = await expiring(createStore, 2);
+    await look();
+    const midnight = testNow + 8 * dayMs;
+    const keys = await insertAll(
+      store,
+      Array.from({ length: 12 }, () => ending(midnight)),
+    );
+    await insertAll(
+      store,
+      [ending(midnight), ending(midnight)].map((key) => ({ ...key, revokedAt: testNow })),
+    );
+    clock.now = testNow + 2 * dayMs;
+    // What was told is told again by a look after one whose end was lost.
+    const { recordDuty } = store;
+    store.recordDuty = () => Promise.reject(new Error('away'));
+    await expect(look()).rejects.toThrow('away');
+    store.recordDuty = recordDuty;
+    const first = keys.map(({ id }) => id).sort();
+    expect((await look()).toSorted()).toEqual(
+      [...first.slice(0, 2).map((id) => [id, '7d']), [null, '7d']].sort(),
+    );
+    const many = (await notices(store)).find(({ target }) => target === null);
+    expect(many).toMatchObject({ action: 'KeyExpiring', owner: null });
+    expect(many?.after).toEqual({
+      ...{ keys: 10, within: '7d', since: '2040-01-03T00:00:00Z' },
+      sample: first.slice(2),
+    });
+    clock.now = testNow + 7.5 * dayMs;
+    expect(await look()).toHaveLength(6);
+  });
 }
 
 function useCases(createStore: () => Promise<Store>): void {
@@ -246,11 +278,14 @@ function watchCases(createStore: () => Promise<Store>): void {
   });
 }
 
-async function expiring(createStore: () => Promise<Store>) {
+async function expiring(createStore: () => Promise<Store>, singlyMax = 100) {
   const store = await createStore();
   const clock = { now: testNow };
   const now = () => clock.now;
-  const look = createExpiryNotices({ store, holder: 'one', now }, { pageSize: 3, leaseMs: 60_000 });
+  const look = createExpiryNotices(
+    { store, holder: 'one', now },
+    { pageSize: 3, leaseMs: 60_000, singlyMax },
+  );
   const other = createExpiryNotices({ store, holder: 'two', now }, { pageSize: 3 });
   const told = async () => (await notices(store)).map((entry) => [entry.target, Object(entry.after).within]);
   return {
