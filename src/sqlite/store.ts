@@ -6,6 +6,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { type RestorableStore, RestoredStore } from '../restore/restore-mark.ts';
 import type { FeedSubscriber } from '../store/feed.ts';
+import { createLeaseBatches } from '../store/lease-batches.ts';
 import { StoreUnavailable, usageRetentionMs } from '../store/store.ts';
 import type { StoreTrouble } from '../store/trouble.ts';
 import { listenForBackups } from './backup/backup-socket.ts';
@@ -18,7 +19,6 @@ import { watchFile } from './file-watch.ts';
 import type { Migration } from './migrations.ts';
 import { createPlace, type Place } from './place.ts';
 import { createChanges } from './records/changes.ts';
-import { createLeaseBatches } from './records/lease-batches.ts';
 import { createTables, type Tables } from './tables.ts';
 import { createTroubles, lostFinding } from './trouble.ts';
 
@@ -50,6 +50,9 @@ export interface SqliteStoreDependencies {
 const purgeEveryMs = 60_000;
 /** Records that one purge removes before it lets others have the thread. */
 const purgeBatchSize = 500;
+
+/** Transactions of leases that wait for the disk, which is waited for once for all of them. */
+const leaseBatchesMax = 16;
 
 const defaultJournalRetentionMs = 400 * 86_400_000;
 
@@ -113,6 +116,19 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
     }
   }
 
+  const leaseBatched = createLeaseBatches(
+    {
+      leaseAll: (requests) =>
+        withTables(async ({ limits, disk }) => {
+          const leases = disk.write(() => requests.map(limits.lease));
+          // Units that are spent before their lease is on the disk would be given out again after a power cut.
+          await disk.durable();
+          return leases;
+        }),
+    },
+    { underWayMax: leaseBatchesMax },
+  );
+
   return {
     kind: 'sqlite',
     insertsAtOnce: 100,
@@ -165,15 +181,7 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
     getOwner: (id) => withTables(({ owners }) => owners.get(id)),
     getOwners: (ids) => withTables(({ owners }) => ids.flatMap((id) => owners.get(id) ?? [])),
     listOwners: (page) => withTables(({ owners }) => owners.list(page)),
-    leaseUnits: createLeaseBatches({
-      leaseAll: (requests) =>
-        withTables(async ({ limits, disk }) => {
-          const leases = disk.write(() => requests.map(limits.lease));
-          // Units that are spent before their lease is on the disk would be given out again after a power cut.
-          await disk.durable();
-          return leases;
-        }),
-    }),
+    leaseUnits: (request) => leaseBatched(request),
     recordUsage: (tallies) => withTables(({ usage }) => usage.record(tallies)),
     getUsage: (key, since) => withTables(({ usage }) => usage.get(key, since)),
     listJournal: (filter, page) => withTables(({ journal }) => journal.list(filter, page)),

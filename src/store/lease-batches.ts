@@ -1,45 +1,73 @@
-import type { UnitLease, UnitLeaseRequest } from '../../store/store.ts';
+import type { UnitLease, UnitLeaseRequest } from './store.ts';
 
 export interface LeaseBatchDependencies {
-  /** Leases one after another in one transaction, and resolves when they are on the disk. */
+  /** Leases all of them by one write, and resolves, in their order, when it is durable. */
   readonly leaseAll: (requests: readonly UnitLeaseRequest[]) => Promise<readonly UnitLease[]>;
 }
 
-/** Leases in one transaction: a few milliseconds. */
+export interface LeaseBatchOptions {
+  /** Writes that are under way at once; what is asked for meanwhile waits, and goes into fewer of them. */
+  readonly underWayMax: number;
+}
+
+/** Leases in one write: a few milliseconds. */
 export const leasesAtOnce = 200;
+
+/** Leases by itself or with others; not any more once the signal is aborted. */
+export type LeaseBatched = (request: UnitLeaseRequest, signal?: AbortSignal) => Promise<UnitLease>;
 
 interface Waiting {
   readonly request: UnitLeaseRequest;
+  readonly signal: AbortSignal | undefined;
   readonly resolve: (lease: UnitLease) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
- * Leases that are asked for in one turn of the event loop go into one transaction, so that the first use of many keys
- * costs a commit a turn and not one a key.
+ * Leases that are asked for in one turn of the event loop, or while others are under way, go into one write, so that
+ * the first use of many keys costs a commit a turn and not one a key.
  */
-export function createLeaseBatches({
-  leaseAll,
-}: LeaseBatchDependencies): (request: UnitLeaseRequest) => Promise<UnitLease> {
+export function createLeaseBatches(
+  { leaseAll }: LeaseBatchDependencies,
+  { underWayMax }: LeaseBatchOptions,
+): LeaseBatched {
   const waiting: Waiting[] = [];
+  let underWay = 0;
+  let isDue = false;
 
-  return (request) => {
+  return (request, signal) => {
     const { promise, resolve, reject } = Promise.withResolvers<UnitLease>();
-    waiting.push({ request, resolve, reject });
-    if (waiting.length === 1) setImmediate(leaseSome);
+    waiting.push({ request, signal, resolve, reject });
+    leaseSoon();
     return promise;
   };
 
+  function leaseSoon(): void {
+    if (isDue || waiting.length === 0 || underWay >= underWayMax) return;
+    isDue = true;
+    setImmediate(leaseSome);
+  }
+
   function leaseSome(): void {
-    const batch = waiting.splice(0, leasesAtOnce);
-    if (waiting.length > 0) setImmediate(leaseSome);
-    leaseAll(batch.map(({ request }) => request)).then(
-      (leases) => {
-        for (const [place, { resolve }] of batch.entries()) resolve(leases[place] as UnitLease);
-      },
-      (error: unknown) => {
-        for (const { reject } of batch) reject(error);
-      },
-    );
+    isDue = false;
+    const asked = waiting.splice(0, leasesAtOnce);
+    const batch = asked.filter(({ signal }) => signal?.aborted !== true);
+    // Nobody waits for these any more: units that are leased for them would be lost.
+    for (const { signal, reject } of asked) if (signal?.aborted) reject(signal.reason);
+    if (batch.length > 0) void leaseTogether(batch);
+    leaseSoon();
+  }
+
+  async function leaseTogether(batch: readonly Waiting[]): Promise<void> {
+    underWay++;
+    try {
+      const leases = await leaseAll(batch.map(({ request }) => request));
+      for (const [place, { resolve }] of batch.entries()) resolve(leases[place] as UnitLease);
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    } finally {
+      underWay--;
+      leaseSoon();
+    }
   }
 }

@@ -5,40 +5,11 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, it, onTestFinished } from 'vitest';
 import type { KeyId } from '../../src/keys/key.ts';
 import { createDisk } from '../../src/sqlite/disk.ts';
-import { createLeaseBatches, leasesAtOnce } from '../../src/sqlite/records/lease-batches.ts';
 import type { UnitLeaseRequest } from '../../src/store/store.ts';
 import { insertAll, journalDraft, listChain, testNow } from '../store-contract/setting.ts';
 import { createStoreFile } from './setting.ts';
 
 const windowMs = 60_000;
-
-it('leases for all keys that ask in one turn by one transaction, in parts that take little time', async () => {
-  const parts: number[] = [];
-  const lease = createLeaseBatches({
-    leaseAll: async (requests) => {
-      parts.push(requests.length);
-      return requests.map(({ units }) => ({ granted: units, leased: units }));
-    },
-  });
-  const asked = Array.from({ length: 2 * leasesAtOnce + 1 }, (_, at) => lease(request(`key_${at}`, at + 1)));
-  const leases = await Promise.all(asked);
-  expect(parts).toEqual([leasesAtOnce, leasesAtOnce, 1]);
-  expect(leases.map(({ granted }) => granted)).toEqual(leases.map((_, at) => at + 1));
-});
-
-it('tells everyone of a lease that could not be written, and goes on', async () => {
-  let isAway = true;
-  const lease = createLeaseBatches({
-    leaseAll: async (requests) => {
-      if (isAway) throw new Error('away');
-      return requests.map(() => ({ granted: 1, leased: 1 }));
-    },
-  });
-  const outcomes = await Promise.allSettled([lease(request('one')), lease(request('two'))]);
-  expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
-  isAway = false;
-  expect(await lease(request('one'))).toEqual({ granted: 1, leased: 1 });
-});
 
 it('has a lease, and an entry of the journal, in the log of the file when it answers, so that a crash does not undo it', async () => {
   const file = createStoreFile();

@@ -1,4 +1,5 @@
-import type { Collection, Db } from 'mongodb';
+import { randomUUID } from 'node:crypto';
+import type { AnyBulkWriteOperation, Collection, Db } from 'mongodb';
 import { type AddressUse, type JournalStore, keyAddressesMax } from '../../journal/journal-store.ts';
 import type { KeyId } from '../../keys/key.ts';
 import { usageRetentionMs } from '../../store/store.ts';
@@ -12,6 +13,8 @@ interface AddressDocument {
   _id: string;
   /** In the order of their first use, at most {@link keyAddressesMax}. */
   addresses: readonly string[];
+  /** By whom they were added last, and how many there were before; at most {@link additionsMax}. */
+  additions?: readonly { readonly by: string; readonly before: number }[];
   /** A TTL index removes the document at this time, which moves on while the key is used. */
   purge_at: Date;
 }
@@ -22,8 +25,8 @@ export type AddressCollection = Pick<JournalStore, 'noteAddresses'>;
 /** A key and the addresses that it was used from, each once. */
 type Used = readonly [key: KeyId, addresses: readonly string[]];
 
-/** Updates that are under way at once. There are few: a key that is known seldom comes from somewhere new. */
-const updatesMax = 16;
+/** Far more than add to one key between a write and the read that follows it. */
+const additionsMax = 16;
 
 export function createAddressCollection(
   database: Db,
@@ -62,20 +65,22 @@ export function createAddressCollection(
     return used.filter((_, index) => taken.has(index));
   }
 
-  /** Adds what is new, and answers it. */
-  async function add([key, addresses]: Used): Promise<AddressUse[]> {
-    const there = { $ifNull: ['$addresses', []] };
-    const isNew = { $not: { $in: ['$$this', there] } };
-    const added = { $filter: { input: addresses.map((address) => ({ $literal: address })), cond: isNew } };
-    const members = {
-      addresses: { $slice: [{ $concatArrays: [there, added] }, keyAddressesMax] },
-      purge_at: purgeAt(),
-    };
-    const options = { upsert: true, returnDocument: 'before' } as const;
-    const before = await sessions.write((session) =>
-      known.findOneAndUpdate({ _id: key }, [{ $set: members }], { ...options, session }),
+  /** Adds what is new, and answers it: once, whoever adds at the same time. */
+  async function add(used: readonly Used[]): Promise<AddressUse[]> {
+    if (used.length === 0) return [];
+    const by = randomUUID();
+    await sessions.write((session) =>
+      known.bulkWrite(
+        used.map((one) => addition(one, by, purgeAt())),
+        { ordered: false, session },
+      ),
     );
-    return news([key, addresses], before?.addresses ?? []);
+    const documents = await find(used.map(([key]) => key));
+    return used.flatMap((one) => {
+      const { addresses = [], additions = [] } = documents.get(one[0]) ?? {};
+      const mine = additions.find((each) => each.by === by);
+      return mine === undefined ? [] : news(one, addresses.slice(0, mine.before));
+    });
   }
 
   return {
@@ -91,11 +96,29 @@ export function createAddressCollection(
       const late = await begin(unknown);
       const begun = unknown.filter((used) => !late.includes(used));
       const found = begun.flatMap((used) => news(used, []));
-      const rest = [...grown, ...late];
-      while (rest.length > 0) found.push(...(await Promise.all(rest.splice(0, updatesMax).map(add))).flat());
-      return found;
+      return [...found, ...(await add([...grown, ...late]))];
     },
   };
+}
+
+/** What is appended, and nothing else: whoever knows how many there were before knows which. */
+function addition(
+  [key, addresses]: Used,
+  by: string,
+  purge_at: Date,
+): AnyBulkWriteOperation<AddressDocument> {
+  const isNew = { $not: { $in: ['$$this', '$addresses'] } };
+  const added = { $filter: { input: addresses.map((address) => ({ $literal: address })), cond: isNew } };
+  const before = { $size: '$addresses' };
+  // Who adds nothing leaves no trace: many that come at once do not push each other out.
+  const mine = { $cond: [{ $eq: [added, []] }, [], [{ by, before }]] };
+  const additions = [{ $ifNull: ['$additions', []] }, mine];
+  const members = {
+    addresses: { $slice: [{ $concatArrays: ['$addresses', added] }, keyAddressesMax] },
+    additions: { $slice: [{ $concatArrays: additions }, -additionsMax] },
+    purge_at,
+  };
+  return { updateOne: { filter: { _id: key }, update: [{ $set: members }] } };
 }
 
 function usedOf(uses: readonly AddressUse[]): readonly Used[] {
