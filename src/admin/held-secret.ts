@@ -28,6 +28,7 @@ export function createHeldSecrets(schemes: () => readonly Scheme[]): FindHeldSec
 const meantFor: Readonly<Record<string, readonly string[]>> = {
   verifyKey: ['key', 'path'],
   findKey: ['key'],
+  listKeys: ['search', 'name_contains'],
   reportLeakedKeys: ['keys'],
   importKeys: ['keys'],
 };

@@ -146,8 +146,8 @@ describe('an owner', () => {
 
   it('takes each of several changes that come at once, one after the other', async () => {
     const service = await start();
-    const puts = Array.from({ length: 4 }, (_, index) =>
-      service.admin.putOwner(root(service), 'acme', { plan: `plan ${index}` }),
+    const puts = ['free', 'pro', 'enterprise', 'free'].map((plan) =>
+      service.admin.putOwner(root(service), 'acme', { plan }),
     );
     const versions = (await Promise.all(puts)).map(({ owner }) => owner.version);
     expect(versions.sort()).toEqual([1, 2, 3, 4]);
