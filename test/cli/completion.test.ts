@@ -46,7 +46,7 @@ it('completes commands, flags and values in bash', async () => {
   );
   expect(keys).toEqual(expect.arrayContaining(['create', 'update', 'rotate', 'help', '--help']));
   expect(ro).toEqual(['rotate']);
-  expect(flags).toEqual(['--scheme', '--state']);
+  expect(flags).toEqual(['--scheme', '--state', '--search']);
   expect(states).toEqual(['active', 'disabled', 'revoked', 'expired']);
   expect(split).toEqual(['revoked']);
   expect(files).toEqual(['a file.yaml']);

@@ -191,7 +191,7 @@ it('answers 405 with Allow to other methods', async () => {
 
   for (const [method, path, allowed] of [
     ['PUT', '/console', 'GET, HEAD, POST'],
-    ['DELETE', '/console/keys', 'GET, HEAD'],
+    ['DELETE', '/console/keys', 'GET, HEAD, POST'],
     ['GET', '/console/keys/key_00000000000000000000000000/enable', 'POST'],
     ['POST', '/console/audit', 'GET, HEAD'],
     ['PATCH', '/console/keys/new', 'GET, HEAD, POST'],

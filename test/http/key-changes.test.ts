@@ -100,7 +100,7 @@ describe('rotating a key', () => {
     expect(json.data.key).toMatch(/^pst_live_/);
     expect(json.data.key).not.toBe(secret);
     const { expires_at, updated_at: _, ...old } = json.data.rotated_key;
-    expect({ ...key, ...old }).toEqual({ ...key, etag: 'v2' });
+    expect({ ...key, ...old }).toEqual({ ...key, etag: 'v2', replaced_by: json.data.id });
     expect(Date.parse(expires_at)).toBeLessThan(Date.parse(String(key.expires_at)));
     expect((await call('GET', path)).json.data).toEqual(json.data.rotated_key);
     expect((await call('GET', `/admin/api-keys/${id}`)).text).not.toContain(json.data.key);

@@ -14,10 +14,15 @@ it('says who calls, what they may do, and what keys they may ask for', async () 
   expect(json.data.schemes.map(({ name }: { name: string }) => name)).toEqual([
     ...['postern', 'mavera', 'powerverse', 'converra', 'modelriver', 'mira'],
   ]);
-  expect(json.data.schemes).toContainEqual({ name: 'postern', environments: ['live', 'test'], plans: [] });
-  expect(json.data.schemes).toContainEqual({ name: 'mavera', environments: ['live'], plans: [] });
+  expect(json.data.schemes).toContainEqual({
+    ...{ name: 'postern', environments: ['live', 'test'], plans: [], imports_only: false },
+  });
+  expect(json.data.schemes).toContainEqual({
+    ...{ name: 'mavera', environments: ['live'], plans: [], imports_only: false },
+  });
   expect(json.data.schemes).toContainEqual({
     ...{ name: 'converra', environments: ['live', 'test'], plans: ['free', 'pro', 'enterprise'] },
+    imports_only: false,
   });
 });
 
