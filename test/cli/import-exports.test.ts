@@ -88,6 +88,23 @@ keyauth_credentials:
     expect(keys).toMatchObject([{ owner: 'acme', expires_at: null }, { owner: 'acme' }]);
   });
 
+  it('as the lists of its Admin API in one file, and not a list of credentials alone', async () => {
+    const { imported, secret } = await start();
+    const credentials = [{ id: 'k1', key: secret(), consumer: { id: 'c1' }, tags: null, ttl: null }];
+    const alone = await imported('key-auths.json', JSON.stringify({ data: credentials, next: null }));
+    const lists = {
+      consumers: [{ id: 'c1', username: 'acme', custom_id: null, tags: null }],
+      keyauth_credentials: credentials,
+      acls: [{ group: 'admins', consumer: { id: 'c1' } }],
+      plugins: [{ name: 'rate-limiting', enabled: false, consumer: { id: 'c1' } }],
+    };
+    const whole = await imported('kong.json', JSON.stringify(lists));
+
+    expect([alone.exitCode, alone.keys]).toEqual([1, []]);
+    expect(alone.stderr).toContain('owner: belongs to a consumer that is not in this file');
+    expect(whole.keys).toMatchObject([{ owner: 'acme', permissions: ['group:admins'] }]);
+  });
+
   it('tells by its line what is no key, without a word of it', async () => {
     const { imported, secret } = await start();
     const yaml = `consumers:
@@ -336,6 +353,18 @@ describe('an export of Unkey', () => {
     ]);
   });
 });
+
+it.each(['kong', 'apisix', 'unkey'])(
+  'says that there is no key in a file that it reads as one of %s',
+  async (format) => {
+    const { imported } = await start();
+    for (const text of ['{}', '[]', '{"data":[],"next":null}', 'consumers: []', 'services: [{name: shop}]']) {
+      const done = await imported('export.yaml', text, ['--format', format]);
+      expect([text, done.exitCode, done.keys]).toEqual([text, 2, []]);
+      expect(done.stderr).toContain(`there is no key in this file, read as an export of ${format}`);
+    }
+  },
+);
 
 it('reads an export as what --format says, and refuses one that it can not tell', async () => {
   const { imported, secret } = await start();

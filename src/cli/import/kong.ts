@@ -2,10 +2,10 @@ import { type ExportTree, isFalse, items, type Members, members, numberOf, textO
 import { type ImportRow, importRow, RowError, secretText, tagLabels } from './row.ts';
 import { type ExportTerms, requireLeftBehind } from './terms.ts';
 
-/** Whether it is what `deck gateway dump` or `kong config db_export` writes. */
+/** Whether it is what `deck gateway dump` or `kong config db_export` writes, or `GET /key-auths` of the Admin API. */
 export function isKong(value: unknown): boolean {
   const { _format_version: version, keyauth_credentials: credentials, consumers } = members(value);
-  if (textOf(version) !== null || Array.isArray(credentials)) return true;
+  if (textOf(version) !== null || Array.isArray(credentials) || listed(value).length > 0) return true;
   return items(consumers).some((consumer) => Object.hasOwn(members(consumer), 'keyauth_credentials'));
 }
 
@@ -24,14 +24,27 @@ export function kongRows({ value, placeOf }: ExportTree, terms: ExportTerms): Im
       ),
     ),
   );
-  const apart = items(tree.keyauth_credentials).map((credential, place) =>
-    importRow(placeOf(['keyauth_credentials', place]), () => {
-      const found = members(credential);
-      const consumer = consumerOf(found.consumer, consumers);
-      return keyOf(found, consumer, held(consumer, tree), terms);
-    }),
-  );
-  return [...nested, ...apart];
+  const apart = (list: string, credentials: readonly unknown[]) =>
+    credentials.map((credential, place) =>
+      importRow(placeOf([list, place]), () => {
+        const found = members(credential);
+        const consumer = consumerOf(found.consumer, consumers);
+        return keyOf(found, consumer, held(consumer, tree), terms);
+      }),
+    );
+  return [
+    ...nested,
+    ...apart('keyauth_credentials', items(tree.keyauth_credentials)),
+    ...apart('data', listed(value)),
+  ];
+}
+
+/** The Admin API's list of credentials, which says of each consumer its id alone. */
+function listed(value: unknown): readonly unknown[] {
+  const list = items(members(value).data);
+  return list.every((item) => ['key', 'consumer'].every((name) => Object.hasOwn(members(item), name)))
+    ? list
+    : [];
 }
 
 function consumerOf(named: unknown, consumers: readonly Members[]): Members {

@@ -62,6 +62,7 @@ function exportSource(
     const found = exports.find((one) => (format === null ? one.isIt(tree.value) : one.format === format));
     if (found === undefined) throw unclear();
     const all = found.rowsOf(tree, terms);
+    if (all.length === 0) throw empty(found.format);
     progress.all = all.length;
     for (let start = 0; start < all.length; start += groupSize) {
       yield all.slice(start, start + groupSize);
@@ -92,6 +93,14 @@ async function* counted(io: Io, path: string, count: (bytes: number) => void): A
   } catch (error) {
     throw unreadable(path, error);
   }
+}
+
+/** An export that is read as another would be done at once, and nobody would miss its keys. */
+function empty(format: ImportFormat): CommandError {
+  return new CommandError(exitCodes.usage, [
+    `there is no key in this file, read as an export of ${format}`,
+    'Look whether it is the right file, and whether --format fits.',
+  ]);
 }
 
 function unclear(): CommandError {
