@@ -111,6 +111,7 @@ export const cases: readonly Case[] = [
   one('underscores', 'warning envoy.underscores', ({ manager }) => {
     manager.common_http_protocol_options.headers_with_underscores_action = 'ALLOW';
   }),
+  one('body-first', 'info envoy.body_first', ({ manager }) => delete manager.proxy_100_continue),
   one('forwarded', 'warning envoy.client_address', ({ manager }) => delete manager.use_remote_address),
   one('hops', 'info envoy.trusted_hops', ({ manager }) => (manager.xff_num_trusted_hops = 2)),
   one('route-off', 'warning envoy.route_disabled', ({ host }) => off(host.routes[3])),

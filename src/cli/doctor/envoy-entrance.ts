@@ -6,7 +6,7 @@ const guide = 'https://www.envoyproxy.io/docs/envoy/latest/configuration/best_pr
 
 /** What is wrong with how requests are read before a Check, and where the caller's address comes from. */
 export function entranceFindings({ where, manager, direction }: HttpEntrance): Finding[] {
-  const found = [...pathFindings(manager), ...nameFindings(manager)];
+  const found = [...pathFindings(manager), ...nameFindings(manager), ...bodyFindings(manager)];
   // Inside a mesh the address comes from those who passed the request on.
   if (direction !== 'INBOUND') found.push(...addressFindings(manager));
   return found.map((finding) => ({ ...finding, where }));
@@ -39,6 +39,14 @@ function nameFindings(manager: unknown): Finding[] {
     'Headers with underscores are passed on: x_postern_owner from a client reaches an upstream that reads _ as -.';
   const cure = 'common_http_protocol_options: { headers_with_underscores_action: REJECT_REQUEST }';
   return [warning('envoy.underscores', what, cure)];
+}
+
+function bodyFindings(manager: unknown): Finding[] {
+  if (isTrueAt(manager, 'proxy_100_continue')) return [];
+  const what =
+    'A client that waits with its body (Expect: 100-continue) is told by Envoy to send it, before the Check and without a key too.';
+  const cure = 'proxy_100_continue: true, where the upstream answers 100 Continue itself.';
+  return [info('envoy.body_first', what, cure)];
 }
 
 function addressFindings(manager: unknown): Finding[] {
