@@ -1,5 +1,5 @@
 import type { Feed, FeedSubscriber } from '../store/feed.ts';
-import type { Commit, Settlement } from '../store/store.ts';
+import type { Commit, Settlement, Store } from '../store/store.ts';
 import type { Dated, ServiceTold } from './messages.ts';
 
 /** The changes that a service tells its Check workers, and how far each of them has come. */
@@ -9,11 +9,22 @@ export interface ToldChanges {
   /** From now on this worker is told of every change; it must not remember anything yet. */
   join(name: string, tell: (told: ServiceTold) => boolean): ToldWorker;
   /**
+   * The same changes, which resolve once the workers have applied them, or after a moment: whoever has enabled a key
+   * and uses it at once is not told that it is disabled.
+   */
+  following(changes: FollowedChanges): FollowedChanges;
+  /**
    * The same settlement, once every worker has applied what is known of the change or can not answer from memory any
    * more; else one that names those for which it can not be told, by their names.
    */
   settle(commit: Commit, settleStore: (commit: Commit) => Promise<Settlement>): Promise<Settlement>;
 }
+
+/** What changes keys and owners. */
+export type FollowedChanges = Pick<
+  Store,
+  'insertKey' | 'insertFirstKey' | 'insertKeys' | 'replaceKey' | 'rotateKey' | 'putOwner'
+>;
 
 /** A Check worker, as the service sees it. */
 export interface ToldWorker {
@@ -49,6 +60,8 @@ interface Line {
 /** Changes that a worker may not have applied yet; past it they are left out, and a gap makes up for them. */
 const unappliedMax = 10_000;
 const lookEveryMs = 50;
+/** How long a change waits that nobody is asked to confirm. */
+const followMsMax = 200;
 
 export function createToldChanges(dependencies: ToldChangesDependencies): ToldChanges {
   const { feed, stalenessMaxMs, settleMaxMs, now, monotonic } = dependencies;
@@ -67,6 +80,14 @@ export function createToldChanges(dependencies: ToldChangesDependencies): ToldCh
       applied,
     },
     join,
+    following: (changes) => ({
+      insertKey: followed(changes.insertKey),
+      insertFirstKey: followed(changes.insertFirstKey),
+      insertKeys: followed(changes.insertKeys),
+      replaceKey: followed(changes.replaceKey),
+      rotateKey: followed(changes.rotateKey),
+      putOwner: followed(changes.putOwner),
+    }),
     async settle(commit, settleStore) {
       const deadline = monotonic() + settleMaxMs;
       const isOver = () => monotonic() >= deadline;
@@ -123,6 +144,15 @@ export function createToldChanges(dependencies: ToldChangesDependencies): ToldCh
         lines.delete(line);
         wake();
       },
+    };
+  }
+
+  function followed<A extends unknown[], R>(change: (...args: A) => Promise<R>): (...args: A) => Promise<R> {
+    return async (...args) => {
+      const result = await change(...args);
+      const deadline = monotonic() + Math.min(followMsMax, settleMaxMs);
+      await appliedBy(changes, () => monotonic() >= deadline);
+      return result;
     };
   }
 

@@ -141,6 +141,29 @@ describe('a change', () => {
     worker.stop();
   });
 
+  it('resolves once the worker has applied it, or after a moment', async () => {
+    const { worker, told, arrive, toWorker } = setting();
+    worker.start();
+    await arrive();
+    const change = async () => {
+      told.subscriber.onChange(id, null);
+      return 'done' as never;
+    };
+    const changes = { insertKey: change, insertFirstKey: change, insertKeys: change, replaceKey: change };
+    const { replaceKey } = told.following({ ...changes, rotateKey: change, putOwner: change });
+    let isDone = false;
+    const done = replaceKey({} as never, 1, 1).finally(() => {
+      isDone = true;
+    });
+    await turn();
+    expect(isDone).toBe(false);
+    await arrive();
+    expect(await done).toBe('done');
+    expect(await replaceKey({} as never, 1, 1)).toBe('done');
+    expect(toWorker.filter(([kind]) => kind === 'key')).toHaveLength(1);
+    worker.stop();
+  });
+
   it('names a worker that does not apply it, and says when its lease ends at the latest', async () => {
     const { worker, told, arrive, settle, now, clock } = setting();
     worker.start();

@@ -52,7 +52,8 @@ export function createCore(config: Config, { log, tracing, replicaId, look }: Co
   const { store: single, tail } = followed(tracing === null ? timed : traceStore(timed, tracing), log);
   const { stalenessMaxMs, settleMaxMs } = config;
   const told = createToldChanges({ feed: single.feed, stalenessMaxMs, settleMaxMs, now, monotonic });
-  const store: Store = { ...single, settle: (commit) => told.settle(commit, single.settle) };
+  const settle: Store['settle'] = (commit) => told.settle(commit, single.settle);
+  const store: Store = { ...single, ...told.following(single), settle };
   const digester = createDigester(config.peppers);
   const upgrade = createDigestUpgrade(
     { store, onError: (error) => log.warn({ err: error }, 'digests could not be replaced yet') },
