@@ -19,14 +19,17 @@ export function createSecretFinder(schemes: readonly Scheme[]): HoldsSecret {
   );
   if (forms.length === 0) return () => false;
   const beginnings = [...new Set(forms.map(({ prefix }) => prefix.text))].map(escaped).join('|');
-  const beginning = new RegExp(`(?<![A-Za-z0-9])(?=${beginnings})`, 'g');
+  const beginning = new RegExp(`(?=${beginnings})`, 'g');
 
   return (given) => {
     if (given.length === 0) return false;
     const text = given.slice(0, textMax);
     let tries = 0;
     for (const { index } of text.matchAll(beginning)) {
+      const isWithinWord = index > 0 && /[A-Za-z0-9]/.test(text.charAt(index - 1));
       for (const { scheme, prefix } of forms) {
+        // Without a checksum the end of another word may look like a key: task_live_… like ak_live_….
+        if (isWithinWord && scheme.checksum === null) continue;
         if (!text.startsWith(prefix.text, index)) continue;
         const shortest = index + shortestOf(scheme, prefix);
         for (let end = Math.min(text.length, index + keyMax); end >= shortest && tries < triesMax; end--) {

@@ -47,6 +47,14 @@ describe('a whole key', () => {
       expect([text, holds(text)]).toEqual([text, false]);
   });
 
+  it('is found within a word, too, where its checksum tells it from the end of that word', async () => {
+    const { schemes, secret } = await start();
+    const holds = createSecretFinder(schemes);
+    for (const text of [`x${secret}`, `prod${secret}`, `9${secret}9`])
+      expect([text, holds(text)]).toEqual([text, true]);
+    expect(holds(`x${secret.slice(0, -1)}`)).toBe(false);
+  });
+
   it('is looked for within a bound, however often its beginning is repeated', async () => {
     const { schemes } = await start();
     expect(createSecretFinder(schemes)('pst_live_.'.repeat(100_000))).toBe(false);

@@ -154,6 +154,16 @@ describe('config print', () => {
     expect(JSON.stringify(config)).toBe(JSON.stringify(meant));
   });
 
+  it('prints a number from the environment or a flag as the number that it is', async () => {
+    const environment = { POSTERN_PROCESSES: '2' };
+    expect((await postern(['config', 'print'], { environment })).stdout).toContain(
+      'processes: 2 # POSTERN_PROCESSES\n',
+    );
+    expect((await postern(['config', 'print', '--processes', '3'])).stdout).toContain(
+      'processes: 3 # --processes\n',
+    );
+  });
+
   it('fills in every default', async () => {
     const { stdout } = await postern(['config', 'print']);
 

@@ -31,6 +31,7 @@ function withDefaults(schema: JsonSchema, given: unknown): unknown {
     const items = { anyOf: forms.flatMap((form) => form.items ?? []) };
     return given.map((item) => withDefaults(items, item));
   }
+  if (typeof given === 'string') return numberWhereTaken(forms, given);
   if (typeof given !== 'object' || given === null) return given;
   const names = Object.keys(given);
   const form = forms.find(
@@ -44,6 +45,12 @@ function withDefaults(schema: JsonSchema, given: unknown): unknown {
     return value === undefined ? [] : [[name, withDefaults(member, value)] as const];
   });
   return Object.fromEntries(members);
+}
+
+/** The environment and flags have numbers as texts; the file has them as numbers. */
+function numberWhereTaken(forms: readonly JsonSchema[], given: string): string | number {
+  const takesNumber = forms.some(({ type }) => type === 'integer');
+  return takesNumber && /^[1-9][0-9]{0,14}$/.test(given) ? Number(given) : given;
 }
 
 /** The path of the last of these nodes, each of which is inside of the one before. */
