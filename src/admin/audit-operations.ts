@@ -3,6 +3,7 @@ import type { JournalFilter } from '../journal/journal-store.ts';
 import { isKeyId, type KeyRecord } from '../keys/key.ts';
 import { BadRecord, type Store } from '../store/store.ts';
 import { listAuditEventsInput, readInput } from './admin-input.ts';
+import { requireKnownAction } from './audit-actions.ts';
 import { type Call, ownerFor, visibleTo } from './call.ts';
 import { cut, pageSize } from './page.ts';
 import { readAuditToken, writeAuditToken } from './page-token.ts';
@@ -51,6 +52,7 @@ export function createAuditOperations({
       const page = { order, after: begin, size: size + 1 };
       const found = await Promise.all(filtersFor(filter, made).map((each) => store.listJournal(each, page)));
       const { shown, last } = cut(inOrder(found.flat().filter(isAbout(filter.target)), order), size);
+      if (shown.length === 0 && begin === null) await requireKnownAction(store, filter);
       return { events: shown, nextPageToken: last === null ? null : writeAuditToken(last.sequence, query) };
     },
   };

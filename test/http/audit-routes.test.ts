@@ -36,6 +36,25 @@ it('answers audit events newest first, with the contract’s members in its orde
   expect(text).not.toContain(secret);
 });
 
+it('names what was meant to a filter by an action that there is not, and lists nothing of one that there is', async () => {
+  const { call, create, service } = await startListener();
+  await create();
+  const listed = (action: string) => call('GET', `/admin/audit-events?action=${action}`);
+
+  for (const action of ['RevokeKey', 'SignIn', 'KeyExpiring', 'RefusedCalls', 'RestoreStore']) {
+    expect([action, (await listed(action)).json]).toEqual([action, { data: [], next_page_token: null }]);
+  }
+  const refused = await listed('RevokKey');
+  expect(refused.status).toBe(400);
+  expect(refused.json.error.message).toBe('action: is the name of no call; did you mean RevokeKey?');
+  expect((await listed('x')).json.error.message).toBe('action: is the name of no call; RevokeKey is one');
+
+  const [entry] = await service.store.listJournal({}, { after: null, order: 'newest', size: 1 });
+  service.store.listJournal = async ({ action, actor }) =>
+    action === 'FromLater' && actor === undefined && entry !== undefined ? [entry] : [];
+  expect((await listed('FromLater&actor=nobody')).json.data).toEqual([]);
+});
+
 it('narrows and pages audit events by its parameters', async () => {
   const { call, create, service } = await startListener();
   for (const owner of ['acme', 'other', 'acme']) {
