@@ -54,7 +54,7 @@ describe('an address', () => {
     const { uri } = freshDatabase(inject('mongoUri').replace('//', '//me:hunter2@'));
     const store = createMongoStore({ ...dependencies, uri });
     const refused = 'MongoDB refused the user name or the password';
-    await expect(store.open()).rejects.toThrow(new StoreUnavailable(refused));
+    await expect(store.open()).rejects.toMatchObject({ name: 'StoreUnavailable', message: refused });
   });
 
   it('may ask for weaker writes and reads, and does not get them', async () => {

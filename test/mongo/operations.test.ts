@@ -113,6 +113,7 @@ describe('the indexes', () => {
       { key: { owner: 1, _id: -1 } },
       { key: { scheme: 1, _id: -1 } },
       { key: { permissions: 1, _id: -1 } },
+      { key: { prefix: 1, _id: -1 } },
       {
         key: { expires_at: 1, _id: 1 },
         partialFilterExpression: { expires_at: { $gte: new Date(-8.64e15) } },

@@ -6,16 +6,19 @@ import { BadRecord } from '../../src/store/store.ts';
 import { keyRecord } from '../records.ts';
 import { anyKeyRecord, expectSameKey, nextId, retentionMs, testNow } from '../store-contract/setting.ts';
 
-/** Absent from documents that were written before keys could be rotated. */
-const laterMembers = ['rotated_to', 'spender'];
+/** Absent from documents that earlier versions wrote. */
+const laterMembers = ['rotated_to', 'spender', 'created_by', 'import_id'];
 
 describe('a key as a document', () => {
   it('is one too without what earlier versions did not write, and spends its own limit then', () => {
     const key = keyRecord({ id: nextId() });
     const document = Object.entries(toDocument(key, retentionMs));
     const earlier = document.filter(([member]) => !laterMembers.includes(member));
-    expect(earlier).toHaveLength(document.length - 2);
-    expectSameKey(fromDocument(Object.fromEntries(earlier)), { ...key, rotatedTo: null, spender: key.id });
+    expect(earlier).toHaveLength(document.length - laterMembers.length);
+    expectSameKey(fromDocument(Object.fromEntries(earlier)), {
+      ...{ ...key, rotatedTo: null, spender: key.id },
+      ...{ createdBy: null, importId: null },
+    });
   });
 
   it('comes back the same, whatever is in it', () => {
