@@ -1,6 +1,6 @@
 import { Agent, request } from 'node:http';
 
-/** Answers the status and the JSON of a body. Rejects where the service can not be reached. */
+/** Answers the status and the JSON of a body. Rejects where the service cannot be reached. */
 export type AdminCall = (
   method: 'GET' | 'POST',
   path: string,

@@ -57,7 +57,7 @@ export function readMachineTime(): MachineTime {
   return machineTimeOf(readFileSync('/proc/stat', 'latin1'));
 }
 
-/** Reads the first line of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal. */
+/** SharedReads the first line of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal. */
 export function machineTimeOf(stat: string): MachineTime {
   const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] =
     /^cpu +(.*)$/m.exec(stat)?.[1]?.split(' ').map(Number) ?? [];
@@ -83,7 +83,7 @@ export function allowedCores(): number[] {
   });
 }
 
-/** Keeps a process, all its threads and those to come on one core; false where that can not be done. */
+/** Keeps a process, all its threads and those to come on one core; false where that cannot be done. */
 export function pin(pid: number, core: number): boolean {
   return spawnSync('taskset', ['-a', '-c', '-p', String(core), String(pid)]).status === 0;
 }

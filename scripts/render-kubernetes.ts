@@ -116,7 +116,7 @@ function fleet(binary: string): string {
 function sidecar(binary: string): string {
   const head =
     '# Postern beside an Envoy in each pod, Check on a Unix socket. Envoy takes requests on port 10000 and hands those\n' +
-    '# that are let in to the Service `api` on port 8000.\n#\n';
+    '# that are allowed to the Service `api` on port 8000.\n#\n';
   return (
     head + APPLY('sidecar') + manifests(binary, ['--values', `${CHART}/examples/sidecar.yaml`]) + gateway()
   );

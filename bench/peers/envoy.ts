@@ -29,7 +29,7 @@ export async function envoyVersion(): Promise<string | null> {
 }
 
 /**
- * Starts an Envoy of one worker that answers every request by itself, with 200, when it is let in. The
+ * Starts an Envoy of one worker that answers every request by itself, with 200, when it is allowed. The
  * configuration is the shipped one without its access log; all authorities have the same but for the filter.
  */
 export async function startEdge(scratch: string, authority: Authority, raw: boolean): Promise<Peer> {

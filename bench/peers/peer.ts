@@ -14,7 +14,7 @@ export interface Peer {
   readonly proxyPid: number | null;
   /** What it is asked: Checks over gRPC, or requests of callers. */
   readonly protocol: 'check' | 'edge';
-  /** What a right answer to a kind of Check is; null for a kind that it can not be asked. */
+  /** What a right answer to a kind of Check is; null for a kind that it cannot be asked. */
   answer(kind: Kind): Outcome | null;
   /** What an answer that allows has to hold; null for anything. */
   readonly mention: string | null;

@@ -6,7 +6,7 @@ const upstream = { host: 'echo', port: 8_000 };
 
 /**
  * The shipped envoy.yaml with the addresses of docker-compose.yml: it listens on all of its container's, asks these
- * replicas, and sends what they let in to the echo. Its admin port stays on the container's own loopback.
+ * replicas, and sends what they allow to the echo. Its admin port stays on the container's own loopback.
  */
 export function envoyConfig(shippedYaml: string, replicas: readonly string[]): string {
   const checkAddress = replicas.map((host) => ({ host, port: checkPort }));

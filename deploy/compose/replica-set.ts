@@ -34,7 +34,7 @@ async function initiate(): Promise<void> {
   });
 }
 
-/** Where there is a user already, mongod lets nobody in without a login. */
+/** Where there is a user already, mongod allows nobody without a login. */
 async function createRoot(): Promise<void> {
   const root = { createUser: 'root', pwd: secret('mongo-root-password'), roles: ['root'] };
   await asked(null, async (client) => {

@@ -31,7 +31,7 @@ try {
 } catch (error) {
   // What fails while all of it is being ended, fails because of that.
   if (!isEnding) {
-    say(`The demo can not go on: ${error instanceof Error ? error.message : error}`);
+    say(`The demo cannot go on: ${error instanceof Error ? error.message : error}`);
     await end(1);
   }
 }

@@ -179,7 +179,7 @@ export const listAuditEventsInput = z.strictObject({
 
 /** Members that are there to be told that they cannot be changed. */
 function refusedMembers(names: string) {
-  const refused = z.undefined('can not be changed').optional();
+  const refused = z.undefined('cannot be changed').optional();
   return Object.fromEntries(names.split(' ').map((name) => [name, refused]));
 }
 
@@ -190,7 +190,7 @@ function eventSequence(id: string, context: z.RefinementCtx): number {
   return z.NEVER;
 }
 
-/** Reads an input by its schema; throws INVALID_ARGUMENT that names every field at fault, and never its value. */
+/** SharedReads an input by its schema; throws INVALID_ARGUMENT that names every field at fault, and never its value. */
 export function readInput<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
   const result = schema.safeParse(input, { reportInput: false });
   if (result.success) return result.data;

@@ -97,7 +97,7 @@ export function createAdmit(
     };
   }
 
-  /** The name of a key that the caller may know of; null where it can not be told. */
+  /** The name of a key that the caller may know of; null where it cannot be told. */
   async function nameFor(call: Call, id: KeyId): Promise<string | null> {
     if (call.identity.refusal !== null) return null;
     try {

@@ -31,7 +31,7 @@ export function requireUnbound({ identity }: Call): void {
   if (identity.owner !== null) throw bound();
 }
 
-/** An id that can not be one is answered as one that is not there. */
+/** An id that cannot be one is answered as one that is not there. */
 export function keyId(id: string): KeyId {
   if (!isKeyId(id)) throw notFound('key');
   return id;

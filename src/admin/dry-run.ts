@@ -11,7 +11,7 @@ import type { VerifyKeyInput } from './admin-input.ts';
 export interface Verification {
   readonly allowed: boolean;
   readonly reason: Reason | null;
-  /** The HTTP status that the caller of the API would get; 200 when let in. */
+  /** The HTTP status that the caller of the API would get; 200 when allowed. */
   readonly status: number;
   readonly keyId: KeyId | null;
 }

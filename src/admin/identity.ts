@@ -70,9 +70,9 @@ export function createIdentify(dependencies: IdentifyDependencies): (caller: Cal
     if (fixedDigest !== null && equal(digest, fixedDigest)) {
       return { ...keyless, actor: 'POSTERN_ADMIN_KEY', canRead: true, canWrite: true, owner: null };
     }
-    if (recognise(scheme, text) === null) throw unauthenticated('This is no admin key.');
+    if (recognise(scheme, text) === null) throw unauthenticated('Invalid admin key.');
     const key = keyring.peek(digest) ?? (await keyring.load(digest, digester.candidates(text), address));
-    if (key === null) throw unauthenticated('This is no admin key.');
+    if (key === null) throw unauthenticated('Invalid admin key.');
     return identityOf(key, address);
   };
 

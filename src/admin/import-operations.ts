@@ -2,7 +2,7 @@ import type { ImportedKey } from '../changes/key-import.ts';
 import type { Registry } from '../changes/registry.ts';
 import type { FieldViolation } from '../failure.ts';
 import type { Digester } from '../keys/secret.ts';
-import { giveWay } from '../time/yield-to-others.ts';
+import { yieldToOthers } from '../time/yield-to-others.ts';
 import { readInput } from './admin-input.ts';
 import type { Call } from './call.ts';
 import type { FindHeldSecret } from './held-secret.ts';
@@ -27,7 +27,7 @@ export interface ImportFailure extends FieldViolation {
 /** Taking in keys that were made elsewhere. */
 export interface ImportOperations {
   /**
-   * Up to 1 000 keys. A key that can not be taken in stops no other. A key that comes as a digest is not known to be
+   * Up to 1 000 keys. A key that cannot be taken in stops no other. A key that comes as a digest is not known to be
    * the same as one that is stored under a pepper.
    */
   importKeys(call: Call, input: unknown): Promise<Imported>;
@@ -58,7 +58,7 @@ export function createImportOperations({
       const keys: ImportedKey[] = [];
       const indexes: number[] = [];
       for (const [index, row] of rows.entries()) {
-        if (index > 0 && index % readsAtOnce === 0) await giveWay();
+        if (index > 0 && index % readsAtOnce === 0) await yieldToOthers();
         const read = readKey(call, row);
         if (isViolation(read)) failures.push({ index, ...read });
         else {

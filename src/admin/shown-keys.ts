@@ -9,10 +9,10 @@ export type Shown<Answer extends { readonly key: KeyRecord }> = Omit<Answer, 'ke
 
 /** Looks up what stands in the way of keys beside their own records: that their owner is not active. */
 export interface ShowKeys {
-  /** Rejects with `StoreUnavailable` where that can not be told. At most a page of keys. */
+  /** Rejects with `StoreUnavailable` where that cannot be told. At most a page of keys. */
   all(keys: readonly KeyRecord[]): Promise<ShownKey[]>;
   one(key: KeyRecord): Promise<ShownKey>;
-  /** For the answer to a change, which was made and has to be told: where it can not be told, nothing is said to block. */
+  /** For the answer to a change, which was made and has to be told: where it cannot be told, nothing is said to block. */
   changed<Answer extends { readonly key: KeyRecord }>(answer: Answer): Promise<Shown<Answer>>;
 }
 

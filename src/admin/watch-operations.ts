@@ -86,7 +86,7 @@ export function createWatchOperations(
           last = entry.sequence;
           const event = eventOf(entry);
           if (event === null || !isFor(event)) continue;
-          // Whoever was let in once may be revoked by now.
+          // Whoever was allowed once may be revoked by now.
           await renew();
           if (signal.aborted) return;
           yield { resumeToken: event.id, event };

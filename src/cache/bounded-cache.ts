@@ -4,7 +4,7 @@
  * the oldest to the newest and spares once each that was asked for. A hit writes one bit beside what it found: 0.2 µs
  * with 100 000 keys, where lru-cache takes 0.4 to move it to the end of its list, and a Check has three of them.
  */
-export class Sieve<Key, Value> {
+export class BoundedCache<Key, Value> {
   readonly #max: number;
   readonly #onForgotten: (key: Key, value: Value) => void;
   readonly #entries = new Map<Key, Entry<Value>>();

@@ -8,10 +8,10 @@ import type { OwnerRecord } from '../keys/owner.ts';
 import { type Digest, pepperOf } from '../keys/secret.ts';
 import type { Feed } from '../store/feed.ts';
 import type { Store } from '../store/store.ts';
-import { Sieve } from './bounded-cache.ts';
+import { BoundedCache } from './bounded-cache.ts';
 import { createCompactRecord } from './compact-record.ts';
 import type { MissBudget } from './miss-budget.ts';
-import { createReads } from './shared-reads.ts';
+import { createSharedReads } from './shared-reads.ts';
 
 /** What memory knows of keys, by digest, and of their owners. */
 export interface Keyring {
@@ -19,7 +19,7 @@ export interface Keyring {
   peek(digest: Digest): KeyRecord | null | undefined;
   /**
    * Asks the store, once for however many callers wait for the same digest. What it resolves to was read
-   * after the call began, or known to hold then. Rejects with `StoreUnavailable` when the store can not be asked,
+   * after the call began, or known to hold then. Rejects with `StoreUnavailable` when the store cannot be asked,
    * or is not to be, since too many unknown keys are asked for. `address` is where the key came from, as far as
    * is known.
    */
@@ -37,7 +37,7 @@ export interface KeyringOptions {
   /** Bounded apart from the keys, so that a flood of unknown ones pushes out no key. */
   readonly missesMax: number;
   readonly ownersMax: number;
-  /** Reads under way at once; past it callers are told that the store is not available. */
+  /** SharedReads under way at once; past it callers are told that the store is not available. */
   readonly readsMax: number;
 }
 
@@ -49,16 +49,16 @@ export interface KeyringDependencies {
 
 export function createKeyring(dependencies: KeyringDependencies, options: KeyringOptions): Keyring {
   const { store, feed, missBudget } = dependencies;
-  const keys = new Sieve<Digest, KeyRecord>(options.keysMax, unlist);
-  const misses = new Sieve<Digest, null>(options.missesMax);
+  const keys = new BoundedCache<Digest, KeyRecord>(options.keysMax, unlist);
+  const misses = new BoundedCache<Digest, null>(options.missesMax);
   /** Of the digests in `misses`: memory is searched by one pepper's alone. */
   let missesPepper = '';
-  const owners = new Sieve<string, OwnerRecord | null>(options.ownersMax);
+  const owners = new BoundedCache<string, OwnerRecord | null>(options.ownersMax);
   /** Nearly always one. */
   const digestsById = new Map<KeyId, Digest | Set<Digest>>();
   const compact = createCompactRecord();
-  const keyReads = createReads<KeyRecord | null>(feed.isFresh, options);
-  const ownerReads = createReads<OwnerRecord | null>(feed.isFresh, options);
+  const keyReads = createSharedReads<KeyRecord | null>(feed.isFresh, options);
+  const ownerReads = createSharedReads<OwnerRecord | null>(feed.isFresh, options);
 
   feed.subscribe({
     onChange(id, digest) {

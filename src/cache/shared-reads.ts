@@ -6,7 +6,7 @@ const triesMax = 3;
 /** Changes noted while reads are under way; past it every read under way counts as overtaken. */
 const notedChangesMax = 10_000;
 
-export interface ReadOf<Value> {
+export interface SharedRead<Value> {
   readonly find: () => Promise<Value>;
   /** Every name under which a change of what was found would be told. */
   readonly namesOf: (value: Value) => readonly string[];
@@ -14,13 +14,13 @@ export interface ReadOf<Value> {
   readonly keep: (value: Value) => void;
 }
 
-/** Reads of the store, one at a time for each name however many wait for it. */
-export interface Reads<Value> {
+/** SharedReads of the store, one at a time for each name however many wait for it. */
+export interface SharedReads<Value> {
   /**
    * Resolves to what was read after the call began, or was known to hold then. Rejects with
-   * `StoreUnavailable` when the store can not be asked.
+   * `StoreUnavailable` when the store cannot be asked.
    */
-  read(name: string, of: ReadOf<Value>): Promise<Value>;
+  read(name: string, of: SharedRead<Value>): Promise<Value>;
   /** Something of that name changed. */
   change(name: string): void;
   /** Anything may have changed. */
@@ -33,10 +33,10 @@ export interface Reads<Value> {
  * and a read that a change of its own subject overtook is made again. So while the feed is fresh, a caller
  * may join a read that began before it; while it is not, a caller waits for one that begins after it.
  */
-export function createReads<Value>(
+export function createSharedReads<Value>(
   isFresh: () => boolean,
   options: { readonly readsMax: number },
-): Reads<Value> {
+): SharedReads<Value> {
   const reads = new Map<string, Promise<Value>>();
   let generation = 0;
   /** The generation of the last change of each name; of those not listed, `changedBefore` or earlier. */
@@ -65,7 +65,7 @@ export function createReads<Value>(
     underWay: () => reads.size,
   };
 
-  function start(name: string, of: ReadOf<Value>): Promise<Value> {
+  function start(name: string, of: SharedRead<Value>): Promise<Value> {
     if (reads.size >= options.readsMax) {
       return Promise.reject(new StoreUnavailable('too many reads of the store are under way'));
     }
@@ -74,7 +74,7 @@ export function createReads<Value>(
     return result;
   }
 
-  async function untilCurrent(name: string, { find, namesOf, keep }: ReadOf<Value>): Promise<Value> {
+  async function untilCurrent(name: string, { find, namesOf, keep }: SharedRead<Value>): Promise<Value> {
     try {
       for (let tries = 0; tries < triesMax; tries++) {
         const began = generation;

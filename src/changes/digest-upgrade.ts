@@ -1,7 +1,7 @@
 import type { KeyId } from '../keys/key.ts';
 import type { Digest } from '../keys/secret.ts';
 import type { DigestChange, Store } from '../store/store.ts';
-import { giveWay } from '../time/yield-to-others.ts';
+import { yieldToOthers } from '../time/yield-to-others.ts';
 
 /**
  * Moves keys to the pepper that signs, at their next use: a key that is found by another digest than the one it
@@ -80,7 +80,7 @@ export function createDigestUpgrade(
         await store.replaceDigests(unwritten.slice(0, upgradeBatchSize));
         unwritten.splice(0, upgradeBatchSize);
         // Lets Checks go first.
-        await giveWay();
+        await yieldToOthers();
       }
     } catch (error) {
       onError(error);

@@ -69,7 +69,7 @@ export function createKeyChange({ store, now, retentionMs }: KeyChangeDependenci
   };
 }
 
-/** Whether the owner of a key, if it has one, may have its keys used. What can not be read denies nothing here. */
+/** Whether the owner of a key, if it has one, may have its keys used. What cannot be read denies nothing here. */
 export async function isOwnerActive(
   store: Pick<Store, 'getOwner'>,
   { owner }: Pick<KeyRecord, 'owner'>,

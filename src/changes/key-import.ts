@@ -2,7 +2,7 @@ import { changeDraft, type Origin } from '../journal/journal.ts';
 import { createKeyIds, type KeyRecord } from '../keys/key.ts';
 import type { Digest } from '../keys/secret.ts';
 import type { Store } from '../store/store.ts';
-import { giveWay } from '../time/yield-to-others.ts';
+import { yieldToOthers } from '../time/yield-to-others.ts';
 
 /** What a key that was made elsewhere is to be; the rest of the record follows from it. */
 export type ImportedKey = Pick<
@@ -54,7 +54,7 @@ export function createKeyImport({ store, now, retentionMs }: KeyImportDependenci
     const duplicates = repeated(keys);
     for (const places of batches(range(0, keys.length).filter((place) => !duplicates.has(place)))) {
       for (const place of await takenAmong(keys, places)) duplicates.add(place);
-      await giveWay();
+      await yieldToOthers();
     }
     const free = range(0, keys.length).filter((place) => !duplicates.has(place));
     if (!isDryRun) for (const place of await insertAll(keys, free, origin)) duplicates.add(place);
@@ -104,7 +104,7 @@ export function createKeyImport({ store, now, retentionMs }: KeyImportDependenci
         if (announced === 0 && made > 0) announced = made + rest;
         inserted += made;
         lost.push(...taken.flatMap((place) => batch[place] ?? []));
-        await giveWay();
+        await yieldToOthers();
       }
     } finally {
       // What may be there all the same, since an answer was lost, does not count as missing.

@@ -75,7 +75,7 @@ export function createLeakRevocation({ store, digester, changeKey, now }: LeakDe
     try {
       return await store.findKey(digester.candidates(secret.reveal()));
     } catch (error) {
-      // It lets nobody in.
+      // It allows nobody.
       if (error instanceof BadRecord) return null;
       throw error;
     }

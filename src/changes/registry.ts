@@ -210,6 +210,6 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
 
 function refuseIfRevoked(key: KeyRecord, verb: string): void {
   if (key.revokedAt === null) return;
-  const message = `A revoked key can not be ${verb}; create a new one.`;
+  const message = `A revoked key cannot be ${verb}; create a new one.`;
   throw new Failure('FAILED_PRECONDITION', 'KEY_REVOKED', message);
 }

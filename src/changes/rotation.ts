@@ -9,7 +9,7 @@ import { keyJson } from './key-json.ts';
 import type { Mint, NewKey } from './minting.ts';
 
 export interface RotationWish {
-  /** How long the old key is still let in; 0 ends it at once. */
+  /** How long the old key is still allowed; 0 ends it at once. */
   readonly graceMs: number;
   /** When the new key expires: Unix milliseconds, null for never, absent for when the old one would have. */
   readonly expiresAt?: number | null;
@@ -129,7 +129,7 @@ function requireRotatable(key: KeyRecord, at: number): void {
   }
   if (state !== 'active') {
     const advice = state === 'disabled' ? 'enable it first' : 'create a new one';
-    const message = `A key that is ${state} can not be rotated; ${advice}.`;
+    const message = `A key that is ${state} cannot be rotated; ${advice}.`;
     throw new Failure('FAILED_PRECONDITION', `KEY_${state.toUpperCase()}`, message);
   }
 }

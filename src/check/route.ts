@@ -7,7 +7,7 @@ import type { FindRule, Rule } from './rules.ts';
 /** What a route asks for. */
 export interface Route {
   readonly isPublic: boolean;
-  /** The schemes whose keys are let in, in the order of the configuration or of the route. */
+  /** The schemes whose keys are allowed, in the order of the configuration or of the route. */
   readonly schemes: readonly [Scheme, ...Scheme[]];
   readonly environment: string;
   /** All of these must be on the key. */

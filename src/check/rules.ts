@@ -2,7 +2,7 @@ import { normaliseHost, wildcardsOf } from './hosts.ts';
 import type { AccessRequest } from './request.ts';
 
 /**
- * What a route asks for, by method, host and path, for meshes that can not say it themselves. A rule's
+ * What a route asks for, by method, host and path, for meshes that cannot say it themselves. A rule's
  * members have the meaning of Envoy's `context_extensions` of the same names.
  */
 export interface Rule {

@@ -18,7 +18,7 @@ export interface ChangedHeader {
   readonly value: string;
 }
 
-/** Works out what the upstream must not see of a request that this key lets through. */
+/** Works out what the upstream must not see of a request that this key allows. */
 export type Withhold = (request: AccessRequest, presented: PresentedKey) => Withheld;
 
 const nothing: Withheld = { headers: [], changed: [], parameters: [] };

@@ -43,7 +43,7 @@ Exit codes:
   0  done
   1  the service refused, or something failed
   2  the command line, a setting or a file is wrong
-  3  keys verify: the key is not let in
+  3  keys verify: the key is not allowed
   4  nobody answers`;
 
 /** All commands; `exit` takes the code of one that ends well, `argv` is what a wrong command line is explained by. */

@@ -14,7 +14,7 @@ export interface FailureNotices {
    * but the count unless they are many.
    */
   count(reason: Reason, address: string, now: number, times?: number): void;
-  /** Writes what there is to tell, at the end all of it; what can not be written is kept for the next time. */
+  /** Writes what there is to tell, at the end all of it; what cannot be written is kept for the next time. */
   flush(isLast?: boolean): Promise<void>;
 }
 

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { Sieve } from '../cache/bounded-cache.ts';
+import { BoundedCache } from '../cache/bounded-cache.ts';
 import type { JournalDraft } from '../journal/journal.ts';
 import type { AddressUse } from '../journal/journal-store.ts';
 import type { KeyId, KeyRecord } from '../keys/key.ts';
@@ -56,10 +56,10 @@ export function createUseNotices(
 ): UseNotices {
   const { keysMax = 200_000, knownMax = 50_000, singlyMax = 100, waitingMax = 200_000 } = options;
   /** Most keys have one address, and it is found without making a name: 0.2 µs for 4. */
-  const firstOf = new Sieve<KeyId, string>(keysMax);
+  const firstOf = new BoundedCache<KeyId, string>(keysMax);
   const known = new LRUCache<string, true>({ max: knownMax });
   /** The hour in which a key was told of last. */
-  const deniedIn = new Sieve<KeyId, number>(keysMax);
+  const deniedIn = new BoundedCache<KeyId, number>(keysMax);
   const quotaOf = (action: 'NewAddress' | 'PermissionDenied') =>
     createNoticeQuota(now, { action, unit: 'keys', max: singlyMax, windowMs });
   const [newAddresses, denials] = [quotaOf('NewAddress'), quotaOf('PermissionDenied')];

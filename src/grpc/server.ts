@@ -21,7 +21,7 @@ import { credentialsOf } from './tls-credentials.ts';
 
 /** A gRPC listener with health and reflection beside its one service. */
 export interface GrpcListener {
-  /** Resolves to where it listens; rejects with a `ListenError` when it can not. */
+  /** Resolves to where it listens; rejects with a `ListenError` when it cannot. */
   listen(listen: Listen): Promise<Listen>;
   setServing(serving: boolean): void;
   /** Takes no more calls, finishes those under way within `drainMs`, then ends the rest. */
@@ -44,7 +44,7 @@ export interface GrpcListenerOptions {
 /**
  * The most that one connection may take. grpc-js bounds none of it by itself: a caller that sends calls as fast as they
  * go and reads no answer made it hold 700 MB. What is past a bound is refused by nghttp2, before there is a call; who
- * does not answer a PING for `pingMaxMs`, as one who reads nothing can not, loses the connection.
+ * does not answer a PING for `pingMaxMs`, as one who reads nothing cannot, loses the connection.
  */
 const bounds = { streamsMax: 100, sessionMiB: 16, keepaliveMs: 20_000, pingMaxMs: 10_000 };
 const mebibyte = 1_024 * 1_024;

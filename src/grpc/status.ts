@@ -24,13 +24,13 @@ export type GrpcError = Pick<ServiceError, 'code' | 'details' | 'metadata'>;
 
 /**
  * What a caller is told of an error: a Failure whole, with ErrorInfo and, for bad input, BadRequest; a store
- * that can not be reached as UNAVAILABLE; anything else as INTERNAL without its text.
+ * that cannot be reached as UNAVAILABLE; anything else as INTERNAL without its text.
  */
 export function toGrpcError(error: unknown): GrpcError {
   if (error instanceof Failure) return rich(codes[error.code], error.message, error.reason, error.violations);
   if (error instanceof StoreUnavailable) {
     const { trouble } = error;
-    const message = trouble === null ? 'The store can not be reached. Try again.' : troubleWords[trouble];
+    const message = trouble === null ? 'The store cannot be reached. Try again.' : troubleWords[trouble];
     return rich(status.UNAVAILABLE, message, 'STORE_UNAVAILABLE', []);
   }
   return rich(status.INTERNAL, 'Something went wrong inside Postern; its log says what.', 'INTERNAL', []);

@@ -16,7 +16,7 @@ import { Sockets } from './sockets.ts';
 
 /** A listener that serves gRPC over HTTP/2. */
 export interface H2Listener {
-  /** Resolves to where it listens; rejects with a `ListenError` when it can not. */
+  /** Resolves to where it listens; rejects with a `ListenError` when it cannot. */
   listen(listen: Listen): Promise<Listen>;
   /** Serves a connection that was taken elsewhere, of which nothing has been read. */
   accept(socket: Socket): void;

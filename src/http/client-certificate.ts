@@ -17,7 +17,7 @@ export function hasVerifiedCertificate(socket: Socket): socket is TLSSocket {
 
 /**
  * Answers 403 to whoever shows no verified certificate, and closes, before anything of a body is read; but for the
- * probes. The handshake lets them in, since it does not know what will be asked for.
+ * probes. The handshake allows them, since it does not know what will be asked for.
  */
 export function requireClientCertificate(app: FastifyInstance): void {
   app.addHook('onRequest', async (request, reply) => {

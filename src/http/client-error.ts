@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { wireErrorAnswer } from './status.ts';
 
 /**
- * Answers what Node can not read as a request, and closes the connection: 431 for headers past Node's 16 KiB,
+ * Answers what Node cannot read as a request, and closes the connection: 431 for headers past Node's 16 KiB,
  * 408 for a request that does not come to its end in time, 400 for all else.
  */
 export function answerClientError(error: Error & { readonly code?: string }, socket: Socket): void {

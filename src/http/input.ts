@@ -26,7 +26,7 @@ export function bodyOf({ body }: FastifyRequest): Buffer {
   return Buffer.isBuffer(body) ? body : Buffer.alloc(0);
 }
 
-/** Reads a body as JSON, whatever its type says it is. No value in the body is quoted in a fault. */
+/** SharedReads a body as JSON, whatever its type says it is. No value in the body is quoted in a fault. */
 export function bodyInput(body: Buffer): Input {
   if (body.length === 0) return fault('(body)', 'is empty; send a JSON object');
   let text: string;

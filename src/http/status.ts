@@ -42,7 +42,11 @@ const failureHeaders: Partial<Record<FailureCode, Readonly<Record<string, string
 /** What goes wrong before an operation is found, by its status. */
 const wireErrors = {
   400: ['INVALID_ARGUMENT', 'MALFORMED_REQUEST', 'This is not a request that can be understood.'],
-  403: ['PERMISSION_DENIED', 'CLIENT_CERTIFICATE_REQUIRED', 'Show a certificate of a client that is let in.'],
+  403: [
+    'PERMISSION_DENIED',
+    'CLIENT_CERTIFICATE_REQUIRED',
+    'Show a certificate of a client that is allowed.',
+  ],
   404: ['NOT_FOUND', 'PATH_NOT_FOUND', 'There is nothing at this path.'],
   405: ['UNIMPLEMENTED', 'METHOD_NOT_ALLOWED', 'This path does not take this method; see Allow.'],
   408: ['DEADLINE_EXCEEDED', 'REQUEST_TIMEOUT', 'The request took too long to arrive.'],
@@ -57,7 +61,7 @@ export function errorAnswer(error: unknown): ErrorAnswer | null {
   if (error instanceof Failure) return failureAnswer(error);
   if (error instanceof StoreUnavailable) {
     const { trouble } = error;
-    const message = trouble === null ? 'The store can not be reached; try again.' : troubleWords[trouble];
+    const message = trouble === null ? 'The store cannot be reached; try again.' : troubleWords[trouble];
     return failureAnswer(new Failure('UNAVAILABLE', 'STORE_UNAVAILABLE', message));
   }
   const status = wireStatus(error);

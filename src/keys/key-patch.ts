@@ -13,7 +13,7 @@ export function patched(key: KeyRecord, patch: KeyPatch): KeyRecord | null {
     throw new Failure(
       'FAILED_PRECONDITION',
       'KEY_REVOKED',
-      'A revoked key can not be changed; create a new one.',
+      'A revoked key cannot be changed; create a new one.',
     );
   }
   const after = { ...key, ...patch };

@@ -103,7 +103,7 @@ export function createKeyIds(now: () => number): () => KeyId {
     const ms = now();
     if (ms > lastMs) {
       lastMs = ms;
-      // The top bit stays clear, so that counting up can not overflow into the time.
+      // The top bit stays clear, so that counting up cannot overflow into the time.
       random = BigInt(`0x${randomBytes(10).toString('hex')}`) >> 1n;
     } else {
       random += 1n;

@@ -3,7 +3,7 @@
  * Not here: how a store counts them.
  */
 
-import { Sieve } from '../cache/bounded-cache.ts';
+import { BoundedCache } from '../cache/bounded-cache.ts';
 import type { RateLimit } from '../keys/key.ts';
 import { type Store, StoreUnavailable } from '../store/store.ts';
 
@@ -24,7 +24,7 @@ export interface RateVerdict {
 export interface Limiter {
   /**
    * Spends `cost` units of what `spender` may spend in the window that `now` (Unix milliseconds) lies in, all
-   * or none; at once where enough of them were leased. Rejects with `StoreUnavailable` when the store can not
+   * or none; at once where enough of them were leased. Rejects with `StoreUnavailable` when the store cannot
    * be asked for more and the settings say that nobody passes then.
    */
   spend(spender: string, limit: RateLimit, cost: number, now: number): RateVerdict | Promise<RateVerdict>;
@@ -35,7 +35,7 @@ export interface Limiter {
 export interface LimiterOptions {
   /** Past it spenders that were quiet are forgotten, with the units that were leased for them. */
   readonly spendersMax: number;
-  /** Whether those pass whose units the store can not be asked for. */
+  /** Whether those pass whose units the store cannot be asked for. */
   readonly allowWhenUnavailable: boolean;
 }
 
@@ -69,7 +69,7 @@ interface Window {
  * admit no more than the limit, and one write of the store serves many requests.
  */
 export function createLimiter(store: Pick<Store, 'leaseUnits'>, options: LimiterOptions): Limiter {
-  const windows = new Sieve<string, Window>(options.spendersMax);
+  const windows = new BoundedCache<string, Window>(options.spendersMax);
 
   return {
     spend(spender, limit, cost, now) {

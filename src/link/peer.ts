@@ -9,7 +9,7 @@ export type Procedures = Readonly<Record<string, (...args: never[]) => unknown>>
 /** The other end: it can be asked, which it answers, and be told. */
 export interface Peer<Remote extends Procedures, Told> {
   /**
-   * Rejects with what the other end threw; with `StoreUnavailable` where it can not be asked, is gone, or has not
+   * Rejects with what the other end threw; with `StoreUnavailable` where it cannot be asked, is gone, or has not
    * answered in time.
    */
   ask<Name extends keyof Remote & string>(

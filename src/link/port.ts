@@ -2,7 +2,7 @@ import { Socket } from 'node:net';
 
 /** One end of what carries values to the other end, whole and in order; a thread's messages, or a process's. */
 export interface Port {
-  /** Sends a value that can be cloned. What can not be delivered any more is lost. */
+  /** Sends a value that can be cloned. What cannot be delivered any more is lost. */
   post(value: unknown): void;
   /** From now on called with each value that comes. */
   onValue(take: (value: unknown) => void): void;

@@ -14,8 +14,8 @@ export interface ToldChanges {
    */
   following(changes: FollowedChanges): FollowedChanges;
   /**
-   * The same settlement, once every worker has applied what is known of the change or can not answer from memory any
-   * more; else one that names those for which it can not be told, by their names.
+   * The same settlement, once every worker has applied what is known of the change or cannot answer from memory any
+   * more; else one that names those for which it cannot be told, by their names.
    */
   settle(commit: Commit, settleStore: (commit: Commit) => Promise<Settlement>): Promise<Settlement>;
 }

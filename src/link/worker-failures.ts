@@ -13,7 +13,7 @@ const everyMs = 250;
 /** Addresses that are counted until the next time; denials from others meanwhile are not. */
 const addressesMax = 10_000;
 
-/** @param send rejects where the service can not be asked: what it was given is then lost */
+/** @param send rejects where the service cannot be asked: what it was given is then lost */
 export function createWorkerFailures(
   send: (failures: readonly FailuresFrom[]) => Promise<void>,
 ): WorkerFailures {

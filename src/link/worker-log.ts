@@ -8,7 +8,7 @@ const sentMax = 256 * 1_024;
 
 export interface WorkerLog {
   write(line: string): void;
-  /** Resolves when all that was written has been handed over, or can not be. */
+  /** Resolves when all that was written has been handed over, or cannot be. */
   flush(): Promise<void>;
 }
 

@@ -34,7 +34,7 @@ export function concerns(timeouts: Required<MongoTimeouts>): DbOptions {
   };
 }
 
-/** Throws an Error that does not quote the address when it can not be read. */
+/** Throws an Error that does not quote the address when it cannot be read. */
 export function createClient(uri: string, timeouts: Required<MongoTimeouts>): MongoClient {
   const options: MongoClientOptions = {
     // An option would win over the name that the address gives, by which an operator tells replicas apart.
@@ -54,7 +54,7 @@ export function createClient(uri: string, timeouts: Required<MongoTimeouts>): Mo
     return new MongoClient(primaryOnly(uri), options);
   } catch (error) {
     const reason = error instanceof Error && !error.message.includes('://') ? `: ${error.message}` : '';
-    throw new Error(`the MongoDB address can not be read${reason}`);
+    throw new Error(`the MongoDB address cannot be read${reason}`);
   }
 }
 

@@ -34,7 +34,7 @@ function obstacle(collection: string, { code, message }: MongoError): Error | nu
   if (code !== duplicateKey) return null;
   const index = /index: ([\w.-]+)/.exec(message)?.[1] ?? '';
   return new Error(
-    `the unique index "${index}" of the collection "${collection}" can not be made, since two documents have the same ` +
+    `the unique index "${index}" of the collection "${collection}" cannot be made, since two documents have the same ` +
       'value under it: something else has written there; remove one of them, or restore a backup',
   );
 }

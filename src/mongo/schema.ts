@@ -34,7 +34,7 @@ export interface SchemaOptions {
 
 /**
  * Makes the database ready for this process. What a newer release has made is left as it is, where this one can serve
- * it; where it can not, rejects with an Error that says so. Rejects with `RestoredStore` where it was restored.
+ * it; where it cannot, rejects with an Error that says so. Rejects with `RestoredStore` where it was restored.
  */
 export async function prepareDatabase(
   database: Db,

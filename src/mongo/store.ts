@@ -20,7 +20,7 @@ import { createRelogin } from './relogin.ts';
 
 /**
  * The store on MongoDB, for any number of replicas. Throws an Error, which does not quote the address, when
- * the address can not be read or names no database.
+ * the address cannot be read or names no database.
  * `open` rejects with `RestoredStore` where the database was restored.
  */
 export function createMongoStore(dependencies: MongoStoreDependencies): RestorableStore {

@@ -25,7 +25,7 @@ export async function inTransaction<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   for (let tries = 1; ; tries++) {
-    // It sees one state of the primary, and can not write over what was changed after that. What it reads need not
+    // It sees one state of the primary, and cannot write over what was changed after that. What it reads need not
     // be on a majority yet, but is when its commit is.
     session.startTransaction({ readConcern: { level: 'local' }, readPreference: 'primary', writeConcern });
     try {

@@ -6,7 +6,7 @@ import { removeStaleSocket } from './unix-socket.ts';
 
 /** Takes connections, on every address that it is told to listen on. */
 export interface Acceptor {
-  /** Resolves to where it listens; rejects with a `ListenError` when it can not. */
+  /** Resolves to where it listens; rejects with a `ListenError` when it cannot. */
   listen(listen: Listen): Promise<Listen>;
   /** Takes no more; resolves when those that it took, and still has, are closed. */
   close(): Promise<void>;
@@ -18,7 +18,7 @@ export interface AcceptorOptions {
    * each connection to one of them. Default: a port that is taken is an error.
    */
   readonly reusePort?: boolean;
-  /** Reads nothing of a connection, which another process will. Default false. */
+  /** SharedReads nothing of a connection, which another process will. Default false. */
   readonly isHandedOn?: boolean;
   /** Told of what should not have happened; must not throw. */
   readonly onBroken: (error: unknown) => void;

@@ -10,7 +10,7 @@ const mapped = 0xffffn << 32n;
 const allOnes = (1n << 128n) - 1n;
 
 /**
- * Reads a CIDR block or a single address, IPv4 or IPv6; null when it is neither, or when address bits stand
+ * SharedReads a CIDR block or a single address, IPv4 or IPv6; null when it is neither, or when address bits stand
  * behind the prefix length (`10.0.0.1/8`), which is more often a slip than a wish.
  */
 export function parseNetwork(text: string): Network | null {
@@ -31,7 +31,7 @@ export function parseNetwork(text: string): Network | null {
 const sorted = new WeakMap<readonly string[], Blocks>();
 
 /**
- * Whether any of these blocks holds the address; a block or an address that can not be read holds nothing. The
+ * Whether any of these blocks holds the address; a block or an address that cannot be read holds nothing. The
  * list is read once and then searched by halves; it must not change.
  */
 export function isAllowed(allowlist: readonly string[], address: string): boolean {

@@ -1,7 +1,7 @@
 /**
  * The names in a certificate's `subjectAltName`, each with its kind in front, as Node writes it: `DNS:api.example.com`,
  * `URI:spiffe://cluster.local/ns/api/sa/deploy`. A name that Node had to quote, since it holds a comma or a quote that
- * could pass for the end of it, is left out: nobody is let in by such a name.
+ * could pass for the end of it, is left out: nobody is allowed by such a name.
  */
 export function certificateNames(subjectAltName: string | undefined): string[] {
   if (subjectAltName === undefined || subjectAltName.includes('"')) return [];

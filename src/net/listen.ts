@@ -8,7 +8,7 @@ export type Listen =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 
-/** Reads `host:port`, `[ipv6]:port` or `unix:/path`; null when it is none of them. Port 0 takes a free one. */
+/** SharedReads `host:port`, `[ipv6]:port` or `unix:/path`; null when it is none of them. Port 0 takes a free one. */
 export function parseListen(text: string): Listen | null {
   if (text.startsWith('unix:')) {
     const path = text.slice('unix:'.length);
@@ -49,5 +49,5 @@ export function whyNotOpened(listen: Listen, error: string): string {
   }
   if (error.includes('EACCES')) return `${address} may not be opened: permission denied`;
   if (error.includes('EADDRNOTAVAIL')) return `${address} is no address of this machine`;
-  return `${address} can not be opened: ${error}`;
+  return `${address} cannot be opened: ${error}`;
 }

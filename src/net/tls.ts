@@ -25,7 +25,7 @@ export interface TlsMaterial {
 /** Files that do not make TLS; the message names the file and what is wrong with it, and quotes nothing of it. */
 export class TlsError extends Error {}
 
-/** Reads and checks the files. Throws {@link TlsError}. */
+/** SharedReads and checks the files. Throws {@link TlsError}. */
 export function readTls({ cert, key, clientCa }: TlsFiles, read = readFile): TlsMaterial {
   const [certText, keyText, caText] = [read(cert), read(key), clientCa === null ? null : read(clientCa)];
   const certificate = certificateOf(cert, certText);
@@ -35,7 +35,7 @@ export function readTls({ cert, key, clientCa }: TlsFiles, read = readFile): Tls
   if (!isRight) throw new TlsError(`${key} is not the key of the certificate in ${cert}`);
   if (clientCa !== null && caText !== null) certificateOf(clientCa, caText);
   const material = { cert: certText, key: keyText, ...(caText !== null && { ca: caText }) };
-  attempt(cert, 'can not be used for TLS', () => createSecureContext(material));
+  attempt(cert, 'cannot be used for TLS', () => createSecureContext(material));
   return {
     ...material,
     minVersion: 'TLSv1.2',
@@ -45,7 +45,7 @@ export function readTls({ cert, key, clientCa }: TlsFiles, read = readFile): Tls
 }
 
 function readFile(path: string): Buffer {
-  return attempt(path, 'can not be read', () => readFileSync(path));
+  return attempt(path, 'cannot be read', () => readFileSync(path));
 }
 
 function certificateOf(path: string, text: Buffer): X509Certificate {
@@ -67,9 +67,9 @@ export interface TlsSource {
   readonly material: TlsMaterial;
   /** Called with what holds from then on, each time that it changes. */
   subscribe(subscriber: (material: TlsMaterial) => void): void;
-  /** Reads the files again; what held before holds on where they are wrong. */
+  /** SharedReads the files again; what held before holds on where they are wrong. */
   reload(): void;
-  /** Reads them at intervals from now on. */
+  /** SharedReads them at intervals from now on. */
   start(): void;
   stop(): void;
 }

@@ -5,7 +5,7 @@ import type { KeyPatch } from '../keys/key-patch.ts';
 import { parseDuration, parseTime } from '../time/time.ts';
 
 /** What the last of some events says of a key. */
-export interface LostKey {
+export interface KeySinceBackup {
   /** The id of that event. */
   readonly event: string;
   readonly name: string;
@@ -15,15 +15,15 @@ export interface LostKey {
   readonly terms: KeyPatch;
 }
 
-export interface LostOwner {
+export interface OwnerSinceBackup {
   readonly event: string;
   readonly owner: NewOwner;
 }
 
 /** What events after a backup say, each key and each owner as it was at their end. */
-export interface LostChanges {
-  readonly keys: ReadonlyMap<KeyId, LostKey>;
-  readonly owners: ReadonlyMap<string, LostOwner>;
+export interface ChangesSinceBackup {
+  readonly keys: ReadonlyMap<KeyId, KeySinceBackup>;
+  readonly owners: ReadonlyMap<string, OwnerSinceBackup>;
   /** Keys that were imported: the journal has their number alone. */
   readonly imported: number;
   /** Calls that changed something. */
@@ -31,9 +31,9 @@ export interface LostChanges {
 }
 
 /** Gathers events, the oldest first. Notices and what was refused changed nothing. */
-export function createLostChanges() {
-  const keys = new Map<KeyId, LostKey>();
-  const owners = new Map<string, LostOwner>();
+export function createChangesSinceBackup() {
+  const keys = new Map<KeyId, KeySinceBackup>();
+  const owners = new Map<string, OwnerSinceBackup>();
   let imported = 0;
   let changes = 0;
 
@@ -59,7 +59,7 @@ export function createLostChanges() {
         for (const key of [members(json.rotated), members(json.made)]) if (key !== null) addKey(id, key);
       } else addKey(id, json);
     },
-    end: (): LostChanges => ({ keys, owners, imported, changes }),
+    end: (): ChangesSinceBackup => ({ keys, owners, imported, changes }),
   };
 }
 
@@ -100,7 +100,7 @@ function timeOf(value: unknown): number | null {
   return typeof value === 'string' ? parseTime(value) : null;
 }
 
-/** Undefined for what can not be read. */
+/** Undefined for what cannot be read. */
 function limitOf(value: unknown): RateLimit | null | undefined {
   if (value === null) return null;
   const { limit, window } = members(value) ?? {};

@@ -12,7 +12,7 @@ import type { KeyId, KeyRecord } from '../keys/key.ts';
 import { type KeyPatch, narrows } from '../keys/key-patch.ts';
 import type { OwnerRecord } from '../keys/owner.ts';
 import { BadRecord } from '../store/store.ts';
-import type { LostChanges, LostKey, LostOwner } from './changes-since-backup.ts';
+import type { ChangesSinceBackup, KeySinceBackup, OwnerSinceBackup } from './changes-since-backup.ts';
 import type { RestorableStore, RestoreMark } from './restore-mark.ts';
 
 /** Something that a replay takes away again, or would. */
@@ -34,7 +34,7 @@ export interface Replayed {
   readonly retaken: readonly Retaken[];
   /** Keys that were made after the backup, or are purged by now; those that were revoked are left out. */
   readonly missing: readonly MissingKey[];
-  /** Keys whose records can not be read: they let nobody in. */
+  /** Keys whose records cannot be read: they allow nobody. */
   readonly unreadable: readonly KeyId[];
   /** What could not be done, and why; the rest was. */
   readonly failed: readonly { readonly target: string; readonly why: string }[];
@@ -56,7 +56,7 @@ export const replayActor = 'postern restore';
  */
 export async function replay(
   { store, registry }: ReplayDependencies,
-  lost: LostChanges,
+  lost: ChangesSinceBackup,
   { isDryRun }: { readonly isDryRun: boolean },
 ): Promise<Replayed> {
   const retaken: Retaken[] = [];
@@ -92,7 +92,7 @@ export async function replay(
     }
   }
 
-  async function takeFromKey(key: KeyRecord, { event, ...last }: LostKey): Promise<Retaken[]> {
+  async function takeFromKey(key: KeyRecord, { event, ...last }: KeySinceBackup): Promise<Retaken[]> {
     const of = (action: string): KeyOf => ({
       id: key.id,
       visible: () => true,
@@ -112,7 +112,7 @@ export async function replay(
     return [...(isNarrower ? [taken('narrowed')] : []), ...(isDisabled ? [taken('disabled')] : [])];
   }
 
-  async function takeFromOwner({ event, owner: last }: LostOwner): Promise<Retaken[]> {
+  async function takeFromOwner({ event, owner: last }: OwnerSinceBackup): Promise<Retaken[]> {
     const wanted = narrowedOwner(await store.getOwner(last.id), last);
     if (wanted === null) return [];
     if (!isDryRun) await registry.putOwner(wanted, originOf('PutOwner', event));

@@ -4,7 +4,7 @@ import { formatTimeMs } from '../time/time.ts';
 
 /**
  * Stands in a store that was restored from a backup, until somebody has made up for the changes that it lacks, or has
- * accepted that they are lost: a key that was revoked since the backup would be let in again.
+ * accepted that they are lost: a key that was revoked since the backup would be allowed again.
  */
 export interface RestoreMark {
   /** When it was restored, Unix milliseconds. */
@@ -27,14 +27,14 @@ export class RestoredStore extends Error {
   constructor(mark: RestoreMark) {
     super(
       `the store was restored from a backup at ${formatTimeMs(mark.at)} and has no change after ` +
-        `${eventId(mark.sequence)}: keys that were revoked since would be let in; run "postern restore replay" with ` +
+        `${eventId(mark.sequence)}: keys that were revoked since would be allowed; run "postern restore replay" with ` +
         'an export of the journal, or "postern restore accept" to do without those changes',
     );
     this.name = 'RestoredStore';
   }
 }
 
-/** Reads a mark that was kept; one that can not be read still is one. */
+/** SharedReads a mark that was kept; one that cannot be read still is one. */
 export function readMark(value: unknown): RestoreMark {
   const { at, sequence, hash } = Object(value) as Partial<Record<keyof RestoreMark, unknown>>;
   return { at: Number(at) || 0, sequence: Number(sequence) || 0, hash: String(hash) };

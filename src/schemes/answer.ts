@@ -63,7 +63,7 @@ export interface Answer {
   body(values: AnswerValues): string;
 }
 
-/** A template that can not be used; `message` says why in words for the one who wrote it. */
+/** A template that cannot be used; `message` says why in words for the one who wrote it. */
 export class TemplateError extends Error {
   constructor(message: string) {
     super(message);

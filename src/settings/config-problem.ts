@@ -8,7 +8,7 @@ export interface ConfigProblem {
   readonly message: string;
 }
 
-/** The settings can not be used; it holds all that is wrong with them. */
+/** The settings cannot be used; it holds all that is wrong with them. */
 export class ConfigError extends Error {
   readonly problems: readonly ConfigProblem[];
 

@@ -9,7 +9,7 @@ export function configWarnings(config: Config): ConfigProblem[] {
     config.schemes.flatMap(({ prefixes }) => prefixes.map((prefix) => prefix.environment)),
   );
   const noKeys = (environment: string) =>
-    `no scheme has a prefix for "${environment}", so that no key is let in`;
+    `no scheme has a prefix for "${environment}", so that no key is allowed`;
   const warnings: ConfigProblem[] = [];
   for (const name of ['check', 'admin', 'http'] as const) {
     const { listen, tls } = config[name];

@@ -61,7 +61,7 @@ export interface Config {
   /** What is served where a route names no environment. */
   readonly environment: string;
   readonly logLevel: LogLevel;
-  /** The part of the Checks that are let in of which each is logged, 0 up to 1. */
+  /** The part of the Checks that are allowed of which each is logged, 0 up to 1. */
   readonly allowsSampleRatio: number;
   /** Null where nothing is traced. */
   readonly tracing: TracingConfig | null;
@@ -98,10 +98,10 @@ export interface Config {
     readonly ownersMax: number;
     readonly readsMax: number;
     readonly spendersMax: number;
-    /** Reads of the store that find no key, each second. */
+    /** SharedReads of the store that find no key, each second. */
     readonly missReadsPerSecond: number;
   };
-  /** Whether keys with a limit pass when the store can not be asked for more units of it. */
+  /** Whether keys with a limit pass when the store cannot be asked for more units of it. */
   readonly limitsWhenUnavailable: 'allow' | 'deny';
   /** How often the use of keys is written. */
   readonly usageFlushMs: number;

@@ -54,7 +54,7 @@ function nearestMethod(given: string): string {
 const names = text(
   /^[a-z0-9_-]+( *, *[a-z0-9_-]+)*$/,
   'expected a name, or several with commas between',
-).describe('The schemes whose keys are let in: a name, or several with commas between (default: all).');
+).describe('The schemes whose keys are allowed: a name, or several with commas between (default: all).');
 
 const pathError = 'expected a path such as /a/b, or /a/* for all below /a';
 const path = z.string({ error: pathError }).superRefine((given, context) => {
@@ -106,7 +106,7 @@ const rule = z.strictObject({
   scheme: names.optional(),
   environment: text(/^[a-z0-9_-]+$/, 'expected a name of a-z, 0-9, _ and -')
     .optional()
-    .describe("The environment whose keys are let in (default: the settings' own)."),
+    .describe("The environment whose keys are allowed (default: the settings' own)."),
   cost: wholeNumber(0, costMax).optional().describe('Units of rate limit (default: 1).'),
   public: z.boolean().default(false).describe('Whether no key is looked for; the path must arrive normal.'),
 });

@@ -26,7 +26,7 @@ export interface SchemeContext {
 
 interface Listed {
   readonly path: SettingPath;
-  /** Null where it can not be read. */
+  /** Null where it cannot be read. */
   readonly name: string | null;
   /** What its keys begin with, and where it says so. */
   readonly prefixes: readonly { readonly text: string; readonly path: SettingPath }[];
@@ -192,7 +192,7 @@ function ownProblems(entry: unknown, path: SettingPath, context: SchemeContext):
     const accepts = danger === null ? members.accept?.accepts : undefined;
     const minted = Array.from({ length: samples }, () => randomText(alphabet, length));
     if (accepts !== undefined && !minted.every(accepts)) {
-      add('mint', 'makes keys that accept turns away; expected characters and a length that it takes');
+      add('mint', 'makes keys that accept denies; expected characters and a length that it takes');
     } else if (danger === null) problems.push(...placeProblems(entry, path, context));
   }
   return problems;
@@ -216,7 +216,7 @@ function placeProblems(entry: unknown, path: SettingPath, { adminScheme }: Schem
     const alone = { ...scheme, places: [place] as const };
     const findCredential = createFindCredential([alone]);
     if (keys.every((key) => findCredential(requestWith(key, place)).kind === 'key')) return [];
-    const message = 'keys of this alphabet can not be read from there; expected one without , and ;';
+    const message = 'keys of this alphabet cannot be read from there; expected one without , and ;';
     return [{ path: [...path, 'places', index], message }];
   });
 }

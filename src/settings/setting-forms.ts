@@ -92,7 +92,7 @@ function whatIsWrongWith(uri: string): string | null {
     uri.replace(/\?.*$/s, ''),
   );
   if (login === null)
-    return 'the MongoDB address can not be read: escape user and password, @ as %40, : as %3A';
+    return 'the MongoDB address cannot be read: escape user and password, @ as %40, : as %3A';
   const named = /^[^/]+\/[^/]+$/.test(login.groups?.rest ?? '');
   return named ? null : 'the MongoDB address must name a database: mongodb://HOST:PORT/DATABASE';
 }

@@ -28,7 +28,7 @@ const check = z.strictObject({
     .enum(['error_response', 'denied_response', 'rpc_error'])
     .default('error_response')
     .describe(
-      "How Envoy is told that the store can not be asked: by its ErrorResponse, as a denial, or by a failed call, which Envoy's failure_mode_allow lets pass.",
+      "How Envoy is told that the store cannot be asked: by its ErrorResponse, as a denial, or by a failed call, which Envoy's failure_mode_allow allows.",
     ),
   request_bytes_max: bytes
     .default(1_048_576)
@@ -88,11 +88,11 @@ const memory = z.strictObject({
   keys_max: entries.default(1_000_000).describe('Keys that are known.'),
   misses_max: entries.default(100_000).describe('Digests that are known to be of no key.'),
   owners_max: entries.default(100_000).describe('Owners that are known.'),
-  reads_max: entries.default(1_000).describe('Reads of the store under way at once.'),
+  reads_max: entries.default(1_000).describe('SharedReads of the store under way at once.'),
   spenders_max: entries.default(1_000_000).describe('Keys whose rate limits are counted.'),
   miss_reads_per_second: wholeNumber(1, 1_000_000)
     .default(2_000)
-    .describe('Reads of the store, each second, that find no key.'),
+    .describe('SharedReads of the store, each second, that find no key.'),
 });
 
 const audit = z.strictObject({
@@ -132,7 +132,7 @@ export const settingsSchema = z
           .register(reloadable, { isList: false }),
         allows_sample_ratio: ratio
           .default(0)
-          .describe('The part of the Checks that are let in of which each is a line; of denials all are.'),
+          .describe('The part of the Checks that are allowed of which each is a line; of denials all are.'),
       })
       .prefault({})
       .describe('The log, JSON lines on standard error.'),
@@ -175,7 +175,7 @@ export const settingsSchema = z
     limits_when_unavailable: z
       .enum(['allow', 'deny'])
       .default('allow')
-      .describe('Whether keys with a rate limit pass when the store can not be asked for more of it.'),
+      .describe('Whether keys with a rate limit pass when the store cannot be asked for more of it.'),
     usage_flush_interval: duration(100, 10_000)
       .prefault('5s')
       .describe('How often the use of keys is written, and so how late it is seen.'),

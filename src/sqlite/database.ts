@@ -15,7 +15,7 @@ const pagesKiB = 65_536;
 /**
  * Opens the file for this connection alone and brings its tables up to date. Its folder is made with mode
  * 0700 where it is missing, the file with 0600. Throws an Error that says what to do when the file is in
- * use, can not be written, needs a newer Postern, or is no database.
+ * use, cannot be written, needs a newer Postern, or is no database.
  */
 export function openDatabase(path: string, migrations?: readonly Migration[]): DatabaseSync {
   try {

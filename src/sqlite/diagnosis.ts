@@ -73,7 +73,7 @@ function fileSystem({ type, freeBytes: free }: FileSystem, folder: string): Find
   const findings: Finding[] = [];
   const network = networkTypes.get(type);
   if (network !== undefined) {
-    const what = `The database is on ${network}, whose locks SQLite can not rely on: it may be damaged, and a second process may not be refused.`;
+    const what = `The database is on ${network}, whose locks SQLite cannot rely on: it may be damaged, and a second process may not be refused.`;
     findings.push(error('store.network_file', what, 'Move it to a local disk, or use MongoDB.', folder));
   }
   if (memoryTypes.has(type)) {

@@ -43,7 +43,7 @@ export function sqliteError(error: unknown): unknown {
     case 'readonly':
       return new StoreUnavailable('the database file is read-only', { trouble: 'readonly', cause: error });
     case 'corrupt':
-      // What it holds can not be told from what it held: whoever asks is told that nobody knows.
+      // What it holds cannot be told from what it held: whoever asks is told that nobody knows.
       return new StoreUnavailable('the database file is damaged; restore a backup', {
         trouble: 'damaged',
         cause: error,

@@ -5,7 +5,7 @@ import { inTransaction } from './transaction.ts';
 /**
  * Brings the tables up to date, each step in a transaction of its own: what is interrupted is done again from there
  * at the next open. Tables of a newer version are left as they are where they can be served by this one, and an Error
- * says which version they need where they can not.
+ * says which version they need where they cannot.
  */
 export function migrate(
   database: DatabaseSync,

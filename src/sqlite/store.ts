@@ -33,7 +33,7 @@ export interface SqliteStoreDependencies {
   readonly migrations?: readonly Migration[];
   /** Whether a restored store is opened all the same, to make up for what it lacks. Default false. */
   readonly opensRestored?: boolean;
-  /** A stored record that can not be read was left out of a list. */
+  /** A stored record that cannot be read was left out of a list. */
   readonly onBadRecord?: (id: string, error: Error) => void;
   /** Something that the store does by itself failed; it will be tried again. */
   readonly onBackgroundError?: (error: unknown) => void;

@@ -7,7 +7,7 @@ export interface BadRecords {
    * The same reads, which reject with `StoreUnavailable` for such a record: nobody can tell whom it lets in. It is
    * remembered for some seconds, so that its Checks are not all reads of the store.
    */
-  watch<Reads extends Pick<Store, 'findKey' | 'getOwner'>>(reads: Reads): Reads;
+  watch<SharedReads extends Pick<Store, 'findKey' | 'getOwner'>>(reads: SharedReads): SharedReads;
   /** One was left out of a list. */
   note(id: string, error: Error): void;
   /** What an operator should know of those that were met lately. */
@@ -74,7 +74,7 @@ export function createBadRecords({ monotonic, onMet, onRead }: BadRecordsDepende
       const shown = ids.slice(-shownMax).join(', ') + (ids.length > shownMax ? ', …' : '');
       const what = `${ids.length} stored records cannot be read, as was met within the last hour: ${shown}. Their keys are answered with 503, and lists leave them out.`;
       const cure =
-        'The log names the member that is wrong ("a stored record can not be read"): mend it in the database, or restore it from a backup.';
+        'The log names the member that is wrong ("a stored record cannot be read"): mend it in the database, or restore it from a backup.';
       return [warning('store.bad_records', what, cure)];
     },
   };
@@ -91,5 +91,5 @@ function put(times: Map<string, number>, name: string, at: number): void {
 }
 
 function unreadable(cause?: Error): StoreUnavailable {
-  return new UnreadableRecord('the stored record can not be read', { cause });
+  return new UnreadableRecord('the stored record cannot be read', { cause });
 }

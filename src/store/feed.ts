@@ -14,7 +14,7 @@ export interface Feed {
   isFresh(): boolean;
   /**
    * How long ago what memory knows was certainly all there is, in milliseconds: 0 where nobody else can change
-   * it, or where nothing is remembered; Infinity where that can not be told.
+   * it, or where nothing is remembered; Infinity where that cannot be told.
    */
   lagMs(): number;
 }

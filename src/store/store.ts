@@ -18,8 +18,8 @@ import type { UsageTally } from './usage-tally.ts';
  * The store's contract. `test/store-contract.ts` holds every sentence here against each implementation.
  *
  * Every method may reject with {@link StoreUnavailable}: the store could not be asked in time, and nothing
- * is known of the outcome of a change. Reads see every change whose promise has resolved, on any replica.
- * A record that can not be read spoils itself alone: getting or finding it rejects with {@link BadRecord},
+ * is known of the outcome of a change. SharedReads see every change whose promise has resolved, on any replica.
+ * A record that cannot be read spoils itself alone: getting or finding it rejects with {@link BadRecord},
  * and lists leave it out.
  */
 export interface Store extends JournalStore {
@@ -93,7 +93,7 @@ export interface Store extends JournalStore {
   ): Promise<Commit | null>;
   /**
    * Gives keys another digest of the same secret, where they still have the one named; not a change of the key,
-   * whose version stays. What can not be changed, since another key has the digest, is left. At most
+   * whose version stays. What cannot be changed, since another key has the digest, is left. At most
    * {@link insertsMax} at once.
    */
   replaceDigests(changes: readonly DigestChange[]): Promise<void>;
@@ -121,7 +121,7 @@ export interface Store extends JournalStore {
   getUsage(key: KeyId, since: number): Promise<UsageTally[]>;
   /**
    * Looks at the server or the file, and at the replicas that share it, and says what an operator should know. It may
-   * write a heartbeat, and changes nothing else. What can not be looked at is a finding where that is for lack of
+   * write a heartbeat, and changes nothing else. What cannot be looked at is a finding where that is for lack of
    * rights, and left out where it is away.
    */
   diagnose(): Promise<readonly Finding[]>;
@@ -218,7 +218,7 @@ export interface StoreUnavailableOptions extends ErrorOptions {
   readonly trouble?: StoreTrouble;
 }
 
-/** The store is there, and what it has of a key or an owner can not be read: nobody can tell whom it lets in. */
+/** The store is there, and what it has of a key or an owner cannot be read: nobody can tell whom it lets in. */
 export class UnreadableRecord extends StoreUnavailable {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -234,7 +234,7 @@ export class DuplicateKey extends Error {
   }
 }
 
-/** What is stored under the id of a key or an owner can not be read as one: it is broken, and never lets anyone in. */
+/** What is stored under the id of a key or an owner cannot be read as one: it is broken, and never allows anyone. */
 export class BadRecord extends Error {
   readonly id: string;
 

@@ -8,7 +8,7 @@ export interface UsageTally {
   readonly hour: number;
   readonly allowed: number;
   readonly denied: Readonly<Partial<Record<Reason, number>>>;
-  /** The last time that the key was let in, Unix milliseconds; null when it never was. */
+  /** The last time that the key was allowed, Unix milliseconds; null when it never was. */
   readonly lastUsedAt: number | null;
   /** Where requests came from, a bounded sample. */
   readonly addresses: readonly string[];

@@ -16,7 +16,7 @@ export interface DecisionLogDependencies {
 export type DecisionLog = (decision: Decision, request: AccessRequest | null, trace: TraceIds | null) => void;
 
 /**
- * A line for each denial, and for a sample of the Checks that were let in, with nothing in it that a client chose. Of
+ * A line for each denial, and for a sample of the Checks that were allowed, with nothing in it that a client chose. Of
  * routes that are misconfigured, a line a minute.
  *
  * @param allowsSampleRatio the part of the allows that are told, 0 up to 1

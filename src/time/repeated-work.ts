@@ -1,5 +1,5 @@
 /** Work that is done again and again, one round after another. */
-export interface Rounds {
+export interface RepeatedWork {
   /** The first round is at once. */
   start(): void;
   /** Resolves when the round that is under way is over; there is none after it. */
@@ -7,11 +7,11 @@ export interface Rounds {
 }
 
 /** What a round throws goes to `onError`, and the next is made none the less. */
-export function createRounds(
+export function repeatWork(
   work: () => Promise<void>,
   onError: (error: unknown) => void,
   { everyMs }: { readonly everyMs: number },
-): Rounds {
+): RepeatedWork {
   let timer: NodeJS.Timeout | null = null;
   let round: Promise<void> | null = null;
 

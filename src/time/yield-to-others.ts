@@ -4,6 +4,6 @@ import { setImmediate } from 'node:timers/promises';
 const turns = 8;
 
 /** Lets whoever waits for the thread go first. For bulk work, between parts of it that each take a few milliseconds. */
-export async function giveWay(): Promise<void> {
+export async function yieldToOthers(): Promise<void> {
   for (let turn = 0; turn < turns; turn++) await setImmediate();
 }

@@ -5,7 +5,7 @@ import type { UsageTally } from '../store/usage-tally.ts';
 export interface KeyUsage {
   /** Hours in which something happened, oldest first. */
   readonly buckets: readonly Pick<UsageTally, 'hour' | 'allowed' | 'denied'>[];
-  /** Unix milliseconds; null when the key was never let in. */
+  /** Unix milliseconds; null when the key was never allowed. */
   readonly lastUsedAt: number | null;
   /** Where requests came from in these hours, each once, a bounded sample, the latest hours' first. */
   readonly addresses: readonly string[];

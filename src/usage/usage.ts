@@ -26,7 +26,7 @@ export interface Usage {
   start(): void;
   /** Writes what was gathered up to now, without pauses; what could not be written is kept for the next time. */
   flush(): Promise<void>;
-  /** Writes what is left, without pauses; what is not written when the signal is aborted, or can not be, is dropped. */
+  /** Writes what is left, without pauses; what is not written when the signal is aborted, or cannot be, is dropped. */
   stop(signal: AbortSignal): Promise<void>;
 }
 

@@ -34,7 +34,7 @@ async function verify({ admin, ...service }: TestService, key: string, more = {}
 }
 
 describe('an import', () => {
-  it('takes in secrets, which are let in at once with all that was said of them', async () => {
+  it('takes in secrets, which are allowed at once with all that was said of them', async () => {
     const service = await start();
     const { importKeys, schemes, store } = service;
     const secret = secretOf(schemes, 'powerverse', 'test');
@@ -97,7 +97,7 @@ describe('an import', () => {
     expect(await verify(service, old)).toMatchObject({ reason: 'expired' });
   });
 
-  it('names each key that can not be taken in once, by its place and its first field at fault, and takes the rest', async () => {
+  it('names each key that cannot be taken in once, by its place and its first field at fault, and takes the rest', async () => {
     const { importKeys, schemes } = await start();
     const secret = secretOf(schemes);
     const digest = sha256('something');

@@ -90,11 +90,11 @@ describe('an update of a key', () => {
     'id prefix created_at last_used_at scheme environment owner last4 state updated_at revoked_at rotated_from'.split(
       ' ',
     ),
-  )('says of %s that it can not be changed', async (field) => {
+  )('says of %s that it cannot be changed', async (field) => {
     const { key, update } = await withKey();
     for (const value of ['x', null, 7, {}]) {
       expect(await violations(update({ name: 'Another', [field]: value }))).toEqual([
-        { field, description: 'can not be changed' },
+        { field, description: 'cannot be changed' },
       ]);
     }
     expect((await update({})).key).toEqual(key);
@@ -242,7 +242,7 @@ describe('an update that takes something away', () => {
     expect((await update(input)).settlement).not.toBe(null);
   });
 
-  it('narrows an allowlist also where every address was let in', async () => {
+  it('narrows an allowlist also where every address was allowed', async () => {
     const { update } = await withKey({ name: 'One' });
     expect((await update({ ip_allowlist: ['10.0.0.0/8'] })).settlement).not.toBe(null);
   });

@@ -140,7 +140,7 @@ describe('a page of another origin', () => {
   const hosts = ['localhost', '127.0.0.1'] as const;
 
   it.each(hosts)(
-    'at %s can not have a form make, revoke or sign out, with a token of its own or none',
+    'at %s cannot have a form make, revoke or sign out, with a token of its own or none',
     async (host) => {
       await signIn(page, url, adminKey);
       const { id } = await makeKey(postern, { name: `kept from ${host}` });
@@ -178,7 +178,7 @@ describe('a page of another origin', () => {
     },
   );
 
-  it.each(hosts)('at %s can not sign a visitor in', async (host) => {
+  it.each(hosts)('at %s cannot sign a visitor in', async (host) => {
     await page.goto(`${url}/console`);
     await sendForm(host, `${url}/console`, { admin_key: adminKey });
     await expectRefused();
@@ -186,7 +186,7 @@ describe('a page of another origin', () => {
     await heading(page, 'Sign in');
   });
 
-  it.each(hosts)('at %s can not frame a page, nor reach one that it opened', async (host) => {
+  it.each(hosts)('at %s cannot frame a page, nor reach one that it opened', async (host) => {
     await signIn(page, url, adminKey);
     const evil = await startForeign(host, `<iframe id="framed" src="${url}/console/keys"></iframe>`);
     wire.forget();
@@ -285,7 +285,7 @@ describe('script', () => {
     expect(new URL(page.url()).pathname).toBe('/console/keys');
   });
 
-  it('can not read the cookie, which goes to the console alone and is gone with the browser', async () => {
+  it('cannot read the cookie, which goes to the console alone and is gone with the browser', async () => {
     await signIn(page, url, adminKey);
     const cookies = await visitor.context.cookies();
     expect(cookies).toEqual([

@@ -95,7 +95,7 @@ it('Mavera: create, copy, view, revoke; a lapsed subscription stops keys and the
   await page.goto(`${stack.postern.url}/console/keys/new`);
   await fill(page, { Name: 'Another', Scheme: 'mavera', Owner: 'acme' });
   await page.getByRole('button', { name: 'Create API key' }).click();
-  await heading(page, 'This can not be done');
+  await heading(page, 'This cannot be done');
   await page.goto(`${stack.postern.url}/console/owners/acme`);
   await fill(page, { 'Active until (UTC)': '' });
   await page.getByRole('button', { name: 'Save owner' }).click();

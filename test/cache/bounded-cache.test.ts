@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Sieve } from '../../src/cache/bounded-cache.ts';
+import { BoundedCache } from '../../src/cache/bounded-cache.ts';
 
 describe('a sieve', () => {
   it('forgets what was not asked for since the hand came by, and first what came first', () => {
     const forgotten: string[] = [];
-    const sieve = new Sieve<string, number>(3, (key) => forgotten.push(key));
+    const sieve = new BoundedCache<string, number>(3, (key) => forgotten.push(key));
     for (const key of ['a', 'b', 'c']) sieve.set(key, 1);
     sieve.get('a');
     sieve.set('d', 1);
@@ -26,7 +26,7 @@ describe('a sieve', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 6 }), steps, (max, all) => {
         const held = new Map<number, number>();
-        const sieve = new Sieve<number, number>(max, (key, value) => {
+        const sieve = new BoundedCache<number, number>(max, (key, value) => {
           expect(held.get(key)).toBe(value);
           held.delete(key);
         });

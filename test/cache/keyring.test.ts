@@ -171,7 +171,7 @@ describe('keyring', () => {
     expect(keyring.peek(three.digest)).toEqual(three);
   });
 
-  it('turns away reads past its bound as the store not being there', async () => {
+  it('denies reads past its bound as the store not being there', async () => {
     const { keyring, record } = setUp({ readsMax: 1 });
     void keyring.load(record.digest, [record.digest], '');
     const other = digestOf('one too many');

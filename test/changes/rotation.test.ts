@@ -45,7 +45,7 @@ describe('a rotated key', () => {
     expect(await service.admin.getKey(root(service), id)).toEqual(rotated.key);
   });
 
-  it('is let in beside its successor for the grace period, and is expired after it', async () => {
+  it('is allowed beside its successor for the grace period, and is expired after it', async () => {
     const { service, key, secret, rotate, reasonFor } = await withKey();
     const end = service.clock.now + 3_600_000;
     const rotated = await rotate({ grace_period: '1h' });

@@ -6,7 +6,7 @@ const terms = { environment: 'live', address: '192.0.2.7', permissions: [], cost
 const now = Date.UTC(2030, 5, 1);
 
 describe('refuse', () => {
-  it('lets a key in that nothing speaks against', () => {
+  it('allows a key that nothing speaks against', () => {
     expect(refuse(keyRecord(), null, terms, now)).toBeNull();
   });
 

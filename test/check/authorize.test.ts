@@ -15,7 +15,7 @@ afterEach(async () => {
 });
 
 describe('authorize', () => {
-  it('lets a key in that was made, without a promise once memory knows it', async () => {
+  it('allows a key that was made, without a promise once memory knows it', async () => {
     const { service, ask, make } = await setUp();
     const { key, secret } = await make('postern');
     expect(await ask(`Bearer ${secret}`)).toMatchObject({ verdict: 'allow', key: { id: key.id } });
@@ -23,7 +23,7 @@ describe('authorize', () => {
     expect(again).toMatchObject({ verdict: 'allow', key: { id: key.id } });
   });
 
-  it('turns away a well-formed key that nobody made, and asks the store for it once', async () => {
+  it('denies a well-formed key that nobody made, and asks the store for it once', async () => {
     const { service, ask } = await setUp();
     const secret = mintSecret(service.schemes[0], 'live')?.secret.reveal();
     expect(await ask(`Bearer ${secret}`)).toMatchObject({ verdict: 'deny', reason: 'unknown', key: null });
@@ -92,7 +92,7 @@ describe('authorize', () => {
     }
   });
 
-  it('says unavailable when the store can not be asked, and throws when something else breaks', async () => {
+  it('says unavailable when the store cannot be asked, and throws when something else breaks', async () => {
     const { service } = await setUp();
     const { schemes, digester } = service;
     const secret = mintSecret(schemes[0], 'live')?.secret.reveal();

@@ -81,7 +81,7 @@ describe('a policy that is replaced', () => {
     expect(judges.dryRun(request)).toMatchObject({ verdict: 'deny', reason: 'malformed' });
   });
 
-  it('stays where the next can not be made', () => {
+  it('stays where the next cannot be made', () => {
     const { judges } = setUp(settings());
     const before = judges.policy();
     const broken = settings({ rules: [null as never] });

@@ -247,7 +247,7 @@ it('tells of 20 faults and counts the rest', async () => {
 });
 
 it.each([
-  ['a file that is not there', ['verify', 'nowhere'], 'nowhere can not be read: ENOENT'],
+  ['a file that is not there', ['verify', 'nowhere'], 'nowhere cannot be read: ENOENT'],
   ['a file without events', ['verify', 'text'], 'text holds no events'],
   ['a line without an end', ['verify', 'long'], 'line 1 is longer than'],
   ['a wrong anchor', ['verify', '--anchor', 'x'], 'Write it as export prints it'],

@@ -170,7 +170,7 @@ describe('config print', () => {
     const { replica_id, schemes, plans, rules, ...defaults } = parse(switchedOn);
     const { types, ...events } = defaults.events;
     Object.assign(defaults, { events: { ...events, webhook: {} }, leaks: { github: { public_keys: {} } } });
-    // TLS has no default, and nobody is let in by a certificate.
+    // TLS has no default, and nobody is allowed by a certificate.
     for (const listener of ['check', 'admin', 'http']) delete defaults[listener].tls;
     defaults.admin.clients = [];
     delete defaults.tracing.endpoint;

@@ -40,7 +40,7 @@ it('says that a port without TLS was asked over TLS, and how to write the addres
   expect(await list(`https://${at}`)).toEqual({
     exitCode: 4,
     stdout: '',
-    stderr: `postern: https://${at} can not be reached: what answers there speaks HTTP without TLS
+    stderr: `postern: https://${at} cannot be reached: what answers there speaks HTTP without TLS
 The address is from --address.
 Write the address as http://${at}
 `,
@@ -53,7 +53,7 @@ it('says that a port with TLS was asked without, and how to write the address', 
   const { stderr, exitCode } = await list(`http://${at}`);
 
   expect(exitCode).toBe(4);
-  expect(stderr).toContain(`http://${at} can not be reached: what answers there speaks TLS\n`);
+  expect(stderr).toContain(`http://${at} cannot be reached: what answers there speaks TLS\n`);
   expect(stderr).toContain(`Write the address as https://${at}\n`);
 });
 
@@ -135,7 +135,7 @@ it.each([
     fetch: httpFetch,
   });
 
-  expect(stderr).toBe(`postern: http://${nobody} can not be reached: nobody listens there
+  expect(stderr).toBe(`postern: http://${nobody} cannot be reached: nobody listens there
 ${from}
 Start the service with "postern serve", or say where it listens by --address or POSTERN_ADDRESS.
 `);

@@ -109,7 +109,7 @@ describe('doctor', () => {
     const away = await doctor({ fetch: refused });
     expect(away).toMatchObject({ exitCode: 2, stderr: '' });
     expect(away.stdout).toMatch(
-      /^error: http:\/\/127.0.0.1:1 can not be reached: nobody listens there \[service\.not_asked\]\n {2}The address is from POSTERN_ADDRESS\.\n {2}Start/,
+      /^error: http:\/\/127.0.0.1:1 cannot be reached: nobody listens there \[service\.not_asked\]\n {2}The address is from POSTERN_ADDRESS\.\n {2}Start/,
     );
     const denied = answering(403, {
       error: { code: 'PERMISSION_DENIED', message: 'The admin key lacks admin:read.' },

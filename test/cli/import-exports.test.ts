@@ -366,7 +366,7 @@ it.each(['kong', 'apisix', 'unkey'])(
   },
 );
 
-it('reads an export as what --format says, and refuses one that it can not tell', async () => {
+it('reads an export as what --format says, and refuses one that it cannot tell', async () => {
   const { imported, secret } = await start();
   const both = `consumers:
 - username: acme

@@ -132,9 +132,9 @@ it('disables, enables and revokes a key, and says from when on it holds', async 
   const revoked = await keys(`revoke ${id}`);
   const shown = await keys(`get ${id}`);
 
-  expect(disabled.stdout).toMatch(/^key_\w+ is disabled: no replica lets it in since \d{4}-\S+\.\d{3}Z\n$/);
+  expect(disabled.stdout).toMatch(/^key_\w+ is disabled: no replica allows it since \d{4}-\S+\.\d{3}Z\n$/);
   expect(enabled.stdout).toBe(`${id} is active\n`);
-  expect(revoked.stdout).toMatch(/ is revoked: no replica lets it in since /);
+  expect(revoked.stdout).toMatch(/ is revoked: no replica allows it since /);
   expect(shown.stdout).toMatch(/\nstate +revoked since \d{4}-/);
 });
 
@@ -151,7 +151,7 @@ it('names the replicas that have not confirmed a revocation', async () => {
 
   expect(revoked).toMatchObject({
     exitCode: 0,
-    stdout: `${id} is revoked: no replica lets it in from ${effective_at} on\nnot confirmed yet by: b, c\n`,
+    stdout: `${id} is revoked: no replica allows it from ${effective_at} on\nnot confirmed yet by: b, c\n`,
   });
 });
 

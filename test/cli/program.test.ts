@@ -96,7 +96,7 @@ it.each([
   ['is missing', {}, 'there is no admin key to call with'],
   ['is set twice', { POSTERN_ADMIN_KEY: 'a', POSTERN_ADMIN_KEY_FILE: 'b' }, 'are both set'],
   ['has several lines', { POSTERN_ADMIN_KEY: 'a\nb' }, 'POSTERN_ADMIN_KEY holds more than one key'],
-  ['is in a file that is not there', { POSTERN_ADMIN_KEY_FILE: 'b' }, 'b can not be read: ENOENT'],
+  ['is in a file that is not there', { POSTERN_ADMIN_KEY_FILE: 'b' }, 'b cannot be read: ENOENT'],
 ])('ends with 2 when the admin key %s', async (_, given, message) => {
   const refused = await postern(['keys', 'list'], { environment: given });
 
@@ -127,7 +127,7 @@ it('ends with 4 and names the address and the setting when nobody answers', asyn
     exitCode: 4,
     stdout: '',
     stderr:
-      'postern: http://127.0.0.1:8080 can not be reached: nobody listens there\n' +
+      'postern: http://127.0.0.1:8080 cannot be reached: nobody listens there\n' +
       'No address was given; this is the default.\n' +
       'Start the service with "postern serve", or say where it listens by --address or POSTERN_ADDRESS.\n',
   });

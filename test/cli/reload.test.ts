@@ -59,7 +59,7 @@ describe('files that are looked at', () => {
     expect(lines).toEqual([
       {
         level: 'error',
-        fields: { problems: ['postern.yaml can not be read: ENOENT, there is no such file'] },
+        fields: { problems: ['postern.yaml cannot be read: ENOENT, there is no such file'] },
         message: 'the settings stay as they were: the new ones are wrong',
       },
     ]);

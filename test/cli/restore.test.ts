@@ -10,7 +10,7 @@ import type { KeyRecord } from '../../src/keys/key.ts';
 import { createMongoStore } from '../../src/mongo/store.ts';
 import type { RestorableStore } from '../../src/restore/restore-mark.ts';
 import { createSqliteStore } from '../../src/sqlite/store.ts';
-import { giveWay } from '../../src/time/yield-to-others.ts';
+import { yieldToOthers } from '../../src/time/yield-to-others.ts';
 import { freshDatabase } from '../real/mongod.ts';
 import { keyRecord } from '../records.ts';
 import { nextId, retentionMs } from '../store-contract/setting.ts';
@@ -69,7 +69,7 @@ it('a backup of a store that is written to all the while is whole', async () => 
   for (let made = 0; made < 50; made++) await make(store);
   let isDone = false;
   const writing = (async () => {
-    for (; !isDone; await giveWay()) await make(store);
+    for (; !isDone; await yieldToOthers()) await make(store);
   })();
   const done = await run('backup', backup);
   isDone = true;
@@ -83,7 +83,7 @@ it('a backup of a store that is written to all the while is whole', async () => 
   expect(copy.prepare('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' });
 });
 
-it('a backup that can not be made says why, and leaves nothing', async () => {
+it('a backup that cannot be made says why, and leaves nothing', async () => {
   const { folder, path, backup, run, store } = await createSetting();
   writeFileSync(backup, 'mine');
   const memory = { POSTERN_STORE: 'sqlite::memory:' };

@@ -140,11 +140,11 @@ describe('a file', () => {
   });
 
   it.each([
-    ['ENOENT', 'a.yaml can not be read: ENOENT, there is no such file'],
-    ['EACCES', 'a.yaml can not be read: EACCES, permission denied'],
-    ['EISDIR', 'a.yaml can not be read: EISDIR, it is a folder'],
-    ['EIO', 'a.yaml can not be read: EIO'],
-  ])('that can not be read is named, with why: %s', (code, line) => {
+    ['ENOENT', 'a.yaml cannot be read: ENOENT, there is no such file'],
+    ['EACCES', 'a.yaml cannot be read: EACCES, permission denied'],
+    ['EISDIR', 'a.yaml cannot be read: EISDIR, it is a folder'],
+    ['EIO', 'a.yaml cannot be read: EIO'],
+  ])('that cannot be read is named, with why: %s', (code, line) => {
     const readFile = () => {
       throw Object.assign(new Error('no'), { code });
     };
@@ -243,7 +243,7 @@ describe('the environment', () => {
     expect(examineSettings(noFlags, environment, readFile).problems).toEqual([
       'POSTERN_STROE: there is no such setting; did you mean POSTERN_STORE?',
       'POSTERN_LOG_LEVEL and POSTERN_LOG_LEVEL_FILE are both set; set one of them',
-      'POSTERN_REPLICA_ID_FILE: /nowhere can not be read: ENOENT, there is no such file',
+      'POSTERN_REPLICA_ID_FILE: /nowhere cannot be read: ENOENT, there is no such file',
       'POSTERN_STORE: store: the MongoDB address must name a database: mongodb://HOST:PORT/DATABASE',
       'POSTERN_ADMIN_KEY: expected 32 or more printable ASCII characters without spaces',
       'POSTERN_PEPPERS: expected id:base64,id:base64 with 32 or more bytes each',

@@ -101,7 +101,7 @@ it('reports leaked keys from standard input or a file, one a line, and says noth
   });
 
   expect(piped).toMatchObject({ exitCode: 0, stderr: '' });
-  expect(piped.stdout).toMatch(/^2 reported: no replica lets in any of them that was a key since \d{4}-/);
+  expect(piped.stdout).toMatch(/^2 reported: no replica allows any of them that was a key since \d{4}-/);
   expect(JSON.parse(filed.stdout)).toMatchObject({ received: 1, unconfirmed_replicas: [] });
   for (const { id } of [one, two]) {
     expect((await listener.call('GET', `/admin/api-keys/${id}`)).json.data.state).toBe('revoked');

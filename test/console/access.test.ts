@@ -113,7 +113,7 @@ it('says so where what is in front sends a key that is none, and leaves alone wh
   const basic = await operator.get('/console/keys');
 
   expect([refused.status, refused.location]).toEqual([401, null]);
-  expect(refused.text).toContain('This is no admin key.');
+  expect(refused.text).toContain('Invalid admin key.');
   expect(basic.status).toBe(200);
 });
 

@@ -282,7 +282,7 @@ it('disables a key and enables it again', async () => {
   expect([between, enabled.location, await stateOf()]).toEqual(['disabled', `/console/keys/${id}`, 'active']);
 });
 
-it('says what can not be done, and that a key is not there', async () => {
+it('says what cannot be done, and that a key is not there', async () => {
   const { operator, create } = await startConsole();
   const { id } = await create({ name: 'gone' });
   await operator.post(`/console/keys/${id}/revoke`, {});

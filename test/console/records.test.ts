@@ -100,7 +100,7 @@ it('overwrites nothing that somebody else changed since the form of an owner was
   expect((await call('GET', '/admin/owners/acme')).json.data).toMatchObject({ plan: 'pro', suspended: true });
 });
 
-it('opens no owner without an id, or with one that a path can not hold', async () => {
+it('opens no owner without an id, or with one that a path cannot hold', async () => {
   const { operator } = await startConsole();
 
   for (const id of ['', '.', '..']) {

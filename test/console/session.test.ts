@@ -44,7 +44,7 @@ it('does not take what is no admin key for one, and says so at the field', async
 
     expect(refused.status).toBe(401);
     expect(refused.html).toMatch(/aria-invalid="true" autofocus/);
-    expect(refused.html).toMatch(/<p class="error" id="admin_key-error">This is no admin key/);
+    expect(refused.html).toMatch(/<p class="error" id="admin_key-error">Invalid admin key/);
     expect(refused.html).not.toContain('xxxxx');
     expect((await visitor.get('/console/keys')).location).toBe('/console');
   }

@@ -27,7 +27,7 @@ export interface ImageSettings {
   readonly stopSignal: string;
 }
 
-/** The stages of a Dockerfile, with the defaults of its ARGs put in. Throws on what it can not read. */
+/** The stages of a Dockerfile, with the defaults of its ARGs put in. Throws on what it cannot read. */
 export function readDockerfile(text: string): Stage[] {
   const stages: { name: string; base: string; instructions: Instruction[] }[] = [];
   const global = new Map<string, string>();

@@ -72,7 +72,7 @@ export function allowedInContext(): string[] {
   const lines = readFileSync(join(repository, '.dockerignore'), 'utf8').split('\n');
   const [first, ...rest] = lines.filter((line) => line !== '' && !line.startsWith('#'));
   if (first !== '*' || !rest.every((line) => /^![\w./-]+$/.test(line))) {
-    throw new Error('.dockerignore is not a * and then plain paths that are let through');
+    throw new Error('.dockerignore is not a * and then plain paths that are allowed');
   }
   return rest.map((line) => line.slice(1));
 }

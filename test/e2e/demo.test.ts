@@ -53,7 +53,7 @@ it.each(['SIGINT', 'SIGTERM'] as const)('%s while the demo starts ends all of it
   await demo.kill(signal);
   expect(await demo.exited).toBe(0);
   await expect.poll(() => leftOf(started)).toEqual([]);
-  expect(demo.log()).not.toContain('can not go on');
+  expect(demo.log()).not.toContain('cannot go on');
 });
 
 it('a part that dies ends the demo with 1, after saying which', async () => {

@@ -172,7 +172,7 @@ describe('over a Unix socket', () => {
     expect(upstream?.headers.traceparent).toEqual([traceparent]);
   });
 
-  it('logs who was let in and why someone was not, and no key', async () => {
+  it('logs who was allowed and why someone was not, and no key', async () => {
     const revoked = await makeKey(postern);
     await admin(postern, 'DELETE', `/admin/api-keys/${revoked.id}`);
     for (const { key } of [made, revoked]) {

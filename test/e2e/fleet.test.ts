@@ -29,13 +29,13 @@ describe('two replicas on one MongoDB', () => {
   });
   afterAll(() => Promise.all([one?.stop(), other?.stop(), client?.close()]));
 
-  it('a key that is made on one is let in by the other at once', async () => {
+  it('a key that is made on one is allowed by the other at once', async () => {
     const { key } = await makeKey(one);
     expect(await ask(other, key)).toBe('allowed');
     expect(await ask(one, key)).toBe('allowed');
   });
 
-  it('a key that appears is let in where it was just remembered as nobody', async () => {
+  it('a key that appears is allowed where it was just remembered as nobody', async () => {
     const { id, key } = await makeKey(one);
     expect([await ask(one, key), await ask(other, key)]).toEqual(['allowed', 'allowed']);
     // No caller can know a key before it is made, so it is taken away and put back behind Postern's back.
@@ -83,7 +83,7 @@ describe('two replicas on one MongoDB', () => {
     },
   );
 
-  it('a key that is enabled again on one is let in by the other', async () => {
+  it('a key that is enabled again on one is allowed by the other', async () => {
     const { id, key } = await makeKey(one);
     expect(await ask(other, key)).toBe('allowed');
     await admin(one, 'POST', `/admin/api-keys/${id}/disable`);

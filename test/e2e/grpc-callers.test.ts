@@ -51,7 +51,7 @@ describe('a gRPC caller who is denied', () => {
       7,
       'The API key lacks a permission that this request needs.',
     ]);
-    expect(await call('/wrong.S/M', key)).toEqual([14, 'API keys can not be checked right now. Try again.']);
+    expect(await call('/wrong.S/M', key)).toEqual([14, 'API keys cannot be checked right now. Try again.']);
 
     const limited = await makeKey(stack.postern, { rate_limit: { limit: 1, window: '3650d' } });
     await call('/any.S/M', limited.key);
@@ -121,7 +121,7 @@ describe('a gRPC caller while the store cannot be reached', () => {
     });
     try {
       const [code, message] = await call('/any.S/M', unknownKey(), envoy.url);
-      expect([code, message]).toEqual([14, 'API keys can not be checked right now. Try again.']);
+      expect([code, message]).toEqual([14, 'API keys cannot be checked right now. Try again.']);
     } finally {
       await envoy.stop();
     }

@@ -160,7 +160,7 @@ describe.each(Object.keys(stores) as (keyof typeof stores)[])('through a real En
     expect(JSON.parse(body)).toMatchObject({ error: { code: 'invalid_api_key' } });
   });
 
-  it('the access log says which key was let in and why another was not, and shows neither', async () => {
+  it('the access log says which key was allowed and why another was not, and shows neither', async () => {
     const { id, key } = await makeKey(stack.postern);
     await send(stack.envoy.url, '/logged/', bearer(key));
     await admin(stack.postern, 'DELETE', `/admin/api-keys/${id}`);

@@ -162,7 +162,7 @@ describe("a scheme of one's own", () => {
     }
   });
 
-  it('turns away a key whose HMAC is not by its keys, without asking the store', async () => {
+  it('denies a key whose HMAC is not by its keys, without asking the store', async () => {
     const { key } = await make();
     const forged = key.slice(0, -1) + (key.endsWith('a') ? 'b' : 'a');
     for (const text of [forged, key.slice(0, -11), `${key.slice(0, -11)}00000000000`]) {

@@ -60,9 +60,9 @@ describe('settings that are wrong are told as at the start, and the old ones hol
       () => put('# all gone\n'),
       [/has become empty; expected settings, or \{\} for none$/],
     ],
-    ['no file any more', noteLines, [/can not be read: ENOENT, there is no such file$/]],
-    ['a folder in its place', replaceByFolder, [/can not be read: EISDIR, it is a folder$/]],
-    ['a link that leads nowhere', replaceByLoop, [/can not be read: ELOOP$/]],
+    ['no file any more', noteLines, [/cannot be read: ENOENT, there is no such file$/]],
+    ['a folder in its place', replaceByFolder, [/cannot be read: EISDIR, it is a folder$/]],
+    ['a link that leads nowhere', replaceByLoop, [/cannot be read: ELOOP$/]],
   ] as const)('%s', async (_, spoil, expected) => {
     await rm(config, { recursive: true, force: true });
     await spoil();

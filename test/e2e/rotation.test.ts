@@ -133,7 +133,7 @@ describe('on two replicas of one MongoDB', () => {
     expect(await reasons(key)).toEqual([reason, reason]);
   });
 
-  it('a rotation on one ends the old key on both, and its successor is let in by both', async () => {
+  it('a rotation on one ends the old key on both, and its successor is allowed by both', async () => {
     const [one] = replicas;
     const { id, key } = await makeKey(one, { permissions: ['write'] });
     expect(await reasons(key)).toEqual([null, null]);

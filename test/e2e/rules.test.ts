@@ -135,7 +135,7 @@ describe('a rule', () => {
     '/x/%2e%2e/things/1',
     '/x/..;/things/1',
     '/things//1',
-  ])('can not be got around with %s', async (path) => {
+  ])('cannot be got around with %s', async (path) => {
     const { status, body } = await ask(await makeKey(stack.postern), path);
     expect(status).toBe(403);
     expect(JSON.parse(body)).toMatchObject({ error: { code: 'insufficient_permissions' } });

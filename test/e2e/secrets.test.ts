@@ -155,7 +155,7 @@ it('a MongoDB that refuses the password: the log says so, and does not say the p
     postern
       .log()
       .split('\n')
-      .find((one) => one.includes(`mongodb://${address} can not be reached yet`)),
+      .find((one) => one.includes(`mongodb://${address} cannot be reached yet`)),
   );
   expect(line).toContain('refused the user name or the password');
   expect(postern.log()).not.toContain('geheim');

@@ -128,7 +128,7 @@ describe('wrong settings end the start with 2', () => {
     [
       'a file that is not there',
       { POSTERN_ADMIN_KEY: '', POSTERN_ADMIN_KEY_FILE: '/nowhere' },
-      'POSTERN_ADMIN_KEY_FILE: /nowhere can not be read: ENOENT, there is no such file',
+      'POSTERN_ADMIN_KEY_FILE: /nowhere cannot be read: ENOENT, there is no such file',
     ],
     [
       'a value and a file for it',
@@ -138,7 +138,7 @@ describe('wrong settings end the start with 2', () => {
     [
       'a settings file that is not there',
       { POSTERN_CONFIG: '/nowhere.yaml' },
-      '/nowhere.yaml can not be read: ENOENT, there is no such file',
+      '/nowhere.yaml cannot be read: ENOENT, there is no such file',
     ],
     [
       'a MongoDB address without a database',
@@ -148,7 +148,7 @@ describe('wrong settings end the start with 2', () => {
     [
       'a MongoDB address that is none',
       { POSTERN_STORE: 'mongodb://me:ge:heim@@localhost:1/x' },
-      /^POSTERN_STORE: store: the MongoDB address can not be read/,
+      /^POSTERN_STORE: store: the MongoDB address cannot be read/,
     ],
   ])('with %s in the environment, by its name', async (_, settings: Record<string, string>, message) => {
     const { code, said, log } = await outcome(settings);
@@ -212,7 +212,7 @@ describe('a start succeeds', () => {
   });
 });
 
-describe('a SQLite file that can not be had ends the start with 1', () => {
+describe('a SQLite file that cannot be had ends the start with 1', () => {
   it('where another Postern has it, and says what to do; the other goes on', async () => {
     const path = join(scratch, 'shared.db');
     const first = await startPostern({ POSTERN_STORE: `sqlite:${path}` });
@@ -238,7 +238,7 @@ describe('a SQLite file that can not be had ends the start with 1', () => {
     });
   });
 
-  it('where its folder can not be made, is a file, or the file is a folder or no database', async () => {
+  it('where its folder cannot be made, is a file, or the file is a folder or no database', async () => {
     await mkdir(join(scratch, 'folder'));
     await writeFile(
       join(scratch, 'text'),
@@ -305,7 +305,7 @@ describe('Unix sockets', () => {
     ] as const) {
       const { code, said } = await outcome({ [variable]: `unix:${path}` });
       expect(said).toHaveLength(1);
-      expect(said[0]).toMatch(new RegExp(`^${setting}: unix:${path} (can not|may not) be opened`));
+      expect(said[0]).toMatch(new RegExp(`^${setting}: unix:${path} (cannot|may not) be opened`));
       expect(code).toBe(1);
     }
   });

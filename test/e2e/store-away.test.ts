@@ -40,7 +40,7 @@ it('a store that does not answer is waited for by one caller at a time; the othe
   expect((await operations(postern.url)) - before).toBeLessThan(probesMax);
 
   await member?.kill('SIGCONT');
-  await until('the key is let in again', async () => (await ask(key)).code === 0);
+  await until('the key is allowed again', async () => (await ask(key)).code === 0);
   expect(postern.logLines()).toContainEqual(
     expect.objectContaining({ msg: 'the store answers again', circuit: 'reads' }),
   );

@@ -61,7 +61,7 @@ describe('a MongoDB that is not there at the start', () => {
     const uri = `mongodb://me:geheim@${address}?authMechanismProperties=AWS_SESSION_TOKEN:auch-geheim`;
     const postern = await start({ POSTERN_STORE: uri }, { ready: false });
     const why = await until('the outage is logged', () =>
-      postern.logLines().find(({ msg }) => msg === `mongodb://${address} can not be reached yet`),
+      postern.logLines().find(({ msg }) => msg === `mongodb://${address} cannot be reached yet`),
     );
     expect(why).toMatchObject({ level: 40, why: expect.stringContaining('ECONNREFUSED') });
     await postern.kill('SIGTERM');

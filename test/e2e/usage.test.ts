@@ -71,7 +71,7 @@ async function usageOf(postern: Postern, id: string): Promise<Usage> {
   return data;
 }
 
-/** How many were let in, and how many lacked a permission, in all hours: one may end under way. */
+/** How many were allowed, and how many lacked a permission, in all hours: one may end under way. */
 function countsOf({ buckets }: Usage): [allowed: number, denied: number] {
   const sum = (counts: number[]) => counts.reduce((one, other) => one + other, 0);
   return [

@@ -169,7 +169,7 @@ describe.each(Object.keys(settings) as (keyof typeof settings)[])('on %s', (name
     });
   });
 
-  it('a key is let in until it expires, and is told so from then on', async () => {
+  it('a key is allowed until it expires, and is told so from then on', async () => {
     const words = {
       mavera: 'Key has expired',
       converra: 'API key has expired',

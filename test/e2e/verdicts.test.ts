@@ -63,7 +63,7 @@ describe.each(modeNames)('with Envoy %s', (mode) => {
   });
 });
 
-describe('while the store can not be reached', () => {
+describe('while the store cannot be reached', () => {
   it.each([
     ['error_response', 'as shipped', 503],
     ['error_response', 'without status_on_error', 503],
@@ -80,7 +80,7 @@ describe('while the store can not be reached', () => {
       if (outcome === 'allowed') return;
       expect(answer.headers).toMatchObject({ 'retry-after': '1', 'content-type': 'application/json' });
       expect(answer.body).toBe(
-        '{"error":{"code":"unavailable","message":"API keys can not be checked right now. Try again."}}',
+        '{"error":{"code":"unavailable","message":"API keys cannot be checked right now. Try again."}}',
       );
       expect(answer.headers).not.toHaveProperty('www-authenticate');
     },

@@ -77,7 +77,7 @@ describe('what the upstream is not to see', () => {
     }
   });
 
-  it('is a name with an underscore, where Envoy lets it in', async () => {
+  it('is a name with an underscore, where Envoy allows it', async () => {
     const key = await make('postern');
     const sent: Pair[] = ['x_postern_owner', 'X_Postern-key_id', '_x-postern-owner'].map((name) => [
       name,

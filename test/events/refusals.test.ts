@@ -75,7 +75,7 @@ describe('refused calls', () => {
     await Promise.all(rest);
   });
 
-  it('that can not be written hold up nothing: it is told, and the next are written', async () => {
+  it('that cannot be written hold up nothing: it is told, and the next are written', async () => {
     const { writes, errors, refusals } = stuck();
     const lost = refusals.record(refused('lost'));
     await expect.poll(() => writes).toHaveLength(1);

@@ -131,7 +131,7 @@ describe('KeyAdmin', () => {
     ['a wrong key', ['Bearer pst_live_wrong']],
     ['another scheme word', ['Basic YTpi']],
     ['two keys', ['Bearer pst_live_one, Bearer pst_live_two']],
-  ])('turns away %s', async (_, authorization) => {
+  ])('denies %s', async (_, authorization) => {
     const error = await refusal('getKey', { id: 'key_x' }, authorization);
     expect(error).toMatchObject({ code: status.UNAUTHENTICATED, reason: 'ADMIN_KEY_REQUIRED' });
   });

@@ -92,20 +92,20 @@ describe('UpdateKey', () => {
   });
 
   it.each([
-    ['names a field that can not be changed', {}, ['owner'], 'update_mask', 'owner: can not be changed'],
-    ['names the id', {}, ['id'], 'update_mask', 'id: can not be changed'],
+    ['names a field that cannot be changed', {}, ['owner'], 'update_mask', 'owner: cannot be changed'],
+    ['names the id', {}, ['id'], 'update_mask', 'id: cannot be changed'],
     ['names what is no field', {}, ['nonesuch'], 'update_mask', 'nonesuch: unknown field'],
     ['names a part of a field', {}, ['rate_limit.limit'], 'update_mask', 'rate_limit.limit: unknown field'],
     ['names a trap', {}, ['__proto__'], 'update_mask', '__proto__: unknown field'],
     ['is there beside a bad field', { name: '' }, ['name'], 'key.name', 'is required'],
     [
-      'is absent beside what can not be changed',
+      'is absent beside what cannot be changed',
       { owner: 'other' },
       undefined,
       'key.owner',
-      'can not be changed',
+      'cannot be changed',
     ],
-    ['is absent beside a state', { state: 2 }, undefined, 'key.state', 'can not be changed'],
+    ['is absent beside a state', { state: 2 }, undefined, 'key.state', 'cannot be changed'],
     [
       'names a bad limit',
       { rate_limit: { limit: 0, window: { seconds: 1, nanos: 0 } } },

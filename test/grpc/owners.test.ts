@@ -199,7 +199,7 @@ it('shows an admin key that is bound to an owner that owner alone, and lets it p
   }
 });
 
-it.each(['putOwner', 'getOwner', 'listOwners'])('%s turns away who brings no admin key', async (method) => {
+it.each(['putOwner', 'getOwner', 'listOwners'])('%s denies who brings no admin key', async (method) => {
   const request = { id: 'acme', suspended: false, page_size: 0, page_token: '' };
   expect(await refusal(method, request, '')).toMatchObject({ code: status.UNAUTHENTICATED });
 });

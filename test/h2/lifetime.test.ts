@@ -74,7 +74,7 @@ describe('a drain', () => {
     expect(client.sofar(1)).toMatchObject({ isEnded: false });
   });
 
-  it('lets nobody in any more', async () => {
+  it('allows nobody any more', async () => {
     const server = await createSetting();
     await server.listener.close(0);
 

@@ -57,7 +57,7 @@ it('shares a port that both sides may share, and no other', async () => {
   expect(await isServed(listen)).toBe(true);
 });
 
-it('says why it can not listen', async () => {
+it('says why it cannot listen', async () => {
   const taken = await create().listen({ kind: 'tcp', host: '127.0.0.1', port: 0 });
   const refused = [
     taken,
@@ -76,7 +76,7 @@ it('says why it can not listen', async () => {
   expect(errors.map(({ message: text }) => text)).toEqual([
     expect.stringContaining('is taken: another process listens there'),
     '203.0.113.9:0 is no address of this machine',
-    expect.stringMatching(/^unix:\/no\/such\/folder\/a (can not|may not) be opened/),
+    expect.stringMatching(/^unix:\/no\/such\/folder\/a (cannot|may not) be opened/),
   ]);
 });
 

@@ -98,7 +98,7 @@ describe('over TLS', () => {
   it.each([
     ['another protocol', ['http/1.1']],
     ['no protocol', undefined],
-  ])('a client that offers %s is turned away', async (_, ALPNProtocols) => {
+  ])('a client that offers %s is denied', async (_, ALPNProtocols) => {
     const authority = await createAuthority();
     const { port } = await serve({ secure: files(await authority.issue(local)) });
 

@@ -44,7 +44,7 @@ it('sends only the types that are asked for', async () => {
   expect((await stream.events(2)).map(({ event }) => event)).toEqual(['key.disabled', 'key.enabled']);
 });
 
-it('answers as JSON what it can not begin, and has no HEAD', async () => {
+it('answers as JSON what it cannot begin, and has no HEAD', async () => {
   const { call } = await startListener();
   const refused = await call('GET', '/admin/events', undefined, { authorization: '' });
   expect(refused.status).toBe(401);
@@ -84,7 +84,7 @@ interface SseEvent {
   readonly data: any;
 }
 
-/** Reads a stream until the test ends. */
+/** SharedReads a stream until the test ends. */
 async function openStream(listener: TestListener, path: string, more: Record<string, string> = {}) {
   const end = new AbortController();
   onTestFinished(() => end.abort());

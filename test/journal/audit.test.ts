@@ -257,7 +257,7 @@ describe('a refused call', () => {
     expect(JSON.stringify(refused)).not.toContain(secret.slice(12, -2));
   });
 
-  it('is answered as before when it can not be journalled, and the log hears of it', async () => {
+  it('is answered as before when it cannot be journalled, and the log hears of it', async () => {
     const lost: unknown[] = [];
     const service = await start({ onRefusalLost: (error) => lost.push(error) });
     const { appendJournal } = service.store;

@@ -162,7 +162,7 @@ describe('a limiter', () => {
     expect(store.leases.length).toBeLessThan(70);
   });
 
-  it('asks the store for nothing that it can not have', async () => {
+  it('asks the store for nothing that it cannot have', async () => {
     const store = fakeStore();
     const limiter = limiterOn(store);
     expect((await limiter.spend('k', minute, 61, noon)).isAllowed).toBe(false);
@@ -182,7 +182,7 @@ describe('a limiter', () => {
     }
   });
 
-  it('says that the store is away, or lets pass, as the settings have it, and spends what it has', async () => {
+  it('says that the store is away, or allows, as the settings have it, and spends what it has', async () => {
     const often = { limit: 1_000, windowMs: 60_000 };
     for (const allowWhenUnavailable of [true, false]) {
       const store = fakeStore();

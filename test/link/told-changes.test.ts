@@ -67,7 +67,7 @@ describe('a Check worker', () => {
     worker.stop();
   });
 
-  it('counts how old what the service knows is, and answers nothing where that can not be told', async () => {
+  it('counts how old what the service knows is, and answers nothing where that cannot be told', async () => {
     const { worker, arrive, clock, store } = setting();
     store.lagMs = 5_000;
     worker.start();

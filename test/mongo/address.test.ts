@@ -30,7 +30,7 @@ describe('an address', () => {
     }
   });
 
-  it('that can not be read is refused without its password', () => {
+  it('that cannot be read is refused without its password', () => {
     for (const uri of [
       'http://me:hunter2@a/b',
       'mongodb://me:hunter2@a/b?replicaSet=',

@@ -45,7 +45,7 @@ describe('the journal in MongoDB', () => {
     { outcome: 'fine' },
     { actor: 7 },
     { hash: null },
-  ])('leaves out an entry that can not be read, and no other: %j', async (damage) => {
+  ])('leaves out an entry that cannot be read, and no other: %j', async (damage) => {
     const onBadRecord = vi.fn();
     const { store, database } = await openStore({ onBadRecord });
     await store.appendJournal([journalDraft(), journalDraft(), journalDraft()]);

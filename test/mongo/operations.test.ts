@@ -66,7 +66,7 @@ describe('the first key', () => {
   });
 });
 
-describe('a document that can not be read', () => {
+describe('a document that cannot be read', () => {
   for (const damage of [{ permissions: 'admin:write' }, { revoked_at: 'yes' }, { version: null }]) {
     it(`is broken and spoils itself alone: ${JSON.stringify(damage)}`, async () => {
       const onBadRecord = vi.fn();

@@ -89,7 +89,7 @@ describe('the change feed in an outage', () => {
   }
 
   for (const errorCode of [286, 280]) {
-    it(`tells of a gap when the stream can not go on (${errorCode}), and begins anew`, async () => {
+    it(`tells of a gap when the stream cannot go on (${errorCode}), and begins anew`, async () => {
       const { setting, store, told, changeElsewhere, gapsAtOpen } = await openStore({
         stalenessMaxMs: 3_000,
       });

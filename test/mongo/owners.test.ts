@@ -61,7 +61,7 @@ describe('owners on several replicas', () => {
   });
 });
 
-describe('an owner that can not be read', () => {
+describe('an owner that cannot be read', () => {
   it('spoils itself alone: it is refused, and a list leaves it out without becoming shorter', async () => {
     const onBadRecord = vi.fn();
     const setting = await createSetting(inject('mongoUri'));

@@ -148,7 +148,7 @@ it.each([
   );
 });
 
-it('an address that can not be right is told why, and never repeated', async () => {
+it('an address that cannot be right is told why, and never repeated', async () => {
   expect(await refusalOf(uriOf('postern', 'wrong'))).toBe('MongoDB refused the user name or the password');
   expect(await refusalOf(mongo.uri.replace('/?', `/${database}?`))).toBe(
     'MongoDB asks for a user name and a password, and the address has none',

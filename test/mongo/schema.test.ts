@@ -51,7 +51,7 @@ it('two releases serve one database together, and each sees what the other chang
   expect(await schemaIn(setting)).toEqual({ _id: 'schema', version: 3, reader_min: 1 });
 });
 
-it('a release that can not serve what is there is refused, and says what it takes', async () => {
+it('a release that cannot serve what is there is refused, and says what it takes', async () => {
   const setting = await createSetting(inject('mongoUri'), { fresh: true });
   await open(setting, contracted);
   await expect(open(setting)).rejects.toThrow(
@@ -87,7 +87,7 @@ it('an index that stands in the way stops the start by its name, and with the li
   await open(setting);
 });
 
-it('a unique index that can not be made stops the start, and nothing that is stored is quoted', async () => {
+it('a unique index that cannot be made stops the start, and nothing that is stored is quoted', async () => {
   const setting = await createSetting(inject('mongoUri'), { fresh: true });
   const keys = databaseOf(setting.client, setting.uri).collection('keys');
   await keys.insertMany([{ digest: 'twice' }, { digest: 'twice' }]);
@@ -95,7 +95,7 @@ it('a unique index that can not be made stops the start, and nothing that is sto
     () => null,
     (thrown: Error) => thrown,
   );
-  expect(error?.message).toMatch(/^the unique index "digest" of the collection "keys" can not be made/);
+  expect(error?.message).toMatch(/^the unique index "digest" of the collection "keys" cannot be made/);
   expect(`${error?.message} ${error?.cause}`).not.toContain('twice');
 });
 

@@ -99,7 +99,7 @@ describe('settling a change', () => {
     expect(await settle({ at: 5 })).toEqual({ effectiveAt: 99, unconfirmedReplicas: [] });
   });
 
-  it('says the latest time that may be when the register can not be read', async () => {
+  it('says the latest time that may be when the register cannot be read', async () => {
     const lagging = () => {
       throw new StoreUnavailable('away');
     };

@@ -73,7 +73,7 @@ it('a standalone server writes the journal before each change, and no entry of o
   expect(await listActions(store)).toEqual(['insert', 'rotate', 'import', 'put']);
 });
 
-it('a standalone server makes no change whose entry it can not write, and may keep one of a change that failed', async () => {
+it('a standalone server makes no change whose entry it cannot write, and may keep one of a change that failed', async () => {
   const setting = await createSetting(mongo.uri, { fresh: true });
   const store = setting.store();
   await store.open();

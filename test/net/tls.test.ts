@@ -28,7 +28,7 @@ describe('readTls', () => {
       await writeFile(path, 'precious rubbish');
       expect(() => readTls(given)).toThrow(path);
       expect(() => readTls(given)).not.toThrow(/precious/);
-      expect(() => readTls({ ...given, [name]: `${path}.away` })).toThrow(`${path}.away can not be read`);
+      expect(() => readTls({ ...given, [name]: `${path}.away` })).toThrow(`${path}.away cannot be read`);
     },
   );
 

@@ -4,7 +4,7 @@ import { auditJson, type Origin } from '../../src/journal/journal.ts';
 import type { KeyRecord } from '../../src/keys/key.ts';
 import { createDigester } from '../../src/keys/secret.ts';
 import { readPresets } from '../../src/presets/read.ts';
-import { createLostChanges } from '../../src/restore/changes-since-backup.ts';
+import { createChangesSinceBackup } from '../../src/restore/changes-since-backup.ts';
 import { replay } from '../../src/restore/replay.ts';
 import { createSqliteStore } from '../../src/sqlite/store.ts';
 import { keyRecord, ownerRecord } from '../records.ts';
@@ -38,7 +38,7 @@ async function lose(keys: readonly KeyRecord[], changes: (lost: Side) => Promise
   const [lost, restored] = [await openStore(keys), await openStore(keys)];
   await changes(lost);
   const entries = await lost.store.listJournal({}, { order: 'oldest', after: null, size: 100 });
-  const gathered = createLostChanges();
+  const gathered = createChangesSinceBackup();
   // As an export has them.
   for (const entry of entries) gathered.add(JSON.parse(JSON.stringify(auditJson(entry))));
   const run = (isDryRun = false) => replay(restored, gathered.end(), { isDryRun });

@@ -186,7 +186,7 @@ describe('what is allowed and hardly meant is warned of', () => {
     [
       'an environment without keys',
       'environment: prod',
-      'environment: no scheme has a prefix for "prod", so that no key is let in',
+      'environment: no scheme has a prefix for "prod", so that no key is allowed',
     ],
     [
       'permissions on a public rule',
@@ -196,7 +196,7 @@ describe('what is allowed and hardly meant is warned of', () => {
     [
       'an environment without keys in a rule',
       'rules: [{ match: { path: /a }, environment: prod }]',
-      'rules.0.environment: no scheme has a prefix for "prod", so that no key is let in',
+      'rules.0.environment: no scheme has a prefix for "prod", so that no key is allowed',
     ],
   ])('%s', (_, yaml, line) => {
     const warnings = configWarnings(read(yaml)).map(({ path, message }) => `${path.join('.')}: ${message}`);

@@ -78,17 +78,17 @@ describe('what one scheme says is refused, by member,', () => {
     [
       'a mint that accept refuses',
       'accept: { alphabet: a-z, min: 1 }',
-      'mint: makes keys that accept turns away; expected characters and a length that it takes',
+      'mint: makes keys that accept denies; expected characters and a length that it takes',
     ],
     [
       'a mint that is too short for accept',
       'accept: { alphabet: A-Za-z0-9, min: 33 }',
-      'mint: makes keys that accept turns away; expected characters and a length that it takes',
+      'mint: makes keys that accept denies; expected characters and a length that it takes',
     ],
     [
       'keys that a header would split',
       "mint: { alphabet: 'a-z,', length: 60 }\naccept: { alphabet: 'a-z,' }",
-      'places.0: keys of this alphabet can not be read from there; expected one without , and ;',
+      'places.0: keys of this alphabet cannot be read from there; expected one without , and ;',
     ],
     [
       'a default plan that there is not',
@@ -171,7 +171,7 @@ describe('what one scheme says is refused, by member,', () => {
     ]);
   });
 
-  it('all of it, even where other members can not be read', () => {
+  it('all of it, even where other members cannot be read', () => {
     const scheme = {
       ...parse(plain),
       places: 5,

@@ -126,7 +126,7 @@ describe('the file of a SQLite store', () => {
     await expect(openStore()).rejects.toThrow(`${path} was written by a newer version of Postern`);
   });
 
-  it('is refused with its path when it can not be made', async () => {
+  it('is refused with its path when it cannot be made', async () => {
     writeFileSync(join(folder, 'data'), '');
     await expect(openStore()).rejects.toThrow(`${path} could not be opened`);
   });
@@ -191,7 +191,7 @@ describe('a record whose time to be purged has come', () => {
   });
 });
 
-describe('a record that can not be read', () => {
+describe('a record that cannot be read', () => {
   const damages = [
     "UPDATE keys SET record = '{'",
     "UPDATE keys SET record = 'null'",

@@ -18,7 +18,7 @@ import { createStoreFile } from './setting.ts';
 
 const everything = { order: 'oldest', after: null, size: 10_000 } as const;
 
-describe('a journal that can not be written', () => {
+describe('a journal that cannot be written', () => {
   it('keeps every change from being made, and reads go on', async () => {
     const { store, key, told } = await withoutJournal();
     const made = keyRecord({ id: nextId() });
@@ -120,7 +120,7 @@ describe('an entry of the journal that was tampered with', () => {
     });
   }
 
-  it('is left out where it can not be read, makes no page short, and is told of', async () => {
+  it('is left out where it cannot be read, makes no page short, and is told of', async () => {
     const file = createStoreFile();
     await (await file.open()).appendJournal([journalDraft(), journalDraft(), journalDraft()]);
     await file.tamper("UPDATE journal SET body = '{' WHERE sequence = 2");

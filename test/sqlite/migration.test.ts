@@ -17,7 +17,7 @@ import {
   testNow,
 } from '../store-contract/setting.ts';
 
-it('a file of the first version is brought up to date, one record in it that can not be read too', async () => {
+it('a file of the first version is brought up to date, one record in it that cannot be read too', async () => {
   const key = keyRecord({ id: nextId(), permissions: ['read', 'write'], labels: { team: 'a' } });
   const bad = keyRecord({ id: nextId() });
   const store = await openedOnFirstVersion([

@@ -59,7 +59,7 @@ it('the release before reads and changes what the next one has added to, and tha
   expect(await listIds(after, { permission: 'write' })).toEqual([key.id]);
 });
 
-it('a release that can not serve newer tables is refused by the version that they need, and changes nothing', async () => {
+it('a release that cannot serve newer tables is refused by the version that they need, and changes nothing', async () => {
   const file = createFile();
   const [key] = await insertAll(await file.open([...migrations, expanding, contracting]), [{}]);
   await expect(file.open()).rejects.toThrow(

@@ -30,7 +30,7 @@ export function digestContract(createStore: CreateStore): void {
     expect(await store.getKey(gone)).toBe(null);
   });
 
-  it('leaves what can not be changed, since another key has the digest, and changes the others', async () => {
+  it('leaves what cannot be changed, since another key has the digest, and changes the others', async () => {
     const { store } = await opened(createStore);
     const [one = keyRecord(), two = keyRecord(), three = keyRecord()] = await insertAll(store, [{}, {}, {}]);
     const changes = [

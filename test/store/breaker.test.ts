@@ -44,7 +44,7 @@ describe('a breaker', () => {
     expect(told).toEqual([]);
   });
 
-  it('takes a store whose record can not be read for one that is there', async () => {
+  it('takes a store whose record cannot be read for one that is there', async () => {
     const { store, state, asked, told } = setUp();
     state.fault = new UnreadableRecord('bad');
     for (let times = 0; times < 20; times++) await expect(store.findKey([])).rejects.toBe(state.fault);

@@ -106,7 +106,7 @@ it.each<[title: string, rule: Rule, history: HistoryRecord[]]>([
   ],
   [
     'a denial long after EnableKey returned',
-    'a key that was given back is let in once staleness_max has passed',
+    'a key that was given back is allowed once staleness_max has passed',
     [created, change('disable', 200, 220), change('enable', 300, 310), denied(3_320)],
   ],
   ['a key that is gone', 'what was acknowledged is kept', [created, state(500, 'absent')]],

@@ -12,7 +12,7 @@ export type Rule =
   | 'no allow once a change that takes away has come into effect'
   | 'no allow of a key that was never made'
   | 'a good key is never denied'
-  | 'a key that was given back is let in once staleness_max has passed'
+  | 'a key that was given back is allowed once staleness_max has passed'
   | 'what was acknowledged is kept'
   | 'no more than the limit in a window'
   | 'nearly all of the limit where more is asked for'
@@ -64,7 +64,7 @@ export function creationsOf(records: readonly HistoryRecord[]): Map<string, Chan
 
 /** When a subject is away for certain, and when it may be. */
 interface Timeline {
-  /** From `from` on nothing may be let in, until a change that may give it back begins. */
+  /** From `from` on nothing may be allowed, until a change that may give it back begins. */
   readonly away: readonly { readonly from: Instant; readonly until: Instant; readonly by: ChangeRecord }[];
   /** A denial is right if its Check was under way at some time in between. */
   readonly maybeAway: readonly {
@@ -121,7 +121,7 @@ function timelineOf(changes: readonly ChangeRecord[], { stalenessMaxMs }: Openin
   };
 }
 
-/** From when on, by the history's clock, an answer says that nothing is let in any more. */
+/** From when on, by the history's clock, an answer says that nothing is allowed any more. */
 function effectiveFrom({ end, effectiveAt, wallOffset }: ChangeRecord): Instant {
   if (effectiveAt === undefined) return Number.POSITIVE_INFINITY;
   const effective = effectiveAt - wallOffset;
@@ -154,7 +154,7 @@ function judgeCheck(
   const back = maybe.findLast((one) => one.until <= check.begin)?.back;
   const what = `${check.replica} denied ${check.key}: ${check.reason}`;
   const rule = back
-    ? 'a key that was given back is let in once staleness_max has passed'
+    ? 'a key that was given back is allowed once staleness_max has passed'
     : 'a good key is never denied';
   return [{ rule, what, records: [creation, ...(back ? [back] : []), check] }];
 }

@@ -108,7 +108,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   }
 }
 
-/** With the store away a limited key is turned away, so that no fault lets more through than the limit. */
+/** With the store away a limited key is denied, so that no fault lets more through than the limit. */
 function settingsFile(stalenessMaxMs: number): string {
   return [
     `staleness_max: ${stalenessMaxMs}ms`,

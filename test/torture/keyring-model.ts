@@ -225,7 +225,7 @@ function createWorld(parts: Parts, random: Random) {
     sessions.advance(event.time);
   }
 
-  /** The stream can not go on: what was remembered is dropped, and a new one begins at a beat's time. */
+  /** The stream cannot go on: what was remembered is dropped, and a new one begins at a beat's time. */
   function beginAnew(): void {
     lease.end();
     subscriber.onGap();

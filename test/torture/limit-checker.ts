@@ -79,11 +79,11 @@ function judgeWindow(key: string, window: Window, isWanted: boolean): Violation[
   const allowed = checks.filter(({ verdict }) => verdict === 'allowed');
   const admitted = allowed.filter((check) => isInside(check, window));
   if (admitted.length > limit) {
-    const what = `${key} was let in ${admitted.length} times in a window of ${limit}`;
+    const what = `${key} was allowed ${admitted.length} times in a window of ${limit}`;
     return [{ rule: 'no more than the limit in a window', what, records: admitted.slice(-1) }];
   }
   if (!isWanted || allowed.length >= usedPartMin * limit) return [];
-  const what = `${key} was let in ${allowed.length} times of ${limit}, where ${checks.length} asked`;
+  const what = `${key} was allowed ${allowed.length} times of ${limit}, where ${checks.length} asked`;
   return [{ rule: 'nearly all of the limit where more is asked for', what, records: checks.slice(-1) }];
 }
 

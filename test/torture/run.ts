@@ -82,7 +82,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   }
 }
 
-/** The fleet recovers by itself: a new key is let in by all. */
+/** The fleet recovers by itself: a new key is allowed by all. */
 async function letInEverywhere(fleet: Fleet, witness: Witness): Promise<void> {
   const [maker] = fleet.replicas;
   if (maker === undefined) throw new Error('a fleet has replicas');

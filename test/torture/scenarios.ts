@@ -220,7 +220,7 @@ async function letsIn(witness: Witness, replica: Replica, key: Key): Promise<voi
   await until(`${replica.name} lets ${key.id} in`, isLetIn, { deadlineMs: 90_000 });
 }
 
-/** The reason why a key is not let in, once it is not for want of MongoDB. */
+/** The reason why a key is not allowed, once it is not for want of MongoDB. */
 async function denial(witness: Witness, replica: Replica, key: Key): Promise<string> {
   return until(`${replica.name} denies ${key.id}`, async () => {
     const { verdict, reason } = await witness.check(replica, key);

@@ -74,7 +74,7 @@ export function createDiagnosticsOperations(dependencies: DiagnosticsDependencie
 const unreachable = error(
   'store.unreachable',
   'The store does not answer: known keys are answered for from memory for a while, all others with 503, and nothing can be changed.',
-  'Look at the service\'s log for "can not be reached" and "does not answer", at the database itself, and at the network between them.',
+  'Look at the service\'s log for "cannot be reached" and "does not answer", at the database itself, and at the network between them.',
 );
 
 function hasError(findings: readonly Finding[]): boolean {

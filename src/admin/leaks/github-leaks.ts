@@ -103,7 +103,7 @@ function readMessage(body: Buffer): readonly unknown[] {
   throw invalidArgument([{ field: '(body)', description: 'is no JSON array' }]);
 }
 
-/** One match. What can not be a secret is left out, and does not keep the others from being revoked. */
+/** One match. What cannot be a secret is left out, and does not keep the others from being revoked. */
 function leakedOf(match: unknown): LeakedSecret[] {
   if (typeof match !== 'object' || match === null) return [];
   const { token, url, source } = match as Readonly<Record<string, unknown>>;

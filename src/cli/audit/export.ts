@@ -133,5 +133,5 @@ function openFile(io: Io, { path, bytes }: FileEnd): AppendedFile {
 }
 
 function unusable(path: string, code: string | undefined): CommandError {
-  return new CommandError(exitCodes.usage, [`${path} can not be used: ${code ?? 'unknown error'}`]);
+  return new CommandError(exitCodes.usage, [`${path} cannot be used: ${code ?? 'unknown error'}`]);
 }

@@ -13,12 +13,12 @@ interface VerifyFlags extends ConnectionFlags {
   readonly anchor?: Anchor[];
 }
 
-/** `audit verify`: ends with 0 when the journal is whole, 1 when it was tampered with, 2 when it can not be read. */
+/** `audit verify`: ends with 0 when the journal is whole, 1 when it was tampered with, 2 when it cannot be read. */
 export function verifyEvents(add: AddCommand, io: Io, exit: (code: ExitCode) => void): void {
   const description =
     'Verifies the hashes of the journal, of an export or, without a file, of the running service, and names each ' +
     'event that was changed, removed, added or moved. Ends with 0 when it is whole, with 1 when it is not, with 2 ' +
-    'when it can not be read. That its end was cut off shows only by an anchor, which export and verify print: ' +
+    'when it cannot be read. That its end was cut off shows only by an anchor, which export and verify print: ' +
     'keep it elsewhere.';
   add('verify', description, [
     'postern audit verify',
@@ -92,7 +92,7 @@ async function* chunksOf(io: Io, file: string): AsyncGenerator<Uint8Array | stri
     yield* file === '-' ? io.stdin : io.readChunks(file);
   } catch (error) {
     const why = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    const lines = [`${file} can not be read: ${why}`, 'Name a file that "postern audit export" wrote.'];
+    const lines = [`${file} cannot be read: ${why}`, 'Name a file that "postern audit export" wrote.'];
     throw new CommandError(exitCodes.usage, lines);
   }
 }

@@ -19,7 +19,7 @@ export interface ConfigFile {
   locate(path: SettingPath): string;
 }
 
-/** A settings file that can not be read or is no YAML; each line says where, and what is wrong. */
+/** A settings file that cannot be read or is no YAML; each line says where, and what is wrong. */
 export class ConfigFileError extends Error {
   readonly lines: readonly string[];
 
@@ -32,13 +32,13 @@ export class ConfigFileError extends Error {
 
 const aliasesMax = 100;
 
-/** Reads a settings file by `read`, which throws Node's errors. Throws {@link ConfigFileError}. */
+/** SharedReads a settings file by `read`, which throws Node's errors. Throws {@link ConfigFileError}. */
 export function readConfigFile(name: string, read: (path: string) => string): ConfigFile {
   let text: string;
   try {
     text = read(name);
   } catch (error) {
-    throw new ConfigFileError([`${name} can not be read: ${whyUnreadable(error)}`]);
+    throw new ConfigFileError([`${name} cannot be read: ${whyUnreadable(error)}`]);
   }
   return parseConfigFile(text, name);
 }

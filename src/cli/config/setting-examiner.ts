@@ -11,7 +11,7 @@ export interface ExaminerInput {
   readonly found: SettingFiles['found'];
 }
 
-/** What is to be said of settings, without what can not go from thread to thread. */
+/** What is to be said of settings, without what cannot go from thread to thread. */
 export interface Examination {
   readonly tree: unknown;
   readonly problems: readonly string[];

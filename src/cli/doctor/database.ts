@@ -3,7 +3,7 @@ import type { Config } from '../../settings/config.ts';
 import { error, type Finding, info } from '../../store/finding.ts';
 import type { Examination } from './examination.ts';
 
-/** Reads the whole SQLite file that the settings name, which no service may have open, and says what is broken in it. */
+/** SharedReads the whole SQLite file that the settings name, which no service may have open, and says what is broken in it. */
 export function examineDatabase(config: Config | null): Examination {
   if (config === null) return { findings: [], isComplete: false };
   if (config.store.kind !== 'sqlite' || config.store.path === ':memory:') {
@@ -56,7 +56,7 @@ function inUse(path: string): Finding {
     'Look at a copy (POSTERN_STORE=sqlite:COPY postern doctor --deep --no-service), or stop the service first.';
   return error(
     'database.in_use',
-    'A running service has the database open, so it can not be read whole.',
+    'A running service has the database open, so it cannot be read whole.',
     cure,
     path,
   );
@@ -65,7 +65,7 @@ function inUse(path: string): Finding {
 function unreadable(path: string): Finding {
   return error(
     'database.unreadable',
-    'The database can not be opened.',
+    'The database cannot be opened.',
     'See that the file is there, and that you may read it and its folder.',
     path,
   );

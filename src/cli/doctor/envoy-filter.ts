@@ -23,17 +23,16 @@ export function filterFindings(
   return found.map((finding) => ({ ...finding, where }));
 }
 
-/** Whatever lets a request through without an answer of Postern's. */
+/** Whatever allows a request without an answer of Postern's. */
 function opennessFindings({ settings, isDisabled, isConditional }: HttpFilter): Finding[] {
   const findings: Finding[] = [];
   if (isTrueAt(settings, 'failure_mode_allow')) {
     const what =
-      'While Postern is away every request is let through, with no key asked for (failure_mode_allow).';
+      'While Postern is away every request is allowed, with no key asked for (failure_mode_allow).';
     findings.push(error('envoy.fail_open', what, 'failure_mode_allow: false'));
   }
   if (isTrueAt(settings, 'shadow_mode')) {
-    const what =
-      'Postern is asked and its answer is not followed: every request is let through (shadow_mode).';
+    const what = 'Postern is asked and its answer is not followed: every request is allowed (shadow_mode).';
     findings.push(error('envoy.shadow_mode', what, 'shadow_mode: false'));
   }
   if (isDisabled) {
@@ -54,7 +53,7 @@ function partialFindings(settings: unknown): Finding[] {
   const findings: Finding[] = [];
   const percent = percentOf(at(settings, 'filter_enabled'));
   if (percent < 100) {
-    const tail = rest ? 'the rest is refused (deny_at_disable)' : 'the rest is let through';
+    const tail = rest ? 'the rest is refused (deny_at_disable)' : 'the rest is allowed';
     const what = `Postern is asked about ${percent} % of the requests, ${tail} (filter_enabled).`;
     const cure = 'filter_enabled: { default_value: { numerator: 100 } }\nor leave filter_enabled out.';
     findings.push((rest ? warning : error)('envoy.partial', what, cure));
@@ -63,7 +62,7 @@ function partialFindings(settings: unknown): Finding[] {
     const isIstio = textAt(settings, 'filter_enabled_metadata', 'filter') === 'envoy.filters.http.rbac';
     const what = isIstio
       ? 'Postern is asked about what an AuthorizationPolicy with action CUSTOM selects, and nothing else.'
-      : 'Postern is asked only about requests with certain metadata, the others are let through (filter_enabled_metadata).';
+      : 'Postern is asked only about requests with certain metadata, the others are allowed (filter_enabled_metadata).';
     const cure = isIstio
       ? 'See that its rules select every path that needs a key; a policy without rules selects none.'
       : 'Leave filter_enabled_metadata out, or set deny_at_disable: { default_value: true, runtime_key: ext_authz.deny }.';
@@ -106,7 +105,7 @@ function serviceFindings(settings: unknown): Finding[] {
   const service = at(settings, 'grpc_service');
   if (isThere(service, 'google_grpc')) {
     const what =
-      'The filter asks by google_grpc, which has no cluster: retries, balancing and keepalive can not be set or looked at.';
+      'The filter asks by google_grpc, which has no cluster: retries, balancing and keepalive cannot be set or looked at.';
     return [warning('envoy.google_grpc', what, 'grpc_service: { envoy_grpc: { cluster_name: postern } }')];
   }
   return [...timeoutFindings(durationAt(service, 'timeout')), ...retryFindings(service)];
@@ -146,7 +145,7 @@ function headerFindings(settings: unknown, credentialHeaders: readonly string[])
   const findings: Finding[] = [];
   if (!isTrueAt(settings, 'encode_raw_headers')) {
     const what =
-      'Repeated headers reach Postern joined by commas, as one: two keys can not always be told from one.';
+      'Repeated headers reach Postern joined by commas, as one: two keys cannot always be told from one.';
     findings.push(warning('envoy.raw_headers', what, 'encode_raw_headers: true'));
   }
   const lost = credentialHeaders.filter((name) => !isSent(settings, name));
@@ -166,7 +165,7 @@ function isSent(settings: unknown, header: string): boolean {
   return isAllowed && !matches('disallowed_headers');
 }
 
-/** A StringMatcher; one that can not be judged fits. */
+/** A StringMatcher; one that cannot be judged fits. */
 function fits(pattern: unknown, text: string): boolean {
   const given = (name: string) => {
     const value = at(pattern, name);

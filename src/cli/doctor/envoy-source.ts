@@ -27,7 +27,7 @@ async function open(io: Io, source: string): Promise<AsyncIterable<Uint8Array | 
     if (status === 200 && body !== null) return body;
     throw unusable(`the Envoy answered with ${status}`);
   } catch (thrown) {
-    throw thrown instanceof CommandError ? thrown : unusable('the Envoy can not be reached');
+    throw thrown instanceof CommandError ? thrown : unusable('the Envoy cannot be reached');
   }
 }
 
@@ -44,7 +44,7 @@ async function gather(chunks: AsyncIterable<Uint8Array | string>, name: string):
   } catch (thrown) {
     if (thrown instanceof CommandError) throw thrown;
     const { code = 'the connection was cut off' } = thrown as NodeJS.ErrnoException;
-    throw unusable(`${name} can not be read: ${code}`);
+    throw unusable(`${name} cannot be read: ${code}`);
   }
   return Buffer.concat(parts).toString();
 }

@@ -28,7 +28,7 @@ interface ImportFlags extends ConnectionFlags {
 export function addImportCommand(program: Command, io: Io, exit: (code: ExitCode) => void): void {
   const description =
     'Imports keys that were made elsewhere, as secrets or as SHA-256 digests. Keys that are there already are ' +
-    'counted and left as they are, so that an import can be repeated. Rows that can not be taken in are told by ' +
+    'counted and left as they are, so that an import can be repeated. Rows that cannot be taken in are told by ' +
     'their line on standard error, and stop no other; the exit code is then 1.';
   callingCommands(program)('import', description, [
     'postern import keys.csv --scheme powerverse --dry-run',
@@ -72,7 +72,7 @@ export function addImportCommand(program: Command, io: Io, exit: (code: ExitCode
 async function importFile(io: Io, file: string, flags: ImportFlags): Promise<Tally> {
   if (file === '-' && (flags.state !== undefined || flags.adminKeyFile === '-')) {
     const what = flags.state === undefined ? 'the admin key' : 'a state';
-    throw new CommandError(exitCodes.usage, [`standard input can not be the keys and have ${what}`]);
+    throw new CommandError(exitCodes.usage, [`standard input cannot be the keys and have ${what}`]);
   }
   const defaults = defaultsOf({ ...flags, owner: actingOwner(io, flags.owner) });
   const source = openSource(io, file, flags.format, {

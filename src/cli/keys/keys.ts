@@ -73,7 +73,7 @@ function addGet(add: AddCommand, io: Io): void {
 }
 
 function addEnable(add: AddCommand, io: Io): void {
-  add('enable', 'Lets a disabled key in again.', ['postern keys enable key_01k0c6h3v8s9w2m4n5p7q8r9t1'])
+  add('enable', 'Enables a disabled key.', ['postern keys enable key_01k0c6h3v8s9w2m4n5p7q8r9t1'])
     .argument('<id>', 'the id of the key, key_…')
     .option('--json', 'print the key as JSON')
     .action(async (id: string, flags: ShownFlags) => {
@@ -103,7 +103,7 @@ function addNarrowing(add: AddCommand, io: Io, { name, description, done, reques
       io.stdout.write(
         flags.json
           ? printableJson(data)
-          : settledText(endedText(data, done, before?.revoked_at ?? null), 'no replica lets it in', data),
+          : settledText(endedText(data, done, before?.revoked_at ?? null), 'no replica allows it', data),
       );
     });
 }

@@ -43,7 +43,7 @@ export function reportLeaked(add: AddCommand, io: Io): void {
       const client = await connect(io, flags);
       const data = await reportAll(client, secrets, flags);
       const what = `${data.received} reported`;
-      const text = settledText(what, 'no replica lets in any of them that was a key', data);
+      const text = settledText(what, 'no replica allows any of them that was a key', data);
       io.stdout.write(flags.json ? printableJson(data) : text);
     });
 }
@@ -52,7 +52,7 @@ async function readSecrets(io: Io, { file, adminKeyFile }: ReportFlags): Promise
   const isStandardInput = file === undefined || file === '-';
   if (isStandardInput && adminKeyFile === '-') {
     throw new CommandError(exitCodes.usage, [
-      'standard input can not hold both the secrets and the admin key',
+      'standard input cannot hold both the secrets and the admin key',
       'Give the secrets by --file, or the admin key by POSTERN_ADMIN_KEY.',
     ]);
   }
@@ -66,7 +66,7 @@ async function readSecrets(io: Io, { file, adminKeyFile }: ReportFlags): Promise
     if (error instanceof CommandError) throw error;
     const why = (error as NodeJS.ErrnoException).code ?? 'unknown error';
     throw new CommandError(exitCodes.usage, [
-      `${file} can not be read: ${why}`,
+      `${file} cannot be read: ${why}`,
       'Name a file with one secret a line.',
     ]);
   }

@@ -38,7 +38,7 @@ export function rotateKey(add: AddCommand, io: Io): void {
     .argument('<id>', 'the id of the old key, key_…')
     .option(
       '--grace <duration>',
-      'how long the old key is still let in: 90s, 24h, 7d (default: it ends at once)',
+      'how long the old key is still allowed: 90s, 24h, 7d (default: it ends at once)',
     )
     .addOption(
       new Option('--expires-in <duration>', 'how long the new key lives: 36h, 30d, never').conflicts(

@@ -28,11 +28,11 @@ const verification = z.object({
   }),
 });
 
-/** `keys verify`: ends with 0 when the key is let in, with 3 when it is not. */
+/** `keys verify`: ends with 0 when the key is allowed, with 3 when it is not. */
 export function verifyKey(add: AddCommand, io: Io, exit: (code: ExitCode) => void): void {
   const description =
     'Says what a Check would say of a key, which is read from standard input, and counts no use. ' +
-    'Ends with 0 when the key is let in, with 3 when it is not.';
+    'Ends with 0 when the key is allowed, with 3 when it is not.';
   add('verify', description, [
     'postern keys verify < key.txt',
     'postern keys verify --key-file key.txt --permission read:assets --client-ip 203.0.113.7',

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { createRegistry } from '../../changes/registry.ts';
 import { eventId } from '../../journal/journal.ts';
 import { createDigester } from '../../keys/secret.ts';
-import { createLostChanges, type LostChanges } from '../../restore/changes-since-backup.ts';
+import { type ChangesSinceBackup, createChangesSinceBackup } from '../../restore/changes-since-backup.ts';
 import { type Replayed, replay, settleRestore } from '../../restore/replay.ts';
 import type { RestorableStore, RestoreMark } from '../../restore/restore-mark.ts';
 import type { Config } from '../../settings/config.ts';
@@ -61,7 +61,7 @@ async function replayFile(
   file: string,
   { dryRun: isDryRun = false, partial: isPartial = false }: ReplayFlags,
 ): Promise<ExitCode> {
-  const changes = createLostChanges();
+  const changes = createChangesSinceBackup();
   const anchors = [{ id: eventId(mark.sequence), hash: mark.hash }];
   const report = await verifyFile(io, file, anchors, (event) => {
     if (Number(event.id.slice(4)) > mark.sequence) changes.add(event);
@@ -119,7 +119,7 @@ function tellProblems(
 
 const shownMax = 1_000;
 
-function textOf({ changes, imported }: LostChanges, replayed: Replayed, isDryRun: boolean): string {
+function textOf({ changes, imported }: ChangesSinceBackup, replayed: Replayed, isDryRun: boolean): string {
   const { retaken, missing, unreadable, failed } = replayed;
   const lines = [
     ...retaken.map(
@@ -130,7 +130,7 @@ function textOf({ changes, imported }: LostChanges, replayed: Replayed, isDryRun
       ({ id, name }) =>
         `not there any more: ${id} "${name}", made after the backup; make a new key for whoever had it`,
     ),
-    ...unreadable.map((id) => `can not be read, and lets nobody in: ${id}`),
+    ...unreadable.map((id) => `cannot be read, and allows nobody: ${id}`),
     ...(imported > 0 ? [`${imported} imported keys may be missing: import them again`] : []),
   ];
   const shown = lines.slice(0, shownMax);

@@ -13,7 +13,7 @@ export function addRestoreCommands(program: Command, io: Io, exit: (code: ExitCo
   const restore = program.command('restore');
   describe(
     restore,
-    'Puts a backup back, and makes up for what was taken away since, so that no key that was revoked is let in ' +
+    'Puts a backup back, and makes up for what was taken away since, so that no key that was revoked is allowed ' +
       'again. A restored store is not served from until "restore replay" or "restore accept" has ended well.',
     [
       'postern restore from postern-backup.db',
@@ -83,7 +83,7 @@ function addAccept(restore: Command, io: Io): void {
   const command = describe(
     restore.command('accept'),
     'Accepts that the changes since the backup are lost, so that a restored store is served from: whatever was ' +
-      'revoked since is let in again.',
+      'revoked since is allowed again.',
     ['postern restore accept', 'postern restore accept --store sqlite:/var/lib/postern/postern.db'],
   );
   const read = addSettingFlags(command);

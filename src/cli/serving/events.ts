@@ -10,7 +10,7 @@ import type { Reason } from '../../schemes/answer.ts';
 import type { Config } from '../../settings/config.ts';
 import type { Store } from '../../store/store.ts';
 import type { Logger } from '../../telemetry/log.ts';
-import { createRounds } from '../../time/repeated-work.ts';
+import { repeatWork } from '../../time/repeated-work.ts';
 import { untilAborted } from '../../time/until-aborted.ts';
 
 const expiryRoundMs = 60_000;
@@ -48,9 +48,9 @@ export function createEvents({ config, log, store, tail, now, monotonic }: Event
   const useNotices = createUseNotices({ store, now, onError, onDropped });
   const failures = createFailureNotices({ store, now }, config.events.manyFailures);
   const rounds = [
-    createRounds(createExpiryNotices({ store, holder, now }), onError, { everyMs: expiryRoundMs }),
-    createRounds(() => failures.flush(), onError, { everyMs: failureRoundMs }),
-    createRounds(useNotices.tellMany, onError, { everyMs: manyRoundMs }),
+    repeatWork(createExpiryNotices({ store, holder, now }), onError, { everyMs: expiryRoundMs }),
+    repeatWork(() => failures.flush(), onError, { everyMs: failureRoundMs }),
+    repeatWork(useNotices.tellMany, onError, { everyMs: manyRoundMs }),
   ];
   const { types } = config.events;
   const delivering = { store, tail, holder, random: Math.random, monotonic };

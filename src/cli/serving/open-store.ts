@@ -21,7 +21,7 @@ export interface OpenStoreDependencies {
   readonly onTried: () => Promise<void>;
 }
 
-/** How long Checks are turned away at the door at the most, so that Envoy asks another replica meanwhile. */
+/** How long Checks are refused a connection at the most, so that Envoy asks another replica meanwhile. */
 const firstTryMsMax = 3_000;
 
 /**
@@ -49,7 +49,7 @@ export async function openStore(dependencies: OpenStoreDependencies): Promise<Se
       const why = [error, error.cause]
         .flatMap((one) => (one instanceof Error ? [one.message] : []))
         .join(': ');
-      log.warn({ why, retry_in_ms: waitMs }, `${storeName(config)} can not be reached yet`);
+      log.warn({ why, retry_in_ms: waitMs }, `${storeName(config)} cannot be reached yet`);
     }
     const { promise: waited, resolve } = Promise.withResolvers<'waited'>();
     const timer = setTimeout(() => resolve('waited'), waitMs);

@@ -12,7 +12,7 @@ export interface PolicyChangeDependencies {
 const countMax = 100;
 
 /** Says which keys are without their scheme, or their plan's limit, from now on. */
-export async function tellOfVanished(
+export async function warnAboutRemoved(
   dependencies: PolicyChangeDependencies,
   before: Policy,
   after: Policy,
@@ -31,11 +31,11 @@ export async function tellOfVanished(
   for (const { name } of before.schemes) {
     if (after.schemes.some((scheme) => scheme.name === name)) continue;
     const keys = await countKeys(dependencies, name);
-    log.warn({ scheme: name, keys }, 'a scheme is gone: its keys are let in no more');
+    log.warn({ scheme: name, keys }, 'a scheme is gone: its keys are allowed no more');
   }
 }
 
-/** Active keys of a scheme as text, `unknown` while the store can not be asked. */
+/** Active keys of a scheme as text, `unknown` while the store cannot be asked. */
 async function countKeys({ store, now }: PolicyChangeDependencies, scheme: string): Promise<string> {
   try {
     const filter = { scheme, state: 'active', now: now() } as const;

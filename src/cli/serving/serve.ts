@@ -70,7 +70,7 @@ export async function serve(flags: SettingFlags, process: ServeProcess): Promise
       error instanceof ListenError || error instanceof StoreUnusable
         ? { why: error.message }
         : { err: error },
-      'Postern can not start',
+      'Postern cannot start',
     );
     if (error instanceof Error) process.stderr.write(`postern: ${error.message}\n`);
     return 1;

@@ -15,7 +15,7 @@ import { createClockWatch } from '../../time/clock-watch.ts';
 import { untilAborted } from '../../time/until-aborted.ts';
 import { createCore, monotonic } from './core.ts';
 import { createHttpListener } from './http-listener.ts';
-import { tellOfVanished } from './policy-changes.ts';
+import { warnAboutRemoved } from './policy-changes.ts';
 import { createTlsSources, type TlsSources } from './tls.ts';
 import type { OpenTracing, TellLost } from './tracing.ts';
 import { type CheckWorkers, createCheckWorkers } from './workers/check-workers.ts';
@@ -32,12 +32,12 @@ export interface Service {
   setReady(): void;
   /**
    * Puts in place, at once and whole, what of the settings can change while it runs; resolves when Checks are judged by
-   * them. Rejects, and changes nothing, where that can not be.
+   * them. Rejects, and changes nothing, where that cannot be.
    */
   apply(config: Config, source: SettingSource): Promise<void>;
   /** Counts a reading of the settings while it runs. */
   countReload(isSuccess: boolean): void;
-  /** Reads the files of TLS again. */
+  /** SharedReads the files of TLS again. */
   reloadTls(): void;
   close(drainMs: number): Promise<void>;
 }
@@ -136,7 +136,7 @@ export function createService(
       core.judges.replace(next);
       log.level = next.logLevel;
       await workers.apply(nextSource);
-      void tellOfVanished({ store, log, now }, before, core.judges.policy());
+      void warnAboutRemoved({ store, log, now }, before, core.judges.policy());
     },
     countReload: (isSuccess) => metrics.countReload('settings', isSuccess),
     reloadTls: tls.reload,

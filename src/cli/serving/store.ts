@@ -15,7 +15,7 @@ export interface CreateStoreOptions {
   readonly onLost?: (isLost: boolean) => void;
 }
 
-/** The store that the settings name, not opened yet. Throws {@link SettingsError} when its address can not be read. */
+/** The store that the settings name, not opened yet. Throws {@link SettingsError} when its address cannot be read. */
 export function createStore(
   config: Config,
   log: Logger,
@@ -60,9 +60,9 @@ export function createStore(
   }
 }
 
-/** Says which record can not be read, and why. */
+/** Says which record cannot be read, and why. */
 export function tellOf(log: Logger): (id: string, error: Error) => void {
-  return (id, error) => log.error({ key_id: id, err: error }, 'a stored record can not be read');
+  return (id, error) => log.error({ key_id: id, err: error }, 'a stored record cannot be read');
 }
 
 /** Where the keys are, without what may be secret: who logs in, and the options, where a token may stand. */

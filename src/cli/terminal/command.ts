@@ -7,9 +7,9 @@ export interface Io extends ServeProcess {
   readonly stderr: Output;
   readonly stdin: AsyncIterable<Uint8Array | string> & { readonly isTTY?: boolean };
   readonly fetch: typeof fetch;
-  /** The whole of a file as UTF-8; throws Node's error when it can not be read. */
+  /** The whole of a file as UTF-8; throws Node's error when it cannot be read. */
   readFile(path: string): string;
-  /** The bytes of a file, piece by piece; throws Node's error when they can not be read. */
+  /** The bytes of a file, piece by piece; throws Node's error when they cannot be read. */
   readChunks(path: string): AsyncIterable<Uint8Array>;
   /** Cuts a file off after so many bytes, makes it where it is not there, and adds text at its end. */
   openToAppend(path: string, bytes: number): AppendedFile;
@@ -26,7 +26,7 @@ export interface Clock {
   wait(ms: number): Promise<void>;
 }
 
-/** Each method throws Node's error when it can not. */
+/** Each method throws Node's error when it cannot. */
 export interface AppendedFile {
   write(text: string): void;
   close(): void;
@@ -44,7 +44,7 @@ export const exitCodes = {
   /** The service refused, or something failed. */
   failed: 1,
   usage: 2,
-  /** `keys verify`: the key is not let in. */
+  /** `keys verify`: the key is not allowed. */
   denied: 3,
   unreachable: 4,
   /** `doctor`: the service could not be asked. */

@@ -15,14 +15,14 @@ export function writing<T>(path: string, write: () => T): T {
     return write();
   } catch (error) {
     const code = codeOf(error);
-    throw code === null ? error : new CommandError(exitCodes.failed, [`${path} can not be written: ${code}`]);
+    throw code === null ? error : new CommandError(exitCodes.failed, [`${path} cannot be written: ${code}`]);
   }
 }
 
 /** The {@link CommandError} in place of Node's error; another error as it is. */
 export function unreadable(path: string, error: unknown): unknown {
   const code = codeOf(error);
-  return code === null ? error : new CommandError(exitCodes.usage, [`${path} can not be read: ${code}`]);
+  return code === null ? error : new CommandError(exitCodes.usage, [`${path} cannot be read: ${code}`]);
 }
 
 function codeOf(error: unknown): string | null {

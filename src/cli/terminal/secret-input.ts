@@ -50,7 +50,7 @@ export function readSecretFile(io: Io, path: string): string {
   } catch (error) {
     const why = (error as NodeJS.ErrnoException).code ?? 'unknown error';
     throw new CommandError(exitCodes.usage, [
-      `${path} can not be read: ${why}`,
+      `${path} cannot be read: ${why}`,
       'Name a file that holds a key.',
     ]);
   }
@@ -64,7 +64,7 @@ export async function readPresentedKey(
   if (keyFile !== undefined && keyFile !== '-') return readSecretFile(io, keyFile);
   if (adminKeyFile !== '-') return readStandardInput(io, 'the key');
   throw new CommandError(exitCodes.usage, [
-    'standard input can not hold both the key and the admin key',
+    'standard input cannot hold both the key and the admin key',
     'Give the key by --key-file, or the admin key by POSTERN_ADMIN_KEY.',
   ]);
 }

@@ -39,7 +39,7 @@ const reasons: Readonly<Record<string, Reason>> = {
   ECONNREFUSED: { why: 'nobody listens there', advice: start, isPassing: true },
   ENOTFOUND: { why: 'the name is not known', advice: elsewhere, isPassing: true },
   EAI_AGAIN: {
-    why: 'the name can not be looked up now',
+    why: 'the name cannot be looked up now',
     advice: "Look at this machine's name service (DNS).",
     isPassing: true,
   },
@@ -68,7 +68,7 @@ export async function unreachable(
   answerMsMax: number,
 ): Promise<CommandError> {
   const { why, advice, isPassing = false } = await reasonOf(target, error, answerMsMax);
-  const lines = [`${target.address} can not be reached: ${why}`, fromLine(target), advice];
+  const lines = [`${target.address} cannot be reached: ${why}`, fromLine(target), advice];
   return new CommandError(exitCodes.unreachable, lines, { isPassing });
 }
 

@@ -2,7 +2,7 @@ import { html, type Markup } from '../markup/markup.ts';
 import { Refusal } from '../refusal.ts';
 import type { View } from '../session/visit.ts';
 
-/** What to say of a page that can not be shown, and what to do about it. */
+/** What to say of a page that cannot be shown, and what to do about it. */
 export function errorView(error: unknown, isPost: boolean): View {
   const refusal = refusalOf(error);
   const { status, message } = refusal;
@@ -10,15 +10,15 @@ export function errorView(error: unknown, isPost: boolean): View {
     return view(status, 'Not found', message, backToKeys);
   }
   if (status === 503) {
-    const what = 'The store can not be reached. Keys that are in use go on working for a while.';
-    return view(status, 'The store can not be reached', what, isPost ? tryAgainBack : tryAgain);
+    const what = 'The store cannot be reached. Keys that are in use go on working for a while.';
+    return view(status, 'The store cannot be reached', what, isPost ? tryAgainBack : tryAgain);
   }
   if (status === 403) return view(status, 'Not allowed', message, backToKeys);
-  if (status === 409) return view(status, 'This can not be done', message, backToKeys);
+  if (status === 409) return view(status, 'This cannot be done', message, backToKeys);
   if (status === 500) {
     return view(status, 'Something is broken', 'The log of the service says what.', tryAgain);
   }
-  return view(status, 'This can not be done', message, isPost ? tryAgainBack : backToKeys);
+  return view(status, 'This cannot be done', message, isPost ? tryAgainBack : backToKeys);
 }
 
 const backToKeys = html`<a class="button" href="/console/keys">Go to API Keys</a>`;

@@ -52,7 +52,7 @@ function opening({ token }: Visit, faults: readonly Fault[]): Element {
 async function openOwner(visit: Visit): Promise<View | Redirect> {
   const id = visit.form.text('id');
   if (id !== '' && !/^\.{1,2}$/.test(id)) return { redirect: path(['owners', id]) };
-  const faults = [{ field: 'id', description: id === '' ? 'is required' : 'can not be opened here' }];
+  const faults = [{ field: 'id', description: id === '' ? 'is required' : 'cannot be opened here' }];
   return { title: 'Owners', status: 400, main: opening(visit, faults) };
 }
 

@@ -5,7 +5,7 @@ import { type Form, readForm } from '../markup/form.ts';
 import { Refusal } from '../refusal.ts';
 import type { Session, Sessions } from './session.ts';
 
-/** Who is let in to see a page. */
+/** Who is allowed to see a page. */
 export interface Entrance {
   readonly api: Api;
   readonly terms: Terms;

@@ -8,7 +8,7 @@ export function secretView(made: MadeKey, title: string, more: Markup = null): V
   const shown =
     key === null
       ? html`<p class="note">
-          “${name}” was made by this form before. Its secret was shown once, then, and can not be shown again. If
+          “${name}” was made by this form before. Its secret was shown once, then, and cannot be shown again. If
           nobody copied it, revoke the key and create another.
         </p>`
       : html`<p class="warning"><strong>Copy your API key now. It will not be shown again.</strong></p>

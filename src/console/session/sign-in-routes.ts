@@ -68,4 +68,4 @@ export function addSignIn(
   }
 }
 
-const noAdminKey = 'This is no admin key.';
+const noAdminKey = 'Invalid admin key.';

@@ -14,7 +14,7 @@ export interface MaskedUpdate {
 }
 
 /**
- * The update in the contract's JSON shape, without the id. A named field that can not be changed, or is none, is among
+ * The update in the contract's JSON shape, without the id. A named field that cannot be changed, or is none, is among
  * them, and refused by the reader.
  */
 export function maskedInput(update: MaskedUpdate): Record<string, unknown> {

@@ -67,7 +67,7 @@ export function createCheckWriter(unavailableAs: UnavailableAs): CheckWriter {
       // An operator's failure mode is for when nobody can be asked, and not for a route that says what it cannot mean.
       const isOutage = decision.reason === 'unavailable' && decision.misconfigured === undefined;
       if (!isOutage || unavailableAs === 'denied_response') return deny(decision, response.denied, kind);
-      if (unavailableAs === 'rpc_error') throw new CheckUnavailable('the store can not be reached');
+      if (unavailableAs === 'rpc_error') throw new CheckUnavailable('the store cannot be reached');
       // By it an operator's `failure_mode_allow` decides (Envoy 1.37 and later).
       return deny(decision, response.error, kind);
     },

@@ -40,7 +40,7 @@ export const CHECK_BYTES_MAX = 16 * 1_024 * 1_024;
 /**
  * One Check from bytes to bytes, at once where memory can answer. The bytes that are given may be used again as
  * soon as it returns; those that are answered must not be written to. Rejects with `CheckUnavailable` alone;
- * whatever else goes wrong is answered as a denial, since Envoy may be set to let requests pass on an error.
+ * whatever else goes wrong is answered as a denial, since Envoy may be set to allow requests on an error.
  * `caller` is the trace that Envoy names.
  */
 export type Answer = (bytes: Uint8Array, caller?: TraceHeaders) => Uint8Array | Promise<Uint8Array>;

@@ -1,4 +1,4 @@
-import { Sieve } from '../../cache/bounded-cache.ts';
+import { BoundedCache } from '../../cache/bounded-cache.ts';
 import type { KeyRecord } from '../../keys/key.ts';
 import { BackwardWriter } from './backward-writer.ts';
 import { writeHeader, writeListMember, writeMember } from './response-fields.ts';
@@ -21,16 +21,17 @@ const permissionsMax = 1_000;
  */
 export function createKeyFragments(headersTag: number): (key: KeyRecord) => KeyFragments {
   const writer = new BackwardWriter();
-  const bySchemes = new Map<string, Map<string, Sieve<readonly string[], KeyFragments>>>();
+  const bySchemes = new Map<string, Map<string, BoundedCache<readonly string[], KeyFragments>>>();
 
   return (key) => {
     const { scheme, environment, permissions } = key;
     const known = bySchemes.get(scheme)?.get(environment)?.get(permissions);
     if (known !== undefined) return known;
     const made = { headers: headersOf(key), metadata: metadataOf(key) };
-    const ofScheme = bySchemes.get(scheme) ?? new Map<string, Sieve<readonly string[], KeyFragments>>();
+    const ofScheme =
+      bySchemes.get(scheme) ?? new Map<string, BoundedCache<readonly string[], KeyFragments>>();
     bySchemes.set(scheme, ofScheme);
-    const ofEnvironment = ofScheme.get(environment) ?? new Sieve(permissionsMax);
+    const ofEnvironment = ofScheme.get(environment) ?? new BoundedCache(permissionsMax);
     ofScheme.set(environment, ofEnvironment);
     ofEnvironment.set(permissions, made);
     return made;

@@ -33,7 +33,7 @@ const listExcessMax = 4;
 const quotedMax = 200;
 
 /**
- * Reads the header blocks of one connection. Envoy sends the same block with each Check, since its encoder knows
+ * SharedReads the header blocks of one connection. Envoy sends the same block with each Check, since its encoder knows
  * all of it from the first: such a block costs one comparison.
  */
 export class HeadReader implements FieldSink {
@@ -59,7 +59,7 @@ export class HeadReader implements FieldSink {
     this.#listBytesMax = listBytesMax;
   }
 
-  /** The head of a request. Throws a ConnectionError where the block can not be read. */
+  /** The head of a request. Throws a ConnectionError where the block cannot be read. */
   read(bytes: Buffer, at: number, end: number): Head {
     this.fields = 0;
     if (this.#head !== null && this.#isRemembered(bytes, at, end)) return this.#head;

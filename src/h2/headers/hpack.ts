@@ -17,8 +17,8 @@ const continuationOctetsMax = 4;
 let scratch = Buffer.allocUnsafeSlow(1_024);
 
 /**
- * Reads the header blocks of one connection (RFC 7541), each once and in order. Throws a ConnectionError at what
- * can not be read; the connection has to end then, since the table is not known any more.
+ * SharedReads the header blocks of one connection (RFC 7541), each once and in order. Throws a ConnectionError at what
+ * cannot be read; the connection has to end then, since the table is not known any more.
  */
 export class HpackDecoder {
   /** Newest last. */

@@ -70,15 +70,15 @@ const errors: Readonly<Record<number, readonly [code: string, reason: string, me
   401: ['UNAUTHENTICATED', 'ADMIN_KEY_REQUIRED', 'There is no valid admin key.'],
   403: ['PERMISSION_DENIED', 'ADMIN_PERMISSION_REQUIRED', 'The admin key may not do this.'],
   404: ['NOT_FOUND', 'KEY_NOT_FOUND', 'There is no key with this id.'],
-  409: ['FAILED_PRECONDITION', 'KEY_REVOKED', 'A revoked key can not be changed; create a new one.'],
+  409: ['FAILED_PRECONDITION', 'KEY_REVOKED', 'A revoked key cannot be changed; create a new one.'],
   413: ['RESOURCE_EXHAUSTED', 'BODY_TOO_LARGE', 'The body is too large.'],
   429: ['RESOURCE_EXHAUSTED', 'TOO_MANY_WATCHES', 'This replica has as many watches as it takes.'],
   500: ['INTERNAL', 'INTERNAL', 'Something is broken in the service; its log has the cause.'],
-  503: ['UNAVAILABLE', 'STORE_UNAVAILABLE', 'The store can not be reached; try again.'],
+  503: ['UNAVAILABLE', 'STORE_UNAVAILABLE', 'The store cannot be reached; try again.'],
 };
 
 const errorNotes: Readonly<Record<number, string>> = {
-  400: 'INVALID_ARGUMENT: the request can not be read, or fields are at fault, all of which are named.',
+  400: 'INVALID_ARGUMENT: the request cannot be read, or fields are at fault, all of which are named.',
   401: 'UNAUTHENTICATED: there is no valid credential.',
   403: 'PERMISSION_DENIED: the credential may not do this; said before whether the thing exists.',
   404: 'NOT_FOUND: there is no such thing, or none that the caller may see.',

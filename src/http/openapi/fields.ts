@@ -23,7 +23,7 @@ export const fieldNotes: Readonly<Record<string, string>> = {
     'Makes a retry safe: a second call with the same value makes no second key. It answers the key that the first ' +
     'one made, with `key` null.',
   etag: 'Only if the thing still has this etag; `If-Match` does the same. Another one is 409 ABORTED.',
-  grace_period: 'How long the old key is still let in, as in `24h`. Absent or `0s`: it ends at once.',
+  grace_period: 'How long the old key is still allowed, as in `24h`. Absent or `0s`: it ends at once.',
   key: 'The whole key, as its user presents it, without a scheme word such as `Bearer`.',
   keys: 'Each is judged by itself.',
   dry_run: 'Says what would become of the keys, and takes none in.',

@@ -87,7 +87,7 @@ function furtherOperations(): Operations {
     },
     '/admin/api-keys/{id}/enable': {
       post: {
-        ...{ id: 'EnableKey', tag: 'Keys', summary: 'Lets a disabled key in again' },
+        ...{ id: 'EnableKey', tag: 'Keys', summary: 'Enables a disabled key' },
         ...{ parameters: [id, requestIdHeader], request: nothing, errors: [404, 409] },
         answer: { ...shown, example: { data: keyExample } },
       },

@@ -64,7 +64,7 @@ function askOperations(): Operations {
           example: { key: secretExample, permissions: ['read:assets'], address: '203.0.113.7' },
         },
         answer: {
-          description: 'The verdict; a key that is not let in is no error.',
+          description: 'The verdict; a key that is not allowed is no error.',
           schema: answerOf(reference('Verification')),
           example: { data: { allowed: false, reason: 'revoked', status: 401, key_id: keyExample.id } },
         },
@@ -78,7 +78,7 @@ function askOperations(): Operations {
           summary: 'Takes in keys that were made elsewhere',
         },
         description:
-          'A key that can not be taken in stops no other; one that is there already is left as it is.',
+          'A key that cannot be taken in stops no other; one that is there already is left as it is.',
         parameters: [requestIdHeader],
         request: { schema: importSchema(), example: importExample },
         answer: {
@@ -121,6 +121,6 @@ const importAnswer = closed({
       field: text('The field at fault.'),
       description: text('What is wrong with it.'),
     }),
-    'Keys that can not be taken in.',
+    'Keys that cannot be taken in.',
   ),
 });

@@ -162,7 +162,7 @@ const usage = closed({
   buckets: list(
     closed({
       start: time('The beginning of the hour.'),
-      allowed: count('Requests that were let in.'),
+      allowed: count('Requests that were allowed.'),
       denied: {
         type: 'object',
         additionalProperties: { type: 'integer' },
@@ -176,7 +176,7 @@ const usage = closed({
 });
 
 const verification = closed({
-  allowed: { type: 'boolean', description: 'Whether a Check would let the request in.' },
+  allowed: { type: 'boolean', description: 'Whether a Check would allow the request.' },
   reason: orNull(text('Why not, as in `revoked` or `permission_denied`; null if allowed.')),
   status: { type: 'integer', description: 'The HTTP status that the caller would read: 200 if allowed.' },
   key_id: orNull(text('The id of the key; null where no such key is known.')),

@@ -173,7 +173,7 @@ async function diagnoseTtl(admin: Db): Promise<Finding[]> {
   );
   if (found.ttlMonitorEnabled !== false) return [];
   const what =
-    'MongoDB removes no expired documents: keys stay past their retention, and the store grows. No key is let in for it.';
+    'MongoDB removes no expired documents: keys stay past their retention, and the store grows. No key is allowed for it.';
   return [
     warning(
       'store.ttl_off',

@@ -57,7 +57,7 @@ function overview(alive: readonly Registered[]): Finding[] {
 }
 
 function silent({ replicaId, silentMs }: Registered): Finding {
-  const what = `It has said nothing for ${age(silentMs ?? 0)}: it was killed, hangs, or can not reach MongoDB, and answers nothing from memory. It is forgotten by itself.`;
+  const what = `It has said nothing for ${age(silentMs ?? 0)}: it was killed, hangs, or cannot reach MongoDB, and answers nothing from memory. It is forgotten by itself.`;
   return warning(
     'fleet.silent',
     what,
@@ -90,7 +90,7 @@ function sharedIds(alive: readonly Registered[]): Finding[] {
   const shared = [...new Set(ids.filter((id, at) => ids.indexOf(id) !== at))];
   return shared.map((id) => {
     const what =
-      'Two processes or more have this replica id: what is said of one can not be told from the others.';
+      'Two processes or more have this replica id: what is said of one cannot be told from the others.';
     return warning(
       'fleet.shared_id',
       what,

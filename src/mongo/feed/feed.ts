@@ -46,7 +46,7 @@ const awaitMaxMs = 1_000;
 /**
  * Follows the changes of keys on one change stream, and renews the lease by beats that come through the same
  * stream. An outage loses nothing: the stream goes on after the last event that was delivered, and the lease
- * runs out by itself meanwhile. Only where a stream can not go on is the subscriber told of a gap.
+ * runs out by itself meanwhile. Only where a stream cannot go on is the subscriber told of a gap.
  */
 export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFeed {
   const { database, sessions, fleet, lease, subscriber, prepare, stalenessMaxMs, onError } = dependencies;

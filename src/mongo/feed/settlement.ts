@@ -54,7 +54,7 @@ export function createSettle(dependencies: SettleDependencies): Settle {
         await setTimeout(waitMs);
       }
     } catch (error) {
-      // The change is committed and holds by itself; only who has heard of it can not be told.
+      // The change is committed and holds by itself; only who has heard of it cannot be told.
       if (!(error instanceof StoreUnavailable)) throw error;
     }
     return { effectiveAt: commit.at + stalenessMaxMs, unconfirmedReplicas: left };

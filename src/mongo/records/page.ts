@@ -7,12 +7,12 @@ export interface PageRead<Place, Document, Record> {
   readonly placeOf: (document: Document) => Place;
   /** At most so many documents behind that place, in the order of the page. */
   readonly find: (from: Place | null, limit: number) => Promise<readonly Document[]>;
-  /** Throws `BadRecord` for a document that can not be read. */
+  /** Throws `BadRecord` for a document that cannot be read. */
   readonly toRecord: (document: Document) => Record;
   readonly onBadRecord: (id: string, error: BadRecord) => void;
 }
 
-/** A page without the records that can not be read. They do not make it short: a short page is the last one. */
+/** A page without the records that cannot be read. They do not make it short: a short page is the last one. */
 export async function readPage<Place, Document extends { readonly _id: unknown }, Record>(
   page: PageRead<Place, Document, Record>,
 ): Promise<Record[]> {

@@ -161,7 +161,7 @@ const stateFilters: Readonly<Record<KeyState, (now: Date) => Filter<KeyDocument>
   }),
 };
 
-/** The text as a regular expression of PCRE that matches it alone; a pattern can not hold a NUL itself. */
+/** The text as a regular expression of PCRE that matches it alone; a pattern cannot hold a NUL itself. */
 function literally(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|#-]/g, '\\$&').replaceAll('\0', '\\x00');
 }

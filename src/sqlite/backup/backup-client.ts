@@ -14,7 +14,7 @@ export interface Backup extends BackupContent {
 
 /**
  * Writes a copy of a database into a new file, which is whole when it is there: by the process that has the database,
- * or by itself where none has. Rejects with an Error that says what to do where it can not, and leaves no file then.
+ * or by itself where none has. Rejects with an Error that says what to do where it cannot, and leaves no file then.
  */
 export async function takeBackup(path: string, file: string): Promise<Backup> {
   if (!existsSync(path)) throw new Error(`there is no database ${path}`);
@@ -45,9 +45,7 @@ async function receive(path: string, part: string): Promise<boolean> {
       const isNobody = ['ENOENT', 'ECONNREFUSED', 'EINVAL'].includes(error.code ?? '');
       if (isNobody) resolve(false);
       else
-        reject(
-          new Error(`the process that has ${path} can not be asked: ${error.message}`, { cause: error }),
-        );
+        reject(new Error(`the process that has ${path} cannot be asked: ${error.message}`, { cause: error }));
     });
   });
   if (!isThere) return false;

@@ -14,7 +14,7 @@ export interface Restored extends BackupContent {
 
 /**
  * Puts a copy of a backup in the place of a database that no process has, marked as restored, and keeps what was
- * there beside it. `now` is in Unix milliseconds. Throws an Error that says what to do where it can not, and has then
+ * there beside it. `now` is in Unix milliseconds. Throws an Error that says what to do where it cannot, and has then
  * changed nothing.
  */
 export function restoreBackup(backup: string, path: string, now: number): Restored {

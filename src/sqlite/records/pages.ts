@@ -5,13 +5,13 @@ import type { Row } from './records.ts';
 export interface PageReading<T> {
   /** The rows after that row, null for the beginning, at most so many. */
   readonly rows: (after: Row | null, size: number) => readonly Row[];
-  /** Throws `BadRecord` where the row can not be read. */
+  /** Throws `BadRecord` where the row cannot be read. */
   readonly read: (row: Row) => T;
   /** Is told of each row that is left out. */
   readonly onBadRecord: (row: Row, error: BadRecord) => void;
 }
 
-/** A page without the rows that can not be read; they make it no shorter, since a short page is the last one. */
+/** A page without the rows that cannot be read; they make it no shorter, since a short page is the last one. */
 export function readPage<T>(size: number, { rows, read, onBadRecord }: PageReading<T>): T[] {
   const found: T[] = [];
   let last: Row | null = null;

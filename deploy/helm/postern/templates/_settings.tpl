@@ -18,7 +18,7 @@
 {{ toYaml $settings }}
 {{- end }}
 
-{{- /* What the schema of the values can not say. */}}
+{{- /* What the schema of the values cannot say. */}}
 {{- define "postern.refuse" -}}
 {{- if eq .Values.store "sqlite" -}}
 {{- if gt (int .Values.replicas) 1 }}{{ fail (printf "store: sqlite serves one process alone, and replicas is %d: set replicas to 1, or store to mongodb" (int .Values.replicas)) }}{{ end -}}

@@ -12,7 +12,7 @@ import { spawnProcess, spawnThread } from './spawn.ts';
 
 /** Those who answer Checks, apart from the thread that does all else. */
 export interface CheckWorkers {
-  /** Resolves when they can be asked; rejects when one can not be started. */
+  /** Resolves when they can be asked; rejects when one cannot be started. */
   start(): Promise<void>;
   listen(listen: Listen): Promise<Listen>;
   /** Resolves when each of them judges by these settings. */

@@ -38,7 +38,7 @@ export type WorkerPeer = Pick<Peer<WorkerAnswers, ServiceTold>, 'ask'>;
 /** A place for one Check worker, which has another in it whenever one has ended. */
 export interface Place {
   readonly name: string;
-  /** Starts the first; rejects when it can not be. */
+  /** Starts the first; rejects when it cannot be. */
   start(): Promise<void>;
   /** The worker that is there and has started; null between two. */
   worker(): WorkerPeer | null;

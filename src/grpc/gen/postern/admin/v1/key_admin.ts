@@ -25,7 +25,7 @@ export const protobufFileName = "postern/admin/v1/key_admin.proto";
 export const KeyState = {
   /** KEY_STATE_UNSPECIFIED - No state given: in a filter, any. */
   KEY_STATE_UNSPECIFIED: 0,
-  /** KEY_STATE_ACTIVE - Lets requests in, as far as its permissions, addresses, owner and rate limit go. */
+  /** KEY_STATE_ACTIVE - Allows requests, as far as its permissions, addresses, owner and rate limit go. */
   KEY_STATE_ACTIVE: 1,
   /** KEY_STATE_DISABLED - Stopped until EnableKey. */
   KEY_STATE_DISABLED: 2,
@@ -241,7 +241,7 @@ export interface GetKeyResponse {
   key: Key | undefined;
 }
 
-/** Filters narrow the list and are joined by "and"; an absent one lets all through. */
+/** Filters narrow the list and are joined by "and"; an absent one keeps all. */
 export interface ListKeysRequest {
   /** Keys in one answer, 1 to 1000. 0: 100. More than 1000 counts as 1000. */
   page_size: number;
@@ -318,7 +318,7 @@ export interface UsageBucket {
   start:
     | Timestamp
     | undefined;
-  /** Requests that were let in. */
+  /** Requests that were allowed. */
   allowed: number;
   /** Requests that were refused, by reason, as in `rate_limited`. */
   denied: { [key: string]: number };
@@ -414,7 +414,7 @@ export interface VerifyKeyRequest {
 }
 
 export interface VerifyKeyResponse {
-  /** Whether Check would let the request in. */
+  /** Whether Check would allow the request. */
   allowed: boolean;
   /** Why not, as in `revoked` or `permission_denied`. Empty if allowed. */
   reason: string;
@@ -534,7 +534,7 @@ export interface RotateKeyRequest {
   /** Required. */
   id: string;
   /**
-   * How long the old key is still let in, 100 years at most. Absent or zero: it expires at once. A
+   * How long the old key is still allowed, 100 years at most. Absent or zero: it expires at once. A
    * key that expires sooner by itself does so.
    */
   grace_period:
@@ -696,7 +696,7 @@ export interface WatchKeysResponse {
   details: { [key: string]: any } | undefined;
 }
 
-/** Filters narrow the list and are joined by "and"; an absent one lets all through. */
+/** Filters narrow the list and are joined by "and"; an absent one keeps all. */
 export interface ListAuditEventsRequest {
   /** Events in one answer, 1 to 1000. 0: 100. More than 1000 counts as 1000. */
   page_size: number;
@@ -5623,7 +5623,7 @@ export const KeyAdminService = {
     responseDeserialize: (value: Buffer): DisableKeyResponse => DisableKeyResponse.decode(value),
   },
   /**
-   * Lets a disabled key in again. Enabling an active key is not an error. Needs admin:write.
+   * Enables a disabled key. Enabling an active key is not an error. Needs admin:write.
    *
    * NOT_FOUND: no such key. FAILED_PRECONDITION: the key is revoked.
    */
@@ -5854,7 +5854,7 @@ export interface KeyAdminServer extends UntypedServiceImplementation {
    */
   disableKey: handleUnaryCall<DisableKeyRequest, DisableKeyResponse>;
   /**
-   * Lets a disabled key in again. Enabling an active key is not an error. Needs admin:write.
+   * Enables a disabled key. Enabling an active key is not an error. Needs admin:write.
    *
    * NOT_FOUND: no such key. FAILED_PRECONDITION: the key is revoked.
    */
