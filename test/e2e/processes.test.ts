@@ -65,6 +65,14 @@ describe.each(['SQLite', 'MongoDB'])('two processes that answer Checks, on %s', 
     await expect.poll(async () => (await clients[1]?.(key)) ?? '').toBe('revoked');
   });
 
+  it('are asked how a key stands with its limit, and one that stands still is done without', async () => {
+    const { key } = await makeKey(postern, { rate_limit: { limit: 5, window: '3650d' } });
+    const [first] = await stopped(postern);
+    const verified = await admin(postern, 'POST', '/admin/api-keys:verify', { key });
+    expect(verified).toMatchObject({ data: { allowed: true } });
+    first?.kill('SIGCONT');
+  });
+
   it('are still two when one has died, and the other answers meanwhile', async () => {
     const { key } = await makeKey(postern);
     const [first, second] = await workersOf(postern);

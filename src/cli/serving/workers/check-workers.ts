@@ -20,7 +20,7 @@ export interface CheckWorkers {
   setServing(isServing: boolean): void;
   /** What they have counted together. */
   snapshot(): Promise<CheckSnapshot>;
-  /** How a spender stands with the one that knows of the most that it has spent. */
+  /** How a spender stands with the one that knows of the most that it has spent, of those that answer. */
   readonly look: (...asked: Parameters<Limiter['look']>) => Promise<ReturnType<Limiter['look']>>;
   /** Whether there is one at this moment. */
   isThere(): boolean;
@@ -74,9 +74,12 @@ export function createCheckWorkers(dependencies: CheckWorkersDependencies): Chec
     },
     snapshot: async () => sumSnapshots(await Promise.all(places.map((place) => place.snapshot()))),
     async look(...asked) {
-      const verdicts = await askAll((worker) => worker.ask('look', ...asked));
+      const answers = await Promise.allSettled(workers().map((worker) => worker.ask('look', ...asked)));
+      // One that stands still is done without: the others know what they have spent.
+      const verdicts = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
       const [worst] = verdicts.toSorted((one, other) => one.remaining - other.remaining);
-      if (worst === undefined) throw new StoreUnavailable('no Check worker can be asked');
+      const why = answers.find((answer) => answer.status === 'rejected')?.reason;
+      if (worst === undefined) throw why ?? new StoreUnavailable('no Check worker can be asked');
       return worst;
     },
     isThere: () => places.some((place) => place.worker() !== null),

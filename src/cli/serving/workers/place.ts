@@ -52,7 +52,13 @@ export interface Place {
   close(drainMs: number): Promise<void>;
 }
 
-const answerMaxMs = { start: 60_000, listen: 10_000, drain: 2_147_483_647, snapshot: 1_000 } as const;
+const answerMaxMs = {
+  start: 60_000,
+  listen: 10_000,
+  drain: 2_147_483_647,
+  snapshot: 1_000,
+  look: 1_000,
+} as const;
 const againMs = { first: 100, most: 5_000 };
 /** One that lived as long is replaced at once. */
 const settledMs = 30_000;
