@@ -1,5 +1,5 @@
 import type { Decision } from '../src/check/authorize.ts';
-import type { KeyId, KeyRecord } from '../src/keys/key.ts';
+import type { CheckedKey, KeyId } from '../src/keys/key.ts';
 import { createLimiter } from '../src/limits/limiter.ts';
 import type { UnitLease, UnitLeaseRequest } from '../src/store/store.ts';
 import type { UsageTally } from '../src/store/usage-tally.ts';
@@ -102,5 +102,5 @@ function createLedger() {
 }
 
 function allowed(rank: number): Decision {
-  return { verdict: 'allow', key: { id: `key_${rank}` as KeyId } as KeyRecord } as Decision;
+  return { verdict: 'allow', key: { id: `key_${rank}` as KeyId } as CheckedKey } as Decision;
 }

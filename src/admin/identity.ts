@@ -4,7 +4,7 @@ import { credentialIn } from '../check/credential.ts';
 import { trimBlanks } from '../check/places.ts';
 import { Failure } from '../failure.ts';
 import { type AdminClient, adminRead, adminWrite } from '../keys/admin-permissions.ts';
-import { type KeyId, type KeyRecord, keyState } from '../keys/key.ts';
+import { type CheckedKey, type KeyId, keyState } from '../keys/key.ts';
 import type { Digest, Digester, Secret } from '../keys/secret.ts';
 import { isAllowed } from '../net/address.ts';
 import type { Reason } from '../schemes/answer.ts';
@@ -76,14 +76,14 @@ export function createIdentify(dependencies: IdentifyDependencies): (caller: Cal
     return identityOf(key, address);
   };
 
-  function identityOf(key: KeyRecord, address: string): Identity {
+  function identityOf(key: CheckedKey, address: string): Identity {
     const canWrite = key.permissions.includes(adminWrite);
     const canRead = canWrite || key.permissions.includes(adminRead);
     const known = { actor: key.id, actorName: key.name, key: key.id, owner: key.owner };
     return { ...known, canRead, canWrite, ...refusalOf(key, address) };
   }
 
-  function refusalOf(key: KeyRecord, address: string): Pick<Identity, 'refusal' | 'reason'> {
+  function refusalOf(key: CheckedKey, address: string): Pick<Identity, 'refusal' | 'reason'> {
     const state = keyState(key, now());
     if (state !== 'active') {
       return { refusal: unauthenticated(`This admin key is ${state}.`), reason: state };

@@ -3,27 +3,28 @@
  * invalidation, eviction. Not here: the decision, and any database.
  */
 
-import type { KeyId, KeyRecord } from '../keys/key.ts';
+import type { CheckedKey } from '../keys/key.ts';
 import type { OwnerRecord } from '../keys/owner.ts';
 import { type Digest, pepperOf } from '../keys/secret.ts';
 import type { Feed } from '../store/feed.ts';
 import type { Store } from '../store/store.ts';
 import { BoundedCache } from './bounded-cache.ts';
-import { createCompactRecord } from './compact-record.ts';
+import { createHeldKeys } from './held-key.ts';
+import { KeyTable } from './key-table.ts';
 import type { MissBudget } from './miss-budget.ts';
 import { createSharedReads } from './shared-reads.ts';
 
 /** What memory knows of keys, by digest, and of their owners. */
 export interface Keyring {
   /** The key; null for a digest that is known to be nobody's; undefined when memory may not answer. */
-  peek(digest: Digest): KeyRecord | null | undefined;
+  peek(digest: Digest): CheckedKey | null | undefined;
   /**
    * Asks the store, once for however many callers wait for the same digest. What it resolves to was read
    * after the call began, or known to hold then. Rejects with `StoreUnavailable` when the store cannot be asked,
    * or is not to be, since too many unknown keys are asked for. `address` is where the key came from, as far as
    * is known.
    */
-  load(digest: Digest, candidates: readonly Digest[], address: string): Promise<KeyRecord | null>;
+  load(digest: Digest, candidates: readonly Digest[], address: string): Promise<CheckedKey | null>;
   /** The owner; null for one that nobody has put; undefined when memory may not answer. */
   peekOwner(id: string): OwnerRecord | null | undefined;
   /** Asks the store for an owner, as {@link Keyring.load} does for a key. */
@@ -37,7 +38,7 @@ export interface KeyringOptions {
   /** Bounded apart from the keys, so that a flood of unknown ones pushes out no key. */
   readonly missesMax: number;
   readonly ownersMax: number;
-  /** SharedReads under way at once; past it callers are told that the store is not available. */
+  /** Reads under way at once; past it callers are told that the store is not available. */
   readonly readsMax: number;
 }
 
@@ -49,21 +50,19 @@ export interface KeyringDependencies {
 
 export function createKeyring(dependencies: KeyringDependencies, options: KeyringOptions): Keyring {
   const { store, feed, missBudget } = dependencies;
-  const keys = new BoundedCache<Digest, KeyRecord>(options.keysMax, unlist);
+  const keys = new KeyTable<CheckedKey>(options.keysMax);
   const misses = new BoundedCache<Digest, null>(options.missesMax);
   /** Of the digests in `misses`: memory is searched by one pepper's alone. */
   let missesPepper = '';
   const owners = new BoundedCache<string, OwnerRecord | null>(options.ownersMax);
-  /** Nearly always one. */
-  const digestsById = new Map<KeyId, Digest | Set<Digest>>();
-  const compact = createCompactRecord();
-  const keyReads = createSharedReads<KeyRecord | null>(feed.isFresh, options);
+  const held = createHeldKeys();
+  const keyReads = createSharedReads<CheckedKey | null>(feed.isFresh, options);
   const ownerReads = createSharedReads<OwnerRecord | null>(feed.isFresh, options);
 
   feed.subscribe({
     onChange(id, digest) {
       keyReads.change(id);
-      forget(id);
+      keys.forget(id);
       if (digest === null) return;
       keyReads.change(digest);
       dropMiss(digest);
@@ -76,7 +75,6 @@ export function createKeyring(dependencies: KeyringDependencies, options: Keyrin
       keyReads.gap();
       ownerReads.gap();
       keys.clear();
-      digestsById.clear();
       misses.clear();
       owners.clear();
     },
@@ -110,41 +108,23 @@ export function createKeyring(dependencies: KeyringDependencies, options: Keyrin
     }),
   };
 
-  async function find(candidates: readonly Digest[]): Promise<KeyRecord | null> {
+  async function find(candidates: readonly Digest[]): Promise<CheckedKey | null> {
     const record = await store.findKey(candidates);
-    return record === null ? null : compact(record);
+    return record === null ? null : held(record);
   }
 
-  function keep(digest: Digest, record: KeyRecord | null): void {
+  function keep(digest: Digest, record: CheckedKey | null): void {
     if (record === null) {
       misses.set(digest, null);
       missesPepper = pepperOf(digest);
       return;
     }
-    // The record's own, which is then held once.
-    const own = digest === record.digest ? record.digest : digest;
-    keys.set(own, record);
-    const digests = digestsById.get(record.id);
-    if (digests === undefined) digestsById.set(record.id, own);
-    else if (digests instanceof Set) digests.add(own);
-    else if (digests !== own) digestsById.set(record.id, new Set([digests, own]));
-  }
-
-  function forget(id: KeyId): void {
-    const digests = digestsById.get(id);
-    if (digests instanceof Set) for (const digest of [...digests]) keys.delete(digest);
-    else if (digests !== undefined) keys.delete(digests);
+    keys.set(digest, record);
   }
 
   /** Misses are remembered by one pepper's digests; of a key made under another, any of them may be the one. */
   function dropMiss(digest: Digest): void {
     if (missesPepper === pepperOf(digest)) misses.delete(digest);
     else misses.clear();
-  }
-
-  function unlist(digest: Digest, record: KeyRecord): void {
-    const digests = digestsById.get(record.id);
-    if (digests instanceof Set && digests.size > 1) digests.delete(digest);
-    else digestsById.delete(record.id);
   }
 }

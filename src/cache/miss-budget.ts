@@ -6,12 +6,12 @@ import { StoreUnavailable } from '../store/store.ts';
  * nothing, however many are cold.
  */
 export interface MissBudget {
-  /** SharedReads within the budget; rejects with `StoreUnavailable`, and reads nothing, where it is used up. */
+  /** Reads within the budget; rejects with `StoreUnavailable`, and reads nothing, where it is used up. */
   read<T>(address: string, find: () => Promise<T | null>): Promise<T | null>;
 }
 
 export interface MissBudgetOptions {
-  /** SharedReads that end in a miss, each second in the long run, and so many at once. */
+  /** Reads that end in a miss, each second in the long run, and so many at once. */
   readonly readsPerSecond: number;
 }
 

@@ -14,7 +14,7 @@ export interface SharedRead<Value> {
   readonly keep: (value: Value) => void;
 }
 
-/** SharedReads of the store, one at a time for each name however many wait for it. */
+/** Reads of the store, one at a time for each name however many wait for it. */
 export interface SharedReads<Value> {
   /**
    * Resolves to what was read after the call began, or was known to hold then. Rejects with

@@ -1,4 +1,4 @@
-import { type KeyRecord, keyState } from '../keys/key.ts';
+import { type CheckedKey, keyState } from '../keys/key.ts';
 import { isActive, type OwnerRecord } from '../keys/owner.ts';
 import { isAllowed } from '../net/address.ts';
 import type { Reason } from '../schemes/answer.ts';
@@ -20,7 +20,7 @@ export interface AccessTerms {
  * milliseconds), its rate limit aside; null when it may. The first that fails decides.
  */
 export function refuse(
-  key: KeyRecord,
+  key: CheckedKey,
   owner: OwnerRecord | null,
   terms: AccessTerms,
   now: number,

@@ -5,7 +5,7 @@
  */
 
 import type { Keyring } from '../cache/keyring.ts';
-import type { KeyRecord } from '../keys/key.ts';
+import type { CheckedKey } from '../keys/key.ts';
 import type { OwnerRecord } from '../keys/owner.ts';
 import type { Digest, Digester } from '../keys/secret.ts';
 import type { Limiter, RateVerdict } from '../limits/limiter.ts';
@@ -30,7 +30,7 @@ export interface Public {
 
 export interface Allowed {
   readonly verdict: 'allow';
-  readonly key: KeyRecord;
+  readonly key: CheckedKey;
   readonly scheme: Scheme;
   /** What the upstream is not to see of the credential. */
   readonly withheld: Withheld;
@@ -46,7 +46,7 @@ export interface Denied {
   /** The scheme in whose words the caller is told. */
   readonly scheme: Scheme;
   /** The key, once it was found. */
-  readonly key: KeyRecord | null;
+  readonly key: CheckedKey | null;
   /** What the route asked for; null when it could not be read. */
   readonly terms: AccessTerms | null;
   /** For `rate_limited`. */
@@ -118,7 +118,7 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
 
   function judge(
     asked: Asked,
-    key: KeyRecord | null,
+    key: CheckedKey | null,
     owner: OwnerRecord | null,
   ): Decision | Promise<Decision> {
     const { request, presented, terms } = asked;
@@ -170,7 +170,7 @@ export function deny(
   reason: Reason,
   scheme: Scheme,
   terms: AccessTerms | null,
-  key: KeyRecord | null = null,
+  key: CheckedKey | null = null,
 ): Denied {
   return { verdict: 'deny', reason, scheme, key, terms, rate: null };
 }

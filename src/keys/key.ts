@@ -60,6 +60,26 @@ export interface KeyRecord {
   readonly version: number;
 }
 
+/** What a Check asks of a key: all that memory holds of it. */
+export type CheckedKey = Pick<
+  KeyRecord,
+  | 'id'
+  | 'name'
+  | 'scheme'
+  | 'environment'
+  | 'owner'
+  | 'permissions'
+  | 'ipAllowlist'
+  | 'plan'
+  | 'rateLimit'
+  | 'labels'
+  | 'expiresAt'
+  | 'disabledAt'
+  | 'revokedAt'
+  | 'spender'
+  | 'version'
+>;
+
 /** Why a Check denies a key though its own state is `active`. */
 export type Blocked = 'owner_inactive';
 
@@ -74,7 +94,10 @@ export function shownKey(key: KeyRecord, isOwnerActive: boolean, now: number): S
 }
 
 /** The first that holds wins, in the order in which a Check looks: revoked, disabled, expired. */
-export function keyState(key: KeyRecord, now: number): KeyState {
+export function keyState(
+  key: Pick<KeyRecord, 'revokedAt' | 'disabledAt' | 'expiresAt'>,
+  now: number,
+): KeyState {
   if (key.revokedAt !== null) return 'revoked';
   if (key.disabledAt !== null) return 'disabled';
   if (key.expiresAt !== null && now >= key.expiresAt) return 'expired';

@@ -1,4 +1,4 @@
-import type { KeyRecord, RateLimit } from '../keys/key.ts';
+import type { CheckedKey, RateLimit } from '../keys/key.ts';
 import type { OwnerRecord } from '../keys/owner.ts';
 import type { Scheme } from '../schemes/scheme.ts';
 
@@ -9,9 +9,9 @@ export interface Plans {
    * default plan. A plan that nobody knows is as none, but where nothing else sets a limit, the tightest of all that
    * the scheme and the settings have holds: a typo lifts no limit. Null for none.
    */
-  limitOf(key: KeyRecord, owner: OwnerRecord | null, scheme: Scheme): RateLimit | null;
+  limitOf(key: CheckedKey, owner: OwnerRecord | null, scheme: Scheme): RateLimit | null;
   /** The plan that holds for a key; null for none. */
-  planOf(key: KeyRecord, owner: OwnerRecord | null, scheme: Scheme): string | null;
+  planOf(key: CheckedKey, owner: OwnerRecord | null, scheme: Scheme): string | null;
   /** The plans that a key of this scheme may have; empty when any name will do. */
   known(scheme: Scheme): readonly string[];
 }
@@ -46,7 +46,7 @@ export function createPlans(configured: ReadonlyMap<string, RateLimit | null>): 
   };
 }
 
-function planOf(key: KeyRecord, owner: OwnerRecord | null, scheme: Scheme): string | null {
+function planOf(key: CheckedKey, owner: OwnerRecord | null, scheme: Scheme): string | null {
   return key.plan ?? owner?.plan ?? scheme.defaultPlan;
 }
 

@@ -54,7 +54,7 @@ export const modelMutants: readonly ModelMutant[] = [
   {
     title: 'a changed key stays in memory',
     file: 'src/cache/keyring.ts',
-    find: 'forget(id);',
+    find: 'keys.forget(id);',
     replace: '',
     schedules,
   },

@@ -166,7 +166,7 @@ function createWorld(parts: Parts, random: Random) {
     };
   }
 
-  function judge(found: KeyRecord | null, debt: Debt, how: string): void {
+  function judge(found: Pick<KeyRecord, 'version'> | null, debt: Debt, how: string): void {
     answers++;
     const version = found?.version ?? 0;
     const say = (what: string) => {

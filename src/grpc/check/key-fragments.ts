@@ -1,5 +1,5 @@
 import { BoundedCache } from '../../cache/bounded-cache.ts';
-import type { KeyRecord } from '../../keys/key.ts';
+import type { CheckedKey } from '../../keys/key.ts';
 import { BackwardWriter } from './backward-writer.ts';
 import { writeHeader, writeListMember, writeMember } from './response-fields.ts';
 
@@ -19,7 +19,7 @@ const permissionsMax = 1_000;
  * they are half of an answer, and copied in a tenth of the time it takes to write them. `headersTag` is that of the
  * field which a header is.
  */
-export function createKeyFragments(headersTag: number): (key: KeyRecord) => KeyFragments {
+export function createKeyFragments(headersTag: number): (key: CheckedKey) => KeyFragments {
   const writer = new BackwardWriter();
   const bySchemes = new Map<string, Map<string, BoundedCache<readonly string[], KeyFragments>>>();
 
@@ -37,7 +37,7 @@ export function createKeyFragments(headersTag: number): (key: KeyRecord) => KeyF
     return made;
   };
 
-  function headersOf({ scheme, environment, permissions }: KeyRecord): Uint8Array {
+  function headersOf({ scheme, environment, permissions }: CheckedKey): Uint8Array {
     if (permissions.length > 0) {
       writeHeader(writer, headersTag, 'x-postern-permissions', permissions.join(','));
     }
@@ -46,7 +46,7 @@ export function createKeyFragments(headersTag: number): (key: KeyRecord) => KeyF
     return writer.take();
   }
 
-  function metadataOf({ scheme, environment, permissions }: KeyRecord): Uint8Array {
+  function metadataOf({ scheme, environment, permissions }: CheckedKey): Uint8Array {
     writeListMember(writer, 'permissions', permissions);
     writeMember(writer, 'environment', environment);
     writeMember(writer, 'scheme', scheme);

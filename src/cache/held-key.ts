@@ -1,0 +1,117 @@
+import type { CheckedKey, KeyId, KeyRecord, RateLimit } from '../keys/key.ts';
+
+/** Different values of one kind that are shared; past it, what comes after is shared anew. */
+const sharedMax = 10_000;
+
+/** What many keys have in common; the spender is null for a key that spends its own units. */
+type Terms = Omit<CheckedKey, 'id' | 'name' | 'owner' | 'expiresAt' | 'spender'> & {
+  readonly spender: KeyId | null;
+};
+
+/** What memory holds of a key: itself, and what it shares. */
+class HeldKey implements CheckedKey {
+  readonly id: KeyId;
+  readonly name: string;
+  readonly owner: string | null;
+  readonly expiresAt: number | null;
+  readonly #terms: Terms;
+
+  constructor({ id, name, expiresAt }: CheckedKey, owner: string | null, terms: Terms) {
+    this.id = id;
+    this.name = name;
+    this.owner = owner;
+    this.expiresAt = expiresAt;
+    this.#terms = terms;
+  }
+
+  get scheme(): string {
+    return this.#terms.scheme;
+  }
+
+  get environment(): string {
+    return this.#terms.environment;
+  }
+
+  get permissions(): readonly string[] {
+    return this.#terms.permissions;
+  }
+
+  get ipAllowlist(): readonly string[] {
+    return this.#terms.ipAllowlist;
+  }
+
+  get plan(): string | null {
+    return this.#terms.plan;
+  }
+
+  get rateLimit(): RateLimit | null {
+    return this.#terms.rateLimit;
+  }
+
+  get labels(): CheckedKey['labels'] {
+    return this.#terms.labels;
+  }
+
+  get disabledAt(): number | null {
+    return this.#terms.disabledAt;
+  }
+
+  get revokedAt(): number | null {
+    return this.#terms.revokedAt;
+  }
+
+  get spender(): KeyId {
+    return this.#terms.spender ?? this.id;
+  }
+
+  get version(): number {
+    return this.#terms.version;
+  }
+}
+
+/**
+ * Makes keys small for a memory that holds many: what a Check does not ask for is left out, and what many have in
+ * common is held once. A key then takes a third of the bytes, and a Check touches what the last one touched, not
+ * memory of its own.
+ */
+export function createHeldKeys(): (record: KeyRecord) => CheckedKey {
+  const texts = createShared<string>();
+  const lists = createShared<readonly string[]>();
+  const labels = createShared<KeyRecord['labels']>();
+  const limits = createShared<RateLimit>();
+  const terms = createShared<Terms>();
+  const shareText = (text: string) => texts(text, () => text);
+  const shareTextOrNull = (text: string | null) => (text === null ? null : shareText(text));
+  const shareList = (list: readonly string[]) => lists(JSON.stringify(list), () => list.map(shareText));
+
+  return (record) => {
+    const { scheme, environment, permissions, ipAllowlist, plan, rateLimit, disabledAt, revokedAt, version } =
+      record;
+    const spender = record.spender === record.id ? null : record.spender;
+    const all = [scheme, environment, permissions, ipAllowlist, plan, rateLimit, record.labels];
+    const shared = terms(JSON.stringify([...all, disabledAt, revokedAt, spender, version]), () => ({
+      scheme: shareText(scheme),
+      environment: shareText(environment),
+      permissions: shareList(permissions),
+      ipAllowlist: shareList(ipAllowlist),
+      plan: shareTextOrNull(plan),
+      rateLimit: rateLimit === null ? null : limits(JSON.stringify(rateLimit), () => rateLimit),
+      labels: labels(JSON.stringify(record.labels), () => record.labels),
+      ...{ disabledAt, revokedAt, spender, version },
+    }));
+    return new HeldKey(record, shareTextOrNull(record.owner), shared);
+  };
+}
+
+/** The value that was made first for a name. */
+function createShared<Value>(): (name: string, make: () => Value) => Value {
+  const known = new Map<string, Value>();
+  return (name, make) => {
+    const shared = known.get(name);
+    if (shared !== undefined) return shared;
+    if (known.size >= sharedMax) known.clear();
+    const made = make();
+    known.set(name, made);
+    return made;
+  };
+}

@@ -1,0 +1,99 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { BoundedCache } from '../../src/cache/bounded-cache.ts';
+import { HashedSlots } from '../../src/cache/hashed-slots.ts';
+import { KeyTable } from '../../src/cache/key-table.ts';
+import type { KeyId } from '../../src/keys/key.ts';
+import { createDigester } from '../../src/keys/secret.ts';
+import { digestOf } from '../records.ts';
+
+const peppered = createDigester([{ id: 'p1', key: Buffer.alloc(32) }]);
+
+describe('a key table', () => {
+  it('holds, evicts and forgets by id what a sieve by digest would', () => {
+    const step = fc.constantFrom('get', 'get', 'set', 'set', 'set', 'forget', 'clear');
+    const steps = fc.array(fc.tuple(step, fc.nat(12), fc.nat(4)), { maxLength: 200 });
+    const digests = Array.from({ length: 13 }, (_, at) =>
+      at % 2 === 0 ? digestOf(`secret ${at}`) : peppered.sign(`secret ${at}`),
+    );
+    const ids = Array.from({ length: 5 }, (_, at) => `key_${at}` as KeyId);
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 9 }), steps, (max, all) => {
+        const table = new KeyTable<{ readonly id: KeyId }>(max);
+        const held = new Map<string, { readonly id: KeyId }>();
+        const sieve = new BoundedCache<string, { readonly id: KeyId }>(max, (digest) => held.delete(digest));
+        for (const [what, at, idAt] of all) {
+          const [digest, id] = [digests[at] ?? digestOf(''), ids[idAt] ?? ('' as KeyId)];
+          if (what === 'get') expect(table.get(digest)).toBe(sieve.get(digest));
+          else if (what === 'set') {
+            const value = { id };
+            table.set(digest, value);
+            sieve.set(digest, value);
+            held.set(digest, value);
+          } else if (what === 'forget') {
+            table.forget(id);
+            for (const [known, value] of [...held]) if (value.id === id) sieve.delete(known);
+          } else {
+            table.clear();
+            sieve.clear();
+            held.clear();
+          }
+          expect(table.size).toBe(sieve.size);
+        }
+        for (const digest of digests) expect(table.get(digest)).toBe(sieve.get(digest));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('finds each of many, and after half of them were forgotten the other half alone', () => {
+    const table = new KeyTable<{ readonly id: KeyId }>(20_000);
+    const keys = Array.from({ length: 20_000 }, (_, at) => ({
+      digest: digestOf(`${at}`),
+      value: { id: `key_${at}` as KeyId },
+    }));
+    for (const { digest, value } of keys) table.set(digest, value);
+    for (const { digest, value } of keys) expect(table.get(digest)).toBe(value);
+    expect(table.get(digestOf('another'))).toBeUndefined();
+    for (const [at, { value }] of keys.entries()) if (at % 2 === 0) table.forget(value.id);
+    for (const [at, { digest, value }] of keys.entries())
+      expect(table.get(digest)).toBe(at % 2 === 0 ? undefined : value);
+    expect(table.size).toBe(10_000);
+  });
+
+  it('tells digests apart that differ in their last bits alone', () => {
+    const table = new KeyTable<{ readonly id: KeyId }>(10);
+    const digest = digestOf('one');
+    table.set(digest, { id: 'key_1' as KeyId });
+    const other = (digest.slice(0, -1) + (digest.endsWith('A') ? 'E' : 'A')) as typeof digest;
+    expect(table.get(digest)).toBeDefined();
+    expect(table.get(other)).toBeUndefined();
+  });
+});
+
+describe('a table of hashed slots', () => {
+  it('finds every slot that was added and not removed, whatever their hashes have in common', () => {
+    // Few hashes in one shard, at the end of its places and at their beginning.
+    const hash = fc.constantFrom(0, 1, 2, 14, 15, 16, 31, 47, 64, 127);
+    fc.assert(
+      fc.property(fc.array(fc.tuple(hash, fc.boolean()), { maxLength: 120 }), (all) => {
+        const slots = new HashedSlots();
+        const held = new Map<number, number>();
+        for (const [slot, [given, removesOne]] of all.entries()) {
+          slots.add(given, slot);
+          held.set(slot, given);
+          const [oldest] = held;
+          if (removesOne && oldest !== undefined) {
+            slots.remove(oldest[1], oldest[0]);
+            held.delete(oldest[0]);
+          }
+          for (let each = 0; each <= slot; each++) {
+            const expected = held.has(each) ? each : -1;
+            expect(slots.find(all[each]?.[0] ?? -1, (found) => found === each)).toBe(expected);
+          }
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
