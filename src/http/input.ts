@@ -26,8 +26,21 @@ export function bodyOf({ body }: FastifyRequest): Buffer {
   return Buffer.isBuffer(body) ? body : Buffer.alloc(0);
 }
 
-/** SharedReads a body as JSON, whatever its type says it is. No value in the body is quoted in a fault. */
-export function bodyInput(body: Buffer): Input {
+/** Reads a body as JSON, whatever its type says it is. No value in the body is quoted in a fault. */
+export function bodyInput(request: FastifyRequest): Input {
+  return queryFault(request) ?? jsonInput(bodyOf(request));
+}
+
+/** What is said in a query (`?update_mask=plan`) would be overlooked, and more be changed than was asked for. */
+function queryFault({ url }: FastifyRequest): Input | null {
+  const start = url.indexOf('?');
+  const names = new Set(new URLSearchParams(start < 0 ? '' : url.slice(start + 1)).keys());
+  if (names.size === 0) return null;
+  const description = 'unknown field: this call reads its body, and nothing in the address behind ?';
+  return { value: null, fault: invalidArgument([...names].map((field) => ({ field, description }))) };
+}
+
+function jsonInput(body: Buffer): Input {
   if (body.length === 0) return fault('(body)', 'is empty; send a JSON object');
   let text: string;
   try {
@@ -52,8 +65,9 @@ export function bodyInput(body: Buffer): Input {
 }
 
 /** {@link bodyInput} for a call that can do without a body: none is as an empty object. */
-export function optionalBodyInput(body: Buffer): Input {
-  return body.length === 0 ? { value: {}, fault: null } : bodyInput(body);
+export function optionalBodyInput(request: FastifyRequest): Input {
+  const none: Input = { value: {}, fault: null };
+  return queryFault(request) ?? (bodyOf(request).length === 0 ? none : jsonInput(bodyOf(request)));
 }
 
 /** The etag may stand in `If-Match` as well (RFC 9110, section 13.1.1), with its quotes or without; `*` asks for none. */

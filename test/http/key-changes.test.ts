@@ -163,3 +163,37 @@ it('who may not call is told so before what is wrong with the body, and that is 
   ];
   expect(errors).toEqual(Array(5).fill(each).flat());
 });
+
+it('refuses to change anything by what stands in a query, and names it', async () => {
+  const { call, path, patch, key } = await withKey();
+  await call('PUT', '/admin/owners/acme', { plan: 'pro' });
+  const calls = [
+    ['PATCH', path, { name: 'B' }],
+    ['PATCH', '/admin/owners/acme', { suspended: true }],
+    ['PUT', '/admin/owners/acme', { suspended: true }],
+    ['POST', `${path}/rotate`, { grace_period: '1h' }],
+    ['POST', `${path}/disable`, undefined],
+    ['DELETE', path, undefined],
+    ['POST', '/admin/api-keys', { name: 'B' }],
+    ['POST', '/admin/api-keys:find', { key: 'x' }],
+    ['POST', '/admin/api-keys:verify', { key: 'x' }],
+  ] as const;
+  for (const [method, at, body] of calls) {
+    const refused = await call(method, `${at}?update_mask=plan`, body);
+    expect([method, at, refused.status]).toEqual([method, at, 400]);
+    expect(refused.json.error.details.fields).toMatchObject([{ field: 'update_mask' }]);
+    const anonymous = await call(method, `${at}?update_mask=plan`, body, { authorization: 'Bearer no' });
+    expect([method, at, anonymous.status]).toEqual([method, at, 401]);
+  }
+  expect((await call('GET', path)).json.data).toMatchObject({
+    name: key.name,
+    state: 'active',
+    etag: key.etag,
+  });
+  expect((await call('GET', '/admin/owners/acme')).json.data).toMatchObject({
+    plan: 'pro',
+    suspended: false,
+  });
+  expect((await patch({ name: 'B' })).status).toBe(200);
+  expect((await call('POST', `${path}/disable?`)).status).toBe(200);
+});

@@ -5,20 +5,20 @@ import { keyJson, narrowedJson } from '../../changes/key-json.ts';
 import type { Narrowed } from '../../changes/registry.ts';
 import { settlementJson } from '../../changes/settlement-json.ts';
 import { callerOf } from '../caller.ts';
-import { bodyInput, bodyOf, operate, optionalBodyInput, withIfMatch } from '../input.ts';
+import { bodyInput, operate, optionalBodyInput, withIfMatch } from '../input.ts';
 
 type OneKey = { Params: { id: string } };
 
 /** Changing keys that are there, under `/admin/api-keys/{id}`. */
 export function addKeyChangeRoutes(app: FastifyInstance, admin: Admin, now: () => number): void {
   app.patch<OneKey>('/admin/api-keys/:id', async (request) => {
-    const { key, settlement } = await operate(withIfMatch(bodyInput(bodyOf(request)), request), (value) =>
+    const { key, settlement } = await operate(withIfMatch(bodyInput(request), request), (value) =>
       admin.updateKey(callerOf(request.raw), request.params.id, value),
     );
     return { data: settlement === null ? keyJson(key, now()) : narrowedJson({ key, ...settlement }, now()) };
   });
   app.post<OneKey>('/admin/api-keys/:id/rotate', async (request) => {
-    const rotated = await operate(optionalBodyInput(bodyOf(request)), (value) =>
+    const rotated = await operate(optionalBodyInput(request), (value) =>
       admin.rotateKey(callerOf(request.raw), request.params.id, value),
     );
     const at = now();
@@ -34,20 +34,20 @@ export function addKeyChangeRoutes(app: FastifyInstance, admin: Admin, now: () =
   });
   app.delete<OneKey>('/admin/api-keys/:id', async (request) =>
     narrowed(
-      await operate(optionalBodyInput(bodyOf(request)), (value) =>
+      await operate(optionalBodyInput(request), (value) =>
         admin.revokeKey(callerOf(request.raw), request.params.id, value),
       ),
     ),
   );
   app.post<OneKey>('/admin/api-keys/:id/disable', async (request) =>
     narrowed(
-      await operate(optionalBodyInput(bodyOf(request)), (value) =>
+      await operate(optionalBodyInput(request), (value) =>
         admin.disableKey(callerOf(request.raw), request.params.id, value),
       ),
     ),
   );
   app.post<OneKey>('/admin/api-keys/:id/enable', async (request) => {
-    const key = await operate(optionalBodyInput(bodyOf(request)), (value) =>
+    const key = await operate(optionalBodyInput(request), (value) =>
       admin.enableKey(callerOf(request.raw), request.params.id, value),
     );
     return { data: keyJson(key, now()) };

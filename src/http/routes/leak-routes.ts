@@ -11,7 +11,7 @@ export function addLeakRoutes(
   { admin, githubLeaks }: { readonly admin: Admin; readonly githubLeaks?: GithubLeaks | undefined },
 ): void {
   app.post('/admin/leaked-keys', async (request) => {
-    const answer = await operate(bodyInput(bodyOf(request)), (value) =>
+    const answer = await operate(bodyInput(request), (value) =>
       admin.reportLeakedKeys(callerOf(request.raw), value),
     );
     return { data: { received: answer.received, ...settlementJson(answer) } };
