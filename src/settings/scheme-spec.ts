@@ -12,12 +12,19 @@ const patternLengthMax = 1_000;
 
 const parameter = text(/^[A-Za-z0-9._~-]+$/, 'expected a name of letters, digits and . _ ~ -');
 
+/** What a request cannot do without: Envoy removes none of them, so that the upstream would read the key. */
+const neededHeaders = ['host', 'connection', 'content-length', 'te', 'transfer-encoding', 'upgrade'];
+
 const place = z.union(
   [
     z
       .strictObject({
         header: text(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'expected a header name')
           .transform((header) => header.toLowerCase())
+          .refine((header) => !neededHeaders.includes(header), {
+            error:
+              'is a header that a request needs, and so cannot be kept from the upstream; expected another',
+          })
           .describe('The name of a header.'),
         word: text(/^[A-Za-z0-9-]+$/, 'expected one word')
           .optional()

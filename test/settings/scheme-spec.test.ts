@@ -237,6 +237,8 @@ describe('the members of a scheme have their forms', () => {
     ['places', '[]'],
     ['places', '[{ header: a b }]'],
     ['places', '[{ header: a, word: b c }]'],
+    ['places', '[{ header: Host }]'],
+    ['places', '[{ header: Transfer-Encoding }]'],
     ['prefixes', '{}'],
     ['prefixes', '{ "a b": live }'],
     ['name', 'A'],
