@@ -35,7 +35,7 @@ const deniedTag = tag(2);
 const okTag = tag(3);
 const errorTag = tag(5);
 
-/** SharedReads no more of the CheckResponse in `bytes[at, end)` than decides its outcome. */
+/** Reads no more of the CheckResponse in `bytes[at, end)` than decides its outcome. */
 export function readOutcome(bytes: Buffer, at: number, end: number): Outcome {
   let code = -1;
   let outcome = nonsense;

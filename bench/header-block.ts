@@ -78,7 +78,7 @@ const statuses = {
 };
 
 /**
- * SharedReads HPACK (RFC 7541) only so far as to know which entries are the status that is wanted. Sizes, and with
+ * Reads HPACK (RFC 7541) only so far as to know which entries are the status that is wanted. Sizes, and with
  * them eviction, are not followed: an encoder does not refer to what it has evicted, and indices count from the
  * newest.
  */

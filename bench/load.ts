@@ -124,7 +124,7 @@ function drive(connections: readonly { pump(): void }[], done: Promise<unknown>)
   tick();
 }
 
-/** SharedReads clocks and counts at both ends of the time measured, here, so that they belong together. */
+/** Reads clocks and counts at both ends of the time measured, here, so that they belong together. */
 async function measure(phase: Phase, tally: Tally, done: Promise<unknown>) {
   const { pids, seconds } = phase;
   if (seconds !== null) {

@@ -57,7 +57,7 @@ export function readMachineTime(): MachineTime {
   return machineTimeOf(readFileSync('/proc/stat', 'latin1'));
 }
 
-/** SharedReads the first line of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal. */
+/** Reads the first line of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal. */
 export function machineTimeOf(stat: string): MachineTime {
   const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] =
     /^cpu +(.*)$/m.exec(stat)?.[1]?.split(' ').map(Number) ?? [];

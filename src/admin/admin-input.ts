@@ -190,7 +190,7 @@ function eventSequence(id: string, context: z.RefinementCtx): number {
   return z.NEVER;
 }
 
-/** SharedReads an input by its schema; throws INVALID_ARGUMENT that names every field at fault, and never its value. */
+/** Reads an input by its schema; throws INVALID_ARGUMENT that names every field at fault, and never its value. */
 export function readInput<T extends z.ZodType>(schema: T, input: unknown): z.output<T> {
   const result = schema.safeParse(input, { reportInput: false });
   if (result.success) return result.data;

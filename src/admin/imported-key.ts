@@ -14,7 +14,7 @@ export interface ImportedKeysDependencies {
   readonly findHeldSecret: FindHeldSecret;
 }
 
-/** SharedReads one key of an import by the rules of CreateKey; answers what is wrong with it first where it is none. */
+/** Reads one key of an import by the rules of CreateKey; answers what is wrong with it first where it is none. */
 export type ReadImportedKey = (call: Call, input: unknown) => ImportedKey | FieldViolation;
 
 export function isViolation(read: ImportedKey | FieldViolation): read is FieldViolation {

@@ -10,7 +10,7 @@ import type { KeyFilter, Store } from '../store/store.ts';
 const bareKeyLengthMin = 20;
 
 /**
- * SharedReads what is searched for: a key's id, what is shown of a key (`pst_live_s3BT`, `pst_live_s3BT…6WNH`, or as much of
+ * Reads what is searched for: a key's id, what is shown of a key (`pst_live_s3BT`, `pst_live_s3BT…6WNH`, or as much of
  * its beginning as somebody has), or any other text.
  */
 export function keySearch(text: string, schemes: readonly Scheme[]): KeySearch {

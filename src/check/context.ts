@@ -68,7 +68,7 @@ export const contextMembers = Object.keys(members) as ContextMember[];
 /** Names that begin so are for others, and may say anything. */
 const foreignPrefix = 'x-';
 
-/** SharedReads all that a route says of itself; the first member that cannot be read decides. */
+/** Reads all that a route says of itself; the first member that cannot be read decides. */
 export function readContext(
   context: ReadonlyMap<string, string>,
   known: KnownNames,

@@ -18,7 +18,7 @@ export interface AcceptorOptions {
    * each connection to one of them. Default: a port that is taken is an error.
    */
   readonly reusePort?: boolean;
-  /** SharedReads nothing of a connection, which another process will. Default false. */
+  /** Reads nothing of a connection, which another process will. Default false. */
   readonly isHandedOn?: boolean;
   /** Told of what should not have happened; must not throw. */
   readonly onBroken: (error: unknown) => void;

@@ -10,7 +10,7 @@ const mapped = 0xffffn << 32n;
 const allOnes = (1n << 128n) - 1n;
 
 /**
- * SharedReads a CIDR block or a single address, IPv4 or IPv6; null when it is neither, or when address bits stand
+ * Reads a CIDR block or a single address, IPv4 or IPv6; null when it is neither, or when address bits stand
  * behind the prefix length (`10.0.0.1/8`), which is more often a slip than a wish.
  */
 export function parseNetwork(text: string): Network | null {

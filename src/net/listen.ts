@@ -8,7 +8,7 @@ export type Listen =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 
-/** SharedReads `host:port`, `[ipv6]:port` or `unix:/path`; null when it is none of them. Port 0 takes a free one. */
+/** Reads `host:port`, `[ipv6]:port` or `unix:/path`; null when it is none of them. Port 0 takes a free one. */
 export function parseListen(text: string): Listen | null {
   if (text.startsWith('unix:')) {
     const path = text.slice('unix:'.length);

@@ -25,7 +25,7 @@ export interface TlsMaterial {
 /** Files that do not make TLS; the message names the file and what is wrong with it, and quotes nothing of it. */
 export class TlsError extends Error {}
 
-/** SharedReads and checks the files. Throws {@link TlsError}. */
+/** Reads and checks the files. Throws {@link TlsError}. */
 export function readTls({ cert, key, clientCa }: TlsFiles, read = readFile): TlsMaterial {
   const [certText, keyText, caText] = [read(cert), read(key), clientCa === null ? null : read(clientCa)];
   const certificate = certificateOf(cert, certText);
@@ -67,9 +67,9 @@ export interface TlsSource {
   readonly material: TlsMaterial;
   /** Called with what holds from then on, each time that it changes. */
   subscribe(subscriber: (material: TlsMaterial) => void): void;
-  /** SharedReads the files again; what held before holds on where they are wrong. */
+  /** Reads the files again; what held before holds on where they are wrong. */
   reload(): void;
-  /** SharedReads them at intervals from now on. */
+  /** Reads them at intervals from now on. */
   start(): void;
   stop(): void;
 }

@@ -13,7 +13,7 @@ export const presetNames = ['postern', 'mavera', 'powerverse', 'converra', 'mode
 
 export type PresetName = (typeof presetNames)[number];
 
-/** SharedReads every preset; it throws only on a broken installation. */
+/** Reads every preset; it throws only on a broken installation. */
 export function readPresets(): ReadonlyMap<PresetName, Scheme> {
   const specs = presetNames.map((name) => {
     const text = readFileSync(new URL(`./${name}.yaml`, import.meta.url), 'utf8');

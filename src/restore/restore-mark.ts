@@ -34,7 +34,7 @@ export class RestoredStore extends Error {
   }
 }
 
-/** SharedReads a mark that was kept; one that cannot be read still is one. */
+/** Reads a mark that was kept; one that cannot be read still is one. */
 export function readMark(value: unknown): RestoreMark {
   const { at, sequence, hash } = Object(value) as Partial<Record<keyof RestoreMark, unknown>>;
   return { at: Number(at) || 0, sequence: Number(sequence) || 0, hash: String(hash) };

@@ -98,7 +98,7 @@ export interface Config {
     readonly ownersMax: number;
     readonly readsMax: number;
     readonly spendersMax: number;
-    /** SharedReads of the store that find no key, each second. */
+    /** Reads of the store that find no key, each second. */
     readonly missReadsPerSecond: number;
   };
   /** Whether keys with a limit pass when the store cannot be asked for more units of it. */

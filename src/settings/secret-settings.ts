@@ -34,7 +34,7 @@ const keyBytesMin = 32;
 /** Standard Webhooks, "Signature scheme". */
 const webhookBytes = { min: 24, max: 64 };
 
-/** SharedReads the secrets; what is wrong with them quotes none. */
+/** Reads the secrets; what is wrong with them quotes none. */
 export function readSecrets(given: SecretSettings): Secrets & { readonly problems: ConfigProblem[] } {
   const problems: ConfigProblem[] = [];
   const read = <T>(setting: string, parse: () => T, otherwise: T): T => {

@@ -88,11 +88,11 @@ const memory = z.strictObject({
   keys_max: entries.default(1_000_000).describe('Keys that are known.'),
   misses_max: entries.default(100_000).describe('Digests that are known to be of no key.'),
   owners_max: entries.default(100_000).describe('Owners that are known.'),
-  reads_max: entries.default(1_000).describe('SharedReads of the store under way at once.'),
+  reads_max: entries.default(1_000).describe('Reads of the store under way at once.'),
   spenders_max: entries.default(1_000_000).describe('Keys whose rate limits are counted.'),
   miss_reads_per_second: wholeNumber(1, 1_000_000)
     .default(2_000)
-    .describe('SharedReads of the store, each second, that find no key.'),
+    .describe('Reads of the store, each second, that find no key.'),
 });
 
 const audit = z.strictObject({

@@ -7,7 +7,7 @@ export interface BadRecords {
    * The same reads, which reject with `StoreUnavailable` for such a record: nobody can tell whom it lets in. It is
    * remembered for some seconds, so that its Checks are not all reads of the store.
    */
-  watch<SharedReads extends Pick<Store, 'findKey' | 'getOwner'>>(reads: SharedReads): SharedReads;
+  watch<Reads extends Pick<Store, 'findKey' | 'getOwner'>>(reads: Reads): Reads;
   /** One was left out of a list. */
   note(id: string, error: Error): void;
   /** What an operator should know of those that were met lately. */

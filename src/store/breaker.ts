@@ -3,7 +3,7 @@ import { type Store, StoreUnavailable, UnreadableRecord } from './store.ts';
 /** What a Check asks of the store. */
 export type CheckStore = Pick<Store, 'findKey' | 'getOwner' | 'leaseUnits'>;
 
-/** SharedReads and leases are told apart: a store without a majority may still answer reads. */
+/** Reads and leases are told apart: a store without a majority may still answer reads. */
 export type Circuit = 'reads' | 'leases';
 
 export interface BreakerDependencies {

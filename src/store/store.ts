@@ -18,7 +18,7 @@ import type { UsageTally } from './usage-tally.ts';
  * The store's contract. `test/store-contract.ts` holds every sentence here against each implementation.
  *
  * Every method may reject with {@link StoreUnavailable}: the store could not be asked in time, and nothing
- * is known of the outcome of a change. SharedReads see every change whose promise has resolved, on any replica.
+ * is known of the outcome of a change. Reads see every change whose promise has resolved, on any replica.
  * A record that cannot be read spoils itself alone: getting or finding it rejects with {@link BadRecord},
  * and lists leave it out.
  */

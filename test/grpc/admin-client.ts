@@ -95,7 +95,7 @@ export async function startAdmin(
   };
 }
 
-/** SharedReads a status; expects of it what every error has: one ErrorInfo, and a BadRequest or nothing. */
+/** Reads a status; expects of it what every error has: one ErrorInfo, and a BadRequest or nothing. */
 function readRefusal(error: ServiceError): Refused {
   const [bytes] = error.metadata.get('grpc-status-details-bin');
   const [info, bad, ...more] = Status.decode(bytes as Buffer).details;

@@ -84,7 +84,7 @@ interface SseEvent {
   readonly data: any;
 }
 
-/** SharedReads a stream until the test ends. */
+/** Reads a stream until the test ends. */
 async function openStream(listener: TestListener, path: string, more: Record<string, string> = {}) {
   const end = new AbortController();
   onTestFinished(() => end.abort());

@@ -51,7 +51,7 @@ const otherVariables = [
 const foreignVariable =
   /^POSTERN(_[A-Z0-9_]+)?_(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[A-Z0-9_]+)?)$|^POSTERN_TEST_|^POSTERN_HANDED_OVER$/;
 
-/** SharedReads every variable, and the files that `_FILE` forms name, by `readFile`. An empty one counts as not set. */
+/** Reads every variable, and the files that `_FILE` forms name, by `readFile`. An empty one counts as not set. */
 export function readEnvironment(
   environment: Environment,
   readFile: (path: string) => string,

@@ -32,7 +32,7 @@ export class ConfigFileError extends Error {
 
 const aliasesMax = 100;
 
-/** SharedReads a settings file by `read`, which throws Node's errors. Throws {@link ConfigFileError}. */
+/** Reads a settings file by `read`, which throws Node's errors. Throws {@link ConfigFileError}. */
 export function readConfigFile(name: string, read: (path: string) => string): ConfigFile {
   let text: string;
   try {

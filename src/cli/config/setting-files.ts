@@ -14,7 +14,7 @@ export interface SettingFiles {
 /** A larger file is not read again. */
 const fileBytesMax = 16 * 1_024 * 1_024;
 
-/** SharedReads the settings file and those that `_FILE` variables name; never throws. */
+/** Reads the settings file and those that `_FILE` variables name; never throws. */
 export function lookAtSettings(
   flags: Pick<SettingFlags, 'config'>,
   environment: Environment,
@@ -42,7 +42,7 @@ export function lookAtSettings(
   return { found, fingerprint: fingerprint.digest('base64') };
 }
 
-/** SharedReads from what a look found; throws as Node does. */
+/** Reads from what a look found; throws as Node does. */
 export function readerOf({ found }: Pick<SettingFiles, 'found'>): (path: string) => string {
   return (path) => {
     const text = found.get(path) ?? { code: 'ENOENT' };

@@ -3,7 +3,7 @@ import type { Config } from '../../settings/config.ts';
 import { error, type Finding, info } from '../../store/finding.ts';
 import type { Examination } from './examination.ts';
 
-/** SharedReads the whole SQLite file that the settings name, which no service may have open, and says what is broken in it. */
+/** Reads the whole SQLite file that the settings name, which no service may have open, and says what is broken in it. */
 export function examineDatabase(config: Config | null): Examination {
   if (config === null) return { findings: [], isComplete: false };
   if (config.store.kind !== 'sqlite' || config.store.path === ':memory:') {

@@ -17,7 +17,7 @@ export interface EnvoyConfiguration {
 }
 
 /**
- * SharedReads what `/config_dump` answers, or a bootstrap file as it is given to Envoy by `-c`. Null for anything else.
+ * Reads what `/config_dump` answers, or a bootstrap file as it is given to Envoy by `-c`. Null for anything else.
  * https://www.envoyproxy.io/docs/envoy/latest/api-v3/admin/v3/config_dump.proto
  */
 export function readConfiguration(tree: unknown): EnvoyConfiguration | null {

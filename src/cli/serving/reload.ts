@@ -12,7 +12,7 @@ export interface Reload {
   start(): void;
   /** Takes nothing over any more. */
   stop(): void;
-  /** SharedReads them now, whether or not they changed; resolves when they hold or were refused. */
+  /** Reads them now, whether or not they changed; resolves when they hold or were refused. */
   now(): Promise<void>;
   /**
    * What is done at each interval: files that are as the last look found them, and were not read so yet, are read. A

@@ -37,7 +37,7 @@ export interface Service {
   apply(config: Config, source: SettingSource): Promise<void>;
   /** Counts a reading of the settings while it runs. */
   countReload(isSuccess: boolean): void;
-  /** SharedReads the files of TLS again. */
+  /** Reads the files of TLS again. */
   reloadTls(): void;
   close(drainMs: number): Promise<void>;
 }

@@ -23,7 +23,7 @@ export interface TlsSourcesDependencies {
   readonly count: (isSuccess: boolean) => void;
 }
 
-/** SharedReads the files of every listener. Throws {@link SettingsError} with a line for each that is wrong. */
+/** Reads the files of every listener. Throws {@link SettingsError} with a line for each that is wrong. */
 export function createTlsSources(config: Config, { log, now, count }: TlsSourcesDependencies): TlsSources {
   const problems: string[] = [];
   const [check, admin, http] = listeners.map((listener) => {

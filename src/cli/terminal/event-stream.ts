@@ -8,7 +8,7 @@ export interface StreamedEvent {
   readonly retryMs: number | null;
 }
 
-/** SharedReads Server-Sent Events (HTML Living Standard, section 9.2.6); what is cut off by the end is left out. */
+/** Reads Server-Sent Events (HTML Living Standard, section 9.2.6); what is cut off by the end is left out. */
 export async function* streamedEvents(
   chunks: AsyncIterable<Uint8Array>,
   lineBytesMax: number,

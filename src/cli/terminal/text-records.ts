@@ -10,7 +10,7 @@ export type Read<T> =
   | { readonly value: null; readonly fault: string };
 
 /**
- * SharedReads one record that begins at `start`. Null where the text may go on and more of it is needed. `end` is where the
+ * Reads one record that begins at `start`. Null where the text may go on and more of it is needed. `end` is where the
  * next one begins.
  */
 export type Scan<T> = (

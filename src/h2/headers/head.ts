@@ -33,7 +33,7 @@ const listExcessMax = 4;
 const quotedMax = 200;
 
 /**
- * SharedReads the header blocks of one connection. Envoy sends the same block with each Check, since its encoder knows
+ * Reads the header blocks of one connection. Envoy sends the same block with each Check, since its encoder knows
  * all of it from the first: such a block costs one comparison.
  */
 export class HeadReader implements FieldSink {

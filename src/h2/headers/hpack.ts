@@ -17,7 +17,7 @@ const continuationOctetsMax = 4;
 let scratch = Buffer.allocUnsafeSlow(1_024);
 
 /**
- * SharedReads the header blocks of one connection (RFC 7541), each once and in order. Throws a ConnectionError at what
+ * Reads the header blocks of one connection (RFC 7541), each once and in order. Throws a ConnectionError at what
  * cannot be read; the connection has to end then, since the table is not known any more.
  */
 export class HpackDecoder {

@@ -23,7 +23,7 @@ export interface StepsNeeded {
 const workMax = 4_000_000;
 
 /**
- * SharedReads every text at once, character by character, and counts in how many ways each can have been read: a
+ * Reads every text at once, character by character, and counts in how many ways each can have been read: a
  * backtracking matcher tries each of these once. A text with fewer ways everywhere than another is read no further,
  * since whatever follows needs no more steps than after the other.
  */
