@@ -41,7 +41,7 @@ schemes:
 `;
 
 /** Whatever a JSON string has to escape. */
-const awkward = ['quote:"x"', 'back:\\y', 'line:\nz\t', 'html:</script>', 'é:\u2028'];
+const awkward = ['quote:"x"', 'back:\\y', 'brace:{{reason}}', 'html:</script>', "apostrophe:'x'"];
 const routes = [
   { prefix: '/awkward/', context: { scheme: 'gate', permissions: awkward.join(', ') } },
   { prefix: '/token/', context: { scheme: 'token' } },
