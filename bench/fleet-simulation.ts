@@ -35,7 +35,7 @@ const leases = new Map<number, Awaited<ReturnType<typeof leaseWrites>>>();
 for (const replicas of limiterFleets) leases.set(replicas, await leaseWrites(replicas, workload, random));
 
 say(`Each replica answers ${thousands(workload.checksPerSecond)} Checks a second, by Zipf's law over ${thousands(workload.keys)} keys that have a limit of
-${workload.limit} in ${workload.windowMs / 1_000} s each; staleness_max is ${settings.staleness_max / 1_000} s, usage_flush_interval ${workload.flushMs / 1_000} s; ${narrowingsPerSecond} change a second takes something away.
+${workload.limit} in ${workload.windowMs / 1_000} s each; staleness_max is ${settings.staleness_max / 1_000} s, usage_flush_interval ${workload.flushMs / 1_000} s; ${narrowingsPerSecond} change a second narrows access.
 `);
 say(writesTable());
 const { writeUs, wakeUs, lookUs } = measured.streams;

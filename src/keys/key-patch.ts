@@ -26,7 +26,7 @@ export function patched(key: KeyRecord, patch: KeyPatch): KeyRecord | null {
 }
 
 /**
- * Whether a patch may take something away from whoever holds the key, so that its caller has to know from when on
+ * Whether a patch may narrow what the key gives, so that its caller has to know from when on
  * that holds. Sure to say so when it does; it may also say so of a plan or an allowlist that is merely another.
  */
 export function narrows(before: KeyRecord, after: KeyRecord): boolean {
@@ -39,7 +39,7 @@ export function narrows(before: KeyRecord, after: KeyRecord): boolean {
   );
 }
 
-/** Whether a patch is of the kind that can take something away. */
+/** Whether a patch is of the kind that can narrow access. */
 export function mayNarrow({ name: _, labels: __, ...grants }: KeyPatch): boolean {
   return Object.keys(grants).length > 0;
 }

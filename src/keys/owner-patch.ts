@@ -12,7 +12,7 @@ export function patchedOwner(owner: OwnerRecord, patch: OwnerPatch): OwnerRecord
 }
 
 /**
- * Whether a patch may take something away from the owner's keys. Sure to say so when it does; it may also say so of a
+ * Whether a patch may narrow what the owner's keys give. Sure to say so when it does; it may also say so of a
  * plan that is merely another.
  */
 export function narrowsOwner(before: OwnerRecord, after: OwnerRecord): boolean {
@@ -23,7 +23,7 @@ export function narrowsOwner(before: OwnerRecord, after: OwnerRecord): boolean {
   );
 }
 
-/** Whether a patch is of the kind that can take something away: all are, but for a resumption alone. */
+/** Whether a patch is of the kind that can narrow access: all are, but for a resumption alone. */
 export function mayNarrowOwner({ plan, activeUntil, suspended }: OwnerPatch): boolean {
   return suspended === true || plan !== undefined || activeUntil !== undefined;
 }

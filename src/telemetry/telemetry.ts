@@ -20,7 +20,7 @@ export interface Metrics {
   showChecks(ask: () => Promise<CheckSnapshot>): void;
   /** The same store, with its operations timed, and how far its feed lags. */
   timeStore(store: Store): Store;
-  /** The same registry, with the changes timed that take something away. */
+  /** The same registry, with the changes timed that narrow access. */
   timeRevocations(registry: KeyRegistry): KeyRegistry;
   /** Counts a reading of the settings, or of a listener's TLS, while the service runs. */
   countReload(what: 'settings' | 'tls', isSuccess: boolean): void;
@@ -52,7 +52,7 @@ export function createMetrics(version: string): Metrics {
   });
   const revocations = new Histogram({
     name: 'postern_revocation_seconds',
-    help: 'Time of a change that takes something away, from its request until it was committed and replicas had confirmed it or been waited for.',
+    help: 'Time of a change that narrows access, from its request until it was committed and replicas had confirmed it or been waited for.',
     buckets: revocationBuckets,
     registers,
   });

@@ -5,7 +5,7 @@ type Wanted = Partial<
 >;
 
 /**
- * Whether an update takes something away, and so has to say from when on that holds: sure where it does, sure where
+ * Whether an update narrows access, and so has to say from when on that holds: sure where it does, sure where
  * it does not, and open where it may.
  */
 export function narrowing(before: ModelKey, wanted: Wanted, isChange: boolean): 'always' | 'never' | 'maybe' {

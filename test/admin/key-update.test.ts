@@ -223,7 +223,7 @@ async function expectOneWinner(services: readonly TestService[]): Promise<void> 
   expect(await audit(first, { action: 'UpdateKey', outcome: 'ok' })).toHaveLength(7);
 }
 
-describe('an update that takes something away', () => {
+describe('an update that narrows access', () => {
   const narrowing: [string, object][] = [
     ['a permission', { permissions: ['a:read'] }],
     ['every permission', { permissions: null }],

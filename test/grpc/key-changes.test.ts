@@ -142,7 +142,7 @@ describe('UpdateKey', () => {
     });
   });
 
-  it('says from when on it holds where it takes something away, and not where it does not', async () => {
+  it('says from when on it holds where it narrows access, and not where it does not', async () => {
     const { service, update } = await withKey();
     const wider = await update.to({ permissions: ['a', 'b', 'c'] });
     expect(wider).toMatchObject({ effective_at: undefined, unconfirmed_replicas: [] });

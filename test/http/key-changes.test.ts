@@ -32,7 +32,7 @@ describe('PATCH of a key', () => {
     expect((await call('GET', path)).json).toEqual(patched.json);
   });
 
-  it('says from when on it holds where it takes something away', async () => {
+  it('says from when on it holds where it narrows access', async () => {
     const { key, patch } = await withKey();
     const { json } = await patch({ permissions: ['a'] });
     expect(Object.keys(json.data)).toEqual([...Object.keys(key), 'effective_at', 'unconfirmed_replicas']);

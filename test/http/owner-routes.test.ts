@@ -53,7 +53,7 @@ it('shows an owner alone and in a list as it was put', async () => {
   expect([list.status, list.json]).toEqual([200, { data: [owner], next_page_token: null }]);
 });
 
-it('changes what a PATCH names and leaves the rest, with effective_at where that takes something away', async () => {
+it('changes what a PATCH names and leaves the rest, with effective_at where that narrows access', async () => {
   const { call } = await startListener();
   const path = '/admin/owners/acme';
   const put = { plan: 'pro', active_until: '2199-01-01T00:00:00Z' };

@@ -65,7 +65,7 @@ describe('metrics', () => {
     expect(text).not.toMatch(/key_|acme|192\.0\.2/);
   });
 
-  it('time each change that takes something away, one that fails too, and no other', async () => {
+  it('time each change that narrows access, one that fails too, and no other', async () => {
     const { metrics, registry, id } = await withKey();
     const of = { id, visible: () => true, origin };
     const timed = async () => Number(/^postern_revocation_seconds_count (\d+)$/m.exec(await text())?.[1]);

@@ -28,7 +28,7 @@ export interface ChangeRecord {
   /** `unknown`: it may have been done, and may still be. `refused`: it was not done, and `status` says why. */
   readonly outcome: 'done' | 'refused' | 'unknown';
   readonly status: number;
-  /** Of what takes something away, Unix milliseconds. */
+  /** Of what narrows access, Unix milliseconds. */
   readonly effectiveAt?: number;
   readonly unconfirmed?: readonly string[];
   /** Unix time less the monotonic clock, in milliseconds, when the answer came. */
