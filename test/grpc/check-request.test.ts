@@ -226,7 +226,7 @@ function expectedView(bytes: Uint8Array): View | null {
 function isReserved(name: string): boolean {
   const read = Buffer.from(name)
     .toString('latin1')
-    .replace(/[^a-z0-9]/g, '-');
+    .replace(/[^a-z0-9\x80-\xff]/g, '-');
   return read.startsWith('x-postern-') || read === 'x-user';
 }
 
