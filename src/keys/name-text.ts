@@ -17,8 +17,8 @@ export function isVisible(text: string): boolean {
  */
 export function foldText(text: string): string {
   const plain = text.normalize('NFKC').replace(/\p{Default_Ignorable_Code_Point}/gu, '');
-  // By capitals, since only those of ß are ss; a sigma at the end of a word is one as any other.
-  return plain.toUpperCase().toLowerCase().replaceAll('ς', 'σ').normalize('NFKC');
+  // By capitals, since only those of ß are ss, and ẞ is one already; a sigma at the end of a word is one as any other.
+  return plain.toLowerCase().toUpperCase().toLowerCase().replaceAll('ς', 'σ').normalize('NFKC');
 }
 
 /**
