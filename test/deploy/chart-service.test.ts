@@ -1,12 +1,13 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { createAuthority } from '../real/certificates.ts';
 import { freshDatabase } from '../real/mongod.ts';
 import { type Postern, startPostern } from '../real/postern.ts';
 import { earlierThan } from '../real/until.ts';
@@ -19,7 +20,11 @@ let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'postern-chart-'));
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
+const authorities: (() => Promise<void>)[] = [];
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+  for (const remove of authorities) await remove();
+});
 
 /** What the Secrets of an operator hold, by the file that the chart mounts each as. */
 const secrets = {
@@ -31,6 +36,18 @@ const secrets = {
   webhookSecret: `whsec_${randomBytes(32).toString('base64')}`,
 };
 
+const tlsFolder = '/etc/postern/tls/';
+
+/** What the Secret of the listeners' certificate holds. */
+async function writeTls(folder: string): Promise<void> {
+  const authority = await createAuthority((remove) => authorities.push(remove));
+  const { cert, key } = await authority.issue([{ type: 'dns', value: 'postern' }]);
+  await mkdir(folder, { recursive: true });
+  await copyFile(cert, `${folder}tls.crt`);
+  await copyFile(key, `${folder}tls.key`);
+  await copyFile(authority.cert, `${folder}ca.crt`);
+}
+
 /** The environment of the pod, with its settings and secrets in files below the folder. */
 async function environmentOf(values: Values, given = secrets): Promise<Record<string, string>> {
   const manifests = render(values);
@@ -38,11 +55,16 @@ async function environmentOf(values: Values, given = secrets): Promise<Record<st
   const files = Object.entries(given).map(([name, text]) => [`/etc/postern/secrets/${name}`, text] as const);
   for (const [path, text] of [
     ...files,
-    ['/etc/postern/config/postern.yaml', settingsText(manifests)] as const,
+    // The files of TLS are looked at as well, where the pod has them.
+    [
+      '/etc/postern/config/postern.yaml',
+      settingsText(manifests).replaceAll(tlsFolder, root + tlsFolder),
+    ] as const,
   ]) {
     await mkdir(dirname(root + path), { recursive: true });
     await writeFile(root + path, text);
   }
+  await writeTls(root + tlsFolder);
   const variables = (serverPod(manifests).container.env ?? []).filter(({ name }) =>
     name.startsWith('POSTERN_'),
   );
