@@ -51,6 +51,11 @@ export const permission = token(
   /^[\x21-\x2b\x2d-\x7e]+$/,
   'holds printable ASCII without spaces and commas',
 );
+/** One that a key is given: what separates the permissions of which a route asks for one is none of it. */
+export const heldPermission = permission.refine(
+  (text) => !text.includes('|'),
+  'holds "|", by which a route asks for one of several: give them one by one',
+);
 export const label = token(63, /^[A-Za-z0-9][A-Za-z0-9._/-]*$/, 'is made of letters, digits and . _ / -');
 export const network = line(64).refine(
   (text) => parseNetwork(text) !== null,
@@ -85,7 +90,8 @@ function refusePrototype(value: unknown, context: z.RefinementCtx): unknown {
   return value;
 }
 
-export const permissions = z.array(permission).max(listMax);
+export const permissions = z.array(heldPermission).max(listMax);
+export const askedPermissions = z.array(permission).max(listMax);
 export const ipAllowlist = z.array(network).max(listMax);
 
 /** When a key is to end, in one of two ways. */

@@ -4,6 +4,7 @@ import { type FieldViolation, invalidArgument } from '../failure.ts';
 import { sequenceOf } from '../journal/journal.ts';
 import { durationSpec, rateLimitSpec } from '../settings/plan-spec.ts';
 import {
+  askedPermissions,
   expiry,
   ipAllowlist,
   isOneExpiry,
@@ -73,7 +74,7 @@ export const verifyKeyInput = z.strictObject({
   address: z.union([z.ipv4(), z.ipv6()], 'is no IP address').nullish(),
   scheme: words(64).nullish(),
   environment: words(64).nullish(),
-  permissions: permissions.nullish(),
+  permissions: askedPermissions.nullish(),
 });
 
 export type VerifyKeyInput = z.output<typeof verifyKeyInput>;

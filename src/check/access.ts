@@ -2,6 +2,7 @@ import { type CheckedKey, keyState } from '../keys/key.ts';
 import { isActive, type OwnerRecord } from '../keys/owner.ts';
 import { isAllowed } from '../net/address.ts';
 import type { Reason } from '../schemes/answer.ts';
+import { holdsAll } from './permissions.ts';
 
 /** What a route asks of a key. */
 export interface AccessTerms {
@@ -9,7 +10,7 @@ export interface AccessTerms {
   readonly environment: string;
   /** The peer's IP address, empty when it is not known; null when it is not to be judged, as in a dry run. */
   readonly address: string | null;
-  /** All of these must be on the key. */
+  /** All of these must be held; `a|b` asks for one of the two. */
   readonly permissions: readonly string[];
   /** Units of rate limit that the request spends. */
   readonly cost: number;
@@ -32,27 +33,6 @@ export function refuse(
   const { address } = terms;
   if (key.ipAllowlist.length > 0 && address !== null && !isAllowed(key.ipAllowlist, address))
     return 'address_denied';
-  if (!hasAll(key.permissions, terms.permissions)) return 'permission_denied';
+  if (!holdsAll(key.permissions, terms.permissions)) return 'permission_denied';
   return null;
-}
-
-/** Past so many permissions on a key, a set of them is made: up to then to look through them is faster. */
-const listedMax = 8;
-
-/** For as long as their list lives, which must not change. */
-const sets = new WeakMap<readonly string[], ReadonlySet<string>>();
-
-function hasAll(permissions: readonly string[], asked: readonly string[]): boolean {
-  if (asked.length === 0) return true;
-  if (permissions.length <= listedMax) {
-    for (const permission of asked) if (!permissions.includes(permission)) return false;
-    return true;
-  }
-  let set = sets.get(permissions);
-  if (set === undefined) {
-    set = new Set(permissions);
-    sets.set(permissions, set);
-  }
-  for (const permission of asked) if (!set.has(permission)) return false;
-  return true;
 }

@@ -10,7 +10,7 @@ export interface Route {
   /** The schemes whose keys are allowed, in the order of the configuration or of the route. */
   readonly schemes: readonly [Scheme, ...Scheme[]];
   readonly environment: string;
-  /** All of these must be on the key. */
+  /** All of these must be held; `a|b` asks for one of the two. */
   readonly permissions: readonly string[];
   /** Units of rate limit, 0 or more. */
   readonly cost: number;

@@ -102,7 +102,7 @@ const rule = z.strictObject({
     .array(text(permissionForm, 'expected printable ASCII without spaces and commas'))
     .max(100)
     .default([])
-    .describe('What a key must be permitted, all of it.'),
+    .describe('What a key must be permitted, all of it; a|b asks for one of the two.'),
   scheme: names.optional(),
   environment: text(/^[a-z0-9_-]+$/, 'expected a name of a-z, 0-9, _ and -')
     .optional()

@@ -217,7 +217,9 @@ const roles: Readonly<Record<string, Role>> = {
     expected: denied,
   },
   'a key that is no admin key': {
-    authorization: async (service) => [...(await callerWith(service, ['admin:*', 'read:x'])).authorization],
+    authorization: async (service) => [
+      ...(await callerWith(service, ['*', 'admin:*', 'read:x'])).authorization,
+    ],
     expected: denied,
   },
   'a key that may only read': {
