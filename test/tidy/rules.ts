@@ -32,6 +32,7 @@ const PROGRAMS = [START, 'src/cli/serving/workers/check-worker.ts'];
 const PURE: ReadonlySet<string> = new Set([
   ...[
     'access',
+    'permissions',
     'context',
     'credential',
     'denial',
