@@ -22,13 +22,13 @@ import {
 } from './diagnostics/diagnostics-operations.ts';
 import { createHeldSecrets } from './held-secret.ts';
 import type { Caller, Identity } from './identity.ts';
-import { createImportOperations, type ImportOperations } from './import-operations.ts';
-import { createKeyChangeOperations, type KeyChangeOperations } from './key-change-operations.ts';
-import { createKeyOperations, type KeyOperations } from './key-operations.ts';
-import { createKeyTerms } from './key-terms.ts';
+import { createImportOperations, type ImportOperations } from './import/import-operations.ts';
+import { createKeyChangeOperations, type KeyChangeOperations } from './keys/key-change-operations.ts';
+import { createKeyOperations, type KeyOperations } from './keys/key-operations.ts';
+import { createKeyTerms } from './keys/key-terms.ts';
+import { createShowKeys } from './keys/shown-keys.ts';
 import { createLeakOperations, type LeakOperations } from './leaks/leak-operations.ts';
 import { createOwnerOperations, type OwnerOperations } from './owner-operations.ts';
-import { createShowKeys } from './shown-keys.ts';
 import { createTermsOperations, type TermsOperations } from './terms-operations.ts';
 import { createWatchOperations, type WatchOperations } from './watch-operations.ts';
 

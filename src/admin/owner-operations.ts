@@ -5,7 +5,7 @@ import type { OwnerRecord } from '../keys/owner.ts';
 import type { Store } from '../store/store.ts';
 import { listOwnersInput, putOwnerInput, readInput, updateOwnerInput } from './admin-input.ts';
 import { type Call, requireUnbound } from './call.ts';
-import type { KeyTerms } from './key-terms.ts';
+import type { KeyTerms } from './keys/key-terms.ts';
 import { cut, pageSize } from './page.ts';
 import { readOwnerToken, writeOwnerToken } from './page-token.ts';
 

@@ -5,7 +5,7 @@ import { adminRead, adminWrite } from '../keys/admin-permissions.ts';
 import type { Scheme } from '../schemes/scheme.ts';
 import { type Store, StoreUnavailable } from '../store/store.ts';
 import type { Call } from './call.ts';
-import type { KeyTerms } from './key-terms.ts';
+import type { KeyTerms } from './keys/key-terms.ts';
 
 /** Who calls, and what keys they may ask for. */
 export interface Terms {

@@ -1,5 +1,5 @@
 import { beforeAll, expect, it } from 'vitest';
-import { createKeyTerms } from '../../src/admin/key-terms.ts';
+import { createKeyTerms } from '../../src/admin/keys/key-terms.ts';
 import { createPlans } from '../../src/limits/plan.ts';
 import type { Scheme } from '../../src/schemes/scheme.ts';
 import { root } from '../admin-calls.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createShowKeys } from '../../src/admin/shown-keys.ts';
+import { createShowKeys } from '../../src/admin/keys/shown-keys.ts';
 import { StoreUnavailable } from '../../src/store/store.ts';
 import { keyRecord, ownerRecord } from '../records.ts';
 

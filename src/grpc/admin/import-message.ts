@@ -1,4 +1,4 @@
-import type { Imported } from '../../admin/import-operations.ts';
+import type { Imported } from '../../admin/import/import-operations.ts';
 import type {
   ImportedKey,
   ImportKeysRequest,

@@ -1,4 +1,4 @@
-import type { Shown } from '../../admin/shown-keys.ts';
+import type { Shown } from '../../admin/keys/shown-keys.ts';
 import type { Narrowed } from '../../changes/registry.ts';
 import type {
   KeyAdminServer,

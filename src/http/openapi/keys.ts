@@ -1,6 +1,6 @@
 import { createKeyInput, findKeyInput, listKeysInput, verifyKeyInput } from '../../admin/admin-input.ts';
 import { type InputSchema, inputSchema } from '../../admin/admin-input-schema.ts';
-import { importedKeyInput, importKeysInput } from '../../admin/import-input.ts';
+import { importedKeyInput, importKeysInput } from '../../admin/import/import-input.ts';
 import { keyExample, secretExample } from './examples.ts';
 import { bodySchema, type Operations, queryParameters, requestIdHeader, type Schema } from './operation.ts';
 import { answerOf, closed, count, list, pageOf, reference, text } from './schemas.ts';

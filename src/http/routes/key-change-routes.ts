@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Admin } from '../../admin/admin.ts';
-import type { Shown } from '../../admin/shown-keys.ts';
+import type { Shown } from '../../admin/keys/shown-keys.ts';
 import { keyJson, narrowedJson } from '../../changes/key-json.ts';
 import type { Narrowed } from '../../changes/registry.ts';
 import { settlementJson } from '../../changes/settlement-json.ts';

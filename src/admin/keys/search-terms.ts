@@ -1,10 +1,10 @@
-import type { KeyPolicy } from '../check/policy.ts';
-import { invalidArgument } from '../failure.ts';
-import { isKeyId } from '../keys/key.ts';
-import { type KeySearch, prefixesMax } from '../keys/key-search.ts';
-import { recognise, type Scheme } from '../schemes/scheme.ts';
-import { nearestName } from '../settings/nearest-name.ts';
-import type { KeyFilter, Store } from '../store/store.ts';
+import type { KeyPolicy } from '../../check/policy.ts';
+import { invalidArgument } from '../../failure.ts';
+import { isKeyId } from '../../keys/key.ts';
+import { type KeySearch, prefixesMax } from '../../keys/key-search.ts';
+import { recognise, type Scheme } from '../../schemes/scheme.ts';
+import { nearestName } from '../../settings/nearest-name.ts';
+import type { KeyFilter, Store } from '../../store/store.ts';
 
 /** A word of this length that also has a digit may be a key of a scheme without a prefix. */
 const bareKeyLengthMin = 20;

@@ -1,14 +1,14 @@
-import type { ImportedKey } from '../changes/key-import.ts';
-import type { Registry } from '../changes/registry.ts';
-import type { FieldViolation } from '../failure.ts';
-import type { Digester } from '../keys/secret.ts';
-import { yieldToOthers } from '../time/yield-to-others.ts';
-import { readInput } from './admin-input.ts';
-import type { Call } from './call.ts';
-import type { FindHeldSecret } from './held-secret.ts';
+import type { ImportedKey } from '../../changes/key-import.ts';
+import type { Registry } from '../../changes/registry.ts';
+import type { FieldViolation } from '../../failure.ts';
+import type { Digester } from '../../keys/secret.ts';
+import { yieldToOthers } from '../../time/yield-to-others.ts';
+import { readInput } from '../admin-input.ts';
+import type { Call } from '../call.ts';
+import type { FindHeldSecret } from '../held-secret.ts';
+import type { KeyTerms } from '../keys/key-terms.ts';
 import { importKeysInput } from './import-input.ts';
 import { createImportedKeys, isViolation } from './imported-key.ts';
-import type { KeyTerms } from './key-terms.ts';
 
 /** What became of the keys of an import, by their places: each is counted, or named, once. */
 export interface Imported {

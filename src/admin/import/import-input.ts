@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { type Digest, digestOfSha256 } from '../keys/secret.ts';
-import { rateLimitSpec } from '../settings/plan-spec.ts';
-import { insertsMax } from '../store/store.ts';
+import { type Digest, digestOfSha256 } from '../../keys/secret.ts';
+import { rateLimitSpec } from '../../settings/plan-spec.ts';
+import { insertsMax } from '../../store/store.ts';
 import {
   ipAllowlist,
   labels,
@@ -12,7 +12,7 @@ import {
   permissions,
   time,
   words,
-} from './admin-fields.ts';
+} from '../admin-fields.ts';
 
 const flag = z
   .boolean()

@@ -1,6 +1,6 @@
-import { type KeyRecord, keyState, type ShownKey, shownKey } from '../keys/key.ts';
-import { isActive } from '../keys/owner.ts';
-import { type Store, StoreUnavailable } from '../store/store.ts';
+import { type KeyRecord, keyState, type ShownKey, shownKey } from '../../keys/key.ts';
+import { isActive } from '../../keys/owner.ts';
+import { type Store, StoreUnavailable } from '../../store/store.ts';
 
 /** An answer about a key, which is shown with what stands in its way. */
 export type Shown<Answer extends { readonly key: KeyRecord }> = Omit<Answer, 'key'> & {

@@ -1,11 +1,11 @@
-import type { Visible } from '../changes/key-change.ts';
-import type { Authorize } from '../check/authorize.ts';
-import type { AccessRequest } from '../check/request.ts';
-import type { KeyId } from '../keys/key.ts';
-import type { Reason } from '../schemes/answer.ts';
-import { type Place, recognise, type Scheme } from '../schemes/scheme.ts';
-import { StoreUnavailable } from '../store/store.ts';
-import type { VerifyKeyInput } from './admin-input.ts';
+import type { Visible } from '../../changes/key-change.ts';
+import type { Authorize } from '../../check/authorize.ts';
+import type { AccessRequest } from '../../check/request.ts';
+import type { KeyId } from '../../keys/key.ts';
+import type { Reason } from '../../schemes/answer.ts';
+import { type Place, recognise, type Scheme } from '../../schemes/scheme.ts';
+import { StoreUnavailable } from '../../store/store.ts';
+import type { VerifyKeyInput } from '../admin-input.ts';
 
 /** What a Check would answer. */
 export interface Verification {

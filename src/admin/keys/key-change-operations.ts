@@ -1,11 +1,11 @@
-import type { Guard } from '../changes/key-change.ts';
-import type { KeyOf, Narrowed, Registry, Updated } from '../changes/registry.ts';
-import type { Rotated } from '../changes/rotation.ts';
-import type { KeyPolicy } from '../check/policy.ts';
-import type { KeyRecord, ShownKey } from '../keys/key.ts';
-import type { KeyPatch } from '../keys/key-patch.ts';
-import { emptyInput, readInput, rotateKeyInput, updateKeyInput } from './admin-input.ts';
-import { type Call, keyId, requestKey, visibleTo } from './call.ts';
+import type { Guard } from '../../changes/key-change.ts';
+import type { KeyOf, Narrowed, Registry, Updated } from '../../changes/registry.ts';
+import type { Rotated } from '../../changes/rotation.ts';
+import type { KeyPolicy } from '../../check/policy.ts';
+import type { KeyRecord, ShownKey } from '../../keys/key.ts';
+import type { KeyPatch } from '../../keys/key-patch.ts';
+import { emptyInput, readInput, rotateKeyInput, updateKeyInput } from '../admin-input.ts';
+import { type Call, keyId, requestKey, visibleTo } from '../call.ts';
 import type { KeyTerms } from './key-terms.ts';
 import type { ShowKeys, Shown } from './shown-keys.ts';
 

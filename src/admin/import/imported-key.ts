@@ -1,12 +1,12 @@
-import type { ImportedKey } from '../changes/key-import.ts';
-import { Failure, type FieldViolation } from '../failure.ts';
-import { type Digester, narrowMask } from '../keys/secret.ts';
-import { hasNoPrefix, maskOf, type Prefix, placeName, recognise, type Scheme } from '../schemes/scheme.ts';
-import { readInput } from './admin-input.ts';
-import { type Call, ownerFor } from './call.ts';
-import type { FindHeldSecret } from './held-secret.ts';
+import type { ImportedKey } from '../../changes/key-import.ts';
+import { Failure, type FieldViolation } from '../../failure.ts';
+import { type Digester, narrowMask } from '../../keys/secret.ts';
+import { hasNoPrefix, maskOf, type Prefix, placeName, recognise, type Scheme } from '../../schemes/scheme.ts';
+import { readInput } from '../admin-input.ts';
+import { type Call, ownerFor } from '../call.ts';
+import type { FindHeldSecret } from '../held-secret.ts';
+import type { KeyTerms } from '../keys/key-terms.ts';
 import { type ImportedKeyInput, importedKeyInput } from './import-input.ts';
-import type { KeyTerms } from './key-terms.ts';
 
 export interface ImportedKeysDependencies {
   readonly terms: KeyTerms;

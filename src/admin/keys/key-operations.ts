@@ -1,12 +1,12 @@
-import type { NewKey } from '../changes/minting.ts';
-import type { Made, Registry } from '../changes/registry.ts';
-import type { Authorize } from '../check/authorize.ts';
-import type { KeyPolicy } from '../check/policy.ts';
-import { Failure, notFound } from '../failure.ts';
-import type { KeyId, KeyRecord, ShownKey } from '../keys/key.ts';
-import type { Digester } from '../keys/secret.ts';
-import { type KeyFilter, type Store, usageRetentionMs } from '../store/store.ts';
-import { type KeyUsage, reportUsage } from '../usage/usage-report.ts';
+import type { NewKey } from '../../changes/minting.ts';
+import type { Made, Registry } from '../../changes/registry.ts';
+import type { Authorize } from '../../check/authorize.ts';
+import type { KeyPolicy } from '../../check/policy.ts';
+import { Failure, notFound } from '../../failure.ts';
+import type { KeyId, KeyRecord, ShownKey } from '../../keys/key.ts';
+import type { Digester } from '../../keys/secret.ts';
+import { type KeyFilter, type Store, usageRetentionMs } from '../../store/store.ts';
+import { type KeyUsage, reportUsage } from '../../usage/usage-report.ts';
 import {
   createKeyInput,
   findKeyInput,
@@ -14,12 +14,12 @@ import {
   listKeysInput,
   readInput,
   verifyKeyInput,
-} from './admin-input.ts';
-import { type Call, keyId, ownerFor, requestKey, visibleTo } from './call.ts';
+} from '../admin-input.ts';
+import { type Call, keyId, ownerFor, requestKey, visibleTo } from '../call.ts';
+import { cut, pageSize } from '../page.ts';
+import { pageFilter, readPageToken, writePageToken } from '../page-token.ts';
 import { createDryRun, type Verification } from './dry-run.ts';
 import type { KeyTerms } from './key-terms.ts';
-import { cut, pageSize } from './page.ts';
-import { pageFilter, readPageToken, writePageToken } from './page-token.ts';
 import { keySearch, requireKnownFilter, requireNoKey, settledSearch } from './search-terms.ts';
 import type { ShowKeys, Shown } from './shown-keys.ts';
 

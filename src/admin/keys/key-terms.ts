@@ -1,7 +1,7 @@
-import type { KeyPolicy } from '../check/policy.ts';
-import { invalidArgument } from '../failure.ts';
-import type { Scheme } from '../schemes/scheme.ts';
-import { nearestName } from '../settings/nearest-name.ts';
+import type { KeyPolicy } from '../../check/policy.ts';
+import { invalidArgument } from '../../failure.ts';
+import type { Scheme } from '../../schemes/scheme.ts';
+import { nearestName } from '../../settings/nearest-name.ts';
 
 /** What a request may ask for of a key, judged by the configuration and the clock. */
 export interface KeyTerms {
