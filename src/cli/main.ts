@@ -41,6 +41,9 @@ const io: Io = {
     writeFileSync(`${path}.new`, text);
     renameSync(`${path}.new`, path);
   },
+  writeFile(path, text, { isNew }) {
+    writeFileSync(path, text, { flag: isNew ? 'wx' : 'w' });
+  },
   clock: { now: () => performance.now(), wait: (ms) => setTimeout(ms) },
   onReload(reload) {
     process.on('SIGHUP', reload);

@@ -5,6 +5,7 @@ import { addCompletionCommand } from './completion/completion.ts';
 import { addConfigCommands } from './config/config-command.ts';
 import { addDoctorCommand } from './doctor/doctor.ts';
 import { addImportCommand } from './import/import.ts';
+import { addInitCommands } from './init/init.ts';
 import { addKeyCommands } from './keys/keys.ts';
 import { addOwnerCommands } from './owners/owners.ts';
 import { addBackupCommand } from './restore/backup.ts';
@@ -68,6 +69,7 @@ export function createProgram(io: Io, exit: (code: number) => void, argv: readon
   addServeCommand(program, io, exit);
   addKeyCommands(program, io, exit);
   addConfigCommands(program, io, exit);
+  addInitCommands(program, io);
   addOwnerCommands(program, io);
   addImportCommand(program, io, exit);
   addDoctorCommand(program, io, exit);

@@ -64,6 +64,11 @@ export async function postern(argv: readonly string[], given: Given = {}): Promi
     replaceFile(path, text) {
       files[path] = text;
     },
+    writeFile(path, text, { isNew }) {
+      if (isNew && files[path] !== undefined)
+        throw Object.assign(new Error('it is there'), { code: 'EEXIST' });
+      files[path] = text;
+    },
     clock: {
       now: () => clock.now,
       async wait(ms) {

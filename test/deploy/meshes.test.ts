@@ -73,6 +73,18 @@ describe('the examples of meshes', () => {
     expect(problemsIn(read(path))).toEqual([]);
   });
 
+  it.each(['istio', 'envoy-gateway'])(
+    'are like what postern init %s prints, valid by the same schemas',
+    (target) => {
+      const services = ['--upstream', 'orders.shop:8080', '--check', 'postern-mesh.postern:50051'];
+      const printed = spawnSync(process.execPath, [bin, 'init', target, ...services], { encoding: 'utf8' });
+
+      expect(printed.stderr).toBe('');
+      expect(problemsIn(printed.stdout)).toEqual([]);
+      expect(manifestsIn(printed.stdout).length).toBeGreaterThan(2);
+    },
+  );
+
   it('fail closed, in so many words, wherever there is a field for it', () => {
     for (const { kind, spec } of all()) {
       const asked = found(spec, 'extAuth').filter((policy) => found(policy, 'extensionRef').length === 0);

@@ -17,6 +17,8 @@ export interface Io extends ServeProcess {
   fileBytes(path: string): number | null;
   /** Writes a file anew, so that a reader sees either all of the old text or all of the new. */
   replaceFile(path: string, text: string): void;
+  /** Writes a file; where it is to be new and is there, throws Node's error EEXIST. */
+  writeFile(path: string, text: string, options: { readonly isNew: boolean }): void;
   readonly clock: Clock;
 }
 
