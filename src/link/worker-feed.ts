@@ -20,6 +20,8 @@ export interface WorkerFeedDependencies {
 /** Beats in the time for which one lets memory answer, and the longest from one to the next. */
 const beatsPerLease = 5;
 const beatEveryMsMax = 1_000;
+/** How soon it asks again while the service itself knows nothing for certain. */
+const beatAgainMs = 100;
 
 /**
  * Memory answers under a lease alone, which a beat gives: it leaves here at the worker's own instant t₀ and comes back
@@ -34,6 +36,7 @@ export function createWorkerFeed(dependencies: WorkerFeedDependencies): WorkerFe
   let applied = 0;
   let isSaying = false;
   let timer: NodeJS.Timeout | null = null;
+  let again: NodeJS.Timeout | null = null;
 
   return {
     subscribe(given) {
@@ -44,6 +47,7 @@ export function createWorkerFeed(dependencies: WorkerFeedDependencies): WorkerFe
     take(told) {
       if (told[0] === 'beat') {
         lease.seen(told[1], told[2]);
+        if (told[2] === Number.POSITIVE_INFINITY) beatAgain();
         return;
       }
       const [kind, change] = told;
@@ -63,13 +67,24 @@ export function createWorkerFeed(dependencies: WorkerFeedDependencies): WorkerFe
     },
     stop() {
       if (timer !== null) clearInterval(timer);
+      if (again !== null) clearTimeout(again);
       timer = null;
+      again = null;
       lease.end();
     },
   };
 
   function beat(): void {
     tell(['beat', lease.begin()]);
+  }
+
+  /** So that memory answers soon after the service has reached its store, at the start and after an outage. */
+  function beatAgain(): void {
+    if (timer === null) return;
+    again ??= setTimeout(() => {
+      again = null;
+      beat();
+    }, beatAgainMs).unref();
   }
 
   /** Once for all changes of one batch. */

@@ -96,6 +96,12 @@ describe('a MongoDB that goes away while Postern runs', () => {
       const missing = unknownKey();
       expect(await asked(missing)).toBe(401);
 
+      // Right after the start, or an outage, answers come from the store until memory has a lease.
+      await until('all three are answered from memory', async () => {
+        const before = await hits(stack.postern);
+        await Promise.all([key, revoked, missing].map(asked));
+        return (await hits(stack.postern)) - before === 3;
+      });
       const wentAway = performance.now();
       await member.kill(signal);
       expect(await asked(key)).toBe(200);
@@ -400,4 +406,11 @@ function keptAlive(agent: Agent, url: string): Promise<void> {
     .on('error', reject)
     .end();
   return promise;
+}
+
+/** How many Checks were answered from memory. */
+async function hits(postern: Postern): Promise<number> {
+  const text = await (await fetch(`${postern.url}/metrics`)).text();
+  const counts = text.matchAll(/^postern_cache_lookups_total\{result="(?:hit|miss)"\} (\d+)/gm);
+  return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
 }

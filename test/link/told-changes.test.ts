@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { KeyId } from '../../src/keys/key.ts';
 import type { ServiceTold } from '../../src/link/messages.ts';
 import { createToldChanges } from '../../src/link/told-changes.ts';
@@ -82,6 +82,33 @@ describe('a Check worker', () => {
     await arrive();
     expect(worker.isFresh()).toBe(false);
     worker.stop();
+  });
+
+  it('asks again soon while the service knows nothing for certain, and about once a second from then on', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { worker, arrive, store, toWorker } = setting();
+    store.isFresh = false;
+    worker.start();
+    for (let times = 0; times < 4; times++) {
+      await arrive();
+      expect(worker.isFresh()).toBe(false);
+      vi.advanceTimersByTime(150);
+      expect(toWorker).toHaveLength(1);
+    }
+    store.isFresh = true;
+    await arrive();
+    vi.advanceTimersByTime(150);
+    await arrive();
+    expect(worker.isFresh()).toBe(true);
+    vi.advanceTimersByTime(150);
+    expect(toWorker).toEqual([]);
+    store.isFresh = false;
+    vi.advanceTimersByTime(1_000);
+    await arrive();
+    worker.stop();
+    vi.advanceTimersByTime(5_000);
+    expect(toWorker).toEqual([]);
   });
 
   it('hears of each change in order, and after a gap answers nothing until a later beat is back', async () => {
