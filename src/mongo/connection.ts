@@ -17,7 +17,7 @@ import { createKeyDigests, type KeyDigests } from './records/digests.ts';
 import { createDutyCollection, type DutyCollection } from './records/duties.ts';
 import { createFirstKeyInsert } from './records/first-key.ts';
 import { createJournalCollection, type JournalCollection } from './records/journal.ts';
-import { createKeyChanges } from './records/key-changes.ts';
+import { createKeyChanges, createKeyWrites } from './records/key-changes.ts';
 import { createKeyCollection, type KeyCollection } from './records/keys.ts';
 import { createLimitCollection, type LimitCollection } from './records/limits.ts';
 import { createOwnerCollection, type OwnerCollection } from './records/owners.ts';
@@ -170,7 +170,10 @@ function createStored(
     onBadRecord: (id: string, error: Error) => onBadRecord?.(id, error),
   };
   const journal = createJournalCollection({ ...reads, now, retentionMs });
-  const queue = createChangeQueue({ sessions, journal, transactions, timeoutMs });
+  const queue = createChangeQueue({
+    ...{ sessions, journal, transactions, timeoutMs },
+    writeKeys: createKeyWrites(database),
+  });
   const digests = createKeyDigests(reads);
   const owners = createOwnerCollection({ ...reads, queue });
   return {

@@ -1,7 +1,9 @@
-import type { ClientSession } from 'mongodb';
+import { setTimeout } from 'node:timers/promises';
+import type { AnyBulkWriteOperation, ClientSession } from 'mongodb';
 import type { JournalDraft } from '../../journal/journal.ts';
 import { StoreUnavailable } from '../../store/store.ts';
 import type { JournalCollection } from '../records/journal.ts';
+import type { KeyDocument } from '../records/records.ts';
 import { type Sessions, withinDeadline } from '../sessions.ts';
 import type { Transactions } from '../transactions.ts';
 
@@ -14,6 +16,8 @@ export interface Change {
    * to be written before the change.
    */
   readonly isDue: (session: ClientSession) => Promise<boolean>;
+  /** What `apply` does, where that is one write of one key: those of many changes are one command. */
+  readonly write?: AnyBulkWriteOperation<KeyDocument>;
   readonly drafts: readonly JournalDraft[];
 }
 
@@ -26,7 +30,12 @@ export type ChangeQueue = (change: Change) => Promise<boolean>;
 
 export interface ChangeQueueDependencies {
   readonly sessions: Sessions;
-  readonly journal: JournalCollection;
+  readonly journal: Pick<JournalCollection, 'reserve' | 'fill' | 'extendApart'>;
+  /** Makes all of the writes in the session's transaction; says whether each found what it writes to. */
+  readonly writeKeys: (
+    writes: readonly AnyBulkWriteOperation<KeyDocument>[],
+    session: ClientSession,
+  ) => Promise<boolean>;
   /** Null on a standalone server, which has none: an entry is then written before its change. */
   readonly transactions: Transactions | null;
   readonly timeoutMs: number;
@@ -42,14 +51,22 @@ interface Waiting {
 
 const waitingMax = 1_000;
 /** Changes in one transaction. */
-const batchMax = 32;
+const batchMax = 100;
+/** Of the time that the last transaction took, what those who were in it are given to come again. */
+const gatherPart = 0.25;
+const gatherMaxMs = 5;
+
+/** A change was not made, so that what was reserved for it in the journal must not be. */
+class NotMade extends Error {}
 
 /**
  * The journal is one chain, so its changes are made one after another, over the whole fleet. Those of one process
- * wait here, and all that wait when the transaction before has ended go into the next one together.
+ * wait here, and all that wait when the transaction before has ended go into the next one together. Who was answered
+ * by the one before asks again at the same moment: they are given that moment, or the first of them would go alone and
+ * the others wait for it.
  */
 export function createChangeQueue(dependencies: ChangeQueueDependencies): ChangeQueue {
-  const { sessions, journal, transactions, timeoutMs } = dependencies;
+  const { sessions, journal, writeKeys, transactions, timeoutMs } = dependencies;
   const waiting: Waiting[] = [];
   let isRunning = false;
 
@@ -59,9 +76,18 @@ export function createChangeQueue(dependencies: ChangeQueueDependencies): Change
       const batch = waiting
         .splice(0, transactions === null ? 1 : batchMax)
         .filter(({ signal }) => !signal.aborted);
-      if (batch.length > 0) await makeAll(batch);
+      if (batch.length === 0) continue;
+      const began = performance.now();
+      await makeAll(batch);
+      if (batch.length > 1) await gather(batch.length, performance.now() - began);
     }
     isRunning = false;
+  }
+
+  /** Ends when as many wait again, or none has come for a while. */
+  async function gather(expected: number, tookMs: number): Promise<void> {
+    const until = performance.now() + Math.min(tookMs * gatherPart, gatherMaxMs);
+    while (waiting.length < expected && performance.now() < until) await setTimeout(1);
   }
 
   async function makeAll(batch: readonly Waiting[]): Promise<void> {
@@ -78,18 +104,31 @@ export function createChangeQueue(dependencies: ChangeQueueDependencies): Change
     }
   }
 
-  function makeInOne(batch: readonly Waiting[], { run }: Transactions): Promise<boolean[]> {
+  async function makeInOne(batch: readonly Waiting[], { run }: Transactions): Promise<boolean[]> {
     const changes = batch.map(({ change }) => change);
     // Of those who wait, whoever came last waits longest.
     const { signal = AbortSignal.abort() } = batch.at(-1) ?? {};
-    return run(signal, async (session) => {
-      const head = await journal.lock(session);
-      const made: boolean[] = [];
-      for (const change of changes) made.push(await change.apply(session));
-      const drafts = changes.flatMap((change, index) => (made[index] ? change.drafts : []));
-      await journal.extend(head, drafts, session);
-      return made;
-    });
+    try {
+      await run(signal, async (session) => {
+        // First, since whoever is in the way of another is so here; as if each were made, as it nearly always is.
+        const drafts = changes.flatMap((change) => change.drafts);
+        const entries = await journal.reserve(drafts, session);
+        if (!(await applyAll(changes, session))) throw new NotMade();
+        await journal.fill(entries, session);
+      });
+    } catch (error) {
+      if (error instanceof NotMade && batch.length === 1) return [false];
+      throw error;
+    }
+    return batch.map(() => true);
+  }
+
+  async function applyAll(changes: readonly Change[], session: ClientSession): Promise<boolean> {
+    const writes = changes.length === 1 ? [] : changes.flatMap(({ write }) => write ?? []);
+    for (const { write, apply } of changes) {
+      if ((writes.length === 0 || write === undefined) && !(await apply(session))) return false;
+    }
+    return writes.length === 0 || writeKeys(writes, session);
   }
 
   function makeApart(batch: readonly Waiting[]): Promise<boolean[]> {

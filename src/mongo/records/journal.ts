@@ -25,10 +25,13 @@ import { readPage } from './page.ts';
 
 /** The collection of the journal, and in `meta` where it ends. */
 export interface JournalCollection {
-  /** Where the journal ends; nobody else can extend it until the session's transaction has ended. */
-  lock(session: ClientSession): Promise<JournalHead>;
-  /** Writes the drafts after the head that was locked, but for those whose `once` was written before. */
-  extend(head: JournalHead, drafts: readonly JournalDraft[], session: ClientSession): Promise<void>;
+  /**
+   * The drafts in their places, but for those whose `once` was written before: the journal ends with them from now on,
+   * and nobody else can extend it until the session's transaction has ended.
+   */
+  reserve(drafts: readonly JournalDraft[], session: ClientSession): Promise<readonly JournalEntry[]>;
+  /** Writes what was reserved in the same transaction. */
+  fill(entries: readonly JournalEntry[], session: ClientSession): Promise<void>;
   /** The same without a transaction, beside others that do it too. */
   extendApart(drafts: readonly JournalDraft[], session: ClientSession): Promise<void>;
   list(filter: JournalFilter, page: JournalPage): Promise<JournalEntry[]>;
@@ -108,25 +111,52 @@ export function createJournalCollection(dependencies: JournalCollectionDependenc
     return first === null ? null : { after: (first?._id ?? 1) - 1, before: end?._id ?? Infinity };
   }
 
+  /** Where the journal ends, locked until the session's transaction has ended. */
+  async function lock(session: ClientSession): Promise<JournalHead> {
+    const options = { upsert: true, returnDocument: 'after', session } as const;
+    const head = await heads.findOneAndUpdate({ _id: journalHeadId }, { $inc: { locks: 1 } }, options);
+    return (head && toHead(head)) ?? headByEntry(session);
+  }
+
+  /** Locks the end and moves it in one, where it is still the one that is known; false, and no change, where not. */
+  async function moveHead(from: JournalHead, to: JournalHead, session: ClientSession): Promise<boolean> {
+    const known = { _id: journalHeadId, sequence: from.sequence, hash: from.hash };
+    const { sequence, at, hash } = to;
+    const update = { $set: { sequence, at: new Date(at), hash }, $inc: { locks: 1 } };
+    return (await heads.updateOne(known, update, { session })).matchedCount > 0;
+  }
+
+  /** What this process takes for the end: where it last put it. Wrong where others have written, or that was undone. */
+  let supposed: JournalHead | null = null;
+
   return {
-    async lock(session) {
-      const options = { upsert: true, returnDocument: 'after', session } as const;
-      const head = await heads.findOneAndUpdate({ _id: journalHeadId }, { $inc: { locks: 1 } }, options);
-      return (head && toHead(head)) ?? headByEntry(session);
+    async reserve(drafts, session) {
+      const left = await unwritten(drafts, session);
+      if (left.length === 0) return [];
+      if (supposed !== null) {
+        const entries = entriesAfter(supposed, left, now());
+        const from = supposed;
+        supposed = entries.at(-1) ?? from;
+        if (await moveHead(from, supposed, session)) return entries;
+      }
+      const entries = entriesAfter(await lock(session), left, now());
+      supposed = entries.at(-1) ?? null;
+      if (supposed !== null) await saveHead(supposed, session);
+      return entries;
     },
-    async extend(head, drafts, session) {
-      const entries = entriesAfter(head, await unwritten(drafts, session), now());
-      const last = entries.at(-1);
-      if (last === undefined) return;
+    async fill(entries, session) {
       const documents = entries.map((entry) => toDocument(entry, retentionMs));
+      const [first] = documents;
+      if (first === undefined) return;
       try {
-        await journal.insertMany(documents, { session });
+        await (documents.length === 1
+          ? journal.insertOne(first, { session })
+          : journal.insertMany(documents, { session }));
       } catch (cause) {
         if (!isDuplicate(cause)) throw cause;
         // Not a key that exists, which is what its caller would take it for.
         throw new Error('the journal goes on after what is known as its end', { cause });
       }
-      await saveHead(last, session);
     },
     async extendApart(drafts, session) {
       for (const draft of drafts) {

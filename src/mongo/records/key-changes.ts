@@ -4,7 +4,7 @@ import type { KeyRecord } from '../../keys/key.ts';
 import { DuplicateKey, insertsMax, StoreUnavailable } from '../../store/store.ts';
 import { keysName } from '../collections.ts';
 import { duplicatesOf } from '../errors.ts';
-import type { Change, ChangeQueue } from '../feed/change-queue.ts';
+import type { Change, ChangeQueue, ChangeQueueDependencies } from '../feed/change-queue.ts';
 import type { Sessions } from '../sessions.ts';
 import { type KeyDocument, toDocument } from './records.ts';
 
@@ -49,16 +49,17 @@ export function createKeyChanges(dependencies: KeyChangeDependencies): KeyChange
       return true;
     },
     isDue: async (session) => (await takenIn([document], session)).size === 0,
+    write: { insertOne: { document } },
   });
 
   const replacementOf = (document: KeyDocument, ifVersion: number): Omit<Change, 'drafts'> => {
     const { _id, last_used_at: _, digest: __, ...members } = document;
+    const [filter, update] = [{ _id, version: ifVersion }, { $set: members }];
     return {
       async apply(session) {
-        const update = { $set: members };
-        const { matchedCount } = await keys.updateOne({ _id, version: ifVersion }, update, { session });
-        return matchedCount > 0;
+        return (await keys.updateOne(filter, update, { session })).matchedCount > 0;
       },
+      write: { updateOne: { filter, update } },
       isDue: async (session) => (await keys.findOne({ _id, version: ifVersion }, { session })) !== null,
     };
   };
@@ -157,6 +158,15 @@ export function createKeyChanges(dependencies: KeyChangeDependencies): KeyChange
         },
       });
     },
+  };
+}
+
+/** Writes keys as the changes of one transaction ask for it; false where one did not find its key as it was. */
+export function createKeyWrites(database: Db): ChangeQueueDependencies['writeKeys'] {
+  const keys: Collection<KeyDocument> = database.collection(keysName);
+  return async (writes, session) => {
+    const { insertedCount, matchedCount } = await keys.bulkWrite([...writes], { session });
+    return insertedCount + matchedCount === writes.length;
   };
 }
 

@@ -1,10 +1,12 @@
 import type { ClientSession, Collection, Db } from 'mongodb';
 import type { JournalDraft } from '../../journal/journal.ts';
 import type { OwnerRecord } from '../../keys/owner.ts';
+import { createGathered } from '../../store/gathered.ts';
 import { BadRecord, DuplicateKey } from '../../store/store.ts';
 import { ownersName } from '../collections.ts';
 import type { ChangeQueue } from '../feed/change-queue.ts';
 import { createLatestRead, type LatestReadDependencies } from '../feed/latest.ts';
+import { withinDeadline } from '../sessions.ts';
 import { readPage } from './page.ts';
 import { date, dateOrNull, time } from './records.ts';
 
@@ -38,12 +40,23 @@ export function createOwnerCollection(dependencies: OwnerCollectionDependencies)
   const { database, sessions, queue, onBadRecord } = dependencies;
   const owners: Collection<OwnerDocument> = database.collection(ownersName);
   const readLatest = createLatestRead(dependencies);
+  const getGathered = createGathered(getTogether, { underWayMax: 2, askedMax: 200 });
+
+  async function getTogether(ids: readonly string[]): Promise<(OwnerRecord | null | Error)[]> {
+    const documents = await readLatest((read) => owners.find({ _id: { $in: [...ids] } }, read).toArray());
+    const found = new Map(documents.map((document) => [document._id, document]));
+    return ids.map((id) => {
+      const document = found.get(id);
+      try {
+        return document === undefined ? null : fromDocument({ ...document });
+      } catch (error) {
+        return error as Error;
+      }
+    });
+  }
 
   return {
-    async get(id) {
-      const document = await readLatest((read) => owners.findOne({ _id: { $eq: id } }, read));
-      return document === null ? null : fromDocument({ ...document });
-    },
+    get: (id) => withinDeadline(dependencies.findTimeoutMs, () => getGathered(id)),
     getAll: (ids) =>
       readPage({
         ...{ size: ids.length, from: null, onBadRecord },

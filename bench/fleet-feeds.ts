@@ -1,0 +1,94 @@
+/**
+ * Replicas of `fleet-run.ts`, several in one process: the store on MongoDB as a service has it, each with connections, a
+ * change feed and a lease of its own, and no listener. Told what to do by messages of the parent.
+ */
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import type { KeyRecord } from '../src/keys/key.ts';
+import type { createMongoStore as CreateMongoStore } from '../src/mongo/store.ts';
+import type { Store } from '../src/store/store.ts';
+import type { UsageTally } from '../src/store/usage-tally.ts';
+
+/** What the parent says. */
+export type FeedOrder =
+  | {
+      readonly do: 'open';
+      readonly uri: string;
+      /** The checkout whose `src/` is run. */
+      readonly checkout: string;
+      readonly from: number;
+      readonly count: number;
+      /** Replicas begin at random within this time. */
+      readonly withinMs: number;
+    }
+  | { readonly do: 'insert'; readonly key: KeyRecord }
+  | { readonly do: 'revoke'; readonly key: KeyRecord }
+  | { readonly do: 'use'; readonly tallies: readonly UsageTally[] }
+  | { readonly do: 'fresh' }
+  | { readonly do: 'close' };
+
+export interface FeedAnswer {
+  readonly ms: number;
+  readonly unconfirmed?: readonly string[];
+  readonly fresh?: number;
+  readonly errors?: number;
+}
+
+const retentionMs = 30 * 86_400_000;
+const stores: Store[] = [];
+let errors = 0;
+let turn = 0;
+
+async function open({ uri, checkout, from, count, withinMs }: FeedOrder & { do: 'open' }): Promise<void> {
+  const at = pathToFileURL(join(checkout, 'src/mongo/store.ts')).href;
+  const { createMongoStore } = (await import(at)) as { createMongoStore: typeof CreateMongoStore };
+  const openOne = async (place: number) => {
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * withinMs));
+    const store = createMongoStore({
+      ...{ uri, replicaId: `replica-${from + place}`, stalenessMaxMs: 15_000, settleMaxMs: 1_000 },
+      ...{ now: Date.now, monotonic: () => performance.now() },
+      timeouts: { operationMs: 20_000, connectMs: 20_000 },
+      onBackgroundError: () => void errors++,
+    });
+    await store.open();
+    stores.push(store);
+  };
+  await Promise.all(Array.from({ length: count }, (_, place) => openOne(place)));
+}
+
+async function answer(order: FeedOrder): Promise<Omit<FeedAnswer, 'ms'>> {
+  const store = stores[turn++ % Math.max(1, stores.length)] as Store;
+  switch (order.do) {
+    case 'open':
+      await open(order);
+      return {};
+    case 'insert':
+      await store.insertKey(order.key, retentionMs);
+      return {};
+    case 'revoke': {
+      const revoked = { ...order.key, revokedAt: Date.now(), version: order.key.version + 1 };
+      const commit = await store.replaceKey(revoked, order.key.version, retentionMs);
+      if (commit === null) throw new Error('the key was changed by somebody else');
+      return { unconfirmed: (await store.settle(commit)).unconfirmedReplicas };
+    }
+    case 'use':
+      await Promise.all(stores.map((each) => each.recordUsage(order.tallies)));
+      return {};
+    case 'fresh':
+      return { fresh: stores.filter(({ feed }) => feed.isFresh()).length, errors };
+    case 'close':
+      await Promise.all(stores.map((each) => each.close()));
+      return {};
+  }
+}
+
+process.on('message', async ({ id, order }: { id: number; order: FeedOrder }) => {
+  const began = performance.now();
+  try {
+    const said = await answer(order);
+    process.send?.({ id, answer: { ms: performance.now() - began, ...said } satisfies FeedAnswer });
+  } catch (error) {
+    process.send?.({ id, error: String(error) });
+  }
+});
+process.on('disconnect', () => process.exit());
