@@ -238,6 +238,46 @@ describe('the queue of changes', () => {
     expect(await targets(store)).toEqual(taken.map(({ target }) => target));
   });
 
+  it('makes what waits together by as many commands as one of them', async () => {
+    const { setting, store } = await openStore();
+    await insert(store);
+    const commandsOf = async (work: () => Promise<unknown>) => {
+      const read = async () => {
+        const { transactions, metrics } = await setting.client.db('admin').command({ serverStatus: 1 });
+        const { insert: inserts, update: updates } = metrics.commands;
+        return [transactions.totalCommitted, Number(inserts.total) + Number(updates.total)].map(Number);
+      };
+      const before = await read();
+      await work();
+      return (await read()).map((count, place) => count - (before[place] ?? 0));
+    };
+    // Its key, its entry, and the end of the journal.
+    expect(await commandsOf(() => insert(store))).toEqual([1, 3]);
+    const many = await commandsOf(() => Promise.all(Array.from({ length: 41 }, () => insert(store))));
+    // The first goes at once, the others wait for it.
+    expect(many).toEqual([2, 6]);
+    expect(await listChain(store)).toHaveLength(43);
+  });
+
+  it('changes what waits together, but for what is not as it was to be', async () => {
+    const { store } = await openStore();
+    const keys = Array.from({ length: 6 }, () => keyRecord({ id: nextId() }));
+    await insertAll(store, keys);
+    const replaced = await Promise.all(
+      keys.map((key, place) =>
+        store.replaceKey(
+          { ...key, name: 'changed', version: 2 },
+          place === 4 ? 7 : 1,
+          retentionMs,
+          journalDraft({ action: 'UpdateKey', target: key.id }),
+        ),
+      ),
+    );
+    expect(replaced.map((commit) => commit !== null)).toEqual([true, true, true, true, false, true]);
+    const changed = keys.filter((_, place) => place !== 4).map(({ id }) => id);
+    expect((await targets(store)).toSorted()).toEqual(changed.toSorted());
+  });
+
   it('makes every other change though one of those that wait with it is refused', async () => {
     const { store } = await openStore();
     const [key = keyRecord()] = await insertAll(store, [{}]);

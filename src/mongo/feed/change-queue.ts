@@ -104,23 +104,33 @@ export function createChangeQueue(dependencies: ChangeQueueDependencies): Change
     }
   }
 
-  async function makeInOne(batch: readonly Waiting[], { run }: Transactions): Promise<boolean[]> {
+  async function makeInOne(batch: readonly Waiting[], transactions: Transactions): Promise<boolean[]> {
     const changes = batch.map(({ change }) => change);
     // Of those who wait, whoever came last waits longest.
     const { signal = AbortSignal.abort() } = batch.at(-1) ?? {};
     try {
-      await run(signal, async (session) => {
+      await transactions.run(signal, async (session) => {
         // First, since whoever is in the way of another is so here; as if each were made, as it nearly always is.
         const drafts = changes.flatMap((change) => change.drafts);
         const entries = await journal.reserve(drafts, session);
         if (!(await applyAll(changes, session))) throw new NotMade();
         await journal.fill(entries, session);
       });
+      return batch.map(() => true);
     } catch (error) {
-      if (error instanceof NotMade && batch.length === 1) return [false];
-      throw error;
+      const [change] = changes;
+      if (!(error instanceof NotMade) || change === undefined || batch.length > 1) throw error;
+      return [await makeIfDue(change, signal, transactions)];
     }
-    return batch.map(() => true);
+  }
+
+  /** A change that was found not to be due; what it writes all the same stays. */
+  function makeIfDue({ apply, drafts }: Change, signal: AbortSignal, { run }: Transactions) {
+    return run(signal, async (session) => {
+      const isMade = await apply(session);
+      if (isMade) await journal.fill(await journal.reserve(drafts, session), session);
+      return isMade;
+    });
   }
 
   async function applyAll(changes: readonly Change[], session: ClientSession): Promise<boolean> {
