@@ -49,7 +49,6 @@ export async function runFleet(client: MongoClient, mongo: Mongo, options: Fleet
   url.pathname = `/${name}`;
   const connected = async () => (await admin.command({ serverStatus: 1 })).connections.current as number;
   const before = await connected();
-  console.error('start', performance.now());
   const children = Array.from({ length: Math.min(processes, replicas) }, startChild);
   try {
     const each = Math.ceil(replicas / children.length);
@@ -61,7 +60,6 @@ export async function runFleet(client: MongoClient, mongo: Mongo, options: Fleet
         }),
       ),
     );
-    console.error('opened', performance.now());
     await pause(5_000);
     const idle = await watched(client, pid, () => pause(idleSeconds * 1_000));
     const connections = (await connected()) - before;
