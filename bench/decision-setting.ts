@@ -71,12 +71,12 @@ export async function createSetting(given: SettingGiven): Promise<Setting> {
   const judging = { keyring, digester, schemes, environment: 'live', now, plans: createPlans(new Map()) };
   const findRule = createRules(given.rules ?? []);
   const answer = createAnswer({
-    authorize: createAuthorize({ ...judging, findRule, spend: limiter.spend }),
+    authorize: createAuthorize({ ...judging, findRule, ...limiter }),
     fallbackScheme: () => schemes[0],
     onDecision(decision, request, durationMs) {
       telemetry.observeDecision(decision, durationMs);
       usage.record(decision, request?.address ?? '', now());
-      logDenial(log, decision, request);
+      if (decision.verdict === 'deny') logDenial(log, decision, request);
     },
     onBroken(error) {
       throw error;

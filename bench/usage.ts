@@ -145,7 +145,7 @@ async function allKeys(store: Store): Promise<KeyRecord[]> {
 async function fill(store: Store, records: readonly KeyRecord[], hour: number): Promise<void> {
   for (let at = 0; at < records.length; at += page) {
     const tallies = records.slice(at, at + page).map(({ id }) => ({
-      ...{ key: id, hour, allowed: 9, denied: {}, lastUsedAt: hour, addresses: ['192.0.2.1'] },
+      ...{ key: id, hour, allowed: 9, denied: {}, observed: {}, lastUsedAt: hour, addresses: ['192.0.2.1'] },
     }));
     await store.recordUsage(tallies);
   }

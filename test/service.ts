@@ -73,8 +73,8 @@ export async function createTestService(given: TestServiceOptions = {}): Promise
   const policy = () => ({ keySchemes: schemes, environment, plans });
   const limiter = createLimiter(store, { spendersMax: 1_000, allowWhenUnavailable: true });
   const judging = { keyring, digester, schemes, environment, plans, findRule: createRules([]), now };
-  const authorize = createAuthorize({ ...judging, spend: limiter.spend });
-  const dryRun = createAuthorize({ ...judging, spend: limiter.look });
+  const authorize = createAuthorize({ ...judging, ...limiter });
+  const dryRun = createAuthorize({ ...judging, spend: limiter.look, look: limiter.look });
   const registry = createRegistry({ store, digester, policy, now }, { retentionMs: 30 * 86_400_000 });
   const fixedKey = new Secret(adminKey);
   const identify = createIdentify({ keyring, digester, scheme: schemes[0], fixedKey, clients: [], now });

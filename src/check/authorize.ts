@@ -17,11 +17,11 @@ import { type AccessTerms, refuse } from './access.ts';
 import type { Misconfigured } from './context.ts';
 import type { PresentedKey } from './credential.ts';
 import type { AccessRequest } from './request.ts';
-import { createFindRoute, type RouteDefaults } from './route.ts';
+import { createFindRoute, isObserved, type RouteDefaults } from './route.ts';
 import { createWithhold, type Withheld } from './withheld.ts';
 
-/** What becomes of a request. There is no fourth kind: whatever goes wrong is a denial. */
-export type Decision = Public | Allowed | Denied;
+/** What becomes of a request. There is no fifth kind: whatever goes wrong is a denial. */
+export type Decision = Public | Allowed | Denied | Observed;
 
 /** The route asks for no key. */
 export interface Public {
@@ -57,6 +57,13 @@ export interface Denied {
   readonly cause?: StoreUnavailable;
 }
 
+/** The request is allowed as it came, whatever would have been decided of it: that is told and counted alone. */
+export interface Observed {
+  readonly verdict: 'observe';
+  /** What would have been decided, and would have spent of a limit. */
+  readonly would: Allowed | Denied;
+}
+
 export type Authorize = (request: AccessRequest) => Decision | Promise<Decision>;
 
 export interface AuthorizeDependencies extends RouteDefaults {
@@ -65,6 +72,8 @@ export interface AuthorizeDependencies extends RouteDefaults {
   readonly plans: Plans;
   /** Spends units of a limit, or only looks, for a dry run. */
   readonly spend: Limiter['spend'];
+  /** Looks, for requests that are observed alone. */
+  readonly look: Limiter['look'] | Limiter['spend'];
   /** Unix milliseconds. */
   readonly now: () => number;
 }
@@ -77,22 +86,32 @@ const triesMax = 3;
  * takes, and the key is judged by what holds once the last of them is back.
  */
 export function createAuthorize(dependencies: AuthorizeDependencies): Authorize {
-  const { keyring, digester, plans, spend, now } = dependencies;
+  const { keyring, digester, plans, now } = dependencies;
   const findRoute = createFindRoute(dependencies);
   const withhold = createWithhold(dependencies.schemes);
 
   return (request) => {
     const { route, findCredential, misconfigured } = findRoute(request);
-    if (misconfigured !== null) return { ...deny('unavailable', route.schemes[0], null), misconfigured };
+    if (misconfigured !== null) {
+      const denied = { ...deny('unavailable', route.schemes[0], null), misconfigured };
+      return isObserved(route, null, dependencies) ? observed(denied) : denied;
+    }
     if (route.isPublic) return { verdict: 'public' };
     const { environment, permissions, cost } = route;
     const terms = { environment, address: request.address, permissions, cost };
     const presented = findCredential(request);
-    if (presented.kind !== 'key') return deny(presented.kind, presented.speaker, terms);
-    return decide({ request, presented, digest: digester.sign(presented.text), terms, spent: null });
+    if (presented.kind !== 'key') {
+      const denied = deny(presented.kind, presented.speaker, terms);
+      return isObserved(route, null, dependencies) ? observed(denied) : denied;
+    }
+    const digest = digester.sign(presented.text);
+    if (!isObserved(route, presented.scheme, dependencies))
+      return decide({ request, presented, digest, terms, spend: dependencies.spend, spent: null });
+    const would = decide({ request, presented, digest, terms, spend: dependencies.look, spent: null });
+    return would instanceof Promise ? would.then(observed) : observed(would);
   };
 
-  function decide(asked: Asked): Decision | Promise<Decision> {
+  function decide(asked: Asked): Judged | Promise<Judged> {
     const key = keyring.peek(asked.digest);
     if (key === undefined) return unavailableUnless(load(asked), asked);
     const owner = key === null || key.owner === null ? null : keyring.peekOwner(key.owner);
@@ -100,7 +119,7 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
     return judge(asked, key, owner);
   }
 
-  async function load(asked: Asked): Promise<Decision> {
+  async function load(asked: Asked): Promise<Judged> {
     const { presented, digest, terms } = asked;
     const candidates = digester.candidates(presented.text);
     for (let tries = 0; tries < triesMax; tries++) {
@@ -116,12 +135,8 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
     throw new StoreUnavailable('the key changes faster than its owner can be read');
   }
 
-  function judge(
-    asked: Asked,
-    key: CheckedKey | null,
-    owner: OwnerRecord | null,
-  ): Decision | Promise<Decision> {
-    const { request, presented, terms } = asked;
+  function judge(asked: Asked, key: CheckedKey | null, owner: OwnerRecord | null): Judged | Promise<Judged> {
+    const { request, presented, terms, spend } = asked;
     const { scheme } = presented;
     // The same text imported for another scheme is not this scheme's key.
     if (key === null || key.scheme !== scheme.name) return deny('unknown', scheme, terms);
@@ -142,20 +157,22 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
   }
 }
 
+/** What a key and its route come to. */
+type Judged = Allowed | Denied;
+
 /** A well-formed key and what its route asks for. */
 interface Asked {
   readonly request: AccessRequest;
   readonly presented: PresentedKey;
   readonly digest: Digest;
   readonly terms: AccessTerms;
+  /** Or looks, where it is observed alone. */
+  readonly spend: AuthorizeDependencies['look'];
   /** Null until its units have been asked for. */
   readonly spent: RateVerdict | null;
 }
 
-async function unavailableUnless(
-  decision: Promise<Decision>,
-  { presented, terms }: Asked,
-): Promise<Decision> {
+async function unavailableUnless(decision: Promise<Judged>, { presented, terms }: Asked): Promise<Judged> {
   try {
     return await decision;
   } catch (error) {
@@ -163,6 +180,10 @@ async function unavailableUnless(
       return { ...deny('unavailable', presented.scheme, terms), cause: error };
     throw error;
   }
+}
+
+function observed(would: Judged): Observed {
+  return { verdict: 'observe', would };
 }
 
 /** A denial; also for a wire that could not make sense of what it was sent. */

@@ -1,4 +1,4 @@
-import type { Scheme } from '../schemes/scheme.ts';
+import type { Mode, Scheme } from '../schemes/scheme.ts';
 
 /** What a route says of itself in Envoy's `context_extensions`; what it does not say is left out. */
 export interface RouteContext {
@@ -8,6 +8,7 @@ export interface RouteContext {
   readonly permissions?: readonly string[];
   readonly cost?: number;
   readonly isPublic?: boolean;
+  readonly mode?: Mode;
 }
 
 /** Why what a route says of itself cannot be used. Nobody can tell what it should have said, so it allows no one. */
@@ -58,6 +59,10 @@ const members = {
     if (text === 'true' || text === 'false') return { isPublic: text === 'true' };
     return `expected true or false, got ${quoted(text)}`;
   },
+  mode(text) {
+    if (text === 'enforce' || text === 'observe') return { mode: text };
+    return `expected enforce or observe, got ${quoted(text)}`;
+  },
 } satisfies Record<string, ReadMember>;
 
 export type ContextMember = keyof typeof members;
@@ -85,6 +90,13 @@ export function readContext(
     said = { ...said, ...read };
   }
   return said;
+}
+
+/** The mode alone, of a route that cannot be read otherwise; one that cannot be read either is to be enforced. */
+export function readMode(context: ReadonlyMap<string, string>): Pick<RouteContext, 'mode'> {
+  const text = context.get('mode');
+  if (text === undefined) return {};
+  return { mode: text === 'observe' ? 'observe' : 'enforce' };
 }
 
 /** What routes may name where these schemes are configured and this environment is served. */

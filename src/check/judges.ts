@@ -37,8 +37,8 @@ export function createJudges({ limiter, ...known }: JudgesDependencies, settings
     const judging = { ...known, ...policy };
     return {
       policy,
-      authorize: createAuthorize({ ...judging, spend: limiter.spend }),
-      dryRun: createAuthorize({ ...judging, spend: limiter.look }),
+      authorize: createAuthorize({ ...judging, ...limiter }),
+      dryRun: createAuthorize({ ...judging, spend: limiter.look, look: limiter.look }),
     };
   }
 }

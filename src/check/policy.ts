@@ -1,6 +1,6 @@
 import type { RateLimit } from '../keys/key.ts';
 import { createPlans, type Plans } from '../limits/plan.ts';
-import type { Scheme } from '../schemes/scheme.ts';
+import type { Mode, Scheme } from '../schemes/scheme.ts';
 import { createRules, type FindRule, type Rule } from './rules.ts';
 
 /**
@@ -16,6 +16,9 @@ export interface Policy {
   readonly environment: string;
   readonly plans: Plans;
   readonly findRule: FindRule;
+  /** Those that it finds. */
+  readonly rules: readonly Rule[];
+  readonly mode: Mode;
 }
 
 /** What of a policy makes and changes keys. */
@@ -27,12 +30,15 @@ export interface PolicySettings extends Pick<Policy, 'schemes' | 'environment'> 
   readonly adminScheme: Scheme;
   readonly plans: ReadonlyMap<string, RateLimit | null>;
   readonly rules: readonly Rule[];
+  /** Where neither route, rule nor scheme names one. */
+  readonly mode: Mode;
 }
 
-export function createPolicy({ schemes, adminScheme, environment, plans, rules }: PolicySettings): Policy {
+export function createPolicy(settings: PolicySettings): Policy {
+  const { schemes, adminScheme, environment, plans, rules, mode } = settings;
   const hasAdminScheme = schemes.some(({ name }) => name === adminScheme.name);
   return {
-    ...{ schemes, environment },
+    ...{ schemes, environment, mode, rules },
     keySchemes: hasAdminScheme ? schemes : [...schemes, adminScheme],
     plans: createPlans(plans),
     findRule: createRules(rules),

@@ -1,5 +1,5 @@
-import type { Scheme } from '../schemes/scheme.ts';
-import { knownNames, type Misconfigured, type RouteContext, readContext } from './context.ts';
+import type { Mode, Scheme } from '../schemes/scheme.ts';
+import { knownNames, type Misconfigured, type RouteContext, readContext, readMode } from './context.ts';
 import { createFindCredential, type FindCredential } from './credential.ts';
 import type { AccessRequest } from './request.ts';
 import type { FindRule, Rule } from './rules.ts';
@@ -14,12 +14,16 @@ export interface Route {
   readonly permissions: readonly string[];
   /** Units of rate limit, 0 or more. */
   readonly cost: number;
+  /** Null where that of the scheme or of the settings holds. */
+  readonly mode: Mode | null;
 }
 
 export interface RouteDefaults {
   readonly schemes: readonly [Scheme, ...Scheme[]];
   readonly environment: string;
   readonly findRule: FindRule;
+  /** Where neither route, rule nor scheme names one; default `enforce`. */
+  readonly mode?: Mode | undefined;
 }
 
 /** A route, and how its credential is found; or why nobody can tell what it asks for. */
@@ -55,7 +59,8 @@ export function createFindRoute(defaults: RouteDefaults): (request: AccessReques
   function prepare(context: ReadonlyMap<string, string>, rule: Rule | null): PreparedRoute {
     const read = readContext(context, known);
     const misconfigured = 'misconfigured' in read ? read.misconfigured : null;
-    const route = routeOf(misconfigured === null ? (read as RouteContext) : {}, rule, defaults);
+    const said: RouteContext = misconfigured === null ? (read as RouteContext) : readMode(context);
+    const route = routeOf(said, rule, defaults);
     return { route, findCredential: createFindCredential(route.schemes), misconfigured };
   }
 }
@@ -69,8 +74,23 @@ function routeOf(said: RouteContext, rule: Rule | null, { schemes, environment }
     environment: said.environment ?? rule?.environment ?? environment,
     permissions,
     cost: said.cost ?? rule?.cost ?? 1,
+    mode: said.mode ?? rule?.mode ?? null,
   };
 }
+
+/**
+ * Whether a request is observed alone. The narrowest says it: the route, then the scheme whose key was presented (where
+ * none was, the only one that the route asks for), then the settings.
+ */
+export function isObserved(
+  route: Route,
+  presented: Scheme | null,
+  { mode = 'enforce' }: RouteDefaults,
+): boolean {
+  const scheme = presented ?? (route.schemes.length === 1 ? route.schemes[0] : null);
+  return (route.mode ?? scheme?.mode ?? mode) === 'observe';
+}
+
 function pick(
   configured: readonly [Scheme, ...Scheme[]],
   wanted: readonly string[],

@@ -1,3 +1,4 @@
+import type { Mode } from '../schemes/scheme.ts';
 import { normaliseHost, wildcardsOf } from './hosts.ts';
 import type { AccessRequest } from './request.ts';
 
@@ -21,6 +22,7 @@ export interface Rule {
   readonly environment?: string;
   readonly cost?: number;
   readonly isPublic: boolean;
+  readonly mode?: Mode;
 }
 
 /** Finds the one rule that holds for a request; null when none does. */

@@ -50,6 +50,7 @@ export interface Bucket {
   readonly start: string;
   readonly allowed: number;
   readonly denied: Readonly<Record<string, number>>;
+  readonly observed: Readonly<Record<string, number>>;
 }
 
 export interface Owner {

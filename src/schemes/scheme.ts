@@ -38,6 +38,9 @@ export interface Checksum {
   matches(text: string, checksum: string): boolean;
 }
 
+/** Whether what is decided of a request holds, or is told and counted alone while the request is allowed. */
+export type Mode = 'enforce' | 'observe';
+
 /** One vendor's way with keys: where they sit, how they look, what the caller is told. */
 export interface Scheme {
   readonly name: string;
@@ -59,6 +62,8 @@ export interface Scheme {
   /** The plan of a key that has none, nor an owner with one. */
   readonly defaultPlan: string | null;
   readonly answers: Readonly<Record<Reason, Answer>>;
+  /** Of requests with its keys; null where the settings' own holds. */
+  readonly mode: Mode | null;
 }
 
 /** The prefix under which `credential` is a key of this scheme, by its looks alone; null when it is none. */

@@ -17,6 +17,11 @@ export function configWarnings(config: Config): ConfigProblem[] {
     const message = `${formatListen(listen)} is open to the network without TLS`;
     warnings.push({ path: [name, 'listen'], message });
   }
+  if (config.mode === 'observe') {
+    const message =
+      'nothing is denied where route, rule and scheme say nothing else: every request is only observed';
+    warnings.push({ path: ['mode'], message });
+  }
   const { listen } = config.http;
   if (listen.kind === 'tcp' && isBlockedPort(listen.port)) {
     const message = `browsers and fetch connect to no port ${listen.port}, so that the console and many clients cannot be used; expected another one`;

@@ -23,9 +23,10 @@ import { readSecrets, type SecretSettings, type Secrets } from './secret-setting
 import { problemsOf, prototypeKeys, wording } from './settings-issue.ts';
 import { type LogLevel, type Settings, settingsSchema } from './settings-schema.ts';
 import { type TracingConfig, tracingOf } from './tracing-settings.ts';
+import type { TrafficConfig } from './traffic-settings.ts';
 
 /** Everything that can be set, read and checked. Nothing else reads settings. */
-export interface Config {
+export interface Config extends TrafficConfig {
   readonly check: {
     readonly listen: Listen;
     /** Whether other processes may listen on its port too. */
@@ -182,7 +183,7 @@ function configOf(
     },
     console: consoleOf(settings.console, settings.http.tls !== undefined, secrets.sessionSecret),
     ...{ store: settings.store, processes: settings.processes },
-    environment: settings.environment,
+    ...{ mode: settings.mode, environment: settings.environment },
     logLevel: settings.log.level,
     allowsSampleRatio: settings.log.allows_sample_ratio,
     tracing: tracingOf(settings.tracing, secrets.traceHeaders),

@@ -5,6 +5,7 @@ import type { Checksum, Place, Scheme } from '../schemes/scheme.ts';
 import { answersSpec, answerTable } from './answer-spec.ts';
 import { planSpec } from './plan-spec.ts';
 import { name, text, wholeNumber } from './setting-forms.ts';
+import { mode } from './traffic-settings.ts';
 
 const formLengthMax = 512;
 const placesMax = 8;
@@ -131,6 +132,9 @@ export const schemeSpec = z.strictObject({
     .prefault({})
     .describe("Plan → its rate limit; the settings' own plans of the same name go first."),
   default_plan: name.optional().describe('The plan of keys that have none, nor an owner with one.'),
+  mode: mode
+    .optional()
+    .describe("Whether requests with its keys are only observed (default: the settings' mode)."),
   answers: answersSpec
     .optional()
     .describe(
@@ -174,6 +178,7 @@ export function createScheme(spec: SchemeSpec, defaults: SchemeDefaults): Scheme
     forwardCredential: spec.forward_credential,
     plans: new Map(Object.entries(spec.plans)),
     defaultPlan: spec.default_plan ?? null,
+    mode: spec.mode ?? null,
     answers: spec.answers === undefined ? defaults.answers : answerTable(spec.answers, defaults.answers),
   };
 }

@@ -7,6 +7,7 @@ import { ruleSpec } from './rule-spec.ts';
 import { schemeSpec } from './scheme-spec.ts';
 import { countOrAuto, duration, listen, store, text, tls, wholeNumber } from './setting-forms.ts';
 import { ratio, tracingSpec } from './tracing-settings.ts';
+import { mode } from './traffic-settings.ts';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -119,6 +120,12 @@ export const settingsSchema = z
     processes: countOrAuto(processesMax)
       .prefault(1)
       .describe('How many processes answer Checks, all on check.listen; auto: as many as there are cores.'),
+    mode: mode
+      .default('enforce')
+      .describe(
+        'enforce, or observe: every request is allowed, and what would have been denied is counted and told.',
+      )
+      .register(reloadable, { isList: false }),
     environment: text(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'expected a name of a-z, 0-9, _ and -')
       .default('live')
       .describe('The environment whose keys are allowed where a route names none.')

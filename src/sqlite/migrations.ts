@@ -169,6 +169,13 @@ export const migrations: readonly Migration[] = [
   `,
     complete: foldNames,
   },
+  {
+    // Older versions write no such counts, and keep those that are there.
+    readerMin: 2,
+    statements: `
+  ALTER TABLE usage_hours ADD COLUMN observed TEXT NOT NULL DEFAULT '{}';
+  `,
+  },
 ];
 
 /** Names that are ASCII are folded as they always were. */

@@ -8,6 +8,8 @@ export interface UsageTally {
   readonly hour: number;
   readonly allowed: number;
   readonly denied: Readonly<Partial<Record<Reason, number>>>;
+  /** What would have been denied and was allowed, since it was observed alone. */
+  readonly observed: Readonly<Partial<Record<Reason, number>>>;
   /** The last time that the key was allowed, Unix milliseconds; null when it never was. */
   readonly lastUsedAt: number | null;
   /** Where requests came from, a bounded sample. */

@@ -9,16 +9,23 @@ export interface CheckCounts {
 }
 
 export interface CheckCount {
-  readonly decision: 'allow' | 'deny';
+  readonly decision: 'allow' | 'deny' | 'observed';
   readonly reason: Reason | '';
   /** Empty where no key was looked for. */
   readonly scheme: string;
   readonly count: number;
 }
 
+interface SchemeCounts {
+  allowed: number;
+  readonly denied: Map<Reason, number>;
+  /** What would have been denied, were it not observed alone. */
+  readonly observed: Map<Reason, number>;
+}
+
 export function createCheckCounts(): CheckCounts {
   let publicCount = 0;
-  const bySchemes = new Map<string, { allowed: number; readonly denied: Map<Reason, number> }>();
+  const bySchemes = new Map<string, SchemeCounts>();
 
   return {
     count(decision) {
@@ -26,20 +33,26 @@ export function createCheckCounts(): CheckCounts {
         publicCount++;
         return;
       }
-      const { name } = decision.scheme;
+      const judged = decision.verdict === 'observe' ? decision.would : decision;
+      const { name } = judged.scheme;
       let ofScheme = bySchemes.get(name);
       if (ofScheme === undefined) {
-        ofScheme = { allowed: 0, denied: new Map() };
+        ofScheme = { allowed: 0, denied: new Map(), observed: new Map() };
         bySchemes.set(name, ofScheme);
       }
-      if (decision.verdict === 'allow') ofScheme.allowed++;
-      else ofScheme.denied.set(decision.reason, (ofScheme.denied.get(decision.reason) ?? 0) + 1);
+      if (judged.verdict === 'allow') {
+        ofScheme.allowed++;
+        return;
+      }
+      const counts = decision.verdict === 'observe' ? ofScheme.observed : ofScheme.denied;
+      counts.set(judged.reason, (counts.get(judged.reason) ?? 0) + 1);
     },
     *entries() {
       if (publicCount > 0) yield { decision: 'allow', reason: '', scheme: '', count: publicCount };
-      for (const [scheme, { allowed, denied }] of bySchemes) {
+      for (const [scheme, { allowed, denied, observed }] of bySchemes) {
         if (allowed > 0) yield { decision: 'allow', reason: '', scheme, count: allowed };
         for (const [reason, count] of denied) yield { decision: 'deny', reason, scheme, count };
+        for (const [reason, count] of observed) yield { decision: 'observed', reason, scheme, count };
       }
     },
   };

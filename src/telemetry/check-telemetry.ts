@@ -42,8 +42,9 @@ export function createCheckTelemetry(): CheckTelemetry {
     observeDecision(decision, durationMs) {
       durations.observe(durationMs / 1_000);
       checks.count(decision);
-      if (decision.verdict === 'deny' && decision.misconfigured !== undefined)
-        misconfigured[decision.misconfigured.member]++;
+      const judged = decision.verdict === 'observe' ? decision.would : decision;
+      if (judged.verdict === 'deny' && judged.misconfigured !== undefined)
+        misconfigured[judged.misconfigured.member]++;
     },
     countLookups(keyring) {
       sizes = keyring.size;

@@ -1,4 +1,4 @@
-import type { Decision } from '../check/authorize.ts';
+import type { Allowed, Decision, Public } from '../check/authorize.ts';
 import type { AccessRequest } from '../check/request.ts';
 import { type Logger, logDenial, type TraceIds } from './log.ts';
 import { allowedMessage } from './log-lines.ts';
@@ -16,7 +16,7 @@ export interface DecisionLogDependencies {
 export type DecisionLog = (decision: Decision, request: AccessRequest | null, trace: TraceIds | null) => void;
 
 /**
- * A line for each denial, and for a sample of the Checks that were allowed, with nothing in it that a client chose. Of
+ * A line for each denial, and each that there would be but for observe mode, and for a sample of the Checks that were allowed, with nothing in it that a client chose. Of
  * routes that are misconfigured, a line a minute.
  *
  * @param allowsSampleRatio the part of the allows that are told, 0 up to 1
@@ -27,16 +27,17 @@ export function createDecisionLog(
 ): DecisionLog {
   const misconfigured = createMisconfiguredLog(log, monotonic);
   return (decision, request, trace) => {
-    if (decision.verdict === 'deny' && decision.misconfigured !== undefined)
-      misconfigured(decision.misconfigured);
-    else if (decision.verdict === 'deny') logDenial(log, decision, request, trace);
-    else if (allowsSampleRatio > 0 && random() < allowsSampleRatio) logAllow(log, decision, request, trace);
+    const isObserved = decision.verdict === 'observe';
+    const judged = isObserved ? decision.would : decision;
+    if (judged.verdict === 'deny' && judged.misconfigured !== undefined) misconfigured(judged.misconfigured);
+    else if (judged.verdict === 'deny') logDenial(log, judged, request, trace, isObserved);
+    else if (allowsSampleRatio > 0 && random() < allowsSampleRatio) logAllow(log, judged, request, trace);
   };
 }
 
 function logAllow(
   log: Logger,
-  decision: Exclude<Decision, { verdict: 'deny' }>,
+  decision: Allowed | Public,
   request: AccessRequest | null,
   trace: TraceIds | null,
 ): void {

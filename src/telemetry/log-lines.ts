@@ -4,6 +4,9 @@ const gatheredMax = 16_384;
 /** The messages of the lines of Checks, of which there are many. */
 export const deniedMessage = 'denied';
 export const allowedMessage = 'allowed';
+export const observedMessage = 'observed';
+
+const ofChecks: ReadonlySet<unknown> = new Set([deniedMessage, allowedMessage, observedMessage]);
 
 /** What a line can be written to. */
 export interface LineStream {
@@ -28,7 +31,7 @@ export function gatherChecks(stream: LineStream): LineStream {
     [Symbol.for('pino.metadata')]: true,
     lastMsg: undefined as string | undefined,
     write(line: string) {
-      if (gathering.lastMsg !== deniedMessage && gathering.lastMsg !== allowedMessage) {
+      if (!ofChecks.has(gathering.lastMsg)) {
         flush();
         stream.write(line);
         return;

@@ -1,8 +1,14 @@
 import { type Logger, pino } from 'pino';
-import type { Decision } from '../check/authorize.ts';
+import type { Denied } from '../check/authorize.ts';
 import type { AccessRequest } from '../check/request.ts';
 import type { LogLevel } from '../settings/settings-schema.ts';
-import { createTimestamp, deniedMessage, gatherChecks, type LineStream } from './log-lines.ts';
+import {
+  createTimestamp,
+  deniedMessage,
+  gatherChecks,
+  type LineStream,
+  observedMessage,
+} from './log-lines.ts';
 
 export type { Logger };
 
@@ -17,17 +23,21 @@ export interface TraceIds {
   readonly spanId: string;
 }
 
-/** One line per denial, with nothing in it that a client chose. */
+/** One line per denial, with nothing in it that a client chose; of one that was observed alone, the owner too. */
 export function logDenial(
   log: Logger,
-  decision: Decision,
+  { reason, scheme, key }: Denied,
   request: AccessRequest | null,
   trace: TraceIds | null = null,
+  isObserved = false,
 ): void {
-  if (decision.verdict !== 'deny') return;
-  const { reason, scheme, key } = decision;
   const address = request?.address ?? '';
-  const fields = { reason, scheme: scheme.name, key_id: key === null ? undefined : key.id, address };
-  if (trace === null) log.info(fields, deniedMessage);
-  else log.info({ ...fields, trace_id: trace.traceId, span_id: trace.spanId }, deniedMessage);
+  const fields = {
+    ...{ reason, scheme: scheme.name, key_id: key === null ? undefined : key.id },
+    ...(isObserved && { owner: key?.owner ?? undefined }),
+    address,
+  };
+  const message = isObserved ? observedMessage : deniedMessage;
+  if (trace === null) log.info(fields, message);
+  else log.info({ ...fields, trace_id: trace.traceId, span_id: trace.spanId }, message);
 }

@@ -22,14 +22,17 @@ export function beginCheck(
 /** Ends the span of a Check that was answered. A denial is no error; that nobody could be asked is one. */
 export function endDecided(span: CallSpan, decision: Decision): void {
   span.set(attribute.rpcStatus, rpcStatus.ok);
-  span.set(attribute.decision, decision.verdict === 'deny' ? 'deny' : 'allow');
-  if (decision.verdict !== 'public') {
-    span.set(attribute.scheme, decision.scheme.name);
-    if (decision.key !== null) span.set(attribute.keyId, decision.key.id);
+  const isObserved = decision.verdict === 'observe';
+  const judged = isObserved ? decision.would : decision;
+  const denied = judged.verdict === 'deny' ? judged : null;
+  span.set(attribute.decision, denied === null ? 'allow' : isObserved ? 'observed' : 'deny');
+  if (judged.verdict !== 'public') {
+    span.set(attribute.scheme, judged.scheme.name);
+    if (judged.key !== null) span.set(attribute.keyId, judged.key.id);
   }
-  if (decision.verdict === 'deny') {
-    span.set(attribute.reason, decision.reason);
-    if (decision.reason === 'unavailable') span.fail(decision.reason);
+  if (denied !== null) {
+    span.set(attribute.reason, denied.reason);
+    if (denied.reason === 'unavailable') span.fail(denied.reason);
   }
   span.end();
 }

@@ -8,8 +8,9 @@ export interface Tally {
   readonly key: KeyId;
   readonly hour: number;
   allowed: number;
-  /** {@link noDenials} until there is one. */
+  /** These two are {@link noDenials} until there is one. */
   denied: Partial<Record<Reason, number>>;
+  observed: Partial<Record<Reason, number>>;
   lastUsedAt: number | null;
   /** Few: a list is smaller than a set, and the last is most often the one. */
   addresses: string[];
@@ -46,7 +47,7 @@ export function createGathering(talliesMax: number): Gathering {
       if (size >= talliesMax) return null;
       size++;
       const made: Tally = {
-        ...{ key, hour, allowed: 0, denied: noDenials },
+        ...{ key, hour, allowed: 0, denied: noDenials, observed: noDenials },
         ...{ lastUsedAt: null, addresses: [], lastAddress: '' },
       };
       if (known !== undefined && known.hour > hour) earlier.set(nameOf(key, hour), made);
@@ -63,9 +64,9 @@ export function createGathering(talliesMax: number): Gathering {
   };
 }
 
-export function addDenials(tally: Tally, reason: Reason, count: number): void {
-  if (tally.denied === noDenials) tally.denied = {};
-  tally.denied[reason] = (tally.denied[reason] ?? 0) + count;
+export function addDenials(tally: Tally, kind: 'denied' | 'observed', reason: Reason, count: number): void {
+  if (tally[kind] === noDenials) tally[kind] = {};
+  tally[kind][reason] = (tally[kind][reason] ?? 0) + count;
 }
 
 /** What is no IP address is not kept. */

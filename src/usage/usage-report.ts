@@ -4,7 +4,7 @@ import type { UsageTally } from '../store/usage-tally.ts';
 /** What a key was used for, as an admin is told. */
 export interface KeyUsage {
   /** Hours in which something happened, oldest first. */
-  readonly buckets: readonly Pick<UsageTally, 'hour' | 'allowed' | 'denied'>[];
+  readonly buckets: readonly Pick<UsageTally, 'hour' | 'allowed' | 'denied' | 'observed'>[];
   /** Unix milliseconds; null when the key was never allowed. */
   readonly lastUsedAt: number | null;
   /** Where requests came from in these hours, each once, a bounded sample, the latest hours' first. */

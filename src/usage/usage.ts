@@ -67,8 +67,11 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
 
   return {
     record(decision, address, now) {
-      if (decision.verdict === 'public' || decision.key === null) return;
-      count(decision.key.id, decision.verdict === 'allow' ? null : decision.reason, address, now);
+      const isObserved = decision.verdict === 'observe';
+      const judged = isObserved ? decision.would : decision;
+      if (judged.verdict === 'public' || judged.key === null) return;
+      const reason = judged.verdict === 'allow' ? null : judged.reason;
+      count(judged.key.id, reason, address, now, isObserved ? 'observed' : 'denied');
     },
     count,
     start() {
@@ -88,14 +91,20 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
     },
   };
 
-  function count(key: KeyId, reason: Reason | null, address: string, now: number): void {
+  function count(
+    key: KeyId,
+    reason: Reason | null,
+    address: string,
+    now: number,
+    kind: 'denied' | 'observed' = 'denied',
+  ): void {
     const tally = gathering.tallyOf(key, Math.floor(now / hourMs) * hourMs);
     if (tally === null) return;
     if (reason === null) {
       tally.allowed++;
       tally.lastUsedAt = Math.max(tally.lastUsedAt ?? 0, now);
     } else {
-      addDenials(tally, reason, 1);
+      addDenials(tally, kind, reason, 1);
     }
     if (address !== tally.lastAddress) addAddress(tally, address);
   }
@@ -143,9 +152,9 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
     const tally = gathering.tallyOf(lost.key, lost.hour);
     if (tally === null) return;
     tally.allowed += lost.allowed;
-    for (const [reason, count] of Object.entries(lost.denied) as [Reason, number][]) {
-      addDenials(tally, reason, count);
-    }
+    for (const kind of ['denied', 'observed'] as const)
+      for (const [reason, count] of Object.entries(lost[kind]) as [Reason, number][])
+        addDenials(tally, kind, reason, count);
     if (lost.lastUsedAt !== null) tally.lastUsedAt = Math.max(tally.lastUsedAt ?? 0, lost.lastUsedAt);
     for (const address of lost.addresses) addAddress(tally, address);
   }
@@ -156,6 +165,6 @@ async function waitForTimer(ms: number, signal: AbortSignal): Promise<void> {
   await setTimeout(ms, undefined, { signal }).catch(() => {});
 }
 
-function written({ key, hour, allowed, denied, lastUsedAt, addresses }: Tally): UsageTally {
-  return { key, hour, allowed, denied, lastUsedAt, addresses };
+function written({ key, hour, allowed, denied, observed, lastUsedAt, addresses }: Tally): UsageTally {
+  return { key, hour, allowed, denied, observed, lastUsedAt, addresses };
 }

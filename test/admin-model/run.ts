@@ -227,6 +227,7 @@ async function use(
     hour,
     allowed,
     denied: denied > 0 ? { permission_denied: denied } : {},
+    observed: {},
   };
   await service.store.recordUsage([{ ...tally, lastUsedAt, addresses: ['192.0.2.9'] }]);
   key.uses.push({ hour, allowed, denied });

@@ -173,6 +173,7 @@ function fakeScheme(): Scheme {
     plans: new Map(),
     defaultPlan: null,
     answers: {} as never,
+    mode: null,
   };
 }
 
@@ -182,7 +183,14 @@ function judging(now: () => number) {
   const spend = (): never => {
     throw new Error('nothing is limited here');
   };
-  return { environment: 'live', plans: createPlans(new Map()), findRule: createRules([]), spend, now };
+  return {
+    environment: 'live',
+    plans: createPlans(new Map()),
+    findRule: createRules([]),
+    spend,
+    look: spend,
+    now,
+  };
 }
 
 /** A dependency of which any use fails the test. */

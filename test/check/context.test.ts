@@ -85,7 +85,7 @@ describe('a Check of a route that is misconfigured', () => {
   const open: Rule = { match: { path: '/*' }, isPublic: true, permissions: [] };
   const authorize = createAuthorize({
     ...{ schemes, environment: 'live', keyring, digester: createDigester([]), plans: createPlans(new Map()) },
-    ...{ spend: untouchable, now: () => 0, findRule: createRules([open]) },
+    ...{ spend: untouchable, look: untouchable, now: () => 0, findRule: createRules([open]) },
   });
   const decide = (context: Record<string, string>) => authorize(accessRequest({ context }));
 

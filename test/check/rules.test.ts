@@ -269,6 +269,7 @@ describe('a route', () => {
   it('asks for what its rule says', () => {
     expect(routeOf({})).toEqual({
       isPublic: false,
+      mode: null,
       schemes: ['mira', 'mavera'],
       environment: 'test',
       permissions: ['read:a', 'both'],

@@ -41,7 +41,9 @@ it('shows the use of a key, a line an hour, with when and from where it was used
     ].join('\n'),
   });
   expect(JSON.parse(json.stdout)).toEqual({
-    buckets: [{ start: '2031-02-03T12:00:00Z', allowed: 0, denied: { expired: 1, rate_limited: 20 } }],
+    buckets: [
+      { start: '2031-02-03T12:00:00Z', allowed: 0, denied: { expired: 1, rate_limited: 20 }, observed: {} },
+    ],
     last_used_at: '2031-02-03T11:59:59Z',
     addresses: ['2001:db8::1'],
   });

@@ -32,7 +32,7 @@ const toUpstream = { route: { cluster: 'upstream' } };
 export const cases: readonly Case[] = [
   { name: 'as-shipped', change() {}, finds: [] },
   one('fail-open', 'error envoy.fail_open', ({ check }) => (check.failure_mode_allow = true)),
-  one('shadow', 'error envoy.shadow_mode', ({ check }) => (check.shadow_mode = true)),
+  one('shadow', 'info envoy.shadow_mode', ({ check }) => (check.shadow_mode = true)),
   one('switched-off', 'error envoy.filter_disabled', ({ filters }) => (filters[0].disabled = true)),
   one('half', 'error envoy.partial', ({ check }) => {
     check.filter_enabled = { default_value: { numerator: 50 }, runtime_key: 'a' };

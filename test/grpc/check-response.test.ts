@@ -167,6 +167,7 @@ const decisions: fc.Arbitrary<Decision> = fc.oneof(
   fc.constant<Decision>({ verdict: 'public' }),
   { arbitrary: allows, weight: 5 },
   { arbitrary: denials, weight: 5 },
+  fc.oneof(allows, denials).map((would) => ({ verdict: 'observe' as const, would })),
 );
 const sentNames = [
   'x-postern-key-id',

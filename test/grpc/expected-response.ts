@@ -1,5 +1,5 @@
 import { status } from '@grpc/grpc-js';
-import type { Allowed, Decision, Denied } from '../../src/check/authorize.ts';
+import type { Allowed, Decision, Denied, Observed } from '../../src/check/authorize.ts';
 import type { AccessRequest } from '../../src/check/request.ts';
 import { ownHeaders } from '../../src/check/reserved-headers.ts';
 import type { UnavailableAs } from '../../src/grpc/check/check-response.ts';
@@ -24,6 +24,7 @@ export function expectedResponse(decision: Decision, request: AccessRequest, una
 }
 
 function allow(decision: Exclude<Decision, Denied>, request: AccessRequest): CheckResponse {
+  if (decision.verdict === 'observe') return observed(decision.would, request);
   const { set, rest, remove, removeParameters } = changes(decision);
   const names = set.map(([name]) => name);
   const sent = request.reservedHeaders(ownHeaders).filter((name) => !names.includes(name));
@@ -45,7 +46,24 @@ function allow(decision: Exclude<Decision, Denied>, request: AccessRequest): Che
   };
 }
 
-function changes(decision: Exclude<Decision, Denied>) {
+function observed(would: Allowed | Denied, request: AccessRequest): CheckResponse {
+  const nothing = { headers: [], changed: [], parameters: [] };
+  if (would.verdict === 'allow') {
+    const response = allow({ ...would, withheld: nothing, rate: null }, request);
+    return { ...response, dynamicMetadata: { ...response.dynamicMetadata, observed: true } };
+  }
+  const { reason, scheme, key, misconfigured } = would;
+  return {
+    ...allow({ verdict: 'public' }, request),
+    dynamicMetadata: {
+      ...{ observed: true, reason, status: scheme.answers[reason].status },
+      ...(key !== null && { key_id: key.id, owner: key.owner }),
+      ...(misconfigured !== undefined && { misconfigured: misconfigured.problem }),
+    },
+  };
+}
+
+function changes(decision: Exclude<Decision, Denied | Observed>) {
   if (decision.verdict === 'public') return { set: [], rest: [], remove: [], removeParameters: [] };
   const { key, withheld } = decision;
   const set: Pair[] = [['x-postern-key-id', key.id]];

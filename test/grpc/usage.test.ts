@@ -46,15 +46,15 @@ it('answers what became of the requests of a key, hour by hour, since a time or 
   const key = keyRecord();
   await service.store.insertKey(key, 1);
   await service.store.recordUsage([
-    tally(key, { hour: noon, denied: { revoked: 3 }, addresses: ['192.0.2.1'] }),
+    tally(key, { hour: noon, denied: { revoked: 3 }, observed: { expired: 2 }, addresses: ['192.0.2.1'] }),
     tally(key, { hour: noon - 3_600_000, allowed: 5_000_000_000, lastUsedAt: noon - 1_500 }),
   ]);
   const seconds = noon / 1_000;
   const all = await getKeyUsage({ id: key.id, since: undefined });
   expect(all).toEqual({
     buckets: [
-      { start: { seconds: seconds - 3_600, nanos: 0 }, allowed: 5_000_000_000, denied: {} },
-      { start: { seconds, nanos: 0 }, allowed: 0, denied: { revoked: 3 } },
+      { start: { seconds: seconds - 3_600, nanos: 0 }, allowed: 5_000_000_000, denied: {}, observed: {} },
+      { start: { seconds, nanos: 0 }, allowed: 0, denied: { revoked: 3 }, observed: { expired: 2 } },
     ],
     last_used_at: { seconds: seconds - 2, nanos: 0 },
     addresses: ['192.0.2.1'],

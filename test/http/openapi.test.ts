@@ -209,7 +209,15 @@ async function use({ service }: TestListener, id: KeyId): Promise<void> {
   const lastUsedAt = service.clock.now;
   const hour = lastUsedAt - (lastUsedAt % 3_600_000);
   await service.store.recordUsage([
-    { key: id, hour, allowed: 1, denied: { rate_limited: 2 }, lastUsedAt, addresses: ['203.0.113.7'] },
+    {
+      key: id,
+      hour,
+      allowed: 1,
+      denied: { rate_limited: 2 },
+      observed: {},
+      lastUsedAt,
+      addresses: ['203.0.113.7'],
+    },
   ]);
 }
 

@@ -29,8 +29,8 @@ it('answers what became of the requests of a key, hour by hour, oldest first', a
   expect(json).toEqual({
     data: {
       buckets: [
-        { start: '2031-02-03T11:00:00Z', allowed: 3, denied: {} },
-        { start: '2031-02-03T12:00:00Z', allowed: 0, denied: { expired: 1, rate_limited: 2 } },
+        { start: '2031-02-03T11:00:00Z', allowed: 3, denied: {}, observed: {} },
+        { start: '2031-02-03T12:00:00Z', allowed: 0, denied: { expired: 1, rate_limited: 2 }, observed: {} },
       ],
       last_used_at: '2031-02-03T11:59:59Z',
       addresses: ['192.0.2.2', '192.0.2.1'],

@@ -102,7 +102,15 @@ it('the role that the documents name is enough for all that a store does', async
     await one.leaseUnits({ spender: key.id, ...window, limit: 10, units: 2, unitsMin: 1 }),
   ).toMatchObject({ granted: 2 });
   await one.recordUsage([
-    { key: key.id, hour: testNow, allowed: 1, denied: {}, addresses: ['192.0.2.1'], lastUsedAt: testNow },
+    {
+      key: key.id,
+      hour: testNow,
+      allowed: 1,
+      denied: {},
+      observed: {},
+      addresses: ['192.0.2.1'],
+      lastUsedAt: testNow,
+    },
   ]);
   expect(await other.getUsage(key.id, 0)).toHaveLength(1);
   await one.noteAddresses([{ key: key.id, address: '192.0.2.1' }]);

@@ -11,11 +11,18 @@ const hourMs = 3_600_000;
 export function usageContract(createStore: CreateStore): void {
   it('adds up what is recorded of a key in an hour, reason by reason', async () => {
     const { store, key } = await withKey(createStore);
-    await store.recordUsage([tally(key, { allowed: 2, denied: { rate_limited: 1 } })]);
-    await store.recordUsage([tally(key, { denied: { rate_limited: 4, expired: 1 } })]);
+    await store.recordUsage([
+      tally(key, { allowed: 2, denied: { rate_limited: 1 }, observed: { expired: 2 } }),
+    ]);
+    await store.recordUsage([
+      tally(key, { denied: { rate_limited: 4, expired: 1 }, observed: { expired: 1, missing: 1 } }),
+    ]);
     await store.recordUsage([tally(key, { allowed: 3 })]);
     expect(await store.getUsage(key.id, testNow)).toEqual([
-      tally(key, { allowed: 5, denied: { rate_limited: 5, expired: 1 } }),
+      tally(key, {
+        ...{ allowed: 5, denied: { rate_limited: 5, expired: 1 } },
+        observed: { expired: 3, missing: 1 },
+      }),
     ]);
   });
 
@@ -147,7 +154,7 @@ export function usageContract(createStore: CreateStore): void {
 /** An hour in which nothing happened, apart from what is given. */
 export function tally(key: Pick<KeyRecord, 'id'>, given: Partial<UsageTally> = {}): UsageTally {
   return {
-    ...{ key: key.id, hour: testNow, allowed: 0, denied: {}, lastUsedAt: null, addresses: [] },
+    ...{ key: key.id, hour: testNow, allowed: 0, denied: {}, observed: {}, lastUsedAt: null, addresses: [] },
     ...given,
   };
 }

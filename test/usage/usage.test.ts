@@ -31,7 +31,7 @@ describe('usage', () => {
     await usage.flush();
     expect(written).toEqual([
       {
-        ...{ key: key.id, hour: noon, allowed: 3, denied: { expired: 2, rate_limited: 1 } },
+        ...{ key: key.id, hour: noon, allowed: 3, denied: { expired: 2, rate_limited: 1 }, observed: {} },
         ...{ lastUsedAt: noon + 3, addresses: ['192.0.2.1', '192.0.2.2'] },
       },
     ]);

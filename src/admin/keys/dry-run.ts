@@ -14,6 +14,8 @@ export interface Verification {
   /** The HTTP status that the caller of the API would get; 200 when allowed. */
   readonly status: number;
   readonly keyId: KeyId | null;
+  /** There where the Check only observes: it allows, and `reason` and `status` say what would be answered otherwise. */
+  readonly observed?: true;
 }
 
 /**
@@ -26,18 +28,23 @@ export function createDryRun(
 ): (input: VerifyKeyInput, visible: Visible) => Promise<Verification> {
   return async (input, visible) => {
     const decision = await authorize(asRequest(input, schemes()));
-    if (decision.verdict === 'public') return { allowed: true, reason: null, status: 200, keyId: null };
-    if (decision.key !== null && !visible(decision.key)) {
-      const { status } = decision.scheme.answers.unknown;
-      return { allowed: false, reason: 'unknown', status, keyId: null };
+    const isObserved = decision.verdict === 'observe';
+    const observed = isObserved ? ({ observed: true } as const) : {};
+    const judged = decision.verdict === 'observe' ? decision.would : decision;
+    if (judged.verdict === 'public')
+      return { allowed: true, reason: null, status: 200, keyId: null, ...observed };
+    if (judged.key !== null && !visible(judged.key)) {
+      const { status } = judged.scheme.answers.unknown;
+      return { allowed: isObserved, reason: 'unknown', status, keyId: null, ...observed };
     }
-    if (decision.verdict === 'allow')
-      return { allowed: true, reason: null, status: 200, keyId: decision.key.id };
-    const { reason, scheme, key } = decision;
+    if (judged.verdict === 'allow')
+      return { allowed: true, reason: null, status: 200, keyId: judged.key.id, ...observed };
+    const { reason, scheme, key, misconfigured, cause } = judged;
     // A scheme or an environment that there is not: a Check of such a route is answered so, whatever the key.
-    if (reason === 'unavailable' && decision.misconfigured === undefined)
-      throw decision.cause ?? new StoreUnavailable('the store could not be asked for the key');
-    return { allowed: false, reason, status: scheme.answers[reason].status, keyId: key?.id ?? null };
+    if (reason === 'unavailable' && misconfigured === undefined)
+      throw cause ?? new StoreUnavailable('the store could not be asked for the key');
+    const { status } = scheme.answers[reason];
+    return { allowed: isObserved, reason, status, keyId: key?.id ?? null, ...observed };
   };
 }
 

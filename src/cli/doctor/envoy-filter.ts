@@ -32,8 +32,11 @@ function opennessFindings({ settings, isDisabled, isConditional }: HttpFilter): 
     findings.push(error('envoy.fail_open', what, 'failure_mode_allow: false'));
   }
   if (isTrueAt(settings, 'shadow_mode')) {
-    const what = 'Postern is asked and its answer is not followed: every request is allowed (shadow_mode).';
-    findings.push(error('envoy.shadow_mode', what, 'shadow_mode: false'));
+    const what =
+      "Envoy asks Postern and follows no answer (shadow_mode): every request goes on as the client sent it, x-postern-* headers of its own too, limits are spent, and Postern counts denials that nobody met. Postern's own observe mode takes those headers away, spends no limit and counts apart (docs/rollout.md).";
+    findings.push(
+      info('envoy.shadow_mode', what, 'shadow_mode: false, and `mode: observe` in the settings of Postern.'),
+    );
   }
   if (isDisabled) {
     const what = 'The ext_authz filter is switched off for all routes that do not switch it on.';

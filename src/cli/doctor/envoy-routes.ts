@@ -105,6 +105,12 @@ check_settings: { context_extensions: { public: "true" } }`;
     const level = extent === 'many' ? error : warning;
     findings.push(level('envoy.route_disabled', what, cure, where));
   }
+  if (textAt(inner, 'check_settings', 'context_extensions', 'mode') === 'observe') {
+    const what = 'These requests are only observed: allowed, whatever Postern finds (context_extensions).';
+    findings.push(
+      info('envoy.route_observed', what, 'When nobody who may call would be denied, mode: "enforce".', where),
+    );
+  }
   if (isThere(inner, 'check_settings', 'with_request_body')) findings.push({ ...withBody, where });
   if (isThere(inner, 'check_settings', 'grpc_service')) {
     const what = 'The route asks a service of its own, which was not looked at.';

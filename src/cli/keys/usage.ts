@@ -12,7 +12,12 @@ interface UsageFlags extends ConnectionFlags {
 const usageAnswer = z.object({
   data: z.object({
     buckets: z.array(
-      z.object({ start: z.string(), allowed: z.number(), denied: z.record(z.string(), z.number()) }),
+      z.object({
+        start: z.string(),
+        allowed: z.number(),
+        denied: z.record(z.string(), z.number()),
+        observed: z.record(z.string(), z.number()).default({}),
+      }),
     ),
     last_used_at: z.string().nullable(),
     addresses: z.array(z.string()),
@@ -40,11 +45,18 @@ export function showUsage(add: AddCommand, io: Io): void {
 }
 
 function usageText({ buckets, last_used_at: lastUsedAt, addresses }: Usage): string {
-  const rows = buckets.map(({ start, allowed, denied }) => {
-    const reasons = Object.entries(denied).map(([reason, count]) => `${reason} ${count}`);
-    return [start, String(allowed), reasons.join(', ') || '-'];
-  });
-  const hours = rows.length === 0 ? '' : `${table([['HOUR', 'ALLOWED', 'DENIED'], ...rows])}\n`;
+  const isObserved = buckets.some(({ observed }) => Object.keys(observed).length > 0);
+  const rows = buckets.map(({ start, allowed, denied, observed }) => [
+    ...[start, String(allowed), byReason(denied)],
+    ...(isObserved ? [byReason(observed)] : []),
+  ]);
+  const head = ['HOUR', 'ALLOWED', 'DENIED', ...(isObserved ? ['OBSERVED'] : [])];
+  const hours = rows.length === 0 ? '' : `${table([head, ...rows])}\n`;
   const lines = [`last used: ${lastUsedAt ?? 'never'}`, `addresses: ${addresses.join(', ') || '-'}`];
   return hours + lines.map((line) => `${printable(line)}\n`).join('');
+}
+
+function byReason(counts: Readonly<Record<string, number>>): string {
+  const texts = Object.entries(counts).map(([reason, count]) => `${reason} ${count}`);
+  return texts.join(', ') || '-';
 }

@@ -25,6 +25,7 @@ const verification = z.object({
     reason: z.string().nullable(),
     status: z.number(),
     key_id: z.string().nullable(),
+    observed: z.boolean().optional(),
   }),
 });
 
@@ -52,8 +53,10 @@ export function verifyKey(add: AddCommand, io: Io, exit: (code: ExitCode) => voi
       const client = await connect(io, flags);
       const { data } = await client.call(verification, 'POST', '/admin/api-keys:verify', bodyOf(key, flags));
       const id = data.key_id === null ? '' : ` ${data.key_id}`;
+      const wouldBe =
+        data.reason === null ? '' : `; enforced, it would be denied: ${data.reason} (${data.status})`;
       const text = data.allowed
-        ? `allowed${id}`
+        ? `allowed${id}${data.observed ? `, only observed${wouldBe}` : ''}`
         : `denied${id}: ${data.reason ?? 'unknown'} (${data.status})`;
       io.stdout.write(flags.json ? printableJson(data) : `${printable(text)}\n`);
       exit(data.allowed ? exitCodes.done : exitCodes.denied);

@@ -1,4 +1,5 @@
 import { createAdmin } from '../../admin/admin.ts';
+import { findObserved } from '../../admin/diagnostics/observed.ts';
 import { createIdentify } from '../../admin/identity.ts';
 import { createGithubKeys, type GithubKeys } from '../../admin/leaks/github-keys.ts';
 import { createGithubLeaks } from '../../admin/leaks/github-leaks.ts';
@@ -84,7 +85,7 @@ export function createCore(config: Config, { log, tracing, replicaId, look }: Co
   const usage = gatherAdminUse(config, log, events.usageStore);
   const github = githubKeysOf(config, log, metrics);
   const admin = createAdmin({
-    findings: () => github?.findings() ?? [],
+    findings: () => [...findObserved(policy()), ...(github?.findings() ?? [])],
     noteUse: (key, reason, address) => usage.count(key, reason, address, now()),
     ...{ identify, registry, store, digester, refusals, guard, waysIn, authorize: dryRun },
     ...{ policy, tail, now, monotonic },

@@ -6,17 +6,19 @@ const height = 120;
 const barWidth = 8;
 
 /** Requests by hour, allowed and denied by reason: bars, and the same figures as a table. */
-export function usagePlot(buckets: readonly Bucket[], hours: number, now: number): Markup {
+export function usagePlot(given: readonly Bucket[], hours: number, now: number): Markup {
+  const buckets = given.map(withObserved);
   if (buckets.length === 0) return html`<p>No requests in this time.</p>`;
   const reasons = [...new Set(buckets.flatMap(({ denied }) => Object.keys(denied)))].toSorted();
   const allowed = sum(buckets.map((bucket) => bucket.allowed));
-  const denied = sum(buckets.map(deniedIn));
+  const denied = sum(given.map(deniedIn));
+  const observed = sum(given.map((bucket) => sum(Object.values(bucket.observed))));
   const most = mostIn(buckets);
   const from = new Date(firstHour(hours, now) * hourMs).toISOString();
   return html`<figure>
       ${bars(buckets, reasons, { hours, now })}
       <figcaption>
-        ${allowed} allowed, ${denied} denied. The most in an hour: ${most}. From ${timeMarkup(from)} until now.
+        ${allowed} allowed, ${denied} denied${observed === 0 ? '' : `, ${observed} observed`}. The most in an hour: ${most}. From ${timeMarkup(from)} until now.
         <ul class="legend">
           <li><span class="swatch allowed"></span>Allowed</li>
           ${reasons.map((reason, at) => html`<li><span class=${`swatch denied-${at % 5}`}></span>${reason}</li>`)}
@@ -24,6 +26,12 @@ export function usagePlot(buckets: readonly Bucket[], hours: number, now: number
       </figcaption>
     </figure>
     ${table(buckets, reasons)}`;
+}
+
+/** What would have been denied, were it not only observed, is a kind of its own for each reason. */
+function withObserved(bucket: Bucket): Bucket {
+  const observed = Object.entries(bucket.observed).map(([reason, count]) => [`observed: ${reason}`, count]);
+  return { ...bucket, denied: { ...bucket.denied, ...Object.fromEntries(observed) } };
 }
 
 function bars(

@@ -40,8 +40,9 @@ export function createKeyMethods({
       return { keys: page.keys.map((key) => keyMessage(key, at)), next_page_token: page.nextPageToken ?? '' };
     }),
     verifyKey: unary(async (caller, request: VerifyKeyRequest) => {
-      const { allowed, reason, status, keyId } = await admin.verifyKey(caller, { ...request });
-      return { allowed, reason: reason ?? '', status, key_id: keyId ?? '' };
+      const judged = await admin.verifyKey(caller, { ...request });
+      const { allowed, reason, status, keyId, ...observed } = judged;
+      return { allowed, reason: reason ?? '', status, key_id: keyId ?? '', observed: undefined, ...observed };
     }),
   };
 }

@@ -5,10 +5,11 @@ import { seconds, timeText } from './time-message.ts';
 /** What a key was used for as KeyAdmin shows it; times are whole seconds. */
 export function usageMessage({ buckets, lastUsedAt, addresses }: KeyUsage): GetKeyUsageResponse {
   return {
-    buckets: buckets.map(({ hour, allowed, denied }) => ({
+    buckets: buckets.map(({ hour, allowed, denied, observed }) => ({
       start: seconds(hour),
       allowed,
       denied: { ...denied },
+      observed: { ...observed },
     })),
     last_used_at: seconds(lastUsedAt),
     addresses: [...addresses],

@@ -68,6 +68,14 @@ export class BackwardWriter {
     this.#byte(tag);
   }
 
+  /** A number of the type double. */
+  double(tag: number, value: number): void {
+    this.#reserve(9);
+    this.#at -= 8;
+    this.#bytes.writeDoubleLE(value, this.#at);
+    this.#byte(tag);
+  }
+
   #unicode(tag: number, text: string): void {
     const length = Buffer.byteLength(text);
     this.#reserve(length + 6);

@@ -1,8 +1,9 @@
-import type { Allowed, Decision, Denied } from '../../check/authorize.ts';
+import type { Allowed, Decision, Denied, Observed } from '../../check/authorize.ts';
 import { denialBody, denialHeaders, rateHeader } from '../../check/denial.ts';
 import { type CallerKind, callerKind, grpcHeaders, grpcMessage } from '../../check/grpc-denial.ts';
 import type { AccessRequest } from '../../check/request.ts';
 import { ownHeaders } from '../../check/reserved-headers.ts';
+import type { CheckedKey } from '../../keys/key.ts';
 import { rpcStatus as code } from '../../net/rpc.ts';
 import type { Reason } from '../../schemes/answer.ts';
 import type { Scheme } from '../../schemes/scheme.ts';
@@ -63,6 +64,7 @@ export function createCheckWriter(unavailableAs: UnavailableAs): CheckWriter {
       writer.clear();
       if (decision.verdict === 'public') return allowAnyone(writer, request);
       if (decision.verdict === 'allow') return allowKey(writer, request, decision, fragmentsOf(decision.key));
+      if (decision.verdict === 'observe') return observe(writer, request, decision, fragmentsOf);
       const kind = callerKind(request);
       // An operator's failure mode is for when nobody can be asked, and not for a route that says what it cannot mean.
       const isOutage = decision.reason === 'unavailable' && decision.misconfigured === undefined;
@@ -163,14 +165,45 @@ function allowKey(
   return writer.take();
 }
 
-/** For the upstream. */
-function writeRequestChanges(
+/** What the client sent goes on as it came, but for what it must not say of itself; who would pass is named. */
+function observe(
   writer: BackwardWriter,
-  { key, withheld }: Allowed,
-  fragments: KeyFragments,
-): void {
+  request: AccessRequest,
+  { would }: Observed,
+  fragmentsOf: (key: CheckedKey) => KeyFragments,
+): Uint8Array {
+  const allowed = would.verdict === 'allow' ? would : null;
+  if (would.verdict === 'deny') writeObservedDenial(writer, would);
+  else writeKeyMetadata(writer, would, fragmentsOf(would.key), true);
+  const since = writer.length;
+  removeSent(writer, request, allowed);
+  if (allowed !== null) writeIdentity(writer, allowed, fragmentsOf(allowed.key));
+  writer.message(response.ok, since);
+  writeStatus(writer, code.ok, '');
+  return writer.take();
+}
+
+function writeObservedDenial(writer: BackwardWriter, denied: Denied): void {
+  const { reason, scheme, key, misconfigured } = denied;
+  const since = writer.length;
+  if (misconfigured !== undefined) writeMember(writer, 'misconfigured', misconfigured.problem);
+  if (key !== null) writeMember(writer, 'owner', key.owner);
+  if (key !== null) writeMember(writer, 'key_id', key.id);
+  writeMember(writer, 'status', scheme.answers[reason].status);
+  writeMember(writer, 'reason', reason);
+  writeMember(writer, 'observed', true);
+  writer.message(response.metadata, since);
+}
+
+/** For the upstream. */
+function writeRequestChanges(writer: BackwardWriter, allowed: Allowed, fragments: KeyFragments): void {
+  const { withheld } = allowed;
   for (const name of withheld.headers) writer.text(ok.remove, name);
   for (const { name, value } of withheld.changed) writeHeader(writer, ok.headers, name, value);
+  writeIdentity(writer, allowed, fragments);
+}
+
+function writeIdentity(writer: BackwardWriter, { key }: Allowed, fragments: KeyFragments): void {
   writer.encoded(fragments.headers);
   if (key.owner !== null) writeHeader(writer, ok.headers, 'x-postern-owner', key.owner);
   writeHeader(writer, ok.headers, 'x-postern-key-id', key.id);
@@ -201,8 +234,14 @@ function writeAnswerChanges(writer: BackwardWriter, { withheld, rate }: Allowed)
   writeHeader(writer, ok.responseHeaders, rateHeader.limit, String(rate.limit));
 }
 
-function writeKeyMetadata(writer: BackwardWriter, { key, plan }: Allowed, fragments: KeyFragments): void {
+function writeKeyMetadata(
+  writer: BackwardWriter,
+  { key, plan }: Allowed,
+  fragments: KeyFragments,
+  isObserved = false,
+): void {
   const since = writer.length;
+  if (isObserved) writeMember(writer, 'observed', true);
   writeStructMember(writer, 'labels', key.labels);
   writer.encoded(fragments.metadata);
   writeMember(writer, 'plan', plan);

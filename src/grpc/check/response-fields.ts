@@ -2,7 +2,7 @@ import type { BackwardWriter } from './backward-writer.ts';
 
 /** Tags: field × 8 + wire type, 2 for texts and messages, 0 for numbers. */
 const struct = { fields: 10, key: 10, value: 18 } as const;
-const value = { null: 8, text: 26, struct: 42, list: 50 } as const;
+const value = { null: 8, number: 17, text: 26, bool: 32, struct: 42, list: 50 } as const;
 const listValues = 10;
 const option = { header: 10, append: 18, appendAction: 24 } as const;
 const headerValue = { key: 10, value: 18 } as const;
@@ -24,7 +24,11 @@ export function writeHeader(writer: BackwardWriter, tag: number, name: string, t
 }
 
 /** A member of a Struct; null is a value too. */
-export function writeMember(writer: BackwardWriter, name: string, text: string | null): void {
+export function writeMember(
+  writer: BackwardWriter,
+  name: string,
+  text: string | number | boolean | null,
+): void {
   const since = writer.length;
   writeValue(writer, struct.value, text);
   writer.text(struct.key, name);
@@ -53,9 +57,11 @@ export function writeStructMember(
   writer.message(struct.fields, since);
 }
 
-function writeValue(writer: BackwardWriter, tag: number, text: string | null): void {
+function writeValue(writer: BackwardWriter, tag: number, text: string | number | boolean | null): void {
   const since = writer.length;
   if (text === null) writer.number(value.null, 0);
+  else if (typeof text === 'number') writer.double(value.number, text);
+  else if (typeof text === 'boolean') writer.number(value.bool, text ? 1 : 0);
   else writer.text(value.text, text);
   writer.message(tag, since);
 }

@@ -143,6 +143,6 @@ const rotatedExample = {
 };
 
 const usageExample = {
-  buckets: [{ start: '2031-01-01T12:00:00Z', allowed: 12, denied: { rate_limited: 3 } }],
+  buckets: [{ start: '2031-01-01T12:00:00Z', allowed: 12, denied: { rate_limited: 3 }, observed: {} }],
   ...{ last_used_at: '2031-01-01T12:34:56Z', addresses: ['203.0.113.7'] },
 };

@@ -168,6 +168,12 @@ const usage = closed({
         additionalProperties: { type: 'integer' },
         description: 'Requests that were refused, by reason, as in `rate_limited`.',
       },
+      observed: {
+        type: 'object',
+        additionalProperties: { type: 'integer' },
+        description:
+          'Requests that were allowed though they would have been refused, since they are only observed, by reason.',
+      },
     }),
     'Hours in which something happened, oldest first.',
   ),
@@ -175,12 +181,20 @@ const usage = closed({
   addresses: list(texts, 'Where requests came from in these hours, a sample.'),
 });
 
-const verification = closed({
-  allowed: { type: 'boolean', description: 'Whether a Check would allow the request.' },
-  reason: orNull(text('Why not, as in `revoked` or `permission_denied`; null if allowed.')),
-  status: { type: 'integer', description: 'The HTTP status that the caller would read: 200 if allowed.' },
-  key_id: orNull(text('The id of the key; null where no such key is known.')),
-});
+const verification = closed(
+  {
+    allowed: { type: 'boolean', description: 'Whether a Check would allow the request.' },
+    reason: orNull(text('Why not, as in `revoked` or `permission_denied`; null if allowed.')),
+    status: { type: 'integer', description: 'The HTTP status that the caller would read: 200 if allowed.' },
+    key_id: orNull(text('The id of the key; null where no such key is known.')),
+    observed: {
+      type: 'boolean',
+      description:
+        'There, and true, where it is only observed: allowed whatever `reason` and `status` say, which tell what would be answered if it were enforced.',
+    },
+  },
+  ['observed'],
+);
 
 const error = closed({
   error: closed({

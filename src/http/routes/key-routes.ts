@@ -30,8 +30,8 @@ export function addKeyRoutes(app: FastifyInstance, admin: Admin, now: () => numb
   app.post('/admin/api-keys::verify', async (request) => {
     const input = bodyInput(request);
     const judged = await operate(input, (value) => admin.verifyKey(callerOf(request.raw), value));
-    const { allowed, reason, status, keyId } = judged;
-    return { data: { allowed, reason, status, key_id: keyId } };
+    const { allowed, reason, status, keyId, ...observed } = judged;
+    return { data: { allowed, reason, status, key_id: keyId, ...observed } };
   });
 
   app.get<OneKey>('/admin/api-keys/:id', async (request) =>

@@ -14,6 +14,7 @@ interface UsageDocument {
   hour: Date;
   allowed: number;
   denied?: Partial<Record<Reason, number>>;
+  observed?: Partial<Record<Reason, number>>;
   addresses?: string[];
   last_used_at?: Date;
   purge_at: Date;
@@ -52,6 +53,7 @@ export function createUsageCollection(database: Db, sessions: Sessions): UsageCo
         hour: document.hour.getTime(),
         allowed: document.allowed,
         denied: document.denied ?? {},
+        observed: document.observed ?? {},
         addresses: document.addresses ?? [],
         lastUsedAt: document.last_used_at?.getTime() ?? null,
       }));
@@ -64,12 +66,14 @@ function idOf(key: KeyId, hour: number): string {
 }
 
 function addition(tally: UsageTally): AnyBulkWriteOperation<UsageDocument> {
-  const { key, hour, allowed, denied, addresses, lastUsedAt } = tally;
+  const { key, hour, allowed, addresses, lastUsedAt } = tally;
   const plus = (field: string, count: number) => ({ $add: [{ $ifNull: [`$${field}`, 0] }, count] });
-  const counts = Object.entries(denied).map(([reason, count]) => [
-    `denied.${reason}`,
-    plus(`denied.${reason}`, count),
-  ]);
+  const counts = (['denied', 'observed'] as const).flatMap((kind) =>
+    Object.entries(tally[kind]).map(([reason, count]) => [
+      `${kind}.${reason}`,
+      plus(`${kind}.${reason}`, count),
+    ]),
+  );
   const union = {
     $setUnion: [{ $ifNull: ['$addresses', []] }, addresses.map((address) => ({ $literal: address }))],
   };

@@ -32,10 +32,12 @@ export function createUsageTable(database: DatabaseSync): UsageTable {
   const { add, find, put, touch } = statements;
 
   /** All that most tallies take: one address, which is known of the hour, and nothing denied. */
-  function addAllowed({ key, hour, allowed, denied, lastUsedAt, addresses }: UsageTally): boolean {
+  function addAllowed(tally: UsageTally): boolean {
+    const { key, hour, allowed, denied, observed, lastUsedAt, addresses } = tally;
     const [address, another] = addresses;
     if (lastUsedAt === null || another !== undefined) return false;
     for (const _ in denied) return false;
+    for (const _ in observed) return false;
     const known = address === undefined ? '' : JSON.stringify(address);
     return add.run(allowed, lastUsedAt, hour, key, known).changes === 1;
   }
@@ -44,8 +46,9 @@ export function createUsageTable(database: DatabaseSync): UsageTable {
     const { key, hour } = tally;
     const row = find.get(hour, key);
     const before = row === undefined ? null : fromRow(key, row);
-    const { allowed, denied, addresses, lastUsedAt } = before === null ? tally : sum(before, tally);
-    put.run(hour, key, allowed, lastUsedAt, JSON.stringify(denied), JSON.stringify(addresses));
+    const { allowed, denied, observed, addresses, lastUsedAt } = before === null ? tally : sum(before, tally);
+    const texts = [denied, addresses, observed].map((part) => JSON.stringify(part));
+    put.run(hour, key, allowed, lastUsedAt, ...texts);
     if (lastUsedAt !== null && (before?.lastUsedAt ?? null) === null) touch.run(lastUsedAt, key, lastUsedAt);
   }
 
@@ -98,9 +101,10 @@ function prepareStatements(database: DatabaseSync) {
     ),
     find: database.prepare('SELECT * FROM usage_hours WHERE hour = ? AND key = ?'),
     put: database.prepare(
-      `INSERT INTO usage_hours (hour, key, allowed, last_used_at, denied, addresses) VALUES (?, ?, ?, ?, ?, ?)
+      `INSERT INTO usage_hours (hour, key, allowed, last_used_at, denied, addresses, observed)
+       VALUES (?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT DO UPDATE SET allowed = excluded.allowed, last_used_at = excluded.last_used_at,
-         denied = excluded.denied, addresses = excluded.addresses`,
+         denied = excluded.denied, addresses = excluded.addresses, observed = excluded.observed`,
     ),
     touch: database.prepare(
       'UPDATE keys SET last_used_at = ? WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)',
@@ -128,6 +132,7 @@ function fromRow(key: KeyId, row: Row): UsageTally {
   return {
     ...{ key, hour: Number(row.hour), allowed: Number(row.allowed) },
     denied: JSON.parse(String(row.denied)),
+    observed: JSON.parse(String(row.observed)),
     lastUsedAt: row.last_used_at as number | null,
     addresses: JSON.parse(String(row.addresses)),
   };
@@ -135,17 +140,29 @@ function fromRow(key: KeyId, row: Row): UsageTally {
 
 function fromFormerRow(key: KeyId, row: Row): UsageTally {
   const counts = JSON.parse(String(row.tally)) as Pick<UsageTally, 'allowed' | 'denied' | 'addresses'>;
-  return { key, hour: Number(row.hour), ...counts, lastUsedAt: row.last_used_at as number | null };
+  return {
+    key,
+    hour: Number(row.hour),
+    observed: {},
+    ...counts,
+    lastUsedAt: row.last_used_at as number | null,
+  };
 }
 
 function sum(before: UsageTally, more: UsageTally): UsageTally {
-  const denied = { ...before.denied };
-  for (const [reason, count] of Object.entries(more.denied) as [Reason, number][]) {
-    denied[reason] = (denied[reason] ?? 0) + count;
-  }
+  const denied = sumByReason(before.denied, more.denied);
+  const observed = sumByReason(before.observed, more.observed);
   const addresses = [...new Set([...before.addresses, ...more.addresses])].slice(0, addressesMax);
   const lastUsedAt = latest(before.lastUsedAt, more.lastUsedAt);
-  return { ...before, allowed: before.allowed + more.allowed, denied, lastUsedAt, addresses };
+  return { ...before, allowed: before.allowed + more.allowed, denied, observed, lastUsedAt, addresses };
+}
+
+function sumByReason(before: UsageTally['denied'], more: UsageTally['denied']): UsageTally['denied'] {
+  const sums = { ...before };
+  for (const [reason, count] of Object.entries(more) as [Reason, number][]) {
+    sums[reason] = (sums[reason] ?? 0) + count;
+  }
+  return sums;
 }
 
 function latest(one: number | null, other: number | null): number | null {

@@ -322,9 +322,19 @@ export interface UsageBucket {
   allowed: number;
   /** Requests that were refused, by reason, as in `rate_limited`. */
   denied: { [key: string]: number };
+  /**
+   * Requests that were allowed though they would have been refused, since they are only observed, by
+   * reason.
+   */
+  observed: { [key: string]: number };
 }
 
 export interface UsageBucket_DeniedEntry {
+  key: string;
+  value: number;
+}
+
+export interface UsageBucket_ObservedEntry {
   key: string;
   value: number;
 }
@@ -422,6 +432,11 @@ export interface VerifyKeyResponse {
   status: number;
   /** The key's id, empty where no such key is known. */
   key_id: string;
+  /**
+   * There where it is only observed: allowed whatever `reason` and `status` say, which tell what would
+   * be answered if it were enforced.
+   */
+  observed?: boolean | undefined;
 }
 
 /** The owner as it is to be: what is absent here is absent from then on. */
@@ -2242,7 +2257,7 @@ export const GetKeyUsageResponse: MessageFns<GetKeyUsageResponse> = {
 };
 
 function createBaseUsageBucket(): UsageBucket {
-  return { start: undefined, allowed: 0, denied: {} };
+  return { start: undefined, allowed: 0, denied: {}, observed: {} };
 }
 
 export const UsageBucket: MessageFns<UsageBucket> = {
@@ -2255,6 +2270,9 @@ export const UsageBucket: MessageFns<UsageBucket> = {
     }
     globalThis.Object.entries(message.denied).forEach(([key, value]: [string, number]) => {
       UsageBucket_DeniedEntry.encode({ key: key as any, value }, writer.uint32(26).fork()).join();
+    });
+    globalThis.Object.entries(message.observed).forEach(([key, value]: [string, number]) => {
+      UsageBucket_ObservedEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
     });
     return writer;
   },
@@ -2299,6 +2317,17 @@ export const UsageBucket: MessageFns<UsageBucket> = {
             }
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            const entry4 = UsageBucket_ObservedEntry.decode(reader, reader.uint32());
+            if (entry4.value !== undefined) {
+              message.observed[entry4.key] = entry4.value;
+            }
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2337,6 +2366,63 @@ export const UsageBucket_DeniedEntry: MessageFns<UsageBucket_DeniedEntry> = {
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
       const message = createBaseUsageBucket_DeniedEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.value = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUsageBucket_ObservedEntry(): UsageBucket_ObservedEntry {
+  return { key: "", value: 0 };
+}
+
+export const UsageBucket_ObservedEntry: MessageFns<UsageBucket_ObservedEntry> = {
+  encode(message: UsageBucket_ObservedEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(16).int64(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageBucket_ObservedEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageBucket_ObservedEntry();
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -2822,7 +2908,7 @@ export const VerifyKeyRequest: MessageFns<VerifyKeyRequest> = {
 };
 
 function createBaseVerifyKeyResponse(): VerifyKeyResponse {
-  return { allowed: false, reason: "", status: 0, key_id: "" };
+  return { allowed: false, reason: "", status: 0, key_id: "", observed: undefined };
 }
 
 export const VerifyKeyResponse: MessageFns<VerifyKeyResponse> = {
@@ -2838,6 +2924,9 @@ export const VerifyKeyResponse: MessageFns<VerifyKeyResponse> = {
     }
     if (message.key_id !== "") {
       writer.uint32(34).string(message.key_id);
+    }
+    if (message.observed !== undefined) {
+      writer.uint32(40).bool(message.observed);
     }
     return writer;
   },
@@ -2885,6 +2974,14 @@ export const VerifyKeyResponse: MessageFns<VerifyKeyResponse> = {
             }
 
             message.key_id = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.observed = reader.bool();
             continue;
           }
         }
