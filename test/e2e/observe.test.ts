@@ -81,7 +81,7 @@ describe('a request that is only observed', () => {
     expect(await counted('allow', '', 'postern')).toBe(allowedBefore + 1);
     expect(await counted('deny', 'permission_denied', 'postern')).toBe(0);
     await expect
-      .poll(() => admin(stack.postern, 'GET', `/admin/api-keys/${made.id}/usage`), { timeout: 30_000 })
+      .poll(() => admin(stack.postern, 'GET', `/admin/api-keys/${made.id}/usage`))
       .toMatchObject({ data: { buckets: [{ allowed: 1, denied: {}, observed: { permission_denied: 3 } }] } });
   });
 

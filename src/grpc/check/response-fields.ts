@@ -7,6 +7,10 @@ const listValues = 10;
 const option = { header: 10, append: 18, appendAction: 24 } as const;
 const headerValue = { key: 10, value: 18 } as const;
 const overwriteIfExistsOrAdd = 2;
+const rpcStatus = { code: 8, message: 18 } as const;
+
+/** Of a CheckResponse. `error_response` is newer than the protos that we generate from. */
+export const response = { status: 10, denied: 18, ok: 26, metadata: 34, error: 42 } as const;
 
 /**
  * A HeaderValueOption that replaces what is there. Envoy 1.36 and older read only `append`, 1.37.0 took it to be
@@ -64,4 +68,12 @@ function writeValue(writer: BackwardWriter, tag: number, text: string | number |
   else if (typeof text === 'boolean') writer.number(value.bool, text ? 1 : 0);
   else writer.text(value.text, text);
   writer.message(tag, since);
+}
+
+/** The status of a CheckResponse, without which Envoy allows. */
+export function writeStatus(writer: BackwardWriter, statusCode: number, message: string): void {
+  const since = writer.length;
+  if (message !== '') writer.text(rpcStatus.message, message);
+  if (statusCode !== 0) writer.number(rpcStatus.code, statusCode);
+  writer.message(response.status, since);
 }

@@ -1,0 +1,123 @@
+import type { Allowed, Denied, Observed } from '../../check/authorize.ts';
+import { rateHeader } from '../../check/denial.ts';
+import type { AccessRequest } from '../../check/request.ts';
+import { ownHeaders } from '../../check/reserved-headers.ts';
+import type { CheckedKey } from '../../keys/key.ts';
+import { rpcStatus as code } from '../../net/rpc.ts';
+import type { BackwardWriter } from './backward-writer.ts';
+import type { KeyFragments } from './key-fragments.ts';
+import { response, writeHeader, writeMember, writeStatus, writeStructMember } from './response-fields.ts';
+
+/** The tags of an OkHttpResponse. */
+export const ok = { headers: 18, remove: 42, responseHeaders: 50, removeParameters: 66 } as const;
+
+/** Of a route that asks for no key. */
+export function allowAnyone(writer: BackwardWriter, request: AccessRequest): Uint8Array {
+  const since = writer.length;
+  removeSent(writer, request, null);
+  writer.message(response.ok, since);
+  writeStatus(writer, code.ok, '');
+  return writer.take();
+}
+
+export function allowKey(
+  writer: BackwardWriter,
+  request: AccessRequest,
+  allowed: Allowed,
+  fragments: KeyFragments,
+): Uint8Array {
+  writeKeyMetadata(writer, allowed, fragments);
+  const since = writer.length;
+  writeAnswerChanges(writer, allowed);
+  removeSent(writer, request, allowed);
+  writeRequestChanges(writer, allowed, fragments);
+  writer.message(response.ok, since);
+  writeStatus(writer, code.ok, '');
+  return writer.take();
+}
+
+/** What the client sent goes on as it came, but for what it must not say of itself; who would pass is named. */
+export function observe(
+  writer: BackwardWriter,
+  request: AccessRequest,
+  { would }: Observed,
+  fragmentsOf: (key: CheckedKey) => KeyFragments,
+): Uint8Array {
+  const allowed = would.verdict === 'allow' ? would : null;
+  if (would.verdict === 'deny') writeObservedDenial(writer, would);
+  else writeKeyMetadata(writer, would, fragmentsOf(would.key), true);
+  const since = writer.length;
+  removeSent(writer, request, allowed);
+  if (allowed !== null) writeIdentity(writer, allowed, fragmentsOf(allowed.key));
+  writer.message(response.ok, since);
+  writeStatus(writer, code.ok, '');
+  return writer.take();
+}
+
+function writeObservedDenial(writer: BackwardWriter, denied: Denied): void {
+  const { reason, scheme, key, misconfigured } = denied;
+  const since = writer.length;
+  if (misconfigured !== undefined) writeMember(writer, 'misconfigured', misconfigured.problem);
+  if (key !== null) writeMember(writer, 'owner', key.owner);
+  if (key !== null) writeMember(writer, 'key_id', key.id);
+  writeMember(writer, 'status', scheme.answers[reason].status);
+  writeMember(writer, 'reason', reason);
+  writeMember(writer, 'observed', true);
+  writer.message(response.metadata, since);
+}
+
+/** For the upstream. */
+function writeRequestChanges(writer: BackwardWriter, allowed: Allowed, fragments: KeyFragments): void {
+  const { withheld } = allowed;
+  for (const name of withheld.headers) writer.text(ok.remove, name);
+  for (const { name, value } of withheld.changed) writeHeader(writer, ok.headers, name, value);
+  writeIdentity(writer, allowed, fragments);
+}
+
+function writeIdentity(writer: BackwardWriter, { key }: Allowed, fragments: KeyFragments): void {
+  writer.encoded(fragments.headers);
+  if (key.owner !== null) writeHeader(writer, ok.headers, 'x-postern-owner', key.owner);
+  writeHeader(writer, ok.headers, 'x-postern-key-id', key.id);
+}
+
+/** What the client must not have said of itself. Envoy removes after it has set: a name in both would be lost. */
+function removeSent(writer: BackwardWriter, request: AccessRequest, allowed: Allowed | null): void {
+  const sent = request.reservedHeaders(ownHeaders);
+  for (let at = sent.length - 1; at >= 0; at--) {
+    const name = sent[at] as string;
+    if (allowed === null || !isSet(allowed, name)) writer.text(ok.remove, name);
+  }
+}
+
+/** Whether a header of ours takes that name. */
+function isSet({ key }: Allowed, name: string): boolean {
+  if (name === 'x-postern-owner') return key.owner !== null;
+  if (name === 'x-postern-permissions') return key.permissions.length > 0;
+  return name === 'x-postern-key-id' || name === 'x-postern-scheme' || name === 'x-postern-environment';
+}
+
+/** For the caller, and what Envoy can only take out of a path by name. */
+function writeAnswerChanges(writer: BackwardWriter, { withheld, rate }: Allowed): void {
+  for (const name of withheld.parameters) writer.text(ok.removeParameters, name);
+  if (rate === null) return;
+  writeHeader(writer, ok.responseHeaders, rateHeader.reset, String(rate.resetAt));
+  writeHeader(writer, ok.responseHeaders, rateHeader.remaining, String(rate.remaining));
+  writeHeader(writer, ok.responseHeaders, rateHeader.limit, String(rate.limit));
+}
+
+function writeKeyMetadata(
+  writer: BackwardWriter,
+  { key, plan }: Allowed,
+  fragments: KeyFragments,
+  isObserved = false,
+): void {
+  const since = writer.length;
+  if (isObserved) writeMember(writer, 'observed', true);
+  writeStructMember(writer, 'labels', key.labels);
+  writer.encoded(fragments.metadata);
+  writeMember(writer, 'plan', plan);
+  writeMember(writer, 'owner', key.owner);
+  writeMember(writer, 'key_name', key.name);
+  writeMember(writer, 'key_id', key.id);
+  writer.message(response.metadata, since);
+}
