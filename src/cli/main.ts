@@ -18,6 +18,7 @@ import {
 import { constants } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import { run } from './program.ts';
+import { keepYoungGenerationSmall } from './serving/heap.ts';
 import type { AppendedFile, Io, Output } from './terminal/command.ts';
 import { httpFetch } from './terminal/http-fetch.ts';
 
@@ -62,8 +63,10 @@ const io: Io = {
   },
 };
 
+const argv = process.argv.slice(2);
+if (argv[0] === 'serve') keepYoungGenerationSmall();
 // The process ends when nothing is left to do: exiting at once could cut off what is still being written.
-process.exitCode = await run(process.argv.slice(2), io);
+process.exitCode = await run(argv, io);
 
 /** A reader that goes away, as `head` does, is no failure: what is written after that goes nowhere. */
 function outputTo(stream: NodeJS.WriteStream): Output {

@@ -1,21 +1,9 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../version.ts';
-import { addAuditCommands } from './audit/audit.ts';
-import { addCompletionCommand } from './completion/completion.ts';
-import { addConfigCommands } from './config/config-command.ts';
-import { addDoctorCommand } from './doctor/doctor.ts';
-import { addImportCommand } from './import/import.ts';
-import { addInitCommands } from './init/init.ts';
-import { addKeyCommands } from './keys/keys.ts';
-import { addOwnerCommands } from './owners/owners.ts';
-import { addBackupCommand } from './restore/backup.ts';
-import { addRestoreCommands } from './restore/restore.ts';
-import { addServeCommand } from './serving/serve-command.ts';
-import { CommandError, type ExitCode, exitCodes, type Io } from './terminal/command.ts';
+import { type AddCommands, CommandError, type ExitCode, exitCodes, type Io } from './terminal/command.ts';
 import { describe } from './terminal/describe.ts';
 import { usageErrorText } from './terminal/misspelt.ts';
 import { adminKeyHint } from './terminal/secret-input.ts';
-import { addWatchCommand } from './watch.ts';
 
 /** Runs one command line, without the names of Node and the program, and returns its exit code. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {
@@ -23,7 +11,8 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
   const exit = (code: number) => {
     exitCode = code;
   };
-  const program = createProgram(io, exit, argv);
+  const { addCommands } = await commandsFor(argv);
+  const program = createProgram({ io, exit, argv }, addCommands);
   try {
     await program.parseAsync(argv, { from: 'user' });
     return exitCode;
@@ -47,8 +36,19 @@ Exit codes:
   3  keys verify: the key is not allowed
   4  nobody answers`;
 
-/** All commands; `exit` takes the code of one that ends well, `argv` is what a wrong command line is explained by. */
-export function createProgram(io: Io, exit: (code: number) => void, argv: readonly string[] = []): Command {
+/** A service, which runs for long, holds no other command in memory: all take 2 MB. */
+function commandsFor([command]: readonly string[]): Promise<{ readonly addCommands: AddCommands }> {
+  return command === 'serve' ? import('./serving/serve-command.ts') : import('./commands.ts');
+}
+
+/** What a command line is run by, and explained by where it is wrong. */
+interface CommandLine {
+  readonly io: Io;
+  readonly exit: (code: number) => void;
+  readonly argv: readonly string[];
+}
+
+function createProgram({ io, exit, argv }: CommandLine, addCommands: AddCommands): Command {
   const program: Command = new Command('postern')
     .exitOverride()
     .configureOutput({
@@ -66,18 +66,7 @@ export function createProgram(io: Io, exit: (code: number) => void, argv: readon
     'postern owners put acme --active-until 2031-01-31T00:00:00Z',
     'postern audit verify',
   ]).addHelpText('after', surroundings);
-  addServeCommand(program, io, exit);
-  addKeyCommands(program, io, exit);
-  addConfigCommands(program, io, exit);
-  addInitCommands(program, io);
-  addOwnerCommands(program, io);
-  addImportCommand(program, io, exit);
-  addDoctorCommand(program, io, exit);
-  addAuditCommands(program, io, exit);
-  addWatchCommand(program, io);
-  addBackupCommand(program, io);
-  addRestoreCommands(program, io, exit);
-  addCompletionCommand(program, io);
+  addCommands(program, io, exit);
   return program;
 }
 

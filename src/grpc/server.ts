@@ -15,8 +15,9 @@ import {
 import { formatListen, type Listen, ListenError, whyNotOpened } from '../net/listen.ts';
 import type { TlsSource } from '../net/tls.ts';
 import { removeStaleSocket } from '../net/unix-socket.ts';
-import { addHealth } from './health.ts';
-import { addReflection } from './reflection.ts';
+import { addMethods } from './added-methods.ts';
+import { createHealth } from './health-methods.ts';
+import { createReflectionMethods } from './reflection-methods.ts';
 import { credentialsOf } from './tls-credentials.ts';
 
 /** A gRPC listener with health and reflection beside its one service. */
@@ -63,8 +64,9 @@ export function createGrpcListener(service: GrpcService, options: GrpcListenerOp
   const server = new Server(serverOptions);
   const credentials = credentialsOf(options.tls ?? null);
   server.addService(service.definition, service.implementation);
-  const health = addHealth(server, service.name);
-  addReflection(server, [service.name, 'grpc.health.v1.Health']);
+  const health = createHealth([service.name]);
+  addMethods(server, health.methods);
+  addMethods(server, createReflectionMethods([service.name, 'grpc.health.v1.Health']));
 
   return {
     async listen(listen) {

@@ -166,7 +166,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       ],
       ...['tracing', 'usage'],
     ],
-    packages: ['@bufbuild/protobuf', '@grpc/grpc-js', '@grpc/reflection', 'grpc-health-check'],
+    packages: ['@bufbuild/protobuf', '@grpc/grpc-js', '@grpc/reflection'],
   },
   http: {
     holds: 'REST, OpenAPI, health, metrics',

@@ -47,7 +47,8 @@ export async function withStore<T>(
   work: (store: RestorableStore) => Promise<T>,
 ): Promise<T> {
   const { createLogger } = await import('../../telemetry/log.ts');
-  const { createStore } = await import('../serving/store.ts');
+  const { loadStore } = await import('../serving/store.ts');
+  const createStore = await loadStore(config.store);
   return failing(async () => {
     const store = createStore(config, createLogger('error', io.stderr), { opensRestored: true });
     await store.open();

@@ -26,7 +26,7 @@ import type { Tracing } from '../../tracing/tracing.ts';
 import { createUsage, type Usage } from '../../usage/usage.ts';
 import { version } from '../../version.ts';
 import { createEvents } from './events.ts';
-import { createStore, tellOf } from './store.ts';
+import { type CreateStore, tellOf } from './store.ts';
 
 /** Distinct admin keys an hour whose use is held until it can be written. */
 const adminTalliesMax = 10_000;
@@ -35,6 +35,7 @@ const upgradeBounds = { flushMs: 1_000, changesMax: 100_000 };
 const keyringBounds = { keysMax: 10_000, missesMax: 10_000, ownersMax: 10_000, readsMax: 1_000 };
 
 export interface CoreDependencies {
+  readonly createStore: CreateStore;
   readonly log: Logger;
   readonly tracing: Tracing | null;
   /** Of the settings, or made up for this process. */
@@ -44,12 +45,15 @@ export interface CoreDependencies {
 }
 
 /** Wires what changes keys and what tells of them, apart from every wire; Checks are decided elsewhere. */
-export function createCore(config: Config, { log, tracing, replicaId, look }: CoreDependencies) {
+export function createCore(config: Config, dependencies: CoreDependencies) {
+  const { createStore, log, tracing, replicaId, look } = dependencies;
   const now = () => Date.now();
   const metrics = createMetrics(version);
   const place = { isLost: false };
   const badRecords = createBadRecords({ monotonic, onMet: tellOf(log), onRead: metrics.countBadRecord });
-  const timed = metrics.timeStore(storeIn(place, { config: { ...config, replicaId }, log, badRecords }));
+  const timed = metrics.timeStore(
+    storeIn(place, { createStore, config: { ...config, replicaId }, log, badRecords }),
+  );
   const { store: single, tail } = followed(tracing === null ? timed : traceStore(timed, tracing), log);
   const { stalenessMaxMs, settleMaxMs } = config;
   const told = createToldChanges({ feed: single.feed, stalenessMaxMs, settleMaxMs, now, monotonic });
@@ -117,7 +121,15 @@ function gatherAdminUse(config: Config, log: Logger, store: Pick<Store, 'recordU
 /** The store that the settings name, which says in `place` whether its file was deleted or replaced. */
 function storeIn(
   place: { isLost: boolean },
-  { config, log, badRecords }: { config: Config; log: Logger; badRecords: BadRecords },
+  {
+    createStore,
+    config,
+    log,
+    badRecords,
+  }: Pick<CoreDependencies, 'createStore' | 'log'> & {
+    readonly config: Config;
+    readonly badRecords: BadRecords;
+  },
 ): Store {
   const store = createStore(config, log, {
     onBadRecord: badRecords.note,

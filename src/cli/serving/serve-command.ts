@@ -1,10 +1,9 @@
-import type { Command } from 'commander';
 import { addSettingFlags } from '../config/setting-flags.ts';
-import type { Io } from '../terminal/command.ts';
+import type { AddCommands } from '../terminal/command.ts';
 import { describe } from '../terminal/describe.ts';
 
 /** `serve`. The service is loaded only when it is asked for. */
-export function addServeCommand(program: Command, io: Io, exit: (code: number) => void): void {
+export const addCommands: AddCommands = (program, io, exit) => {
   const command = describe(
     program.command('serve'),
     'Runs the service until it is told to stop. Flags override the environment, which overrides the settings file.',
@@ -19,4 +18,4 @@ export function addServeCommand(program: Command, io: Io, exit: (code: number) =
     const { serve } = await import('./serve.ts');
     exit(await serve(read(flags), io));
   });
-}
+};

@@ -8,7 +8,7 @@ import { type Banner, renderBanner } from './banner.ts';
 import { openStore, StoreUnusable } from './open-store.ts';
 import { createReload, type Reload } from './reload.ts';
 import { createService, type Service } from './service.ts';
-import { storeName } from './store.ts';
+import { loadStore, storeName } from './store.ts';
 import { createLostTeller, openTracing } from './tracing.ts';
 
 /** What a running service needs of the process around it. */
@@ -97,6 +97,7 @@ async function make(flags: SettingFlags, { environment, stderr }: ServeProcess):
   const log = createLogger(config.logLevel, stderr);
   const tellLost = createLostTeller(log);
   const service = createService(config, {
+    createStore: await loadStore(config.store),
     ...{ log, tellLost, open: await openTracing(config, tellLost), source: { tree, secrets } },
     writeLines: (lines) => stderr.write(lines),
   });

@@ -16,6 +16,7 @@ import { untilAborted } from '../../time/until-aborted.ts';
 import { createCore, monotonic } from './core.ts';
 import { createHttpListener } from './http-listener.ts';
 import { warnAboutRemoved } from './policy-changes.ts';
+import type { CreateStore } from './store.ts';
 import { createTlsSources, type TlsSources } from './tls.ts';
 import type { OpenTracing, TellLost } from './tracing.ts';
 import { type CheckWorkers, createCheckWorkers } from './workers/check-workers.ts';
@@ -49,6 +50,7 @@ const storeIsLost = { ready: false, why: troubleWords.lost };
 const lastWritesMsMax = 4_000;
 
 export interface ServiceDependencies {
+  readonly createStore: CreateStore;
   /** What the settings were read from. */
   readonly source: SettingSource;
   readonly log: Logger;
@@ -62,11 +64,14 @@ export interface ServiceDependencies {
 /** Wires everything; nothing is open yet, and those who answer Checks begin to start. */
 export function createService(
   config: Config,
-  { source, log, open, tellLost, writeLines }: ServiceDependencies,
+  { createStore, source, log, open, tellLost, writeLines }: ServiceDependencies,
 ): Service {
   const tracing = open?.tracing ?? null;
   const replicaId = config.replicaId ?? `${hostname()}-${randomBytes(4).toString('hex')}`;
-  const core = createCore(config, { log, tracing, replicaId, look: (...asked) => workers.look(...asked) });
+  const core = createCore(config, {
+    ...{ createStore, log, tracing, replicaId },
+    look: (...asked) => workers.look(...asked),
+  });
   const { metrics, store, registry, admin, usage, upgrade, refusals, events, told, tail, now } = core;
   const onBroken = (error: unknown) => log.error({ err: error }, 'broken');
   const tls = createTlsSources(config, {

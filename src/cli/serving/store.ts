@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { createMongoStore } from '../../mongo/store.ts';
+import type { createMongoStore } from '../../mongo/store.ts';
 import type { RestorableStore } from '../../restore/restore-mark.ts';
 import type { Config } from '../../settings/config.ts';
 import { createSqliteStore } from '../../sqlite/store.ts';
@@ -16,10 +16,19 @@ export interface CreateStoreOptions {
 }
 
 /** The store that the settings name, not opened yet. Throws {@link SettingsError} when its address cannot be read. */
-export function createStore(
+export type CreateStore = (config: Config, log: Logger, options?: CreateStoreOptions) => RestorableStore;
+
+/** For settings that name a store of this kind: MongoDB's driver, which takes 10 MB of memory, is loaded for it alone. */
+export async function loadStore({ kind }: Config['store']): Promise<CreateStore> {
+  const mongo = kind === 'mongodb' ? (await import('../../mongo/store.ts')).createMongoStore : null;
+  return (config, log, options = {}) => createStore(config, log, options, mongo);
+}
+
+function createStore(
   config: Config,
   log: Logger,
-  { opensRestored = false, onBadRecord = tellOf(log), onLost }: CreateStoreOptions = {},
+  { opensRestored = false, onBadRecord = tellOf(log), onLost }: CreateStoreOptions,
+  createOnMongo: typeof createMongoStore | null,
 ): RestorableStore {
   const now = () => Date.now();
   const onBackgroundError = (error: unknown) =>
@@ -39,8 +48,9 @@ export function createStore(
       },
     });
   }
+  if (createOnMongo === null) throw new Error('the store is of another kind than was loaded');
   try {
-    return createMongoStore({
+    return createOnMongo({
       uri: config.store.uri,
       replicaId: config.replicaId ?? `${hostname()}-${randomBytes(4).toString('hex')}`,
       stalenessMaxMs: config.stalenessMaxMs,

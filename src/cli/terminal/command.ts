@@ -78,5 +78,8 @@ export class CommandError extends Error {
   }
 }
 
+/** Adds commands to the program, of which `exit` takes the code of one that ends well. */
+export type AddCommands = (program: Command, io: Io, exit: (code: number) => void) => void;
+
 /** Adds a command under another, with the flags that all who call the service share. */
 export type AddCommand = (name: string, description: string, examples: readonly string[]) => Command;

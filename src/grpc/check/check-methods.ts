@@ -1,8 +1,8 @@
 import { RpcError, type RpcMethod, type RpcMethods, rpcStatus } from '../../net/rpc.ts';
+import { createHealth, type Health } from '../health-methods.ts';
+import { createReflectionMethods } from '../reflection-methods.ts';
 import { CheckUnavailable } from './check-response.ts';
 import type { Answer } from './check-server.ts';
-import { createHealth, type Health } from './health-methods.ts';
-import { createReflectionMethods } from './reflection-methods.ts';
 
 /** What the listener for Checks serves: Check, health and reflection. */
 export interface CheckMethods extends Health {

@@ -1,4 +1,4 @@
-import type { RpcMethod, RpcStreamListener } from '../../net/rpc.ts';
+import type { RpcMethod, RpcStreamListener } from '../net/rpc.ts';
 
 const paths = ['v1', 'v1alpha'].map(
   (version) => `/grpc.reflection.${version}.ServerReflection/ServerReflectionInfo`,
@@ -6,14 +6,14 @@ const paths = ['v1', 'v1alpha'].map(
 
 /**
  * Server reflection, by the path of each method. What answers is loaded when somebody asks, since nobody does but
- * people who look around: it takes grpc-js, and with that as much memory as all the rest of a Check worker's code.
+ * people who look around: it takes 5 MB of memory, and grpc-js where that is not there yet.
  */
 export function createReflectionMethods(services: readonly string[]): ReadonlyMap<string, RpcMethod> {
   let loaded: Promise<ReadonlyMap<string, RpcMethod>> | null = null;
   const load = async () => {
     const [{ addReflection }, { createMethodTable }] = await Promise.all([
-      import('../reflection.ts'),
-      import('../rpc-methods.ts'),
+      import('./reflection.ts'),
+      import('./rpc-methods.ts'),
     ]);
     const table = createMethodTable();
     addReflection(table, services);

@@ -3,7 +3,7 @@
  * (https://github.com/grpc/grpc-proto/blob/master/grpc/health/v1/health.proto).
  */
 import { BinaryReader } from '@bufbuild/protobuf/wire';
-import { RpcError, type RpcMethod, type RpcStream, rpcStatus } from '../../net/rpc.ts';
+import { RpcError, type RpcMethod, type RpcStream, rpcStatus } from '../net/rpc.ts';
 
 export interface Health {
   readonly methods: ReadonlyMap<string, RpcMethod>;

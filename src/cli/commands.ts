@@ -1,0 +1,29 @@
+import { addAuditCommands } from './audit/audit.ts';
+import { addCompletionCommand } from './completion/completion.ts';
+import { addConfigCommands } from './config/config-command.ts';
+import { addDoctorCommand } from './doctor/doctor.ts';
+import { addImportCommand } from './import/import.ts';
+import { addInitCommands } from './init/init.ts';
+import { addKeyCommands } from './keys/keys.ts';
+import { addOwnerCommands } from './owners/owners.ts';
+import { addBackupCommand } from './restore/backup.ts';
+import { addRestoreCommands } from './restore/restore.ts';
+import { addCommands as addServeCommand } from './serving/serve-command.ts';
+import type { AddCommands } from './terminal/command.ts';
+import { addWatchCommand } from './watch.ts';
+
+/** All commands, in the order in which help lists them. */
+export const addCommands: AddCommands = (program, io, exit) => {
+  addServeCommand(program, io, exit);
+  addKeyCommands(program, io, exit);
+  addConfigCommands(program, io, exit);
+  addInitCommands(program, io);
+  addOwnerCommands(program, io);
+  addImportCommand(program, io, exit);
+  addDoctorCommand(program, io, exit);
+  addAuditCommands(program, io, exit);
+  addWatchCommand(program, io);
+  addBackupCommand(program, io);
+  addRestoreCommands(program, io, exit);
+  addCompletionCommand(program, io);
+};
