@@ -90,7 +90,7 @@ export async function createTestService(given: TestServiceOptions = {}): Promise
     store,
     digester,
     refusals: createRefusals({ store, monotonic: now, onError: onRefusalLost }),
-    ...{ tail, monotonic: now },
+    ...{ tail, monotonic: now, replicaId: 'test-replica' },
     guard: createLastWriterGuard({ store, adminScheme: schemes[0].name, hasOtherWriter }),
     waysIn: { adminScheme: schemes[0].name, fixedKey: hasOtherWriter, client: false },
     authorize: dryRun,

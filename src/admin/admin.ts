@@ -73,10 +73,14 @@ export interface AdminDependencies {
     | 'getUsage'
     | 'listJournal'
     | 'countDigests'
+    | 'countKeys'
+    | 'listReplicas'
     | 'diagnose'
     | 'countReplicas'
   >;
   readonly digester: Digester;
+  /** Of this process. */
+  readonly replicaId: string;
   readonly refusals: Refusals;
   /** What this process itself has found of what it does beside the store. */
   readonly findings: () => readonly Finding[];

@@ -2,6 +2,7 @@ import { addAuditCommands } from './audit/audit.ts';
 import { addCompletionCommand } from './completion/completion.ts';
 import { addConfigCommands } from './config/config-command.ts';
 import { addDoctorCommand } from './doctor/doctor.ts';
+import { addStatusCommand } from './doctor/status.ts';
 import { addImportCommand } from './import/import.ts';
 import { addInitCommands } from './init/init.ts';
 import { addKeyCommands } from './keys/keys.ts';
@@ -20,6 +21,7 @@ export const addCommands: AddCommands = (program, io, exit) => {
   addInitCommands(program, io);
   addOwnerCommands(program, io);
   addImportCommand(program, io, exit);
+  addStatusCommand(program, io, exit);
   addDoctorCommand(program, io, exit);
   addAuditCommands(program, io, exit);
   addWatchCommand(program, io);

@@ -110,6 +110,7 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Restorab
     rotateKey: watch(async (...change) => current().changes.rotateKey(...change)),
     replaceDigests: watch(async (changes) => current().changes.replaceDigests(changes)),
     countDigests: watch(async () => current().digests.count()),
+    countKeys: watch(async (at) => current().keys.countStates(at)),
     diagnose: watch(async () => current().diagnose()),
     getOwner: watch(async (id) => current().owners.get(id)),
     getOwners: watch(async (ids) => current().owners.getAll(ids)),
@@ -129,6 +130,10 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Restorab
     async countReplicas() {
       const { replication } = current();
       return replication === null ? null : replication.fleet.count();
+    },
+    async listReplicas() {
+      const { replication } = current();
+      return replication === null ? null : replication.fleet.list();
     },
     async settle(commit) {
       const { replication } = current();

@@ -178,6 +178,7 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
     listKeys: (filter, page) => withTables(({ keys }) => keys.list(filter, page)),
     listExpiring: (range, size) => withTables(({ keys }) => keys.listExpiring(range, size)),
     countDigests: () => withTables(({ keys }) => keys.count()),
+    countKeys: (at) => withTables(({ keys }) => keys.countStates(at)),
     getOwner: (id) => withTables(({ owners }) => owners.get(id)),
     getOwners: (ids) => withTables(({ owners }) => ids.flatMap((id) => owners.get(id) ?? [])),
     listOwners: (page) => withTables(({ owners }) => owners.list(page)),
@@ -196,6 +197,7 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
       return [...found, ...troubles.findings()];
     },
     countReplicas: () => withTables(() => 1),
+    listReplicas: () => withTables(() => null),
     settle: () => withTables(() => ({ effectiveAt: now(), unconfirmedReplicas: [] })),
   };
 }

@@ -11,6 +11,7 @@ import type { OwnerRecord } from '../keys/owner.ts';
 import type { Digest } from '../keys/secret.ts';
 import type { Feed } from './feed.ts';
 import type { Finding } from './finding.ts';
+import type { KeyCounts, ReplicaLag } from './standing.ts';
 import type { StoreTrouble } from './trouble.ts';
 import type { UsageTally } from './usage-tally.ts';
 
@@ -99,6 +100,8 @@ export interface Store extends JournalStore {
   replaceDigests(changes: readonly DigestChange[]): Promise<void>;
   /** How many keys there are under each pepper, by its id, and under none, by the empty string. */
   countDigests(): Promise<ReadonlyMap<string, number>>;
+  /** How many keys there are in each state, as it is judged at `now`, Unix milliseconds. */
+  countKeys(now: number): Promise<KeyCounts>;
   getOwner(id: string): Promise<OwnerRecord | null>;
   /** Those of these owners, at most {@link insertsMax}, that somebody has put, in no order. */
   getOwners(ids: readonly string[]): Promise<OwnerRecord[]>;
@@ -130,6 +133,8 @@ export interface Store extends JournalStore {
    * decided by it.
    */
   countReplicas(): Promise<number | null>;
+  /** The same, `replicasMax` of them at most; null where no register of them is kept. */
+  listReplicas(): Promise<readonly ReplicaLag[] | null>;
   /** Waits, within bounds, until every replica judges by what was committed, and says from when that is so. */
   settle(commit: Commit): Promise<Settlement>;
 }
@@ -207,15 +212,11 @@ export class StoreUnavailable extends Error {
   /** What is wrong, where the store is there; null where it could not be reached. */
   readonly trouble: StoreTrouble | null;
 
-  constructor(message: string, options: StoreUnavailableOptions = {}) {
+  constructor(message: string, options: ErrorOptions & { readonly trouble?: StoreTrouble } = {}) {
     super(message, options);
     this.name = 'StoreUnavailable';
     this.trouble = options.trouble ?? null;
   }
-}
-
-export interface StoreUnavailableOptions extends ErrorOptions {
-  readonly trouble?: StoreTrouble;
 }
 
 /** The store is there, and what it has of a key or an owner cannot be read: nobody can tell whom it lets in. */

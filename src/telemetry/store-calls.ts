@@ -26,6 +26,7 @@ export function eachCall(store: Store, wrap: WrapCall): Store {
     rotateKey: wrap('rotate_key', (...given) => store.rotateKey(...given)),
     replaceDigests: wrap('replace_digests', (changes) => store.replaceDigests(changes)),
     countDigests: wrap('count_digests', () => store.countDigests()),
+    countKeys: wrap('count_keys', (now) => store.countKeys(now)),
     getOwner: wrap('get_owner', (id) => store.getOwner(id)),
     getOwners: wrap('get_owners', (ids) => store.getOwners(ids)),
     listOwners: wrap('list_owners', (page) => store.listOwners(page)),
@@ -41,6 +42,7 @@ export function eachCall(store: Store, wrap: WrapCall): Store {
     getUsage: wrap('get_usage', (key, since) => store.getUsage(key, since)),
     diagnose: wrap('diagnose', () => store.diagnose()),
     countReplicas: wrap('count_replicas', () => store.countReplicas()),
+    listReplicas: wrap('list_replicas', () => store.listReplicas()),
     settle: wrap('settle', (commit) => store.settle(commit)),
   };
 }

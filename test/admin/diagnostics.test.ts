@@ -53,6 +53,21 @@ describe('diagnostics, while the store is away,', () => {
     });
   });
 
+  it('have no number of keys, and know this replica alone', async () => {
+    const store = {
+      ...createSqliteStore({ path: ':memory:', now: Date.now }),
+      countDigests: away,
+      countKeys: away,
+    };
+    const { admin, adminAuthorization } = await createTestService({ store });
+    const told = await admin.getDiagnostics({ authorization: [adminAuthorization], address: '' });
+    expect(told).toMatchObject({
+      storeReachable: false,
+      keys: null,
+      replicas: [{ id: 'test-replica', lagMs: 0 }],
+    });
+  });
+
   it('leave it to the store where that says what is wrong', async () => {
     const diagnose = async () => [
       { level: 'error', code: 'store.no_majority_write', where: null, what: 'a', cure: 'b' } as const,

@@ -209,6 +209,10 @@ it('says how the service stands', async () => {
     peppers: [{ id: '', keys: expect.any(Number), configured: true, signing: true }],
     findings: expect.arrayContaining([expect.objectContaining({ code: 'store.memory', level: 'info' })]),
     now: { seconds: expect.any(Number), nanos: expect.any(Number) },
+    store_reachable: true,
+    keys: { active: expect.any(Number), disabled: 1, revoked: 0, expired: 0 },
+    replicas: [{ id: 'test-replica', lag: { seconds: 0, nanos: 0 } }],
+    uptime: { seconds: expect.any(Number), nanos: expect.any(Number) },
   });
 });
 

@@ -339,6 +339,6 @@ function brokenAdmin(error: Error): Admin {
     },
     policy: () => ({ plans: createPlans(new Map()), keySchemes: [scheme], environment: 'live' }),
     now: () => 0,
-    ...{ tail: none, monotonic: () => 0 },
+    ...{ tail: none, replicaId: 'a', monotonic: () => 0 },
   });
 }

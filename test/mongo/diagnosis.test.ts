@@ -126,6 +126,9 @@ describe('a diagnosis of MongoDB', () => {
       /^4 replicas are registered: .*for 2 h/,
     );
     expect(await store.countReplicas()).toBe(4);
+    const listed = (await store.listReplicas()) ?? [];
+    expect(listed.map(({ id }) => id)).toEqual(['here', 'here', 'older', 'oldest']);
+    for (const { id, lagMs } of listed) expect([id, lagMs >= 0 && lagMs < 40_000]).toEqual([id, true]);
   });
 });
 
@@ -162,6 +165,7 @@ describe('a diagnosis of MongoDB that is not a whole replica set', () => {
       const told = brief(await store.diagnose());
       expect(told).toEqual(['warning store.standalone', 'warning store.direct_connection']);
       expect(await store.countReplicas()).toBe(null);
+      expect(await store.listReplicas()).toBe(null);
     });
   });
 

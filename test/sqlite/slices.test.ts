@@ -72,6 +72,7 @@ describe('looking through more keys than at once', () => {
     for (const look of [
       () => store.listKeys({ nameContains: 'nobody', now: testNow }, { before: null, size: 1 }),
       () => store.countDigests(),
+      () => store.countKeys(testNow),
     ]) {
       expect(await turnsDuring(look)).toBeGreaterThan(1);
     }
@@ -97,6 +98,7 @@ describe('looking through more keys than at once', () => {
         ['p', half],
       ]),
     );
+    expect(await store.countKeys(testNow)).toMatchObject({ active: ids.length });
   });
 });
 

@@ -99,6 +99,21 @@ export function digestContract(createStore: CreateStore): void {
     expect(await store.countDigests()).toEqual(counts);
   });
 
+  it('counts the keys in each state, as a Check would judge them at that time', async () => {
+    const { store } = await opened(createStore);
+    expect(await store.countKeys(testNow)).toEqual({ active: 0, disabled: 0, revoked: 0, expired: 0 });
+    await insertAll(store, [
+      {},
+      { expiresAt: testNow + 1 },
+      { expiresAt: testNow },
+      { disabledAt: testNow, expiresAt: testNow - 1 },
+      { disabledAt: testNow },
+      { disabledAt: testNow, revokedAt: testNow, expiresAt: testNow - 1 },
+    ]);
+    expect(await store.countKeys(testNow)).toEqual({ active: 2, disabled: 2, revoked: 1, expired: 1 });
+    expect(await store.countKeys(testNow + 1)).toEqual({ active: 1, disabled: 2, revoked: 1, expired: 2 });
+  });
+
   it('says which of the digests keys have', async () => {
     const { store } = await opened(createStore);
     const [one = keyRecord(), two = keyRecord()] = await insertAll(store, [{}, { revokedAt: testNow }, {}]);
@@ -114,6 +129,8 @@ export function digestContract(createStore: CreateStore): void {
     await expect(store.replaceDigests([])).rejects.toThrow(StoreUnavailable);
     await expect(store.findDigests([digestOf('nobody')])).rejects.toThrow(StoreUnavailable);
     await expect(store.countDigests()).rejects.toThrow(StoreUnavailable);
+    await expect(store.countKeys(testNow)).rejects.toThrow(StoreUnavailable);
+    await expect(store.listReplicas()).rejects.toThrow(StoreUnavailable);
   });
 }
 

@@ -1,6 +1,7 @@
 import type { KeyPolicy } from '../../check/policy.ts';
 import type { Digester } from '../../keys/secret.ts';
 import { error, type Finding } from '../../store/finding.ts';
+import type { KeyCounts, ReplicaLag } from '../../store/standing.ts';
 import { type Store, StoreUnavailable } from '../../store/store.ts';
 import { version } from '../../version.ts';
 import { type Call, requireUnbound } from '../call.ts';
@@ -13,6 +14,14 @@ export interface Diagnostics {
   readonly version: string;
   /** `sqlite` or `mongodb`. */
   readonly store: string;
+  /** Whether it answers. */
+  readonly storeReachable: boolean;
+  /** Null while the store is away. */
+  readonly keys: KeyCounts | null;
+  /** Those that may answer from memory, this one among them; this one alone while the store is away. */
+  readonly replicas: readonly ReplicaLag[];
+  /** How long the process that answers has served, milliseconds. */
+  readonly uptimeMs: number;
   /** The clock of the process that answers, Unix milliseconds. */
   readonly now: number;
   /** Those that are configured, in their order, then none, then those that only keys know of; none while the store is away. */
@@ -38,7 +47,12 @@ export interface DiagnosticsOperations {
 }
 
 export interface DiagnosticsDependencies {
-  readonly store: Pick<Store, 'kind' | 'countDigests' | 'diagnose' | 'listKeys' | 'listOwners'>;
+  readonly store: Pick<
+    Store,
+    'kind' | 'countDigests' | 'countKeys' | 'listReplicas' | 'diagnose' | 'listKeys' | 'listOwners'
+  >;
+  /** Of this process. */
+  readonly replicaId: string;
   /** What holds now. */
   readonly policy: () => Pick<KeyPolicy, 'keySchemes' | 'plans'>;
   readonly digester: Digester;
@@ -47,23 +61,31 @@ export interface DiagnosticsDependencies {
   readonly findings: () => readonly Finding[];
   /** Unix milliseconds. */
   readonly now: () => number;
+  /** Milliseconds of a clock that never goes back. */
+  readonly monotonic: () => number;
 }
 
 export function createDiagnosticsOperations(dependencies: DiagnosticsDependencies): DiagnosticsOperations {
-  const { store, digester, waysIn, policy, now } = dependencies;
+  const { store, digester, waysIn, policy, now, monotonic, replicaId } = dependencies;
+  const startedAt = monotonic();
   return {
     async getDiagnostics(call) {
       requireUnbound(call);
-      const [ofStore, counts, ofAccess, ofPlans] = await Promise.all([
+      const [ofStore, counts, ofAccess, ofPlans, keys, replicas] = await Promise.all([
         store.diagnose().catch(awayAs([unreachable])),
         store.countDigests().catch(awayAs(null)),
         findAccessTrouble(store, waysIn, now()).catch(awayAs([])),
         findPlanTrouble(store, policy(), now()).catch(awayAs([])),
+        store.countKeys(now()).catch(awayAs(null)),
+        store.listReplicas().catch(awayAs(null)),
       ]);
       const isAway = counts === null;
       const findings = isAway && !hasError(ofStore) ? [unreachable, ...ofStore] : ofStore;
       return {
-        ...{ version, store: store.kind, now: now() },
+        ...{ version, store: store.kind, now: now(), storeReachable: !isAway, keys: isAway ? null : keys },
+        // Where no register is kept, one process alone reads the store.
+        replicas: replicas ?? [{ id: replicaId, lagMs: 0 }],
+        uptimeMs: monotonic() - startedAt,
         peppers: isAway ? [] : pepperUses(digester.pepperIds, counts),
         findings: [...findings, ...ofAccess, ...ofPlans, ...dependencies.findings()],
       };

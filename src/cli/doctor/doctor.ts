@@ -1,16 +1,17 @@
 import type { Command } from 'commander';
 import { readPresets } from '../../presets/read.ts';
 import type { Config } from '../../settings/config.ts';
-import { error, type Finding } from '../../store/finding.ts';
+import { error } from '../../store/finding.ts';
 import { version } from '../../version.ts';
 import { type ConnectionFlags, callingCommands } from '../terminal/client.ts';
 import { CommandError, type ExitCode, exitCodes, type Io } from '../terminal/command.ts';
-import { printable, printableJson } from '../terminal/output.ts';
+import { printableJson } from '../terminal/output.ts';
 import { examineDatabase } from './database.ts';
 import { examineEnvoy } from './envoy.ts';
 import { readEnvoySource } from './envoy-source.ts';
 import type { Examination } from './examination.ts';
 import { examineFiles } from './files.ts';
+import { textOf } from './findings-text.ts';
 import { examineService } from './service.ts';
 
 interface DoctorFlags extends ConnectionFlags {
@@ -78,22 +79,4 @@ function credentialHeaders(config: Config | null): string[] {
     ),
   );
   return [...new Set(names)];
-}
-
-function textOf(findings: readonly Finding[], isComplete: boolean): string {
-  const lines = findings.flatMap(({ level, code, where, what, cure }) => {
-    const about = where === null ? '' : `${where}: `;
-    const indented = cure === '' ? [] : cure.split('\n').map((line) => `  ${line}`);
-    return [`${level}: ${about}${what} [${code}]`, ...indented];
-  });
-  return [...lines, ...summary(findings, isComplete)].map((line) => `${printable(line)}\n`).join('');
-}
-
-function summary(findings: readonly Finding[], isComplete: boolean): string[] {
-  const count = (level: Finding['level']) => findings.filter((finding) => finding.level === level).length;
-  const [errors, warnings] = [count('error'), count('warning')];
-  if (errors + warnings === 0) return isComplete ? ['nothing is wrong'] : [];
-  const named = (number: number, name: string) =>
-    number === 0 ? [] : [`${number} ${name}${number === 1 ? '' : 's'}`];
-  return [[...named(errors, 'error'), ...named(warnings, 'warning')].join(', ')];
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { judgeSkew } from '../../store/clock-skew.ts';
-import { error } from '../../store/finding.ts';
+import { error, type Finding } from '../../store/finding.ts';
 import { type ConnectionFlags, connect } from '../terminal/client.ts';
 import { CommandError, type Io } from '../terminal/command.ts';
 import { type DiagnosticsAnswer, serviceChecks } from './checks.ts';
@@ -24,24 +24,46 @@ const diagnosticsAnswer = z.object({
     ),
     findings: z.array(finding).default([]),
     now: z.iso.datetime().nullable().default(null),
+    store_reachable: z.boolean().nullable().default(null),
+    keys: z
+      .object({ active: z.int(), disabled: z.int(), revoked: z.int(), expired: z.int() })
+      .nullable()
+      .default(null),
+    replicas: z.array(z.object({ id: z.string(), lag_ms: z.number() })).default([]),
+    uptime_s: z.number().nullable().default(null),
   }),
 });
 
-/** What a running service says of itself, and how its clock stands against `now`, Unix milliseconds. */
-export async function examineService(
+export type ServiceAnswer = z.output<typeof diagnosticsAnswer>['data'];
+
+interface Asking {
+  /** Of this command line. */
+  readonly version: string;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+/** What a running service says of itself, and what is to be said of that; throws what a call throws. */
+export async function askService(
   io: Io,
   flags: ConnectionFlags,
-  { version, now }: { readonly version: string; readonly now: () => number },
-): Promise<Examination> {
+  { version, now }: Asking,
+): Promise<{ readonly answer: ServiceAnswer; readonly findings: readonly Finding[] }> {
+  const client = await connect(io, flags);
+  const before = now();
+  const { data } = await client.call(diagnosticsAnswer, 'GET', '/admin/diagnostics');
+  const findings = [
+    ...data.findings,
+    ...serviceChecks.flatMap((check) => check({ diagnostics: data, version })),
+    ...clockFindings(data, before, now()),
+  ];
+  return { answer: data, findings };
+}
+
+/** The findings about a running service, how its clock stands among them. */
+export async function examineService(io: Io, flags: ConnectionFlags, asking: Asking): Promise<Examination> {
   try {
-    const client = await connect(io, flags);
-    const before = now();
-    const { data } = await client.call(diagnosticsAnswer, 'GET', '/admin/diagnostics');
-    const findings = [
-      ...data.findings,
-      ...serviceChecks.flatMap((check) => check({ diagnostics: data, version })),
-      ...clockFindings(data, before, now()),
-    ];
+    const { findings } = await askService(io, flags, asking);
     return { findings, isComplete: true };
   } catch (thrown) {
     if (!(thrown instanceof CommandError)) throw thrown;

@@ -92,7 +92,7 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
     findings: () => [...findObserved(policy()), ...(github?.findings() ?? [])],
     noteUse: (key, reason, address) => usage.count(key, reason, address, now()),
     ...{ identify, registry, store, digester, refusals, guard, waysIn, authorize: dryRun },
-    ...{ policy, tail, now, monotonic },
+    ...{ policy, tail, now, monotonic, replicaId },
   });
   const githubLeaks = github === null ? undefined : createGithubLeaks({ keys: github, registry, refusals });
   const served = {

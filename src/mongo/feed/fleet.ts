@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Collection, Db, ServerSessionId, Timestamp } from 'mongodb';
+import { type ReplicaLag, replicasMax } from '../../store/standing.ts';
 import { version } from '../../version.ts';
 import { metaName, replicasName } from '../collections.ts';
 import type { Sessions } from '../sessions.ts';
@@ -47,6 +48,8 @@ export interface Fleet {
   lagging(since: Timestamp): Promise<Peer[]>;
   /** The replicas that beat within the staleness bound, by the server's clock; this one is among them. */
   count(): Promise<number>;
+  /** The same, by their ids, with the time since the last beat of each. */
+  list(): Promise<ReplicaLag[]>;
   /** Says in which session of the server's this replica has its transactions, for as long as it is registered. */
   announce(session: ServerSessionId): Promise<void>;
   /** What other replicas have announced, those too that may be gone. */
@@ -77,6 +80,9 @@ export function createFleet(
   let applied: Timestamp | null = null;
   let transactions: ServerSessionId | null = null;
   const lifetimeMs = Math.max(lifetimeInLeases * stalenessMaxMs, lifetimeMinMs);
+  const silence = { $subtract: ['$$NOW', '$beaten_at'] };
+  // One of a version that does not say when it beat has no silence, and counts.
+  const isAlive = { $expr: { $lte: [silence, stalenessMaxMs] } };
   const beatTimeoutMs = Math.max(stalenessMaxMs / 5, beatTimeoutMinMs);
 
   return {
@@ -120,14 +126,19 @@ export function createFleet(
       return found.map(({ _id, replica_id, beat }) => ({ runId: _id, replicaId: replica_id, beat }));
     },
     count: () =>
-      sessions.read(
-        (read) => {
-          const silence = { $subtract: ['$$NOW', '$beaten_at'] };
-          // One of a version that does not say when it beat has no silence, and counts.
-          return replicas.countDocuments({ $expr: { $lte: [silence, stalenessMaxMs] } }, read);
-        },
-        { timeoutMs: countTimeoutMs },
-      ),
+      sessions.read((read) => replicas.countDocuments(isAlive, read), { timeoutMs: countTimeoutMs }),
+    async list() {
+      const projection = { _id: 0, replica_id: 1, silence };
+      const found = await sessions.read((read) =>
+        replicas
+          .find<{ replica_id: string; silence: number | null }>(isAlive, { ...read, projection })
+          .sort({ replica_id: 1 })
+          .limit(replicasMax)
+          .toArray(),
+      );
+      // The clock that beats are compared with may have been set back.
+      return found.map((replica) => ({ id: replica.replica_id, lagMs: Math.max(0, replica.silence ?? 0) }));
+    },
     async announce(session) {
       transactions = session;
       await sessions.write((own) =>

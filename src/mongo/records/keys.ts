@@ -2,9 +2,11 @@ import type { Collection, Db } from 'mongodb';
 import type { ExpiryRange } from '../../journal/journal-store.ts';
 import type { KeyId, KeyRecord } from '../../keys/key.ts';
 import type { Digest } from '../../keys/secret.ts';
+import type { KeyCounts } from '../../store/standing.ts';
 import type { BadRecord, KeyFilter } from '../../store/store.ts';
 import { keysName } from '../collections.ts';
 import { createFreshRead, createLatestRead, type LatestReadDependencies } from '../feed/latest.ts';
+import { countKeyStates } from './key-counts.ts';
 import { readPage } from './page.ts';
 import { earliest, fromDocument, type KeyDocument, listFilter } from './records.ts';
 
@@ -18,6 +20,7 @@ export interface KeyCollection {
     page: { readonly before: KeyId | null; readonly size: number },
   ): Promise<KeyRecord[]>;
   listExpiring(range: ExpiryRange, size: number): Promise<KeyRecord[]>;
+  countStates(now: number): Promise<KeyCounts>;
 }
 
 export interface KeyCollectionDependencies extends LatestReadDependencies {
@@ -59,6 +62,7 @@ export function createKeyCollection(dependencies: KeyCollectionDependencies): Ke
             keys.find(listFilter(filter, from), { ...read, sort: { _id: -1 }, limit }).toArray(),
           ),
       }),
+    countStates: (now) => countKeyStates(database, sessions, now),
     listExpiring: ({ after, until, last }, size) =>
       readPage({
         ...{ size, from: last ?? null, onBadRecord, toRecord },

@@ -1,8 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
 import type { ExpiryRange } from '../../journal/journal-store.ts';
-import type { KeyId, KeyRecord } from '../../keys/key.ts';
+import type { KeyId, KeyRecord, KeyState } from '../../keys/key.ts';
 import type { Digest } from '../../keys/secret.ts';
+import type { KeyCounts } from '../../store/standing.ts';
 import type { BadRecord, DigestChange, KeyFilter } from '../../store/store.ts';
 import type { Prepare } from '../statements.ts';
 import { expiryPage, type KeyRange, keyPage, keySlice } from './key-pages.ts';
@@ -22,6 +23,7 @@ export interface KeyTable {
   listExpiring(range: ExpiryRange, size: number): KeyRecord[];
   /** How many there are, by the id of the pepper. */
   count(): Promise<Map<string, number>>;
+  countStates(now: number): Promise<KeyCounts>;
   /** Removes at most `size` records whose time to be purged has come, and names them. */
   purge(now: number, size: number): KeyId[];
 
@@ -110,6 +112,17 @@ export function createKeyTable(
         after = String(last);
       }
     },
+    async countStates(now) {
+      const counts = { active: 0, disabled: 0, revoked: 0, expired: 0 };
+      for (let after = ''; ; await setImmediate()) {
+        const last = statements.idSlice.get({ after, skipped: sliceSize - 1 })?.id;
+        for (const row of statements.countStates.all({ after, last: last ?? null, now })) {
+          counts[row.state as KeyState] += Number(row.count);
+        }
+        if (last === undefined) return counts;
+        after = String(last);
+      }
+    },
     purge: (now, size) => statements.purge.all({ now, size }).map((row) => String(row.id) as KeyId),
 
     insert,
@@ -163,6 +176,12 @@ function prepareStatements(database: DatabaseSync) {
     count: database.prepare(
       `SELECT substr(digest, 1, max(0, instr(digest, ':') - 1)) AS pepper, count(*) AS count FROM keys
        WHERE digest > :after AND digest <= coalesce(:last, x'') GROUP BY pepper`,
+    ),
+    idSlice: database.prepare('SELECT id FROM keys WHERE id > :after ORDER BY id LIMIT 1 OFFSET :skipped'),
+    countStates: database.prepare(
+      `SELECT CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN disabled_at IS NOT NULL THEN 'disabled'
+         WHEN expires_at <= :now THEN 'expired' ELSE 'active' END AS state, count(*) AS count FROM keys
+       WHERE id > :after AND id <= coalesce(:last, x'') GROUP BY state`,
     ),
     purge: database.prepare(
       `DELETE FROM keys WHERE id IN

@@ -838,6 +838,33 @@ export interface GetDiagnosticsResponse {
     | undefined;
   /** What an operator should know of the store, the replicas that share it, and the admin keys. */
   findings: Finding[];
+  store_reachable: boolean;
+  /** By state; not set while the store cannot be reached. */
+  keys:
+    | KeyCounts
+    | undefined;
+  /** Those that may answer from memory, the one that answers among them. */
+  replicas: ReplicaStatus[];
+  /** How long the replica that answers has served. */
+  uptime: Duration | undefined;
+}
+
+/** How many keys are in each state. */
+export interface KeyCounts {
+  active: number;
+  disabled: number;
+  revoked: number;
+  expired: number;
+}
+
+export interface ReplicaStatus {
+  /** As its settings name it. */
+  id: string;
+  /**
+   * How long ago its last heartbeat was: nothing that it answers from memory is older by more than a
+   * moment. 0 on SQLite.
+   */
+  lag: Duration | undefined;
 }
 
 export interface Finding {
@@ -5104,7 +5131,17 @@ export const GetDiagnosticsRequest: MessageFns<GetDiagnosticsRequest> = {
 };
 
 function createBaseGetDiagnosticsResponse(): GetDiagnosticsResponse {
-  return { version: "", store: "", peppers: [], now: undefined, findings: [] };
+  return {
+    version: "",
+    store: "",
+    peppers: [],
+    now: undefined,
+    findings: [],
+    store_reachable: false,
+    keys: undefined,
+    replicas: [],
+    uptime: undefined,
+  };
 }
 
 export const GetDiagnosticsResponse: MessageFns<GetDiagnosticsResponse> = {
@@ -5123,6 +5160,18 @@ export const GetDiagnosticsResponse: MessageFns<GetDiagnosticsResponse> = {
     }
     for (const v of message.findings) {
       Finding.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.store_reachable !== false) {
+      writer.uint32(48).bool(message.store_reachable);
+    }
+    if (message.keys !== undefined) {
+      KeyCounts.encode(message.keys, writer.uint32(58).fork()).join();
+    }
+    for (const v of message.replicas) {
+      ReplicaStatus.encode(v!, writer.uint32(66).fork()).join();
+    }
+    if (message.uptime !== undefined) {
+      Duration.encode(message.uptime, writer.uint32(74).fork()).join();
     }
     return writer;
   },
@@ -5178,6 +5227,174 @@ export const GetDiagnosticsResponse: MessageFns<GetDiagnosticsResponse> = {
             }
 
             message.findings.push(Finding.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.store_reachable = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.keys = KeyCounts.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.replicas.push(ReplicaStatus.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.uptime = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseKeyCounts(): KeyCounts {
+  return { active: 0, disabled: 0, revoked: 0, expired: 0 };
+}
+
+export const KeyCounts: MessageFns<KeyCounts> = {
+  encode(message: KeyCounts, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.active !== 0) {
+      writer.uint32(8).int64(message.active);
+    }
+    if (message.disabled !== 0) {
+      writer.uint32(16).int64(message.disabled);
+    }
+    if (message.revoked !== 0) {
+      writer.uint32(24).int64(message.revoked);
+    }
+    if (message.expired !== 0) {
+      writer.uint32(32).int64(message.expired);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KeyCounts {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKeyCounts();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.active = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.disabled = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.revoked = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.expired = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReplicaStatus(): ReplicaStatus {
+  return { id: "", lag: undefined };
+}
+
+export const ReplicaStatus: MessageFns<ReplicaStatus> = {
+  encode(message: ReplicaStatus, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.lag !== undefined) {
+      Duration.encode(message.lag, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplicaStatus {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplicaStatus();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.lag = Duration.decode(reader, reader.uint32());
             continue;
           }
         }
