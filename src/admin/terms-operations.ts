@@ -2,7 +2,7 @@ import type { KeyPolicy } from '../check/policy.ts';
 import type { Refusals } from '../events/refusals.ts';
 import { changeDraft } from '../journal/journal.ts';
 import { adminRead, adminWrite } from '../keys/admin-permissions.ts';
-import type { Scheme } from '../schemes/scheme.ts';
+import type { Place, Scheme } from '../schemes/scheme.ts';
 import { type Store, StoreUnavailable } from '../store/store.ts';
 import type { Call } from './call.ts';
 import type { KeyTerms } from './keys/key-terms.ts';
@@ -30,6 +30,16 @@ export interface SchemeTerms {
   readonly plans: readonly string[];
   /** Its keys have no prefix: they are imported, and none is made. */
   readonly imports_only: boolean;
+  /** Where they may sit in a request; the first is where they usually do. */
+  readonly places: readonly SchemePlace[];
+}
+
+export interface SchemePlace {
+  readonly in: Place['kind'];
+  /** Of a header in lower case. */
+  readonly name: string;
+  /** The word before the key in a header; null for none. */
+  readonly word: string | null;
 }
 
 export interface TermsOperations {
@@ -59,6 +69,7 @@ export function createTermsOperations({
         environments: environmentsOf(scheme, terms.environmentOf(scheme)),
         plans: plans.known(scheme),
         imports_only: scheme.mint === null,
+        places: scheme.places.map(placeOf),
       }));
       const permissions = canWrite ? [adminRead, adminWrite] : [adminRead];
       return { actor, permissions, owner, schemes, replicas: await countReplicas() };
@@ -76,6 +87,10 @@ export function createTermsOperations({
       throw error;
     }
   }
+}
+
+function placeOf(place: Place): SchemePlace {
+  return { in: place.kind, name: place.name, word: place.kind === 'header' ? place.word : null };
 }
 
 function environmentsOf({ prefixes }: Scheme, first: string): string[] {

@@ -32,6 +32,67 @@ it('shows a person the new key with all about it, and warns that it is shown onc
   expect(made.stdout).toMatch(/\n {2}pst_live_\w{49}\n\nThis is the key. It is shown this once/);
 });
 
+it.each([
+  ['postern', 'http://127.0.0.1:10000/ -H "Authorization: Bearer $KEY"'],
+  ['powerverse', 'http://127.0.0.1:10000/ -H "X-Api-Key: $KEY"'],
+])('says on a terminal how a key of %s is used, and never the key', async (scheme, line) => {
+  const { keys } = await startService();
+
+  const made = await keys(`create --name ci --scheme ${scheme}`, { isTerminal: true });
+
+  expect(made.exitCode).toBe(0);
+  expect(made.stderr).toBe(`Use it through your proxy, with the key in KEY:\n\n  curl -i ${line}\n`);
+});
+
+it('says how a key is used where --hint asks for it, and to no script that does not', async () => {
+  const { keys } = await startService();
+
+  const asked = await keys('create --name ci --hint --json');
+  const { key } = JSON.parse(asked.stdout);
+  expect(asked.stderr).toContain('Bearer $KEY"');
+  expect(asked.stderr).not.toContain(key);
+  expect((await keys('create --name ci')).stderr).not.toContain('curl');
+});
+
+it.each([
+  [
+    { in: 'query', name: 'api_key', word: null },
+    '-G --data-urlencode "api_key=$KEY" http://127.0.0.1:10000/',
+  ],
+  [{ in: 'cookie', name: 'key', word: null }, '-b "key=$KEY" http://127.0.0.1:10000/'],
+  [{ in: 'header', name: 'x-`-id`', word: null }, 'http://127.0.0.1:10000/ -H "X-\\`-Id\\`: $KEY"'],
+])('puts the name of the key where the scheme has the key: %j', async (place, line) => {
+  const { adminKey, call } = await startService();
+  const { json } = await call('POST', '/admin/api-keys', { name: 'a' });
+  const terms = { data: { schemes: [{ name: 'postern', places: [place] }] } };
+  const answer = (url: string) => (url.endsWith('/admin/terms') ? terms : json);
+  const fetch: Given['fetch'] = async (url) => new Response(JSON.stringify(answer(String(url))));
+
+  const made = await postern(['keys', 'create', '--name', 'a', '--hint'], {
+    environment: { POSTERN_ADMIN_KEY: adminKey },
+    fetch,
+  });
+
+  expect(made.stderr).toContain(`  curl -i ${line}\n`);
+});
+
+it('makes the key all the same where the service does not say how it is used', async () => {
+  const { adminKey, call } = await startService();
+  const { json } = await call('POST', '/admin/api-keys', { name: 'a' });
+  const fetch: Given['fetch'] = async (url) =>
+    String(url).endsWith('/admin/terms')
+      ? new Response('{}', { status: 404 })
+      : new Response(JSON.stringify(json));
+
+  const made = await postern(['keys', 'create', '--name', 'a', '--hint'], {
+    environment: { POSTERN_ADMIN_KEY: adminKey },
+    fetch,
+  });
+
+  expect(made).toMatchObject({ exitCode: 0, stdout: `${json.data.key}\n` });
+  expect(made.stderr).not.toContain('curl');
+});
+
 it('hands every flag of create to the service', async () => {
   const { keys, call } = await startService();
   const flags =

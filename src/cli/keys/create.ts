@@ -5,6 +5,7 @@ import { type ConnectionFlags, connect } from '../terminal/client.ts';
 import type { AddCommand, Io } from '../terminal/command.ts';
 import { keyAnswer } from '../terminal/key-text.ts';
 import { printSecret } from '../terminal/secret-output.ts';
+import { usageHint } from './usage-hint.ts';
 
 interface CreateFlags extends ConnectionFlags {
   readonly name: string;
@@ -20,6 +21,7 @@ interface CreateFlags extends ConnectionFlags {
   readonly label?: Record<string, string>;
   readonly requestId?: string;
   readonly json?: boolean;
+  readonly hint?: boolean;
 }
 
 const createdKey = z.object({ data: keyAnswer.extend({ key: z.string().nullable() }) });
@@ -51,12 +53,17 @@ export function createKey(add: AddCommand, io: Io): void {
     .option('--rate-limit <limit/window>', 'its own rate limit: 100/60s', rateLimit)
     .option('--label <name=value>', "the operator's own note; repeat for more", label)
     .option('--request-id <id>', 'makes a retry safe: the same id makes no second key')
+    .option('--hint', 'say how the key is used, on standard error, as on a terminal')
     .option('--json', 'print the key and all about it as JSON')
     .action(async (flags: CreateFlags) => {
       const body = { ...bodyOf(flags), owner: actingOwner(io, flags.owner) };
       const client = await connect(io, flags);
       const { data } = await client.call(createdKey, 'POST', '/admin/api-keys', body);
       printSecret(io, data, flags);
+      if (data.key !== null && (flags.hint || io.stdout.isTTY)) {
+        const hint = await usageHint(client, data.scheme);
+        if (hint !== null) io.stderr.write(`Use it through your proxy, with the key in KEY:\n\n  ${hint}\n`);
+      }
     });
 }
 

@@ -11,8 +11,9 @@ export function createTermsMethods({
       const { actor, permissions, owner, schemes, replicas } = await admin.getTerms(caller);
       return {
         ...{ actor, permissions: [...permissions], owner: owner ?? '', replicas: replicas ?? undefined },
-        schemes: schemes.map(({ name, environments, plans, imports_only }) => ({
+        schemes: schemes.map(({ name, environments, plans, imports_only, places }) => ({
           ...{ name, environments: [...environments], plans: [...plans], imports_only },
+          places: places.map((place) => ({ ...place, word: place.word ?? '' })),
         })),
       };
     }),

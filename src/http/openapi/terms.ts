@@ -30,6 +30,17 @@ export const termsOperations: Operations = {
                   description:
                     'Its keys have no prefix: they are imported, and CreateKey refuses to make any.',
                 },
+                places: list(
+                  closed({
+                    in: text('The part of the request.', { enum: ['header', 'query', 'cookie'] }),
+                    name: text('Of the header, in lower case, the query parameter or the cookie.'),
+                    word: {
+                      type: ['string', 'null'],
+                      description: 'The word before the key, as in `Bearer`.',
+                    },
+                  }),
+                  'Where its keys may sit in a request; the first is where they usually do.',
+                ),
               }),
               'The one of a key that names none comes first.',
             ),
@@ -42,7 +53,12 @@ export const termsOperations: Operations = {
         example: {
           data: {
             ...{ actor: 'POSTERN_ADMIN_KEY', permissions: ['admin:read', 'admin:write'], owner: null },
-            schemes: [{ name: 'postern', environments: ['live', 'test'], plans: [], imports_only: false }],
+            schemes: [
+              {
+                ...{ name: 'postern', environments: ['live', 'test'], plans: [], imports_only: false },
+                places: [{ in: 'header', name: 'authorization', word: 'Bearer' }],
+              },
+            ],
             replicas: 3,
           },
         },

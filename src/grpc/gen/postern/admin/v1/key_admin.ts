@@ -913,6 +913,17 @@ export interface SchemeTerms {
   plans: string[];
   /** Its keys have no prefix: they are imported, and CreateKey refuses to make any. */
   imports_only: boolean;
+  /** Where its keys may sit in a request; the first is where they usually do. */
+  places: SchemePlace[];
+}
+
+export interface SchemePlace {
+  /** `header`, `query` or `cookie`. */
+  in: string;
+  /** Of the header, the query parameter or the cookie; of a header in lower case. */
+  name: string;
+  /** The word before the key in a header, such as `Bearer`; empty for none. */
+  word: string;
 }
 
 function createBaseKey(): Key {
@@ -5705,7 +5716,7 @@ export const GetTermsResponse: MessageFns<GetTermsResponse> = {
 };
 
 function createBaseSchemeTerms(): SchemeTerms {
-  return { name: "", environments: [], plans: [], imports_only: false };
+  return { name: "", environments: [], plans: [], imports_only: false, places: [] };
 }
 
 export const SchemeTerms: MessageFns<SchemeTerms> = {
@@ -5721,6 +5732,9 @@ export const SchemeTerms: MessageFns<SchemeTerms> = {
     }
     if (message.imports_only !== false) {
       writer.uint32(32).bool(message.imports_only);
+    }
+    for (const v of message.places) {
+      SchemePlace.encode(v!, writer.uint32(42).fork()).join();
     }
     return writer;
   },
@@ -5768,6 +5782,82 @@ export const SchemeTerms: MessageFns<SchemeTerms> = {
             }
 
             message.imports_only = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.places.push(SchemePlace.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseSchemePlace(): SchemePlace {
+  return { in: "", name: "", word: "" };
+}
+
+export const SchemePlace: MessageFns<SchemePlace> = {
+  encode(message: SchemePlace, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.in !== "") {
+      writer.uint32(10).string(message.in);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.word !== "") {
+      writer.uint32(26).string(message.word);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SchemePlace {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSchemePlace();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.in = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.word = reader.string();
             continue;
           }
         }
