@@ -32,6 +32,8 @@ export interface Allowed {
   readonly verdict: 'allow';
   readonly key: CheckedKey;
   readonly scheme: Scheme;
+  /** The key's owner; null for one that nobody has put. */
+  readonly owner: OwnerRecord | null;
   /** What the upstream is not to see of the credential. */
   readonly withheld: Withheld;
   /** The plan that holds: the key's, else its owner's, else its scheme's default. */
@@ -153,7 +155,7 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
       );
     if (rate?.isAllowed === false) return { ...deny('rate_limited', scheme, terms, key), rate };
     const plan = plans.planOf(key, owner, scheme);
-    return { verdict: 'allow', key, scheme, withheld: withhold(request, presented), plan, rate };
+    return { verdict: 'allow', key, scheme, owner, withheld: withhold(request, presented), plan, rate };
   }
 }
 

@@ -2,6 +2,7 @@ import type { RateLimit } from '../keys/key.ts';
 import { createPlans, type Plans } from '../limits/plan.ts';
 import type { Mode, Scheme } from '../schemes/scheme.ts';
 import { createRules, type FindRule, type Rule } from './rules.ts';
+import { createUpstream, type Upstream, type UpstreamSettings } from './upstream.ts';
 
 /**
  * What requests and keys are judged by, as the settings had it at one moment. It does not change: a reload puts
@@ -19,13 +20,15 @@ export interface Policy {
   /** Those that it finds. */
   readonly rules: readonly Rule[];
   readonly mode: Mode;
+  /** What the upstream is told, and what no client may tell it. */
+  readonly upstream: Upstream;
 }
 
 /** What of a policy makes and changes keys. */
 export type KeyPolicy = Pick<Policy, 'keySchemes' | 'environment' | 'plans'>;
 
 /** What of the settings makes a policy. */
-export interface PolicySettings extends Pick<Policy, 'schemes' | 'environment'> {
+export interface PolicySettings extends Pick<Policy, 'schemes' | 'environment'>, UpstreamSettings {
   /** The scheme of admin keys, whether or not `schemes` lists it. */
   readonly adminScheme: Scheme;
   readonly plans: ReadonlyMap<string, RateLimit | null>;
@@ -42,5 +45,6 @@ export function createPolicy(settings: PolicySettings): Policy {
     keySchemes: hasAdminScheme ? schemes : [...schemes, adminScheme],
     plans: createPlans(plans),
     findRule: createRules(rules),
+    upstream: createUpstream(settings),
   };
 }

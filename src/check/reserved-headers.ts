@@ -12,6 +12,11 @@ export interface ReservedHeaders {
 
 export const ownHeaders: ReservedHeaders = { prefixes: ['x-postern-'], names: [] };
 
+/** The name that a client's headers are compared with. */
+export function readName(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9]/g, '-');
+}
+
 /** What a byte of a header's name is read as; 0 for one of no ASCII character, which no name has (RFC 9110 §5.1). */
 export function readByte(byte: number): number {
   if (byte >= 0x61 && byte <= 0x7a) return byte;

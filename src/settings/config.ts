@@ -4,17 +4,21 @@
  */
 
 import type { Rule } from '../check/rules.ts';
-import type { EventType } from '../events/events.ts';
-import type { WebhookSettings } from '../events/webhook.ts';
 import type { AdminClient } from '../keys/admin-permissions.ts';
 import type { RateLimit } from '../keys/key.ts';
 import type { Pepper, Secret } from '../keys/secret.ts';
 import type { Listen } from '../net/listen.ts';
 import type { TlsFiles } from '../net/tls.ts';
 import type { Scheme } from '../schemes/scheme.ts';
-import { ConfigError, type ConfigProblem } from './config-problem.ts';
+import { ConfigError } from './config-problem.ts';
 import { type ConsoleSettings, consoleOf } from './console-settings.ts';
-import { type GithubSource, githubSource } from './event-settings.ts';
+import {
+  type EventConfig,
+  eventsOf,
+  type GithubSource,
+  githubSource,
+  unsignedWebhook,
+} from './event-settings.ts';
 import { listenerProblems } from './listener-problems.ts';
 import { ruleProblems } from './rule-problems.ts';
 import { schemeProblems } from './scheme-problems.ts';
@@ -23,7 +27,7 @@ import { readSecrets, type SecretSettings, type Secrets } from './secret-setting
 import { problemsOf, prototypeKeys, wording } from './settings-issue.ts';
 import { type LogLevel, type Settings, settingsSchema } from './settings-schema.ts';
 import { type TracingConfig, tracingOf } from './tracing-settings.ts';
-import type { TrafficConfig } from './traffic-settings.ts';
+import { type TrafficConfig, trafficOf, upstreamProblems } from './traffic-settings.ts';
 
 /** Everything that can be set, read and checked. Nothing else reads settings. */
 export interface Config extends TrafficConfig {
@@ -81,15 +85,7 @@ export interface Config extends TrafficConfig {
     /** How long entries of the journal are kept. */
     readonly retentionMs: number;
   };
-  readonly events: {
-    /** Whether each is a line of the log. */
-    readonly log: boolean;
-    /** The types that are logged and sent; null for all. */
-    readonly types: ReadonlySet<EventType> | null;
-    readonly webhook: WebhookSettings | null;
-    /** So many failures from one address within the window are told. */
-    readonly manyFailures: { readonly failures: number; readonly windowMs: number };
-  };
+  readonly events: EventConfig;
   /** Where the keys come from that GitHub's reports are signed by. */
   readonly github: GithubSource;
   /** Bounds of what memory holds. */
@@ -151,6 +147,8 @@ export function readConfig(
   if (!result.success || problems.length > 0) throw new ConfigError(problems);
   const defaults = { answers: adminScheme.answers, checksumKeys: secrets.checksumKeys };
   const schemes = schemesOf(result.data.schemes, presets, defaults);
+  const wrongHeaders = upstreamProblems(result.data.upstream_headers, schemes);
+  if (wrongHeaders.length > 0) throw new ConfigError(wrongHeaders);
   return configOf(result.data, secrets, { schemes, adminScheme });
 }
 
@@ -183,7 +181,8 @@ function configOf(
     },
     console: consoleOf(settings.console, settings.http.tls !== undefined, secrets.sessionSecret),
     ...{ store: settings.store, processes: settings.processes },
-    ...{ mode: settings.mode, environment: settings.environment, logLevel: settings.log.level },
+    ...trafficOf(settings),
+    ...{ environment: settings.environment, logLevel: settings.log.level },
     allowsSampleRatio: settings.log.allows_sample_ratio,
     tracing: tracingOf(settings.tracing, secrets.traceHeaders),
     schemes,
@@ -211,27 +210,6 @@ function configOf(
     adminKey: secrets.adminKey,
     peppers: secrets.peppers,
   });
-}
-
-function unsignedWebhook(
-  events: Settings['events'] | undefined,
-  { webhookSecret }: SecretSettings,
-): ConfigProblem[] {
-  if (events?.webhook.url === undefined || webhookSecret !== undefined) return [];
-  const message = 'needs POSTERN_WEBHOOK_SECRET, or POSTERN_WEBHOOK_SECRET_FILE: what is sent is signed';
-  return [{ path: ['events', 'webhook', 'url'], message }];
-}
-
-function eventsOf(
-  { log, types, webhook: { url }, many_failures }: Settings['events'],
-  { webhookSecrets: secrets }: Secrets,
-): Config['events'] {
-  return {
-    log,
-    types: types === undefined ? null : new Set(types),
-    webhook: url === undefined ? null : { url, secrets },
-    manyFailures: { failures: many_failures.count, windowMs: many_failures.window },
-  };
 }
 
 function schemesOf(

@@ -1,6 +1,9 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { z } from 'zod';
-import { eventTypes } from '../events/events.ts';
+import { type EventType, eventTypes } from '../events/events.ts';
+import type { WebhookSettings } from '../events/webhook.ts';
+import type { ConfigProblem } from './config-problem.ts';
+import type { SecretSettings, Secrets } from './secret-settings.ts';
 import { duration, wholeNumber } from './setting-forms.ts';
 
 const urlError = 'expected an http:// or https:// URL without a user and a password';
@@ -120,4 +123,39 @@ export function githubSource({
   if (url === 'none') return { pinned, url: null };
   if (url !== undefined) return { pinned, url };
   return { pinned, url: pinned.size > 0 ? null : new URL(githubKeysUrl) };
+}
+
+export interface EventConfig {
+  /** Whether each is a line of the log. */
+  readonly log: boolean;
+  /** The types that are logged and sent; null for all. */
+  readonly types: ReadonlySet<EventType> | null;
+  readonly webhook: WebhookSettings | null;
+  /** So many failures from one address within the window are told. */
+  readonly manyFailures: { readonly failures: number; readonly windowMs: number };
+}
+
+type Events = z.output<typeof eventsSpec>;
+
+/** A webhook whose messages nobody could check. */
+export function unsignedWebhook(
+  events: Events | undefined,
+  { webhookSecret }: SecretSettings,
+): ConfigProblem[] {
+  if (events?.webhook.url === undefined || webhookSecret !== undefined) return [];
+  const message = 'needs POSTERN_WEBHOOK_SECRET, or POSTERN_WEBHOOK_SECRET_FILE: what is sent is signed';
+  return [{ path: ['events', 'webhook', 'url'], message }];
+}
+
+/** The settings of events as the Config has them. */
+export function eventsOf(
+  { log, types, webhook: { url }, many_failures }: Events,
+  { webhookSecrets: secrets }: Secrets,
+): EventConfig {
+  return {
+    log,
+    types: types === undefined ? null : new Set(types),
+    webhook: url === undefined ? null : { url, secrets },
+    manyFailures: { failures: many_failures.count, windowMs: many_failures.window },
+  };
 }

@@ -4,7 +4,7 @@ import { crc32Checksum, createHmacChecksum } from '../schemes/checksum.ts';
 import type { Checksum, Place, Scheme } from '../schemes/scheme.ts';
 import { answersSpec, answerTable } from './answer-spec.ts';
 import { planSpec } from './plan-spec.ts';
-import { name, text, wholeNumber } from './setting-forms.ts';
+import { name, neededHeaders, text, wholeNumber } from './setting-forms.ts';
 import { mode } from './traffic-settings.ts';
 
 const formLengthMax = 512;
@@ -12,9 +12,6 @@ const placesMax = 8;
 const patternLengthMax = 1_000;
 
 const parameter = text(/^[A-Za-z0-9._~-]+$/, 'expected a name of letters, digits and . _ ~ -');
-
-/** What a request cannot do without: Envoy removes none of them, so that the upstream would read the key. */
-const neededHeaders = ['host', 'connection', 'content-length', 'te', 'transfer-encoding', 'upgrade'];
 
 const place = z.union(
   [

@@ -42,6 +42,11 @@ export function duration(minMs: number, maxMs: number) {
     });
 }
 
+/** What a request cannot do without: Envoy removes none of them, and sets none as it is told. */
+export const neededHeaders: readonly string[] = [
+  ...['host', 'connection', 'content-length', 'te', 'transfer-encoding', 'upgrade'],
+];
+
 /** A name that schemes, environments and plans of schemes have. */
 export const name = text(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'expected a name of a-z, 0-9, _ and -');
 

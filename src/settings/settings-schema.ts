@@ -7,7 +7,7 @@ import { ruleSpec } from './rule-spec.ts';
 import { schemeSpec } from './scheme-spec.ts';
 import { countOrAuto, duration, listen, store, text, tls, wholeNumber } from './setting-forms.ts';
 import { ratio, tracingSpec } from './tracing-settings.ts';
-import { mode } from './traffic-settings.ts';
+import { mode, upstreamHeadersSpec } from './traffic-settings.ts';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -124,6 +124,19 @@ export const settingsSchema = z
       .default('enforce')
       .describe(
         'enforce, or observe: every request is allowed, and what would have been denied is counted and told.',
+      )
+      .register(reloadable, { isList: false }),
+    upstream_headers: upstreamHeadersSpec
+      .prefault({})
+      .describe(
+        'Header for the upstream → what it tells: key_id, key_name, owner, scheme, environment, permissions, plan, labels.NAME or owner_labels.NAME. No client can send one of these.',
+      )
+      .register(reloadable, { isList: true }),
+    identity_headers: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Whether the upstream is told of the key in x-postern-key-id, -owner, -scheme, -environment and -permissions.',
       )
       .register(reloadable, { isList: false }),
     environment: text(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'expected a name of a-z, 0-9, _ and -')

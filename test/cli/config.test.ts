@@ -167,7 +167,7 @@ describe('config print', () => {
   it('fills in every default', async () => {
     const { stdout } = await postern(['config', 'print']);
 
-    const { replica_id, schemes, plans, rules, ...defaults } = parse(switchedOn);
+    const { replica_id, schemes, plans, rules, upstream_headers, ...defaults } = parse(switchedOn);
     const { types, ...events } = defaults.events;
     Object.assign(defaults, { events: { ...events, webhook: {} }, leaks: { github: { public_keys: {} } } });
     // TLS has no default, and nobody is allowed by a certificate.
@@ -175,7 +175,10 @@ describe('config print', () => {
     defaults.admin.clients = [];
     delete defaults.tracing.endpoint;
     defaults.tracing.attributes = {};
-    expect(parse(stdout)).toEqual({ ...defaults, schemes: [...presetNames], plans: {}, rules: [] });
+    expect(parse(stdout)).toEqual({
+      ...defaults,
+      ...{ schemes: [...presetNames], plans: {}, rules: [], upstream_headers: {} },
+    });
     expect(stdout.match(/# default$/gm)?.length).toBeGreaterThan(20);
   });
 

@@ -24,6 +24,8 @@ export interface EnvoyChange extends EnvoySettings {
   readonly filters?: readonly Readonly<Record<string, unknown>>[];
   /** Filter → what all routes have of it. */
   readonly perFilter?: Readonly<Record<string, unknown>>;
+  /** Whether Envoy takes x-postern-* of clients out by itself, as shipped; by default Postern alone does. */
+  readonly removesEarly?: boolean;
   /** Settings of the HTTP connection manager. */
   readonly http?: Readonly<Record<string, unknown>>;
   /** Settings of the filter that asks Postern. */
@@ -44,6 +46,7 @@ export async function startChangedEnvoy({
   virtualHost = {},
   filters = [],
   perFilter = {},
+  removesEarly = false,
   ...settings
 }: EnvoyChange): Promise<Envoy> {
   const shipped = await readFile(shippedConfiguration, 'utf8');
@@ -53,6 +56,7 @@ export async function startChangedEnvoy({
       ...settings,
     }),
   );
+  if (!removesEarly) document.deleteIn([...MANAGER, 'early_header_mutation_extensions']);
   for (const [name, value] of Object.entries(http)) document.setIn([...MANAGER, name], value);
   for (const [name, value] of Object.entries(filter)) document.setIn([...FILTER, name], value);
   const list = document.getIn(ROUTES) as YAMLSeq;
@@ -87,6 +91,7 @@ function saying(context: Readonly<Record<string, string>>) {
 export async function startConfigured(
   yaml: string,
   settings: Readonly<Record<string, string>> = {},
+  when: { readonly ready?: boolean } = {},
 ): Promise<Postern> {
   const folder = await mkdtemp(join(tmpdir(), 'postern-settings-'));
   const remove = () => rm(folder, { recursive: true, force: true });
@@ -96,7 +101,7 @@ export async function startConfigured(
     // Waits for a busy machine, as stack.ts has it.
     if (!document.has('check')) document.set('check', { store_timeout: '5s' });
     await writeFile(path, document.errors.length > 0 ? yaml : document.toString());
-    const postern = await startPostern({ POSTERN_CONFIG: path, ...settings });
+    const postern = await startPostern({ POSTERN_CONFIG: path, ...settings }, when);
     // It is read again while the service runs.
     return { ...postern, stop: () => postern.stop().then(remove) };
   } catch (error) {

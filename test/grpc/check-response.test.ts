@@ -147,7 +147,13 @@ const withheld = fc.record({
   parameters: fc.uniqueArray(fc.constantFrom('key', 'gate%5Fkey'), { maxLength: 2 }),
 });
 const allows = fc.record({
-  ...{ verdict: fc.constant('allow' as const), key: keys, scheme: schemes, withheld },
+  ...{
+    verdict: fc.constant('allow' as const),
+    owner: fc.constant(null),
+    key: keys,
+    scheme: schemes,
+    withheld,
+  },
   ...{ plan: fc.option(text), rate: fc.option(rates) },
 });
 const denials: fc.Arbitrary<Denied> = fc
@@ -183,6 +189,6 @@ const requests = fc
   .array(fc.oneof(fc.tuple(fc.constantFrom(...sentNames), fc.constant('forged'))), { maxLength: 5 })
   .map((headers) => accessRequest({ headers: [...new Map(headers)] }));
 const allowed: Allowed = {
-  ...{ verdict: 'allow', key: keyRecord(), scheme: presets[0] as Scheme },
+  ...{ verdict: 'allow', owner: null, key: keyRecord(), scheme: presets[0] as Scheme },
   ...{ withheld: { headers: ['authorization'], changed: [], parameters: [] }, plan: null, rate: null },
 };

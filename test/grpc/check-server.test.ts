@@ -10,6 +10,7 @@ const postern = readPresets().get('postern') as Scheme;
 const terms = { environment: 'live', address: '', permissions: [], cost: 1 };
 const allowed: Decision = {
   verdict: 'allow',
+  owner: null,
   key: keyRecord(),
   scheme: postern,
   withheld: { headers: ['authorization'], changed: [], parameters: [] },

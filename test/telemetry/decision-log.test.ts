@@ -12,6 +12,7 @@ const key = keyRecord({ owner: 'acme' });
 const allow: Decision = {
   ...{
     verdict: 'allow',
+    owner: null,
     key,
     scheme,
     withheld: { headers: [], changed: [], parameters: [] },

@@ -128,6 +128,7 @@ describe('the span of a Check', () => {
   it('says what was decided, by which scheme, on which key, and nothing of whose it is', async () => {
     const decision: Decision = {
       verdict: 'allow',
+      owner: null,
       key,
       scheme,
       withheld: { headers: ['a'], changed: [], parameters: [] },

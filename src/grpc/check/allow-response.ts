@@ -1,7 +1,7 @@
 import type { Allowed, Denied, Observed } from '../../check/authorize.ts';
 import { rateHeader } from '../../check/denial.ts';
 import type { AccessRequest } from '../../check/request.ts';
-import { ownHeaders } from '../../check/reserved-headers.ts';
+import type { HeaderPair, Upstream } from '../../check/upstream.ts';
 import type { CheckedKey } from '../../keys/key.ts';
 import { rpcStatus as code } from '../../net/rpc.ts';
 import type { BackwardWriter } from './backward-writer.ts';
@@ -11,10 +11,24 @@ import { response, writeHeader, writeMember, writeStatus, writeStructMember } fr
 /** The tags of an OkHttpResponse. */
 export const ok = { headers: 18, remove: 42, responseHeaders: 50, removeParameters: 66 } as const;
 
+/** What is told of any key, and to the upstream. */
+export interface Told {
+  readonly fragmentsOf: (key: CheckedKey) => KeyFragments;
+  readonly upstream: Upstream;
+}
+
+/** What is set for the upstream. */
+interface SetHeaders {
+  readonly upstream: Upstream;
+  readonly allowed: Allowed | null;
+  /** Beside those of `allowed` that name its key. */
+  readonly headers: readonly HeaderPair[];
+}
+
 /** Of a route that asks for no key. */
-export function allowAnyone(writer: BackwardWriter, request: AccessRequest): Uint8Array {
+export function allowAnyone(writer: BackwardWriter, request: AccessRequest, upstream: Upstream): Uint8Array {
   const since = writer.length;
-  removeSent(writer, request, null);
+  removeSent(writer, request, { upstream, allowed: null, headers: [] });
   writer.message(response.ok, since);
   writeStatus(writer, code.ok, '');
   return writer.take();
@@ -24,13 +38,17 @@ export function allowKey(
   writer: BackwardWriter,
   request: AccessRequest,
   allowed: Allowed,
-  fragments: KeyFragments,
+  { fragmentsOf, upstream }: Told,
 ): Uint8Array {
+  const fragments = fragmentsOf(allowed.key);
+  const headers = upstream.headersFor(allowed);
   writeKeyMetadata(writer, allowed, fragments);
   const since = writer.length;
   writeAnswerChanges(writer, allowed);
-  removeSent(writer, request, allowed);
-  writeRequestChanges(writer, allowed, fragments);
+  removeSent(writer, request, { upstream, allowed, headers });
+  writeWithheld(writer, allowed);
+  if (upstream.identityHeaders) writeIdentity(writer, allowed, fragments);
+  for (const [name, value] of headers) writeHeader(writer, ok.headers, name, value);
   writer.message(response.ok, since);
   writeStatus(writer, code.ok, '');
   return writer.take();
@@ -41,14 +59,16 @@ export function observe(
   writer: BackwardWriter,
   request: AccessRequest,
   { would }: Observed,
-  fragmentsOf: (key: CheckedKey) => KeyFragments,
+  { fragmentsOf, upstream }: Told,
 ): Uint8Array {
   const allowed = would.verdict === 'allow' ? would : null;
   if (would.verdict === 'deny') writeObservedDenial(writer, would);
   else writeKeyMetadata(writer, would, fragmentsOf(would.key), true);
+  const headers = allowed === null ? [] : upstream.headersFor(allowed);
   const since = writer.length;
-  removeSent(writer, request, allowed);
-  if (allowed !== null) writeIdentity(writer, allowed, fragmentsOf(allowed.key));
+  removeSent(writer, request, { upstream, allowed, headers });
+  if (allowed !== null && upstream.identityHeaders) writeIdentity(writer, allowed, fragmentsOf(allowed.key));
+  for (const [name, value] of headers) writeHeader(writer, ok.headers, name, value);
   writer.message(response.ok, since);
   writeStatus(writer, code.ok, '');
   return writer.take();
@@ -66,12 +86,10 @@ function writeObservedDenial(writer: BackwardWriter, denied: Denied): void {
   writer.message(response.metadata, since);
 }
 
-/** For the upstream. */
-function writeRequestChanges(writer: BackwardWriter, allowed: Allowed, fragments: KeyFragments): void {
-  const { withheld } = allowed;
+/** What the upstream is not to see of the credential. */
+function writeWithheld(writer: BackwardWriter, { withheld }: Allowed): void {
   for (const name of withheld.headers) writer.text(ok.remove, name);
   for (const { name, value } of withheld.changed) writeHeader(writer, ok.headers, name, value);
-  writeIdentity(writer, allowed, fragments);
 }
 
 function writeIdentity(writer: BackwardWriter, { key }: Allowed, fragments: KeyFragments): void {
@@ -81,16 +99,20 @@ function writeIdentity(writer: BackwardWriter, { key }: Allowed, fragments: KeyF
 }
 
 /** What the client must not have said of itself. Envoy removes after it has set: a name in both would be lost. */
-function removeSent(writer: BackwardWriter, request: AccessRequest, allowed: Allowed | null): void {
-  const sent = request.reservedHeaders(ownHeaders);
+function removeSent(writer: BackwardWriter, request: AccessRequest, set: SetHeaders): void {
+  const sent = request.reservedHeaders(set.upstream.reserved);
   for (let at = sent.length - 1; at >= 0; at--) {
     const name = sent[at] as string;
-    if (allowed === null || !isSet(allowed, name)) writer.text(ok.remove, name);
+    if (!isSet(set, name)) writer.text(ok.remove, name);
   }
 }
 
 /** Whether a header of ours takes that name. */
-function isSet({ key }: Allowed, name: string): boolean {
+function isSet({ upstream, allowed, headers }: SetHeaders, name: string): boolean {
+  if (allowed === null) return false;
+  if (headers.some(([set]) => set === name)) return true;
+  if (!upstream.identityHeaders) return false;
+  const { key } = allowed;
   if (name === 'x-postern-owner') return key.owner !== null;
   if (name === 'x-postern-permissions') return key.permissions.length > 0;
   return name === 'x-postern-key-id' || name === 'x-postern-scheme' || name === 'x-postern-environment';

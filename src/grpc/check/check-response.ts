@@ -2,6 +2,7 @@ import type { Decision, Denied } from '../../check/authorize.ts';
 import { denialBody, denialHeaders } from '../../check/denial.ts';
 import { type CallerKind, callerKind, grpcHeaders, grpcMessage } from '../../check/grpc-denial.ts';
 import type { AccessRequest } from '../../check/request.ts';
+import { plainUpstream, type Upstream } from '../../check/upstream.ts';
 import { rpcStatus as code } from '../../net/rpc.ts';
 import type { Reason } from '../../schemes/answer.ts';
 import type { Scheme } from '../../schemes/scheme.ts';
@@ -48,7 +49,10 @@ interface PreparedDenial {
   readonly whole: Uint8Array;
 }
 
-export function createCheckWriter(unavailableAs: UnavailableAs): CheckWriter {
+export function createCheckWriter(
+  unavailableAs: UnavailableAs,
+  upstream: () => Upstream = () => plainUpstream,
+): CheckWriter {
   const writer = new BackwardWriter();
   const fragmentsOf = createKeyFragments(ok.headers);
   const prepared: Readonly<Record<CallerKind, WeakMap<Scheme, Partial<Record<Reason, PreparedDenial>>>>> = {
@@ -58,9 +62,11 @@ export function createCheckWriter(unavailableAs: UnavailableAs): CheckWriter {
   return {
     decided(decision, request) {
       writer.clear();
-      if (decision.verdict === 'public') return allowAnyone(writer, request);
-      if (decision.verdict === 'allow') return allowKey(writer, request, decision, fragmentsOf(decision.key));
-      if (decision.verdict === 'observe') return observe(writer, request, decision, fragmentsOf);
+      if (decision.verdict === 'public') return allowAnyone(writer, request, upstream());
+      if (decision.verdict === 'allow')
+        return allowKey(writer, request, decision, { fragmentsOf, upstream: upstream() });
+      if (decision.verdict === 'observe')
+        return observe(writer, request, decision, { fragmentsOf, upstream: upstream() });
       const kind = callerKind(request);
       // An operator's failure mode is for when nobody can be asked, and not for a route that says what it cannot mean.
       const isOutage = decision.reason === 'unavailable' && decision.misconfigured === undefined;

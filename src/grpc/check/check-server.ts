@@ -1,5 +1,6 @@
 import { type Authorize, type Decision, deny } from '../../check/authorize.ts';
 import type { AccessRequest } from '../../check/request.ts';
+import { plainUpstream, type Upstream } from '../../check/upstream.ts';
 import type { Reason } from '../../schemes/answer.ts';
 import type { Scheme } from '../../schemes/scheme.ts';
 import { beginCheck, endDecided, endFailed } from '../../telemetry/tracing-check.ts';
@@ -15,6 +16,8 @@ export interface CheckDependencies {
   readonly authorize: Authorize;
   /** The scheme that speaks where a request could not be read. */
   readonly fallbackScheme: () => Scheme;
+  /** What the upstream is told now; by default the five headers that name its key. */
+  readonly upstream?: () => Upstream;
   /** Told of every decision, how long it took, and its span where it has one, once each; must not throw. */
   readonly onDecision: (
     decision: Decision,
@@ -47,9 +50,9 @@ export type Answer = (bytes: Uint8Array, caller?: TraceHeaders) => Uint8Array | 
 
 export function createAnswer(dependencies: CheckDependencies): Answer {
   const { authorize, fallbackScheme, onDecision, onBroken, unavailableAs } = dependencies;
-  const { requestBytesMax = 1_048_576, tracing = null } = dependencies;
+  const { requestBytesMax = 1_048_576, tracing = null, upstream = () => plainUpstream } = dependencies;
   const read = createCheckReader();
-  const writer = createCheckWriter(unavailableAs);
+  const writer = createCheckWriter(unavailableAs, upstream);
 
   return (bytes, caller = noTrace) => {
     const started = performance.now();

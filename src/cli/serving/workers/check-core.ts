@@ -77,6 +77,7 @@ export async function startCheckCore(
     {
       authorize: judges.authorize,
       fallbackScheme: () => judges.policy().schemes[0],
+      upstream: () => judges.policy().upstream,
       onDecision(decision, request, durationMs, span) {
         const address = request?.address ?? '';
         telemetry.observeDecision(decision, durationMs);

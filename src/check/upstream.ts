@@ -1,0 +1,99 @@
+import type { OwnerRecord } from '../keys/owner.ts';
+import type { Allowed } from './authorize.ts';
+import { ownHeaders, type ReservedHeaders, readName } from './reserved-headers.ts';
+
+/** What a header for the upstream may tell, by the names that settings have for it. */
+export const upstreamSources = [
+  ...(['key_id', 'key_name', 'owner', 'scheme', 'environment', 'permissions', 'plan'] as const),
+];
+/** One of {@link upstreamSources}, or a label of the key or of its owner. */
+export type UpstreamSource =
+  | (typeof upstreamSources)[number]
+  | { readonly of: 'key' | 'owner'; readonly label: string };
+
+/** What the settings say of requests that go on to the upstream. */
+export interface UpstreamSettings {
+  /** Header, in lower case → what it tells. */
+  readonly upstreamHeaders: ReadonlyMap<string, UpstreamSource>;
+  /** Whether the five headers `x-postern-…` are set. */
+  readonly identityHeaders: boolean;
+}
+
+export type HeaderPair = readonly [name: string, value: string];
+
+/** What the upstream is told of a key that is allowed, beside `x-postern-…`, and what no client may tell it. */
+export interface Upstream {
+  readonly identityHeaders: boolean;
+  /** What is removed of every request, whatever becomes of it. */
+  readonly reserved: ReservedHeaders;
+  /** Each name once; what is not known is not there. */
+  headersFor(allowed: Allowed): readonly HeaderPair[];
+}
+
+const none: readonly HeaderPair[] = [];
+
+export function createUpstream({ upstreamHeaders, identityHeaders }: UpstreamSettings): Upstream {
+  const wanted = [...upstreamHeaders];
+  const names = wanted.map(([name]) => readName(name));
+  return {
+    identityHeaders,
+    reserved: names.length === 0 ? ownHeaders : { ...ownHeaders, names },
+    headersFor(allowed) {
+      if (wanted.length === 0) return none;
+      return wanted.flatMap(([name, source]): HeaderPair[] => {
+        const text = textOf(source, allowed);
+        const value = text === null ? '' : headerValue(text);
+        return value === '' ? [] : [[name, value]];
+      });
+    },
+  };
+}
+
+/** Where the settings say nothing of it. */
+export const plainUpstream = createUpstream({ upstreamHeaders: new Map(), identityHeaders: true });
+
+/** The five headers that name the key and what it may do, each once. */
+export function identityOf({ key }: Pick<Allowed, 'key'>): readonly HeaderPair[] {
+  const { owner, permissions } = key;
+  return [
+    ['x-postern-key-id', key.id],
+    ...(owner === null ? none : [['x-postern-owner', owner] as const]),
+    ['x-postern-scheme', key.scheme],
+    ['x-postern-environment', key.environment],
+    ...(permissions.length === 0 ? none : [['x-postern-permissions', permissions.join(',')] as const]),
+  ];
+}
+
+function textOf(source: UpstreamSource, { key, owner, plan }: Allowed): string | null {
+  if (typeof source === 'object')
+    return labelOf(source.of === 'key' ? key.labels : labelsOf(owner), source.label);
+  switch (source) {
+    case 'key_id':
+      return key.id;
+    case 'key_name':
+      return key.name;
+    case 'owner':
+      return key.owner;
+    case 'scheme':
+      return key.scheme;
+    case 'environment':
+      return key.environment;
+    case 'permissions':
+      return key.permissions.join(',');
+    case 'plan':
+      return plan;
+  }
+}
+
+function labelsOf(owner: OwnerRecord | null): Readonly<Record<string, string>> {
+  return (owner as { readonly labels?: Readonly<Record<string, string>> } | null)?.labels ?? {};
+}
+
+function labelOf(labels: Readonly<Record<string, string>>, name: string): string | null {
+  return Object.hasOwn(labels, name) ? (labels[name] ?? null) : null;
+}
+
+/** No character that a header's value cannot have (RFC 9110 §5.5): Envoy would refuse the whole answer for it. */
+function headerValue(text: string): string {
+  return text.replace(/\p{Cc}+/gu, ' ').trim();
+}
