@@ -90,7 +90,7 @@ describe('the examples of meshes', () => {
       const asked = found(spec, 'extAuth').filter((policy) => found(policy, 'extensionRef').length === 0);
       for (const policy of asked) expect(policy, kind).toMatchObject({ failOpen: false, statusOnError: 503 });
     }
-    expect(all().flatMap(({ spec }) => found(spec, 'failOpen'))).toHaveLength(6);
+    expect(all().flatMap(({ spec }) => found(spec, 'failOpen'))).toHaveLength(4);
     expect(providers().find(({ name }) => name === 'postern')?.envoyExtAuthzGrpc).toMatchObject({
       ...{ failOpen: false, statusOnError: '503', timeout: '0.5s' },
     });
@@ -118,7 +118,7 @@ describe('the examples of meshes', () => {
         .flat()
         .filter((reference) => (reference as { namespace?: string }).namespace === 'postern'),
     );
-    expect(references).toHaveLength(7);
+    expect(references).toHaveLength(5);
     for (const reference of references) {
       expect(reference).toEqual({ name: 'postern-check', namespace: 'postern', port: 50051 });
     }

@@ -12,6 +12,8 @@ import type { Stack } from './stack.ts';
 export interface Route {
   readonly prefix: string;
   readonly context: Readonly<Record<string, string>>;
+  /** Namespace → what Envoy has as the route's own metadata. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
 }
 
 /** What a test's Envoy has apart from the shipped configuration. */
@@ -60,10 +62,11 @@ export async function startChangedEnvoy({
   for (const [name, value] of Object.entries(http)) document.setIn([...MANAGER, name], value);
   for (const [name, value] of Object.entries(filter)) document.setIn([...FILTER, name], value);
   const list = document.getIn(ROUTES) as YAMLSeq;
-  const nodes = routes.map(({ prefix, context }) =>
+  const nodes = routes.map(({ prefix, context, metadata }) =>
     document.createNode({
       match: { prefix },
       route: { cluster: 'upstream' },
+      ...(metadata !== undefined && { metadata: { filter_metadata: metadata } }),
       typed_per_filter_config: {
         'envoy.filters.http.ext_authz': saying(context),
       },

@@ -80,6 +80,8 @@ export class CheckLayout {
   /** Where the entries of `context_extensions` begin and end when they stand side by side; else both are -1. */
   contextAt = 0;
   contextEnd = 0;
+  /** Where the pieces of `route_metadata_context` begin and end, one after the other; empty ones left out. */
+  readonly metadata: number[] = [];
   /** The map of headers, in which repeated ones are joined. */
   readonly joined = new Pairs();
   /** `header_map`, in which each stands apart. */
@@ -92,6 +94,7 @@ export class CheckLayout {
     this.methodAt = this.methodEnd = this.pathAt = this.pathEnd = this.hostAt = this.hostEnd = 0;
     this.addressAt = this.addressEnd = this.contextAt = this.contextEnd = 0;
     this.context.clear();
+    this.metadata.length = 0;
     this.joined.clear();
     this.apart.clear();
     const fields = this.#fields;
@@ -116,6 +119,7 @@ export class CheckLayout {
       if (tag === field1) this.#peer(this.#enter());
       else if (tag === field4) this.#request(this.#enter());
       else if (tag === field10) this.#contextEntry(began, this.#enter());
+      else if (tag === field13 && fields.to > fields.from) this.metadata.push(fields.from, fields.to);
     }
   }
 

@@ -2,6 +2,7 @@ import type { AccessRequest } from '../../check/request.ts';
 import { type ReservedHeaders, readByte } from '../../check/reserved-headers.ts';
 import { addressIn } from './address-bytes.ts';
 import { CheckLayout, type Pairs } from './check-layout.ts';
+import { contextOfMetadata } from './route-metadata.ts';
 
 /** What Envoy asks, read from its bytes where the decision asks for it. */
 export interface CheckRequest extends AccessRequest {
@@ -90,7 +91,8 @@ class WireRequest implements CheckRequest {
 
   /** The same map for the same bytes, unless they are very many, so that what follows from them is found by it. */
   get context(): ReadonlyMap<string, string> {
-    const { context, contextAt, contextEnd } = this.#layout();
+    const { context, contextAt, contextEnd, metadata } = this.#layout();
+    if (metadata.length > 0) return this.#contextWithMetadata();
     if (context.count === 0) return noContext;
     if (contextAt === -1 || contextEnd - contextAt > contextBytesMax) return this.#mapOf(context);
     const bytes = this.#bytes.toString('latin1', contextAt, contextEnd);
@@ -130,6 +132,26 @@ class WireRequest implements CheckRequest {
 
   keep(): void {
     this.#bytes = Buffer.from(this.#bytes);
+  }
+
+  /** Of a route that has metadata; what stands in `context_extensions` goes before it. */
+  #contextWithMetadata(): ReadonlyMap<string, string> {
+    const { context, contextAt, contextEnd, metadata } = this.#layout();
+    const pieces = Array.from({ length: metadata.length / 2 }, (_, piece) =>
+      this.#bytes.subarray(metadata[piece * 2], metadata[piece * 2 + 1]),
+    );
+    const said = Buffer.concat(pieces);
+    const read = () => new Map([...contextOfMetadata(said), ...this.#mapOf(context)]);
+    const isLong = contextEnd - contextAt + said.length > contextBytesMax;
+    if (isLong || (context.count > 0 && contextAt === -1)) return read();
+    const own = context.count === 0 ? '' : this.#bytes.toString('latin1', contextAt, contextEnd);
+    // No context begins so: the first byte of one is a tag.
+    const bytes = `\0${said.length}:${said.toString('latin1')}${own}`;
+    const known = this.#desk.contexts.get(bytes);
+    if (known !== undefined) return known;
+    const made = read();
+    this.#remember(bytes, made);
+    return made;
   }
 
   #remember(bytes: string, context: ReadonlyMap<string, string>): void {
