@@ -10,7 +10,9 @@ import { type OutputChunk, rolldown } from 'rolldown';
  * checkout, and are all of this kind: plain JavaScript, without files, workers or programs of their own.
  */
 const BUNDLED =
-  /^(?:@eslint-community\/regexpp|@opentelemetry\/(?:core|exporter-trace-otlp-proto|resources|sdk-trace)|lru-cache|zod)$/;
+  /^(?:@eslint-community\/regexpp|@opentelemetry\/(?:core|exporter-trace-otlp-proto|resources|sdk-trace)|zod)$/;
+
+const english = "export { default as en } from './en.js';";
 
 /** One copy for all, since it holds what is global. */
 const APART = '@opentelemetry/api';
@@ -55,7 +57,8 @@ async function bundle(): Promise<void> {
       {
         name: 'entries',
         resolveId: (id) => [...entries.keys()].find((path) => path.endsWith(`/${id}`)),
-        load: (id) => entries.get(id),
+        // Zod's messages in all other languages would be two thirds of it, and are held in memory once it is loaded.
+        load: (id) => (id.endsWith('/zod/v4/locales/index.js') ? english : entries.get(id)),
       },
     ],
   });

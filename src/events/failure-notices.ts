@@ -1,4 +1,4 @@
-import { LRUCache } from 'lru-cache';
+import { BoundedCache } from '../cache/bounded-cache.ts';
 import type { JournalDraft } from '../journal/journal.ts';
 import { networkOf } from '../net/caller-network.ts';
 import type { Reason } from '../schemes/answer.ts';
@@ -65,7 +65,7 @@ export function createFailureNotices(
     max,
     windowMs: 60_000,
   });
-  const counters = new LRUCache<string, Counter>({ max: addressesMax });
+  const counters = new BoundedCache<string, Counter>(addressesMax);
   let waiting: JournalDraft[] = [];
 
   return {

@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache';
 import { BoundedCache } from '../cache/bounded-cache.ts';
 import type { JournalDraft } from '../journal/journal.ts';
 import type { AddressUse } from '../journal/journal-store.ts';
@@ -57,7 +56,7 @@ export function createUseNotices(
   const { keysMax = 200_000, knownMax = 50_000, singlyMax = 100, waitingMax = 200_000 } = options;
   /** Most keys have one address, and it is found without making a name: 0.2 µs for 4. */
   const firstOf = new BoundedCache<KeyId, string>(keysMax);
-  const known = new LRUCache<string, true>({ max: knownMax });
+  const known = new BoundedCache<string, true>(knownMax);
   /** The hour in which a key was told of last. */
   const deniedIn = new BoundedCache<KeyId, number>(keysMax);
   const quotaOf = (action: 'NewAddress' | 'PermissionDenied') =>
@@ -101,7 +100,7 @@ export function createUseNotices(
   function newsOf({ key, addresses }: UsageTally): AddressUse[] {
     const first = firstOf.get(key);
     return addresses
-      .filter((address) => address !== first && !known.has(nameOf({ key, address })))
+      .filter((address) => address !== first && known.get(nameOf({ key, address })) === undefined)
       .map((address) => ({ key, address }));
   }
 

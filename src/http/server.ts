@@ -149,6 +149,9 @@ function createApp({ log, pages }: HttpDependencies, options: HttpOptions): Fast
     // An owner's id may have 128 characters, and one that has more is to be told so.
     routerOptions: { maxParamLength: 1_024 },
     clientErrorHandler: answerClientError,
+    schemaController: {
+      compilersFactory: { buildValidator: nothingToCompile, buildSerializer: nothingToCompile },
+    },
   });
 
   // Bodies are JSON whatever their type says they are, also when it says nothing or nonsense.
@@ -180,6 +183,13 @@ function createApp({ log, pages }: HttpDependencies, options: HttpOptions): Fast
     addStandingHeaders(reply);
     reply.code(status).headers(headers).send(body);
   }
+}
+
+/** No route has a schema, and Fastify would load the compilers of two kinds, which take 2 MB. */
+function nothingToCompile() {
+  return () => {
+    throw new Error('a route has a schema, and nothing compiles it');
+  };
 }
 
 function isFor(pages: HttpPages | undefined, { url }: FastifyRequest): boolean {

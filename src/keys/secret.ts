@@ -38,7 +38,7 @@ export class Secret {
 
 export interface Pepper {
   readonly id: string;
-  readonly key: Buffer;
+  readonly key: Uint8Array;
 }
 
 /** Digests secrets under the configured peppers: the first signs, all verify, and so does none at all. */

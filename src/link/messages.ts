@@ -10,6 +10,7 @@ import type { RateVerdict } from '../limits/limiter.ts';
 import type { Listen } from '../net/listen.ts';
 import type { TlsMaterial } from '../net/tls.ts';
 import type { Reason } from '../schemes/answer.ts';
+import type { SentCheckConfig } from '../settings/check-config.ts';
 import type { UnitLease, UnitLeaseRequest } from '../store/store.ts';
 import type { UsageTally } from '../store/usage-tally.ts';
 import type { CheckSnapshot } from '../telemetry/check-telemetry.ts';
@@ -54,19 +55,13 @@ export type ServiceTold =
   | readonly [kind: 'gap', change: number]
   | readonly [kind: 'beat', beat: number, lagMs: number];
 
-/** The settings as they were read, from which both ends make the same `Config`. */
-export interface SettingSource {
-  readonly tree: unknown;
-  readonly secrets: Readonly<Record<string, string | undefined>>;
-}
-
 /** What the service asks a Check worker. */
 export type WorkerAnswers = {
   /** The first of all. */
   start(given: WorkerStart): Promise<void>;
   listen(listen: Listen): Promise<Listen>;
   /** Checks from now on are judged by these settings. */
-  apply(source: SettingSource): void;
+  apply(settings: SentCheckConfig): void;
   secure(material: TlsMaterial): void;
   serve(isServing: boolean): void;
   /** What was counted since it started, and how much is remembered. */
@@ -78,7 +73,7 @@ export type WorkerAnswers = {
 };
 
 export interface WorkerStart {
-  readonly source: SettingSource;
+  readonly settings: SentCheckConfig;
   /** Of the listener for Checks; null for cleartext. */
   readonly tls: TlsMaterial | null;
   /** How many Check workers share what is bounded for all of them. */

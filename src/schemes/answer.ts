@@ -59,6 +59,8 @@ export const placeholders = Object.keys(sample);
 export interface Answer {
   readonly status: number;
   readonly headers: readonly (readonly [name: string, value: string])[];
+  /** What the body was compiled from. */
+  readonly template: string;
   /** The body, with every value JSON-escaped. */
   body(values: AnswerValues): string;
 }

@@ -10,6 +10,7 @@ const hmacLength = 11;
 /** GitHub's token checksum: CRC-32 of all that precedes it, in base62, padded with `0` to six characters. */
 export const crc32Checksum: Checksum = {
   length: crc32Length,
+  keys: null,
   make: crc32Base62,
   matches: isCrc32Base62,
 };
@@ -24,7 +25,7 @@ export function createHmacChecksum(keys: readonly [Pepper, ...Pepper[]]): Checks
     return toBase62(code.readBigUInt64BE(), hmacLength);
   };
   return {
-    length: hmacLength,
+    ...{ length: hmacLength, keys },
     make: (text) => make(text, keys[0]),
     matches: (text, checksum) => keys.some((key) => sameText(make(text, key), checksum)),
   };

@@ -5,8 +5,9 @@
  */
 
 import type { RateLimit } from '../keys/key.ts';
-import { type Mask, mask, randomText, Secret } from '../keys/secret.ts';
+import { type Mask, mask, type Pepper, randomText, Secret } from '../keys/secret.ts';
 import type { Answer, Reason } from './answer.ts';
+import type { KeyForm } from './key-form.ts';
 
 /** Where a scheme's credential sits in a request. */
 export type Place =
@@ -34,6 +35,8 @@ export interface Prefix {
 /** Characters at the end of a secret that follow from those before. */
 export interface Checksum {
   readonly length: number;
+  /** Whose HMAC it is; null for a CRC, which needs none. */
+  readonly keys: readonly [Pepper, ...Pepper[]] | null;
   make(text: string): string;
   matches(text: string, checksum: string): boolean;
 }
@@ -48,7 +51,9 @@ export interface Scheme {
   readonly places: readonly [Place, ...Place[]];
   /** A longer one before one that it starts with. */
   readonly prefixes: readonly Prefix[];
-  /** Whether what stands between prefix and checksum has the scheme's form. */
+  /** Of what stands between prefix and checksum. */
+  readonly form: KeyForm;
+  /** Whether that has the scheme's form. */
   readonly accepts: (body: string) => boolean;
   /** The fewest characters that it takes; 1 where that is not known. */
   readonly bodyLengthMin: number;

@@ -21,7 +21,7 @@ const body = z.string().transform((template, context) => {
   }
   if (unknown.size > 0) return z.NEVER;
   try {
-    return compileTemplate(template);
+    return { template, body: compileTemplate(template) };
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
     context.addIssue(error.message);
@@ -87,7 +87,7 @@ export function answerTable(
   for (const group of groups) {
     for (const reason of group.reasons) {
       const status = group.status ?? reasonStatus[reason];
-      table.set(reason, { status, headers: Object.entries(group.headers), body: group.body });
+      table.set(reason, { status, headers: Object.entries(group.headers), ...group.body });
     }
   }
   const unanswered = reasons.filter((reason) => !table.has(reason));

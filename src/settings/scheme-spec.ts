@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Pepper } from '../keys/secret.ts';
 import { crc32Checksum, createHmacChecksum } from '../schemes/checksum.ts';
+import { acceptsForm, type KeyForm, matcherOf } from '../schemes/key-form.ts';
 import type { Checksum, Place, Scheme } from '../schemes/scheme.ts';
 import { answersSpec, answerTable } from './answer-spec.ts';
 import { planSpec } from './plan-spec.ts';
@@ -69,16 +70,11 @@ const accept = z.union(
       .refine((spec) => (spec.min ?? 1) <= (spec.max ?? formLengthMax), {
         error: 'has a min above its max; expected min up to max',
       })
-      .transform((spec) => ({
-        accepts: acceptsAlphabet(
-          spec.alphabet,
-          spec.length ?? spec.min ?? 1,
-          spec.length ?? spec.max ?? formLengthMax,
-        ),
-        alphabet: spec.alphabet,
-        lengthMin: spec.length ?? spec.min ?? 1,
-        pattern: null,
-      })),
+      .transform((spec) => {
+        const [min, max] = [spec.length ?? spec.min ?? 1, spec.length ?? spec.max ?? formLengthMax];
+        const form: KeyForm = { characters: spec.alphabet, min, max };
+        return { form, accepts: acceptsForm(form), alphabet: spec.alphabet, lengthMin: min, pattern: null };
+      }),
     z
       .strictObject({
         pattern: z
@@ -89,8 +85,10 @@ const accept = z.union(
       })
       .transform((spec, context) => {
         const matcher = patternOf(spec.pattern);
-        if (matcher instanceof RegExp)
-          return { ...unknownForm, accepts: (key: string) => matcher.test(key), pattern: spec.pattern };
+        if (matcher instanceof RegExp) {
+          const form: KeyForm = { pattern: spec.pattern };
+          return { ...unknownForm, form, accepts: acceptsForm(form), pattern: spec.pattern };
+        }
         context.addIssue({ code: 'custom', path: ['pattern'], message: matcher });
         return z.NEVER;
       }),
@@ -168,6 +166,7 @@ export function createScheme(spec: SchemeSpec, defaults: SchemeDefaults): Scheme
     name: spec.name,
     places: spec.places,
     prefixes: prefixes.toSorted((one, other) => other.text.length - one.text.length),
+    form: spec.accept.form,
     accepts: spec.accept.accepts,
     bodyLengthMin: spec.accept.lengthMin,
     mint: spec.mint ?? null,
@@ -188,24 +187,12 @@ function checksumOf(kind: SchemeSpec['checksum'], keys: readonly Pepper[]): Chec
   return createHmacChecksum([first, ...rest]);
 }
 
-function acceptsAlphabet(characters: string, min: number, max: number): (body: string) => boolean {
-  const accepted = new Uint8Array(128);
-  for (const character of characters) accepted[character.charCodeAt(0)] = 1;
-  return (body) => {
-    if (body.length < min || body.length > max) return false;
-    for (let at = 0; at < body.length; at++) {
-      if (accepted[body.charCodeAt(at)] !== 1) return false;
-    }
-    return true;
-  };
-}
-
-/** The flag is u and not v, since that is what can be judged for backtracking. */
+/** The pattern, compiled; or why it cannot be. */
 function patternOf(source: string): RegExp | string {
   try {
     // By itself too: `a)|(b` would only compile inside parentheses, and match more than it says.
     new RegExp(source, 'u');
-    const matcher = new RegExp(`^(?:${source})$`, 'u');
+    const matcher = matcherOf(source);
     // Compiled at its first use: one that is too large fails only then.
     matcher.test('');
     return matcher;

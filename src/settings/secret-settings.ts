@@ -75,7 +75,8 @@ function keysOf(text: string | undefined): Pepper[] {
     if (match?.[1] === undefined || key.length < keyBytesMin) {
       throw new SecretFormError(`expected id:base64,id:base64 with ${keyBytesMin} or more bytes each`);
     }
-    return { id: match[1], key };
+    // Its own bytes, not a part of Node's pool: what is sent to a Check worker is the whole of what they are a part of.
+    return { id: match[1], key: Uint8Array.from(key) };
   });
   if (new Set(keys.map(({ id }) => id)).size === keys.length) return keys;
   throw new SecretFormError('the same id is there twice; expected an id for each key');

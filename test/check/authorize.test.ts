@@ -166,6 +166,7 @@ function fakeScheme(): Scheme {
     places: [{ kind: 'header', name: 'authorization', word: 'Bearer' }],
     bodyLengthMin: 1,
     prefixes: [{ text: 'pst_live_', environment: 'live' }],
+    form: { pattern: 'none' },
     accepts: () => false,
     mint: { alphabet: 'a', length: 10 },
     checksum: null,

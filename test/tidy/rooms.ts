@@ -63,7 +63,6 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     holds: 'what watches the journal: delivery, webhooks, notices to operators',
     opens: 'events.ts',
     rooms: ['cache', 'journal', 'keys', 'net', 'schemes', 'store', 'time'],
-    packages: ['lru-cache'],
   },
   changes: {
     holds: 'every change of a key and an owner',
@@ -117,7 +116,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   link: {
     holds: 'what the service and its Check workers say to each other, over threads and processes',
     opens: 'messages.ts',
-    rooms: ['keys', 'limits', 'net', 'schemes', 'store', 'telemetry'],
+    rooms: ['keys', 'limits', 'net', 'schemes', 'settings', 'store', 'telemetry'],
   },
   mongo: {
     holds: 'the store on MongoDB: records, change feed, lease, fleet',

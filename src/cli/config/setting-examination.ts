@@ -1,13 +1,12 @@
 import { Worker } from 'node:worker_threads';
 import type { Config } from '../../settings/config.ts';
-import { type Environment, type FromEnvironment, readEnvironment } from './config-environment.ts';
+import { type Environment, readEnvironment } from './config-environment.ts';
 import type { Examination, ExaminerInput } from './setting-examiner.ts';
 import { readerOf, type SettingFiles } from './setting-files.ts';
 import { configOfTree, type SettingFlags } from './settings.ts';
 
 /** Settings that were read again. */
 export interface Reread extends Pick<Examination, 'tree' | 'problems' | 'warnings'> {
-  readonly secrets: FromEnvironment['secrets'];
   /** Null when there are problems. */
   readonly config: Config | null;
 }
@@ -28,9 +27,9 @@ export async function examineApart(
     ...{ flags, environment: ofPostern(environment), found: files.found },
   });
   const { secrets } = readEnvironment(environment, readerOf(files));
-  if (problems.length > 0) return { tree, secrets, problems, warnings, config: null };
+  if (problems.length > 0) return { tree, problems, warnings, config: null };
   const config = configOfTree(tree, secrets, (pattern) => verdicts.get(pattern) ?? null);
-  return { tree, secrets, problems, warnings, config };
+  return { tree, problems, warnings, config };
 }
 
 /** Rejects when the thread breaks, runs out of memory or takes too long. */

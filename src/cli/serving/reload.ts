@@ -1,4 +1,3 @@
-import type { SettingSource } from '../../link/messages.ts';
 import type { Config } from '../../settings/config.ts';
 import type { Logger } from '../../telemetry/log.ts';
 import type { Environment } from '../config/config-environment.ts';
@@ -29,7 +28,7 @@ export interface ReloadDependencies {
    * Puts settings in place, at once and whole, and resolves when all are judged by them; where it fails the old ones
    * hold on.
    */
-  readonly apply: (config: Config, source: SettingSource) => unknown;
+  readonly apply: (config: Config) => unknown;
   readonly count: (isSuccess: boolean) => void;
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
 }
@@ -95,7 +94,7 @@ export function createReload(
   }
 
   async function takeOver(files: SettingFiles): Promise<boolean> {
-    const { config, tree, secrets, problems, warnings } = await examine(files);
+    const { config, tree, problems, warnings } = await examine(files);
     const wrong = [...emptied(held.files, files), ...problems];
     if (config === null || wrong.length > 0) {
       log.error({ problems: wrong }, 'the settings stay as they were: the new ones are wrong');
@@ -105,7 +104,7 @@ export function createReload(
     const next = { tree, files, warnings };
     const { taken } = changedSettings(held, next, environment);
     const { left } = changedSettings(started, next, environment);
-    await apply(config, { tree, secrets });
+    await apply(config);
     for (const warning of warnings) if (!held.warnings.includes(warning)) log.warn(warning);
     held = next;
     log.info({ changed: taken }, 'the settings were read again');

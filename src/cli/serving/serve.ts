@@ -93,12 +93,12 @@ async function make(flags: SettingFlags, { environment, stderr }: ServeProcess):
   const look = () => lookAtSettings(flags, environment);
   // Before they are read for the start: what changes in between is read again.
   const files = look();
-  const { config, tree, secrets, warnings } = readSettings(flags, environment);
+  const { config, tree, warnings } = readSettings(flags, environment);
   const log = createLogger(config.logLevel, stderr);
   const tellLost = createLostTeller(log);
   const service = createService(config, {
     createStore: await loadStore(config.store),
-    ...{ log, tellLost, open: await openTracing(config, tellLost), source: { tree, secrets } },
+    ...{ log, tellLost, open: await openTracing(config, tellLost) },
     writeLines: (lines) => stderr.write(lines),
   });
   const examine = examineApart.bind(null, flags, environment);

@@ -3,8 +3,8 @@ import { availableParallelism, hostname } from 'node:os';
 import type { Registry } from '../../changes/registry.ts';
 import { createAdminService } from '../../grpc/admin/admin-server.ts';
 import { createGrpcListener } from '../../grpc/server.ts';
-import type { SettingSource } from '../../link/messages.ts';
 import { type Listen, ListenError } from '../../net/listen.ts';
+import { sentConfigOf } from '../../settings/check-config.ts';
 import type { Config } from '../../settings/config.ts';
 import { configWarnings } from '../../settings/config-warnings.ts';
 import type { Store } from '../../store/store.ts';
@@ -35,7 +35,7 @@ export interface Service {
    * Puts in place, at once and whole, what of the settings can change while it runs; resolves when Checks are judged by
    * them. Rejects, and changes nothing, where that cannot be.
    */
-  apply(config: Config, source: SettingSource): Promise<void>;
+  apply(config: Config): Promise<void>;
   /** Counts a reading of the settings while it runs. */
   countReload(isSuccess: boolean): void;
   /** Reads the files of TLS again. */
@@ -51,8 +51,6 @@ const lastWritesMsMax = 4_000;
 
 export interface ServiceDependencies {
   readonly createStore: CreateStore;
-  /** What the settings were read from. */
-  readonly source: SettingSource;
   readonly log: Logger;
   /** Writes lines of the log of those who answer Checks. */
   readonly writeLines: (lines: string) => void;
@@ -64,7 +62,7 @@ export interface ServiceDependencies {
 /** Wires everything; nothing is open yet, and those who answer Checks begin to start. */
 export function createService(
   config: Config,
-  { createStore, source, log, open, tellLost, writeLines }: ServiceDependencies,
+  { createStore, log, open, tellLost, writeLines }: ServiceDependencies,
 ): Service {
   const tracing = open?.tracing ?? null;
   const replicaId = config.replicaId ?? `${hostname()}-${randomBytes(4).toString('hex')}`;
@@ -80,7 +78,8 @@ export function createService(
     count: (isSuccess) => metrics.countReload('tls', isSuccess),
   });
   const workers = createCheckWorkers({
-    ...{ log, told, tellLost, source, replicaId, tls: tls.check },
+    ...{ log, told, tellLost, replicaId, tls: tls.check },
+    settings: sentConfigOf(config),
     count: config.processes === 'auto' ? availableParallelism() : config.processes,
     reusePort: config.check.reusePort,
     answersFor: (worker) => serviceAnswers({ ...core, writeLines }, worker),
@@ -136,11 +135,11 @@ export function createService(
       readiness = { ready: true, why: '' };
       setServing(true);
     },
-    async apply(next, nextSource) {
+    async apply(next) {
       const before = core.judges.policy();
       core.judges.replace(next);
       log.level = next.logLevel;
-      await workers.apply(nextSource);
+      await workers.apply(sentConfigOf(next));
       void warnAboutRemoved({ store, log, now }, before, core.judges.policy());
     },
     countReload: (isSuccess) => metrics.countReload('settings', isSuccess),

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import type { Config } from '../../settings/config.ts';
+import type { CheckConfig } from '../../settings/check-config.ts';
 import type { Logger } from '../../telemetry/log.ts';
 import { createTracing, type Tracing } from '../../tracing/tracing.ts';
 import { version } from '../../version.ts';
@@ -32,7 +32,10 @@ export function createLostTeller(log: Pick<Logger, 'warn'>, toldEveryMs = 60_000
 }
 
 /** Null where nothing is traced; the SDK is loaded only where something is. */
-export async function openTracing(config: Config, tellLost: TellLost): Promise<OpenTracing | null> {
+export async function openTracing(
+  config: Pick<CheckConfig, 'tracing' | 'replicaId'>,
+  tellLost: TellLost,
+): Promise<OpenTracing | null> {
   const { tracing: settings } = config;
   if (settings === null) return null;
   const { createSpanExport } = await import('../../otel/span-export.ts');

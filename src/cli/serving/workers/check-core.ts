@@ -4,14 +4,14 @@ import { createJudges } from '../../../check/judges.ts';
 import { failures as guesses } from '../../../events/failure-notices.ts';
 import { createDigester } from '../../../keys/secret.ts';
 import { createLimiter, type Limiter } from '../../../limits/limiter.ts';
-import type { ServiceAnswers, SettingSource, WorkerStart, WorkerTold } from '../../../link/messages.ts';
+import type { ServiceAnswers, WorkerStart, WorkerTold } from '../../../link/messages.ts';
 import type { Peer } from '../../../link/peer.ts';
 import { createWorkerFailures } from '../../../link/worker-failures.ts';
 import { createWorkerFeed, type WorkerFeed } from '../../../link/worker-feed.ts';
 import { createWorkerLog } from '../../../link/worker-log.ts';
 import { createWorkerStore, type WorkerStore } from '../../../link/worker-store.ts';
 import type { TlsMaterial } from '../../../net/tls.ts';
-import type { Config } from '../../../settings/config.ts';
+import { type CheckConfig, checkConfigOf, type SentCheckConfig } from '../../../settings/check-config.ts';
 import { withBreakers } from '../../../store/breaker.ts';
 import { type CheckTelemetry, createCheckTelemetry } from '../../../telemetry/check-telemetry.ts';
 import { createDecisionLog } from '../../../telemetry/decision-log.ts';
@@ -20,7 +20,6 @@ import { traceCheckStore, traceLookups } from '../../../telemetry/tracing-check.
 import { untilAborted } from '../../../time/until-aborted.ts';
 import type { Tracing } from '../../../tracing/tracing.ts';
 import { createUsage } from '../../../usage/usage.ts';
-import { configOfTree } from '../../config/settings.ts';
 import { openTracing } from '../tracing.ts';
 import { type CheckListener, createCheckListener } from './check-listener.ts';
 
@@ -30,7 +29,7 @@ export interface CheckCore {
   readonly telemetry: CheckTelemetry;
   readonly limiter: Limiter;
   readonly listener: CheckListener;
-  apply(source: SettingSource): void;
+  apply(settings: SentCheckConfig): void;
   secure(material: TlsMaterial): void;
   drain(drainMs: number): Promise<void>;
 }
@@ -47,9 +46,9 @@ const monotonic = () => performance.now();
 /** Wires what decides on Checks; it begins to hear of changes, and listens when it is told to. */
 export async function startCheckCore(
   service: Peer<ServiceAnswers, WorkerTold>,
-  { source, tls, workers }: WorkerStart,
+  { settings, tls, workers }: WorkerStart,
 ): Promise<CheckCore> {
-  const config = configOf(source);
+  const config = checkConfigOf(settings);
   const lines = createWorkerLog(service, (leftOut) =>
     log.warn({ lines: leftOut }, 'lines of the log were left out: there were more than could be written'),
   );
@@ -104,7 +103,7 @@ export async function startCheckCore(
   return {
     ...{ feed, listener, telemetry, limiter },
     apply(next) {
-      const settings = configOf(next);
+      const settings = checkConfigOf(next);
       judges.replace(settings);
       log.level = settings.logLevel;
     },
@@ -125,7 +124,7 @@ export async function startCheckCore(
 }
 
 interface Known {
-  readonly config: Config;
+  readonly config: CheckConfig;
   readonly log: Logger;
   readonly tracing: Tracing | null;
   readonly telemetry: CheckTelemetry;
@@ -158,9 +157,4 @@ function createDecision({ config, log, tracing, telemetry, feed, store }: Known,
   });
   const digester = createDigester(config.peppers);
   return { limiter, judges: createJudges({ keyring, digester, limiter, now }, config) };
-}
-
-/** What is judged for long, as whether a pattern is quick, the service has judged. */
-function configOf({ tree, secrets }: SettingSource): Config {
-  return configOfTree(tree, secrets, () => null);
 }

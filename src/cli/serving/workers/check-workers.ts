@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net';
 import type { Limiter } from '../../../limits/limiter.ts';
-import type { ServiceAnswers, SettingSource } from '../../../link/messages.ts';
+import type { ServiceAnswers } from '../../../link/messages.ts';
 import type { ToldWorker } from '../../../link/told-changes.ts';
 import { createAcceptor } from '../../../net/acceptor.ts';
 import type { Listen } from '../../../net/listen.ts';
 import type { TlsSource } from '../../../net/tls.ts';
+import type { SentCheckConfig } from '../../../settings/check-config.ts';
 import { StoreUnavailable } from '../../../store/store.ts';
 import { type CheckSnapshot, sumSnapshots } from '../../../telemetry/check-telemetry.ts';
 import { createPlace, type PlaceDependencies, type Standing, type WorkerPeer } from './place.ts';
@@ -16,7 +17,7 @@ export interface CheckWorkers {
   start(): Promise<void>;
   listen(listen: Listen): Promise<Listen>;
   /** Resolves when each of them judges by these settings. */
-  apply(source: SettingSource): Promise<void>;
+  apply(settings: SentCheckConfig): Promise<void>;
   setServing(isServing: boolean): void;
   /** What they have counted together. */
   snapshot(): Promise<CheckSnapshot>;
@@ -30,7 +31,7 @@ export interface CheckWorkers {
 export interface CheckWorkersDependencies extends Pick<PlaceDependencies, 'log' | 'told' | 'tellLost'> {
   readonly answersFor: (told: ToldWorker) => ServiceAnswers;
   readonly tls: TlsSource | null;
-  readonly source: SettingSource;
+  readonly settings: SentCheckConfig;
   /** Their names begin with it. */
   readonly replicaId: string;
   /** One is a thread of this process and listens by itself; several are processes, which are handed connections. */
@@ -40,9 +41,9 @@ export interface CheckWorkersDependencies extends Pick<PlaceDependencies, 'log' 
 }
 
 export function createCheckWorkers(dependencies: CheckWorkersDependencies): CheckWorkers {
-  const { tls, source, replicaId, log, count, reusePort } = dependencies;
+  const { tls, settings, replicaId, log, count, reusePort } = dependencies;
   const onBroken = (error: unknown) => log.error({ err: error }, 'broken');
-  const standing: Standing = { source, tls: tls?.material ?? null, isServing: false, listen: null };
+  const standing: Standing = { settings, tls: tls?.material ?? null, isServing: false, listen: null };
   const spawn = count > 1 ? spawnProcess : spawnThread;
   const places = Array.from({ length: count }, (_, index) =>
     createPlace(`${replicaId}/${index + 1}`, count, standing, { ...dependencies, spawn }),
@@ -65,7 +66,7 @@ export function createCheckWorkers(dependencies: CheckWorkersDependencies): Chec
       return first;
     },
     async apply(next) {
-      standing.source = next;
+      standing.settings = next;
       await tellAll('new settings', (worker) => worker.ask('apply', next));
     },
     setServing(isServing) {

@@ -1,15 +1,10 @@
 import type { Socket } from 'node:net';
-import type {
-  ServiceAnswers,
-  ServiceTold,
-  SettingSource,
-  WorkerAnswers,
-  WorkerTold,
-} from '../../../link/messages.ts';
+import type { ServiceAnswers, ServiceTold, WorkerAnswers, WorkerTold } from '../../../link/messages.ts';
 import { createPeer, type Peer } from '../../../link/peer.ts';
 import type { ToldChanges, ToldWorker } from '../../../link/told-changes.ts';
 import type { Listen } from '../../../net/listen.ts';
 import type { TlsMaterial } from '../../../net/tls.ts';
+import type { SentCheckConfig } from '../../../settings/check-config.ts';
 import { type CheckSnapshot, ended, sumSnapshots } from '../../../telemetry/check-telemetry.ts';
 import type { Logger } from '../../../telemetry/log.ts';
 import type { TellLost } from '../tracing.ts';
@@ -17,7 +12,7 @@ import type { Spawn, Spawned } from './spawn.ts';
 
 /** What a worker that starts has to know, as it holds at that moment. */
 export interface Standing {
-  source: SettingSource;
+  settings: SentCheckConfig;
   tls: TlsMaterial | null;
   isServing: boolean;
   /** Where a worker listens by itself; null where none does, or not yet. */
@@ -147,10 +142,10 @@ export function createPlace(
       latest = sumSnapshots([]);
       if (!isClosing) replace(why, performance.now() - startedAt);
     });
-    const { source, tls } = standing;
-    await peer.ask('start', { source, tls, workers });
+    const { settings, tls } = standing;
+    await peer.ask('start', { settings, tls, workers });
     // What changed while it started.
-    if (standing.source !== source) await peer.ask('apply', standing.source);
+    if (standing.settings !== settings) await peer.ask('apply', standing.settings);
     if (standing.tls !== null && standing.tls !== tls) await peer.ask('secure', standing.tls);
     if (standing.listen !== null) await peer.ask('listen', standing.listen);
     await peer.ask('serve', standing.isServing);

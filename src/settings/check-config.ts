@@ -1,0 +1,46 @@
+import type { Scheme } from '../schemes/scheme.ts';
+import { dataOf, type SchemeData, schemeOf } from '../schemes/scheme-data.ts';
+import type { Config } from './config.ts';
+import type { TracingConfig } from './tracing-settings.ts';
+
+/** What of the settings is no matter of who answers Checks, most of it secret. */
+const leftOut = ['adminKey', 'admin', 'http', 'console', 'events', 'github', 'audit'] as const;
+
+/** The settings of those who answer Checks. */
+export type CheckConfig = Omit<Config, (typeof leftOut)[number]>;
+
+/**
+ * The same as data alone, for another thread or process. So a worker reads no settings anew: what that takes, the
+ * schema and the presets, is more than all the rest of its code.
+ */
+export interface SentCheckConfig extends Omit<CheckConfig, 'schemes' | 'adminScheme' | 'tracing'> {
+  readonly schemes: readonly SchemeData[];
+  readonly adminScheme: SchemeData;
+  readonly tracing: (Omit<TracingConfig, 'endpoint'> & { readonly endpoint: string }) | null;
+}
+
+export function sentConfigOf(config: Config): SentCheckConfig {
+  const { schemes, adminScheme, tracing, peppers, ...others } = withoutLeftOut(config);
+  return {
+    ...others,
+    schemes: schemes.map(dataOf),
+    adminScheme: dataOf(adminScheme),
+    tracing: tracing === null ? null : { ...tracing, endpoint: tracing.endpoint.href },
+    peppers,
+  };
+}
+
+export function checkConfigOf({ schemes, adminScheme, tracing, ...others }: SentCheckConfig): CheckConfig {
+  return {
+    ...others,
+    schemes: schemes.map(schemeOf) as [Scheme, ...Scheme[]],
+    adminScheme: schemeOf(adminScheme),
+    tracing: tracing === null ? null : { ...tracing, endpoint: new URL(tracing.endpoint) },
+  };
+}
+
+function withoutLeftOut(config: Config): CheckConfig {
+  const kept: Partial<Config> = { ...config };
+  for (const member of leftOut) delete kept[member];
+  return kept as CheckConfig;
+}
