@@ -17,7 +17,7 @@ if (handedOverBy || ['start', 'demo', 'npx'].includes(script)) {
   watch.unref();
 }
 
-/** The parent of a shell, which outlives npm. Undefined for what is no shell, and where there is no /proc. */
+/** The parent of a shell, which outlives npm. Undefined for what is not a shell, and where there is no /proc. */
 function npmBehind(pid) {
   try {
     const [, name, parent] = /\((.*)\) \S+ (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];

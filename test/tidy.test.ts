@@ -1,10 +1,11 @@
 import { expect, it } from 'vitest';
 import { readRepository } from './tidy/repository.ts';
 import { RULES } from './tidy/rules.ts';
+import { plainWords } from './tidy/words.ts';
 
 const repository = readRepository();
 
-for (const { title, check, broken, breaks } of RULES) {
+for (const { title, check, broken, breaks } of [...RULES, plainWords]) {
   it(title, () => {
     const sample = Object.entries(broken).map(([path, text]) => ({ path, text }));
     expect(check(sample), 'what the rule finds in a repository that breaks it').toHaveLength(breaks);

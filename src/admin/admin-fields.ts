@@ -59,7 +59,7 @@ export const heldPermission = permission.refine(
 export const label = token(63, /^[A-Za-z0-9][A-Za-z0-9._/-]*$/, 'is made of letters, digits and . _ / -');
 export const network = line(64).refine(
   (text) => parseNetwork(text) !== null,
-  'is no IP address and no CIDR block',
+  'is not an IP address or a CIDR block',
 );
 export const time = z
   .string()
@@ -67,7 +67,7 @@ export const time = z
   .transform((text, context) => {
     const ms = parseTime(text);
     if (ms !== null) return ms;
-    context.addIssue('is no RFC 3339 time; write it as 2031-01-31T12:00:00Z');
+    context.addIssue('is not an RFC 3339 time; write it as 2031-01-31T12:00:00Z');
     return z.NEVER;
   });
 
@@ -85,7 +85,7 @@ export const labels = z.preprocess(
 /** A member of this name is like any other to whoever reads JSON or protobuf, and no copy of the object has it. */
 function refusePrototype(value: unknown, context: z.RefinementCtx): unknown {
   if (typeof value === 'object' && value !== null && Object.hasOwn(value, '__proto__')) {
-    context.addIssue({ code: 'custom', path: ['__proto__'], message: 'is no name for a label' });
+    context.addIssue({ code: 'custom', path: ['__proto__'], message: 'is not a name for a label' });
   }
   return value;
 }

@@ -71,7 +71,7 @@ export const verifyKeyInput = z.strictObject({
   method: line(32).nullish(),
   host: line(256).nullish(),
   path: line(8_192).nullish(),
-  address: z.union([z.ipv4(), z.ipv6()], 'is no IP address').nullish(),
+  address: z.union([z.ipv4(), z.ipv6()], 'is not an IP address').nullish(),
   scheme: words(64).nullish(),
   environment: words(64).nullish(),
   permissions: askedPermissions.nullish(),
@@ -187,7 +187,7 @@ function refusedMembers(names: string) {
 function eventSequence(id: string, context: z.RefinementCtx): number {
   const sequence = sequenceOf(id);
   if (sequence !== null) return sequence;
-  context.addIssue('is no id of an event, as evt_0000000000000001 is one');
+  context.addIssue('is not an id of an event, as evt_0000000000000001 is one');
   return z.NEVER;
 }
 

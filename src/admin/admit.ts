@@ -29,7 +29,7 @@ export type Admitted = (caller: Caller, ...rest: never[]) => Promise<unknown>;
 const usedAgainMs = 60_000;
 
 /**
- * Lets in who may call an operation. What is refused is journalled where it would have changed something, and where
+ * Admits who may call an operation. What is refused is journalled where it would have changed something, and where
  * the caller may not make the call at all: who mistypes a filter, or asks for a key that is not there, is just told.
  */
 export function createAdmit(

@@ -44,7 +44,7 @@ const members = {
     if (environments.has(text)) return { environment: text };
     return text === ''
       ? 'expected the name of an environment'
-      : `${quoted(text)} is no environment of a scheme`;
+      : `${quoted(text)} is not an environment of a scheme`;
   },
   permissions(text) {
     const names = listed(text);
@@ -82,7 +82,7 @@ export function readContext(
   for (const [name, text] of context) {
     if (name.startsWith(foreignPrefix)) continue;
     if (!isMember(name)) {
-      const problem = `${quoted(name)} is no member; there are ${contextMembers.join(', ')}`;
+      const problem = `${quoted(name)} is not a member; there are ${contextMembers.join(', ')}`;
       return { misconfigured: { member: 'unknown', problem } };
     }
     const read = (members[name] as ReadMember)(text, known);

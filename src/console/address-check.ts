@@ -4,7 +4,7 @@ import type { Page } from './session/visit.ts';
 
 const entriesMax = 100;
 const descriptions = {
-  no: 'is no IP address and no CIDR block',
+  no: 'is not an IP address or a CIDR block',
   many: `may have at most ${entriesMax} entries`,
 };
 

@@ -52,10 +52,10 @@ function jsonInput(body: Buffer): Input {
   try {
     value = JSON.parse(text);
   } catch {
-    return fault('(body)', 'is no JSON that can be read');
+    return fault('(body)', 'cannot be read as JSON');
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return fault('(body)', 'is no JSON object');
+    return fault('(body)', 'is not a JSON object');
   }
   const violations = repeatedMembers(text).map((field) => ({
     field,
@@ -91,7 +91,7 @@ export function queryInput(url: string): Input {
     if (value.has(name)) violations.push({ field: name, description: 'is given more than once' });
     if (name === 'page_size') {
       if (/^[0-9]{1,10}$/.test(text)) value.set(name, Number(text));
-      else violations.push({ field: name, description: 'is no whole number' });
+      else violations.push({ field: name, description: 'is not a whole number' });
     } else if (name === 'notices') {
       if (text === 'true' || text === 'false') value.set(name, text === 'true');
       else violations.push({ field: name, description: 'is neither true nor false' });

@@ -48,6 +48,6 @@ export function whyNotOpened(listen: Listen, error: string): string {
     return `${address} may not be opened: its folder does not exist, or permission was denied`;
   }
   if (error.includes('EACCES')) return `${address} may not be opened: permission denied`;
-  if (error.includes('EADDRNOTAVAIL')) return `${address} is no address of this machine`;
+  if (error.includes('EADDRNOTAVAIL')) return `${address} is not an address of this machine`;
   return `${address} cannot be opened: ${error}`;
 }

@@ -43,7 +43,7 @@ const method = z
   .string({ error: 'expected a method in upper case' })
   .superRefine((given, context) => {
     if (methods.includes(given)) return;
-    context.addIssue(`${JSON.stringify(given)} is no method of HTTP${nearestMethod(given)}`);
+    context.addIssue(`${JSON.stringify(given)} is not a method of HTTP${nearestMethod(given)}`);
   })
   .meta({ enum: [...methods] });
 
@@ -64,7 +64,7 @@ const path = z.string({ error: pathError }).superRefine((given, context) => {
   const normal = normalisePath(fixed);
   if (normal === '' || fixed.includes('*')) context.addIssue(pathError);
   else if (normal !== fixed) {
-    context.addIssue(`is no normal path; expected ${normal}${isPrefix ? '*' : ''}`);
+    context.addIssue(`is not a normal path; expected ${normal}${isPrefix ? '*' : ''}`);
   }
 });
 

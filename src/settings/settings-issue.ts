@@ -54,7 +54,7 @@ function problemsOfOne(issue: SettingsIssue, at: ConfigProblem['path']): ConfigP
     return keys.map((key) => unknownMember(issue, path, key));
   }
   if (issue.code === 'invalid_key') {
-    return issue.issues.map(({ message }) => ({ path, message: `is no name for it; ${message}` }));
+    return issue.issues.map(({ message }) => ({ path, message: `is not a name for it; ${message}` }));
   }
   if (issue.code === 'invalid_union') {
     const form = meant(issue.errors);

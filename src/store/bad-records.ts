@@ -4,7 +4,7 @@ import { BadRecord, type Store, type StoreUnavailable, UnreadableRecord } from '
 /** Stored records of keys and owners that cannot be read: told, counted, and not asked for again at once. */
 export interface BadRecords {
   /**
-   * The same reads, which reject with `StoreUnavailable` for such a record: nobody can tell whom it lets in. It is
+   * The same reads, which reject with `StoreUnavailable` for such a record: nobody can tell whom it would allow. It is
    * remembered for some seconds, so that its Checks are not all reads of the store.
    */
   watch<Reads extends Pick<Store, 'findKey' | 'getOwner'>>(reads: Reads): Reads;

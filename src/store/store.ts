@@ -219,7 +219,7 @@ export class StoreUnavailable extends Error {
   }
 }
 
-/** The store is there, and what it has of a key or an owner cannot be read: nobody can tell whom it lets in. */
+/** The store is there, and what it has of a key or an owner cannot be read: nobody can tell whom it would allow. */
 export class UnreadableRecord extends StoreUnavailable {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);

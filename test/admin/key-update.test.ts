@@ -114,7 +114,7 @@ describe('an update of a key', () => {
     ['expires_at', 'tomorrow', expect.any(String)],
     ['expires_at', '2001-01-01T00:00:00Z', 'is in the past'],
     ['plan', '', 'is required'],
-    ['plan', 'nonesuch', expect.stringContaining('is no plan of this scheme')],
+    ['plan', 'nonesuch', expect.stringContaining('is not a plan of this scheme')],
     ['rate_limit', 7, expect.any(String)],
     ['etag', 7, expect.any(String)],
   ])('with a bad %s (%j) names it, and changes nothing', async (field, value, description) => {

@@ -7,7 +7,7 @@ import { actionOf, expectRefusal } from './watched.ts';
 const utf16 = Buffer.from(`\ufeff{"name":"${tracer}"}`, 'utf16le');
 const deep = (open: string, close: string, count: number) => open.repeat(count) + close.repeat(count);
 
-/** What is no JSON object that can be read. */
+/** What is not a JSON object that can be read. */
 const notRead: Readonly<Record<string, string | Uint8Array<ArrayBuffer>>> = {
   'a word': tracer,
   'a text': `"${tracer}"`,
@@ -57,7 +57,7 @@ async function start() {
 }
 
 describe.each(bodies)('a body of $method $path', ({ rpc, method, path, good }) => {
-  it('that is no JSON object that can be read is refused as a whole', async () => {
+  it('that is not a JSON object that can be read is refused as a whole', async () => {
     const { service, send, logged } = await start();
     for (const [title, body] of Object.entries(notRead)) {
       const call = () => send(method, path, body);

@@ -97,7 +97,7 @@ it('has no page with a fault that axe finds, nor one to scroll sideways, wide or
   await examine('secret');
   await page.goto(`${url}/console/keys/new`);
   await fill(page, { Name: 'x', 'Allowed addresses': 'x', Plan: 'x', Labels: '=', Expiration: 'On a date' });
-  await page.getByText('Entry 1 is no IP address').waitFor();
+  await page.getByText('Entry 1 is not an IP address').waitFor();
   await examine('new, with a fault while typing');
   await fill(page, { 'Expiration date': '2020-01-01' });
   await page.getByRole('button', { name: 'Create API key' }).click();
@@ -182,7 +182,7 @@ it('is used with the keyboard alone: sign in, create, be told of a fault, copy, 
   await page.locator('#ip_allowlist:focus[aria-invalid=true]').waitFor();
   const described = `document.activeElement.getAttribute('aria-describedby').split(' ')
     .map((id) => document.getElementById(id).textContent).join(' ')`;
-  expect(await page.evaluate(described)).toContain('Entry 2 is no IP address and no CIDR block');
+  expect(await page.evaluate(described)).toContain('Entry 2 is not an IP address or a CIDR block');
   await page.keyboard.press('Control+A');
   await page.keyboard.type('10.0.0.0/8');
   await tabTo(page, 'Create API key');
@@ -263,7 +263,7 @@ it('works without script: a key is made, its secret shown and not kept, and it i
   await page.getByRole('link', { name: 'All API keys' }).click();
   await rowOf(page, 'no script').getByText('2999-12-31 23:59:59 UTC').waitFor();
   await revoke(page, 'no script');
-  await page.getByText('In effect on every replica since').waitFor();
+  await page.getByText('In effect on all replicas (1) since').waitFor();
 });
 
 it('says what is wrong with an address while it is typed, and that it is right again', async () => {
@@ -273,7 +273,7 @@ it('says what is wrong with an address while it is typed, and that it is right a
   const addresses = page.getByLabel('Allowed addresses');
   await addresses.pressSequentially('10.0.0.1/8');
   await page.locator('#ip_allowlist[aria-invalid=true]').waitFor();
-  await page.getByText('Entry 1 is no IP address and no CIDR block').waitFor();
+  await page.getByText('Entry 1 is not an IP address or a CIDR block').waitFor();
   await addresses.fill('10.0.0.0/8');
   await page.locator('#ip_allowlist:not([aria-invalid])').waitFor();
   expect(await page.locator('#ip_allowlist-error').textContent()).toBe('');

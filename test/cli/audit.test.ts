@@ -179,7 +179,7 @@ it.each<[string, (lines: string[]) => string[], RegExp[]]>([
     (lines) => [lines[0] ?? '', lines[2] ?? '', lines[1] ?? '', ...lines.slice(3)],
     [/2 is missing/, /2 .*stands after evt_0{15}3: it was moved or added/],
   ],
-  ['an added line', (lines) => lines.toSpliced(2, 0, 'nothing of ours'), [/line 3 is no event/]],
+  ['an added line', (lines) => lines.toSpliced(2, 0, 'nothing of ours'), [/line 3 is not an event/]],
   ['a last line that is cut', (lines) => lines.with(-1, lines.at(-1)?.slice(0, 50) ?? ''), [/line 5 is/]],
 ])('finds %s, and says exactly which event it is', async (_, change, messages) => {
   const { lines, verify } = await startWithEvents(5);

@@ -15,23 +15,23 @@ const switchedOn = example.replaceAll(/^#(?=[^ \n]| {2})/gm, '');
 const secrets = { POSTERN_WEBHOOK_SECRET: `whsec_${Buffer.alloc(32).toString('base64')}` };
 
 describe('config check', () => {
-  it('says that a file is fine, and ends with 0', async () => {
+  it('says that a file is valid, and ends with 0', async () => {
     const files = { 'a.yaml': 'log: { level: warn }' };
 
     for (const argv of [['a.yaml'], ['--config', 'a.yaml']]) {
       expect(await postern(['config', 'check', ...argv], { files })).toEqual({
         exitCode: 0,
-        stdout: 'a.yaml is fine\n',
+        stdout: 'a.yaml is valid\n',
         stderr: '',
       });
     }
     const environment = { POSTERN_CONFIG: 'a.yaml' };
     expect(await postern(['config', 'check'], { files, environment })).toMatchObject({
-      stdout: 'a.yaml is fine\n',
+      stdout: 'a.yaml is valid\n',
     });
     expect(await postern(['config', 'check'])).toMatchObject({
       exitCode: 0,
-      stdout: 'what is set is fine\n',
+      stdout: 'Configuration is valid\n',
     });
   });
 
@@ -80,8 +80,8 @@ describe('config check', () => {
     const { exitCode, stdout } = await postern(['config', 'check', 'a.yaml'], { files: { 'a.yaml': yaml } });
     expect(exitCode).toBe(2);
     expect(stdout).toMatch(/^a\.yaml:2: admin\.tls: \/nowhere\/a\.pem .*$/m);
-    expect(stdout).toMatch(/^a\.yaml:1: store: .*package\.json is no folder$/m);
-    expect(stdout).not.toContain('is fine');
+    expect(stdout).toMatch(/^a\.yaml:1: store: .*package\.json is not a folder$/m);
+    expect(stdout).not.toContain('is valid');
   });
 
   it('prints what is hardly meant as warnings, and ends with 0', async () => {
@@ -89,7 +89,7 @@ describe('config check', () => {
 
     expect(exitCode).toBe(0);
     expect(stdout).toBe(
-      '--http-listen: warning: http.listen: 0.0.0.0:80 is open to the network without TLS\nwhat is set is fine\n',
+      '--http-listen: warning: http.listen: 0.0.0.0:80 is open to the network without TLS\nConfiguration is valid\n',
     );
   });
 

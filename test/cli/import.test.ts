@@ -114,7 +114,7 @@ describe('a CSV file', () => {
       'line 9: rate_limit: write it as LIMIT/WINDOW, such as 100/60s',
       'line 10: disabled: is neither true nor false',
       'line 11: labels: write them as name=value;name=value, or as a JSON object',
-      'line 12: labels: is no JSON that can be read',
+      'line 12: labels: cannot be read as JSON',
       'line 13: is too long',
       'line 15: has a quote that is not closed',
     ]);
@@ -143,8 +143,8 @@ it('imports JSON lines as ImportKeys takes them', async () => {
   ];
   const done = await importing('keys.ndjson', { files: { 'keys.ndjson': lines.join('\n') } });
   expect(done.stderr.split('\n')).toEqual([
-    'line 3: is no JSON that can be read',
-    'line 4: is no JSON object',
+    'line 3: cannot be read as JSON',
+    'line 4: is not a JSON object',
     'line 5: unknown: unknown field',
     'line 6: __proto__: unknown field',
     '',
@@ -322,8 +322,8 @@ it('says what it cannot do with a file', async () => {
     ['keys.txt', 'it is not clear what kind of file this is', { 'keys.txt': 'x' }],
     ['-', 'it is not clear what kind of file this is', {}],
     ['keys.json', 'it is not clear what kind of file this is', { 'keys.json': '{"a":1}' }],
-    ['keys.json', 'the file is no JSON that can be read', { 'keys.json': '{"a":' }],
-    ['keys.yaml', 'the file is no YAML that can be read: see line 2', { 'keys.yaml': 'a: 1\nb: }\n' }],
+    ['keys.json', 'the file cannot be read as JSON', { 'keys.json': '{"a":' }],
+    ['keys.yaml', 'the file cannot be read as YAML: see line 2', { 'keys.yaml': 'a: 1\nb: }\n' }],
     ['keys.csv --batch 0', "option '--batch <rows>' argument '0' is invalid", { 'keys.csv': '' }],
     ['keys.csv --format xls', "option '--format <format>' argument 'xls' is invalid", { 'keys.csv': '' }],
   ] as const) {

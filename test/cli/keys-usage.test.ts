@@ -58,7 +58,7 @@ it('says what is wrong with a time, and with what is no id', async () => {
   const { id, usage } = await startService();
   expect(await usage(`${id} --since yesterday`)).toMatchObject({
     exitCode: 1,
-    stderr: expect.stringContaining('--since: is no RFC 3339 time'),
+    stderr: expect.stringContaining('--since: is not an RFC 3339 time'),
   });
   expect(await usage('rubbish')).toMatchObject({ exitCode: 2, stdout: '' });
 });

@@ -124,7 +124,7 @@ it('says by its flag what the service does not take', async () => {
 
   expect(refused).toMatchObject({ exitCode: 1, stdout: '' });
   expect(refused.stderr).toMatch(/^postern: the service does not take this:\n/);
-  expect(refused.stderr).toContain('\n  --allow-ip (ip_allowlist.0): is no IP address and no CIDR block\n');
+  expect(refused.stderr).toContain('\n  --allow-ip (ip_allowlist.0): is not an IP address or a CIDR block\n');
   expect(refused.stderr).toContain('\n  --expires-in: expected a number and a unit');
   expect(refused.stderr).toContain('\n  --label (labels.-x)');
 });

@@ -60,8 +60,8 @@ it.each([
     /b is given twice/,
   ],
   ['a bad state', ['keys', 'list', '--state', 'gone'], /active, disabled, revoked, expired/],
-  ['a bad address', ['keys', 'list', '--address', 'ftp://a'], /no plain http:\/\/ or https:\/\/ URL/],
-  ['a password in the address', ['keys', 'list', '--address', 'http://a:b@c'], /no plain http:\/\//],
+  ['a bad address', ['keys', 'list', '--address', 'ftp://a'], /not a plain http:\/\/ or https:\/\/ URL/],
+  ['a password in the address', ['keys', 'list', '--address', 'http://a:b@c'], /not a plain http:\/\//],
   ['no id', ['keys', 'get'], /missing required argument 'id'/],
   ['a wrong setting', ['serve', '--http-listen', 'nowhere'], /^postern: --http-listen: .*expected host:port/],
 ])('ends with 2 and says what is wrong with a command line: %s', async (_, argv, message) => {

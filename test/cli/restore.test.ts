@@ -127,8 +127,8 @@ it('a restore is refused while a service has the database, and of what is no bac
   ];
   expect(outcomes.map(({ exitCode, stderr }) => [exitCode, stderr.split('\n')[0]])).toEqual([
     [1, `postern: ${path} is in use by another process; stop the service first`],
-    [1, `postern: ${text} is no SQLite database, or is damaged`],
-    [1, `postern: ${foreign} is no database of Postern`],
+    [1, `postern: ${text} is not an SQLite database, or is damaged`],
+    [1, `postern: ${foreign} is not a database of Postern`],
     [1, `postern: there is no file ${join(folder, 'none')}`],
   ]);
   expect(await (await openAt(path)).getKey(key.id)).toMatchObject({ id: key.id });
@@ -160,7 +160,7 @@ it('an export that has a gap, is changed or ends before the backup is refused, a
     [lines.toSpliced(4, 1), /evt_0{15}5 is missing/],
     [lines.with(4, (lines[4] ?? '').replace('RevokeKey', 'EnableKey')), /evt_0{15}5 .* was changed/],
     [lines.slice(0, 2), /the end was cut off: evt_0{15}3 was there/],
-    [['no event'], /line 1 is no event/],
+    [['no event'], /line 1 is not an event/],
   ];
   for (const [changed, says] of cases) {
     files.log = `${changed.join('\n')}\n`;

@@ -84,7 +84,7 @@ describe('what is wrong in the file is told by file, line, setting and what was 
     [
       'a name that can be none',
       'plans:\n  "a b": unlimited\n',
-      '2: plans.a b: is no name for it; expected letters, digits, _ and -',
+      '2: plans.a b: is not a name for it; expected letters, digits, _ and -',
     ],
     ['a __proto__', '__proto__: {a: 1}\n', '1: __proto__: there is no setting "__proto__"'],
     [

@@ -80,7 +80,7 @@ it('shows what is wrong beside each field, keeps what was typed, and begins at t
 
   expect(refused.status).toBe(400);
   expect(refused.html).toContain('id="name-error">may have at most 200 characters</p>');
-  expect(refused.html).toContain('id="ip_allowlist-error">Entry 2 is no IP address and no CIDR block</p>');
+  expect(refused.html).toContain('id="ip_allowlist-error">Entry 2 is not an IP address or a CIDR block</p>');
   expect(refused.html.match(/ autofocus/g)).toHaveLength(1);
   expect(refused.html).toMatch(
     /name="name"[^>]* aria-describedby="name-hint name-error" aria-invalid="true" autofocus/,
@@ -98,7 +98,9 @@ it('says which plans a scheme has, and which label is there twice', async () => 
   const plan = await make(operator, { name: 'x', scheme: 'converra', plan: 'gold' });
   const labels = await make(operator, { name: 'x', labels: 'a=1\na=2' });
 
-  expect(plan.html).toMatch(/id="plan-error">is no plan of this scheme; there are: free, pro, enterprise</);
+  expect(plan.html).toMatch(
+    /id="plan-error">is not a plan of this scheme; there are: free, pro, enterprise</,
+  );
   expect(labels.html).toContain('id="labels-error">the same name is there twice</p>');
 });
 
@@ -205,7 +207,7 @@ it('changes a key, and says from when on what was taken holds', async () => {
     etag: key.etag,
   });
 
-  expect(narrowed.text).toContain('In effect on every replica since');
+  expect(narrowed.text).toContain('In effect on all replicas (1) since');
   expect(key).toMatchObject({
     name: 'new',
     permissions: ['a'],
@@ -244,9 +246,7 @@ it('revokes a key behind a question that names it, and says that it holds everyw
 
   expect(question.text).toContain('Revoke “leaked”?');
   expect(unchanged).toBe('active');
-  expect(revoked.text).toMatch(
-    /API key revoked “leaked”.*In effect on every replica since .*, of which there is one\./,
-  );
+  expect(revoked.text).toMatch(/API key revoked “leaked”.*In effect on all replicas \(1\) since .*\./);
   expect(again.status).toBe(200);
   const shown = await operator.get(`/console/keys/${id}`);
   expect(shown.text).toContain('State Revoked');
@@ -264,7 +264,7 @@ it('names the replicas that have not confirmed a revocation, and when it holds a
 
   expect(revoked.text).toContain('2 replicas have not confirmed it yet.');
   expect(revoked.text).toContain(
-    '2031-02-03 04:05:06 UTC , at the latest, it is in effect on every replica, all 3 of them.',
+    '2031-02-03 04:05:06 UTC , at the latest, it is in effect on all replicas (3).',
   );
   expect(revoked.text).toContain('Not confirmed: pod-1, pod-2');
 });
@@ -278,7 +278,7 @@ it('disables a key and enables it again', async () => {
   const between = await stateOf();
   const enabled = await operator.post(`/console/keys/${id}/enable`, {});
 
-  expect(disabled.text).toContain('In effect on every replica since');
+  expect(disabled.text).toContain('In effect on all replicas (1) since');
   expect([between, enabled.location, await stateOf()]).toEqual(['disabled', `/console/keys/${id}`, 'active']);
 });
 

@@ -59,9 +59,9 @@ it('puts an owner, and says from when on its keys are refused', async () => {
 
   expect([opened.status, opened.location]).toEqual([303, '/console/owners/a%2Fb%20c']);
   expect(form.text).toContain('Nobody has put this owner yet.');
-  expect(put.text).toMatch(/“a\/b c” is inactive\. In effect on every replica since/);
+  expect(put.text).toMatch(/“a\/b c” is inactive\. In effect on all replicas \(1\) since/);
   expect(suspended.text).toContain('is suspended');
-  expect([wrong.status, wrong.html.includes('id="active_until-error">is no RFC 3339 time')]).toEqual([
+  expect([wrong.status, wrong.html.includes('id="active_until-error">is not an RFC 3339 time')]).toEqual([
     400,
     true,
   ]);
@@ -82,7 +82,9 @@ it('suspends and resumes an owner by one button, and leaves its plan and its end
   const stored = async () => (await call('GET', '/admin/owners/acme')).json.data;
 
   const suspended = await operator.post(`${path}/suspend`, {});
-  expect(suspended.text).toMatch(/Owner suspended.*“acme” is suspended\. In effect on every replica since/s);
+  expect(suspended.text).toMatch(
+    /Owner suspended.*“acme” is suspended\. In effect on all replicas \(1\) since/s,
+  );
   expect(await stored()).toMatchObject({ plan, active_until, suspended: true });
   expect((await operator.get(path)).text).toContain('Resume owner');
   expect((await operator.post(`${path}/resume`, {})).text).toContain('“acme” is active.');
@@ -136,7 +138,7 @@ it('lists the journal by filters, with what each change was', async () => {
   expect(about.text).not.toContain('later');
   expect(future.text).toContain('There are no entries.');
   expect(wrong.status).toBe(400);
-  expect(wrong.html).toMatch(/id="since-error">is no RFC 3339 time/);
+  expect(wrong.html).toMatch(/id="since-error">is not an RFC 3339 time/);
 });
 
 it('says what is wrong with addresses as the API would', async () => {
@@ -144,10 +146,10 @@ it('says what is wrong with addresses as the API would', async () => {
 
   for (const [text, problem] of [
     ['10.0.0.0/8, 2001:db8::1', ''],
-    ['10.0.0.1/8', 'Entry 1 is no IP address and no CIDR block'],
+    ['10.0.0.1/8', 'Entry 1 is not an IP address or a CIDR block'],
     [
       '10.0.0.1\nx\ny',
-      'Entry 2 is no IP address and no CIDR block; Entry 3 is no IP address and no CIDR block',
+      'Entry 2 is not an IP address or a CIDR block; Entry 3 is not an IP address or a CIDR block',
     ],
     ['1.1.1.1 '.repeat(101), 'may have at most 100 entries'],
   ] as const) {

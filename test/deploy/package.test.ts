@@ -59,7 +59,7 @@ it('the installed package judges the patterns of settings', async () => {
   await writeFile(join(folder, 'bad.yaml'), accept('(?:[a-z]+)+-[0-9]'));
   const check = (file: string) => run(process.execPath, [postern, 'config', 'check', file], { cwd: folder });
 
-  expect((await check('good.yaml')).stdout).toBe('good.yaml is fine\n');
+  expect((await check('good.yaml')).stdout).toBe('good.yaml is valid\n');
   await expect(check('bad.yaml')).rejects.toMatchObject({
     code: 2,
     stdout: expect.stringContaining('can backtrack badly'),

@@ -121,7 +121,7 @@ describe('doctor, of the configuration that ships', () => {
   });
 });
 
-describe('doctor, of what is no configuration of an Envoy with ext_authz,', () => {
+describe('doctor, of what is not a configuration of an Envoy with ext_authz,', () => {
   const http = (filters: object[]) => ({
     '@type': 'type.googleapis.com/x.HttpConnectionManager',
     http_filters: filters,

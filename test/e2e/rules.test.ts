@@ -237,7 +237,7 @@ describe('what Envoy says in context_extensions', () => {
 
 describe('a rule that could not be meant', () => {
   it.each([
-    ['{ match: { path: /a/../b } }', 'is no normal path; expected /b'],
+    ['{ match: { path: /a/../b } }', 'is not a normal path; expected /b'],
     ['{ match: { path: /a*, host: b } }', 'expected a path such as /a/b'],
     ['{ match: { path: /a }, scheme: converrra }', 'is not among the schemes'],
     ['{ match: { path: /a }, permission: a }', 'there is no setting "permission"'],

@@ -20,7 +20,7 @@ const allowed: Decision = {
 
 describe('an answer to a Check', () => {
   it.each([
-    ['bytes that are no message', Buffer.from('rubbish that is no protobuf at all')],
+    ['bytes that are no message', Buffer.from('rubbish that is not a protobuf at all')],
     ['a message cut short', checkRequest({ authorization: 'Bearer x' }).subarray(0, 20)],
     ['nothing', Buffer.alloc(0)],
     ['no HTTP attributes', Buffer.from(CheckRequest.encode({ attributes: attributes() }).finish())],

@@ -88,7 +88,7 @@ describe('a caller is told what grpc-js would tell it, for', () => {
     ['a streaming call', [fields('/test.Echo/Chat'), data(1, message('a'), 0), data(1, message('2 times'))]],
     ['a streaming call that says nothing', [fields('/test.Echo/Chat'), data(1, none)]],
     ['a streaming call that ends with an error', [fields('/test.Echo/Chat'), data(1, message('fail'))]],
-    ['a deadline that is no time', [echo(['grpc-timeout', 'soon']), data(1, message('a'))]],
+    ['a deadline that is not a time', [echo(['grpc-timeout', 'soon']), data(1, message('a'))]],
     ["headers that are nobody's", [echo(['x-any', 'thing'], ['x-any-bin', 'AAA']), data(1, message('a'))]],
   ])('%s', async (_, frames) => {
     const [told, toldByThem] = [await ask(ours.listen, frames), await ask(theirs.listen, frames)];

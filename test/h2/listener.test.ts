@@ -75,7 +75,7 @@ it('says why it cannot listen', async () => {
   expect(errors.every((error) => error instanceof ListenError)).toBe(true);
   expect(errors.map(({ message: text }) => text)).toEqual([
     expect.stringContaining('is taken: another process listens there'),
-    '203.0.113.9:0 is no address of this machine',
+    '203.0.113.9:0 is not an address of this machine',
     expect.stringMatching(/^unix:\/no\/such\/folder\/a (cannot|may not) be opened/),
   ]);
 });
@@ -100,7 +100,7 @@ it('serves every user on a Unix socket, also after a crash left it behind, and t
   await expect(lstat(path)).rejects.toThrow('ENOENT');
 });
 
-it('leaves alone a file that is no socket', async () => {
+it('leaves alone a file that is not a socket', async () => {
   const path = join(await scratch(), 'file');
   await writeFile(path, 'kept');
 

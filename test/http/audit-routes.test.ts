@@ -90,7 +90,7 @@ it.each([
   expect([refused.status, refused.json.error.details.fields]).toEqual([400, [{ field, description }]]);
 });
 
-it('takes X-Request-Id as it comes, and what is no name for none', async () => {
+it('takes X-Request-Id as it comes, and what is not a name for none', async () => {
   const { call, port, service } = await startListener();
   const head = `DELETE /admin/api-keys/x HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: ${service.adminAuthorization}\r\n`;
   for (const lines of [

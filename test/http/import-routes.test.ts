@@ -121,6 +121,10 @@ it('says how the service stands to who may read everything, and to nobody else',
       peppers: [{ id: '', keys: 2, configured: true, signing: true }],
       findings: expect.arrayContaining([expect.objectContaining({ code: 'store.memory', level: 'info' })]),
       now: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/),
+      store_reachable: true,
+      keys: { active: 2, disabled: 0, revoked: 0, expired: 0 },
+      replicas: [{ id: 'test-replica', lag_ms: 0 }],
+      uptime_s: expect.any(Number),
     },
   });
   expect((await diagnostics(bound.key)).status).toBe(403);

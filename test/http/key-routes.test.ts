@@ -128,12 +128,12 @@ it('reads a body as JSON whatever its Content-Type', async () => {
 
 it.each([
   ['nothing', '', '(body)', 'is empty; send a JSON object'],
-  ['no JSON', '{"name": "hunter2"', '(body)', 'is no JSON that can be read'],
-  ['a list', '[]', '(body)', 'is no JSON object'],
-  ['null', 'null', '(body)', 'is no JSON object'],
-  ['a __proto__', '{"name":"a","labels":{"__proto__":"b"}}', 'labels.__proto__', 'is no name for a label'],
+  ['no JSON', '{"name": "hunter2"', '(body)', 'cannot be read as JSON'],
+  ['a list', '[]', '(body)', 'is not a JSON object'],
+  ['null', 'null', '(body)', 'is not a JSON object'],
+  ['a __proto__', '{"name":"a","labels":{"__proto__":"b"}}', 'labels.__proto__', 'is not a name for a label'],
   ['a field twice', '{"name":"a","name":"b"}', 'name', 'is given more than once'],
-  ['a deep nest', '{"name":'.repeat(100_000), '(body)', 'is no JSON that can be read'],
+  ['a deep nest', '{"name":'.repeat(100_000), '(body)', 'cannot be read as JSON'],
   ['an unknown field', '{"name":"a","nome":"b"}', 'nome', 'unknown field'],
   ['no name', '{}', 'name', expect.any(String)],
 ])('names the fault in a body that holds %s, and does not quote it', async (_, body, field, description) => {
@@ -221,8 +221,8 @@ it('turns the parameters of a list into its filters and pages', async () => {
 });
 
 it.each([
-  ['page_size=ten', 'page_size', 'is no whole number'],
-  ['page_size=-1', 'page_size', 'is no whole number'],
+  ['page_size=ten', 'page_size', 'is not a whole number'],
+  ['page_size=-1', 'page_size', 'is not a whole number'],
   ['owner=a&owner=b', 'owner', 'is given more than once'],
   ['sort=name', 'sort', 'unknown field'],
   ['__proto__=a', '__proto__', 'unknown field'],

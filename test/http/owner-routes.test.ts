@@ -228,9 +228,9 @@ it.each([
 
 it.each([
   ['nothing', '', 'is empty; send a JSON object'],
-  ['no JSON', '{"suspended": true', 'is no JSON that can be read'],
-  ['a list', '[]', 'is no JSON object'],
-  ['null', 'null', 'is no JSON object'],
+  ['no JSON', '{"suspended": true', 'cannot be read as JSON'],
+  ['a list', '[]', 'is not a JSON object'],
+  ['null', 'null', 'is not a JSON object'],
 ])('suspends and restores nobody by a body that holds %s', async (_, body, description) => {
   const { call } = await startListener();
   await call('PUT', '/admin/owners/acme', { suspended: true });
@@ -265,8 +265,8 @@ it('lists owners by id, in pages', async () => {
 });
 
 it.each([
-  ['page_size=ten', 'page_size', 'is no whole number'],
-  ['page_size=-1', 'page_size', 'is no whole number'],
+  ['page_size=ten', 'page_size', 'is not a whole number'],
+  ['page_size=-1', 'page_size', 'is not a whole number'],
   ['page_size=1&page_size=2', 'page_size', 'is given more than once'],
   ['page_token=AAAA', 'page_token', 'is not one that this service gave for a list of owners'],
   ['owner=a', 'owner', 'unknown field'],

@@ -100,8 +100,8 @@ describe('rules', () => {
       'rules.0.scheme: "mirra" is not among the schemes; did you mean mira?',
     ],
     ['{ match: {} }', 'rules.0.match: expected a host, methods, a path or preflight: true'],
-    ['{ match: { path: /a/../b } }', 'rules.0.match.path: is no normal path; expected /b'],
-    ['{ match: { path: //a/* } }', 'rules.0.match.path: is no normal path; expected /a/*'],
+    ['{ match: { path: /a/../b } }', 'rules.0.match.path: is not a normal path; expected /b'],
+    ['{ match: { path: //a/* } }', 'rules.0.match.path: is not a normal path; expected /a/*'],
     [
       '{ match: { path: /a* } }',
       'rules.0.match.path: expected a path such as /a/b, or /a/* for all below /a',
@@ -109,7 +109,7 @@ describe('rules', () => {
     ['{ match: { path: a } }', 'rules.0.match.path: expected a path such as /a/b, or /a/* for all below /a'],
     [
       '{ match: { methods: [get] } }',
-      'rules.0.match.methods.0: "get" is no method of HTTP; did you mean GET?',
+      'rules.0.match.methods.0: "get" is not a method of HTTP; did you mean GET?',
     ],
     [
       '{ match: { path: /a }, permissions: ["a b"] }',
@@ -121,11 +121,11 @@ describe('rules', () => {
     ],
     [
       '{ match: { methods: [GTE] } }',
-      'rules.0.match.methods.0: "GTE" is no method of HTTP; did you mean GET?',
+      'rules.0.match.methods.0: "GTE" is not a method of HTTP; did you mean GET?',
     ],
     [
       '{ match: { methods: [FROB] } }',
-      'rules.0.match.methods.0: "FROB" is no method of HTTP; expected one that IANA has registered, in upper case',
+      'rules.0.match.methods.0: "FROB" is not a method of HTTP; expected one that IANA has registered, in upper case',
     ],
     [
       '{ match: { host: "https://a.example/x" } }',
@@ -142,7 +142,7 @@ describe('rules', () => {
       '{ match: { preflight: true, methods: [GET] } }',
       'rules.0.match: a preflight is an OPTIONS request; expected no methods beside preflight: true',
     ],
-    ['{ match: { path: "/a?b=c" } }', 'rules.0.match.path: is no normal path; expected /a'],
+    ['{ match: { path: "/a?b=c" } }', 'rules.0.match.path: is not a normal path; expected /a'],
     ['{ permissions: [a] }', 'rules.0.match: is missing; expected a map'],
   ])('%s is refused', (rule, line) => {
     expect(problemsOf(`rules:\n  - ${rule}\n`)).toEqual([line]);

@@ -226,7 +226,7 @@ export const RULES: readonly Rule[] = [
       const name = path.replace(/^.*\//, '');
       const kebab = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.[a-z]+)+$/.test(name);
       const drawer = /(?:^|-)(?:utils?|helpers?|common|managers?|misc|index)[-.]/.test(name);
-      return kebab && !drawer ? [] : [`${path}:1 is no name for a file`];
+      return kebab && !drawer ? [] : [`${path}:1 is not a name for a file`];
     }),
     broken: { 'src/keyRing.ts': '', 'src/http/index.ts': '', 'test/string-utils.ts': '' },
     breaks: 3,

@@ -28,7 +28,7 @@ export const importKeysInput = z.strictObject({
 const sha256 = z.string().transform((text, context): Digest => {
   const digest = digestOfSha256(text);
   if (digest !== null) return digest;
-  context.addIssue('is no SHA-256: write its 32 bytes as 64 hexadecimal digits, base64 or base64url');
+  context.addIssue('is not a SHA-256: write its 32 bytes as 64 hexadecimal digits, base64 or base64url');
   return z.NEVER;
 });
 

@@ -79,7 +79,7 @@ export function createKeyTerms({ policy, now }: KeyTermsDependencies): KeyTerms 
       const known = own.length > 0 ? own : [...new Set(keySchemes.flatMap((one) => plans.known(one)))];
       if (plan === null || known.length === 0 || known.includes(plan.toLowerCase())) return plan;
       const what =
-        own.length > 0 ? 'is no plan of this scheme' : 'is a plan that no scheme and no setting knows';
+        own.length > 0 ? 'is not a plan of this scheme' : 'is a plan that no scheme and no setting knows';
       const nearest = nearestName(plan.toLowerCase(), known);
       const hint = nearest === null ? '' : `; did you mean ${nearest}?`;
       const description = `${what}; there are: ${known.join(', ')}${hint}`;

@@ -100,7 +100,7 @@ function readMessage(body: Buffer): readonly unknown[] {
   } catch {
     // The parser's message quotes the text.
   }
-  throw invalidArgument([{ field: '(body)', description: 'is no JSON array' }]);
+  throw invalidArgument([{ field: '(body)', description: 'is not a JSON array' }]);
 }
 
 /** One match. What cannot be a secret is left out, and does not keep the others from being revoked. */

@@ -71,7 +71,7 @@ export async function verifyFile(
   for await (const { number, text, isEnded } of linesOf(chunksOf(io, file), eventBytesMax)) {
     const line = text.replace(/\r$/, '');
     const event = eventOn(line);
-    if (event === null) chain.addOther(`line ${number} ${isEnded ? 'is no event' : 'is cut off'}`);
+    if (event === null) chain.addOther(`line ${number} ${isEnded ? 'is not an event' : 'is cut off'}`);
     else {
       events += 1;
       if (line !== printableJsonLine(event) && line !== JSON.stringify(event)) {

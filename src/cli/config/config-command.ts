@@ -37,7 +37,7 @@ function addCheck(config: Command, io: Io, exit: (code: number) => void): void {
     for (const line of [...settings.problems, ...unusable, ...settings.warnings])
       io.stdout.write(`${printable(line)}\n`);
     if (settings.config === null || unusable.length > 0) exit(exitCodes.usage);
-    else io.stdout.write(`${printable(settings.file ?? 'what is set')} is fine\n`);
+    else io.stdout.write(`${settings.file === null ? 'Configuration' : printable(settings.file)} is valid\n`);
   });
 }
 

@@ -54,8 +54,8 @@ const meanings: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   EACCES: 'permission denied',
   EISDIR: 'it is a folder',
-  ENOTDIR: 'a part of the path is no folder',
-  ESPIPE: 'it is no file that can be read again',
+  ENOTDIR: 'a part of the path is not a folder',
+  ESPIPE: 'it is not a file that can be read again',
   EFBIG: 'it has more than 16 MiB',
 };
 

@@ -31,7 +31,7 @@ function whyUnusable(read: () => unknown): string | null {
 function whyNoFolder(folder: string): string | null {
   const found = statSync(folder, { throwIfNoEntry: false });
   if (found === undefined && dirname(folder) !== folder) return whyNoFolder(dirname(folder));
-  if (found?.isDirectory() !== true) return `${folder} is no folder`;
+  if (found?.isDirectory() !== true) return `${folder} is not a folder`;
   try {
     accessSync(folder, constants.W_OK | constants.X_OK);
     return null;

@@ -19,7 +19,7 @@ async function open(io: Io, source: string): Promise<AsyncIterable<Uint8Array | 
   if (!/^https?:\/\//i.test(source)) return io.readChunks(source);
   const url = URL.parse(source);
   if (url === null || url.username || url.password)
-    throw unusable('the address of the Envoy is no plain URL');
+    throw unusable('the address of the Envoy is not a plain URL');
   if (url.pathname === '/') url.pathname = '/config_dump';
   try {
     const signal = AbortSignal.timeout(answerMsMax);
@@ -56,7 +56,7 @@ function parse(text: string, name: string): unknown {
   } catch {
     // An answer is JSON; what is not may be a file of the operator's.
   }
-  if (text.length > yamlLengthMax) throw unusable(`${name} is no JSON`);
+  if (text.length > yamlLengthMax) throw unusable(`${name} is not JSON`);
   try {
     const document = parseDocument(text, { logLevel: 'silent' });
     if (document.errors.length === 0) return document.toJS({ maxAliasCount: 100 });

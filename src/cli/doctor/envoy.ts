@@ -28,7 +28,7 @@ export function examineEnvoy(tree: unknown, credentialHeaders: readonly string[]
   if (configuration === null) {
     return notLooked(
       'envoy.unreadable',
-      'This is no configuration of an Envoy: neither a config_dump nor a bootstrap file.',
+      'This is not a configuration of an Envoy: neither a config_dump nor a bootstrap file.',
     );
   }
   const entrances = entrancesOf(configuration);

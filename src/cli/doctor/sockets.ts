@@ -14,7 +14,7 @@ export function socketFindings(path: string): Finding[] {
     ];
   }
   if (!found.isSocket()) {
-    const what = 'Something that is no socket is in its place: the service cannot listen.';
+    const what = 'Something that is not a socket is in its place: the service cannot listen.';
     return [error('socket.not_socket', what, 'Move it away, or set another path.', path)];
   }
   return [...rightsFindings(path, found), ...foldersOf(path).flatMap((folder) => folderFindings(folder))];

@@ -112,7 +112,7 @@ function jsonLabels(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new RowError('labels', 'is no JSON that can be read');
+    throw new RowError('labels', 'cannot be read as JSON');
   }
 }
 

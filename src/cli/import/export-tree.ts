@@ -32,7 +32,7 @@ function jsonTree(text: string): ExportTree {
   try {
     return { value: JSON.parse(text), placeOf: (path) => path.join('.') };
   } catch {
-    throw new CommandError(exitCodes.usage, ['the file is no JSON that can be read']);
+    throw new CommandError(exitCodes.usage, ['the file cannot be read as JSON']);
   }
 }
 
@@ -42,7 +42,7 @@ function yamlTree(text: string): ExportTree {
   const [error] = document.errors;
   if (error !== undefined) {
     const { line } = lineCounter.linePos(error.pos[0]);
-    throw new CommandError(exitCodes.usage, [`the file is no YAML that can be read: see line ${line}`]);
+    throw new CommandError(exitCodes.usage, [`the file cannot be read as YAML: see line ${line}`]);
   }
   return {
     value: plainValue(document),

@@ -27,8 +27,8 @@ function objectOf(text: string): Readonly<Record<string, unknown>> {
   try {
     value = JSON.parse(text);
   } catch {
-    throw new RowError('', 'is no JSON that can be read');
+    throw new RowError('', 'cannot be read as JSON');
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
-  throw new RowError('', 'is no JSON object');
+  throw new RowError('', 'is not a JSON object');
 }

@@ -117,5 +117,5 @@ function expiryOf(ttl: number | null, { exportedAtMs }: ExportTerms): string | n
     );
   }
   if (Number.isFinite(new Date(at).getTime())) return new Date(at).toISOString();
-  throw new RowError('expires_at', 'has a ttl that is no time');
+  throw new RowError('expires_at', 'has a ttl that is not a time');
 }

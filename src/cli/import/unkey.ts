@@ -69,7 +69,7 @@ function credentialOf({ hash, plaintext, start }: Members): Members {
   const secret = textOf(plaintext);
   if (secret !== null) return { secret };
   const { value, variant } = members(hash);
-  if (variant !== undefined && variant !== 'sha256_base64') throw new RowError('sha256', 'is no SHA-256');
+  if (variant !== undefined && variant !== 'sha256_base64') throw new RowError('sha256', 'is not a SHA-256');
   const sha256 = textOf(value ?? hash);
   const advice = "Unkey's API does not show hashes, its table `keys` does";
   if (sha256 === null) throw new RowError('sha256', `has neither hash nor plaintext: ${advice}`);
@@ -99,7 +99,7 @@ function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw new RowError('labels', 'has metadata that is no JSON');
+    throw new RowError('labels', 'has metadata that is not JSON');
   }
 }
 
@@ -112,7 +112,7 @@ function expiryOf(expires: unknown): string | null {
     isCount ? Number(text) : `${text.replace(' ', 'T')}${/[Zz]|[+-]\d\d:\d\d$/.test(text) ? '' : 'Z'}`,
   );
   if (Number.isFinite(date.getTime())) return date.toISOString();
-  throw new RowError('expires_at', 'is no time that can be read');
+  throw new RowError('expires_at', 'cannot be read as a time');
 }
 
 /** The one limit that holds without being asked for: Postern has one for a key. */

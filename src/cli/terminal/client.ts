@@ -136,7 +136,7 @@ function addressOf(text: string): string {
   const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:';
   if (url === null || !isHttp || url.username || url.password || url.search || url.hash) {
     throw new CommandError(exitCodes.usage, [
-      'the address is no plain http:// or https:// URL',
+      'the address is not a plain http:// or https:// URL',
       `Write it as ${defaultAddress}, by --address or POSTERN_ADDRESS.`,
     ]);
   }

@@ -4,7 +4,7 @@ import { CommandError, exitCodes } from './command.ts';
 export function keyPath(id: string): string {
   if (/^key_[0-9a-z]{1,64}$/.test(id)) return `/admin/api-keys/${id}`;
   throw new CommandError(exitCodes.usage, [
-    'that is no id of a key; an id begins with key_',
+    'that is not an id of a key; an id begins with key_',
     'See them with "postern keys list"; a key itself goes to "postern keys find" or "keys verify" by standard input.',
   ]);
 }

@@ -15,7 +15,7 @@ export function valueIn(form: Form): Value {
 export function sharedFields(value: Value, faults: readonly Fault[], { schemes }: Terms): Markup {
   const plans = [...new Set(schemes.flatMap((scheme) => scheme.plans))];
   const field = fieldsOf(value, faults);
-  return html`${areaField(field('permissions', 'Permissions', 'One on each line, such as read:assets. None lets the key do what asks for none.'))}
+  return html`${areaField(field('permissions', 'Permissions', 'One on each line, such as read:assets. Without permissions the key can call only routes that require none.'))}
   ${areaField(
     field(
       'ip_allowlist',

@@ -11,15 +11,14 @@ export function settledMarkup(
   { replicas }: Pick<Terms, 'replicas'>,
 ): Markup {
   const time = timeMarkup(effective_at);
-  const count =
-    replicas === null ? '' : `, ${replicas === 1 ? 'of which there is one' : `all ${replicas} of them`}`;
+  const everywhere = replicas === null ? 'all replicas' : `all replicas (${replicas})`;
   if (others.length === 0) {
-    return html`<p class="note" role="status">In effect on every replica since ${time}${count}.</p>`;
+    return html`<p class="note" role="status">In effect on ${everywhere} since ${time}.</p>`;
   }
   return html`<div class="warning" role="status">
     <p>
       ${others.length} ${others.length === 1 ? 'replica has' : 'replicas have'} not confirmed it yet. At
-      ${' '}${time}, at the latest, it is in effect on every replica${count}.
+      ${' '}${time}, at the latest, it is in effect on ${everywhere}.
     </p>
     <p>Not confirmed: ${others.join(', ')}</p>
   </div>`;

@@ -30,7 +30,7 @@ export interface CheckDependencies {
   readonly unavailableAs: UnavailableAs;
   /** Null, the default, where nothing is traced. */
   readonly tracing?: Tracing | null;
-  /** A CheckRequest that is longer without its body is answered as unavailable, and never let in. Default 1 MiB. */
+  /** A CheckRequest that is longer without its body is answered as unavailable, and never allowed. Default 1 MiB. */
   readonly requestBytesMax?: number;
 }
 

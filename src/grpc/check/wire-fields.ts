@@ -116,5 +116,5 @@ export class WireFields {
 }
 
 function malformed(why: string): Error {
-  return new Error(`this is no protobuf message: ${why}`);
+  return new Error(`this is not a protobuf message: ${why}`);
 }

@@ -119,7 +119,7 @@ export class HpackDecoder {
       scratch = Buffer.allocUnsafeSlow(Math.ceil(length * expansionMax));
     }
     const written = decodeHuffman(this.#bytes, at, end, scratch);
-    if (written < 0) throw unreadable('a text that is no Huffman code');
+    if (written < 0) throw unreadable('a text that is not a Huffman code');
     return scratch.toString('latin1', 0, written);
   }
 }

@@ -44,7 +44,7 @@ export const fieldNotes: Readonly<Record<string, string>> = {
   action: 'Calls of this name, as in `RevokeKey`.',
   target: 'What is about this key or owner.',
   outcome: 'Calls that ended so.',
-  notices: 'Also what is no admin call. All of the journal is then there, as verifying its hashes needs.',
+  notices: 'Also what is not an admin call. All of the journal is then there, as verifying its hashes needs.',
   order: 'Which come first. Absent: `newest`.',
   after: 'The id of an event: the list begins with the one that follows it, in that order.',
   resume_token: 'The id of the last event that was seen; `Last-Event-ID` does the same. Absent: from now on.',

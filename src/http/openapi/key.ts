@@ -44,7 +44,7 @@ function plainOperations(): Operations {
       },
       delete: {
         ...{ id: 'RevokeKey', tag: 'Keys', summary: 'Ends a key for good' },
-        description: 'Revoking a revoked key is no error.',
+        description: 'Revoking a revoked key is not an error.',
         parameters: [id, requestIdHeader],
         answer: { ...narrowed, example: narrowedExample('revoked') },
         errors: [404, 409],

@@ -64,7 +64,7 @@ function askOperations(): Operations {
           example: { key: secretExample, permissions: ['read:assets'], address: '203.0.113.7' },
         },
         answer: {
-          description: 'The verdict; a key that is not allowed is no error.',
+          description: 'The verdict; a key that is not allowed is not an error.',
           schema: answerOf(reference('Verification')),
           example: { data: { allowed: false, reason: 'revoked', status: 401, key_id: keyExample.id } },
         },

@@ -19,12 +19,12 @@ export function contentOf(database: DatabaseSync, name: string): BackupContent {
         "SELECT count(*) AS count FROM sqlite_schema WHERE type = 'table' AND name IN ('keys', 'meta')",
       )
       .get();
-    if (Number(tables?.count) !== 2) throw new Error(`${name} is no database of Postern`);
+    if (Number(tables?.count) !== 2) throw new Error(`${name} is not a database of Postern`);
     const keys = Number(database.prepare('SELECT count(*) AS count FROM keys').get()?.count);
     return { keys, head: headOf(database) };
   } catch (error) {
     if (sqliteFailure(error) !== 'corrupt') throw error;
-    throw new Error(`${name} is no SQLite database, or is damaged`, { cause: error });
+    throw new Error(`${name} is not an SQLite database, or is damaged`, { cause: error });
   }
 }
 
