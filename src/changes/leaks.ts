@@ -1,5 +1,6 @@
 import { Failure } from '../failure.ts';
 import { hashOfJson, type Origin } from '../journal/journal.ts';
+import type { KeyId } from '../keys/key.ts';
 import type { Digester, Secret } from '../keys/secret.ts';
 import { BadRecord, type Settlement, type Store } from '../store/store.ts';
 import type { createKeyChange, Visible } from './key-change.ts';
@@ -24,6 +25,16 @@ export type RevokeLeaked = (
   origin: Origin,
 ) => Promise<Settlement>;
 
+/** The same of one key, which came in clear text where `cleartext` says `revoke`. Waits for no replica. */
+export type RevokeInClear = (id: KeyId) => Promise<void>;
+
+/** Where a secret was found, as the journal has it. */
+type Found = { readonly leaked: { readonly url: string | null; readonly source: string | null } };
+
+const inClearOrigin: Origin = {
+  ...{ actor: 'postern', action: 'ReportLeakedKeys', address: null, requestId: null },
+};
+
 export interface LeakDependencies {
   readonly store: Pick<Store, 'findKey' | 'appendJournal' | 'settle'>;
   readonly digester: Digester;
@@ -35,8 +46,22 @@ export interface LeakDependencies {
 /** Secrets that are looked for at once. */
 const findsMax = 8;
 
-export function createLeakRevocation({ store, digester, changeKey, now }: LeakDependencies): RevokeLeaked {
-  return async (leaked, visible, origin) => {
+export function createLeakRevocation({ store, digester, changeKey, now }: LeakDependencies): {
+  readonly revokeLeaked: RevokeLeaked;
+  readonly revokeInClear: RevokeInClear;
+} {
+  return { revokeLeaked, revokeInClear };
+
+  async function revokeInClear(id: KeyId): Promise<void> {
+    const found = { leaked: { url: null, source: 'sent in clear text' } };
+    await revokeFound(id, found, () => true, inClearOrigin);
+  }
+
+  async function revokeLeaked(
+    leaked: readonly LeakedSecret[],
+    visible: Visible,
+    origin: Origin,
+  ): Promise<Settlement> {
     const waiting = [...leaked];
     const failures: unknown[] = [];
     const work = async () => {
@@ -48,15 +73,18 @@ export function createLeakRevocation({ store, digester, changeKey, now }: LeakDe
     // As many as could be are revoked by now.
     if (failures.length > 0) throw failures[0];
     return store.settle({ at: now() });
-  };
+  }
 
   async function revoke(leak: LeakedSecret, visible: Visible, origin: Origin): Promise<void> {
     const key = await find(leak.secret);
     if (key === null || !visible(key)) return;
-    const found = { leaked: placeOf(leak) };
+    await revokeFound(key.id, { leaked: placeOf(leak) }, visible, origin);
+  }
+
+  async function revokeFound(id: KeyId, found: Found, visible: Visible, origin: Origin): Promise<void> {
     try {
       const { key: current, commit } = await changeKey(
-        key.id,
+        id,
         visible,
         origin,
         (record, at) => (record.revokedAt === null ? { ...record, revokedAt: at } : null),
@@ -64,7 +92,7 @@ export function createLeakRevocation({ store, digester, changeKey, now }: LeakDe
       );
       if (commit !== null) return;
       const draft = keyDraft(origin, current, current, { at: now(), remark: found });
-      await store.appendJournal([{ ...draft, once: hashOfJson({ leak: key.id, ...found }) }]);
+      await store.appendJournal([{ ...draft, once: hashOfJson({ leak: id, ...found }) }]);
     } catch (error) {
       // Its record was purged meanwhile.
       if (!(error instanceof Failure && error.code === 'NOT_FOUND')) throw error;

@@ -20,7 +20,7 @@ import {
   type Visible,
 } from './key-change.ts';
 import { createKeyImport, type ImportKeys } from './key-import.ts';
-import { createLeakRevocation, type RevokeLeaked } from './leaks.ts';
+import { createLeakRevocation, type RevokeInClear, type RevokeLeaked } from './leaks.ts';
 import { createMint, type Minted, type NewKey } from './minting.ts';
 import { createOwnerChanges, type OwnerChanges } from './owner-changes.ts';
 import { createRotation, type Rotated, type RotationWish } from './rotation.ts';
@@ -61,6 +61,7 @@ export interface Registry extends OwnerChanges {
   revoke(of: KeyOf): Promise<Narrowed>;
   disable(of: KeyOf): Promise<Narrowed>;
   revokeLeaked: RevokeLeaked;
+  readonly revokeInClear: RevokeInClear;
   enable(of: KeyOf): Promise<KeyRecord>;
 }
 
@@ -117,7 +118,7 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
   let first: Minted | null = null;
 
   return {
-    revokeLeaked: createLeakRevocation({ store, digester, changeKey, now }),
+    ...createLeakRevocation({ store, digester, changeKey, now }),
     async create(wanted, origin) {
       // Before all else: what came of the first try is true of the retry, whatever holds by now.
       const before = await madeBefore(wanted);

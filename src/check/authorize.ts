@@ -14,10 +14,11 @@ import type { Reason } from '../schemes/answer.ts';
 import type { Scheme } from '../schemes/scheme.ts';
 import { StoreUnavailable } from '../store/store.ts';
 import { type AccessTerms, refuse } from './access.ts';
+import type { NoteInClear } from './cleartext.ts';
 import type { Misconfigured } from './context.ts';
-import type { PresentedKey } from './credential.ts';
+import type { Presented, PresentedKey } from './credential.ts';
 import type { AccessRequest } from './request.ts';
-import { createFindRoute, isObserved, type RouteDefaults } from './route.ts';
+import { cleartextOf, createFindRoute, isObserved, type Route, type RouteDefaults } from './route.ts';
 import { createWithhold, type Withheld } from './withheld.ts';
 
 /** What becomes of a request. There is no fifth kind: whatever goes wrong is a denial. */
@@ -76,6 +77,8 @@ export interface AuthorizeDependencies extends RouteDefaults {
   readonly spend: Limiter['spend'];
   /** Looks, for requests that are observed alone. */
   readonly look: Limiter['look'] | Limiter['spend'];
+  /** Told of keys that are to be revoked since they were sent in clear text; nothing follows where it is absent. */
+  readonly noteInClear?: NoteInClear | undefined;
   /** Unix milliseconds. */
   readonly now: () => number;
 }
@@ -102,6 +105,10 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
     const { environment, permissions, cost } = route;
     const terms = { environment, address: request.address, permissions, cost };
     const presented = findCredential(request);
+    if (request.isCleartext === true) {
+      const denied = denyInClear(route, presented, terms);
+      if (denied !== null) return denied;
+    }
     if (presented.kind !== 'key') {
       const denied = deny(presented.kind, presented.speaker, terms);
       return isObserved(route, null, dependencies) ? observed(denied) : denied;
@@ -112,6 +119,18 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
     const would = decide({ request, presented, digest, terms, spend: dependencies.look, spent: null });
     return would instanceof Promise ? would.then(observed) : observed(would);
   };
+
+  /** Null where clear text is allowed. */
+  function denyInClear(route: Route, presented: Presented, terms: AccessTerms): Decision | null {
+    const key = presented.kind === 'key' ? presented : null;
+    const cleartext = cleartextOf(route, key?.scheme ?? null, dependencies);
+    if (cleartext === 'allow') return null;
+    const speaker = presented.kind === 'key' ? presented.scheme : presented.speaker;
+    const denied = deny('cleartext', speaker, terms);
+    if (isObserved(route, key?.scheme ?? null, dependencies)) return observed(denied);
+    if (cleartext === 'revoke' && key !== null) dependencies.noteInClear?.(key);
+    return denied;
+  }
 
   function decide(asked: Asked): Judged | Promise<Judged> {
     const key = keyring.peek(asked.digest);

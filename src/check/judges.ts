@@ -1,4 +1,5 @@
 import { type Authorize, type AuthorizeDependencies, createAuthorize } from './authorize.ts';
+import type { NoteInClear } from './cleartext.ts';
 import { createPolicy, type Policy, type PolicySettings } from './policy.ts';
 
 /** Who judges requests, by one policy after the other. */
@@ -19,9 +20,14 @@ export interface JudgesDependencies extends Pick<AuthorizeDependencies, 'keyring
     /** The same without spending, for a dry run. */
     readonly look: AuthorizeDependencies['spend'];
   };
+  /** As of {@link AuthorizeDependencies}; never by a dry run. */
+  readonly noteInClear?: NoteInClear;
 }
 
-export function createJudges({ limiter, ...known }: JudgesDependencies, settings: PolicySettings): Judges {
+export function createJudges(
+  { limiter, noteInClear, ...known }: JudgesDependencies,
+  settings: PolicySettings,
+): Judges {
   let standing = judgesBy(createPolicy(settings));
 
   return {
@@ -37,7 +43,7 @@ export function createJudges({ limiter, ...known }: JudgesDependencies, settings
     const judging = { ...known, ...policy };
     return {
       policy,
-      authorize: createAuthorize({ ...judging, ...limiter }),
+      authorize: createAuthorize({ ...judging, ...limiter, noteInClear }),
       dryRun: createAuthorize({ ...judging, spend: limiter.look, look: limiter.look }),
     };
   }

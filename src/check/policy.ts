@@ -1,6 +1,6 @@
 import type { RateLimit } from '../keys/key.ts';
 import { createPlans, type Plans } from '../limits/plan.ts';
-import type { Mode, Scheme } from '../schemes/scheme.ts';
+import type { Cleartext, Mode, Scheme } from '../schemes/scheme.ts';
 import { createRules, type FindRule, type Rule } from './rules.ts';
 import { createUpstream, type Upstream, type UpstreamSettings } from './upstream.ts';
 
@@ -20,6 +20,7 @@ export interface Policy {
   /** Those that it finds. */
   readonly rules: readonly Rule[];
   readonly mode: Mode;
+  readonly cleartext: Cleartext;
   /** What the upstream is told, and what no client may tell it. */
   readonly upstream: Upstream;
 }
@@ -35,13 +36,15 @@ export interface PolicySettings extends Pick<Policy, 'schemes' | 'environment'>,
   readonly rules: readonly Rule[];
   /** Where neither route, rule nor scheme names one. */
   readonly mode: Mode;
+  /** The same. */
+  readonly cleartext: Cleartext;
 }
 
 export function createPolicy(settings: PolicySettings): Policy {
-  const { schemes, adminScheme, environment, plans, rules, mode } = settings;
+  const { schemes, adminScheme, environment, plans, rules, mode, cleartext } = settings;
   const hasAdminScheme = schemes.some(({ name }) => name === adminScheme.name);
   return {
-    ...{ schemes, environment, mode, rules },
+    ...{ schemes, environment, mode, cleartext, rules },
     keySchemes: hasAdminScheme ? schemes : [...schemes, adminScheme],
     plans: createPlans(plans),
     findRule: createRules(rules),

@@ -12,6 +12,10 @@ export interface AccessRequest {
   readonly path: string;
   /** The peer that Envoy trusts, an IP address; empty when it is not known; null when it is not to be judged. */
   readonly address: string | null;
+  /** Whether it came in clear text, as far as Envoy knows; not known in a dry run. */
+  readonly isCleartext?: boolean;
+  /** Whom the caller's certificate names, as Envoy has it: empty for nobody. Absent when it is not to be judged. */
+  readonly principal?: string;
   /** What the route says in Envoy's `context_extensions`. */
   readonly context: ReadonlyMap<string, string>;
   /** Every value of one header, in order; the name in lower case. */

@@ -24,3 +24,8 @@ export function readByte(byte: number): number {
   if (byte > 0x7f) return 0;
   return byte >= 0x30 && byte <= 0x39 ? byte : 0x2d;
 }
+
+/** Of ASCII alone: the names of fields have no other letters (RFC 9110 §5.1). */
+export function lowerCase(name: string): string {
+  return name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}

@@ -1,4 +1,4 @@
-import type { Mode, Scheme } from '../schemes/scheme.ts';
+import type { Cleartext, Mode, Scheme } from '../schemes/scheme.ts';
 import { knownNames, type Misconfigured, type RouteContext, readContext, readMode } from './context.ts';
 import { createFindCredential, type FindCredential } from './credential.ts';
 import type { AccessRequest } from './request.ts';
@@ -16,6 +16,8 @@ export interface Route {
   readonly cost: number;
   /** Null where that of the scheme or of the settings holds. */
   readonly mode: Mode | null;
+  /** The same of what came in clear text. */
+  readonly cleartext: Cleartext | null;
 }
 
 export interface RouteDefaults {
@@ -24,6 +26,8 @@ export interface RouteDefaults {
   readonly findRule: FindRule;
   /** Where neither route, rule nor scheme names one; default `enforce`. */
   readonly mode?: Mode | undefined;
+  /** The same; default `allow`. */
+  readonly cleartext?: Cleartext | undefined;
 }
 
 /** A route, and how its credential is found; or why nobody can tell what it asks for. */
@@ -75,6 +79,7 @@ function routeOf(said: RouteContext, rule: Rule | null, { schemes, environment }
     permissions,
     cost: said.cost ?? rule?.cost ?? 1,
     mode: said.mode ?? rule?.mode ?? null,
+    cleartext: rule?.cleartext ?? null,
   };
 }
 
@@ -87,8 +92,20 @@ export function isObserved(
   presented: Scheme | null,
   { mode = 'enforce' }: RouteDefaults,
 ): boolean {
-  const scheme = presented ?? (route.schemes.length === 1 ? route.schemes[0] : null);
-  return (route.mode ?? scheme?.mode ?? mode) === 'observe';
+  return (route.mode ?? schemeOf(route, presented)?.mode ?? mode) === 'observe';
+}
+
+/** What becomes of a request that came in clear text, by the same order. */
+export function cleartextOf(
+  route: Route,
+  presented: Scheme | null,
+  { cleartext = 'allow' }: RouteDefaults,
+): Cleartext {
+  return route.cleartext ?? schemeOf(route, presented)?.cleartext ?? cleartext;
+}
+
+function schemeOf({ schemes }: Route, presented: Scheme | null): Scheme | null {
+  return presented ?? (schemes.length === 1 ? schemes[0] : null);
 }
 
 function pick(

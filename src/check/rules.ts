@@ -1,4 +1,4 @@
-import type { Mode } from '../schemes/scheme.ts';
+import type { Cleartext, Mode } from '../schemes/scheme.ts';
 import { normaliseHost, wildcardsOf } from './hosts.ts';
 import type { AccessRequest } from './request.ts';
 
@@ -23,6 +23,7 @@ export interface Rule {
   readonly cost?: number;
   readonly isPublic: boolean;
   readonly mode?: Mode;
+  readonly cleartext?: Cleartext;
 }
 
 /** Finds the one rule that holds for a request; null when none does. */

@@ -81,6 +81,22 @@ export function withIfMatch(input: Input, { headers }: FastifyRequest): Input {
   return fault('etag', 'is not the one in If-Match');
 }
 
+/** What makes a retry safe may stand in `Idempotency-Key` as well, with the quotes of a structured field or without. */
+export function withIdempotencyKey(input: Input, { raw }: Pick<FastifyRequest, 'raw'>): Input {
+  const given = raw.rawHeaders.filter((_, at) => at % 2 === 1 && isIdempotencyKey(raw.rawHeaders[at - 1]));
+  if (input.fault !== null || given.length === 0) return input;
+  if (given.length > 1) return fault('request_id', 'is given more than once, by Idempotency-Key');
+  const name = given[0]?.trim() ?? '';
+  const requestId = /^"([^"]*)"$/.exec(name)?.[1] ?? name;
+  const inBody = Object(input.value).request_id ?? requestId;
+  if (inBody === requestId) return { value: { ...Object(input.value), request_id: requestId }, fault: null };
+  return fault('request_id', 'is not the one in Idempotency-Key');
+}
+
+function isIdempotencyKey(name: string | undefined): boolean {
+  return name?.toLowerCase() === 'idempotency-key';
+}
+
 /** The query as an input object: `page_size` is a number, `notices` true or false, all else is text. */
 export function queryInput(url: string): Input {
   const start = url.indexOf('?');

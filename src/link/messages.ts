@@ -29,6 +29,8 @@ export type ServiceAnswers = {
   recordUsage(tallies: readonly UsageTally[]): Promise<void>;
   /** Of the log, whole ones. */
   writeLines(lines: string): void;
+  /** Revokes a key as leaked, since it came in clear text. */
+  revokeInClear(id: KeyId): Promise<void>;
   countFailures(failures: readonly FailuresFrom[]): void;
 };
 

@@ -8,8 +8,11 @@ import type { Scheme } from '../schemes/scheme.ts';
 import { answerTable } from '../settings/answer-spec.ts';
 import { createScheme, schemeSpec } from '../settings/scheme-spec.ts';
 
-/** The schemes that ship with the product, its own first. */
-export const presetNames = ['postern', 'mavera', 'powerverse', 'converra', 'modelriver', 'mira'] as const;
+/** The schemes that there are where the settings list none, the product's own first. */
+export const defaultPresets = ['postern', 'mavera', 'powerverse', 'converra', 'modelriver', 'mira'] as const;
+
+/** Those, and those that are listed by name alone. */
+export const presetNames = [...defaultPresets, 'problem'] as const;
 
 export type PresetName = (typeof presetNames)[number];
 

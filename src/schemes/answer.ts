@@ -1,5 +1,6 @@
 /** Why a Check denies, in the order in which it looks, with the status that CONTRACT-less schemes answer. */
 export const reasonStatus = {
+  cleartext: 403,
   missing: 401,
   ambiguous: 401,
   malformed: 401,
@@ -10,6 +11,7 @@ export const reasonStatus = {
   wrong_environment: 401,
   owner_inactive: 402,
   address_denied: 403,
+  principal_denied: 403,
   permission_denied: 403,
   rate_limited: 429,
   unavailable: 503,

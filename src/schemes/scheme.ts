@@ -44,6 +44,9 @@ export interface Checksum {
 /** Whether what is decided of a request holds, or is told and counted alone while the request is allowed. */
 export type Mode = 'enforce' | 'observe';
 
+/** What becomes of requests that came in clear text. */
+export type Cleartext = 'allow' | 'deny' | 'revoke';
+
 /** One vendor's way with keys: where they sit, how they look, what the caller is told. */
 export interface Scheme {
   readonly name: string;
@@ -69,6 +72,8 @@ export interface Scheme {
   readonly answers: Readonly<Record<Reason, Answer>>;
   /** Of requests with its keys; null where the settings' own holds. */
   readonly mode: Mode | null;
+  /** Of requests with its keys in clear text; null where the settings' own holds. */
+  readonly cleartext: Cleartext | null;
 }
 
 /** The prefix under which `credential` is a key of this scheme, by its looks alone; null when it is none. */

@@ -113,6 +113,8 @@ export interface Config extends TrafficConfig {
 export interface ConfigSurroundings {
   /** The schemes that may be listed by name, the product's own, `postern`, among them. */
   readonly presets: ReadonlyMap<string, Scheme>;
+  /** Those of them that there are where the settings list none; default: all. */
+  readonly defaultPresets?: readonly string[];
   /** Why a pattern may take too long on a key made to that end; null when none can. */
   readonly judgePattern: (pattern: string) => string | null;
 }
@@ -121,15 +123,15 @@ export interface ConfigSurroundings {
 export function readConfig(
   tree: unknown,
   given: SecretSettings,
-  { presets, judgePattern }: ConfigSurroundings,
+  { presets: all, defaultPresets = [...all.keys()], judgePattern }: ConfigSurroundings,
 ): Config {
-  const adminScheme = presets.get('postern');
+  const adminScheme = all.get('postern');
   if (adminScheme === undefined) throw new Error("the product's own scheme is not among the presets");
   const result = settingsSchema.safeParse(tree, { reportInput: true, error: wording });
   const members = isMap(tree) ? tree : {};
   const { problems: wrongSecrets, ...secrets } = readSecrets(given);
-  const { problems: wrongSchemes, names } = schemeProblems(members.schemes, {
-    presets,
+  const { problems: wrongSchemes, names } = schemeProblems(members.schemes ?? [...defaultPresets], {
+    presets: all,
     adminScheme,
     plans: isMap(members.plans) ? Object.keys(members.plans) : [],
     hasChecksumKeys: given.checksumKeys !== undefined,
@@ -146,7 +148,7 @@ export function readConfig(
   ];
   if (!result.success || problems.length > 0) throw new ConfigError(problems);
   const defaults = { answers: adminScheme.answers, checksumKeys: secrets.checksumKeys };
-  const schemes = schemesOf(result.data.schemes, presets, defaults);
+  const schemes = schemesOf(result.data.schemes ?? defaultPresets, all, defaults);
   const wrongHeaders = upstreamProblems(result.data.upstream_headers, schemes);
   if (wrongHeaders.length > 0) throw new ConfigError(wrongHeaders);
   return configOf(result.data, secrets, { schemes, adminScheme });
@@ -213,11 +215,11 @@ function configOf(
 }
 
 function schemesOf(
-  listed: Settings['schemes'],
+  listed: NonNullable<Settings['schemes']> | readonly string[],
   presets: ReadonlyMap<string, Scheme>,
   defaults: SchemeDefaults,
 ): readonly [Scheme, ...Scheme[]] {
-  const schemes = (listed ?? [...presets.keys()]).flatMap((entry) =>
+  const schemes = listed.flatMap((entry) =>
     typeof entry === 'string' ? (presets.get(entry) ?? []) : createScheme(entry, defaults),
   );
   return schemes as [Scheme, ...Scheme[]];

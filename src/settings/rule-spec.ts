@@ -5,7 +5,7 @@ import { readHost } from '../check/hosts.ts';
 import { normalisePath, type Rule } from '../check/rules.ts';
 import { suggestion } from './nearest-name.ts';
 import { text, wholeNumber } from './setting-forms.ts';
-import { mode } from './traffic-settings.ts';
+import { cleartext, mode } from './traffic-settings.ts';
 
 /** Registered with IANA, but for PRI, which is no request; and those that caches and UPnP have long used. */
 const methods: readonly string[] = [
@@ -111,6 +111,11 @@ const rule = z.strictObject({
   mode: mode
     .optional()
     .describe("Whether these requests are only observed (default: the scheme's, else the settings')."),
+  cleartext: cleartext
+    .optional()
+    .describe(
+      "What becomes of these requests when they came by http (default: the scheme's, else the settings').",
+    ),
   cost: wholeNumber(0, costMax).optional().describe('Units of rate limit (default: 1).'),
   public: z.boolean().default(false).describe('Whether no key is looked for; the path must arrive normal.'),
 });

@@ -6,7 +6,7 @@ import type { Checksum, Place, Scheme } from '../schemes/scheme.ts';
 import { answersSpec, answerTable } from './answer-spec.ts';
 import { planSpec } from './plan-spec.ts';
 import { name, neededHeaders, text, wholeNumber } from './setting-forms.ts';
-import { mode } from './traffic-settings.ts';
+import { cleartext, mode } from './traffic-settings.ts';
 
 const formLengthMax = 512;
 const placesMax = 8;
@@ -130,6 +130,11 @@ export const schemeSpec = z.strictObject({
   mode: mode
     .optional()
     .describe("Whether requests with its keys are only observed (default: the settings' mode)."),
+  cleartext: cleartext
+    .optional()
+    .describe(
+      "What becomes of its keys that came by http: allow, deny or revoke (default: the settings' own).",
+    ),
   answers: answersSpec
     .optional()
     .describe(
@@ -175,6 +180,7 @@ export function createScheme(spec: SchemeSpec, defaults: SchemeDefaults): Scheme
     plans: new Map(Object.entries(spec.plans)),
     defaultPlan: spec.default_plan ?? null,
     mode: spec.mode ?? null,
+    cleartext: spec.cleartext ?? null,
     answers: spec.answers === undefined ? defaults.answers : answerTable(spec.answers, defaults.answers),
   };
 }

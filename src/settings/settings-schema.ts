@@ -7,7 +7,7 @@ import { ruleSpec } from './rule-spec.ts';
 import { schemeSpec } from './scheme-spec.ts';
 import { countOrAuto, duration, listen, store, text, tls, wholeNumber } from './setting-forms.ts';
 import { ratio, tracingSpec } from './tracing-settings.ts';
-import { mode, upstreamHeadersSpec } from './traffic-settings.ts';
+import { cleartext, mode, upstreamHeadersSpec } from './traffic-settings.ts';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -124,6 +124,12 @@ export const settingsSchema = z
       .default('enforce')
       .describe(
         'enforce, or observe: every request is allowed, and what would have been denied is counted and told.',
+      )
+      .register(reloadable, { isList: false }),
+    cleartext: cleartext
+      .default('allow')
+      .describe(
+        'What becomes of requests that came by http: allow, deny, or revoke, which also revokes the key that came so.',
       )
       .register(reloadable, { isList: false }),
     upstream_headers: upstreamHeadersSpec

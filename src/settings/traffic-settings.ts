@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { readName } from '../check/reserved-headers.ts';
 import { type UpstreamSettings, type UpstreamSource, upstreamSources } from '../check/upstream.ts';
-import type { Mode, Scheme } from '../schemes/scheme.ts';
+import type { Cleartext, Mode, Scheme } from '../schemes/scheme.ts';
 import type { ConfigProblem } from './config-problem.ts';
 import { suggestion } from './nearest-name.ts';
 import { neededHeaders, text } from './setting-forms.ts';
@@ -10,10 +10,15 @@ import { neededHeaders, text } from './setting-forms.ts';
 export interface TrafficConfig extends UpstreamSettings {
   /** Where neither route, rule nor scheme names one. */
   readonly mode: Mode;
+  /** The same, of what came in clear text. */
+  readonly cleartext: Cleartext;
 }
 
 /** Whether what is decided holds or is only observed. */
 export const mode = z.enum(['enforce', 'observe'], { error: 'expected enforce or observe' });
+
+/** What becomes of requests that came in clear text. */
+export const cleartext = z.enum(['allow', 'deny', 'revoke'], { error: 'expected allow, deny or revoke' });
 
 const upstreamHeadersMax = 32;
 
@@ -61,11 +66,13 @@ export const upstreamHeadersSpec = z
 /** The settings of this page as the Config has them. */
 export function trafficOf(settings: {
   readonly mode: Mode;
+  readonly cleartext: Cleartext;
   readonly upstream_headers: ReadonlyMap<string, UpstreamSource>;
   readonly identity_headers: boolean;
 }): TrafficConfig {
   return {
     mode: settings.mode,
+    cleartext: settings.cleartext,
     upstreamHeaders: settings.upstream_headers,
     identityHeaders: settings.identity_headers,
   };

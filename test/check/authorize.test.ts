@@ -175,6 +175,7 @@ function fakeScheme(): Scheme {
     defaultPlan: null,
     answers: {} as never,
     mode: null,
+    cleartext: null,
   };
 }
 

@@ -270,6 +270,7 @@ describe('a route', () => {
     expect(routeOf({})).toEqual({
       isPublic: false,
       mode: null,
+      cleartext: null,
       schemes: ['mira', 'mavera'],
       environment: 'test',
       permissions: ['read:a', 'both'],

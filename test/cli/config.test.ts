@@ -3,7 +3,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { examineSettings } from '../../src/cli/config/settings.ts';
-import { presetNames } from '../../src/presets/read.ts';
+import { defaultPresets, presetNames } from '../../src/presets/read.ts';
 import { placeholders, reasonStatus } from '../../src/schemes/answer.ts';
 import { type JsonSchema, schemaAt, settingsJsonSchema } from '../../src/settings/settings-json-schema.ts';
 import { postern } from './console.ts';
@@ -177,7 +177,7 @@ describe('config print', () => {
     defaults.tracing.attributes = {};
     expect(parse(stdout)).toEqual({
       ...defaults,
-      ...{ schemes: [...presetNames], plans: {}, rules: [], upstream_headers: {} },
+      ...{ schemes: [...defaultPresets], plans: {}, rules: [], upstream_headers: {} },
     });
     expect(stdout.match(/# default$/gm)?.length).toBeGreaterThan(20);
   });

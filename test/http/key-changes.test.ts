@@ -197,3 +197,33 @@ it('refuses to change anything by what stands in a query, and names it', async (
   expect((await patch({ name: 'B' })).status).toBe(200);
   expect((await call('POST', `${path}/disable?`)).status).toBe(200);
 });
+
+describe('Idempotency-Key', () => {
+  it.each([
+    ['bare', 'a-1', {}],
+    ['as a structured field', '"a-1"', {}],
+    ['beside the same in the body', 'a-1', { request_id: 'a-1' }],
+  ])('names the request as request_id does: %s', async (_, name, more) => {
+    const { call } = await startListener();
+    const make = (headers: Record<string, string>, body: object) =>
+      call('POST', '/admin/api-keys', { name: 'one', ...body }, headers);
+    const first = await make({ 'idempotency-key': name }, more);
+    expect(first.status).toBe(201);
+    for (const again of [
+      await make({ 'idempotency-key': name }, more),
+      await make({}, { request_id: 'a-1' }),
+    ])
+      expect(again.json.data).toMatchObject({ id: first.json.data.id, key: null });
+  });
+
+  it('names a rotation, and refuses to name a request twice', async () => {
+    const { call, path } = await withKey();
+    const rotate = (body: object) => call('POST', `${path}/rotate`, body, { 'idempotency-key': 'r-1' });
+    const { json } = await rotate({ grace_period: '1h' });
+    expect((await rotate({ grace_period: '1h' })).json.data).toMatchObject({ id: json.data.id, key: null });
+    const wrong = await rotate({ request_id: 'r-2' });
+    expect([wrong.status, wrong.json.error.details.fields[0].field]).toEqual([400, 'request_id']);
+    const long = await call('POST', '/admin/api-keys', { name: 'a' }, { 'idempotency-key': 'x'.repeat(200) });
+    expect([long.status, long.json.error.details.fields[0].field]).toEqual([400, 'request_id']);
+  });
+});

@@ -12,7 +12,7 @@ it('says who calls, what they may do, and what keys they may ask for', async () 
     ...{ actor: 'POSTERN_ADMIN_KEY', permissions: ['admin:read', 'admin:write'], owner: null, replicas: 1 },
   });
   expect(json.data.schemes.map(({ name }: { name: string }) => name)).toEqual([
-    ...['postern', 'mavera', 'powerverse', 'converra', 'modelriver', 'mira'],
+    ...['postern', 'mavera', 'powerverse', 'converra', 'modelriver', 'mira', 'problem'],
   ]);
   expect(json.data.schemes).toContainEqual({
     ...{ name: 'postern', environments: ['live', 'test'], plans: [], imports_only: false },

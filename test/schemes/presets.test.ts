@@ -25,8 +25,11 @@ describe.each(presetNames)('the preset %s', (name) => {
 
   it('answers every reason with JSON', () => {
     for (const reason of reasons) {
-      const body = JSON.parse(scheme.answers[reason].body({})) as { error: { message: string } };
-      expect(body.error.message).toBeTypeOf('string');
+      const body = JSON.parse(scheme.answers[reason].body({})) as {
+        error?: { message: string };
+        detail?: string;
+      };
+      expect(body.error?.message ?? body.detail).toBeTypeOf('string');
       expect(scheme.answers[reason].status).toBeGreaterThanOrEqual(400);
     }
   });

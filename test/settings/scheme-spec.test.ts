@@ -254,7 +254,7 @@ describe('the members of a scheme have their forms', () => {
     const yaml = `[{ reasons: [rate_limited], body: '1' }, { reasons: [missing], status: 418, headers: { X-A: b }, body: '2' }]`;
     const rest = `[{ reasons: [${allReasons.replace(/, rate_limited|missing, /g, '')}], body: '3' }]`;
     const groups = schemeSpec.shape.answers.parse([...parse(yaml), ...parse(rest)]) ?? [];
-    const table = answerTable(groups, {});
+    const table = answerTable(groups, adminScheme.answers);
 
     expect([table.rate_limited.status, table.missing.status, table.unavailable.status]).toEqual([
       429, 418, 503,

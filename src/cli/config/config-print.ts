@@ -1,5 +1,5 @@
 import { Document, isPair, isScalar, isSeq, visit } from 'yaml';
-import { presetNames } from '../../presets/read.ts';
+import { defaultPresets } from '../../presets/read.ts';
 import type { SettingPath } from '../../settings/config-problem.ts';
 import {
   formsOf,
@@ -11,7 +11,7 @@ import type { ExaminedSettings } from './settings.ts';
 
 /** The settings that hold, as YAML which is a settings file again, save for what is masked. */
 export function printSettings({ tree, secretsSet, originOf }: ExaminedSettings): string {
-  const given = { schemes: presetNames, ...(tree as object) };
+  const given = { schemes: defaultPresets, ...(tree as object) };
   const effective = withDefaults(settingsJsonSchema(), given) as Record<string, unknown>;
   const shown = { ...effective, store: withoutSecrets(String(effective.store)) };
   const document = new Document(shown, { aliasDuplicateObjects: false });

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { readPresets } from '../../presets/read.ts';
+import { defaultPresets, readPresets } from '../../presets/read.ts';
 import { type Config, readConfig } from '../../settings/config.ts';
 import { ConfigError, type ConfigProblem, type SettingPath } from '../../settings/config-problem.ts';
 import { configWarnings } from '../../settings/config-warnings.ts';
@@ -117,7 +117,10 @@ export function configOfTree(
   judge: JudgePattern,
 ): Config {
   const isSet = Object.entries(secrets).filter(([, text]) => text !== undefined);
-  return readConfig(tree, Object.fromEntries(isSet), { presets: readPresets(), judgePattern: judge });
+  return readConfig(tree, Object.fromEntries(isSet), {
+    ...{ presets: readPresets(), defaultPresets },
+    judgePattern: judge,
+  });
 }
 
 function tryConfig(

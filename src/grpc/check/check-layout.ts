@@ -2,7 +2,7 @@ import { WireFields } from './wire-fields.ts';
 
 /** The tags of strings, bytes and messages, by the numbers of their fields. */
 const [field1, field2, field3] = [10, 18, 26];
-const [field4, field5, field10, field13] = [34, 42, 82, 106];
+const [field4, field5, field6, field10, field13] = [34, 42, 50, 82, 106];
 
 /** Pairs of a name and a value, by where they stand in the bytes. */
 export class Pairs {
@@ -73,6 +73,10 @@ export class CheckLayout {
   pathEnd = 0;
   hostAt = 0;
   hostEnd = 0;
+  schemeAt = 0;
+  schemeEnd = 0;
+  principalAt = 0;
+  principalEnd = 0;
   /** Empty where the peer has no socket address. */
   addressAt = 0;
   addressEnd = 0;
@@ -92,6 +96,7 @@ export class CheckLayout {
   read(bytes: Uint8Array): void {
     this.isHttp = false;
     this.methodAt = this.methodEnd = this.pathAt = this.pathEnd = this.hostAt = this.hostEnd = 0;
+    this.schemeAt = this.schemeEnd = this.principalAt = this.principalEnd = 0;
     this.addressAt = this.addressEnd = this.contextAt = this.contextEnd = 0;
     this.context.clear();
     this.metadata.length = 0;
@@ -126,7 +131,12 @@ export class CheckLayout {
   #peer(end: number): void {
     const fields = this.#fields;
     while (fields.at < end) {
-      if (fields.next(end) !== field1) continue;
+      const tag = fields.next(end);
+      if (tag === field4) {
+        this.principalAt = fields.from;
+        this.principalEnd = fields.to;
+      }
+      if (tag !== field1) continue;
       const addressEnd = this.#enter();
       while (fields.at < addressEnd) this.#address(fields.next(addressEnd));
     }
@@ -172,6 +182,10 @@ export class CheckLayout {
         case field5:
           this.hostAt = fields.from;
           this.hostEnd = fields.to;
+          break;
+        case field6:
+          this.schemeAt = fields.from;
+          this.schemeEnd = fields.to;
           break;
         case field13: {
           const mapEnd = this.#enter();

@@ -1,5 +1,5 @@
 import type { AccessRequest } from '../../check/request.ts';
-import { type ReservedHeaders, readByte } from '../../check/reserved-headers.ts';
+import { lowerCase, type ReservedHeaders, readByte } from '../../check/reserved-headers.ts';
 import { addressIn } from './address-bytes.ts';
 import { CheckLayout, type Pairs } from './check-layout.ts';
 import { contextOfMetadata } from './route-metadata.ts';
@@ -87,6 +87,16 @@ class WireRequest implements CheckRequest {
     const { addressAt, addressEnd } = this.#layout();
     this.#address = addressIn(this.#bytes, addressAt, addressEnd);
     return this.#address;
+  }
+
+  get isCleartext(): boolean {
+    const { schemeAt, schemeEnd } = this.#layout();
+    return schemeEnd - schemeAt === 4 && this.#text(schemeAt, schemeEnd).toLowerCase() === 'http';
+  }
+
+  get principal(): string {
+    const { principalAt, principalEnd } = this.#layout();
+    return this.#text(principalAt, principalEnd);
   }
 
   /** The same map for the same bytes, unless they are very many, so that what follows from them is found by it. */
@@ -234,9 +244,4 @@ class WireRequest implements CheckRequest {
     }
     return desk.layout;
   }
-}
-
-/** Of ASCII alone: the names of fields have no other letters (RFC 9110 §5.1). */
-function lowerCase(name: string): string {
-  return name.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }

@@ -3,6 +3,7 @@ import { inputSchema } from '../../admin/admin-input-schema.ts';
 import { keyExample, secretExample, settlementExample } from './examples.ts';
 import {
   bodySchema,
+  idempotencyKeyHeader,
   ifMatchHeader,
   type Operations,
   queryParameters,
@@ -61,7 +62,7 @@ function furtherOperations(): Operations {
         ...{ id: 'RotateKey', tag: 'Keys', summary: 'Replaces a key by a new one' },
         description:
           'The new key has the same grants. The old one ends after the grace period, in which both share one rate limit.',
-        parameters: [id, requestIdHeader],
+        parameters: [id, requestIdHeader, idempotencyKeyHeader],
         request: {
           ...{ schema: bodySchema(inputSchema(rotateKeyInput)), isOptional: true },
           example: { grace_period: '24h' },

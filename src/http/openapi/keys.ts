@@ -2,7 +2,14 @@ import { createKeyInput, findKeyInput, listKeysInput, verifyKeyInput } from '../
 import { type InputSchema, inputSchema } from '../../admin/admin-input-schema.ts';
 import { importedKeyInput, importKeysInput } from '../../admin/import/import-input.ts';
 import { keyExample, secretExample } from './examples.ts';
-import { bodySchema, type Operations, queryParameters, requestIdHeader, type Schema } from './operation.ts';
+import {
+  bodySchema,
+  idempotencyKeyHeader,
+  type Operations,
+  queryParameters,
+  requestIdHeader,
+  type Schema,
+} from './operation.ts';
 import { answerOf, closed, count, list, pageOf, reference, text } from './schemas.ts';
 
 /** The routes about keys together. */
@@ -25,7 +32,7 @@ function listOperations(): Operations {
       post: {
         ...{ id: 'CreateKey', tag: 'Keys', summary: 'Makes a key' },
         description: 'The secret is in this answer and no other.',
-        parameters: [requestIdHeader],
+        parameters: [requestIdHeader, idempotencyKeyHeader],
         request: { schema: bodySchema(inputSchema(createKeyInput)), example: createExample },
         answer: {
           status: 201,

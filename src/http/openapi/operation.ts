@@ -36,6 +36,12 @@ export const requestIdHeader: Schema = {
   schema: { type: 'string', maxLength: 128 },
 };
 
+/** Makes a retry safe. */
+export const idempotencyKeyHeader: Schema = {
+  ...{ name: 'Idempotency-Key', in: 'header', description: 'As `request_id` in the body.' },
+  schema: { type: 'string', maxLength: 130 },
+};
+
 /** Says which version of a thing is meant. */
 export const ifMatchHeader: Schema = {
   ...{ name: 'If-Match', in: 'header', description: 'As `etag` in the body.' },

@@ -5,7 +5,7 @@ import { keyJson, narrowedJson } from '../../changes/key-json.ts';
 import type { Narrowed } from '../../changes/registry.ts';
 import { settlementJson } from '../../changes/settlement-json.ts';
 import { callerOf } from '../caller.ts';
-import { bodyInput, operate, optionalBodyInput, withIfMatch } from '../input.ts';
+import { bodyInput, operate, optionalBodyInput, withIdempotencyKey, withIfMatch } from '../input.ts';
 
 type OneKey = { Params: { id: string } };
 
@@ -18,7 +18,7 @@ export function addKeyChangeRoutes(app: FastifyInstance, admin: Admin, now: () =
     return { data: settlement === null ? keyJson(key, now()) : narrowedJson({ key, ...settlement }, now()) };
   });
   app.post<OneKey>('/admin/api-keys/:id/rotate', async (request) => {
-    const rotated = await operate(optionalBodyInput(request), (value) =>
+    const rotated = await operate(withIdempotencyKey(optionalBodyInput(request), request), (value) =>
       admin.rotateKey(callerOf(request.raw), request.params.id, value),
     );
     const at = now();

@@ -3,7 +3,7 @@ import type { Admin } from '../../admin/admin.ts';
 import { keyJson } from '../../changes/key-json.ts';
 import type { ShownKey } from '../../keys/key.ts';
 import { callerOf } from '../caller.ts';
-import { bodyInput, operate, queryInput } from '../input.ts';
+import { bodyInput, operate, queryInput, withIdempotencyKey } from '../input.ts';
 import { usageJson } from './usage-json.ts';
 
 type OneKey = { Params: { id: string } };
@@ -11,7 +11,7 @@ type OneKey = { Params: { id: string } };
 /** Making keys and looking at them, under `/admin/api-keys`. */
 export function addKeyRoutes(app: FastifyInstance, admin: Admin, now: () => number): void {
   app.post('/admin/api-keys', async (request, reply) => {
-    const input = bodyInput(request);
+    const input = withIdempotencyKey(bodyInput(request), request);
     const made = await operate(input, (value) => admin.createKey(callerOf(request.raw), value));
     reply.code(201);
     return { data: { ...keyJson(made.key, now()), key: made.secret?.reveal() ?? null } };

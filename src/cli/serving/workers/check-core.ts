@@ -1,5 +1,6 @@
 import { createKeyring } from '../../../cache/keyring.ts';
 import { createMissBudget } from '../../../cache/miss-budget.ts';
+import { createNoteInClear } from '../../../check/cleartext.ts';
 import { createJudges } from '../../../check/judges.ts';
 import { failures as guesses } from '../../../events/failure-notices.ts';
 import { createDigester } from '../../../keys/secret.ts';
@@ -60,7 +61,7 @@ export async function startCheckCore(
   const feed = createWorkerFeed({ tell: service.tell, stalenessMaxMs, now, monotonic });
   const store = createWorkerStore({ service, stalenessMaxMs, monotonic });
   const known = { config, log, tracing, telemetry, feed, store };
-  const { judges, limiter } = createDecision(known, workers);
+  const { judges, limiter } = createDecision(known, workers, (id) => service.ask('revokeInClear', id));
   const usage = createUsage(
     {
       store,
@@ -133,7 +134,11 @@ interface Known {
 }
 
 /** Memory, limits and judges over what the service tells and answers. */
-function createDecision({ config, log, tracing, telemetry, feed, store }: Known, workers: number) {
+function createDecision(
+  { config, log, tracing, telemetry, feed, store }: Known,
+  workers: number,
+  revokeInClear: ServiceAnswers['revokeInClear'],
+) {
   const traced = tracing === null ? store : traceCheckStore(store, config.store.kind, tracing);
   const checkStore = withBreakers(
     traced,
@@ -156,5 +161,10 @@ function createDecision({ config, log, tracing, telemetry, feed, store }: Known,
     allowWhenUnavailable: config.limitsWhenUnavailable === 'allow',
   });
   const digester = createDigester(config.peppers);
-  return { limiter, judges: createJudges({ keyring, digester, limiter, now }, config) };
+  const noteInClear = createNoteInClear({
+    ...{ keyring, digester, revoke: revokeInClear },
+    onError: (error) => log.warn({ err: error }, 'a key that came in clear text could not be revoked yet'),
+  });
+  const judges = createJudges({ keyring, digester, limiter, now, noteInClear }, config);
+  return { limiter, judges };
 }

@@ -1,3 +1,4 @@
+import type { Registry } from '../../../changes/registry.ts';
 import type { ServiceAnswers } from '../../../link/messages.ts';
 import type { ToldWorker } from '../../../link/told-changes.ts';
 import type { Store } from '../../../store/store.ts';
@@ -5,6 +6,7 @@ import type { Events } from '../events.ts';
 
 export interface ServiceAnswersDependencies {
   readonly store: Pick<Store, 'leaseUnits'>;
+  readonly registry: Pick<Registry, 'revokeInClear'>;
   /** What a Check reads. */
   readonly checkReads: Pick<Store, 'findKey' | 'getOwner'>;
   readonly events: Pick<Events, 'usageStore' | 'countFailures'>;
@@ -14,7 +16,7 @@ export interface ServiceAnswersDependencies {
 
 /** What the service answers to one of its Check workers. */
 export function serviceAnswers(
-  { store, checkReads, events, writeLines }: ServiceAnswersDependencies,
+  { store, registry, checkReads, events, writeLines }: ServiceAnswersDependencies,
   worker: ToldWorker,
 ): ServiceAnswers {
   return {
@@ -23,6 +25,7 @@ export function serviceAnswers(
     leaseUnits: (request) => store.leaseUnits(request),
     recordUsage: (tallies) => events.usageStore.recordUsage(tallies),
     writeLines,
+    revokeInClear: (id) => registry.revokeInClear(id),
     countFailures(failures) {
       for (const [reason, address, times] of failures) events.countFailures(reason, address, times);
     },
