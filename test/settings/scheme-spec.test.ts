@@ -266,7 +266,7 @@ describe('the members of a scheme have their forms', () => {
     const answers = parse(`[{ reasons: [${allReasons}], body: '"own"' }]`);
     expect(problemsOf({ ...parse(plain), answers })).toEqual([]);
 
-    const later = { status: 403, headers: [], body: () => '"default"' };
+    const later = { status: 403, headers: [], template: '"default"', body: () => '"default"' };
     const defaults = { ...adminScheme.answers, cleartext: later };
     const spec = schemeSpec.parse({ ...parse(plain), answers });
     const table = createScheme(spec, { answers: defaults, checksumKeys: [] }).answers;
