@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http';
 
 /** Answers the status and the JSON of a body. Rejects where the service cannot be reached. */
 export type AdminCall = (
-  method: 'GET' | 'POST',
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
   path: string,
   body?: unknown,
 ) => Promise<{ status: number; json: unknown }>;

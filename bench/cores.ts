@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { createMongoStore } from '../src/mongo/store.ts';
 import { freshDatabase, startReplicaSet } from '../test/real/mongod.ts';
 import { allowed } from './answer.ts';
 import { type Generator, startGenerator } from './generator.ts';
@@ -17,7 +16,7 @@ import { startEdge } from './peers/envoy.ts';
 import { freePort, type Peer } from './peers/peer.ts';
 import { checksAnswered, type LaunchedPostern, launchPostern } from './peers/postern.ts';
 import { spreadOf, spreadText } from './report.ts';
-import { seedStore } from './seed.ts';
+import { seedMongo } from './seed.ts';
 
 const usage = `usage: npm run bench:cores -- [options]
   --processes N      the most processes (2)
@@ -68,7 +67,15 @@ async function measureWay(lab: Lab, way: Way, processes: number): Promise<Round[
   const stopServices = async () => void (await Promise.all(services.map(({ child }) => child.stop())));
   try {
     const peer: Peer = {
-      ...{ name: way.name, port: ports[0] ?? 0, pid: pids[0] ?? 0, proxyPid: null, mention: null },
+      ...{
+        name: way.name,
+        port: ports[0] ?? 0,
+        pid: pids[0] ?? 0,
+        proxyPid: null,
+        mention: null,
+        service: null,
+      },
+      presents: (kind) => kind,
       ...{ protocol: 'check', answer: () => allowed, misses: async () => null, output: () => '' },
       stop: async () => {},
     };
@@ -78,7 +85,7 @@ async function measureWay(lab: Lab, way: Way, processes: number): Promise<Round[
     const phase: Phase = {
       ...{ port: asked.port, pids: { server: pids, proxy: asked.proxyPid }, protocol: asked.protocol },
       ...{ streams, connections: way.connections, perSecond: null, seconds: lab.seconds },
-      ...{ expected: allowed, mention: null },
+      ...{ expected: [allowed], mention: null },
     };
     try {
       return await measureRounds(lab, phase, services);
@@ -175,8 +182,15 @@ async function bench(): Promise<void> {
   const rows: string[][] = [];
   try {
     const store = freshDatabase(mongo.uri).uri;
-    await seedMongo(store, bounds.keys);
-    await generator.prepare({ kind: 'hit', keys: bounds.keys, seed, raw: false });
+    await seedMongo(store, { active: benchKeys(bounds.keys, seed), revoked: [] });
+    await generator.prepare({
+      kind: 'hit',
+      keys: bounds.keys,
+      seed,
+      raw: false,
+      order: 'even',
+      crowd: false,
+    });
     for (const way of ways) {
       for (let processes = 1; processes <= most; processes++) {
         const rounds = await measureWay({ generator, scratch, store, ...bounds }, way, processes);
@@ -198,16 +212,6 @@ async function bench(): Promise<void> {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'cores.md'), `${text}\n`);
   process.stdout.write(`\n${text}\n`);
-}
-
-async function seedMongo(uri: string, keys: number): Promise<void> {
-  const store = createMongoStore({
-    ...{ uri, replicaId: 'bench', stalenessMaxMs: 15_000, settleMaxMs: 1_000 },
-    ...{ now: Date.now, monotonic: () => performance.now() },
-  });
-  await store.open();
-  await seedStore(store, { active: benchKeys(keys, seed), revoked: [] });
-  await store.close();
 }
 
 try {

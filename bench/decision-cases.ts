@@ -35,13 +35,17 @@ const cases: readonly Case[] = [
   },
   {
     name: 'malformed',
-    requests: ({ secrets }) => requestsOf(presentedKeys('malformed', secrets.length, 1), {}),
+    requests: ({ secrets }) =>
+      requestsOf(presentedKeys('malformed', { count: secrets.length, seed: 1, once: false }), {}),
   },
   {
     name: 'missing',
     requests: ({ secrets }) => requestsOf(secrets, { context: { scheme: 'powerverse' } }),
   },
-  { name: 'unknown, remembered', requests: () => requestsOf(presentedKeys('miss', 10_000, 1), {}) },
+  {
+    name: 'unknown, remembered',
+    requests: () => requestsOf(presentedKeys('miss', { count: 10_000, seed: 1, once: false }), {}),
+  },
 ];
 
 export async function measureCases(

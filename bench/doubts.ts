@@ -61,10 +61,19 @@ function taken(round: PhaseResult): number {
   return Math.max(0, Math.min(share(round, waitedNs), 1 - serving(round)));
 }
 
-/** What else ran on all cores. */
-function others({ machine, server, proxy, client, seconds }: PhaseResult): number {
-  const oursNs = server.ranNs + (proxy?.ranNs ?? 0) + client.ranNs;
-  return Math.max(0, (machine.busyNs - oursNs) / 1e9 / seconds);
+/** What else ran on all cores: none of the benchmark's own processes. */
+function others({ machine, bench, seconds }: PhaseResult): number {
+  return Math.max(0, (machine.busyNs - bench.ranNs) / 1e9 / seconds);
+}
+
+/** Whether a turn had the machine to itself, so that its figures may be believed. */
+export function isQuiet(round: PhaseResult): boolean {
+  return others(round) <= disturbedFrom && stolen(round) <= stolenFrom;
+}
+
+/** How far a turn was from that, to choose the quietest by. */
+export function disturbance(round: PhaseResult): number {
+  return others(round) + stolen(round);
 }
 
 function stolen(round: PhaseResult): number {

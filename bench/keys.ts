@@ -1,14 +1,8 @@
 import { createHash } from 'node:crypto';
 import { base62 } from '../src/keys/secret.ts';
 import { crc32Checksum } from '../src/schemes/checksum.ts';
+import type { Kind } from './kinds.ts';
 import { createRandom } from './random.ts';
-
-/**
- * What is asked: a key that exists; one that is well formed and does not; one that was revoked; one that lacks a
- * permission that the route asks for; one whose checksum is wrong.
- */
-export const kinds = ['hit', 'miss', 'revoked', 'permission', 'malformed'] as const;
-export type Kind = (typeof kinds)[number];
 
 /** Characters of every key below. */
 export const keyLength = 'pst_live_'.length + 43 + 6;
@@ -26,20 +20,50 @@ export function benchKeys(count: number, seed: number): string[] {
   });
 }
 
+/** Sets of keys with nothing in common, by what is added to the seed. */
+const sets = {
+  active: 0,
+  strangers: 1,
+  revoked: 2,
+  disabled: 3,
+  expired: 4,
+  owner: 5,
+  limit: 6,
+  window: 7,
+  leaving: 8,
+};
+export type KeySet = keyof typeof sets;
+
+export function keySet(set: KeySet, count: number, seed: number): string[] {
+  return benchKeys(count, seed + sets[set]);
+}
+
 /** Within what Postern remembers of keys that nobody made, at its defaults. */
 const strangersMax = 10_000;
 
 /** The keys that are in the service besides, and revoked. */
 export function revokedKeys(count: number, seed: number): string[] {
-  return benchKeys(Math.min(count, strangersMax), seed + 2);
+  return keySet('revoked', Math.min(count, strangersMax), seed);
 }
 
-/** The keys that a kind of Check presents where the service has `count`. */
-export function presentedKeys(kind: Kind, count: number, seed: number): string[] {
-  if (kind === 'hit' || kind === 'permission') return benchKeys(count, seed);
-  if (kind === 'revoked') return revokedKeys(count, seed);
-  const strangers = benchKeys(Math.min(count, strangersMax), seed + 1);
-  return kind === 'miss' ? strangers : strangers.map(breakChecksum);
+const setOfKind: Readonly<Record<Kind, KeySet>> = {
+  ...{ hit: 'active', permission: 'active', environment: 'active', address: 'active', missing: 'active' },
+  ...{ miss: 'strangers', malformed: 'strangers', ambiguous: 'strangers', revoked: 'revoked' },
+  ...{ disabled: 'disabled', expired: 'expired', owner: 'owner', limit: 'limit', window: 'window' },
+};
+
+/**
+ * The keys that a kind of Check presents where the service has `count`. Of those that nobody has, and of revoked ones,
+ * no more than memory holds, unless each is presented `once`.
+ */
+export function presentedKeys(
+  kind: Kind,
+  { count, seed, once }: { readonly count: number; readonly seed: number; readonly once: boolean },
+): string[] {
+  const set = setOfKind[kind];
+  const isBounded = !once && (set === 'strangers' || set === 'revoked');
+  const keys = keySet(set, isBounded ? Math.min(count, strangersMax) : count, seed);
+  return kind === 'malformed' ? keys.map(breakChecksum) : keys;
 }
 
 /** SHA-256 in hex, as the Go peer reads them. */

@@ -3,7 +3,9 @@ import { type Outcome, outcomeName } from './answer.ts';
 import { type Calls, checkCalls, edgeCalls } from './calls.ts';
 import { openConnection } from './connection.ts';
 import { createHistogram, type Histogram } from './histogram.ts';
-import { type Kind, presentedKeys } from './keys.ts';
+import { presentedKeys } from './keys.ts';
+import { type Kind, requestVariant } from './kinds.ts';
+import { atRandom, byZipf, inOrder, type Order } from './order.ts';
 import { closedPace, constantPace, type Pace } from './pace.ts';
 import {
   type MachineTime,
@@ -14,7 +16,6 @@ import {
   readResidentBytes,
   since,
 } from './processor-time.ts';
-import { createRandom } from './random.ts';
 import { createRequests, type Requests } from './requests.ts';
 
 /** What the load generator keeps from one phase to the next. */
@@ -23,9 +24,12 @@ export interface LoadSetup {
   readonly keys: number;
   readonly seed: number;
   readonly raw: boolean;
+  readonly order: Order;
+  /** Whether requests come from 50 000 addresses, not from eight. */
+  readonly crowd: boolean;
 }
 
-/** One phase against one server. Without `seconds`, every key is asked for once, in order. */
+/** One phase against one server. Without `seconds`, every key of a part is asked for once, in order. */
 export interface Phase {
   readonly port: number;
   /** Of the server, in one or several processes, and of the proxy in front of it where there is one. */
@@ -37,8 +41,10 @@ export interface Phase {
   /** A constant rate, whatever the answers; null sends the next when one is answered. */
   readonly perSecond: number | null;
   readonly seconds: number | null;
-  /** What every answer has to be, and for an allow also what it has to hold. */
-  readonly expected: Outcome;
+  /** Which of the keys are asked for once: that of so many parts; all of them by default. */
+  readonly part?: { readonly index: number; readonly of: number };
+  /** What every answer has to be, one of these, and for an allow also what it has to hold. */
+  readonly expected: readonly Outcome[];
   readonly mention: string | null;
 }
 
@@ -55,6 +61,8 @@ export interface PhaseResult {
   readonly server: ProcessorTime;
   readonly proxy: ProcessorTime | null;
   readonly client: ProcessorTime;
+  /** All that the benchmark runs, those above and whoever keeps them busy or holds their data. */
+  readonly bench: ProcessorTime;
   readonly machine: MachineTime;
   /** Of the server, at the end. */
   readonly residentBytes: number;
@@ -89,12 +97,12 @@ async function runPhase(setup: LoadSetup, presented: Presented, phase: Phase): P
   const load = {
     calls,
     pace,
-    ...(phase.seconds === null ? inOrder(calls.count) : atRandom(calls.count, setup.seed, tally)),
+    ...sequenceOf(setup, phase, calls.count, tally),
     onAnswer(outcome: Outcome, micros: number) {
       tally.checks += 1;
       tally.answered += 1;
       tally.histogram.record(micros);
-      if (outcome === expected) return;
+      if (expected.includes(outcome)) return;
       const name = outcomeName(outcome);
       tally.unexpected[name] = (tally.unexpected[name] ?? 0) + 1;
     },
@@ -145,6 +153,7 @@ async function measure(phase: Phase, tally: Tally, done: Promise<unknown>) {
     server: since(before.server, after.server),
     proxy: before.proxy && after.proxy && since(before.proxy, after.proxy),
     client: since(before.client, after.client),
+    bench: since(before.bench, after.bench),
     machine: machineSince(before.machine, after.machine),
     residentBytes: pids.server.reduce((sum, pid) => sum + readResidentBytes(pid), 0),
   };
@@ -158,18 +167,18 @@ function snapshot({ server, proxy }: Phase['pids']) {
     server: readProcessorTime(...server),
     proxy: proxy === null ? null : readProcessorTime(proxy),
     client: readProcessorTime(process.pid),
+    bench: readProcessorTime(process.ppid),
     machine: readMachineTime(),
   };
 }
 
-function inOrder(count: number) {
-  let index = 0;
-  return { isOver: () => index >= count, next: () => index++ };
-}
-
-function atRandom(count: number, seed: number, tally: Tally) {
-  const random = createRandom(seed);
-  return { isOver: () => tally.stopped, next: () => random.below(count) };
+function sequenceOf({ seed, order }: LoadSetup, { seconds, part }: Phase, count: number, tally: Tally) {
+  if (seconds === null) {
+    const { index, of } = part ?? { index: 0, of: 1 };
+    return inOrder(Math.floor((count * index) / of), Math.floor((count * (index + 1)) / of));
+  }
+  const next = order === 'zipf' ? byZipf(count, seed) : atRandom(count, seed);
+  return { isOver: () => tally.stopped, next };
 }
 
 function sleep(ms: number): Promise<void> {
@@ -180,13 +189,13 @@ interface Presented {
   calls(phase: Phase): Calls;
 }
 
-function present({ kind, keys, seed, raw }: LoadSetup): Presented {
-  const presented = presentedKeys(kind, keys, seed);
+function present({ kind, keys, seed, raw, order, crowd }: LoadSetup): Presented {
+  const presented = presentedKeys(kind, { count: keys, seed, once: order === 'once' });
   let requests: Requests | undefined;
   return {
     calls({ protocol, mention }) {
       if (protocol === 'edge') return edgeCalls(presented);
-      requests ??= createRequests(presented, { raw, asksForMore: kind === 'permission' });
+      requests ??= createRequests(presented, { raw, variant: requestVariant(kind, crowd) });
       return checkCalls(requests, mention === null ? null : Buffer.from(mention));
     },
   };

@@ -2,16 +2,19 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findMongod } from '../test/real/binary.ts';
+import { behindGo, behindMarkdown } from './behind.ts';
 import { startGenerator } from './generator.ts';
 import { readMachine } from './machine.ts';
 import { memoryTable, scenarioTable } from './markdown.ts';
-import { type Options, readOptions, usage, WrongOption } from './options.ts';
+import { groupsOf, type Options, readOptions, usage, WrongOption } from './options.ts';
 import { envoyVersion } from './peers/envoy.ts';
 import { goVersion } from './peers/go.ts';
 import { opaVersion } from './peers/opa.ts';
-import { writeResults } from './results.ts';
+import { rustVersion } from './peers/rust.ts';
+import { believable, writeResults } from './results.ts';
 import { type RunResult, runGroup } from './run.ts';
-import { estimateSeconds } from './scenario.ts';
+import { estimateSeconds, type Group } from './scenario.ts';
 import { createStage } from './stage.ts';
 
 const folders = {
@@ -25,12 +28,17 @@ async function bench(options: Options): Promise<void> {
   const generator = await startGenerator();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
+  const stage = createStage(options, scratch, generator.pid);
   try {
-    const stage = createStage(options, scratch, generator.pid);
-    const envoy = await envoyVersion();
-    const groups = options.groups.filter(({ throughEnvoy }) => !throughEnvoy || envoy !== null);
-    if (groups.length < options.groups.length) say('There is no Envoy here: nothing goes through one.');
+    const has = {
+      envoy: (await envoyVersion()) !== null,
+      ghz: stage.ghz !== null,
+      mongo: (await findMongod().catch(() => null)) !== null,
+    };
+    const groups = groupsOf({ ...options, peers: stage.names }, has);
     for (const why of stage.absent) say(why);
+    if (!has.envoy) say('There is no Envoy here: nothing goes through one.');
+    if (!has.mongo) say('There is no MongoDB here: nothing is measured on one.');
     const machine = readMachine();
     say(`${Object.values(machine).join(', ')}; ${stage.placing}`);
     say(`about ${Math.ceil(estimateSeconds(groups) / 60)} min`);
@@ -51,23 +59,32 @@ async function bench(options: Options): Promise<void> {
     const folder = options.save ? folders.saved : folders.passing;
     const { placing } = stage;
     const day = new Date().toISOString().slice(0, 10);
-    writeResults(folder, {
+    const all = {
       day,
       machine,
-      versions: await versions(options),
+      versions: await versions(options, groups),
       placing,
       raw: options.raw,
       scenarios,
       memory,
-    });
+    };
+    const { results, leftOut } = believable(all);
+    say(`\n${behindMarkdown(behindGo(results.scenarios), new Map())}`);
+    for (const title of leftOut)
+      say(`${options.save ? 'not written, since' : 'to doubt:'} the machine was not quiet: ${title}`);
+    writeResults(folder, options.save ? results : all);
     say(`\nwritten to ${options.save ? 'bench/results' : '.cache/bench/results'}`);
   } finally {
+    await stage.stop();
     await generator.stop();
   }
 }
 
-async function versions({ opa, groups }: Options): Promise<Record<string, string>> {
-  const found: Record<string, string | null> = { Go: goVersion()?.replace(/^go/, '') ?? null };
+async function versions({ opa }: Options, groups: readonly Group[]): Promise<Record<string, string>> {
+  const found: Record<string, string | null> = {
+    Go: goVersion()?.replace(/^go/, '') ?? null,
+    Rust: rustVersion(),
+  };
   if (opa !== null) found['OPA-Envoy'] = opaVersion(opa);
   if (groups.some(({ throughEnvoy }) => throughEnvoy)) found.Envoy = await envoyVersion();
   const known = Object.entries(found).filter((entry): entry is [string, string] => entry[1] !== null);

@@ -1,46 +1,75 @@
 import { type Line, linesOf, type MemoryLine, memoryLine, type Spread, spreadText } from './report.ts';
-import type { MemoryResult, ScenarioResult } from './run.ts';
+import type { ScenarioResult } from './run.ts';
 import { scenarioName } from './scenario.ts';
+import type { MemoryResult } from './weigh.ts';
 
 /** A scenario's table, under its name. */
 export function scenarioTable(result: ScenarioResult): string {
-  const { throughEnvoy, keys, scenario } = result;
+  const { throughEnvoy } = result.group;
+  const { scenario } = result;
   const lines = linesOf(result);
   const head = throughEnvoy
     ? ['', 'requests/s', 'µs CPU of Envoy', 'µs CPU of the service', 'p50 ms', 'p99 ms', 'p99.9 ms']
-    : ['', 'Checks/s', 'µs CPU/Check', 'in all', 'to Go', 'p50 ms', 'p99 ms', 'p99.9 ms'];
-  const { rounds, seconds } = scenario;
-  const title = `${scenarioName(scenario)}; ${keys.toLocaleString('en')} keys${throughEnvoy ? ', through Envoy' : ''}`;
+    : [
+        '',
+        'Checks/s',
+        'µs CPU/Check',
+        'in all',
+        'to Go',
+        ...plainHead(lines),
+        'p50 ms',
+        'p99 ms',
+        'p99.9 ms',
+      ];
+  const { rounds, seconds, order } = scenario;
+  const turns =
+    order === 'once' ? `${rounds} rounds of a part of the keys` : `${rounds} rounds of ${seconds} s`;
+  const cells = (line: Line) =>
+    throughEnvoy ? edgeCells(line) : directCells(line, plainHead(lines).length > 0);
   return [
-    `**${title}** (${rounds} rounds of ${seconds} s)`,
+    `**${scenarioTitle(result)}** (${turns})`,
     '',
     table(
       [...head, 'client %', 'to doubt'],
-      lines.map((line) => [...(throughEnvoy ? edgeCells(line) : directCells(line)), ...lastCells(line)]),
+      lines.map((line) => [...cells(line), ...lastCells(line)]),
     ),
   ].join('\n');
 }
 
+/** As in `hit, 64 streams on 4 connections; 100,000 keys`. */
+export function scenarioTitle({ group, scenario }: ScenarioResult): string {
+  const { keys, store, throughEnvoy } = group;
+  const where = `${throughEnvoy ? ', through Envoy' : ''}${store === 'mongodb' ? ', on MongoDB' : ''}`;
+  return `${scenarioName(scenario)}; ${keys.toLocaleString('en')} keys${where}`;
+}
+
+/** Only where there is something to put below it. */
+function plainHead(lines: readonly Line[]): string[] {
+  return lines.some(({ toPlain }) => toPlain !== null) ? ['to Postern'] : [];
+}
+
 export function memoryTable(results: readonly MemoryResult[]): string {
   const megabytes = (spread: Spread) => spreadText(scaled(spread, 1 / 1e6), 0);
-  const cells = ({ name, keys, emptyBytes, filledBytes, bytesPerKey }: MemoryLine) => [
+  const cells = ({ name, keys, startedBytes, emptyBytes, filledBytes, bytesPerKey }: MemoryLine) => [
     name,
     keys.toLocaleString('en'),
+    (startedBytes / 1e6).toFixed(0),
     megabytes(emptyBytes),
     megabytes(filledBytes),
     spreadText(bytesPerKey, 0),
   ];
-  const head = ['', 'keys', 'MB with one key', 'MB with all', 'bytes each'];
+  const head = ['', 'keys', 'MB started', 'MB with one key', 'MB with all', 'bytes each'];
   return table(
     head,
     results.map((result) => cells(memoryLine(result))),
   );
 }
 
-function directCells(line: Line): string[] {
-  const toGo = line.toGo === null ? '' : spreadText(line.toGo, 2);
+function directCells(line: Line, hasPlain: boolean): string[] {
+  const ratio = (spread: Spread | null) => (spread === null ? '' : spreadText(spread, 2));
   const micros = [line.micros, line.allMicros].map((spread) => spreadText(spread, 1));
-  return [line.name, spreadText(line.checksPerSecond, 0), ...micros, toGo, ...latencies(line)];
+  const ratios = [ratio(line.toGo), ...(hasPlain ? [ratio(line.toPlain)] : [])];
+  return [line.name, spreadText(line.checksPerSecond, 0), ...micros, ...ratios, ...latencies(line)];
 }
 
 function edgeCells(line: Line): string[] {
@@ -55,7 +84,9 @@ function edgeCells(line: Line): string[] {
 }
 
 function latencies({ p50Ms, p99Ms, p999Ms }: Line): string[] {
-  return [p50Ms, p99Ms, p999Ms].map((spread) => spreadText(spread, spread.median < 1 ? 3 : 2));
+  return [p50Ms, p99Ms, p999Ms].map((spread) =>
+    Number.isNaN(spread.median) ? '' : spreadText(spread, spread.median < 1 ? 3 : 2),
+  );
 }
 
 function lastCells({ clientShare, doubts }: Line): string[] {

@@ -16,6 +16,9 @@ export interface MachineTime {
   readonly stolenNs: number;
 }
 
+/** `/proc` counts in USER_HZ, which is 100 on every Linux that Node runs on. */
+const tickNs = 10_000_000;
+
 /** All of several processes together. */
 export function readProcessorTime(...pids: readonly number[]): ProcessorTime {
   const times = pids.map(readOne);
@@ -27,31 +30,70 @@ export function readProcessorTime(...pids: readonly number[]): ProcessorTime {
 
 /**
  * Sums every thread's `/proc/PID/task/TID/schedstat`, which counts nanoseconds where `stat` counts ticks of
- * 10 ms. A thread that ends between two readings takes its count along; servers here keep theirs.
+ * 10 ms, and adds what the process as a whole ran besides, in threads that have ended. What ends while it is read
+ * is left out.
  */
 function readOne(pid: number): ProcessorTime {
   let ranNs = 0;
   let waitedNs = 0;
-  for (const task of readdirSync(`/proc/${pid}/task`)) {
+  let below: ProcessorTime = { ranNs: 0, waitedNs: 0 };
+  for (const task of entriesOf(`/proc/${pid}/task`)) {
     const at = `/proc/${pid}/task/${task}`;
-    const [ran = 0, waited = 0] = readFileSync(`${at}/schedstat`, 'latin1').split(' ').map(Number);
+    const [ran = 0, waited = 0] = textOf(`${at}/schedstat`).split(' ').map(Number);
     ranNs += ran;
     waitedNs += waited;
-    for (const child of readFileSync(`${at}/children`, 'latin1').split(' ').filter(Boolean)) {
-      const below = readOne(Number(child));
-      ranNs += below.ranNs;
-      waitedNs += below.waitedNs;
+    for (const child of textOf(`${at}/children`).split(' ').filter(Boolean)) {
+      const { ranNs: ranBelow, waitedNs: waitedBelow } = readOne(Number(child));
+      below = { ranNs: below.ranNs + ranBelow, waitedNs: below.waitedNs + waitedBelow };
     }
   }
-  return { ranNs, waitedNs };
+  const endedNs = endedThreadsNs(textOf(`/proc/${pid}/stat`), ranNs);
+  return { ranNs: ranNs + endedNs + below.ranNs, waitedNs: waitedNs + below.waitedNs };
+}
+
+/** What a process ran, by its `stat`, beside its threads that live; nothing where that is within the ticks' rounding. */
+export function endedThreadsNs(stat: string, livingNs: number): number {
+  // utime and stime.
+  const fields = fieldsOf(stat);
+  const ns = (Number(fields[11] ?? 0) + Number(fields[12] ?? 0)) * tickNs;
+  return ns - livingNs > 2 * tickNs ? ns - livingNs : 0;
+}
+
+/** What the children of this process ran that have ended and were waited for. */
+export function readEndedChildrenNs(): number {
+  return endedChildrenNs(textOf('/proc/self/stat'));
+}
+
+/** Of a process by its `stat`: cutime and cstime. */
+export function endedChildrenNs(stat: string): number {
+  const fields = fieldsOf(stat);
+  return (Number(fields[13] ?? 0) + Number(fields[14] ?? 0)) * tickNs;
+}
+
+/** What follows the name, which stands in brackets and may hold anything, spaces too. */
+function fieldsOf(stat: string): string[] {
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
+function entriesOf(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch {
+    return '';
+  }
 }
 
 export function since(earlier: ProcessorTime, later: ProcessorTime): ProcessorTime {
   return { ranNs: later.ranNs - earlier.ranNs, waitedNs: later.waitedNs - earlier.waitedNs };
 }
-
-/** `/proc/stat` counts in USER_HZ, which is 100 on every Linux that Node runs on. */
-const tickNs = 10_000_000;
 
 export function readMachineTime(): MachineTime {
   return machineTimeOf(readFileSync('/proc/stat', 'latin1'));
@@ -68,10 +110,14 @@ export function machineSince(earlier: MachineTime, later: MachineTime): MachineT
   return { busyNs: later.busyNs - earlier.busyNs, stolenNs: later.stolenNs - earlier.stolenNs };
 }
 
-/** The memory of a process alone that is in RAM, in bytes. */
+/** What is in RAM of a process and all below it, in bytes; what they share is in each. */
 export function readResidentBytes(pid: number): number {
-  const kibibytes = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
-  return Number(kibibytes ?? 0) * 1024;
+  const kibibytes = /^VmRSS:\s+(\d+) kB/m.exec(textOf(`/proc/${pid}/status`))?.[1];
+  const children = entriesOf(`/proc/${pid}/task`).flatMap((task) =>
+    textOf(`/proc/${pid}/task/${task}/children`).split(' ').filter(Boolean),
+  );
+  const below = children.reduce((sum, child) => sum + readResidentBytes(Number(child)), 0);
+  return Number(kibibytes ?? 0) * 1024 + below;
 }
 
 /** The cores that this process may use, by number. */
@@ -83,7 +129,11 @@ export function allowedCores(): number[] {
   });
 }
 
-/** Keeps a process, all its threads and those to come on one core; false where that cannot be done. */
-export function pin(pid: number, core: number): boolean {
-  return spawnSync('taskset', ['-a', '-c', '-p', String(core), String(pid)]).status === 0;
+/** Keeps a process, all its threads and those to come on one core, or on any again; false where that cannot be done. */
+export function pin(pid: number, core: number | 'all'): boolean {
+  const cores = core === 'all' ? startCores.join(',') : String(core);
+  return spawnSync('taskset', ['-a', '-c', '-p', cores, String(pid)]).status === 0;
 }
+
+/** Before this process was kept on any. */
+const startCores = allowedCores();

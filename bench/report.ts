@@ -1,5 +1,6 @@
 import { doubts } from './doubts.ts';
-import type { MemoryResult, PeerRounds, Round, ScenarioResult } from './run.ts';
+import type { PeerRounds, Round, ScenarioResult } from './run.ts';
+import type { MemoryResult } from './weigh.ts';
 
 /** The median of all rounds, the lowest and the highest. */
 export interface Spread {
@@ -20,6 +21,8 @@ export interface Line {
   readonly proxyMicros: Spread | null;
   /** `allMicros` by those of the Go peer's turn of the same number; null for that one, or without it. */
   readonly toGo: Spread | null;
+  /** The same by those of the Postern whose variant it is; null for any other. */
+  readonly toPlain: Spread | null;
   readonly p50Ms: Spread;
   readonly p99Ms: Spread;
   readonly p999Ms: Spread;
@@ -33,6 +36,7 @@ export interface Line {
 export interface MemoryLine {
   readonly name: string;
   readonly keys: number;
+  readonly startedBytes: number;
   readonly emptyBytes: Spread;
   readonly filledBytes: Spread;
   readonly bytesPerKey: Spread;
@@ -40,6 +44,7 @@ export interface MemoryLine {
 
 export function linesOf({ peers, scenario }: ScenarioResult): Line[] {
   const go = peers.find(({ name }) => name === 'go');
+  const plain = peers.find(({ name }) => name === 'postern');
   return peers.map((peer) => {
     const of = (value: (round: Round) => number) => spreadOf(peer.rounds.map(value));
     const hasProxy = peer.rounds.every(({ proxy }) => proxy !== null);
@@ -50,6 +55,7 @@ export function linesOf({ peers, scenario }: ScenarioResult): Line[] {
       allMicros: of(allMicros),
       proxyMicros: hasProxy ? of(({ proxy, checks }) => (proxy?.ranNs ?? 0) / 1000 / checks) : null,
       toGo: go === undefined || go === peer ? null : ratio(peer, go),
+      toPlain: plain !== undefined && isVariant(peer) ? ratio(peer, plain) : null,
       p50Ms: of(({ latencyMs }) => latencyMs.p50),
       p99Ms: of(({ latencyMs }) => latencyMs.p99),
       p999Ms: of(({ latencyMs }) => latencyMs.p999),
@@ -59,10 +65,15 @@ export function linesOf({ peers, scenario }: ScenarioResult): Line[] {
   });
 }
 
-export function memoryLine({ name, keys, empty, filled }: MemoryResult): MemoryLine {
+/** As `postern, plans` is of `postern`. */
+function isVariant({ name }: PeerRounds): boolean {
+  return name.startsWith('postern, ');
+}
+
+export function memoryLine({ name, keys, started, empty, filled }: MemoryResult): MemoryLine {
   const differences = filled.flatMap((after) => empty.map((before) => (after - before) / keys));
   return {
-    ...{ name, keys },
+    ...{ name, keys, startedBytes: started },
     emptyBytes: spreadOf(empty),
     filledBytes: spreadOf(filled),
     bytesPerKey: spreadOf(differences),

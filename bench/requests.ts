@@ -1,6 +1,7 @@
 import type { AttributeContext_HttpRequest } from '../src/grpc/gen/envoy/service/auth/v3/attribute_context.ts';
 import { CheckRequest } from '../src/grpc/gen/envoy/service/auth/v3/external_auth.ts';
 import { keyLength } from './keys.ts';
+import type { RequestVariant } from './kinds.ts';
 
 /** CheckRequests as gRPC messages (the 5-byte prefix included), ready to be copied to the wire. */
 export interface Requests {
@@ -13,34 +14,61 @@ export interface Requests {
 export interface RequestOptions {
   /** Headers in `header_map`, as with Envoy's `encode_raw_headers`, instead of the `headers` map. */
   readonly raw: boolean;
-  /** The route asks for a permission that no key has. */
-  readonly asksForMore: boolean;
+  readonly variant: RequestVariant;
 }
 
 interface Template {
   readonly message: Buffer;
-  readonly keyAt: number;
+  /** Where the key goes, once or several times. */
+  readonly keysAt: readonly number[];
+  /** Where the caller's address goes; null where that is the template's own. */
+  readonly addressAt: number | null;
 }
 
 const placeholder = '~'.repeat(keyLength);
+/** As long as every address of a crowd. */
+const addressPlaceholder = '#'.repeat('100.100.100.100'.length);
+const templatesCount = 8;
+/** Callers of a crowd. */
+const crowd = 50_000;
 
 /**
- * One request per key. All that differs between two of them is the key and, in turn, one of eight callers,
- * so a request costs a copy of its template and of the key: the client has to be cheaper than any server.
+ * One request per key. All that differs between two of them is the key and, in turn, one of eight callers, or one of
+ * 50 000, so a request costs a copy of its template and of the key: the client has to be cheaper than any server.
  */
 export function createRequests(keys: readonly string[], options: RequestOptions): Requests {
   const secrets = Buffer.from(keys.join(''), 'latin1');
-  const templates = Array.from({ length: 8 }, (_, caller) => createTemplate(caller, options));
+  const templates = Array.from({ length: templatesCount }, (_, caller) => createTemplate(caller, options));
+  const addresses = crowdAddresses(options.variant);
   return {
     count: keys.length,
     bytesMax: Math.max(...templates.map((template) => template.message.length)),
     write(index, target, at) {
-      const template = templates[index % templates.length] as Template;
-      target.set(template.message, at);
-      secrets.copy(target, at + template.keyAt, index * keyLength, (index + 1) * keyLength);
-      return template.message.length;
+      const { message, keysAt, addressAt } = templates[index % templates.length] as Template;
+      target.set(message, at);
+      for (const keyAt of keysAt)
+        secrets.copy(target, at + keyAt, index * keyLength, (index + 1) * keyLength);
+      if (addressAt !== null) {
+        const from = (index % crowd) * addressPlaceholder.length;
+        addresses.copy(target, at + addressAt, from, from + addressPlaceholder.length);
+      }
+      return message.length;
     },
   };
+}
+
+/** One after another, all of one length: 100.… is on the allowlists that the service has, 150.… is not. */
+function crowdAddresses({ callers }: RequestVariant): Buffer {
+  if (callers === 'few') return Buffer.alloc(0);
+  const first = callers === 'many within' ? 100 : 150;
+  const octet = (number: number) => 100 + (number & 127);
+  return Buffer.from(
+    Array.from(
+      { length: crowd },
+      (_, at) => `${first}.${octet(at >> 14)}.${octet(at >> 7)}.${octet(at)}`,
+    ).join(''),
+    'latin1',
+  );
 }
 
 function createTemplate(caller: number, options: RequestOptions): Template {
@@ -48,13 +76,21 @@ function createTemplate(caller: number, options: RequestOptions): Template {
   const message = Buffer.alloc(5 + body.length);
   message.writeUInt32BE(body.length, 1);
   message.set(body, 5);
-  return { message, keyAt: message.indexOf(placeholder) };
+  const addressAt = message.indexOf(addressPlaceholder);
+  return { message, keysAt: placesOf(placeholder, message), addressAt: addressAt === -1 ? null : addressAt };
+}
+
+function placesOf(text: string, message: Buffer): number[] {
+  const places: number[] = [];
+  for (let at = message.indexOf(text); at !== -1; at = message.indexOf(text, at + text.length))
+    places.push(at);
+  return places;
 }
 
 /** What Envoy 1.40 sends for a JSON call over HTTP/1.1, one line of `context_extensions` included. */
-function checkRequest(caller: number, { raw, asksForMore }: RequestOptions): CheckRequest {
+function checkRequest(caller: number, { raw, variant }: RequestOptions): CheckRequest {
   const path = `/v1/accounts/acc_${10_482 + caller}/messages?limit=50&after=msg_${70_311 + caller}`;
-  const headers = callerHeaders(caller, path);
+  const headers = callerHeaders(caller, path, variant.authorization);
   const http: AttributeContext_HttpRequest = {
     id: `${9_230_117_446_051_322_000n + BigInt(caller)}`,
     method: 'POST',
@@ -72,13 +108,16 @@ function checkRequest(caller: number, { raw, asksForMore }: RequestOptions): Che
   };
   return {
     attributes: {
-      source: peer(`203.0.113.${10 + caller}`, 40_112 + caller),
+      source: peer(
+        variant.callers === 'few' ? `203.0.113.${10 + caller}` : addressPlaceholder,
+        40_112 + caller,
+      ),
       destination: peer('10.0.12.7', 8443),
       request: { time: { seconds: 1_767_225_600, nanos: 481_516_000 }, http },
       contextExtensions: {
         scheme: 'postern',
         environment: 'live',
-        ...(asksForMore && { permissions: 'erase' }),
+        ...variant.context,
       },
       metadataContext: { filterMetadata: {}, typedFilterMetadata: {} },
       routeMetadataContext: { filterMetadata: {}, typedFilterMetadata: {} },
@@ -87,7 +126,7 @@ function checkRequest(caller: number, { raw, asksForMore }: RequestOptions): Che
   };
 }
 
-function callerHeaders(caller: number, path: string): Record<string, string> {
+function callerHeaders(caller: number, path: string, authorization: string | null): Record<string, string> {
   return {
     ':authority': 'api.example.com',
     ':method': 'POST',
@@ -98,7 +137,7 @@ function callerHeaders(caller: number, path: string): Record<string, string> {
     accept: 'application/json, text/plain, */*',
     'accept-encoding': 'gzip, deflate, br, zstd',
     'accept-language': 'en-GB,en;q=0.9,de;q=0.8',
-    authorization: `Bearer ${placeholder}`,
+    ...(authorization !== null && { authorization: authorization.replaceAll('~', placeholder) }),
     'content-length': '348',
     'content-type': 'application/json',
     origin: 'https://console.example.com',

@@ -1,7 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { behindGo, behindMarkdown } from './behind.ts';
+import { isQuiet } from './doubts.ts';
 import type { Machine } from './machine.ts';
-import { memoryTable, scenarioTable } from './markdown.ts';
+import { memoryTable, scenarioTable, scenarioTitle } from './markdown.ts';
+import { sections } from './matrix.ts';
 import { type Plot, plotSvg } from './plot.ts';
 import { linesOf } from './report.ts';
 import type { RunResult, ScenarioResult } from './run.ts';
@@ -26,29 +29,55 @@ export function writeResults(folder: string, results: Results): void {
     return `![${plot.title}](${file})`;
   });
   write('results.json', `${JSON.stringify(results, null, 1)}\n`);
-  write('README.md', resultsMarkdown(results, drawn));
+  write('README.md', resultsMarkdown(results, { drawn, reasons: readReasons(folder) }));
 }
 
-export function resultsMarkdown(results: Results, drawn: readonly string[]): string {
+/** Only what was measured on a machine that did nothing else, in every turn that was kept; and the names of the rest. */
+export function believable(results: Results): {
+  readonly results: Results;
+  readonly leftOut: readonly string[];
+} {
+  const isBelieved = ({ peers }: ScenarioResult) => peers.every(({ rounds }) => rounds.every(isQuiet));
+  return {
+    results: { ...results, scenarios: results.scenarios.filter(isBelieved) },
+    leftOut: results.scenarios.filter((result) => !isBelieved(result)).map(scenarioTitle),
+  };
+}
+
+/** Why a row is behind Go, a sentence for each title of one, where somebody has written them down. */
+function readReasons(folder: string): ReadonlyMap<string, string> {
+  const file = join(folder, 'reasons.json');
+  return new Map(Object.entries(existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}));
+}
+
+export interface Shown {
+  /** Plots, as Markdown. */
+  readonly drawn: readonly string[];
+  readonly reasons: ReadonlyMap<string, string>;
+}
+
+export function resultsMarkdown(results: Results, { drawn, reasons }: Shown): string {
   const { day, machine, versions, placing, raw, scenarios, memory } = results;
   const { processor, cores, memoryGb, kernel, node, postern } = machine;
   const known = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
-  const direct = scenarios.filter(({ throughEnvoy }) => !throughEnvoy);
-  const edge = scenarios.filter(({ throughEnvoy }) => throughEnvoy);
-  const sections = [
+  const shown = sections.flatMap((title) => {
+    const own = scenarios.filter(({ group }) => group.title === title);
+    const weighed = title === 'Checks' && memory.length > 0 ? ['## Memory', memoryTable(memory)] : [];
+    return [...(own.length > 0 ? [`## ${title}`, ...own.map(scenarioTable)] : []), ...weighed];
+  });
+  const parts = [
     `# Results\n\nWritten by \`npm run bench\`; [how to read them](../README.md).`,
     `${day}, on ${processor}, ${cores} cores, ${memoryGb} GB, ${kernel}; ${placing}. Postern ${postern ?? 'of no revision'}, ${[`Node ${node}`, ...known].join(', ')}. Headers as a ${raw ? 'header_map' : 'map'}.`,
+    behindMarkdown(behindGo(scenarios), reasons),
     ...drawn,
-    ...(direct.length > 0 ? ['## Checks', ...direct.map(scenarioTable)] : []),
-    ...(memory.length > 0 ? ['## Memory', memoryTable(memory)] : []),
-    ...(edge.length > 0 ? ['## Through Envoy', ...edge.map(scenarioTable)] : []),
+    ...shown,
   ];
-  return `${sections.join('\n\n')}\n`;
+  return `${parts.join('\n\n')}\n`;
 }
 
 function plotsOf(scenarios: readonly ScenarioResult[]): { file: string; plot: Plot }[] {
-  const direct = scenarios.filter(({ throughEnvoy }) => !throughEnvoy);
-  const edge = scenarios.filter(({ throughEnvoy, scenario }) => throughEnvoy && scenario.streams === 1);
+  const direct = scenarios.filter(({ group }) => group.title === 'Checks');
+  const edge = scenarios.filter(({ group, scenario }) => group.throughEnvoy && scenario.streams === 1);
   const costs = {
     title: 'Processor time of the server for each Check',
     unit: 'µs, with what a turn left to be done later; less is better; the line spans the rounds',
@@ -71,14 +100,9 @@ function plotsOf(scenarios: readonly ScenarioResult[]): { file: string; plot: Pl
   ].filter(({ plot }) => plot.groups.length > 0);
 }
 
-function plotTitle({ scenario, keys }: ScenarioResult): string {
+function plotTitle({ scenario, group: { keys } }: ScenarioResult): string {
   const { kind, streams, connections, perSecond } = scenario;
   const load = perSecond === null ? `${streams} on ${connections}` : `${perSecond}/s`;
   const many = keys >= 1_000_000 ? `${keys / 1_000_000} M` : `${keys / 1_000} k`;
   return `${kind}, ${load}, ${many} keys`;
-}
-
-/** A run in words, for the terminal. */
-export function describeGroup({ scenarios }: RunResult): string {
-  return scenarios.map((result) => scenarioTable(result)).join('\n\n');
 }

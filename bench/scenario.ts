@@ -1,102 +1,118 @@
-import type { Kind } from './keys.ts';
+import type { PosternWork } from './alongside.ts';
+import type { Kind } from './kinds.ts';
+import type { PeerName } from './options.ts';
+import type { Order } from './order.ts';
 
 /** What is asked in a row of rounds. */
 export interface Scenario {
   readonly kind: Kind;
+  readonly order: Order;
+  /** Whether requests come from 50 000 addresses, not from eight. */
+  readonly crowd: boolean;
   /** Checks in the air at any time, or at most where the rate is constant. */
   readonly streams: number;
   readonly connections: number;
   /** Checks a second, due at equal distances; null for as many as are answered. */
   readonly perSecond: number | null;
   readonly rounds: number;
+  /** Nothing where each key is asked for once: a turn is then a part of them. */
   readonly seconds: number;
+  /** What else Postern does meanwhile; the others do nothing else. */
+  readonly during: PosternWork | null;
+  /** Whether a turn begins a second before a window of ten seconds does. */
+  readonly atWindow: boolean;
+  /** Who asks: the benchmark's own load generator, or ghz, which has all cores as the servers have. */
+  readonly client: 'own' | 'ghz';
 }
+
+/** A hit at its simplest: what scenarios are changes of. */
+export const plainScenario: Scenario = {
+  ...{ kind: 'hit', order: 'even', crowd: false, streams: 64, connections: 4, perSecond: null },
+  ...{ rounds: 3, seconds: 2, during: null, atWindow: false, client: 'own' },
+};
+
+/** One server of a group. */
+export interface Member {
+  readonly peer: PeerName;
+  /** As it is shown; a variant of Postern has one of its own. */
+  readonly name: string;
+  /** Whether each of its keys has a plan. */
+  readonly hasPlan: boolean;
+  /** Processors that it may use; of Postern, processes for Checks. */
+  readonly processors: number;
+}
+
+export function memberOf(peer: PeerName, changes: Partial<Member> = {}): Member {
+  return { peer, name: peer, hasPlan: false, processors: 1, ...changes };
+}
+
+/** Which keys a Postern has besides the active ones, and what its settings say of them. */
+export type Seeding = 'usual' | 'plans' | 'storm';
 
 /** Scenarios on peers that are started once. */
 export interface Group {
+  /** The section that its rows stand in. */
+  readonly title: string;
   /** Whether callers' requests go through an Envoy, or Checks to the peers straight. */
   readonly throughEnvoy: boolean;
   readonly keys: number;
+  readonly store: 'sqlite' | 'mongodb';
+  readonly seeding: Seeding;
+  readonly members: readonly Member[];
+  /** Servers on one core and the client on another; else all of them on all cores. */
+  readonly isPinned: boolean;
   readonly scenarios: readonly Scenario[];
 }
 
 /** Seconds of load before the first round of a scenario. */
 export const warmupSeconds = { first: 3, later: 1 };
+/** More than Postern's usage_flush_interval and a half: what is known of the use of keys is written by then. */
+export const restSeconds = 9;
 
-type Asked = readonly [kind: Kind, streams: number, connections: number, perSecond?: number];
-
-/** Five rounds of what matters most, three of the rest. */
-const main: Asked = ['hit', 64, 4];
-const rest: readonly Asked[] = [
-  ['miss', 64, 4],
-  ['revoked', 64, 4],
-  ['permission', 64, 4],
-  ['malformed', 64, 4],
-  ['hit', 1, 1],
-  ['hit', 64, 1],
-  ['hit', 512, 32],
-  ['hit', 64, 4, 4_000],
-];
-const large: Asked = ['hit', 64, 4];
-const edge: readonly Asked[] = [
-  ['hit', 1, 1],
-  ['hit', 64, 4],
-  ['miss', 64, 4],
-];
-const smallKeys = 100_000;
-const largeKeys = 1_000_000;
-/** With each there is, beside an Envoy that asks nobody and one that asks itself where Checks go through one. */
-const peersAssumed = { direct: 3, large: 2, edge: 5 };
 /** For each peer: made, put into a store and asked for once. */
-const secondsPerKey = 0.00013;
+const secondsPerKey = 0.00008;
+const seedFactor: Readonly<Record<Seeding, number>> = { usual: 1, plans: 2, storm: 6 };
 const startSeconds = 10;
 const betweenTurnsSeconds = 0.4;
-/** Twice a scenario, so that nothing of one is done in the next. */
-const restSeconds = 18;
-const secondsBounds = { min: 1, max: 10 };
-
-/**
- * A selection of all that could be combined, with turns as long as `minutes` leave for them, 1 to 10 s: each kind
- * of answer, few and many streams and connections, a constant rate, a million keys, and, where there is one,
- * an Envoy.
- */
-export function matrix(minutes: number, hasEnvoy: boolean): Group[] {
-  let seconds = secondsBounds.max;
-  while (seconds > secondsBounds.min && estimateSeconds(selection(seconds, hasEnvoy)) > minutes * 60)
-    seconds--;
-  return selection(seconds, hasEnvoy);
-}
-
-function selection(seconds: number, hasEnvoy: boolean): Group[] {
-  const scenario = ([kind, streams, connections, perSecond]: Asked, rounds: number): Scenario => ({
-    ...{ kind, streams, connections, perSecond: perSecond ?? null, rounds, seconds },
-  });
-  const small = [scenario(main, 5), ...rest.map((asked) => scenario(asked, 3))];
-  const direct = [
-    { throughEnvoy: false, keys: smallKeys, scenarios: small },
-    { throughEnvoy: false, keys: largeKeys, scenarios: [scenario(large, 3)] },
-  ];
-  const through = { throughEnvoy: true, keys: smallKeys, scenarios: edge.map((asked) => scenario(asked, 3)) };
-  return hasEnvoy ? [...direct, through] : direct;
-}
+/** A turn that asks for a third of a hundred thousand keys. */
+const onceSeconds = 1.5;
+/** Half the distance between two windows, and the turn. */
+const windowSeconds = 9;
 
 /** About how long a run of these takes, in seconds. */
 export function estimateSeconds(groups: readonly Group[]): number {
   return groups.reduce((sum, group) => sum + groupSeconds(group), 0);
 }
 
-function groupSeconds({ throughEnvoy, keys, scenarios }: Group): number {
-  const direct = keys > smallKeys ? peersAssumed.large : peersAssumed.direct;
-  const peers = throughEnvoy ? peersAssumed.edge : direct;
+function groupSeconds({ throughEnvoy, keys, members, scenarios, seeding }: Group): number {
+  const peers = members.length + (throughEnvoy ? 2 : 0);
   const warm = warmupSeconds.first + (scenarios.length - 1) * warmupSeconds.later;
-  const turns = scenarios.map(({ rounds, seconds }) => rounds * (seconds + betweenTurnsSeconds));
-  const measured = turns.reduce((sum, turn) => sum + turn, 0);
-  return startSeconds + scenarios.length * restSeconds + peers * (keys * secondsPerKey + warm + measured);
+  const measured = scenarios.reduce(
+    (sum, scenario) => sum + scenario.rounds * (turnSeconds(scenario) + betweenTurnsSeconds),
+    0,
+  );
+  const seeded = keys * secondsPerKey * (peers - 1 + seedFactor[seeding]);
+  return startSeconds + scenarios.length * restSeconds + seeded + peers * (warm + measured);
+}
+
+function turnSeconds({ order, atWindow, seconds }: Scenario): number {
+  if (order === 'once') return onceSeconds;
+  return atWindow ? windowSeconds : seconds;
 }
 
 /** As in `hit, 64 streams on 4 connections`. */
-export function scenarioName({ kind, streams, connections, perSecond }: Scenario): string {
+export function scenarioName(scenario: Scenario): string {
+  const { kind, order, crowd, streams, connections, perSecond, during, atWindow, client } = scenario;
   const plural = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
   const load = perSecond === null ? plural(streams, 'stream') : `${perSecond} a second`;
-  return `${kind}, ${load} on ${plural(connections, 'connection')}`;
+  const more = [
+    order === 'zipf' && "by Zipf's law",
+    order === 'once' && 'each key for the first time',
+    crowd && 'from 50,000 addresses',
+    atWindow && 'as windows begin',
+    during !== null && `while ${during}`,
+    client === 'ghz' && 'by ghz',
+  ].filter((part) => part !== false);
+  const asked = kind === 'window' ? 'hit' : kind;
+  return [`${asked}, ${load} on ${plural(connections, 'connection')}`, ...more].join(', ');
 }

@@ -2,6 +2,7 @@ import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createKeyIds, type KeyRecord } from '../src/keys/key.ts';
 import { createDigester, mask } from '../src/keys/secret.ts';
+import { createMongoStore } from '../src/mongo/store.ts';
 import { createSqliteStore } from '../src/sqlite/store.ts';
 import { insertsMax, type Store } from '../src/store/store.ts';
 
@@ -9,6 +10,10 @@ import { insertsMax, type Store } from '../src/store/store.ts';
 export interface SeedKeys {
   readonly active: readonly string[];
   readonly revoked: readonly string[];
+  /** Others, with what their records have that those of active keys do not. */
+  readonly more?: readonly { readonly keys: readonly string[]; readonly record: Partial<KeyRecord> }[];
+  /** What the records of active ones have besides. */
+  readonly record?: Partial<KeyRecord>;
 }
 
 const retentionMs = 30 * 24 * 3_600_000;
@@ -32,34 +37,38 @@ export async function seedFile(file: string, keys: SeedKeys): Promise<void> {
   }
 }
 
-/** Inserts keys that are unlimited and on the `postern` scheme into a store that is open. */
+/** Makes a database at `uri` with `keys` in it. */
+export async function seedMongo(uri: string, keys: SeedKeys): Promise<void> {
+  const store = createMongoStore({
+    ...{ uri, replicaId: 'bench', stalenessMaxMs: 15_000, settleMaxMs: 1_000 },
+    ...{ now: Date.now, monotonic: () => performance.now() },
+  });
+  await store.open();
+  await seedStore(store, keys);
+  await store.close();
+}
+
+/** Inserts keys on the `postern` scheme, unlimited where their records say no other, into a store that is open. */
 export async function seedStore(store: Pick<Store, 'insertKeys'>, keys: SeedKeys): Promise<void> {
   const nextId = createKeyIds(Date.now);
   const digester = createDigester([]);
-  const record = (key: string, at: number, revokedAt: number | null): KeyRecord => {
+  const recordOf = (key: string, at: number, more: Partial<KeyRecord>): KeyRecord => {
     const id = nextId();
     const now = Date.now();
-    const own = {
-      id,
-      spender: id,
-      digest: digester.sign(key),
-      name: `bench ${at}`,
-      ...mask(key, 'pst_live_'),
-    };
-    return { ...template, ...own, createdAt: now, updatedAt: now, revokedAt };
+    const names = { id, spender: id, digest: digester.sign(key), name: `bench ${at}` };
+    return { ...template, ...names, ...mask(key, 'pst_live_'), createdAt: now, updatedAt: now, ...more };
   };
-  const insert = async (secrets: readonly string[], revokedAt: number | null) => {
+  const insert = async (secrets: readonly string[], more: Partial<KeyRecord>) => {
     for (let at = 0; at < secrets.length; at += insertsMax) {
       const batch = secrets.slice(at, at + insertsMax);
-      const refused = await store.insertKeys(
-        batch.map((key, place) => record(key, at + place, revokedAt)),
-        retentionMs,
-      );
+      const records = batch.map((key, place) => recordOf(key, at + place, more));
+      const refused = await store.insertKeys(records, retentionMs);
       if (refused.length > 0) throw new Error(`${refused.length} keys were not taken by the store`);
     }
   };
-  await insert(keys.active, null);
-  await insert(keys.revoked, Date.now());
+  await insert(keys.active, keys.record ?? {});
+  await insert(keys.revoked, { revokedAt: Date.now() });
+  for (const { keys: secrets, record } of keys.more ?? []) await insert(secrets, record);
 }
 
 const template = {
@@ -74,6 +83,7 @@ const template = {
   lastUsedAt: null,
   expiresAt: null,
   disabledAt: null,
+  revokedAt: null,
   rotatedFrom: null,
   rotatedTo: null,
   requestKey: null,

@@ -7,6 +7,7 @@ import { findEnvoy } from '../../test/real/binary.ts';
 import { start } from '../../test/real/child.ts';
 import { until } from '../../test/real/until.ts';
 import { allowed, seenByCaller } from '../answer.ts';
+import { isAboutRequest } from '../kinds.ts';
 import type { Peer } from './peer.ts';
 
 /** Who says what an Envoy lets in: nobody, its own filter over these keys, or a service. */
@@ -63,8 +64,9 @@ export async function startEdge(scratch: string, authority: Authority, raw: bool
     proxyPid: served === null ? null : envoy.pid,
     protocol: 'edge',
     mention: null,
+    presents: (kind) => kind,
     answer(kind) {
-      if (kind === 'permission') return null;
+      if (isAboutRequest(kind)) return null;
       if (authority.kind === 'nobody') return allowed;
       const outcome = served === null ? (kind === 'hit' ? allowed : 401) : served.answer(kind);
       return outcome === null ? null : seenByCaller(outcome);
@@ -72,6 +74,7 @@ export async function startEdge(scratch: string, authority: Authority, raw: bool
     misses: async () => (served === null ? null : served.misses()),
     output: () => `${envoy.log()}${served?.output() ?? ''}`,
     stop: stopAll,
+    service: null,
   };
 }
 

@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { bareAllowed, bareDenied } from '../answer.ts';
 import { hexDigests } from '../keys.ts';
+import { isAboutRequest } from '../kinds.ts';
 import { freePort, type Peer, startChild, untilUp } from './peer.ts';
 
 /** One line, over the same digests as the Go peer has. */
@@ -56,13 +57,12 @@ export async function startOpa(binary: string, scratch: string, keys: readonly s
     proxyPid: null,
     protocol: 'check',
     mention: null,
-    answer(kind) {
-      if (kind === 'permission') return null;
-      return kind === 'hit' ? bareAllowed : bareDenied;
-    },
+    presents: (kind) => (isAboutRequest(kind) ? 'miss' : kind),
+    answer: (kind) => (kind === 'hit' || kind === 'window' ? bareAllowed : bareDenied),
     misses: async () => null,
     output: child.output,
     stop: child.stop,
+    service: null,
   };
 }
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { Outcome } from '../answer.ts';
-import type { Kind } from '../keys.ts';
+import type { Kind } from '../kinds.ts';
 
 /** A server under measurement, up and answering on loopback. */
 export interface Peer {
@@ -14,6 +14,8 @@ export interface Peer {
   readonly proxyPid: number | null;
   /** What it is asked: Checks over gRPC, or requests of callers. */
   readonly protocol: 'check' | 'edge';
+  /** The kind that it is asked where Postern is asked this one: its own denial where it would allow. */
+  presents(kind: Kind): Kind;
   /** What a right answer to a kind of Check is; null for a kind that it cannot be asked. */
   answer(kind: Kind): Outcome | null;
   /** What an answer that allows has to hold; null for anything. */
@@ -23,6 +25,16 @@ export interface Peer {
   /** All that it wrote to standard output and standard error. */
   output(): string;
   stop(): Promise<void>;
+  /** Of a Postern, what else it can be asked; null for any other. */
+  readonly service: PosternService | null;
+}
+
+/** A Postern's other listeners, and what it reads. */
+export interface PosternService {
+  /** Of the HTTP listener. */
+  readonly url: string;
+  readonly adminKey: string;
+  readonly settingsFile: string;
 }
 
 /** A port on loopback that was free a moment ago. */

@@ -1,33 +1,51 @@
 import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { allowed } from '../answer.ts';
-import { type SeedKeys, seedFile } from '../seed.ts';
+import { expectedStatus } from '../kinds.ts';
+import { type SeedKeys, seedFile, seedMongo } from '../seed.ts';
 import { type Child, freePort, type Peer, startChild, untilUp } from './peer.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Starts `postern serve` as a user would, on a fresh SQLite file that holds `keys`. */
-export async function startPostern(scratch: string, keys: SeedKeys): Promise<Peer> {
+export interface PosternOptions {
+  /** As it is shown. */
+  readonly name: string;
+  /** On MongoDB with this address; on a SQLite file where there is none. */
+  readonly mongo: string | null;
+  readonly keys: SeedKeys;
+  /** The settings file, YAML; empty for none. */
+  readonly settings: string;
+  readonly processes: number;
+}
+
+/** Starts `postern serve` as a user would, on a fresh store that holds `keys`. */
+export async function startPostern(scratch: string, options: PosternOptions): Promise<Peer> {
+  const { name, mongo, keys, processes } = options;
   const file = join(scratch, 'postern.db');
-  await seedFile(file, keys);
-  const { child, checkPort, url } = await launchPostern(scratch, 'postern', {
-    POSTERN_STORE: `sqlite:${file}`,
+  if (mongo === null) await seedFile(file, keys);
+  else await seedMongo(mongo, keys);
+  const settingsFile = join(scratch, 'postern.yaml');
+  writeFileSync(settingsFile, options.settings);
+  const service = await launchPostern(scratch, 'postern', {
+    ...{ POSTERN_STORE: mongo ?? `sqlite:${file}`, POSTERN_PROCESSES: String(processes) },
+    POSTERN_CONFIG: settingsFile,
   });
+  const { child, checkPort, url } = service;
   return {
-    name: 'postern',
+    name,
     port: checkPort,
     pid: child.process.pid ?? 0,
     proxyPid: null,
     protocol: 'check',
     mention: 'x-postern-key-id',
-    answer(kind) {
-      if (kind === 'permission') return 403;
-      return kind === 'hit' ? allowed : 401;
-    },
+    presents: (kind) => kind,
+    answer: (kind) => expectedStatus(kind) ?? allowed,
     misses: async () => sumLoads(await (await fetch(`${url}/metrics`)).text()),
     output: child.output,
     stop: child.stop,
+    service: { ...service, settingsFile },
   };
 }
 

@@ -2,20 +2,18 @@ import { expect, it } from 'vitest';
 import { memoryTable, scenarioTable, table } from '../../bench/markdown.ts';
 import { linesOf, memoryLine } from '../../bench/report.ts';
 import type { ScenarioResult } from '../../bench/run.ts';
-import type { Scenario } from '../../bench/scenario.ts';
+import { plainScenario, type Scenario } from '../../bench/scenario.ts';
 import { roundOf } from './setting.ts';
 
-const scenario: Scenario = {
-  ...{ streams: 64, connections: 4, perSecond: null, rounds: 2, seconds: 1 },
-  kind: 'hit',
-};
+const scenario: Scenario = { ...plainScenario, rounds: 2, seconds: 1 };
+const group = { title: 'Checks', throughEnvoy: false, keys: 100_000, store: 'sqlite' } as const;
 /** A turn that took so much for a Check, and left work for later. */
 const cost = (micros: number, later = 0) => {
   const ranNs = micros * 1_000 * 10_000;
   return roundOf({ server: { ranNs, waitedNs: 0 }, untilNextNs: ranNs + later * 1_000 * 10_000 });
 };
 const result: ScenarioResult = {
-  ...{ throughEnvoy: false, keys: 100_000, scenario },
+  ...{ group, scenario },
   peers: [
     { name: 'postern', rounds: [cost(20, 4), cost(30, 10)], misses: 0 },
     { name: 'go', rounds: [cost(40), cost(50)], misses: null },
@@ -49,7 +47,7 @@ it('writes a row for each peer, with the spread of its rounds', () => {
 it('tells the time of an Envoy and of the service behind it apart', () => {
   const proxied = roundOf({ proxy: { ranNs: 1e9, waitedNs: 0 }, server: { ranNs: 0.2e9, waitedNs: 0 } });
   const [, , , , postern, nobody] = scenarioTable({
-    ...{ throughEnvoy: true, keys: 1_000, scenario },
+    ...{ group: { ...group, throughEnvoy: true }, scenario },
     peers: [
       { name: 'postern', rounds: [proxied], misses: 0 },
       { name: 'nobody', rounds: [cost(15)], misses: null },
@@ -65,7 +63,7 @@ it('tells the time of an Envoy and of the service behind it apart', () => {
 });
 
 it('divides what the keys added to memory by their number', () => {
-  const weighed = { name: 'go', keys: 1_000, empty: [10e6, 11e6], filled: [12e6, 13e6] };
+  const weighed = { name: 'go', keys: 1_000, started: 9e6, empty: [10e6, 11e6], filled: [12e6, 13e6] };
   expect(memoryLine(weighed).bytesPerKey).toEqual({ median: 2_000, low: 1_000, high: 3_000 });
   expect(memoryTable([weighed])).toContain('2000 (1000–3000)');
 });

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { allowed, bareAllowed, bareDenied, nonsense, readOutcome, seenByCaller } from '../../bench/answer.ts';
 import { createStatusReader } from '../../bench/header-block.ts';
-import { machineSince, machineTimeOf } from '../../bench/processor-time.ts';
+import { endedChildrenNs, endedThreadsNs, machineSince, machineTimeOf } from '../../bench/processor-time.ts';
 
 const bytes = (hex: string) => Buffer.from(hex.replaceAll(' ', ''), 'hex');
 
@@ -52,4 +52,12 @@ it('reads what the cores did, in nanoseconds', () => {
   const before = machineTimeOf(stat(100, 5));
   expect(before).toEqual({ busyNs: 110 * 10_000_000, stolenNs: 50_000_000 });
   expect(machineSince(before, machineTimeOf(stat(150, 6)))).toEqual({ busyNs: 5e8, stolenNs: 1e7 });
+});
+
+it('counts what threads ran that have ended, beyond the rounding of ticks', () => {
+  const stat = (utime: number, stime: number) =>
+    `7 (a) name) S ${Array.from({ length: 10 }, () => 0).join(' ')} ${utime} ${stime} 30 40 20`;
+  expect(endedThreadsNs(stat(100, 50), 0.4e9)).toBe(1.1e9);
+  expect(endedThreadsNs(stat(100, 50), 1.49e9)).toBe(0);
+  expect(endedChildrenNs(stat(100, 50))).toBe(0.7e9);
 });

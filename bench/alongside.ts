@@ -1,0 +1,141 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { type AdminCall, createAdminCalls } from './admin-calls.ts';
+import { benchKeys } from './keys.ts';
+import type { Peer, PosternService } from './peers/peer.ts';
+
+/** What a Postern does while it answers Checks, as it is told to by its other listeners. */
+export const posternWorks = [
+  'settings are reloaded',
+  'an import runs',
+  'metrics are scraped',
+  'the journal grows',
+  'a console page is looked at',
+  'keys are revoked',
+] as const;
+export type PosternWork = (typeof posternWorks)[number];
+
+/** Of the keys that {@link posternWorks} revoke, which no Check presents. */
+export const leavingOwner = 'leaving';
+
+interface Service extends PosternService {
+  readonly pid: number;
+  readonly call: AdminCall;
+}
+
+/** Does one piece of it, again and again until it is stopped. */
+type Step = (service: Service, at: number) => Promise<void>;
+
+const importRows = 1_000;
+/** Seeds of the keys that are imported: none that the service has. */
+const importSeed = 1_000_000;
+let imported = 0;
+
+const steps: Readonly<
+  Record<PosternWork, { readonly everyMs: number; readonly callers: number; readonly step: Step }>
+> = {
+  'settings are reloaded': {
+    ...{ everyMs: 500, callers: 1 },
+    async step({ pid, settingsFile }, at) {
+      const level = `log: { level: ${at % 2 === 0 ? 'info' : 'warn'} }`;
+      const kept = readFileSync(settingsFile, 'utf8').replace(/^log: .*\n/m, '');
+      writeFileSync(settingsFile, `${level}\n${kept}`);
+      process.kill(pid, 'SIGHUP');
+    },
+  },
+  'an import runs': {
+    ...{ everyMs: 0, callers: 1 },
+    async step({ call }) {
+      const secrets = benchKeys(importRows, importSeed + imported++);
+      const keys = secrets.map((secret, row) => ({ secret, name: `Import ${row}`, owner: 'customer-1' }));
+      expectStatus(await call('POST', '/admin/api-keys:import', { keys }), 200);
+    },
+  },
+  'metrics are scraped': {
+    ...{ everyMs: 250, callers: 1 },
+    async step({ url }) {
+      await (await fetch(`${url}/metrics`)).text();
+    },
+  },
+  'the journal grows': {
+    ...{ everyMs: 0, callers: 4 },
+    async step({ call }, at) {
+      expectStatus(await call('POST', '/admin/api-keys', { name: `Made ${at}`, owner: 'customer-2' }), 201);
+    },
+  },
+  'a console page is looked at': {
+    ...{ everyMs: 100, callers: 1 },
+    async step({ url, adminKey }) {
+      const headers = { cookie: await sessionOf(url, adminKey) };
+      const page = await fetch(`${url}/console/keys`, { headers, redirect: 'manual' });
+      await page.text();
+      if (page.status !== 200) throw new Error(`the console answered ${page.status}`);
+    },
+  },
+  'keys are revoked': {
+    ...{ everyMs: 0, callers: 1 },
+    async step({ call }) {
+      const page = await call('GET', `/admin/api-keys?owner=${leavingOwner}&state=active&page_size=100`);
+      const { data } = expectStatus(page, 200) as { data: { id: string }[] };
+      await Promise.all(
+        data.map(async ({ id }) => void expectStatus(await call('DELETE', `/admin/api-keys/${id}`), 200)),
+      );
+    },
+  },
+};
+
+/** Begins the work on a Postern, which goes on until `stop` resolves; that rejects when the service refused any of it. */
+export function startAlongside(work: PosternWork, peer: Peer): { stop(): Promise<void> } {
+  const { service, pid } = peer;
+  if (service === null) return { stop: async () => {} };
+  const { everyMs, callers, step } = steps[work];
+  const { call, close } = createAdminCalls(service.url, service.adminKey);
+  let isOver = false;
+  let at = 0;
+  const caller = async () => {
+    while (!isOver) {
+      await step({ ...service, pid, call }, at++);
+      await new Promise((resolve) => setTimeout(resolve, everyMs));
+    }
+  };
+  const working = Promise.all(Array.from({ length: callers }, caller));
+  working.catch(() => {});
+  return {
+    async stop() {
+      isOver = true;
+      await working.finally(close);
+    },
+  };
+}
+
+const sessions = new Map<string, Promise<string>>();
+
+/** A cookie of a session of the console, begun once for each service. */
+function sessionOf(url: string, adminKey: string): Promise<string> {
+  const begun = sessions.get(url) ?? signIn(url, adminKey);
+  sessions.set(url, begun);
+  return begun;
+}
+
+async function signIn(url: string, adminKey: string): Promise<string> {
+  const page = await fetch(`${url}/console`);
+  const token = /name="token" value="([^"]+)"/.exec(await page.text())?.[1] ?? '';
+  const signedIn = await fetch(`${url}/console`, {
+    ...{ method: 'POST', redirect: 'manual' },
+    headers: { cookie: cookieOf(page), origin: url },
+    body: new URLSearchParams({ token, admin_key: adminKey }),
+  });
+  const cookie = cookieOf(signedIn);
+  if (signedIn.status >= 400 || cookie === '')
+    throw new Error(`the console answered ${signedIn.status} to a sign-in`);
+  return cookie;
+}
+
+function cookieOf(answer: Response): string {
+  return (answer.headers.getSetCookie()[0] ?? '').split(';')[0] ?? '';
+}
+
+function expectStatus({ status, json }: { status: number; json: unknown }, expected: number): unknown {
+  if (status !== expected)
+    throw new Error(`an admin call was answered with ${status}: ${JSON.stringify(json)}`);
+  return json;
+}

@@ -1,0 +1,51 @@
+import { leavingOwner } from './alongside.ts';
+import { type KeySet, keySet, revokedKeys } from './keys.ts';
+import type { Group, Member, Seeding } from './scenario.ts';
+import type { SeedKeys } from './seed.ts';
+
+/** Whose keys are in the service and may not pass, once it is suspended. */
+export const lapsedOwner = 'lapsed';
+
+const crowdAllowlist = ['100.0.0.0/8', '203.0.113.0/24'];
+const leavingKeys = 10_000;
+
+/** Plans that no load here exhausts, and one that is always exhausted by a request that costs more. */
+const plans =
+  'plans: { minute: { limit: 1000000000, window: 60s }, brief: { limit: 1000000000, window: 10s }, tight: { limit: 1, window: 1h } }\n';
+
+export function settingsOf(seeding: Seeding): string {
+  return seeding === 'usual' ? '{}\n' : plans;
+}
+
+/** What a Postern has in its store at the start. */
+export function seedKeysOf({ keys, seeding }: Group, { hasPlan }: Member, seed: number): SeedKeys {
+  const of = (set: KeySet, count = keys) => keySet(set, count, seed);
+  const active = of('active');
+  if (seeding === 'plans') {
+    const plan = (name: string) => (hasPlan ? { plan: name } : {});
+    return {
+      active,
+      record: plan('minute'),
+      revoked: [],
+      more: [{ keys: of('window'), record: plan('brief') }],
+    };
+  }
+  if (seeding === 'storm') {
+    const now = Date.now();
+    return {
+      ...{ active, revoked: of('revoked'), record: { ipAllowlist: crowdAllowlist } },
+      more: [
+        { keys: of('disabled'), record: { disabledAt: now } },
+        { keys: of('expired'), record: { expiresAt: now } },
+        { keys: of('owner'), record: { owner: lapsedOwner } },
+        { keys: of('limit'), record: { plan: 'tight' } },
+      ],
+    };
+  }
+  const leaving = of('leaving', Math.min(keys, leavingKeys));
+  return {
+    active,
+    revoked: revokedKeys(keys, seed),
+    more: [{ keys: leaving, record: { owner: leavingOwner } }],
+  };
+}

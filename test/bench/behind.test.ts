@@ -1,0 +1,58 @@
+import { expect, it } from 'vitest';
+import { behindGo, behindMarkdown } from '../../bench/behind.ts';
+import { believable, type Results } from '../../bench/results.ts';
+import type { ScenarioResult } from '../../bench/run.ts';
+import { plainScenario, type Scenario } from '../../bench/scenario.ts';
+import { roundOf } from './setting.ts';
+
+const group = { title: 'Checks', throughEnvoy: false, keys: 1_000, store: 'sqlite' } as const;
+const turn = (micros: number, p99: number) =>
+  roundOf({ untilNextNs: micros * 1_000 * 10_000, latencyMs: { p50: 1, p99, p999: p99 } });
+const result = (scenario: Scenario, postern: [number, number], go: [number, number]): ScenarioResult => ({
+  ...{ group, scenario },
+  peers: [
+    { name: 'postern', rounds: [turn(...postern)], misses: 0 },
+    { name: 'go', rounds: [turn(...go)], misses: null },
+  ],
+});
+const open: Scenario = { ...plainScenario, perSecond: 8_000 };
+
+it('says where Postern takes more processor time than Go, and of a closed load nothing else', () => {
+  expect(behindGo([result(plainScenario, [20, 9], [30, 1])])).toEqual([]);
+  expect(behindGo([result(plainScenario, [31, 1], [30, 1])])).toEqual([]);
+  expect(behindGo([result(plainScenario, [40, 1], [30, 1])])).toMatchObject([
+    { figure: 'µs in all', own: 40, go: 30 },
+  ]);
+});
+
+it('says where the tail of an open load is longer', () => {
+  expect(behindGo([result(open, [20, 1], [30, 1])])).toEqual([]);
+  expect(behindGo([result(open, [20, 2], [30, 1])]).map(({ figure }) => figure)).toEqual(['p99', 'p99.9']);
+});
+
+it('counts no processor time that Postern spends on other work than Checks', () => {
+  expect(behindGo([result({ ...open, during: 'an import runs' }, [90, 1], [30, 1])])).toEqual([]);
+});
+
+it('writes each with the reason that there is for it', () => {
+  const found = behindGo([result(plainScenario, [40, 1], [30, 1])]);
+  const [row = ''] = found.map((one) => one.row);
+  expect(behindMarkdown(found, new Map([[row, 'It waits for the disk.']]))).toContain(
+    `${row}: postern 40.00, Go 30.00 µs of processor. It waits for the disk.`,
+  );
+  expect(behindMarkdown([], new Map())).toContain('No row');
+});
+
+it('leaves out every row in which something else had the machine', () => {
+  const quiet = result(plainScenario, [20, 1], [30, 1]);
+  const loud = {
+    ...quiet,
+    scenario: open,
+    peers: quiet.peers.map((peer) => ({ ...peer, rounds: [disturbed] })),
+  };
+  const { results, leftOut } = believable({ scenarios: [quiet, loud] } as unknown as Results);
+  expect(results.scenarios).toEqual([quiet]);
+  expect(leftOut).toEqual(['hit, 8000 a second on 4 connections; 1,000 keys']);
+});
+
+const disturbed = roundOf({ machine: { busyNs: 1.9e9, stolenNs: 0 } });
