@@ -12,7 +12,7 @@ import { envoyVersion } from './peers/envoy.ts';
 import { goVersion } from './peers/go.ts';
 import { opaVersion } from './peers/opa.ts';
 import { rustVersion } from './peers/rust.ts';
-import { believable, writeResults } from './results.ts';
+import { believable, withOthers, writeResults } from './results.ts';
 import { type RunResult, runGroup } from './run.ts';
 import { estimateSeconds, type Group } from './scenario.ts';
 import { createStage } from './stage.ts';
@@ -72,7 +72,7 @@ async function bench(options: Options): Promise<void> {
     say(`\n${behindMarkdown(behindGo(results.scenarios), new Map())}`);
     for (const title of leftOut)
       say(`${options.save ? 'not written, since' : 'to doubt:'} the machine was not quiet: ${title}`);
-    writeResults(folder, options.save ? results : all);
+    writeResults(folder, options.save ? withOthers(folder, results) : all);
     say(`\nwritten to ${options.save ? 'bench/results' : '.cache/bench/results'}`);
   } finally {
     await stage.stop();

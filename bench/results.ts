@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { behindGo, behindMarkdown } from './behind.ts';
 import { isQuiet } from './doubts.ts';
 import type { Machine } from './machine.ts';
@@ -30,6 +31,24 @@ export function writeResults(folder: string, results: Results): void {
   });
   write('results.json', `${JSON.stringify(results, null, 1)}\n`);
   write('README.md', resultsMarkdown(results, { drawn, reasons: readReasons(folder) }));
+}
+
+/**
+ * These results, and of those that the folder has, the sections that these lack: where they are of the same revision
+ * on the same machine, so that a selection can be measured section by section.
+ */
+export function withOthers(folder: string, results: Results): Results {
+  const file = join(folder, 'results.json');
+  if (!existsSync(file)) return results;
+  const before = JSON.parse(readFileSync(file, 'utf8')) as Results;
+  if (!isDeepStrictEqual(before.machine, results.machine)) return results;
+  const titles = new Set(results.scenarios.map(({ group }) => group.title));
+  return {
+    ...results,
+    versions: { ...before.versions, ...results.versions },
+    scenarios: [...results.scenarios, ...before.scenarios.filter(({ group }) => !titles.has(group.title))],
+    memory: results.memory.length > 0 ? results.memory : before.memory,
+  };
 }
 
 /** Only what was measured on a machine that did nothing else, in every turn that was kept; and the names of the rest. */

@@ -8,7 +8,7 @@ import { isPlainHit, type MemoryResult, weigh, weighEmpty } from './weigh.ts';
 
 /** A turn, and what it left to be done. */
 export interface Round extends PhaseResult {
-  /** The server's time from the start of this turn to that of its next, or to {@link restSeconds} after the last. */
+  /** The server's time from the start of this turn to that of its next; after the last, until the scenario is left. */
   readonly untilNextNs: number;
 }
 
@@ -76,7 +76,7 @@ async function runScenario(run: Run, asked: Asked): Promise<ScenarioResult> {
       turns[at]?.push({ beganNs, result: await takeTurn(run, { ...asked, peer, round }) });
     }
   }
-  await rest();
+  await new Promise((resolve) => setTimeout(resolve, restSeconds(scenario, throughEnvoy) * 1_000));
   const kept = quietest(turns, scenario.rounds);
   const missesAfter = await Promise.all(peers.map((peer) => peer.misses()));
   const results = peers.map(({ name, pid }, at) => {
@@ -98,10 +98,6 @@ async function warmUp(run: Run, { group, scenario, peers, known }: Asked): Promi
     if (isNew) check(peer, await run.generator.run(askForEachOnce(scenario, peer)));
     if (scenario.client === 'own') check(peer, await run.generator.run(phase(scenario, peer, seconds)));
   }
-}
-
-function rest(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, restSeconds * 1_000));
 }
 
 interface Turn {

@@ -1,6 +1,9 @@
-import { expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
 import { behindGo, behindMarkdown } from '../../bench/behind.ts';
-import { believable, type Results } from '../../bench/results.ts';
+import { believable, type Results, withOthers } from '../../bench/results.ts';
 import type { ScenarioResult } from '../../bench/run.ts';
 import { plainScenario, type Scenario } from '../../bench/scenario.ts';
 import { roundOf } from './setting.ts';
@@ -56,3 +59,19 @@ it('leaves out every row in which something else had the machine', () => {
 });
 
 const disturbed = roundOf({ machine: { busyNs: 1.9e9, stolenNs: 0 } });
+
+it('keeps the sections that were measured before, of the same revision on the same machine', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'postern-results-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const of = (title: string, postern: string) =>
+    ({
+      ...{ machine: { postern }, versions: {}, memory: [] },
+      scenarios: [{ ...result(plainScenario, [1, 1], [1, 1]), group: { ...group, title } }],
+    }) as unknown as Results;
+  const titles = ({ scenarios }: Results) => scenarios.map((one) => one.group.title);
+  expect(titles(withOthers(folder, of('Storms', 'a')))).toEqual(['Storms']);
+  writeFileSync(join(folder, 'results.json'), JSON.stringify(of('Checks', 'a')));
+  expect(titles(withOthers(folder, of('Storms', 'a')))).toEqual(['Storms', 'Checks']);
+  expect(titles(withOthers(folder, of('Checks', 'a')))).toEqual(['Checks']);
+  expect(titles(withOthers(folder, of('Storms', 'b')))).toEqual(['Storms']);
+});
