@@ -130,9 +130,7 @@ export function startChanges(
   }
 
   async function ask(keys: readonly Key[]): Promise<void> {
-    await Promise.all(
-      keys.flatMap((key) => fleet.replicas.map((replica) => witness.check(replica, key, 6_000))),
-    );
+    await Promise.all(keys.flatMap((key) => fleet.doors.map((door) => witness.check(door, key, 6_000))));
   }
 
   function track(work: Promise<unknown>): void {

@@ -1,4 +1,5 @@
 import type { Random } from '../../bench/random.ts';
+import { descendants } from '../real/processes.ts';
 import type { Fleet, FleetMember, Replica } from './fleet.ts';
 import { passed } from './pace.ts';
 import type { Witness } from './witness.ts';
@@ -45,6 +46,41 @@ const replicaFaults: Readonly<Record<string, Fault<Replica>>> = {
     return async () => fleet.network.resumeStream(replica.name);
   },
 };
+
+/** Those that need no network between the services and their store. */
+const loneReplicaFaults = { stopped: replicaFaults.stopped, killed: replicaFaults.killed } as Readonly<
+  Record<string, Fault<Replica>>
+>;
+
+/** Of one of a service's processes that answer Checks, where there are several. */
+const workerFaults: Readonly<Record<string, Fault<Replica>>> = {
+  async stopped(replica, { random }) {
+    const pid = await workerOf(replica, random);
+    signal(pid, 'SIGSTOP');
+    return async () => signal(pid, 'SIGCONT');
+  },
+  async killed(replica, { random }) {
+    signal(await workerOf(replica, random), 'SIGKILL');
+    return async () => {};
+  },
+};
+
+/** None where the service is not there, or they have not started yet. */
+async function workerOf(replica: Replica, random: Random): Promise<number | undefined> {
+  const postern = replica.current();
+  const workers = postern === null ? [] : await descendants(postern.pid);
+  return workers[random.below(workers.length)]?.pid;
+}
+
+function signal(pid: number | undefined, name: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    // It has ended meanwhile, with its service.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
 
 const memberFaults: Readonly<Record<string, Fault<FleetMember>>> = {
   async killed(member) {
@@ -109,12 +145,16 @@ export function startFaults(fleet: Fleet, witness: Witness, random: Random, stal
     }
   }
 
+  const isLone = fleet.members.length === 0;
+  const anyReplica = async () => pick(fleet.replicas, random)[0];
   const breaking = [
-    keepBreaking('a service process', replicaFaults, async () => pick(fleet.replicas, random)[0]),
-    keepBreaking('a member', memberFaults, async () =>
-      random.below(4) === 0 ? pick(fleet.members, random)[0] : fleet.primary(),
-    ),
+    keepBreaking('a service process', isLone ? loneReplicaFaults : replicaFaults, anyReplica),
   ];
+  if (!isLone) {
+    const member = async () => (random.below(4) === 0 ? pick(fleet.members, random)[0] : fleet.primary());
+    breaking.push(keepBreaking('a member', memberFaults, member));
+  }
+  if (fleet.processes > 1) breaking.push(keepBreaking('a process for Checks', workerFaults, anyReplica));
   return {
     done,
     async stop() {

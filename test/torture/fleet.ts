@@ -18,6 +18,8 @@ export interface FleetOptions {
   readonly electionTimeoutMs?: number;
   /** The folder whose Postern is run; default this repository. */
   readonly root?: string;
+  /** Of each service, that answer Checks. Default 1. */
+  readonly processes?: number;
 }
 
 /** A mongod of the replica set, which everybody reaches through the network alone. */
@@ -42,7 +44,11 @@ export interface Fleet {
   readonly network: Network;
   readonly members: readonly FleetMember[];
   readonly replicas: readonly Replica[];
-  /** The member that was elected last and takes writes; waits until there is one. */
+  /** What Checks are asked of, each on a connection of its own: one for each process that answers them. */
+  readonly doors: readonly Replica[];
+  /** Of each service. */
+  readonly processes: number;
+  /** The member that was elected last and takes writes; waits until there is one. Rejects where there are no members. */
   primary(): Promise<FleetMember>;
   /** Cuts a member off from all other members, which look for another to replicate from at once. */
   isolate(member: FleetMember): void;
@@ -77,6 +83,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     const scratch = await mkdtemp(join(tmpdir(), 'postern-fleet-'));
     stops.push(() => rm(scratch, { recursive: true, force: true }));
     const settings = join(scratch, 'postern.yaml');
+    const processes = options.processes ?? 1;
     await writeFile(settings, settingsFile(options.stalenessMaxMs));
     const start = await launcher(options.root);
     const replicas = Array.from({ length: options.replicas ?? 3 }, (_, index) => {
@@ -86,6 +93,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
           POSTERN_CONFIG: settings,
           POSTERN_STORE: `${uri}&appName=${name}`,
           POSTERN_REPLICA_ID: name,
+          POSTERN_PROCESSES: String(processes),
         }),
       );
     });
@@ -93,7 +101,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     await primaryOf(members);
     await Promise.all(replicas.map((replica) => replica.start()));
     return {
-      ...{ network, members, replicas, stop },
+      ...{ network, members, replicas, doors: doorsOf(replicas, processes), processes, stop },
       primary: () => primaryOf(members),
       isolate(member) {
         for (const other of members) if (other !== member) network.cut(member.name, other.name, 'reset');
@@ -108,12 +116,70 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   }
 }
 
+/** One service on a SQLite file, which outlives it. */
+export async function startSqliteFleet({
+  stalenessMaxMs,
+  processes = 1,
+  root,
+}: Pick<FleetOptions, 'stalenessMaxMs' | 'processes' | 'root'>): Promise<Fleet> {
+  const scratch = await mkdtemp(join(tmpdir(), 'postern-fleet-'));
+  const settings = join(scratch, 'postern.yaml');
+  await writeFile(settings, settingsFile(stalenessMaxMs));
+  const start = await launcher(root);
+  const name = 'replica-a';
+  const replica = createReplica(name, () =>
+    start({
+      ...{ POSTERN_CONFIG: settings, POSTERN_STORE: `sqlite:${join(scratch, 'postern.db')}` },
+      ...{ POSTERN_REPLICA_ID: name, POSTERN_PROCESSES: String(processes) },
+    }),
+  );
+  const replicas = [replica];
+  const stop = async () => {
+    await replica.kill();
+    await rm(scratch, { recursive: true, force: true });
+  };
+  const noMembers = () => new Error('a service on SQLite has no members');
+  try {
+    await replica.start();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    ...{
+      network: createNetwork(),
+      members: [],
+      replicas,
+      doors: doorsOf(replicas, processes),
+      processes,
+      stop,
+    },
+    primary: () => Promise.reject(noMembers()),
+    isolate() {
+      throw noMembers();
+    },
+    cutOff() {
+      throw noMembers();
+    },
+  };
+}
+
+/** A service hands each connection to the process that has the fewest, so that as many reach all of them. */
+function doorsOf(replicas: readonly Replica[], processes: number): Replica[] {
+  if (processes === 1) return [...replicas];
+  return replicas.flatMap((replica) =>
+    Array.from({ length: processes }, (_, index) => ({ ...replica, name: `${replica.name}#${index + 1}` })),
+  );
+}
+
 /** With the store away a limited key is denied, so that no fault lets more through than the limit. */
 function settingsFile(stalenessMaxMs: number): string {
   return [
     `staleness_max: ${stalenessMaxMs}ms`,
     'limits_when_unavailable: deny',
     'schemes: [postern]',
+    // After a process has died, connections are dealt anew before long.
+    'check: { connection_age_max: 3s }',
     '',
   ].join('\n');
 }

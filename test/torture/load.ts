@@ -14,7 +14,7 @@ export interface Load {
 }
 
 export interface LoadOptions {
-  /** Checks that are under way at once on each service process. */
+  /** Checks that are under way at once on each process that answers them. */
   readonly streams: number;
   /** Between two Checks of a stream. */
   readonly pauseMs: number;
@@ -46,7 +46,7 @@ export function startLoad(fleet: Fleet, witness: Witness, random: Random, option
   }
 
   const { limited } = options;
-  const asking = fleet.replicas.flatMap((replica) => [
+  const asking = fleet.doors.flatMap((replica) => [
     ...Array.from({ length: options.streams }, () => ask(replica, someKey)),
     ...Array.from({ length: limited === undefined ? 0 : options.streams }, () =>
       ask(replica, () => limited ?? nobody),

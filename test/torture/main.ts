@@ -5,7 +5,8 @@ import { runModel } from './keyring-model.ts';
 import { readNumbers, report } from './report.ts';
 import { run } from './run.ts';
 
-// The long form: `npm run torture -- --seed 7 --revocations 10000 --minutes 10`. Exit code 1 for a violation.
+// The long form: `npm run torture -- --seed 7 --revocations 10000 --minutes 10`; `--processes 2` on MongoDB, or with
+// `--sqlite 1` on a SQLite file. Exit code 1 for a violation.
 const defaults = {
   seed: Date.now() % 1_000_000,
   revocations: 10_000,
@@ -16,8 +17,12 @@ const defaults = {
   timed: 200,
   /** Of the model of memory. */
   schedules: 1_000_000,
+  /** Of each service, that answer Checks. */
+  processes: 1,
+  /** Whether one service on a SQLite file, not three on MongoDB: 1 or 0. */
+  sqlite: 0,
 };
-const { seed, revocations, minutes, staleness, timed, schedules, history } = readNumbers(
+const { seed, revocations, minutes, staleness, timed, schedules, processes, sqlite, history } = readNumbers(
   process.argv.slice(2),
   defaults,
 );
@@ -26,6 +31,7 @@ const lines = createWriteStream(file);
 process.stdout.write(`seed ${seed}; the history goes to ${file}\n`);
 
 const result = await run({
+  ...{ processes, store: sqlite === 1 ? 'sqlite' : 'mongodb' },
   ...{ seed, revocations, msMax: minutes * 60_000, stalenessMaxMs: staleness, timed, calmMs: 10_000 },
   onRecord: (record) => void lines.write(`${JSON.stringify(record)}\n`),
   onProgress({ revocations: done, ms }) {

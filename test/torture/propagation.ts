@@ -24,8 +24,8 @@ export async function measurePropagation(
     const by = fleet.replicas[index % fleet.replicas.length];
     if (by === undefined) break;
     const key = await until('a key is made', () => witness.create(by));
-    for (const replica of fleet.replicas) await untilVerdict(witness, replica, key, 'allowed');
-    const denials = fleet.replicas.map((replica) => untilVerdict(witness, replica, key, 'denied'));
+    for (const door of fleet.doors) await untilVerdict(witness, door, key, 'allowed');
+    const denials = fleet.doors.map((door) => untilVerdict(witness, door, key, 'denied'));
     const { begin, end } = await witness.change(by, 'revoke', key.id);
     const denied = await Promise.all(denials);
     answered.push(end - begin);

@@ -11,3 +11,13 @@ it('a fleet under load, changes and random faults keeps every promise', { timeou
   expect(result.revocations).toBeGreaterThan(0);
   expect(result.faults.size).toBeGreaterThan(0);
 });
+
+it('two processes that answer Checks on SQLite keep every promise', { timeout: 300_000 }, async () => {
+  const result = await run({
+    ...{ store: 'sqlite', processes: 2, seed: 2, revocations: 10_000, msMax: 5_000 },
+    ...{ stalenessMaxMs: 2_000, timed: 2, calmMs: 1_000 },
+  });
+  expect(result.violations.length, report(result)).toBe(0);
+  expect(result.revocations).toBeGreaterThan(0);
+  expect([...result.faults.keys()].join()).toMatch('a process for Checks');
+});

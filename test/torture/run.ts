@@ -3,7 +3,7 @@ import { until } from '../real/until.ts';
 import { startChanges } from './changes.ts';
 import { judge, type Violation } from './checker.ts';
 import { startFaults } from './faults.ts';
-import { type Fleet, startFleet } from './fleet.ts';
+import { type Fleet, startFleet, startSqliteFleet } from './fleet.ts';
 import type { HistoryRecord } from './history.ts';
 import { startLoad } from './load.ts';
 import { passed } from './pace.ts';
@@ -12,6 +12,10 @@ import { createWitness, type Key, type Witness } from './witness.ts';
 
 export interface RunOptions {
   readonly seed: number;
+  /** What the services are on; default MongoDB, three services on three members. SQLite: one service. */
+  readonly store?: 'mongodb' | 'sqlite';
+  /** Of each service, that answer Checks; default 1. */
+  readonly processes?: number;
   /** It ends when so many keys were revoked, or … */
   readonly revocations: number;
   /** … when so much time has passed. */
@@ -46,7 +50,11 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const { seed, stalenessMaxMs, timed, root, onRecord } = options;
   const began = performance.now();
   const random = createRandom(seed);
-  const fleet = await startFleet({ stalenessMaxMs, electionTimeoutMs, ...(root !== undefined && { root }) });
+  const { store = 'mongodb', processes = 1 } = options;
+  const services = { stalenessMaxMs, processes, ...(root !== undefined && { root }) };
+  const fleet = await (store === 'sqlite'
+    ? startSqliteFleet(services)
+    : startFleet({ ...services, electionTimeoutMs }));
   const witness = createWitness({ seed, stalenessMaxMs, ...(onRecord && { onRecord }) });
   try {
     const propagation = await measurePropagation(fleet, witness, timed);
@@ -87,7 +95,7 @@ async function letInEverywhere(fleet: Fleet, witness: Witness): Promise<void> {
   const [maker] = fleet.replicas;
   if (maker === undefined) throw new Error('a fleet has replicas');
   const key = await until('a key is made', () => witness.create(maker), { deadlineMs: 60_000 });
-  for (const replica of fleet.replicas) {
+  for (const replica of fleet.doors) {
     const isLetIn = async () => (await witness.check(replica, key)).verdict === 'allowed';
     await until(`${replica.name} is well again`, isLetIn, { deadlineMs: 60_000, everyMs: 100 });
   }
