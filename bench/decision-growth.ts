@@ -16,7 +16,7 @@ interface Dimension {
 }
 
 const keysOtherwise = 1_000;
-const noLimit = { rateLimit: null, plan: null };
+const noLimit = { rateLimits: [], plan: null };
 
 const dimensions: readonly Dimension[] = [
   { name: 'keys', sizes: [1_000, 10_000, 100_000, 1_000_000], of: (keys) => ({ setting: { keys } }) },

@@ -3,12 +3,13 @@ import { createAuthorize } from '../src/check/authorize.ts';
 import { createRules, type Rule } from '../src/check/rules.ts';
 import { createAnswer } from '../src/grpc/check/check-server.ts';
 import { createKeyIds, type KeyRecord } from '../src/keys/key.ts';
+import { limitsOfShort } from '../src/keys/limit.ts';
 import { createDigester, mask, type Pepper } from '../src/keys/secret.ts';
 import { createLimiter } from '../src/limits/limiter.ts';
 import { createPlans } from '../src/limits/plan.ts';
 import { readPresets } from '../src/presets/read.ts';
 import type { Scheme } from '../src/schemes/scheme.ts';
-import type { UnitLease, UnitLeaseRequest } from '../src/store/store.ts';
+import type { UnitLease, UnitLeaseRequest } from '../src/store/units.ts';
 import { createCheckTelemetry } from '../src/telemetry/check-telemetry.ts';
 import { createLogger, logDenial } from '../src/telemetry/log.ts';
 import { traceLookups } from '../src/telemetry/tracing-check.ts';
@@ -55,6 +56,7 @@ export async function createSetting(given: SettingGiven): Promise<Setting> {
       granted: units,
       leased: units,
     }),
+    returnUnits: async () => {},
     recordUsage: async () => {},
   };
   const bare = createKeyring(
@@ -112,7 +114,7 @@ function freshRecord(
     ...{ id, digest: made.digester.sign(secret), name: `bench ${index}`, ...mask(secret, 'pst_live_') },
     ...{ scheme: 'postern', environment: 'live', owner: `acme-${index % 1_000}` },
     ...{ permissions: ['read:messages', 'write:messages'], ipAllowlist: [], plan: 'pro' },
-    ...{ rateLimit: { limit: 1_000_000_000, windowMs: dayMs }, labels: { team: 'search' } },
+    ...{ rateLimits: limitsOfShort({ limit: 1_000_000_000, windowMs: dayMs }), labels: { team: 'search' } },
     ...{ createdAt: Date.now(), updatedAt: Date.now(), lastUsedAt: Date.now() },
     ...{ expiresAt: Date.now() + 365 * dayMs, disabledAt: null, revokedAt: null },
     ...{ rotatedFrom: null, rotatedTo: null, spender: id, requestKey: null, version: 1 },

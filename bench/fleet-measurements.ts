@@ -183,7 +183,7 @@ function sampleKeys(count: number): KeyRecord[] {
     ...{ scheme: 'postern', environment: 'live', prefix: 'pst_live_Ab3d', last4: 'w9Xz' },
     owner: `customer-${Math.floor(at / 10)}`,
     permissions: ['read:assets', 'write:assets'],
-    ...{ ipAllowlist: [], plan: null, rateLimit: null, labels: { team: 'assets' } },
+    ...{ ipAllowlist: [], plan: null, rateLimits: [], labels: { team: 'assets' } },
     ...{ createdAt: now, updatedAt: now, lastUsedAt: now },
     expiresAt: at % 2 === 0 ? now + 90 * 86_400_000 : null,
     ...{ disabledAt: null, revokedAt: null, rotatedFrom: null, rotatedTo: null, spender: id },

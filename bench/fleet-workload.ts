@@ -1,7 +1,8 @@
 import type { Decision } from '../src/check/authorize.ts';
 import type { CheckedKey, KeyId } from '../src/keys/key.ts';
+import { limitsOfShort } from '../src/keys/limit.ts';
 import { createLimiter } from '../src/limits/limiter.ts';
-import type { UnitLease, UnitLeaseRequest } from '../src/store/store.ts';
+import type { UnitLease, UnitLeaseRequest } from '../src/store/units.ts';
 import type { UsageTally } from '../src/store/usage-tally.ts';
 import { batchSize, createUsage } from '../src/usage/usage.ts';
 import type { Random } from './random.ts';
@@ -56,6 +57,7 @@ export async function usageWrites(workload: Workload, random: Random) {
 export async function leaseWrites(replicas: number, workload: Workload, random: Random) {
   const { keys, checksPerSecond, limit, windowMs } = workload;
   const ledger = createLedger();
+  const limits = limitsOfShort({ limit, windowMs });
   const limiters = Array.from({ length: replicas }, () =>
     createLimiter(ledger, { spendersMax: 10_000_000, allowWhenUnavailable: false }),
   );
@@ -63,7 +65,8 @@ export async function leaseWrites(replicas: number, workload: Workload, random: 
   let waits = 0;
   for (let sent = 0; sent < checks; sent++) {
     const limiter = limiters[random.below(replicas)];
-    const verdict = limiter?.spend(String(draw(random, keys)), { limit, windowMs }, 1, 0);
+    const key = { spender: String(draw(random, keys)) as KeyId, owner: null };
+    const verdict = limiter?.spend(key, null, limits, 1, 0);
     if (verdict instanceof Promise) waits++;
     await verdict;
   }
@@ -73,11 +76,13 @@ export async function leaseWrites(replicas: number, workload: Workload, random: 
 /** How much of a limit is admitted when two of three replicas go quiet after a part of the requests. */
 export async function admittedPart(limit: number, random: Random) {
   const ledger = createLedger();
+  const limits = limitsOfShort({ limit, windowMs: 60_000 });
+  const key = { spender: 'key' as KeyId, owner: null };
   const limiters = Array.from({ length: 3 }, () =>
     createLimiter(ledger, { spendersMax: 1, allowWhenUnavailable: false }),
   );
   const spend = async (at: number) =>
-    (await limiters[at]?.spend('key', { limit, windowMs: 60_000 }, 1, 0))?.isAllowed === true;
+    (await limiters[at]?.spend(key, null, limits, 1, 0))?.isAllowed === true;
   let admitted = 0;
   const mixed = random.below(limit);
   for (let sent = 0; sent < mixed; sent++) admitted += (await spend(random.below(3))) ? 1 : 0;
@@ -91,6 +96,7 @@ function createLedger() {
   let asked = 0;
   return {
     asked: () => asked,
+    async returnUnits() {},
     async leaseUnits({ spender, limit, units, unitsMin }: UnitLeaseRequest): Promise<UnitLease> {
       asked++;
       const before = leased.get(spender) ?? 0;

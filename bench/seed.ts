@@ -78,7 +78,7 @@ const template = {
   permissions: ['read', 'write'],
   ipAllowlist: [],
   plan: null,
-  rateLimit: null,
+  rateLimits: [],
   labels: {},
   lastUsedAt: null,
   expiresAt: null,

@@ -1,7 +1,9 @@
+import type { NewOwner } from '../src/changes/owner-changes.ts';
 import type { KeyId, KeyRecord } from '../src/keys/key.ts';
 import { createKeyIds } from '../src/keys/key.ts';
 import type { OwnerRecord } from '../src/keys/owner.ts';
 import { createDigester, type Digest } from '../src/keys/secret.ts';
+import type { RateVerdict } from '../src/limits/verdict.ts';
 
 const nextId = createKeyIds(() => Date.UTC(2030, 0, 1));
 const digester = createDigester([]);
@@ -21,7 +23,7 @@ export function keyRecord(given: Partial<KeyRecord> = {}): KeyRecord {
     permissions: [],
     ipAllowlist: [],
     plan: null,
-    rateLimit: null,
+    rateLimits: [],
     labels: {},
     createdAt: Date.UTC(2030, 0, 1),
     updatedAt: Date.UTC(2030, 0, 1),
@@ -47,9 +49,37 @@ export function ownerRecord(given: Partial<OwnerRecord> = {}): OwnerRecord {
     plan: null,
     activeUntil: null,
     suspended: false,
+    name: null,
+    contact: null,
+    labels: {},
+    billingAnchor: null,
+    keysMax: null,
     createdAt: Date.UTC(2030, 0, 1),
     updatedAt: Date.UTC(2030, 0, 1),
     version: 1,
+    ...given,
+  };
+}
+
+/** What an owner is put as, good for everything, apart from what is given. */
+export function newOwner(given: Partial<NewOwner> = {}): NewOwner {
+  const { createdAt: _, updatedAt: __, version: ___, ...owner } = ownerRecord(given);
+  return owner;
+}
+
+/** How a key stands with its limits, apart from what is given. */
+export function rateVerdict(given: Partial<RateVerdict> = {}): RateVerdict {
+  return {
+    ...{
+      isAllowed: true,
+      name: 'default',
+      limit: 9,
+      remaining: 8,
+      lengthSeconds: 60,
+      resetAt: 1,
+      retryAfter: 1,
+    },
+    ...{ limits: [], standings: () => [] },
     ...given,
   };
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { type Limit, noLimits } from '../keys/limit.ts';
 import { isVisible } from '../keys/name-text.ts';
 import { parseNetwork } from '../net/address.ts';
-import { durationSpec } from '../settings/plan-spec.ts';
+import { durationSpec, limitListSpec, rateLimitSpec } from '../settings/plan-spec.ts';
 import { parseTime } from '../time/time.ts';
 
 /** Bounds of what an admin call may carry. */
@@ -106,6 +107,27 @@ export function isOneExpiry(input: { readonly expires_at: unknown; readonly expi
 }
 
 export const twoExpiries = { path: ['expires_in'], message: 'goes without expires_at: give one of them' };
+
+/** The limits of a key itself, in one of two ways: the short one, or all of them. */
+export const ownLimits = {
+  rate_limit: rateLimitSpec.nullable().optional(),
+  rate_limits: limitListSpec.nullable().optional(),
+};
+
+type OwnLimits = { readonly [way in keyof typeof ownLimits]?: readonly Limit[] | null | undefined };
+
+/** Refines an input that has both ways. */
+export function isOneLimitForm({ rate_limit, rate_limits }: OwnLimits): boolean {
+  return rate_limit == null || rate_limits == null;
+}
+
+export const twoLimitForms = { path: ['rate_limits'], message: 'goes without rate_limit: give one of them' };
+
+/** The limits that are asked for, none where one of the two is null; undefined where neither is there. */
+export function limitsAsked({ rate_limit, rate_limits }: OwnLimits): readonly Limit[] | undefined {
+  if (rate_limit === undefined && rate_limits === undefined) return undefined;
+  return rate_limits ?? rate_limit ?? noLimits;
+}
 
 export const requestId = none(line(128));
 

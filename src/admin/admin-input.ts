@@ -2,17 +2,19 @@ import { z } from 'zod';
 import { eventTypes } from '../events/events.ts';
 import { type FieldViolation, invalidArgument } from '../failure.ts';
 import { sequenceOf } from '../journal/journal.ts';
-import { durationSpec, rateLimitSpec } from '../settings/plan-spec.ts';
+import { durationSpec } from '../settings/plan-spec.ts';
 import {
   askedPermissions,
   expiry,
   ipAllowlist,
   isOneExpiry,
+  isOneLimitForm,
   labels,
   line,
   nameLengthMax,
   none,
   owner,
+  ownLimits,
   pageSize,
   pageToken,
   permission,
@@ -20,6 +22,7 @@ import {
   requestId,
   time,
   twoExpiries,
+  twoLimitForms,
   words,
 } from './admin-fields.ts';
 
@@ -40,11 +43,12 @@ export const createKeyInput = z
     ip_allowlist: ipAllowlist.nullish(),
     ...expiry,
     plan: none(words(64)),
-    rate_limit: none(rateLimitSpec),
+    ...ownLimits,
     labels: labels.nullish(),
     request_id: requestId,
   })
-  .refine(isOneExpiry, twoExpiries);
+  .refine(isOneExpiry, twoExpiries)
+  .refine(isOneLimitForm, twoLimitForms);
 
 /** `GET /admin/api-keys` and ListKeysRequest. */
 export const listKeysInput = z.strictObject({
@@ -79,6 +83,23 @@ export const verifyKeyInput = z.strictObject({
 
 export type VerifyKeyInput = z.output<typeof verifyKeyInput>;
 
+const contactLengthMax = 256;
+const ownerKeysMax = 1_000_000_000;
+
+/** What describes an owner, and bounds it. */
+const ownerMembers = {
+  name: words(nameLengthMax),
+  contact: words(contactLengthMax),
+  billing_anchor: time
+    .refine((ms) => ms >= 0, 'is before 1970: write a time from 1970-01-01T00:00:00Z on')
+    // Times are told to the second: what is told is what holds.
+    .transform((ms) => ms - (ms % 1_000)),
+  keys_max: z
+    .int('is not a whole number')
+    .min(0, 'is not negative')
+    .max(ownerKeysMax, `is ${ownerKeysMax} at the most`),
+};
+
 /** `PUT /admin/owners/{id}` and PutOwnerRequest, with the id. */
 export const putOwnerInput = z.strictObject({
   id: owner,
@@ -88,6 +109,11 @@ export const putOwnerInput = z.strictObject({
     .boolean()
     .nullish()
     .transform((value) => value ?? false),
+  name: none(ownerMembers.name),
+  contact: none(ownerMembers.contact),
+  labels: labels.nullish(),
+  billing_anchor: none(ownerMembers.billing_anchor),
+  keys_max: none(ownerMembers.keys_max),
 });
 
 /** `PATCH /admin/owners/{id}` and UpdateOwnerRequest, with the id. What is left out stays, null empties. */
@@ -96,6 +122,11 @@ export const updateOwnerInput = z.strictObject({
   plan: words(64).nullable().optional(),
   active_until: time.nullable().optional(),
   suspended: z.boolean().nullable().optional(),
+  name: ownerMembers.name.nullable().optional(),
+  contact: ownerMembers.contact.nullable().optional(),
+  labels: labels.nullable().optional(),
+  billing_anchor: ownerMembers.billing_anchor.nullable().optional(),
+  keys_max: ownerMembers.keys_max.nullable().optional(),
   etag: line(64).nullish(),
   ...refusedMembers('active created_at updated_at'),
 });
@@ -110,19 +141,21 @@ export const listOwnersInput = z.strictObject({
 export const emptyInput = z.strictObject({});
 
 /** `PATCH /admin/api-keys/{id}` and UpdateKeyRequest, without the id. What is left out stays, null empties. */
-export const updateKeyInput = z.strictObject({
-  name: words(nameLengthMax).optional(),
-  permissions: permissions.nullable().optional(),
-  ip_allowlist: ipAllowlist.nullable().optional(),
-  expires_at: time.nullable().optional(),
-  plan: words(64).nullable().optional(),
-  rate_limit: rateLimitSpec.nullable().optional(),
-  labels: labels.nullable().optional(),
-  etag: line(64).nullish(),
-  ...refusedMembers(
-    'id prefix created_at last_used_at scheme environment owner last4 state updated_at revoked_at rotated_from created_by replaced_by blocked',
-  ),
-});
+export const updateKeyInput = z
+  .strictObject({
+    name: words(nameLengthMax).optional(),
+    permissions: permissions.nullable().optional(),
+    ip_allowlist: ipAllowlist.nullable().optional(),
+    expires_at: time.nullable().optional(),
+    plan: words(64).nullable().optional(),
+    ...ownLimits,
+    labels: labels.nullable().optional(),
+    etag: line(64).nullish(),
+    ...refusedMembers(
+      'id prefix created_at last_used_at scheme environment owner last4 state updated_at revoked_at rotated_from created_by replaced_by blocked',
+    ),
+  })
+  .refine(isOneLimitForm, twoLimitForms);
 
 /** `POST /admin/leaked-keys` and ReportLeakedKeysRequest. */
 export const reportLeakedKeysInput = z.strictObject({

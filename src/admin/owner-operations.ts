@@ -2,6 +2,7 @@ import type { PutOwner, UpdatedOwner } from '../changes/owner-changes.ts';
 import type { Registry } from '../changes/registry.ts';
 import { invalidArgument, notFound } from '../failure.ts';
 import type { OwnerRecord } from '../keys/owner.ts';
+import type { OwnerPatch } from '../keys/owner-patch.ts';
 import type { Store } from '../store/store.ts';
 import { listOwnersInput, putOwnerInput, readInput, updateOwnerInput } from './admin-input.ts';
 import { type Call, requireUnbound } from './call.ts';
@@ -44,20 +45,24 @@ export function createOwnerOperations(dependencies: {
   return {
     async putOwner(call, id, input) {
       requireUnbound(call);
-      const { plan, active_until, suspended } = readInput(putOwnerInput, withId(input, id));
+      const asked = readInput(putOwnerInput, withId(input, id));
+      const { plan, active_until, suspended, name, contact, labels, billing_anchor, keys_max } = asked;
       await requirePlan(id, plan);
-      return registry.putOwner({ id, plan, activeUntil: active_until, suspended }, call.origin);
+      const state = { plan, activeUntil: active_until, suspended };
+      const account = {
+        name,
+        contact,
+        labels: labels ?? {},
+        billingAnchor: billing_anchor,
+        keysMax: keys_max,
+      };
+      return registry.putOwner({ id, ...state, ...account }, call.origin);
     },
     async updateOwner(call, id, input) {
       requireUnbound(call);
-      const { plan, active_until, suspended, etag } = readInput(updateOwnerInput, withId(input, id));
-      if (plan !== undefined) await requirePlan(id, plan);
-      const patch = {
-        ...(plan !== undefined && { plan }),
-        ...(active_until !== undefined && { activeUntil: active_until }),
-        ...(suspended !== undefined && { suspended: suspended ?? false }),
-      };
-      return registry.updateOwner({ id, origin: call.origin }, patch, etag ?? null);
+      const { etag, ...asked } = readInput(updateOwnerInput, withId(input, id));
+      if (asked.plan !== undefined) await requirePlan(id, asked.plan);
+      return registry.updateOwner({ id, origin: call.origin }, patchOf(asked), etag ?? null);
     },
     async getOwner({ identity }, id) {
       const owner = identity.owner === null || identity.owner === id ? await store.getOwner(id) : null;
@@ -75,6 +80,20 @@ export function createOwnerOperations(dependencies: {
       const { shown, last } = cut(await store.listOwners({ after, size: size + 1 }), size);
       return { owners: shown, nextPageToken: last === null ? null : writeOwnerToken(last.id) };
     },
+  };
+}
+
+function patchOf(asked: Omit<ReturnType<typeof updateOwnerInput.parse>, 'etag'>): OwnerPatch {
+  const { plan, active_until, suspended, name, contact, labels, billing_anchor, keys_max } = asked;
+  return {
+    ...(plan !== undefined && { plan }),
+    ...(active_until !== undefined && { activeUntil: active_until }),
+    ...(suspended !== undefined && { suspended: suspended ?? false }),
+    ...(name !== undefined && { name }),
+    ...(contact !== undefined && { contact }),
+    ...(labels !== undefined && { labels: labels ?? {} }),
+    ...(billing_anchor !== undefined && { billingAnchor: billing_anchor }),
+    ...(keys_max !== undefined && { keysMax: keys_max }),
   };
 }
 

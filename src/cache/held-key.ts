@@ -1,4 +1,5 @@
-import type { CheckedKey, KeyId, KeyRecord, RateLimit } from '../keys/key.ts';
+import type { CheckedKey, KeyId, KeyRecord } from '../keys/key.ts';
+import { type Limit, noLimits } from '../keys/limit.ts';
 
 /** Different values of one kind that are shared; past it, what comes after is shared anew. */
 const sharedMax = 10_000;
@@ -44,8 +45,8 @@ class HeldKey implements CheckedKey {
     return this.#terms.plan;
   }
 
-  get rateLimit(): RateLimit | null {
-    return this.#terms.rateLimit;
+  get rateLimits(): readonly Limit[] {
+    return this.#terms.rateLimits;
   }
 
   get labels(): CheckedKey['labels'] {
@@ -78,24 +79,33 @@ export function createHeldKeys(): (record: KeyRecord) => CheckedKey {
   const texts = createShared<string>();
   const lists = createShared<readonly string[]>();
   const labels = createShared<KeyRecord['labels']>();
-  const limits = createShared<RateLimit>();
+  const limits = createShared<readonly Limit[]>();
   const terms = createShared<Terms>();
   const shareText = (text: string) => texts(text, () => text);
   const shareTextOrNull = (text: string | null) => (text === null ? null : shareText(text));
   const shareList = (list: readonly string[]) => lists(JSON.stringify(list), () => list.map(shareText));
 
   return (record) => {
-    const { scheme, environment, permissions, ipAllowlist, plan, rateLimit, disabledAt, revokedAt, version } =
-      record;
+    const {
+      scheme,
+      environment,
+      permissions,
+      ipAllowlist,
+      plan,
+      rateLimits,
+      disabledAt,
+      revokedAt,
+      version,
+    } = record;
     const spender = record.spender === record.id ? null : record.spender;
-    const all = [scheme, environment, permissions, ipAllowlist, plan, rateLimit, record.labels];
+    const all = [scheme, environment, permissions, ipAllowlist, plan, rateLimits, record.labels];
     const shared = terms(JSON.stringify([...all, disabledAt, revokedAt, spender, version]), () => ({
       scheme: shareText(scheme),
       environment: shareText(environment),
       permissions: shareList(permissions),
       ipAllowlist: shareList(ipAllowlist),
       plan: shareTextOrNull(plan),
-      rateLimit: rateLimit === null ? null : limits(JSON.stringify(rateLimit), () => rateLimit),
+      rateLimits: rateLimits.length === 0 ? noLimits : limits(JSON.stringify(rateLimits), () => rateLimits),
       labels: labels(JSON.stringify(record.labels), () => record.labels),
       ...{ disabledAt, revokedAt, spender, version },
     }));

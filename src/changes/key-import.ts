@@ -17,7 +17,7 @@ export type ImportedKey = Pick<
   | 'permissions'
   | 'ipAllowlist'
   | 'plan'
-  | 'rateLimit'
+  | 'rateLimits'
   | 'labels'
   | 'expiresAt'
 > & {

@@ -1,4 +1,5 @@
 import { etagOf, keyState, type ShownKey } from '../keys/key.ts';
+import { type Limit, shortOfLimits } from '../keys/limit.ts';
 import type { Settlement } from '../store/store.ts';
 import { formatSeconds, formatTime } from '../time/time.ts';
 import { settlementJson } from './settlement-json.ts';
@@ -22,16 +23,14 @@ export function keyJson(key: ShownKey, now: number) {
     last4: key.last4,
     ip_allowlist: key.ipAllowlist,
     plan: key.plan,
-    rate_limit:
-      key.rateLimit === null
-        ? null
-        : { limit: key.rateLimit.limit, window: formatSeconds(key.rateLimit.windowMs) },
+    rate_limit: shortJson(key.rateLimits),
     labels: key.labels,
     state: keyState(key, now),
     updated_at: formatTime(key.updatedAt),
     revoked_at: timeJson(key.revokedAt),
     rotated_from: key.rotatedFrom,
     etag: etagOf(key),
+    rate_limits: key.rateLimits.map(limitJson),
     created_by: key.createdBy,
     replaced_by: key.rotatedTo,
     blocked: key.blocked,
@@ -41,6 +40,20 @@ export function keyJson(key: ShownKey, now: number) {
 /** A key that a change took something from, and from when on that holds everywhere. */
 export function narrowedJson(result: Settlement & { readonly key: ShownKey }, now: number) {
   return { ...keyJson(result.key, now), ...settlementJson(result) };
+}
+
+function shortJson(limits: readonly Limit[]) {
+  const short = shortOfLimits(limits);
+  return short && { limit: short.limit, window: formatSeconds(short.windowMs) };
+}
+
+/** A limit as the contract shows it, with its window or its period. */
+export function limitJson({ name, limit, per, sharedBy }: Limit) {
+  return {
+    ...{ name, limit },
+    ...(typeof per === 'number' ? { window: formatSeconds(per) } : { period: per }),
+    shared_by: sharedBy,
+  };
 }
 
 function timeJson(ms: number | null): string | null {

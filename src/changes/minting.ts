@@ -1,4 +1,5 @@
-import { createKeyIds, type KeyRecord, type RateLimit } from '../keys/key.ts';
+import { createKeyIds, type KeyRecord } from '../keys/key.ts';
+import type { Limit } from '../keys/limit.ts';
 import type { Digester, Secret } from '../keys/secret.ts';
 import { maskOf, mintSecret, type Scheme } from '../schemes/scheme.ts';
 
@@ -11,7 +12,7 @@ export interface NewKey {
   readonly permissions: readonly string[];
   readonly ipAllowlist: readonly string[];
   readonly plan: string | null;
-  readonly rateLimit: RateLimit | null;
+  readonly rateLimits: readonly Limit[];
   readonly labels: Readonly<Record<string, string>>;
   /** Unix milliseconds, null for never. */
   readonly expiresAt: number | null;

@@ -7,7 +7,7 @@ import { contention, requireEtag, triesMax } from './key-change.ts';
 import { ownerJson } from './owner-json.ts';
 
 /** What an owner is to be. */
-export type NewOwner = Pick<OwnerRecord, 'id' | 'plan' | 'activeUntil' | 'suspended'>;
+export type NewOwner = Omit<OwnerRecord, 'createdAt' | 'updatedAt' | 'version'>;
 
 export interface PutOwner extends Settlement {
   readonly owner: OwnerRecord;

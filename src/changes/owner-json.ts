@@ -16,5 +16,10 @@ export function ownerJson(owner: OwnerRecord, now: number) {
     created_at: formatTime(owner.createdAt),
     updated_at: formatTime(owner.updatedAt),
     etag: etagOf(owner),
+    name: owner.name,
+    contact: owner.contact,
+    labels: owner.labels,
+    billing_anchor: owner.billingAnchor === null ? null : formatTime(owner.billingAnchor),
+    keys_max: owner.keysMax,
   };
 }

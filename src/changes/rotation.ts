@@ -117,8 +117,8 @@ export function createRotation({ store, mint, schemeOf, now, retentionMs }: Rota
 }
 
 function grantsOf(key: KeyRecord): Omit<NewKey, 'scheme' | 'requestKey' | 'createdBy'> {
-  const { name, environment, owner, permissions, ipAllowlist, plan, rateLimit, labels, expiresAt } = key;
-  return { name, environment, owner, permissions, ipAllowlist, plan, rateLimit, labels, expiresAt };
+  const { name, environment, owner, permissions, ipAllowlist, plan, rateLimits, labels, expiresAt } = key;
+  return { name, environment, owner, permissions, ipAllowlist, plan, rateLimits, labels, expiresAt };
 }
 
 function requireRotatable(key: KeyRecord, at: number): void {

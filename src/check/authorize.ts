@@ -8,8 +8,9 @@ import type { Keyring } from '../cache/keyring.ts';
 import type { CheckedKey } from '../keys/key.ts';
 import type { OwnerRecord } from '../keys/owner.ts';
 import type { Digest, Digester } from '../keys/secret.ts';
-import type { Limiter, RateVerdict } from '../limits/limiter.ts';
+import type { Limiter } from '../limits/limiter.ts';
 import type { Plans } from '../limits/plan.ts';
+import type { RateVerdict } from '../limits/verdict.ts';
 import type { Reason } from '../schemes/answer.ts';
 import type { Scheme } from '../schemes/scheme.ts';
 import { StoreUnavailable } from '../store/store.ts';
@@ -69,14 +70,17 @@ export interface Observed {
 
 export type Authorize = (request: AccessRequest) => Decision | Promise<Decision>;
 
+/** Spends units of limits, or only looks. */
+export type Spend = (...asked: Parameters<Limiter['spend']>) => RateVerdict | Promise<RateVerdict>;
+
 export interface AuthorizeDependencies extends RouteDefaults {
   readonly keyring: Pick<Keyring, 'peek' | 'load' | 'peekOwner' | 'loadOwner'>;
   readonly digester: Digester;
   readonly plans: Plans;
   /** Spends units of a limit, or only looks, for a dry run. */
-  readonly spend: Limiter['spend'];
+  readonly spend: Spend;
   /** Looks, for requests that are observed alone. */
-  readonly look: Limiter['look'] | Limiter['spend'];
+  readonly look: Spend;
   /** Told of keys that are to be revoked since they were sent in clear text; nothing follows where it is absent. */
   readonly noteInClear?: NoteInClear | undefined;
   /** Unix milliseconds. */
@@ -164,8 +168,8 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
     const at = now();
     const reason = refuse(key, owner, terms, at);
     if (reason !== null) return deny(reason, scheme, terms, key);
-    const limit = plans.limitOf(key, owner, scheme);
-    const rate = asked.spent ?? (limit === null ? null : spend(key.spender, limit, terms.cost, at));
+    const limits = plans.limitsOf(key, owner, scheme);
+    const rate = asked.spent ?? (limits.length === 0 ? null : spend(key, owner, limits, terms.cost, at));
     // What was known of the key may have changed while its units were leased: it is judged again.
     if (rate instanceof Promise)
       return unavailableUnless(

@@ -1,18 +1,11 @@
-import type { RateVerdict } from '../limits/limiter.ts';
 import type { AnswerValues, Reason } from '../schemes/answer.ts';
 import { challenge } from '../schemes/scheme.ts';
 import { formatTime } from '../time/time.ts';
 import type { Denied } from './authorize.ts';
+import { rateHeaders } from './rate-headers.ts';
 
 /** Seconds after which it is worth asking again when the store could not be reached. */
 const unavailableRetrySeconds = 1;
-
-/** How a caller with a limit stands, as Converra documents it; the reset in Unix seconds. */
-export const rateHeader = {
-  limit: 'x-ratelimit-limit',
-  remaining: 'x-ratelimit-remaining',
-  reset: 'x-ratelimit-reset',
-} as const;
 
 /** The body of a denial in the words of its scheme. The key itself is never in it. */
 export function denialBody(denied: Denied): string {
@@ -27,18 +20,10 @@ export function denialHeaders(denied: Denied): readonly (readonly [name: string,
   const headers: (readonly [string, string])[] = [['content-type', 'application/json']];
   if (answer.status === 401) headers.push(['www-authenticate', challenge(scheme, reason)]);
   if (retryAfter !== null) headers.push(['retry-after', String(retryAfter)]);
-  if (rate !== null) headers.push(...rateHeaders(rate));
+  if (rate !== null) headers.push(...rateHeaders(rate, scheme));
   headers.push(...answer.headers);
   // Each name once, the scheme's own before ours: Envoy joins what is set twice with a comma.
   return [...new Map(headers)];
-}
-
-function rateHeaders(rate: RateVerdict): (readonly [name: string, value: string])[] {
-  return [
-    [rateHeader.limit, String(rate.limit)],
-    [rateHeader.remaining, String(rate.remaining)],
-    [rateHeader.reset, String(rate.resetAt)],
-  ];
 }
 
 function retryAfterOf({ reason, rate }: Denied): number | null {
@@ -82,5 +67,9 @@ class DenialValues implements AnswerValues {
 
   get limit(): number | undefined {
     return this.#denied.rate?.limit;
+  }
+
+  get limit_name(): string | undefined {
+    return this.#denied.rate?.name;
   }
 }

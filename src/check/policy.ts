@@ -1,5 +1,4 @@
-import type { RateLimit } from '../keys/key.ts';
-import { createPlans, type Plans } from '../limits/plan.ts';
+import { createPlans, type PlanLimits, type Plans } from '../limits/plan.ts';
 import type { Cleartext, Mode, Scheme } from '../schemes/scheme.ts';
 import { createRules, type FindRule, type Rule } from './rules.ts';
 import { createUpstream, type Upstream, type UpstreamSettings } from './upstream.ts';
@@ -32,7 +31,7 @@ export type KeyPolicy = Pick<Policy, 'keySchemes' | 'environment' | 'plans'>;
 export interface PolicySettings extends Pick<Policy, 'schemes' | 'environment'>, UpstreamSettings {
   /** The scheme of admin keys, whether or not `schemes` lists it. */
   readonly adminScheme: Scheme;
-  readonly plans: ReadonlyMap<string, RateLimit | null>;
+  readonly plans: PlanLimits;
   readonly rules: readonly Rule[];
   /** Where neither route, rule nor scheme names one. */
   readonly mode: Mode;

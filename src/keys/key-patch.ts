@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Failure } from '../failure.ts';
-import type { KeyRecord, RateLimit } from './key.ts';
+import type { KeyRecord } from './key.ts';
+import { narrowsLimits } from './limit.ts';
 
 /** What of a key may be changed; absent members stay as they are. */
 export type KeyPatch = Partial<
-  Pick<KeyRecord, 'name' | 'permissions' | 'ipAllowlist' | 'expiresAt' | 'plan' | 'rateLimit' | 'labels'>
+  Pick<KeyRecord, 'name' | 'permissions' | 'ipAllowlist' | 'expiresAt' | 'plan' | 'rateLimits' | 'labels'>
 >;
 
 /** The key with the patch, null where nothing changes. FAILED_PRECONDITION where the key's state forbids it. */
@@ -35,7 +36,7 @@ export function narrows(before: KeyRecord, after: KeyRecord): boolean {
     narrowsAllowlist(before.ipAllowlist, after.ipAllowlist) ||
     isLater(before.expiresAt, after.expiresAt) ||
     before.plan !== after.plan ||
-    narrowsLimit(before.rateLimit, after.rateLimit)
+    narrowsLimits(before.rateLimits, after.rateLimits)
   );
 }
 
@@ -48,12 +49,6 @@ export function mayNarrow({ name: _, labels: __, ...grants }: KeyPatch): boolean
 function narrowsAllowlist(before: readonly string[], after: readonly string[]): boolean {
   if (after.length === 0) return false;
   return before.length === 0 || before.some((network) => !after.includes(network));
-}
-
-/** Without a limit of its own a key has that of its plan, which may be less or more. */
-function narrowsLimit(before: RateLimit | null, after: RateLimit | null): boolean {
-  if (before === null || after === null) return before !== after;
-  return before.windowMs !== after.windowMs || after.limit < before.limit;
 }
 
 /** Whether one end is after another; null is never. */

@@ -4,6 +4,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
+import type { Limit } from './limit.ts';
 import type { Digest } from './secret.ts';
 
 declare const keyIdBrand: unique symbol;
@@ -12,12 +13,6 @@ export type KeyId = string & { readonly [keyIdBrand]: true };
 
 /** What becomes of a key over time. `expired` is a matter of the clock, the others are recorded. */
 export type KeyState = 'active' | 'disabled' | 'revoked' | 'expired';
-
-export interface RateLimit {
-  /** Units per window, 1 or more. */
-  readonly limit: number;
-  readonly windowMs: number;
-}
 
 /** A key as it is kept. It holds the digest of its secret, never the secret. Times are Unix milliseconds. */
 export interface KeyRecord {
@@ -33,7 +28,8 @@ export interface KeyRecord {
   readonly permissions: readonly string[];
   readonly ipAllowlist: readonly string[];
   readonly plan: string | null;
-  readonly rateLimit: RateLimit | null;
+  /** Its own, which replace those of its plan; empty for none of its own. */
+  readonly rateLimits: readonly Limit[];
   readonly labels: Readonly<Record<string, string>>;
   readonly createdAt: number;
   readonly updatedAt: number;
@@ -71,7 +67,7 @@ export type CheckedKey = Pick<
   | 'permissions'
   | 'ipAllowlist'
   | 'plan'
-  | 'rateLimit'
+  | 'rateLimits'
   | 'labels'
   | 'expiresAt'
   | 'disabledAt'

@@ -3,7 +3,12 @@ import { isLater } from './key-patch.ts';
 import type { OwnerRecord } from './owner.ts';
 
 /** What of an owner may be changed; absent members stay as they are. */
-export type OwnerPatch = Partial<Pick<OwnerRecord, 'plan' | 'activeUntil' | 'suspended'>>;
+export type OwnerPatch = Partial<
+  Pick<
+    OwnerRecord,
+    'plan' | 'activeUntil' | 'suspended' | 'name' | 'contact' | 'labels' | 'billingAnchor' | 'keysMax'
+  >
+>;
 
 /** The owner with the patch, null where nothing changes. */
 export function patchedOwner(owner: OwnerRecord, patch: OwnerPatch): OwnerRecord | null {
@@ -19,11 +24,12 @@ export function narrowsOwner(before: OwnerRecord, after: OwnerRecord): boolean {
   return (
     (after.suspended && !before.suspended) ||
     isLater(before.activeUntil, after.activeUntil) ||
-    before.plan !== after.plan
+    before.plan !== after.plan ||
+    before.billingAnchor !== after.billingAnchor
   );
 }
 
-/** Whether a patch is of the kind that can narrow access: all are, but for a resumption alone. */
-export function mayNarrowOwner({ plan, activeUntil, suspended }: OwnerPatch): boolean {
-  return suspended === true || plan !== undefined || activeUntil !== undefined;
+/** Whether a patch is of the kind that can narrow access: a resumption is not, nor what only describes the owner. */
+export function mayNarrowOwner({ plan, activeUntil, suspended, billingAnchor }: OwnerPatch): boolean {
+  return suspended === true || plan !== undefined || activeUntil !== undefined || billingAnchor !== undefined;
 }

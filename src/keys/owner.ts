@@ -5,6 +5,15 @@ export interface OwnerRecord {
   /** When the subscription ends; null for never. */
   readonly activeUntil: number | null;
   readonly suspended: boolean;
+  /** What people call it; null for nothing. */
+  readonly name: string | null;
+  /** Whom to write to, free-form; null for nobody. */
+  readonly contact: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  /** From when the periods of its limits run; null for those of the calendar in UTC. */
+  readonly billingAnchor: number | null;
+  /** The most keys that it may have; null for no bound of its own. */
+  readonly keysMax: number | null;
   readonly createdAt: number;
   readonly updatedAt: number;
   /** Grows by one with every change; the etag is made of it. */

@@ -1,35 +1,47 @@
 /**
- * Room `limits/`: Rate limits. Here: plans, and windows whose units are leased from the store and spent here.
- * Not here: how a store counts them.
+ * Room `limits/`: Rate limits. Here: plans, periods, and counters whose units are leased from the store and spent
+ * here. Not here: how a store counts them.
  */
 
-import { BoundedCache } from '../cache/bounded-cache.ts';
-import type { RateLimit } from '../keys/key.ts';
-import { type Store, StoreUnavailable } from '../store/store.ts';
-
-/** How a caller stands with its limit, for its answer's headers. */
-export interface RateVerdict {
-  readonly isAllowed: boolean;
-  /** Units per window. */
-  readonly limit: number;
-  /** Units left in this window as far as this replica knows, 0 or more. */
-  readonly remaining: number;
-  /** When the next window begins, Unix seconds. */
-  readonly resetAt: number;
-  /** Whole seconds until then, 1 or more. */
-  readonly retryAfter: number;
-}
+import type { Limit } from '../keys/limit.ts';
+import { StoreUnavailable } from '../store/store.ts';
+import type { UnitStore } from '../store/units.ts';
+import { type Anchored, createAccounts, type HeldWindow, type Spender } from './accounts.ts';
+import { type Counter, remainingIn } from './counter.ts';
+import { createLeases } from './leases.ts';
+import { type LimitNews, noteExceeded, noteSpent } from './news.ts';
+import { isShort, type RateVerdict, standingOf } from './verdict.ts';
 
 /** Counts what keys spend. */
 export interface Limiter {
   /**
-   * Spends `cost` units of what `spender` may spend in the window that `now` (Unix milliseconds) lies in, all
-   * or none; at once where enough of them were leased. Rejects with `StoreUnavailable` when the store cannot
+   * Spends `cost` units of each of the limits in the window or period that `now` (Unix milliseconds) lies in, of all
+   * or of none; at once where enough of them were leased. Rejects with `StoreUnavailable` when the store cannot
    * be asked for more and the settings say that nobody passes then.
    */
-  spend(spender: string, limit: RateLimit, cost: number, now: number): RateVerdict | Promise<RateVerdict>;
-  /** How the spender stands as far as is known here, without spending: for a dry run. */
-  look(spender: string, limit: RateLimit, cost: number, now: number): RateVerdict;
+  spend(
+    key: Spender,
+    owner: Anchored | null,
+    limits: readonly Limit[],
+    cost: number,
+    now: number,
+  ): RateVerdict | Promise<RateVerdict>;
+  /** How the key stands as far as is known here, without spending: for a dry run. */
+  look(
+    key: Spender,
+    owner: Anchored | null,
+    limits: readonly Limit[],
+    cost: number,
+    now: number,
+  ): RateVerdict;
+  /** What is leased here of these windows and not spent, in their order. */
+  held(windows: readonly HeldWindow[]): readonly number[];
+  /** Units of a window were charged after the fact: so many count as leased now. */
+  charged(window: HeldWindow, leased: number): void;
+  /** Gives back what was not spent lately; to be called about once a second. */
+  giveBack(now: number): Promise<void>;
+  /** Gives back all that is worth it. */
+  close(): Promise<void>;
 }
 
 export interface LimiterOptions {
@@ -37,156 +49,159 @@ export interface LimiterOptions {
   readonly spendersMax: number;
   /** Whether those pass whose units the store cannot be asked for. */
   readonly allowWhenUnavailable: boolean;
+  /** How many limiters lease from the same store, this one too. Default: 1. */
+  readonly sharers?: () => number;
+  /** Told of what an operator may want to hear of. Default: nobody is. */
+  readonly onNews?: (news: LimitNews) => void;
 }
 
 /**
- * What one replica holds at most of a limit beyond what callers wait for: with two of three replicas gone quiet
- * at the worst moment, 96 % of the limit are still admitted.
+ * Fixed windows and periods. Units are leased from the store, which gives out no more than the limit in each, and
+ * spent here: so all replicas together admit no more than the limit, and one write of the store serves many requests.
+ * A request that has several limits spends from all of them in one turn of the event loop, or from none.
  */
-const heldPartMax = 1 / 50;
-/** And at most this part of what is left, so that the last units of a window go to whoever asks for them. */
-const heldOfRestMax = 1 / 8;
-
-interface Window {
-  readonly start: number;
-  readonly end: number;
-  /** Leased here and not spent. */
-  free: number;
-  /** Leased here, all in all. */
-  granted: number;
-  /** Leased by all replicas, when the store was asked last. */
-  leased: number;
-  /** Asked for by those who wait for a lease. */
-  wanted: number;
-  lease: Promise<void> | null;
-  /** The same spender's window of another length: a limit that changed, or one of several. */
-  other: Window | null;
-}
-
-/**
- * Fixed windows that begin at whole multiples of their length since the Unix epoch. Units are leased from
- * the store, which gives out no more than the limit in a window, and spent here: so all replicas together
- * admit no more than the limit, and one write of the store serves many requests.
- */
-export function createLimiter(store: Pick<Store, 'leaseUnits'>, options: LimiterOptions): Limiter {
-  const windows = new BoundedCache<string, Window>(options.spendersMax);
+export function createLimiter(
+  store: Pick<UnitStore, 'leaseUnits' | 'returnUnits'>,
+  { spendersMax, allowWhenUnavailable, sharers = () => 1, onNews = () => {} }: LimiterOptions,
+): Limiter {
+  const leases = createLeases(store, sharers);
+  const accounts = createAccounts({ spendersMax, onReplaced: leases.giveBackWindow });
 
   return {
-    spend(spender, limit, cost, now) {
-      const window = windowOf(spender, limit, now);
-      if (mustLease(window, limit, cost)) return spendLeased(window, spender, limit, cost, now);
-      const verdict = take(window, limit, cost, now);
-      if (window.lease === null && window.free < Math.floor(reserveOf(window, limit) / 2)) {
-        // Fetched before they are needed; should it fail, whoever needs them is told.
-        lease(window, spender, limit, 0).catch(() => {});
-      }
-      return verdict;
+    spend(key, owner, limits, cost, now) {
+      const counters = accounts.countersOf(key, owner, limits, now);
+      const stand = standOf(counters, limits, cost);
+      if (stand === 'wait') return spendLeased(key, counters, limits, cost, now);
+      if (stand === 'ready') take(key, counters, limits, cost, now);
+      else deny(key, counters, limits, cost);
+      if (stand === 'short' || cost === 0) leases.freshen(counters, limits, cost === 0, now);
+      return verdictOn(counters, limits, cost, stand === 'ready', now);
     },
-    look(spender, limit, cost, now) {
-      const window = windowOf(spender, limit, now);
-      return verdictOf(window, limit, cost <= remainingIn(window, limit), now);
+    look(key, owner, limits, cost, now) {
+      const counters = accounts.countersOf(key, owner, limits, now);
+      return verdictOn(counters, limits, cost, standOf(counters, limits, cost) !== 'short', now);
     },
+    held: (windows) => windows.map((window) => accounts.find(window)?.free ?? 0),
+    charged(window, leased) {
+      const known = accounts.find(window);
+      if (known === null) return;
+      known.leased = leased;
+      known.isCharged = true;
+      known.isOvertaken = known.lease !== null;
+    },
+    giveBack: leases.giveBackIdle,
+    close: leases.giveBackAll,
   };
 
   async function spendLeased(
-    window: Window,
-    spender: string,
-    limit: RateLimit,
+    key: Spender,
+    counters: readonly Counter[],
+    limits: readonly Limit[],
     cost: number,
     now: number,
   ): Promise<RateVerdict> {
-    window.wanted += cost;
+    // The windows of this moment: their counters may have others by the time that units come.
+    const held = counters.map((counter) => ({ ...counter }));
+    for (const { window } of held) window.wanted += cost;
     try {
-      while (mustLease(window, limit, cost)) {
-        await (window.lease ?? lease(window, spender, limit, cost));
+      for (;;) {
+        const stand = standOf(held, limits, cost);
+        if (stand === 'wait') {
+          await leases.leaseMissing(held, limits, cost, now);
+          continue;
+        }
+        if (stand === 'ready') take(key, held, limits, cost, now);
+        else deny(key, held, limits, cost);
+        return verdictOn(held, limits, cost, stand === 'ready', now);
       }
-      return take(window, limit, cost, now);
     } catch (error) {
-      if (!(error instanceof StoreUnavailable) || !options.allowWhenUnavailable) throw error;
-      return verdictOf(window, limit, true, now);
+      if (!(error instanceof StoreUnavailable) || !allowWhenUnavailable) throw error;
+      for (const { window } of held) if (window.free >= cost) window.free -= cost;
+      return verdictOn(held, limits, cost, true, now);
     } finally {
-      window.wanted -= cost;
+      for (const { window } of held) window.wanted -= cost;
     }
   }
 
-  /** One lease serves all who wait; where there is not enough for the one who begins it, others get what is left. */
-  function lease(window: Window, spender: string, limit: RateLimit, cost: number): Promise<void> {
-    const { start, end, free, wanted } = window;
-    const unitsMin = Math.max(1, cost - free);
-    const units = Math.max(unitsMin, wanted - free + reserveOf(window, limit));
-    window.lease = store
-      .leaseUnits({ spender, windowStart: start, windowEnd: end, limit: limit.limit, units, unitsMin })
-      .then(({ granted, leased }) => {
-        window.free += granted;
-        window.granted += granted;
-        window.leased = Math.max(window.leased, leased);
-      })
-      .finally(() => {
-        window.lease = null;
-      });
-    return window.lease;
-  }
-
-  function windowOf(spender: string, { windowMs }: RateLimit, now: number): Window {
-    const start = Math.floor(now / windowMs) * windowMs;
-    const newest = windows.get(spender) ?? null;
-    for (let known = newest; known !== null; known = known.other) {
-      // A clock that is set back a little finds its units where it left them; one that was far ahead starts anew.
-      const isCurrent = known.start >= start && known.start <= start + windowMs;
-      if (isCurrent && known.end - known.start === windowMs) return known;
+  function take(
+    key: Spender,
+    counters: readonly Counter[],
+    limits: readonly Limit[],
+    cost: number,
+    now: number,
+  ): void {
+    for (let at = 0; at < counters.length; at++) {
+      const { window } = counters[at] as Counter;
+      const limit = limits[at] as Limit;
+      window.free -= cost;
+      window.spentAt = now;
+      leases.topUp(window, limit, now);
+      if (typeof limit.per === 'string') noteSpent(key, window, limit, onNews);
     }
-    const other = openOthers(newest, windowMs, now);
-    const opened = {
-      start,
-      end: start + windowMs,
-      free: 0,
-      granted: 0,
-      leased: 0,
-      wanted: 0,
-      lease: null,
-      other,
-    };
-    windows.set(spender, opened);
-    return opened;
+  }
+
+  function deny(key: Spender, counters: readonly Counter[], limits: readonly Limit[], cost: number): void {
+    for (const [at, { window }] of counters.entries()) {
+      const limit = limits[at] as Limit;
+      if (typeof limit.per === 'string' && isShort(remainingIn(window, limit), cost)) {
+        noteExceeded(key, window, limit, onNews);
+      }
+    }
   }
 }
 
-/** The windows of other lengths that have not ended, without those of this length, which a new one replaces. */
-function openOthers(window: Window | null, windowMs: number, now: number): Window | null {
-  if (window === null) return null;
-  window.other = openOthers(window.other, windowMs, now);
-  const isOver = window.end <= now || window.end - window.start === windowMs;
-  return isOver ? window.other : window;
+/**
+ * Whether a cost can be spent at once, or is more than is left of one of the limits, or the store has to be asked
+ * first: it may have units left where this replica has none.
+ */
+function standOf(
+  counters: readonly Counter[],
+  limits: readonly Limit[],
+  cost: number,
+): 'ready' | 'wait' | 'short' {
+  let stand: 'ready' | 'wait' = 'ready';
+  for (let at = 0; at < counters.length; at++) {
+    const { window } = counters[at] as Counter;
+    // A limit that was lowered is kept to, whatever was leased under the old one.
+    const remaining = remainingIn(window, limits[at] as Limit);
+    if (cost > remaining || remaining === 0) return 'short';
+    const isUnseen = cost === 0 && window.seenAt === Number.NEGATIVE_INFINITY;
+    if (cost > window.free || isUnseen) stand = 'wait';
+  }
+  return stand;
 }
 
-/** Whether the store has to be asked: it may have units left, since it never takes back what was leased. */
-function mustLease(window: Window, limit: RateLimit, cost: number): boolean {
-  return cost > window.free && cost <= remainingIn(window, limit);
-}
-
-function take(window: Window, limit: RateLimit, cost: number, now: number): RateVerdict {
-  // A limit that was lowered is kept to, whatever was leased under the old one.
-  const isAllowed = cost <= Math.min(window.free, remainingIn(window, limit));
-  if (isAllowed) window.free -= cost;
-  return verdictOf(window, limit, isAllowed, now);
-}
-
-/** Units to hold for those to come: as many as were spent here so far, within the bounds above. */
-function reserveOf({ granted, free, leased }: Window, { limit }: RateLimit): number {
-  const heldMax = Math.floor(Math.min(limit * heldPartMax, (limit - leased) * heldOfRestMax));
-  return Math.max(0, Math.min(Math.max(1, granted - free), heldMax));
-}
-
-function remainingIn(window: Window, { limit }: RateLimit): number {
-  return Math.max(0, limit - window.leased + window.free);
-}
-
-function verdictOf(window: Window, limit: RateLimit, isAllowed: boolean, now: number): RateVerdict {
+/** The limit that is told: of those that are short the one that resets last, else the one with the smallest share left. */
+function verdictOn(
+  counters: readonly Counter[],
+  limits: readonly Limit[],
+  cost: number,
+  isAllowed: boolean,
+  now: number,
+): RateVerdict {
+  let told = -1;
+  let toldBy = 0;
+  for (let at = 0; at < counters.length; at++) {
+    const { window } = counters[at] as Counter;
+    const limit = limits[at] as Limit;
+    const remaining = remainingIn(window, limit);
+    if (!isAllowed && !isShort(remaining, cost)) continue;
+    const by = isAllowed ? -remaining / limit.limit : window.end;
+    if (told === -1 || by > toldBy) {
+      told = at;
+      toldBy = by;
+    }
+  }
+  const at = Math.max(0, told);
+  const standing = (place: number) => {
+    const { window } = counters[place] as Counter;
+    const limit = limits[place] as Limit;
+    const { start, end } = window;
+    return standingOf({ limit, start, end, remaining: remainingIn(window, limit) }, now);
+  };
+  const { name, limit, remaining, lengthSeconds, resetAt, retryAfter } = standing(at);
   return {
-    isAllowed,
-    limit: limit.limit,
-    remaining: remainingIn(window, limit),
-    resetAt: Math.ceil(window.end / 1_000),
-    retryAfter: Math.max(1, Math.ceil((window.end - now) / 1_000)),
+    ...{ isAllowed, name, limit, remaining, lengthSeconds, resetAt, retryAfter, limits },
+    standings: () => limits.map((_, place) => standing(place)),
   };
 }

@@ -1,27 +1,31 @@
-import type { CheckedKey, RateLimit } from '../keys/key.ts';
+import type { CheckedKey } from '../keys/key.ts';
+import { type Limit, leastLengthMs, noLimits, slowest } from '../keys/limit.ts';
 import type { OwnerRecord } from '../keys/owner.ts';
 import type { Scheme } from '../schemes/scheme.ts';
 
 /** What keys may spend, by plan. */
 export interface Plans {
   /**
-   * The limit that holds for a key: its own, else its plan's, else its owner's plan's, else that of its scheme's
+   * The limits that hold for a key: its own, else its plan's, else its owner's plan's, else those of its scheme's
    * default plan. A plan that nobody knows is as none, but where nothing else sets a limit, the tightest of all that
-   * the scheme and the settings have holds: a typo lifts no limit. Null for none.
+   * the scheme and the settings have holds: a typo lifts no limit. Empty for none; the same list each time.
    */
-  limitOf(key: CheckedKey, owner: OwnerRecord | null, scheme: Scheme): RateLimit | null;
+  limitsOf(key: CheckedKey, owner: OwnerRecord | null, scheme: Scheme): readonly Limit[];
   /** The plan that holds for a key; null for none. */
   planOf(key: CheckedKey, owner: OwnerRecord | null, scheme: Scheme): string | null;
   /** The plans that a key of this scheme may have; empty when any name will do. */
   known(scheme: Scheme): readonly string[];
 }
 
-/** Plans of the settings go before a scheme's of the same name. Names match in any case. */
-export function createPlans(configured: ReadonlyMap<string, RateLimit | null>): Plans {
-  const ownPlans = folded(configured);
-  const bySchemes = new WeakMap<Scheme, ReadonlyMap<string, RateLimit | null>>();
+/** Plan → its limits, none for `unlimited`. */
+export type PlanLimits = ReadonlyMap<string, readonly Limit[]>;
 
-  function plansOf(scheme: Scheme): ReadonlyMap<string, RateLimit | null> {
+/** Plans of the settings go before a scheme's of the same name. Names match in any case. */
+export function createPlans(configured: PlanLimits): Plans {
+  const ownPlans = folded(configured);
+  const bySchemes = new WeakMap<Scheme, PlanLimits>();
+
+  function plansOf(scheme: Scheme): PlanLimits {
     const known = bySchemes.get(scheme);
     if (known !== undefined) return known;
     const plans = new Map([...folded(scheme.plans), ...ownPlans]);
@@ -30,16 +34,16 @@ export function createPlans(configured: ReadonlyMap<string, RateLimit | null>): 
   }
 
   return {
-    limitOf(key, owner, scheme) {
-      if (key.rateLimit !== null) return key.rateLimit;
+    limitsOf(key, owner, scheme) {
+      if (key.rateLimits.length > 0) return key.rateLimits;
       const plans = plansOf(scheme);
       let isNamed = false;
       for (const plan of [key.plan, owner?.plan ?? null, scheme.defaultPlan]) {
-        const limit = plan === null ? undefined : plans.get(plan.toLowerCase());
-        if (limit !== undefined) return limit;
+        const limits = plan === null ? undefined : plans.get(plan.toLowerCase());
+        if (limits !== undefined) return limits;
         isNamed ||= plan !== null;
       }
-      return isNamed ? tightest(plans.values()) : null;
+      return isNamed ? tightest(plans.values()) : noLimits;
     },
     planOf,
     known: (scheme) => [...plansOf(scheme).keys()],
@@ -50,20 +54,22 @@ function planOf(key: CheckedKey, owner: OwnerRecord | null, scheme: Scheme): str
   return key.plan ?? owner?.plan ?? scheme.defaultPlan;
 }
 
-/** Null where no plan has a limit. */
-function tightest(limits: Iterable<RateLimit | null>): RateLimit | null {
-  let least: RateLimit | null = null;
-  for (const limit of limits) {
-    const isLess = limit !== null && (least === null || rateOf(limit) < rateOf(least));
-    if (isLess) least = limit;
+/** Empty where no plan has a limit. */
+function tightest(plans: Iterable<readonly Limit[]>): readonly Limit[] {
+  let least = noLimits;
+  for (const limits of plans) {
+    const isLess = limits.length > 0 && (least.length === 0 || rateOf(limits) < rateOf(least));
+    if (isLess) least = limits;
   }
   return least;
 }
 
-function rateOf({ limit, windowMs }: RateLimit): number {
-  return limit / windowMs;
+/** In the long run. */
+function rateOf(limits: readonly Limit[]): number {
+  const slow = slowest(limits);
+  return slow === null ? Infinity : slow.limit / leastLengthMs(slow);
 }
 
-function folded(plans: ReadonlyMap<string, RateLimit | null>): Map<string, RateLimit | null> {
+function folded(plans: PlanLimits): Map<string, readonly Limit[]> {
   return new Map([...plans].map(([name, limit]) => [name.toLowerCase(), limit]));
 }

@@ -3,15 +3,15 @@
  * it, and what follows from it for memory. Not here: what a worker is made of, or how it is started (`cli/serving/`).
  */
 
-import type { KeyId, KeyRecord, RateLimit } from '../keys/key.ts';
+import type { KeyId, KeyRecord } from '../keys/key.ts';
 import type { OwnerRecord } from '../keys/owner.ts';
 import type { Digest } from '../keys/secret.ts';
-import type { RateVerdict } from '../limits/limiter.ts';
+import type { HeldWindow } from '../limits/accounts.ts';
 import type { Listen } from '../net/listen.ts';
 import type { TlsMaterial } from '../net/tls.ts';
 import type { Reason } from '../schemes/answer.ts';
 import type { SentCheckConfig } from '../settings/check-config.ts';
-import type { UnitLease, UnitLeaseRequest } from '../store/store.ts';
+import type { UnitLease, UnitLeaseRequest, UnitReturn } from '../store/units.ts';
 import type { UsageTally } from '../store/usage-tally.ts';
 import type { CheckSnapshot } from '../telemetry/check-telemetry.ts';
 
@@ -21,11 +21,17 @@ export interface Dated<Value> {
   readonly lagMs: number;
 }
 
+/** A lease, and how many Check workers lease from the same store. */
+export interface SharedLease extends UnitLease {
+  readonly sharers: number;
+}
+
 /** What a Check worker asks the service. */
 export type ServiceAnswers = {
   findKey(digests: readonly Digest[]): Promise<Dated<KeyRecord | null>>;
   getOwner(id: string): Promise<Dated<OwnerRecord | null>>;
-  leaseUnits(request: UnitLeaseRequest): Promise<UnitLease>;
+  leaseUnits(request: UnitLeaseRequest): Promise<SharedLease>;
+  returnUnits(returns: readonly UnitReturn[]): Promise<void>;
   recordUsage(tallies: readonly UsageTally[]): Promise<void>;
   /** Of the log, whole ones. */
   writeLines(lines: string): void;
@@ -68,8 +74,10 @@ export type WorkerAnswers = {
   serve(isServing: boolean): void;
   /** What was counted since it started, and how much is remembered. */
   snapshot(): CheckSnapshot;
-  /** How a spender stands as far as is known there. */
-  look(spender: string, limit: RateLimit, cost: number, now: number): RateVerdict | Promise<RateVerdict>;
+  /** What is leased there of these windows and not spent, in their order. */
+  held(windows: readonly HeldWindow[]): readonly number[];
+  /** So many units count as leased of these windows, now that some were charged. */
+  charged(counts: readonly (readonly [window: HeldWindow, leased: number])[]): void;
   /** Takes no more calls, finishes those under way within that time, and hands over what it has gathered. */
   drain(drainMs: number): Promise<void>;
 };

@@ -3,10 +3,18 @@ import type { Dated, ServiceAnswers } from './messages.ts';
 import type { Peer } from './peer.ts';
 
 /** What a Check worker asks of the store. */
-export type WorkerStore = Pick<Store, 'findKey' | 'getOwner' | 'leaseUnits' | 'recordUsage'>;
+export type WorkerStore = Pick<
+  Store,
+  'findKey' | 'getOwner' | 'leaseUnits' | 'returnUnits' | 'recordUsage'
+> & {
+  /** How many Check workers lease from the same store, as far as is known. */
+  readonly sharers: () => number;
+};
 
 export interface WorkerStoreDependencies {
   readonly service: Pick<Peer<ServiceAnswers, never>, 'ask'>;
+  /** How many Check workers there are of this service. */
+  readonly workers: number;
   readonly stalenessMaxMs: number;
   readonly monotonic: () => number;
 }
@@ -16,12 +24,19 @@ export interface WorkerStoreDependencies {
  * lay on the way while this process stood still may be older than a revocation that has taken effect.
  */
 export function createWorkerStore(dependencies: WorkerStoreDependencies): WorkerStore {
-  const { service, stalenessMaxMs, monotonic } = dependencies;
+  const { service, workers, stalenessMaxMs, monotonic } = dependencies;
+  let sharers = workers;
 
   return {
     findKey: (digests) => inTime(() => service.ask('findKey', digests)),
     getOwner: (id) => inTime(() => service.ask('getOwner', id)),
-    leaseUnits: (request) => service.ask('leaseUnits', request),
+    async leaseUnits(request) {
+      const { sharers: told, ...lease } = await service.ask('leaseUnits', request);
+      sharers = told;
+      return lease;
+    },
+    returnUnits: (returns) => service.ask('returnUnits', returns),
+    sharers: () => sharers,
     recordUsage: (tallies) => service.ask('recordUsage', tallies),
   };
 

@@ -7,6 +7,7 @@ export const keysName = 'keys';
 export const replicasName = 'replicas';
 export const ownersName = 'owners';
 export const limitsName = 'limits';
+export const chargesName = 'charges';
 export const usageName = 'usage';
 export const metaName = 'meta';
 export const journalName = 'journal';
@@ -54,8 +55,9 @@ export const collectionIndexes: Readonly<Record<string, IndexDescription[]>> = {
     ...['owner', 'actor', 'action', 'target'].map((name) => ({ key: { [name]: 1, _id: 1 } as const, name })),
   ],
   [replicasName]: [{ key: { expires_at: 1 }, name: 'expires_at', expireAfterSeconds: 0 }],
-  // Windows that have ended, hours past their retention, addresses that nobody comes from any more.
+  // Windows that have ended, ids of charges, hours past their retention, addresses that nobody comes from any more.
   [limitsName]: [purgeIndex],
+  [chargesName]: [purgeIndex],
   [usageName]: [purgeIndex],
   [addressesName]: [purgeIndex],
 };

@@ -4,6 +4,7 @@ import { createCoalesced } from '../store/coalesced.ts';
 import type { FeedSubscriber } from '../store/feed.ts';
 import type { Finding } from '../store/finding.ts';
 import { createLease, type Lease } from '../store/lease.ts';
+import type { UnitStore } from '../store/units.ts';
 import { concerns, type MongoTimeouts, timeoutsOf } from './client.ts';
 import { createDiagnosis } from './diagnosis/diagnosis.ts';
 import { createChangeQueue } from './feed/change-queue.ts';
@@ -13,6 +14,7 @@ import { createRestoreMarks, type RestoreMarks } from './feed/mark.ts';
 import { createSettle, type Settle } from './feed/settlement.ts';
 import { type AddressCollection, createAddressCollection } from './records/addresses.ts';
 import { type Changes, createChanges } from './records/changes.ts';
+import { createCharges } from './records/charges.ts';
 import { createKeyDigests, type KeyDigests } from './records/digests.ts';
 import { createDutyCollection, type DutyCollection } from './records/duties.ts';
 import { createFirstKeyInsert } from './records/first-key.ts';
@@ -65,6 +67,7 @@ export interface Connection {
   readonly addresses: AddressCollection;
   readonly duties: DutyCollection;
   readonly limits: LimitCollection;
+  readonly chargeUnits: UnitStore['chargeUnits'];
   readonly usage: UsageCollection;
   readonly marks: RestoreMarks;
   readonly diagnose: () => Promise<readonly Finding[]>;
@@ -189,6 +192,7 @@ function createStored(
     addresses: createAddressCollection(database, sessions, now),
     duties: createDutyCollection(database, sessions),
     limits: createLimitCollection(database, sessions, findTimeoutMs),
+    chargeUnits: createCharges({ database, sessions, transactions, timeoutMs }),
     usage: createUsageCollection(database, sessions),
     marks: createRestoreMarks(database, sessions),
   };

@@ -1,7 +1,8 @@
 import type { NewOwner } from '../changes/owner-changes.ts';
 import type { AuditJson } from '../journal/journal.ts';
-import { isKeyId, type KeyId, type RateLimit } from '../keys/key.ts';
+import { isKeyId, type KeyId } from '../keys/key.ts';
 import type { KeyPatch } from '../keys/key-patch.ts';
+import { isLimit, type Limit, limitsOfShort, noLimits } from '../keys/limit.ts';
 import { parseDuration, parseTime } from '../time/time.ts';
 
 /** What the last of some events says of a key. */
@@ -71,24 +72,32 @@ function members(value: unknown): Json | null {
 
 /** What `keyJson` shows of a key that may be taken away. */
 function termsOf(json: Json): KeyPatch {
-  const { permissions, ip_allowlist, expires_at, plan, rate_limit } = json;
-  const limit = limitOf(rate_limit);
+  const { permissions, ip_allowlist, expires_at, plan, rate_limit, rate_limits } = json;
+  // Entries of before there were lists have the short form alone.
+  const limits = rate_limits === undefined ? limitOf(rate_limit) : limitListOf(rate_limits);
   return {
     ...(Array.isArray(permissions) && { permissions: permissions.map(String) }),
     ...(Array.isArray(ip_allowlist) && { ipAllowlist: ip_allowlist.map(String) }),
     ...(isTime(expires_at) && { expiresAt: timeOf(expires_at) }),
     ...((plan === null || typeof plan === 'string') && { plan }),
-    ...(limit !== undefined && { rateLimit: limit }),
+    ...(limits !== undefined && { rateLimits: limits }),
   };
 }
 
 function ownerOf(json: Json): NewOwner {
-  const { id, plan, active_until, suspended } = json;
+  const { id, plan, active_until, suspended, name, contact, labels, billing_anchor, keys_max } = json;
   return {
     id: String(id),
     plan: typeof plan === 'string' ? plan : null,
     activeUntil: timeOf(active_until),
     suspended: suspended === true,
+    name: typeof name === 'string' ? name : null,
+    contact: typeof contact === 'string' ? contact : null,
+    labels: Object.fromEntries(
+      Object.entries(members(labels) ?? {}).map(([label, text]) => [label, String(text)]),
+    ),
+    billingAnchor: timeOf(billing_anchor),
+    keysMax: typeof keys_max === 'number' ? keys_max : null,
   };
 }
 
@@ -101,9 +110,20 @@ function timeOf(value: unknown): number | null {
 }
 
 /** Undefined for what cannot be read. */
-function limitOf(value: unknown): RateLimit | null | undefined {
-  if (value === null) return null;
+function limitOf(value: unknown): readonly Limit[] | undefined {
+  if (value === null) return noLimits;
   const { limit, window } = members(value) ?? {};
   const windowMs = typeof window === 'string' ? parseDuration(window) : null;
-  return typeof limit === 'number' && windowMs !== null ? { limit, windowMs } : undefined;
+  return typeof limit === 'number' && windowMs !== null ? limitsOfShort({ limit, windowMs }) : undefined;
+}
+
+/** Undefined for what cannot be read. */
+function limitListOf(value: unknown): readonly Limit[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const limits: unknown[] = value.map((item) => {
+    const { name, limit, window, period, shared_by } = members(item) ?? {};
+    const per = typeof window === 'string' ? parseDuration(window) : period;
+    return { name, limit, per, sharedBy: shared_by };
+  });
+  return limits.every(isLimit) ? limits : undefined;
 }

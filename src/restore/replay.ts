@@ -139,19 +139,25 @@ function originOf(action: string, event: string): Origin {
 /** Those of the terms that take something from the key. */
 function narrowing(key: KeyRecord, terms: KeyPatch): KeyPatch {
   const one = (patch: KeyPatch) => (narrows(key, { ...key, ...patch }) ? patch : {});
-  const { permissions, ipAllowlist, expiresAt, plan, rateLimit } = terms;
+  const { permissions, ipAllowlist, expiresAt, plan, rateLimits } = terms;
   return {
     ...(permissions && one({ permissions })),
     ...(ipAllowlist && one({ ipAllowlist })),
     ...(expiresAt !== undefined && !isShownAs(key.expiresAt, expiresAt) && one({ expiresAt })),
     ...(plan !== undefined && one({ plan })),
-    ...(rateLimit !== undefined && one({ rateLimit })),
+    ...(rateLimits !== undefined && one({ rateLimits })),
   };
 }
 
 /** Whether events show this time, which has milliseconds, as that one, which has none. */
 function isShownAs(time: number | null, shown: number | null): boolean {
   return time !== null && shown !== null && time - (time % 1_000) === shown;
+}
+
+type Account = Pick<OwnerRecord, 'name' | 'contact' | 'labels' | 'billingAnchor' | 'keysMax'>;
+
+function accountOf({ name, contact, labels, billingAnchor, keysMax }: Account): Account {
+  return { name, contact, labels, billingAnchor, keysMax };
 }
 
 /** The owner with what the last event takes from it; null where that is nothing. */
@@ -161,6 +167,8 @@ function narrowedOwner(current: OwnerRecord | null, last: NewOwner): NewOwner | 
   const ends = [activeUntil, until].filter((end) => end !== null);
   const wanted: NewOwner = {
     id: last.id,
+    // What only describes the owner takes nothing away.
+    ...accountOf(current ?? last),
     plan: last.plan,
     activeUntil: ends.length === 0 ? null : Math.min(...ends),
     suspended: suspended || last.suspended,

@@ -42,6 +42,8 @@ export interface AnswerValues {
   /** Whole seconds. */
   readonly retry_after?: number | undefined;
   readonly limit?: number | undefined;
+  /** Of the limit that denied. */
+  readonly limit_name?: string | undefined;
 }
 
 const sample = {
@@ -52,6 +54,7 @@ const sample = {
   required: ['read:things'],
   retry_after: 1,
   limit: 1,
+  limit_name: 'default',
 } satisfies Required<AnswerValues>;
 
 /** What a template may mention. */

@@ -4,7 +4,7 @@
  * that ship (`presets/`).
  */
 
-import type { RateLimit } from '../keys/key.ts';
+import type { Limit } from '../keys/limit.ts';
 import { type Mask, mask, type Pepper, randomText, Secret } from '../keys/secret.ts';
 import type { Answer, Reason } from './answer.ts';
 import type { KeyForm } from './key-form.ts';
@@ -47,6 +47,10 @@ export type Mode = 'enforce' | 'observe';
 /** What becomes of requests that came in clear text. */
 export type Cleartext = 'allow' | 'deny' | 'revoke';
 
+/** `x` are X-RateLimit-*, `ietf` those of draft-ietf-httpapi-ratelimit-headers. */
+export const rateLimitHeaders = ['x', 'ietf', 'both', 'none'] as const;
+export type RateLimitHeaders = (typeof rateLimitHeaders)[number];
+
 /** One vendor's way with keys: where they sit, how they look, what the caller is told. */
 export interface Scheme {
   readonly name: string;
@@ -65,8 +69,10 @@ export interface Scheme {
   readonly checksum: Checksum | null;
   /** Whether the upstream sees the credential. */
   readonly forwardCredential: boolean;
-  /** Plan → its limit, null for none; the settings' own plans come first. */
-  readonly plans: ReadonlyMap<string, RateLimit | null>;
+  /** Plan → its limits, none for `unlimited`; the settings' own plans come first. */
+  readonly plans: ReadonlyMap<string, readonly Limit[]>;
+  /** By which headers a caller is told how it stands with its limits. */
+  readonly rateLimitHeaders: RateLimitHeaders;
   /** The plan of a key that has none, nor an owner with one. */
   readonly defaultPlan: string | null;
   readonly answers: Readonly<Record<Reason, Answer>>;

@@ -5,7 +5,7 @@
 
 import type { Rule } from '../check/rules.ts';
 import type { AdminClient } from '../keys/admin-permissions.ts';
-import type { RateLimit } from '../keys/key.ts';
+import type { Limit } from '../keys/limit.ts';
 import type { Pepper, Secret } from '../keys/secret.ts';
 import type { Listen } from '../net/listen.ts';
 import type { TlsFiles } from '../net/tls.ts';
@@ -74,8 +74,8 @@ export interface Config extends TrafficConfig {
   readonly schemes: readonly [Scheme, ...Scheme[]];
   /** The scheme of admin keys, whether or not Checks know it. */
   readonly adminScheme: Scheme;
-  /** Plan → its limit, null for none. */
-  readonly plans: ReadonlyMap<string, RateLimit | null>;
+  /** Plan → its limits, none for `unlimited`. */
+  readonly plans: ReadonlyMap<string, readonly Limit[]>;
   readonly rules: readonly Rule[];
   readonly stalenessMaxMs: number;
   /** The longest that a revocation waits for every replica to confirm. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Pepper } from '../keys/secret.ts';
 import { crc32Checksum, createHmacChecksum } from '../schemes/checksum.ts';
 import { acceptsForm, type KeyForm, matcherOf } from '../schemes/key-form.ts';
-import type { Checksum, Place, Scheme } from '../schemes/scheme.ts';
+import { type Checksum, type Place, rateLimitHeaders, type Scheme } from '../schemes/scheme.ts';
 import { answersSpec, answerTable } from './answer-spec.ts';
 import { planSpec } from './plan-spec.ts';
 import { name, neededHeaders, text, wholeNumber } from './setting-forms.ts';
@@ -125,7 +125,7 @@ export const schemeSpec = z.strictObject({
   plans: z
     .record(name, planSpec)
     .prefault({})
-    .describe("Plan → its rate limit; the settings' own plans of the same name go first."),
+    .describe("Plan → its limits; the settings' own plans of the same name go first."),
   default_plan: name.optional().describe('The plan of keys that have none, nor an owner with one.'),
   mode: mode
     .optional()
@@ -135,6 +135,10 @@ export const schemeSpec = z.strictObject({
     .describe(
       "What becomes of its keys that came by http: allow, deny or revoke (default: the settings' own).",
     ),
+  rate_limit_headers: z
+    .enum(rateLimitHeaders)
+    .default('x')
+    .describe('How a caller is told how it stands with its limits: X-RateLimit-*, RateLimit, both or none.'),
   answers: answersSpec
     .optional()
     .describe(
@@ -181,6 +185,7 @@ export function createScheme(spec: SchemeSpec, defaults: SchemeDefaults): Scheme
     defaultPlan: spec.default_plan ?? null,
     mode: spec.mode ?? null,
     cleartext: spec.cleartext ?? null,
+    rateLimitHeaders: spec.rate_limit_headers,
     answers: spec.answers === undefined ? defaults.answers : answerTable(spec.answers, defaults.answers),
   };
 }

@@ -176,6 +176,25 @@ export const migrations: readonly Migration[] = [
   ALTER TABLE usage_hours ADD COLUMN observed TEXT NOT NULL DEFAULT '{}';
   `,
   },
+  {
+    // Older versions leave these columns as they are, and judge a key of several limits by the one in its record.
+    readerMin: 2,
+    statements: `
+  ALTER TABLE keys ADD COLUMN rate_limits TEXT;
+  ALTER TABLE owners ADD COLUMN name TEXT;
+  ALTER TABLE owners ADD COLUMN contact TEXT;
+  ALTER TABLE owners ADD COLUMN labels TEXT;
+  ALTER TABLE owners ADD COLUMN billing_anchor INTEGER;
+  ALTER TABLE owners ADD COLUMN keys_max INTEGER;
+  ALTER TABLE limits ADD COLUMN charged INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE charges (
+    id           TEXT PRIMARY KEY NOT NULL,
+    body         TEXT NOT NULL,
+    purge_at     INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX charges_by_purge_at ON charges (purge_at);
+  `,
+  },
 ];
 
 /** Names that are ASCII are folded as they always were. */

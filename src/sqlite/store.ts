@@ -183,6 +183,16 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
     getOwners: (ids) => withTables(({ owners }) => ids.flatMap((id) => owners.get(id) ?? [])),
     listOwners: (page) => withTables(({ owners }) => owners.list(page)),
     leaseUnits: (request) => leaseBatched(request),
+    returnUnits: (returns) =>
+      // What a power cut undoes of it is spent.
+      withTables(({ limits, disk }) => disk.write(() => returns.forEach(limits.giveBack))),
+    chargeUnits: (charges, once) =>
+      withTables(async ({ limits, disk }) => {
+        const counts = disk.write(() => limits.charge(charges, once));
+        await disk.durable();
+        return counts;
+      }),
+    countUnits: (windows) => withTables(({ limits }) => windows.map(limits.count)),
     recordUsage: (tallies) => withTables(({ usage }) => usage.record(tallies)),
     getUsage: (key, since) => withTables(({ usage }) => usage.get(key, since)),
     listJournal: (filter, page) => withTables(({ journal }) => journal.list(filter, page)),

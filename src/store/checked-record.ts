@@ -1,4 +1,5 @@
 import type { KeyRecord } from '../keys/key.ts';
+import { isLimit } from '../keys/limit.ts';
 import { BadRecord } from './store.ts';
 
 /** The record itself if each member is what {@link KeyRecord} says; throws {@link BadRecord} if one is not. */
@@ -33,7 +34,7 @@ const memberChecks: { readonly [member in keyof KeyRecord]: Check } = {
   permissions: areTexts,
   ipAllowlist: areTexts,
   plan: orNull(isText),
-  rateLimit: orNull((value) => isObject(value) && isCount(value.limit) && isCount(value.windowMs)),
+  rateLimits: (value) => Array.isArray(value) && value.every(isLimit),
   labels: (value) => isObject(value) && Object.values(value).every(isText),
   createdAt: isTime,
   updatedAt: isTime,

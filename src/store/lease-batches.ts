@@ -1,4 +1,4 @@
-import type { UnitLease, UnitLeaseRequest } from './store.ts';
+import type { UnitLease, UnitLeaseRequest } from './units.ts';
 
 export interface LeaseBatchDependencies {
   /** Leases all of them by one write, and resolves, in their order, when it is durable. */

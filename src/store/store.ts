@@ -13,6 +13,7 @@ import type { Feed } from './feed.ts';
 import type { Finding } from './finding.ts';
 import type { KeyCounts, ReplicaLag } from './standing.ts';
 import type { StoreTrouble } from './trouble.ts';
+import type { UnitStore } from './units.ts';
 import type { UsageTally } from './usage-tally.ts';
 
 /**
@@ -23,7 +24,7 @@ import type { UsageTally } from './usage-tally.ts';
  * A record that cannot be read spoils itself alone: getting or finding it rejects with {@link BadRecord},
  * and lists leave it out.
  */
-export interface Store extends JournalStore {
+export interface Store extends JournalStore, UnitStore {
   /** For logs and metrics: `sqlite` or `mongodb`. */
   readonly kind: string;
   /** Records that {@link Store.insertKeys} takes without holding up the thread for more than some milliseconds. */
@@ -112,12 +113,6 @@ export interface Store extends JournalStore {
    * is not. Durable when it resolves.
    */
   putOwner(record: OwnerRecord, ifVersion: number, draft?: JournalDraft): Promise<Commit | null>;
-  /**
-   * Gives out up to `units` of a window, all replicas together never more than `limit` in one window; none
-   * where fewer than `unitsMin` are left, which are then there for others.
-   * A lease that was given and whose answer was lost is spent: never too many, at worst too few.
-   */
-  leaseUnits(request: UnitLeaseRequest): Promise<UnitLease>;
   /** Adds to what is known of the use of keys, and moves their `lastUsedAt` on; need not be durable at once. */
   recordUsage(tallies: readonly UsageTally[]): Promise<void>;
   /** What became of a key's requests, from the hour that holds `since` (Unix milliseconds) on, oldest first. */
@@ -169,30 +164,6 @@ export interface KeyFilter {
 
 /** How long the use of keys is kept. */
 export const usageRetentionMs = 90 * 86_400_000;
-
-export interface UnitLeaseRequest {
-  readonly spender: string;
-  /** Unix milliseconds. */
-  readonly windowStart: number;
-  readonly windowEnd: number;
-  readonly limit: number;
-  readonly units: number;
-  /** 1 to `units`. */
-  readonly unitsMin: number;
-}
-
-/**
- * How long a window that has ended is still counted, for replicas whose clocks are behind: forgotten at once, it
- * would be given out to them anew.
- */
-export const windowGraceMs = 120_000;
-
-export interface UnitLease {
-  /** 0 to `units`. */
-  readonly granted: number;
-  /** What all replicas have been given in this window, this lease included. */
-  readonly leased: number;
-}
 
 /** A change that is durable, named so that {@link Store.settle} can wait for it. */
 export interface Commit {

@@ -75,6 +75,9 @@ export function updatePlan(model: Model, { key: number, patch, etag }: StepOf<'u
         ...(current.revokedAt !== null ? ['FAILED_PRECONDITION'] : []),
         ...(isPutOff(current, wanted) ? ['FAILED_PRECONDITION'] : []),
         ...(plan !== undefined && !isPlan(plan) ? ['INVALID_ARGUMENT'] : []),
+        ...(identity.owner !== null && isOtherLimit(current, { plan, rateLimit })
+          ? ['PERMISSION_DENIED']
+          : []),
       ];
       if (refusals.length > 0) throw new Refusal(refusals);
       const other = Object.entries(wanted).filter(
@@ -85,6 +88,17 @@ export function updatePlan(model: Model, { key: number, patch, etag }: StepOf<'u
       return { ...result, settles: narrowing(before, wanted, other.length > 0) };
     },
   };
+}
+
+/** How much a key may spend is not for its owner to say. */
+function isOtherLimit(
+  key: ModelKey,
+  {
+    plan = key.plan,
+    rateLimit = key.rateLimit,
+  }: { readonly [name in 'plan' | 'rateLimit']: ModelKey[name] | undefined },
+): boolean {
+  return plan !== key.plan || JSON.stringify(rateLimit) !== JSON.stringify(key.rateLimit);
 }
 
 /** A key that was rotated ends with its grace. */

@@ -89,7 +89,14 @@ function keyOf(given: unknown): Message {
     ...{ created_by: key.created_by ?? null, replaced_by: key.replaced_by ?? null },
     blocked: key.blocked ?? null,
     rate_limit: key.rate_limit === undefined ? null : rateLimitOf(key.rate_limit as Message),
+    rate_limits: (key.rate_limits as Message[]).map(limitOf),
   };
+}
+
+function limitOf({ name, limit, length, shared_by }: Message) {
+  const { value } = length as { value: unknown };
+  const { window } = rateLimitOf({ limit, window: value });
+  return { name, limit, window, shared_by };
 }
 
 function rateLimitOf({ limit, window }: Message) {
@@ -98,10 +105,12 @@ function rateLimitOf({ limit, window }: Message) {
 }
 
 function ownerOf(given: unknown): Message {
-  const { active_until, created_at, updated_at, ...owner } = given as Message;
+  const { active_until, created_at, updated_at, billing_anchor, ...owner } = given as Message;
   return {
     ...owner,
-    ...{ plan: owner.plan ?? null, active_until: timeOf(active_until) },
+    ...{ plan: owner.plan ?? null, active_until: timeOf(active_until), name: owner.name ?? null },
+    ...{ contact: owner.contact ?? null, billing_anchor: timeOf(billing_anchor) },
+    keys_max: owner.keys_max ?? null,
     ...{ created_at: timeOf(created_at), updated_at: timeOf(updated_at) },
   };
 }

@@ -42,6 +42,8 @@ export function createPlan(model: Model, { wish, request }: StepOf<'create'>): P
     ask: asking('createKey', input),
     needs: 'write',
     predict(identity) {
+      // How much a key may spend is not for its owner to say.
+      const isTooMuch = identity.owner !== null && (wish.plan !== null || wish.rateLimit !== null);
       refuseBad(
         [
           [!(scheme in beginnings), 'scheme'],
@@ -49,8 +51,9 @@ export function createPlan(model: Model, { wish, request }: StepOf<'create'>): P
           [!isPlan(wish.plan), 'plan'],
           [isBadExpiry(wish.expiry), isPast(wish.expiry) ? 'expires_at' : 'expires_in'],
         ],
-        identity.owner !== null && wish.owner !== null && wish.owner !== identity.owner,
+        (identity.owner !== null && wish.owner !== null && wish.owner !== identity.owner) || isTooMuch,
       );
+      if (isTooMuch) throw new Refusal(['PERMISSION_DENIED']);
       const owner = ownerFor(identity, wish.owner);
       const made = request === null ? undefined : model.requests.get(requestOf(identity, 'create', request));
       if (made !== undefined) return { value: { ...shownKey(model, made), key: null } };

@@ -220,7 +220,16 @@ export function shownKey(model: Model, key: ModelKey): Record<string, unknown> {
     rate_limit: rateLimit && { limit: rateLimit.limit, window: `${rateLimit.windowMs / 1_000}s` },
     ...{ labels: { ...key.labels }, state: stateOf(key, now), updated_at: clock(key.updatedAt) },
     ...{ revoked_at: clockOrNull(key.revokedAt), rotated_from: key.rotatedFrom?.id ?? null },
-    ...{ etag: key.etags.at(-1), created_by: key.createdBy, replaced_by: key.rotatedTo?.id ?? null },
+    etag: key.etags.at(-1),
+    rate_limits: rateLimit
+      ? [
+          {
+            ...{ name: 'default', limit: rateLimit.limit },
+            ...{ window: `${rateLimit.windowMs / 1_000}s`, shared_by: 'key' },
+          },
+        ]
+      : [],
+    ...{ created_by: key.createdBy, replaced_by: key.rotatedTo?.id ?? null },
     blocked: isBlocked ? 'owner_inactive' : null,
   };
 }
@@ -232,5 +241,6 @@ export function shownOwner(owner: ModelOwner, now: number): Record<string, unkno
     ...{ id: owner.id, plan: owner.plan, active_until: clockOrNull(owner.activeUntil) },
     ...{ suspended: owner.suspended, active, created_at: clock(owner.createdAt) },
     ...{ updated_at: clock(owner.updatedAt), etag: owner.etags.at(-1) },
+    ...{ name: null, contact: null, labels: {}, billing_anchor: null, keys_max: null },
   };
 }

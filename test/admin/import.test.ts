@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Caller } from '../../src/admin/identity.ts';
 import type { Failure } from '../../src/failure.ts';
+import { limitsOfShort } from '../../src/keys/limit.ts';
 import { createDigester, type Pepper } from '../../src/keys/secret.ts';
 import { mintSecret, type Scheme } from '../../src/schemes/scheme.ts';
 import { createSqliteStore } from '../../src/sqlite/store.ts';
@@ -48,7 +49,7 @@ describe('an import', () => {
     expect(key).toMatchObject({
       ...{ name: 'From elsewhere', scheme: 'powerverse', environment: 'test', owner: 'acme' },
       ...{ permissions: ['a', 'b'], ipAllowlist: ['10.0.0.0/8'], plan: 'pro' },
-      ...{ rateLimit: { limit: 5, windowMs: 60_000 }, labels: { team: 'grid' } },
+      ...{ rateLimits: limitsOfShort({ limit: 5, windowMs: 60_000 }), labels: { team: 'grid' } },
       ...{ prefix: secret.slice(0, 12), last4: secret.slice(-4), digest: sha256(secret), version: 1 },
       ...{ expiresAt: Date.UTC(2099, 0, 1), spender: key?.id, disabledAt: null, lastUsedAt: null },
     });

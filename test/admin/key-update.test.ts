@@ -47,7 +47,7 @@ describe('an update of a key', () => {
     const { key: emptied } = await update({ ...nothing, rate_limit: null, labels: null });
     expect(emptied).toEqual({
       ...key,
-      ...{ permissions: [], ipAllowlist: [], expiresAt: null, plan: null, rateLimit: null, labels: {} },
+      ...{ permissions: [], ipAllowlist: [], expiresAt: null, plan: null, rateLimits: [], labels: {} },
       ...{ updatedAt: emptied.updatedAt, version: 2 },
     });
     expect(await violations(update({ name: null }))).toMatchObject([{ field: 'name' }]);

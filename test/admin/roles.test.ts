@@ -21,6 +21,7 @@ const unsetKey = {
   permissions: [],
   ip_allowlist: [],
   labels: {},
+  rate_limits: [],
   expires_at: undefined,
   rate_limit: undefined,
 };
@@ -113,7 +114,7 @@ const operations: Readonly<Record<string, Operation>> = {
   },
   putOwner: {
     ...{ needs: 'write', elsewhere: 'PERMISSION_DENIED' },
-    message: () => ({ id: 'acme', active_until: undefined, suspended: false }),
+    message: () => ({ id: 'acme', active_until: undefined, suspended: false, labels: {} }),
     rest: () => ['PUT', '/admin/owners/acme', {}],
   },
   updateOwner: {

@@ -29,14 +29,37 @@ const badLimits: Values = [
   ['no window', { limit: 1, window: undefined }],
   ['a limit of none', { limit: 0, window: { seconds: 1, nanos: 0 } }],
   ['less than none', { limit: -1, window: { seconds: 1, nanos: 0 } }],
-  ['more than there is', { limit: 1_000_000_001, window: { seconds: 1, nanos: 0 } }],
+  ['more than there is', { limit: 1_000_000_000_000_001, window: { seconds: 1, nanos: 0 } }],
   ...badDurations.map(([title, window]) => [`a window of ${title}`, { limit: 1, window }] as const),
 ];
+
+const burst = limitOf({ window: { seconds: 1, nanos: 0 } });
+const badLimitLists: Values = [
+  ...badDurations.map(
+    ([title, window]) => [`a window of ${title}`, [limitOf({ window: { ...(window as object) } })]] as const,
+  ),
+  ['half a second', [limitOf({ window: { seconds: 0, nanos: 500_000_000 } })]],
+  ['neither a window nor a period', [{ ...burst, length: undefined }]],
+  ['a period that there is none', [limitOf({ period: tracer })]],
+  ['a limit of none', [{ ...burst, limit: 0 }]],
+  ['more than there is', [{ ...burst, limit: 1_000_000_000_000_001 }]],
+  ['two of one name', [burst, burst]],
+  ['a name of other characters', [{ ...burst, name: tracer.toUpperCase() }]],
+  ['another sharing', [{ ...burst, shared_by: tracer }]],
+  ['nine', Array.from({ length: 9 }, (_, at) => ({ ...burst, name: `n${at}` }))],
+];
+
+function limitOf(length: { readonly window: object } | { readonly period: string }) {
+  const [[kind, value] = []] = Object.entries(length);
+  return { name: 'burst', limit: 1, length: { $case: kind, value }, shared_by: '' };
+}
 
 /** As protobuf carries it. A text field that is empty is one that is not set, unless it can be absent. */
 function valuesOf(field: string, kind: Kind): Values {
   if (kind === 'time') return badTimes;
   if (kind === 'rateLimit') return badLimits;
+  if (kind === 'anchor') return [...badTimes, ['a time in 1800', { seconds: -5_364_662_400, nanos: 0 }]];
+  if (kind === 'limitList') return badLimitLists;
   if (field === 'grace_period') return badDurations;
   if (kind === 'state')
     return [
@@ -52,6 +75,7 @@ const defaults: Fields = {
     permissions: [],
     ip_allowlist: [],
     labels: {},
+    rate_limits: [],
     page_size: 0,
     page_token: '',
     state: 0,

@@ -14,7 +14,12 @@ export interface Request {
 const key = { name: 'A key' };
 const grants: Fields = {
   ...({ name: 'name', permissions: 'permissions', ip_allowlist: 'networks', expires_at: 'time' } as const),
-  ...({ plan: 'text64', rate_limit: 'rateLimit', labels: 'labels' } as const),
+  ...({ plan: 'text64', rate_limit: 'rateLimit', rate_limits: 'limitList', labels: 'labels' } as const),
+};
+
+const account: Fields = {
+  ...({ name: 'name', contact: 'text256', labels: 'labels' } as const),
+  ...({ billing_anchor: 'anchor', keys_max: 'count' } as const),
 };
 
 /** The calls that carry a body. */
@@ -54,11 +59,11 @@ export const bodies: readonly Request[] = [
   },
   {
     ...{ rpc: 'putOwner', method: 'PUT', path: '/admin/owners/acme', good: {} },
-    fields: { plan: 'text64', active_until: 'time', suspended: 'flag' },
+    fields: { plan: 'text64', active_until: 'time', suspended: 'flag', ...account },
   },
   {
     ...{ rpc: 'updateOwner', method: 'PATCH', path: '/admin/owners/acme', good: {} },
-    fields: { plan: 'text64', active_until: 'time', suspended: 'flag', etag: 'text64' },
+    fields: { plan: 'text64', active_until: 'time', suspended: 'flag', ...account, etag: 'text64' },
   },
 ];
 

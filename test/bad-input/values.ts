@@ -95,8 +95,24 @@ const rateLimits: readonly Bad[] = [
   ['no limit', { window: '1s' }],
   ['a limit of none', { limit: 0, window: '1s' }],
   ['less than none', { limit: -1, window: '1s' }],
-  ['more than there is', { limit: 1_000_000_001, window: '1s' }],
+  ['more than there is', { limit: 1_000_000_000_000_001, window: '1s' }],
+  ['half a second', { limit: 1, window: '0.5s' }],
   ...durations.map(([title, window]): Bad => [`a window of ${title}`, { limit: 1, window }]),
+];
+
+const burst = { name: 'burst', limit: 1, window: '1s' };
+const limitLists: readonly Bad[] = [
+  ...rateLimits.map(([title, value]): Bad => [`a list with ${title}`, [value]]),
+  ['a window and a period', [{ ...burst, period: 'day' }]],
+  ['neither', [{ name: 'burst', limit: 1 }]],
+  ['a period that there is none', [{ name: 'burst', limit: 1, period: 'year' }]],
+  ['a name of other characters', [{ ...burst, name: `${tracer}!` }]],
+  ['a name that is long', [{ ...burst, name: 'x'.repeat(33) }]],
+  ['two of one name', [burst, burst]],
+  ['two, one without a name', [burst, { limit: 1, window: '2s' }]],
+  ['another sharing', [{ ...burst, shared_by: tracer }]],
+  ['a sharing without an owner', [{ ...burst, shared_by: 'owner' }]],
+  ['nine', Array.from({ length: 9 }, (_, at) => ({ ...burst, name: `n${at}` }))],
 ];
 
 /** What a field of a kind may not be, as text and lists that both wires can carry. */
@@ -117,6 +133,12 @@ export const badValues = {
   time: times,
   duration: durations,
   rateLimit: rateLimits,
+  limitList: limitLists,
+  anchor: [...times, ['a time in 1800', '1800-01-01T00:00:00Z']] as readonly Bad[],
+  count: [
+    ['less than none', -1],
+    ['more than there are', 1_000_000_001],
+  ],
   labels: [
     ...notALabel,
     ['too many', tooManyLabels],
@@ -166,6 +188,9 @@ export function otherTypes(kind: Kind): readonly Bad[] {
       ['an object', {}],
     ];
   if (kind === 'size') return [];
+  if (kind === 'count') return noTexts.filter(([, value]) => typeof value !== 'number');
+  if (kind === 'limitList')
+    return [...noTexts.filter(([, value]) => !Array.isArray(value)), ['a text', tracer]];
   if (isList.includes(kind)) {
     return [
       ...noTexts.filter(([, value]) => !Array.isArray(value)),
@@ -191,6 +216,8 @@ export function otherTypes(kind: Kind): readonly Bad[] {
       ['a third member', { limit: 1, window: '1s', burst: tracer }],
     ];
   }
-  const halves = ['time', 'duration', 'address', 'key', 'token', 'event'].includes(kind) ? [] : surrogates;
+  const halves = ['time', 'anchor', 'duration', 'address', 'key', 'token', 'event'].includes(kind)
+    ? []
+    : surrogates;
   return [...noTexts, ...halves];
 }

@@ -6,7 +6,7 @@ import type { OwnerRecord } from '../../src/keys/owner.ts';
 import { createDigester, type Digest } from '../../src/keys/secret.ts';
 import type { FeedSubscriber } from '../../src/store/feed.ts';
 import { StoreUnavailable } from '../../src/store/store.ts';
-import { digestOf, keyRecord } from '../records.ts';
+import { digestOf, keyRecord, ownerRecord } from '../records.ts';
 
 describe('keyring', () => {
   it("answers from memory what it has loaded, a key that is nobody's included", async () => {
@@ -220,15 +220,7 @@ describe('keyring', () => {
 
   it('reads an owner again that was put during the read', async () => {
     const { keyring, ownerReads, feed } = setUp();
-    const owner = {
-      id: 'acme',
-      plan: null,
-      activeUntil: null,
-      suspended: true,
-      createdAt: 1,
-      updatedAt: 1,
-      version: 1,
-    };
+    const owner = ownerRecord({ suspended: true });
     const answer = keyring.loadOwner('acme');
     feed.onOwnerChange('acme');
     ownerReads[0]?.resolve(null);
@@ -285,10 +277,10 @@ async function loaded(
 /** All that memory promises of a key. */
 function seen(key: CheckedKey | null | undefined) {
   if (key == null) return key;
-  const { id, name, scheme, environment, owner, permissions, ipAllowlist, plan, rateLimit, labels } = key;
+  const { id, name, scheme, environment, owner, permissions, ipAllowlist, plan, rateLimits, labels } = key;
   const { expiresAt, disabledAt, revokedAt, spender, version } = key;
   return {
-    ...{ id, name, scheme, environment, owner, permissions, ipAllowlist, plan, rateLimit, labels },
+    ...{ id, name, scheme, environment, owner, permissions, ipAllowlist, plan, rateLimits, labels },
     ...{ expiresAt, disabledAt, revokedAt, spender, version },
   };
 }

@@ -129,6 +129,7 @@ describe('an owner', () => {
       plan: 'pro',
       activeUntil: Date.parse('2199-01-01T00:00:00.500Z'),
       suspended: false,
+      ...{ name: null, contact: null, labels: {}, billingAnchor: null, keysMax: null },
       createdAt: madeAt,
       updatedAt: madeAt,
       version: 1,
@@ -136,6 +137,7 @@ describe('an owner', () => {
     expect(changed).toEqual({
       owner: {
         ...{ id: 'acme', plan: null, activeUntil: null, suspended: true },
+        ...{ name: null, contact: null, labels: {}, billingAnchor: null, keysMax: null },
         ...{ createdAt: madeAt, updatedAt: clock.now, version: 2 },
       },
       effectiveAt: clock.now,

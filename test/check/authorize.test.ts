@@ -173,6 +173,7 @@ function fakeScheme(): Scheme {
     forwardCredential: false,
     plans: new Map(),
     defaultPlan: null,
+    rateLimitHeaders: 'x',
     answers: {} as never,
     mode: null,
     cleartext: null,

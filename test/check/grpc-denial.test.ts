@@ -4,6 +4,7 @@ import { callerKind, grpcHeaders, grpcMessage } from '../../src/check/grpc-denia
 import { readPresets } from '../../src/presets/read.ts';
 import { reasonStatus, reasons } from '../../src/schemes/answer.ts';
 import type { Scheme } from '../../src/schemes/scheme.ts';
+import { rateVerdict } from '../records.ts';
 import { accessRequest } from '../requests.ts';
 
 const presets = [...readPresets().values()];
@@ -71,7 +72,7 @@ describe('a denial for a gRPC caller', () => {
   });
 
   it('keeps what else a caller is told, and says its message in a header of its own for gRPC-Web', () => {
-    const rate = { isAllowed: false, limit: 5, remaining: 0, resetAt: 60, retryAfter: 7 };
+    const rate = rateVerdict({ isAllowed: false, limit: 5, remaining: 0, resetAt: 60, retryAfter: 7 });
     const limited = { ...deny('rate_limited', postern, null), rate };
     expect(headersOf(limited, 'grpc')).toMatchObject({ 'retry-after': '7', 'x-ratelimit-limit': '5' });
     const [denied, message] = [deny('missing', postern, null), '100 % „so“'];

@@ -2,11 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { createJudges } from '../../src/check/judges.ts';
 import type { PolicySettings } from '../../src/check/policy.ts';
 import type { KeyRecord } from '../../src/keys/key.ts';
+import { limitsOfShort } from '../../src/keys/limit.ts';
 import { createDigester } from '../../src/keys/secret.ts';
 import type { Limiter } from '../../src/limits/limiter.ts';
 import { readPresets } from '../../src/presets/read.ts';
 import { mintSecret, type Scheme } from '../../src/schemes/scheme.ts';
-import { keyRecord } from '../records.ts';
+import { keyRecord, rateVerdict } from '../records.ts';
 import { accessRequest } from '../requests.ts';
 
 const presets = readPresets();
@@ -31,8 +32,8 @@ function setUp(first: PolicySettings) {
   const record = keyRecord({ scheme: 'postern', owner: null, permissions: ['old'] });
   const loads: ((key: KeyRecord | null) => void)[] = [];
   const spends: (() => void)[] = [];
-  const rate = { isAllowed: true, limit: 9, remaining: 8, resetAt: 1, retryAfter: 1 };
-  const limiter: Limiter = {
+  const rate = rateVerdict();
+  const limiter: Pick<Limiter, 'spend' | 'look'> = {
     spend: () => new Promise((resolve) => spends.push(() => resolve(rate))),
     look: () => rate,
   };
@@ -92,5 +93,5 @@ describe('a policy that is replaced', () => {
 });
 
 function limitOf(limit: number) {
-  return { limit, windowMs: 60_000 };
+  return limitsOfShort({ limit, windowMs: 60_000 });
 }

@@ -340,14 +340,18 @@ describe('an export of Unkey', () => {
       { ...item, hash: sha256('h'), ratelimit: { limit: 1 } },
     ];
     const listed = await imported('list.json', JSON.stringify({ meta: {}, data, pagination: {} }));
-    expect(listed.keys.at(-1)).toMatchObject({ owner: 'other', name: 'key_3' });
+    expect(listed.keys.find(({ owner }) => owner === 'other')).toMatchObject({ name: 'key_3' });
+    // Two limits that hold at once, without names.
+    expect(listed.keys.map(({ rate_limits }) => rate_limits)).toContainEqual([
+      { name: 'limit-1', limit: 1, window: '1s', shared_by: 'key' },
+      { name: 'limit-2', limit: 2, window: '1s', shared_by: 'key' },
+    ]);
     expect(listed.stderr.split('\n').map((line) => line.split(': ').slice(0, 2))).toEqual([
       ['data.1', 'sha256'],
       ['data.2', 'sha256'],
       ['data.3', 'has a number of uses left, which Postern does not count down'],
       ['data.4', 'labels'],
       ['data.5', 'expires_at'],
-      ['data.6', 'rate_limit'],
       ['data.7', 'rate_limit'],
       [''],
     ]);

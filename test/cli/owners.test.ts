@@ -142,9 +142,14 @@ it('shows an owner with all that is known of it', async () => {
 
   expect(text.stdout.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
     ['id', 'acme'],
+    ['name', '-'],
+    ['contact', '-'],
     ['state', 'active'],
     ['plan', 'pro'],
     ['active until', '2199-01-31T00:00:00Z'],
+    ['billing anchor', '-'],
+    ['most keys', '-'],
+    ['labels', '-'],
     ['created', data.created_at],
     ['updated', data.updated_at],
     [''],

@@ -79,7 +79,7 @@ describe('what is wrong in the file is told by file, line, setting and what was 
     [
       'a plan that is none',
       'plans:\n  pro: unlimitd\n',
-      '2: plans.pro: expected {limit: 300, window: 60s} or unlimited, got a string',
+      '2: plans.pro: expected {limit: 300, window: 60s}, {limits: [{name: burst, limit: 10, window: 1s}, …]} or unlimited, got a string',
     ],
     [
       'a name that can be none',

@@ -222,6 +222,7 @@ function create(given: Partial<CreateKeyRequest>): CreateKeyRequest {
     labels: {},
     expires_at: undefined,
     rate_limit: undefined,
+    rate_limits: [],
     ...given,
   };
 }

@@ -19,7 +19,7 @@ it('an audit event says all that the journal does, as fields and as the line tha
   const { key } = await call<CreateKeyResponse>('createKey', {
     ...{ name: 'A key', owner: 'acme', permissions: ['a'], ip_allowlist: [], expires_at: undefined },
     ...{ rate_limit: { limit: 1, window: { seconds: 1, nanos: 0 } }, labels: { team: 'grid' } },
-    request_id: 'r-1',
+    ...{ rate_limits: [], request_id: 'r-1' },
   });
   await call('disableKey', { id: key?.id });
   const { events } = await call<ListAuditEventsResponse>('listAuditEvents', list());

@@ -8,6 +8,8 @@ import {
 } from '../../src/grpc/check/check-response.ts';
 import { CheckResponse, DeniedHttpResponse } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts';
 import type { KeyRecord } from '../../src/keys/key.ts';
+import type { Limit } from '../../src/keys/limit.ts';
+import type { RateVerdict } from '../../src/limits/verdict.ts';
 import { readPresets } from '../../src/presets/read.ts';
 import { type Reason, reasons } from '../../src/schemes/answer.ts';
 import type { Scheme } from '../../src/schemes/scheme.ts';
@@ -128,13 +130,25 @@ const keys: fc.Arbitrary<KeyRecord> = fc
     expiresAt: fc.option(fc.nat()),
   })
   .map((given) => keyRecord(given));
-const rates = fc.record({
-  isAllowed: fc.boolean(),
+const standings = fc.record({
+  name: fc.constantFrom('default', 'burst', 'monthly'),
   limit: fc.nat(),
   remaining: fc.nat(),
-  resetAt: fc.nat(4_000_000_000),
-  retryAfter: fc.nat(100),
+  lengthSeconds: fc.option(fc.nat(4_000_000)),
+  resetAt: fc.option(fc.nat(4_000_000_000)),
+  retryAfter: fc.option(fc.nat(100)),
 });
+const limits = fc.record({
+  name: fc.constant('default'),
+  limit: fc.integer({ min: 1, max: 2 ** 33 }),
+  per: fc.constantFrom<Limit['per']>(1_000, 5_000, 60_000, 'day', 'week', 'month', 'total'),
+  sharedBy: fc.constantFrom('key' as const, 'owner' as const),
+});
+const rates = fc
+  .tuple(standings, fc.boolean(), fc.array(limits, { maxLength: 3 }), fc.array(standings, { maxLength: 3 }))
+  .map(
+    ([told, isAllowed, of, all]): RateVerdict => ({ ...told, isAllowed, limits: of, standings: () => all }),
+  );
 const withheld = fc.record({
   headers: fc.uniqueArray(fc.constantFrom('authorization', 'x-api-key', 'x-key'), { maxLength: 3 }),
   changed: fc.uniqueArray(

@@ -8,7 +8,8 @@ import type {
   CheckResponse,
   DeniedHttpResponse,
 } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts';
-import type { RateVerdict } from '../../src/limits/limiter.ts';
+import type { Limit } from '../../src/keys/limit.ts';
+import type { RateVerdict } from '../../src/limits/verdict.ts';
 import { challenge } from '../../src/schemes/scheme.ts';
 import { formatTime } from '../../src/time/time.ts';
 
@@ -37,7 +38,8 @@ function allow(decision: Exclude<Decision, Denied>, request: AccessRequest): Che
         headers: [...set.map(header), ...rest],
         headersToRemove: [...remove, ...sent],
         dynamicMetadata: undefined,
-        responseHeadersToAdd: rate === null ? [] : rateHeaders(rate).map(header),
+        responseHeadersToAdd:
+          decision.verdict === 'allow' && rate !== null ? rateHeaders(rate, decision.scheme).map(header) : [],
         queryParametersToSet: [],
         queryParametersToRemove: removeParameters,
       },
@@ -50,14 +52,15 @@ function observed(would: Allowed | Denied, request: AccessRequest): CheckRespons
   const nothing = { headers: [], changed: [], parameters: [] };
   if (would.verdict === 'allow') {
     const response = allow({ ...would, withheld: nothing, rate: null }, request);
-    return { ...response, dynamicMetadata: { ...response.dynamicMetadata, observed: true } };
+    return { ...response, dynamicMetadata: { ...metadataOf(would), observed: true } };
   }
-  const { reason, scheme, key, misconfigured } = would;
+  const { reason, scheme, key, misconfigured, rate } = would;
   return {
     ...allow({ verdict: 'public' }, request),
     dynamicMetadata: {
       ...{ observed: true, reason, status: scheme.answers[reason].status },
       ...(key !== null && { key_id: key.id, owner: key.owner }),
+      ...(rate !== null && { limit: rate.name }),
       ...(misconfigured !== undefined && { misconfigured: misconfigured.problem }),
     },
   };
@@ -79,10 +82,12 @@ function changes(decision: Exclude<Decision, Denied | Observed>) {
   };
 }
 
-function metadataOf({ key, plan }: Allowed): Record<string, unknown> {
+function metadataOf({ key, plan, rate }: Allowed): Record<string, unknown> {
+  const override = rate === null ? null : overrideOf(rate.limits);
   return {
     ...{ key_id: key.id, key_name: key.name, owner: key.owner, plan, scheme: key.scheme },
     ...{ environment: key.environment, permissions: key.permissions, labels: key.labels },
+    ...(override !== null && { rate_limit_override: override }),
   };
 }
 
@@ -100,17 +105,21 @@ function denied(decision: Denied): CheckResponse {
       details: [],
     },
     httpResponse: { $case: 'deniedResponse', value: deniedHttp(decision) },
-    dynamicMetadata: key === null ? { reason } : { reason, key_id: key.id },
+    dynamicMetadata: {
+      reason,
+      ...(key !== null && { key_id: key.id }),
+      ...(decision.rate !== null && { limit: decision.rate.name }),
+    },
   };
 }
 
 function deniedHttp({ reason, scheme, key, terms, rate }: Denied): DeniedHttpResponse {
   const answer = scheme.answers[reason];
-  const retryAfter = reason === 'unavailable' ? 1 : rate?.retryAfter;
+  const retryAfter = reason === 'unavailable' ? 1 : (rate?.retryAfter ?? undefined);
   const headers: Pair[] = [['content-type', 'application/json']];
   if (answer.status === 401) headers.push(['www-authenticate', challenge(scheme, reason)]);
   if (retryAfter !== undefined) headers.push(['retry-after', String(retryAfter)]);
-  if (rate !== null) headers.push(...rateHeaders(rate));
+  if (rate !== null) headers.push(...rateHeaders(rate, scheme));
   headers.push(...answer.headers);
   return {
     status: { code: answer.status as never },
@@ -121,17 +130,52 @@ function deniedHttp({ reason, scheme, key, terms, rate }: Denied): DeniedHttpRes
       ...(key !== null && { allowed_ips: key.ipAllowlist }),
       ...(terms !== null && { client_ip: terms.address ?? '', required: terms.permissions }),
       ...(retryAfter !== undefined && { retry_after: retryAfter }),
-      ...(rate !== null && { limit: rate.limit }),
+      ...(rate !== null && { limit: rate.limit, limit_name: rate.name }),
     }),
   };
 }
 
-function rateHeaders(rate: RateVerdict): Pair[] {
-  return [
+function rateHeaders(rate: RateVerdict, scheme: Allowed['scheme']): Pair[] {
+  const { rateLimitHeaders: form } = scheme;
+  const x: Pair[] = [
     ['x-ratelimit-limit', String(rate.limit)],
     ['x-ratelimit-remaining', String(rate.remaining)],
-    ['x-ratelimit-reset', String(rate.resetAt)],
+    ...(rate.resetAt === null ? [] : [['x-ratelimit-reset', String(rate.resetAt)] as Pair]),
   ];
+  const all = rate.standings();
+  const parameter = (name: string, value: number | null) => (value === null ? '' : `;${name}=${value}`);
+  const ietf: Pair[] = [
+    [
+      'ratelimit-policy',
+      all.map((one) => `"${one.name}";q=${one.limit}${parameter('w', one.lengthSeconds)}`).join(', '),
+    ],
+    [
+      'ratelimit',
+      all.map((one) => `"${one.name}";r=${one.remaining}${parameter('t', one.retryAfter)}`).join(', '),
+    ],
+  ];
+  return { x, ietf, both: [...x, ...ietf], none: [] }[form];
+}
+
+function overrideOf(limits: readonly Limit[]) {
+  const units: readonly (readonly [Limit['per'], string])[] = [
+    ...([
+      [1_000, 'SECOND'],
+      [60_000, 'MINUTE'],
+      [3_600_000, 'HOUR'],
+      [86_400_000, 'DAY'],
+    ] as const),
+    ...([
+      ['day', 'DAY'],
+      ['month', 'MONTH'],
+    ] as const),
+  ];
+  const said = limits.flatMap(({ limit, per }) =>
+    units
+      .filter(([of]) => of === per && limit < 2 ** 32)
+      .map(([, unit]) => ({ requests_per_unit: limit, unit })),
+  );
+  return said[0] ?? null;
 }
 
 function header([key, value]: Pair): HeaderValueOption {

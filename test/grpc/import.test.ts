@@ -16,6 +16,7 @@ import {
   KeyAdminService,
 } from '../../src/grpc/gen/postern/admin/v1/key_admin.ts';
 import { createGrpcListener } from '../../src/grpc/server.ts';
+import { limitsOfShort } from '../../src/keys/limit.ts';
 import { formatListen } from '../../src/net/listen.ts';
 import { mintSecret } from '../../src/schemes/scheme.ts';
 import { StoreUnavailable } from '../../src/store/store.ts';
@@ -92,7 +93,11 @@ it('hands every field on', async () => {
     (await service.store.listKeys({ nameContains, now: 0 }, { before: null, size: 2 }))[0];
   expect(await find('all of it')).toMatchObject({
     ...{ scheme: 'powerverse', environment: 'test', owner: 'acme', permissions: ['a'], plan: 'pro' },
-    ...{ ipAllowlist: ['10.0.0.0/8'], expiresAt: 1_000_000, rateLimit: { limit: 5, windowMs: 60_000 } },
+    ...{
+      ipAllowlist: ['10.0.0.0/8'],
+      expiresAt: 1_000_000,
+      rateLimits: limitsOfShort({ limit: 5, windowMs: 60_000 }),
+    },
     ...{ labels: { team: 'grid' }, disabledAt: expect.any(Number) },
   });
   expect(await find('a digest')).toMatchObject({ prefix: 'pst_live_ab', last4: 'wxyz', scheme: 'postern' });
@@ -264,7 +269,7 @@ function secret(name = 'postern', environment = 'live'): string {
 function importedKey(value: string, more: Partial<ImportedKey> = {}): ImportedKey {
   return {
     ...{ credential: { $case: 'secret', value }, name: 'imported', permissions: [], ip_allowlist: [] },
-    ...{ expires_at: undefined, rate_limit: undefined, labels: {}, disabled: false },
+    ...{ expires_at: undefined, rate_limit: undefined, rate_limits: [], labels: {}, disabled: false },
     ...more,
   };
 }

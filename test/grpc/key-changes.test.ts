@@ -21,6 +21,7 @@ const wanted = {
   expires_in: '30d',
   plan: 'pro',
   rate_limit: { limit: 100, window: { seconds: 60, nanos: 0 } },
+  rate_limits: [],
   labels: { team: 'grid' },
 };
 
@@ -64,7 +65,9 @@ describe('UpdateKey', () => {
     const mask = ['permissions', 'ip_allowlist', 'expires_at', 'plan', 'rate_limit', 'labels'];
     const nothing = { expires_at: undefined, plan: undefined, rate_limit: undefined };
     const { key: updated } = await update.to({}, mask);
-    expect(updated).toEqual(but(key, { ...nothing, permissions: [], ip_allowlist: [], labels: {} }));
+    expect(updated).toEqual(
+      but(key, { ...nothing, permissions: [], ip_allowlist: [], labels: {}, rate_limits: [] }),
+    );
     expect(await update.refused({}, ['name'])).toMatchObject({
       ...{ code: status.INVALID_ARGUMENT, fields: [{ field: 'key.name', description: 'is required' }] },
     });
@@ -80,7 +83,10 @@ describe('UpdateKey', () => {
       expires_at: { seconds: Math.floor(Date.now() / 1_000) + 3_600, nanos: 0 },
       rate_limit: { limit: 1, window: { seconds: 1, nanos: 0 } },
     };
-    expect((await update.to({ ...changes, etag: key.etag }, mask)).key).toEqual(but(key, changes));
+    const length = { $case: 'window' as const, value: { seconds: 1, nanos: 0 } };
+    const rate_limits = [{ name: 'default', limit: 1, length, shared_by: 'key' }];
+    const { key: changed } = await update.to({ ...changes, etag: key.etag }, mask);
+    expect(changed).toEqual(but(key, { ...changes, rate_limits }));
     const { key: same } = await update.to({}, mask);
     expect(same).toMatchObject({ ...changes, name: 'A key' });
   });
@@ -167,7 +173,7 @@ it('says of a key that its owner blocks it', async () => {
   const { call } = await startAdmin();
   const made = await call<CreateKeyResponse>('createKey', wanted);
   expect(made.key?.blocked).toBe(undefined);
-  await call('putOwner', { id: 'acme', suspended: true });
+  await call('putOwner', { id: 'acme', suspended: true, labels: {} });
   const { keys } = await call<ListKeysResponse>('listKeys', {
     page_size: 0,
     page_token: '',

@@ -200,16 +200,23 @@ it('shows an admin key that is bound to an owner that owner alone, and lets it p
 });
 
 it.each(['putOwner', 'getOwner', 'listOwners'])('%s denies who brings no admin key', async (method) => {
-  const request = { id: 'acme', suspended: false, page_size: 0, page_token: '' };
+  const request = { id: 'acme', suspended: false, labels: {}, page_size: 0, page_token: '' };
   expect(await refusal(method, request, '')).toMatchObject({ code: status.UNAUTHENTICATED });
 });
 
 function put(given: Partial<PutOwnerRequest>): PutOwnerRequest {
-  return { id: '', active_until: undefined, suspended: false, ...given };
+  return {
+    id: '',
+    active_until: undefined,
+    suspended: false,
+    labels: {},
+    billing_anchor: undefined,
+    ...given,
+  };
 }
 
 function create(given: object): object {
-  return { name: '', permissions: [], ip_allowlist: [], labels: {}, ...given };
+  return { name: '', permissions: [], ip_allowlist: [], labels: {}, rate_limits: [], ...given };
 }
 
 function msOf(time: { readonly seconds: number; readonly nanos: number } | undefined): number {

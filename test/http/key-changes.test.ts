@@ -26,7 +26,9 @@ describe('PATCH of a key', () => {
   it('changes the members that it names, and answers the key as it is', async () => {
     const { call, key, path, patch } = await withKey();
     const patched = await patch({ name: 'Another', labels: null, rate_limit: { limit: 200, window: '1m' } });
-    const changed = { name: 'Another', labels: {}, rate_limit: { limit: 200, window: '60s' } };
+    const rate_limit = { limit: 200, window: '60s' };
+    const rate_limits = [{ name: 'default', ...rate_limit, shared_by: 'key' }];
+    const changed = { name: 'Another', labels: {}, rate_limit, rate_limits };
     expect([patched.status, patched.json]).toEqual([200, { data: { ...key, ...changed, etag: 'v2' } }]);
     expect(Object.keys(patched.json.data)).toEqual(Object.keys(key));
     expect((await call('GET', path)).json).toEqual(patched.json);

@@ -4,6 +4,7 @@ import { startListener } from './listener.ts';
 
 const ownerMembers = [
   ...['id', 'plan', 'active_until', 'suspended', 'active', 'created_at', 'updated_at', 'etag'],
+  ...['name', 'contact', 'labels', 'billing_anchor', 'keys_max'],
 ];
 const timeMs = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
@@ -32,6 +33,7 @@ it('answers a put with the owner in the contract’s order, and from when it hol
     created_at: '2031-02-03T04:05:06Z',
     updated_at: '2031-02-03T04:05:06Z',
     etag: expect.any(String),
+    ...{ name: null, contact: null, labels: {}, billing_anchor: null, keys_max: null },
     effective_at: expect.stringMatching(timeMs),
     unconfirmed_replicas: [],
   });

@@ -142,7 +142,7 @@ describe('a Check worker', () => {
             return { value: null, lagMs } as never;
           },
         },
-        ...{ stalenessMaxMs, monotonic },
+        ...{ workers: 1, stalenessMaxMs, monotonic },
       });
     expect(await slow(1_000, 1_000).findKey([])).toBeNull();
     await expect(slow(stalenessMaxMs, 0).findKey([])).rejects.toThrow(StoreUnavailable);

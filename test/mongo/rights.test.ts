@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { createMongoStore } from '../../src/mongo/store.ts';
 import { type Store, StoreUnavailable } from '../../src/store/store.ts';
 import { type Mongo, startReplicaSet } from '../real/mongod.ts';
+import { ownerRecord } from '../records.ts';
 import {
   insertAll,
   journalDraft,
@@ -115,8 +116,8 @@ it('the role that the documents name is enough for all that a store does', async
   expect(await other.getUsage(key.id, 0)).toHaveLength(1);
   await one.noteAddresses([{ key: key.id, address: '192.0.2.1' }]);
   expect(await one.claimDuty('test', 'a', 1_000)).toEqual({ progress: 0 });
-  const owner = { id: 'acme', plan: null, activeUntil: null, suspended: false };
-  await one.putOwner({ ...owner, createdAt: 1, updatedAt: 1, version: 1 }, 0);
+  const owner = ownerRecord();
+  await one.putOwner(owner, 0);
   expect(await other.getOwner('acme')).toMatchObject(owner);
 });
 

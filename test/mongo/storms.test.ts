@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { KeyId } from '../../src/keys/key.ts';
-import { type Store, StoreUnavailable, type UnitLease } from '../../src/store/store.ts';
+import { type Store, StoreUnavailable } from '../../src/store/store.ts';
+import type { UnitLease } from '../../src/store/units.ts';
 import { type Mongo, startReplicaSet } from '../real/mongod.ts';
 import { request, sumOf } from '../store-contract/limits.ts';
 import { nextId, testNow } from '../store-contract/setting.ts';

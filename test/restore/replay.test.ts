@@ -2,13 +2,16 @@ import { expect, it, onTestFinished } from 'vitest';
 import { createRegistry, type KeyOf } from '../../src/changes/registry.ts';
 import { auditJson, type Origin } from '../../src/journal/journal.ts';
 import type { KeyRecord } from '../../src/keys/key.ts';
+import { limitsOfShort } from '../../src/keys/limit.ts';
 import { createDigester } from '../../src/keys/secret.ts';
 import { readPresets } from '../../src/presets/read.ts';
 import { createChangesSinceBackup } from '../../src/restore/changes-since-backup.ts';
 import { replay } from '../../src/restore/replay.ts';
 import { createSqliteStore } from '../../src/sqlite/store.ts';
-import { keyRecord, ownerRecord } from '../records.ts';
+import { keyRecord, newOwner, ownerRecord } from '../records.ts';
 import { dayMs, nextId, retentionMs, testNow } from '../store-contract/setting.ts';
+
+const fivePerMinute = limitsOfShort({ limit: 5, windowMs: 60_000 });
 
 const origin: Origin = { actor: 'a', action: 'X', address: null, requestId: null };
 const day = testNow + dayMs;
@@ -55,7 +58,7 @@ it('takes each term of a key that was made narrower, and no other', async () => 
     await registry.update(of(permissions), () => ({ permissions: ['read'], name: 'another' }), null);
     await registry.update(of(address), () => ({ ipAllowlist: ['192.0.2.0/24'] }), null);
     await registry.update(of(expiry), () => ({ expiresAt: testNow + 60_000 }), null);
-    await registry.update(of(limit), () => ({ rateLimit: { limit: 5, windowMs: 60_000 } }), null);
+    await registry.update(of(limit), () => ({ rateLimits: fivePerMinute }), null);
     await registry.update(of(plan), () => ({ plan: 'free' }), null);
   });
   const { retaken, failed } = await run();
@@ -68,7 +71,7 @@ it('takes each term of a key that was made narrower, and no other', async () => 
   });
   expect(await key(address)).toMatchObject({ ipAllowlist: ['192.0.2.0/24'] });
   expect(await key(expiry)).toMatchObject({ expiresAt: testNow + 60_000 });
-  expect(await key(limit)).toMatchObject({ rateLimit: { limit: 5, windowMs: 60_000 } });
+  expect(await key(limit)).toMatchObject({ rateLimits: fivePerMinute });
   expect(await key(plan)).toMatchObject({ plan: 'free' });
 });
 
@@ -101,7 +104,7 @@ it('is the same when it is repeated, and a dry run changes nothing', async () =>
     await registry.revoke(of(revoked, 'RevokeKey'));
     await registry.disable(of(disabled, 'DisableKey'));
     const put = { ...origin, action: 'PutOwner' };
-    await registry.putOwner({ id: 'acme', plan: null, activeUntil: day, suspended: false }, put);
+    await registry.putOwner(newOwner({ id: 'acme', plan: null, activeUntil: day, suspended: false }), put);
   });
   const dry = await run(true);
   expect(await key(revoked)).toEqual(revoked);
@@ -117,9 +120,18 @@ it('takes an owner back to the narrowest of both, one that nobody had put too', 
   const known = ownerRecord({ id: 'known', activeUntil: day });
   const put = async ({ registry }: Side) => {
     const action = { ...origin, action: 'PutOwner' };
-    await registry.putOwner({ id: 'known', plan: 'free', activeUntil: null, suspended: true }, action);
-    await registry.putOwner({ id: 'new', plan: null, activeUntil: testNow, suspended: false }, action);
-    await registry.putOwner({ id: 'good', plan: null, activeUntil: null, suspended: false }, action);
+    await registry.putOwner(
+      newOwner({ id: 'known', plan: 'free', activeUntil: null, suspended: true }),
+      action,
+    );
+    await registry.putOwner(
+      newOwner({ id: 'new', plan: null, activeUntil: testNow, suspended: false }),
+      action,
+    );
+    await registry.putOwner(
+      newOwner({ id: 'good', plan: null, activeUntil: null, suspended: false }),
+      action,
+    );
   };
   const { run, store } = await lose([], put);
   await store.putOwner(known, 0);
@@ -132,7 +144,7 @@ it('takes an owner back to the narrowest of both, one that nobody had put too', 
 
 it('takes an owner back to what an update made of it', async () => {
   const put = async ({ registry }: Side) => {
-    const known = { id: 'known', plan: null, activeUntil: null, suspended: false };
+    const known = newOwner({ id: 'known' });
     await registry.putOwner(known, { ...origin, action: 'PutOwner' });
     const of = { id: 'known', origin: { ...origin, action: 'UpdateOwner' } };
     await registry.updateOwner(of, { suspended: true }, null);

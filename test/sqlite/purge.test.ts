@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { createSqliteStore } from '../../src/sqlite/store.ts';
-import { usageRetentionMs, windowGraceMs } from '../../src/store/store.ts';
+import { usageRetentionMs } from '../../src/store/store.ts';
+import { windowGraceMs } from '../../src/store/units.ts';
 import { keyRecord } from '../records.ts';
 import { request } from '../store-contract/limits.ts';
 import { nextId, retentionMs, testNow } from '../store-contract/setting.ts';
@@ -22,7 +23,7 @@ it('hours past their retention, and windows long past, are removed', async () =>
   await store.leaseUnits(window);
 
   // Somebody whose clock is behind may still ask for a window that has just ended.
-  clock.now = window.windowEnd + windowGraceMs - 1;
+  clock.now = window.windowEnd + windowGraceMs(window) - 1;
   expect(await (await reopen()).leaseUnits(window)).toEqual({ granted: 0, leased: 1 });
   clock.now++;
   expect(await (await reopen()).leaseUnits(window)).toEqual({ granted: 1, leased: 1 });

@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, it, onTestFinished } from 'vitest';
 import type { KeyId } from '../../src/keys/key.ts';
 import { createDisk } from '../../src/sqlite/disk.ts';
-import type { UnitLeaseRequest } from '../../src/store/store.ts';
+import type { UnitLeaseRequest } from '../../src/store/units.ts';
 import { insertAll, journalDraft, listChain, testNow } from '../store-contract/setting.ts';
 import { createStoreFile } from './setting.ts';
 

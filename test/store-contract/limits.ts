@@ -1,11 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import {
-  type Store,
-  StoreUnavailable,
-  type UnitLease,
-  type UnitLeaseRequest,
-} from '../../src/store/store.ts';
+import { type Store, StoreUnavailable } from '../../src/store/store.ts';
+import type { UnitLease, UnitLeaseRequest } from '../../src/store/units.ts';
 import type { CreateStore } from '../store-contract.ts';
 import { opened, strangeTexts, testNow } from './setting.ts';
 

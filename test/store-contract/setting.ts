@@ -8,6 +8,7 @@ import {
   type JournalHead,
 } from '../../src/journal/journal.ts';
 import { createKeyIds, type KeyId, type KeyRecord } from '../../src/keys/key.ts';
+import { type Limit, periods } from '../../src/keys/limit.ts';
 import type { Store } from '../../src/store/store.ts';
 import { digestOf, keyRecord } from '../records.ts';
 import type { CreateStore } from '../store-contract.ts';
@@ -118,6 +119,13 @@ const count = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
 
 const anyId = text.map((id) => id as KeyId);
 
+const anyLimit: fc.Arbitrary<Limit> = fc.record({
+  name: fc.constantFrom('default', 'burst', 'monthly'),
+  limit: count,
+  per: fc.oneof(count, fc.constantFrom(...periods)),
+  sharedBy: fc.constantFrom('key' as const, 'owner' as const),
+});
+
 /** Any key that could be, of any age and with any text; each has an id and a digest of its own. */
 export const anyKeyRecord: fc.Arbitrary<KeyRecord> = fc
   .record({
@@ -130,7 +138,7 @@ export const anyKeyRecord: fc.Arbitrary<KeyRecord> = fc
     permissions: texts,
     ipAllowlist: texts,
     plan: fc.option(text),
-    rateLimit: fc.option(fc.record({ limit: count, windowMs: count })),
+    rateLimits: fc.array(anyLimit, { maxLength: 3 }),
     labels: fc.array(fc.tuple(text, text), { maxLength: 4 }).map((pairs) => Object.fromEntries(pairs)),
     createdAt: time,
     updatedAt: time,

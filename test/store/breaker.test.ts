@@ -151,6 +151,7 @@ function setUp() {
       findKey: () => answer('findKey', key),
       getOwner: () => answer('getOwner', null),
       leaseUnits: () => answer('leaseUnits', { granted: 1, leased: 1 }),
+      returnUnits: () => answer('returnUnits', undefined),
     },
     {
       monotonic: () => state.now,

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { createLeaseBatches, leasesAtOnce } from '../../src/store/lease-batches.ts';
-import type { UnitLease, UnitLeaseRequest } from '../../src/store/store.ts';
+import type { UnitLease, UnitLeaseRequest } from '../../src/store/units.ts';
 import { request } from '../store-contract/limits.ts';
 
 it('leases for all keys that ask in one turn by one write, in parts that take little time', async () => {

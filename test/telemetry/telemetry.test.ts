@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Origin } from '../../src/journal/journal.ts';
 import { createCheckTelemetry, ended, sumSnapshots } from '../../src/telemetry/check-telemetry.ts';
 import { createMetrics } from '../../src/telemetry/telemetry.ts';
-import { keyRecord } from '../records.ts';
+import { keyRecord, newOwner } from '../records.ts';
 import { createTestService } from '../service.ts';
 
 /** Of the contract: name → type and labels. */
@@ -77,7 +77,7 @@ describe('metrics', () => {
     const { key: made } = await registry.rotate(of, { graceMs: 60_000, requestKey: null });
     await registry.disable(of);
     await registry.revoke(of);
-    await registry.putOwner({ id: 'acme', plan: null, activeUntil: null, suspended: true }, origin);
+    await registry.putOwner(newOwner({ suspended: true }), origin);
     expect(made.rotatedFrom).toBe(id);
     expect(await timed()).toBe(5);
     await expect(registry.revoke({ ...of, id: keyRecord().id })).rejects.toThrow();

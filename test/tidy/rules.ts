@@ -47,6 +47,7 @@ const PURE: ReadonlySet<string> = new Set([
   ].map((name) => `src/check/${name}.ts`),
   ...['hmac', 'key', 'owner', 'secret'].map((name) => `src/keys/${name}.ts`),
   ...['answer', 'checksum', 'scheme'].map((name) => `src/schemes/${name}.ts`),
+  ...['src/keys/limit.ts', 'src/check/rate-headers.ts', 'src/limits/period.ts', 'src/limits/verdict.ts'],
   ...['src/failure.ts', 'src/limits/plan.ts', 'src/net/address.ts', 'src/time/time.ts'],
 ]);
 const PURE_BUILTINS = /^node:(?:crypto|zlib)$/;

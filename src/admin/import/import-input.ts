@@ -1,16 +1,18 @@
 import { z } from 'zod';
 import { type Digest, digestOfSha256 } from '../../keys/secret.ts';
-import { rateLimitSpec } from '../../settings/plan-spec.ts';
 import { insertsMax } from '../../store/store.ts';
 import {
   ipAllowlist,
+  isOneLimitForm,
   labels,
   line,
   nameLengthMax,
   none,
   owner,
+  ownLimits,
   permissions,
   time,
+  twoLimitForms,
   words,
 } from '../admin-fields.ts';
 
@@ -45,12 +47,13 @@ export const importedKeyInput = z
     ip_allowlist: ipAllowlist.nullish(),
     expires_at: none(time),
     plan: none(words(64)),
-    rate_limit: none(rateLimitSpec),
+    ...ownLimits,
     labels: labels.nullish(),
     disabled: flag,
     prefix: none(line(32)),
     last4: none(line(4)),
   })
+  .refine(isOneLimitForm, twoLimitForms)
   .refine(({ secret, sha256: digest }) => secret !== null || digest !== null, {
     path: ['secret'],
     message: 'is required, or sha256',

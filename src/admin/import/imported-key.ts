@@ -1,11 +1,14 @@
 import type { ImportedKey } from '../../changes/key-import.ts';
 import { Failure, type FieldViolation } from '../../failure.ts';
+import { noLimits } from '../../keys/limit.ts';
 import { type Digester, narrowMask } from '../../keys/secret.ts';
 import { hasNoPrefix, maskOf, type Prefix, placeName, recognise, type Scheme } from '../../schemes/scheme.ts';
+import { limitsAsked } from '../admin-fields.ts';
 import { readInput } from '../admin-input.ts';
 import { type Call, ownerFor } from '../call.ts';
 import type { FindHeldSecret } from '../held-secret.ts';
 import type { KeyTerms } from '../keys/key-terms.ts';
+import { limitViolation, requireSharer } from '../keys/limit-terms.ts';
 import { type ImportedKeyInput, importedKeyInput } from './import-input.ts';
 
 export interface ImportedKeysDependencies {
@@ -41,15 +44,20 @@ export function createImportedKeys({
     const scheme = terms.schemeFor(input.scheme);
     const credential = credentialOf(input, scheme);
     if ('field' in credential) return credential;
+    const owner = ownerFor(call, input.owner);
+    const plan = terms.planFor(input.plan, scheme);
+    const rateLimits = limitsAsked(input) ?? noLimits;
+    const refused = limitViolation(call, { plan, rateLimits });
+    if (refused !== null) return refused;
+    requireSharer(rateLimits, owner);
     return {
       ...credential,
       name: input.name,
       scheme: scheme.name,
-      owner: ownerFor(call, input.owner),
+      owner,
       permissions: [...new Set(input.permissions ?? [])],
       ipAllowlist: [...new Set(input.ip_allowlist ?? [])],
-      plan: terms.planFor(input.plan, scheme),
-      rateLimit: input.rate_limit,
+      ...{ plan, rateLimits },
       labels: input.labels ?? {},
       expiresAt: input.expires_at,
       isDisabled: input.disabled,

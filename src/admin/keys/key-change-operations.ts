@@ -4,9 +4,11 @@ import type { Rotated } from '../../changes/rotation.ts';
 import type { KeyPolicy } from '../../check/policy.ts';
 import type { KeyRecord, ShownKey } from '../../keys/key.ts';
 import type { KeyPatch } from '../../keys/key-patch.ts';
+import { limitsAsked } from '../admin-fields.ts';
 import { emptyInput, readInput, rotateKeyInput, updateKeyInput } from '../admin-input.ts';
 import { type Call, keyId, requestKey, visibleTo } from '../call.ts';
 import type { KeyTerms } from './key-terms.ts';
+import { requireMayLimit, requireSharer } from './limit-terms.ts';
 import type { ShowKeys, Shown } from './shown-keys.ts';
 
 /** The new key, and the old one as it is from now on. */
@@ -42,7 +44,9 @@ export function createKeyChangeOperations(
     async updateKey(call, id, input) {
       const { etag, ...asked } = readInput(updateKeyInput, input);
       const patch = patchOf(asked);
-      return show.changed(await registry.update(keyOf(call, id), (key) => checked(patch, key), etag ?? null));
+      return show.changed(
+        await registry.update(keyOf(call, id), (key) => checked(call, patch, key), etag ?? null),
+      );
     },
     async rotateKey(call, id, input) {
       const { request_id, grace_period, ...expiry } = readInput(rotateKeyInput, input);
@@ -79,7 +83,8 @@ export function createKeyChangeOperations(
   }
 
   function patchOf(asked: Omit<ReturnType<typeof updateKeyInput.parse>, 'etag'>): KeyPatch {
-    const { name, permissions, ip_allowlist, expires_at, plan, rate_limit, labels } = asked;
+    const { name, permissions, ip_allowlist, expires_at, plan, labels } = asked;
+    const rateLimits = limitsAsked(asked);
     const expiresAt = terms.expiryFor({ expires_at: expires_at ?? null, expires_in: null }) ?? null;
     return {
       ...(name !== undefined && { name }),
@@ -87,13 +92,15 @@ export function createKeyChangeOperations(
       ...(ip_allowlist !== undefined && { ipAllowlist: [...new Set(ip_allowlist ?? [])] }),
       ...(expires_at !== undefined && { expiresAt }),
       ...(plan !== undefined && { plan }),
-      ...(rate_limit !== undefined && { rateLimit: rate_limit }),
+      ...(rateLimits !== undefined && { rateLimits }),
       ...(labels !== undefined && { labels: labels ?? {} }),
     };
   }
 
   /** A plan is another thing to each scheme. */
-  function checked(patch: KeyPatch, key: KeyRecord): KeyPatch {
+  function checked(call: Call, patch: KeyPatch, key: KeyRecord): KeyPatch {
+    requireMayLimit(call, patch, key);
+    requireSharer(patch.rateLimits ?? [], key.owner);
     const scheme = policy().keySchemes.find((known) => known.name === key.scheme) ?? null;
     // One that it has already, though nobody knows it any more, is sent back by whoever sends the whole key.
     if (patch.plan === undefined || patch.plan === key.plan) return patch;

@@ -4,9 +4,11 @@ import type { Authorize } from '../../check/authorize.ts';
 import type { KeyPolicy } from '../../check/policy.ts';
 import { Failure, notFound } from '../../failure.ts';
 import type { KeyId, KeyRecord, ShownKey } from '../../keys/key.ts';
+import { noLimits } from '../../keys/limit.ts';
 import type { Digester } from '../../keys/secret.ts';
 import { type KeyFilter, type Store, usageRetentionMs } from '../../store/store.ts';
 import { type KeyUsage, reportUsage } from '../../usage/usage-report.ts';
+import { limitsAsked } from '../admin-fields.ts';
 import {
   createKeyInput,
   findKeyInput,
@@ -20,6 +22,7 @@ import { cut, pageSize } from '../page.ts';
 import { pageFilter, readPageToken, writePageToken } from '../page-token.ts';
 import { createDryRun, type Verification } from './dry-run.ts';
 import type { KeyTerms } from './key-terms.ts';
+import { requireMayLimit, requireSharer } from './limit-terms.ts';
 import { keySearch, requireKnownFilter, requireNoKey, settledSearch } from './search-terms.ts';
 import type { ShowKeys, Shown } from './shown-keys.ts';
 
@@ -105,15 +108,19 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
     requestId: string | null,
   ): NewKey {
     const scheme = terms.schemeToMake(asked.scheme ?? null);
+    const owner = ownerFor(call, asked.owner);
+    const rateLimits = limitsAsked(asked) ?? noLimits;
+    requireMayLimit(call, { plan: asked.plan, rateLimits });
+    requireSharer(rateLimits, owner);
     return {
       name: asked.name,
       scheme,
       environment: terms.environmentFor(asked.environment ?? null, scheme),
-      owner: ownerFor(call, asked.owner),
+      owner,
       permissions: [...new Set(asked.permissions ?? [])],
       ipAllowlist: [...new Set(asked.ip_allowlist ?? [])],
       plan: terms.planFor(asked.plan, scheme),
-      rateLimit: asked.rate_limit,
+      rateLimits,
       labels: asked.labels ?? {},
       expiresAt: terms.expiryFor(asked) ?? null,
       requestKey: requestKey(call, requestId),

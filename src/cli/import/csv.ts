@@ -18,6 +18,7 @@ const columns: Readonly<Record<string, (text: string) => unknown>> = {
   expires_at: plain,
   plan: plain,
   rate_limit: rateLimit,
+  rate_limits: rateLimits,
   labels,
   disabled: flag,
   prefix: plain,
@@ -88,9 +89,18 @@ function list(text: string): string[] {
 }
 
 function rateLimit(text: string): unknown {
-  const match = /^\s*([0-9]{1,10})\s*\/\s*(\S+)\s*$/.exec(text);
+  const match = /^\s*([0-9]{1,16})\s*\/\s*(\S+)\s*$/.exec(text);
   if (match === null) throw new RowError('rate_limit', 'write it as LIMIT/WINDOW, such as 100/60s');
   return { limit: Number(match[1]), window: match[2] };
+}
+
+/** A JSON list, as the API takes it. */
+function rateLimits(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new RowError('rate_limits', 'is not JSON that can be read');
+  }
 }
 
 /** `a=b;c=d`, or a JSON object for values that hold a semicolon. */

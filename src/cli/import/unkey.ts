@@ -46,7 +46,7 @@ function keyOf(item: Members): Members {
   const permissions = permissionsOf(item);
   const labels = metaLabels(item.meta);
   const expiresAt = expiryOf(item.expires);
-  const rateLimit = rateLimitOf(item);
+  const rateLimits = rateLimitsOf(item);
   return {
     ...credentialOf(item),
     name: name.slice(0, 200),
@@ -54,7 +54,7 @@ function keyOf(item: Members): Members {
     ...(permissions.length > 0 && { permissions }),
     ...(Object.keys(labels).length > 0 && { labels }),
     ...(expiresAt !== null && { expires_at: expiresAt }),
-    ...(rateLimit !== null && { rate_limit: rateLimit }),
+    ...rateLimits,
     ...(isFalse(item.enabled) && { disabled: true }),
   };
 }
@@ -115,23 +115,40 @@ function expiryOf(expires: unknown): string | null {
   throw new RowError('expires_at', 'cannot be read as a time');
 }
 
-/** The one limit that holds without being asked for: Postern has one for a key. */
-function rateLimitOf(item: Members): Members | null {
+/** The limits that hold without being asked for, one in the short form. */
+function rateLimitsOf(item: Members): Members {
   const { limit: oldLimit, duration, refillInterval } = members(item.ratelimit);
   const all = [
     ...items(item.ratelimits)
       .map(members)
       .filter(({ autoApply }) => isTrue(autoApply))
-      .map((one) => ({ limit: numberOf(one.limit), ms: numberOf(one.duration) })),
-    { limit: numberOf(oldLimit), ms: numberOf(duration ?? refillInterval) },
+      .map((one) => ({ name: textOf(one.name), limit: numberOf(one.limit), ms: numberOf(one.duration) })),
+    { name: null, limit: numberOf(oldLimit), ms: numberOf(duration ?? refillInterval) },
     {
+      name: null,
       limit: numberOf(item.ratelimit_limit ?? item.ratelimitLimit),
       ms: numberOf(item.ratelimit_duration ?? item.ratelimitDuration),
     },
   ].filter(({ limit, ms }) => limit !== null || ms !== null);
   const [only, ...more] = all;
-  if (only === undefined) return null;
-  if (more.length > 0) throw new RowError('rate_limit', 'has more than one rate limit of which each holds');
-  if (only.limit !== null && only.ms !== null) return { limit: only.limit, window: `${only.ms}ms` };
-  throw new RowError('rate_limit', 'has no limit or no duration');
+  if (only === undefined) return {};
+  if (all.some(({ limit, ms }) => limit === null || ms === null)) {
+    throw new RowError('rate_limit', 'has no limit or no duration');
+  }
+  if (more.length === 0) return { rate_limit: { limit: only.limit, window: `${only.ms}ms` } };
+  return {
+    rate_limits: all.map(({ name, limit, ms }, place) => ({
+      name: limitName(name, place),
+      ...{ limit, window: `${ms}ms` },
+    })),
+  };
+}
+
+/** Names there may be of other characters than here. */
+function limitName(name: string | null, place: number): string {
+  const read = (name ?? '')
+    .toLowerCase()
+    .replace(/[^a-z0-9_-]+/g, '-')
+    .slice(0, 32);
+  return read === '' || read === '-' ? `limit-${place + 1}` : read;
 }

@@ -5,6 +5,13 @@ import { type ConnectionFlags, connect } from '../terminal/client.ts';
 import type { AddCommand, Io } from '../terminal/command.ts';
 import { keyAnswer } from '../terminal/key-text.ts';
 import { printSecret } from '../terminal/secret-output.ts';
+import {
+  type LimitFlag,
+  rateLimit,
+  rateLimitFlag,
+  rateLimitMembers,
+  rateLimitNote,
+} from './rate-limit-flag.ts';
 import { usageHint } from './usage-hint.ts';
 
 interface CreateFlags extends ConnectionFlags {
@@ -17,7 +24,7 @@ interface CreateFlags extends ConnectionFlags {
   readonly expiresIn?: string;
   readonly expiresAt?: string;
   readonly plan?: string;
-  readonly rateLimit?: { limit: number; window: string };
+  readonly rateLimit?: LimitFlag[];
   readonly label?: Record<string, string>;
   readonly requestId?: string;
   readonly json?: boolean;
@@ -50,7 +57,7 @@ export function createKey(add: AddCommand, io: Io): void {
     )
     .option('--expires-at <time>', 'when it ends: 2031-01-31T12:00:00Z')
     .option('--plan <plan>', 'the plan whose rate limit holds')
-    .option('--rate-limit <limit/window>', 'its own rate limit: 100/60s', rateLimit)
+    .option(rateLimitFlag, rateLimitNote, rateLimit)
     .option('--label <name=value>', "the operator's own note; repeat for more", label)
     .option('--request-id <id>', 'makes a retry safe: the same id makes no second key')
     .option('--hint', 'say how the key is used, on standard error, as on a terminal')
@@ -77,7 +84,7 @@ function bodyOf(flags: CreateFlags): Record<string, unknown> {
     expires_in: flags.expiresIn,
     expires_at: flags.expiresAt,
     plan: flags.plan,
-    rate_limit: flags.rateLimit,
+    ...rateLimitMembers(flags.rateLimit),
     labels: flags.label,
     request_id: flags.requestId,
   };
@@ -86,13 +93,6 @@ function bodyOf(flags: CreateFlags): Record<string, unknown> {
 /** Gathers the values of a flag that may be repeated. */
 export function append(value: string, before: string[] = []): string[] {
   return [...before, value];
-}
-
-/** `100/60s` */
-export function rateLimit(text: string): { limit: number; window: string } {
-  const match = /^([0-9]{1,10})\/(.+)$/.exec(text);
-  if (match === null) throw new InvalidArgumentError('Write it as LIMIT/WINDOW, such as 100/60s.');
-  return { limit: Number(match[1]), window: match[2] ?? '' };
 }
 
 /** Gathers `name=value` of a flag that may be repeated. */

@@ -1,12 +1,19 @@
 import { z } from 'zod';
 import { clearOption, withCleared } from '../terminal/clear-flag.ts';
 import { type ConnectionFlags, connect } from '../terminal/client.ts';
-import type { AddCommand, Io } from '../terminal/command.ts';
+import { type AddCommand, CommandError, exitCodes, type Io } from '../terminal/command.ts';
 import { keyPath } from '../terminal/key-path.ts';
 import { keyAnswer } from '../terminal/key-text.ts';
 import { printable, printableJson } from '../terminal/output.ts';
 import { settledText } from '../terminal/settled-text.ts';
-import { append, label, rateLimit } from './create.ts';
+import { append, label } from './create.ts';
+import {
+  type LimitFlag,
+  rateLimit,
+  rateLimitFlag,
+  rateLimitMembers,
+  rateLimitNote,
+} from './rate-limit-flag.ts';
 
 interface UpdateFlags extends ConnectionFlags {
   readonly name?: string;
@@ -14,7 +21,7 @@ interface UpdateFlags extends ConnectionFlags {
   readonly allowIp?: string[];
   readonly expiresAt?: string;
   readonly plan?: string;
-  readonly rateLimit?: { limit: number; window: string };
+  readonly rateLimit?: LimitFlag[];
   readonly label?: Record<string, string>;
   readonly clear?: (keyof typeof clearable)[];
   readonly ifEtag?: string;
@@ -42,7 +49,7 @@ const updatedKey = z.object({
 export function updateKey(add: AddCommand, io: Io): void {
   const description =
     'Changes a key that is there, whose secret stays. What no flag names stays as it is; ' +
-    '--permission, --allow-ip and --label replace all that there were.';
+    '--permission, --allow-ip, --rate-limit and --label replace all that there were.';
   add('update', description, [
     'postern keys update key_01k0c6h3v8s9w2m4n5p7q8r9t1 --name "Asset backend, Leeds"',
     'postern keys update key_01k0c6h3v8s9w2m4n5p7q8r9t1 --permission read:assets --permission write:assets',
@@ -54,7 +61,7 @@ export function updateKey(add: AddCommand, io: Io): void {
     .option('--allow-ip <cidr>', 'an address or block that may use it; repeat for more', append)
     .option('--expires-at <time>', 'when it ends: 2031-01-31T12:00:00Z')
     .option('--plan <plan>', 'the plan whose rate limit holds')
-    .option('--rate-limit <limit/window>', 'its own rate limit: 100/60s', rateLimit)
+    .option(rateLimitFlag, rateLimitNote, rateLimit)
     .option('--label <name=value>', "the operator's own note; repeat for more", label)
     .addOption(clearOption(Object.keys(clearable), 'expires-at becomes never'))
     .option('--if-etag <etag>', 'only if the key is still as "postern keys get" showed it with this etag')
@@ -75,10 +82,14 @@ function bodyOf(flags: UpdateFlags): Record<string, unknown> {
     ip_allowlist: flags.allowIp,
     expires_at: flags.expiresAt,
     plan: flags.plan,
-    rate_limit: flags.rateLimit,
+    ...rateLimitMembers(flags.rateLimit),
     labels: flags.label,
   };
-  const wanted = withCleared(set, flags.clear ?? [], clearable, 'postern keys update --help');
+  const clear = flags.clear ?? [];
+  if (clear.includes('rate-limit') && flags.rateLimit !== undefined) {
+    throw new CommandError(exitCodes.usage, ['--rate-limit is both set and cleared', 'Give one of them.']);
+  }
+  const wanted = withCleared(set, clear, clearable, 'postern keys update --help');
   return { ...wanted, etag: flags.ifEtag };
 }
 

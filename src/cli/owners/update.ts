@@ -5,13 +5,14 @@ import type { AddCommand, Io } from '../terminal/command.ts';
 import { printable, printableJson } from '../terminal/output.ts';
 import { ownerAnswer, ownerStateText } from '../terminal/owner-text.ts';
 import { settledText } from '../terminal/settled-text.ts';
+import { type AccountFlags, accountMembers, addAccountFlags } from './account-flags.ts';
 import { ownerPath } from './owner-path.ts';
 
 interface ShownFlags extends ConnectionFlags {
   readonly json?: boolean;
 }
 
-interface UpdateFlags extends ShownFlags {
+interface UpdateFlags extends ShownFlags, AccountFlags {
   readonly plan?: string;
   readonly activeUntil?: string;
   readonly suspended?: boolean;
@@ -20,7 +21,16 @@ interface UpdateFlags extends ShownFlags {
 }
 
 /** What `--clear` takes → the field of the API that becomes empty. */
-const clearable = { plan: 'plan', 'active-until': 'active_until', suspended: 'suspended' } as const;
+const clearable = {
+  plan: 'plan',
+  'active-until': 'active_until',
+  suspended: 'suspended',
+  name: 'name',
+  contact: 'contact',
+  label: 'labels',
+  'billing-anchor': 'billing_anchor',
+  'keys-max': 'keys_max',
+} as const;
 
 const updatedAnswer = z.object({
   data: ownerAnswer.extend({
@@ -31,7 +41,7 @@ const updatedAnswer = z.object({
 
 /** `owners update`. */
 export function updateOwner(add: AddCommand, io: Io): void {
-  add('update', 'Changes an owner that is there. What no flag names stays as it is.', [
+  const command = add('update', 'Changes an owner that is there. What no flag names stays as it is.', [
     'postern owners update acme --plan pro',
     'postern owners update acme --clear active-until',
     'postern owners update acme --active-until 2031-01-31T00:00:00Z --if-etag v3',
@@ -39,13 +49,14 @@ export function updateOwner(add: AddCommand, io: Io): void {
     .argument('<id>', 'the owner that keys name')
     .option('--plan <plan>', 'the plan of its keys that have none of their own')
     .option('--active-until <time>', 'when its subscription ends: 2031-01-31T12:00:00Z')
-    .option('--suspended', 'no key of it is allowed, whatever --active-until says')
+    .option('--suspended', 'no key of it is allowed, whatever --active-until says');
+  addAccountFlags(command)
     .addOption(clearOption(Object.keys(clearable), 'active-until becomes never'))
     .option('--if-etag <etag>', 'only if the owner is still as "postern owners get" showed it with this etag')
     .option('--json', 'print the owner as JSON, with effective_at where something was taken away')
     .action(async (id: string, flags: UpdateFlags) => {
       const { plan, activeUntil, suspended, clear = [], ifEtag: etag } = flags;
-      const set = { plan, active_until: activeUntil, suspended };
+      const set = { plan, active_until: activeUntil, suspended, ...accountMembers(flags) };
       const what = withCleared(set, clear, clearable, 'postern owners update --help');
       await update(io, id, flags, { ...what, etag });
     });

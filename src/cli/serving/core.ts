@@ -8,11 +8,12 @@ import { createMissBudget } from '../../cache/miss-budget.ts';
 import { createDigestUpgrade } from '../../changes/digest-upgrade.ts';
 import { createLastWriterGuard } from '../../changes/last-writer.ts';
 import { createRegistry } from '../../changes/registry.ts';
-import { createJudges, type JudgesDependencies } from '../../check/judges.ts';
+import { createJudges } from '../../check/judges.ts';
 import { createJournalTail, type JournalTail, waking } from '../../events/journal-tail.ts';
 import { createRefusals } from '../../events/refusals.ts';
 import { type AdminClient, adminWrite } from '../../keys/admin-permissions.ts';
 import { createDigester } from '../../keys/secret.ts';
+import { createStandings } from '../../limits/standings.ts';
 import { createToldChanges } from '../../link/told-changes.ts';
 import type { Config } from '../../settings/config.ts';
 import { type BadRecords, createBadRecords } from '../../store/bad-records.ts';
@@ -27,6 +28,7 @@ import { createUsage, type Usage } from '../../usage/usage.ts';
 import { version } from '../../version.ts';
 import { createEvents } from './events.ts';
 import { type CreateStore, tellOf } from './store.ts';
+import type { CheckWorkers } from './workers/check-workers.ts';
 
 /** Distinct admin keys an hour whose use is held until it can be written. */
 const adminTalliesMax = 10_000;
@@ -40,13 +42,13 @@ export interface CoreDependencies {
   readonly tracing: Tracing | null;
   /** Of the settings, or made up for this process. */
   readonly replicaId: string;
-  /** How a spender stands, for a dry run: what is known where Checks are answered. */
-  readonly look: JudgesDependencies['limiter']['look'];
+  /** Those who answer Checks, and lease units for them. */
+  readonly limiters: Pick<CheckWorkers, 'held' | 'charged'>;
 }
 
 /** Wires what changes keys and what tells of them, apart from every wire; Checks are decided elsewhere. */
 export function createCore(config: Config, dependencies: CoreDependencies) {
-  const { createStore, log, tracing, replicaId, look } = dependencies;
+  const { createStore, log, tracing, replicaId, limiters } = dependencies;
   const now = () => Date.now();
   const metrics = createMetrics(version);
   const place = { isLost: false };
@@ -68,6 +70,8 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
   const missBudget = createMissBudget(monotonic, { readsPerSecond: config.memory.missReadsPerSecond });
   const feed = withOthers(single.feed, told.subscriber);
   const keyring = createKeyring({ store: checkReads, feed, missBudget }, keyringBounds);
+  const standings = createStandings({ store, held: limiters.held });
+  const { look } = standings;
   const judges = createJudges({ keyring, digester, limiter: { spend: look, look }, now }, config);
   const { dryRun, policy } = judges;
   const registry = metrics.timeRevocations(createRegistry({ store, digester, policy, now }, config));

@@ -99,7 +99,7 @@ function firstAdminKey(config: Config): NewKey {
     permissions: [adminRead, adminWrite],
     ipAllowlist: [],
     plan: null,
-    rateLimit: null,
+    rateLimits: [],
     labels: {},
     expiresAt: null,
     requestKey: null,

@@ -16,6 +16,7 @@ import { untilAborted } from '../../time/until-aborted.ts';
 import { createCore, monotonic } from './core.ts';
 import { createHttpListener } from './http-listener.ts';
 import { warnAboutRemoved } from './policy-changes.ts';
+import { createSharers } from './sharers.ts';
 import type { CreateStore } from './store.ts';
 import { createTlsSources, type TlsSources } from './tls.ts';
 import type { OpenTracing, TellLost } from './tracing.ts';
@@ -66,10 +67,11 @@ export function createService(
 ): Service {
   const tracing = open?.tracing ?? null;
   const replicaId = config.replicaId ?? `${hostname()}-${randomBytes(4).toString('hex')}`;
-  const core = createCore(config, {
-    ...{ createStore, log, tracing, replicaId },
-    look: (...asked) => workers.look(...asked),
-  });
+  const limiters = {
+    held: (...asked: Parameters<CheckWorkers['held']>) => workers.held(...asked),
+    charged: (...told: Parameters<CheckWorkers['charged']>) => workers.charged(...told),
+  };
+  const core = createCore(config, { createStore, log, tracing, replicaId, limiters });
   const { metrics, store, registry, admin, usage, upgrade, refusals, events, told, tail, now } = core;
   const onBroken = (error: unknown) => log.error({ err: error }, 'broken');
   const tls = createTlsSources(config, {
@@ -77,12 +79,14 @@ export function createService(
     now,
     count: (isSuccess) => metrics.countReload('tls', isSuccess),
   });
+  const count = config.processes === 'auto' ? availableParallelism() : config.processes;
+  const sharers = createSharers(store, count);
   const workers = createCheckWorkers({
     ...{ log, told, tellLost, replicaId, tls: tls.check },
     settings: sentConfigOf(config),
-    count: config.processes === 'auto' ? availableParallelism() : config.processes,
+    count,
     reusePort: config.check.reusePort,
-    answersFor: (worker) => serviceAnswers({ ...core, writeLines }, worker),
+    answersFor: (worker) => serviceAnswers({ ...core, sharers: sharers.count, writeLines }, worker),
   });
 
   const isReady = () => {
@@ -129,6 +133,7 @@ export function createService(
     },
     setReady() {
       clockWatch.start();
+      sharers.start();
       usage.start();
       upgrade.start();
       events.start();
@@ -151,6 +156,7 @@ export function createService(
       const eventsStopped = events.stop();
       stopping.abort();
       clockWatch.stop();
+      sharers.stop();
       // Watches last as long as the service otherwise.
       tail.close();
       const drained = performance.now() + drainMs;

@@ -24,6 +24,17 @@ export const keyAnswer = z.looseObject({
   rotated_from: z.string().nullable(),
   etag: z.string(),
   // A service of an older version does not say.
+  rate_limits: z
+    .array(
+      z.looseObject({
+        name: z.string(),
+        limit: z.number(),
+        window: z.string().optional(),
+        period: z.string().optional(),
+        shared_by: z.string(),
+      }),
+    )
+    .optional(),
   created_by: z.string().nullish(),
   replaced_by: z.string().nullish(),
   blocked: z.string().nullish(),
@@ -47,6 +58,16 @@ export function keyList(keys: readonly KeyAnswer[], isFirstPage: boolean): strin
   return table(isFirstPage ? [listHeader, ...rows] : rows);
 }
 
+/** As `--rate-limit` takes them. */
+function rateLimitText({ rate_limit: short, rate_limits: all = [] }: KeyAnswer): string {
+  if (short !== null) return `${short.limit}/${short.window}`;
+  const texts = all.map(
+    ({ name, limit, window, period, shared_by }) =>
+      `${name}=${limit}/${window ?? period}${shared_by === 'owner' ? '/owner' : ''}`,
+  );
+  return texts.join(', ') || '-';
+}
+
 /** The state, and what stands in the way of a key that is active. */
 function stateText({ state, blocked }: KeyAnswer): string {
   return blocked ? `${state}, blocked (${blocked})` : state;
@@ -66,7 +87,7 @@ export function keyDetails(key: KeyAnswer): string {
     ['permissions', key.permissions.join(', ') || '-'],
     ['addresses', key.ip_allowlist.join(', ') || 'any'],
     ['plan', key.plan ?? '-'],
-    ['rate limit', key.rate_limit === null ? '-' : `${key.rate_limit.limit}/${key.rate_limit.window}`],
+    ['rate limit', rateLimitText(key)],
     ['labels', labels.join(', ') || '-'],
     ['created', key.created_by ? `${key.created_at} by ${key.created_by}` : key.created_at],
     ['last used', key.last_used_at ?? 'never'],

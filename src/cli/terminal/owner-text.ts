@@ -10,6 +10,12 @@ export const ownerAnswer = z.looseObject({
   active: z.boolean(),
   created_at: z.string(),
   updated_at: z.string(),
+  // A service of an older version does not say.
+  name: z.string().nullish(),
+  contact: z.string().nullish(),
+  labels: z.record(z.string(), z.string()).optional(),
+  billing_anchor: z.string().nullish(),
+  keys_max: z.number().nullish(),
 });
 
 export type OwnerAnswer = z.output<typeof ownerAnswer>;
@@ -31,11 +37,17 @@ export function ownerList(owners: readonly OwnerAnswer[], isFirstPage: boolean):
 
 /** One owner, a line for each thing that is known of it. */
 export function ownerDetails(owner: OwnerAnswer): string {
+  const labels = Object.entries(owner.labels ?? {}).map(([name, value]) => `${name}=${value}`);
   return table([
     ['id', owner.id],
+    ['name', owner.name ?? '-'],
+    ['contact', owner.contact ?? '-'],
     ['state', ownerState(owner)],
     ['plan', owner.plan ?? '-'],
     ['active until', owner.active_until ?? 'always'],
+    ['billing anchor', owner.billing_anchor ?? '-'],
+    ['most keys', String(owner.keys_max ?? '-')],
+    ['labels', labels.join(', ') || '-'],
     ['created', owner.created_at],
     ['updated', owner.updated_at],
   ]);

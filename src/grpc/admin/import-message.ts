@@ -4,7 +4,7 @@ import type {
   ImportKeysRequest,
   ImportKeysResponse,
 } from '../gen/postern/admin/v1/key_admin.ts';
-import { rateLimitInputOf } from './key-message.ts';
+import { limitsInputOf } from './key-message.ts';
 import { timeText } from './time-message.ts';
 
 /** The request in the contract's JSON shape; what a protobuf caller left unset is left out. */
@@ -13,12 +13,12 @@ export function importKeysInputOf({ keys, dry_run }: ImportKeysRequest): Record<
 }
 
 function importedKeyInputOf(key: ImportedKey): Record<string, unknown> {
-  const { credential, expires_at, rate_limit, ...rest } = key;
+  const { credential, expires_at, rate_limit, rate_limits, ...rest } = key;
   return {
     ...rest,
     ...(credential !== undefined && { [credential.$case]: credential.value }),
     ...(expires_at !== undefined && { expires_at: timeText(expires_at) }),
-    ...(rate_limit !== undefined && { rate_limit: rateLimitInputOf(rate_limit) }),
+    ...limitsInputOf({ rate_limit, rate_limits }),
   };
 }
 

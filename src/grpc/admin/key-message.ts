@@ -1,8 +1,10 @@
 import { etagOf, keyState, type ShownKey } from '../../keys/key.ts';
+import { type Limit as StoredLimit, shortOfLimits } from '../../keys/limit.ts';
 import {
   type CreateKeyRequest,
   type Key,
   KeyState,
+  type Limit,
   type ListKeysRequest,
   type RateLimit,
 } from '../gen/postern/admin/v1/key_admin.ts';
@@ -31,16 +33,14 @@ export function keyMessage(key: ShownKey, now: number): Key {
     last4: key.last4,
     ip_allowlist: [...key.ipAllowlist],
     plan: key.plan ?? undefined,
-    rate_limit:
-      key.rateLimit === null
-        ? undefined
-        : { limit: key.rateLimit.limit, window: durationOf(key.rateLimit.windowMs) },
+    rate_limit: shortMessage(key.rateLimits),
     labels: { ...key.labels },
     state: states[keyState(key, now)],
     updated_at: seconds(key.updatedAt),
     revoked_at: seconds(key.revokedAt),
     rotated_from: key.rotatedFrom ?? undefined,
     etag: etagOf(key),
+    rate_limits: key.rateLimits.map(limitMessage),
     created_by: key.createdBy ?? undefined,
     replaced_by: key.rotatedTo ?? undefined,
     blocked: key.blocked ?? undefined,
@@ -49,12 +49,44 @@ export function keyMessage(key: ShownKey, now: number): Key {
 
 /** The request in the contract's JSON shape; what a protobuf caller left unset is left out. */
 export function createKeyInputOf(request: CreateKeyRequest): Record<string, unknown> {
-  const { expires_at, rate_limit, ...rest } = request;
+  const { expires_at, rate_limit, rate_limits, ...rest } = request;
   return {
     ...rest,
     ...(expires_at !== undefined && { expires_at: timeText(expires_at) }),
-    ...(rate_limit !== undefined && { rate_limit: rateLimitInputOf(rate_limit) }),
+    ...limitsInputOf({ rate_limit, rate_limits }),
   };
+}
+
+/** The limits of a request, of which those that it does not set are left out. */
+export function limitsInputOf({ rate_limit, rate_limits }: Pick<Key, 'rate_limit' | 'rate_limits'>) {
+  return {
+    ...(rate_limit !== undefined && { rate_limit: rateLimitInputOf(rate_limit) }),
+    ...(rate_limits.length > 0 && { rate_limits: rate_limits.map(limitInputOf) }),
+  };
+}
+
+/** In the contract's JSON shape. */
+export function limitInputOf({ name, limit, length, shared_by }: Limit): Record<string, unknown> {
+  const window = length?.$case === 'window' ? { window: durationText(length.value) } : {};
+  const period = length?.$case === 'period' ? { period: length.value } : {};
+  return {
+    ...(name !== '' && { name }),
+    limit,
+    ...window,
+    ...period,
+    ...(shared_by !== '' && { shared_by }),
+  };
+}
+
+function limitMessage({ name, limit, per, sharedBy }: StoredLimit): Limit {
+  const length: Limit['length'] =
+    typeof per === 'number' ? { $case: 'window', value: durationOf(per) } : { $case: 'period', value: per };
+  return { name, limit, length, shared_by: sharedBy };
+}
+
+function shortMessage(limits: readonly StoredLimit[]): RateLimit | undefined {
+  const short = shortOfLimits(limits);
+  return short === null ? undefined : { limit: short.limit, window: durationOf(short.windowMs) };
 }
 
 /** In the contract's JSON shape. */

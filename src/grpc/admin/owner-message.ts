@@ -14,13 +14,22 @@ export function ownerMessage(owner: OwnerRecord, now: number): Owner {
     created_at: seconds(owner.createdAt),
     updated_at: seconds(owner.updatedAt),
     etag: etagOf(owner),
+    name: owner.name ?? undefined,
+    contact: owner.contact ?? undefined,
+    labels: { ...owner.labels },
+    billing_anchor: seconds(owner.billingAnchor),
+    keys_max: owner.keysMax ?? undefined,
   };
 }
 
 /** The request in the contract's JSON shape; what a protobuf caller left unset is left out. */
 export function putOwnerInputOf(request: PutOwnerRequest): Record<string, unknown> {
-  const { active_until, ...rest } = request;
-  return { ...rest, ...(active_until !== undefined && { active_until: timeText(active_until) }) };
+  const { active_until, billing_anchor, ...rest } = request;
+  return {
+    ...rest,
+    ...(active_until !== undefined && { active_until: timeText(active_until) }),
+    ...(billing_anchor !== undefined && { billing_anchor: timeText(billing_anchor) }),
+  };
 }
 
 /** The request in the contract's JSON shape. */

@@ -1,12 +1,14 @@
 import type { Allowed, Denied, Observed } from '../../check/authorize.ts';
-import { rateHeader } from '../../check/denial.ts';
+import { rateHeaders } from '../../check/rate-headers.ts';
 import type { AccessRequest } from '../../check/request.ts';
 import type { HeaderPair, Upstream } from '../../check/upstream.ts';
 import type { CheckedKey } from '../../keys/key.ts';
 import { rpcStatus as code } from '../../net/rpc.ts';
 import type { BackwardWriter } from './backward-writer.ts';
-import type { KeyFragments } from './key-fragments.ts';
+import { createOverrideFragments, type KeyFragments } from './key-fragments.ts';
 import { response, writeHeader, writeMember, writeStatus, writeStructMember } from './response-fields.ts';
+
+const overrideFragment = createOverrideFragments();
 
 /** The tags of an OkHttpResponse. */
 export const ok = { headers: 18, remove: 42, responseHeaders: 50, removeParameters: 66 } as const;
@@ -75,8 +77,9 @@ export function observe(
 }
 
 function writeObservedDenial(writer: BackwardWriter, denied: Denied): void {
-  const { reason, scheme, key, misconfigured } = denied;
+  const { reason, scheme, key, misconfigured, rate } = denied;
   const since = writer.length;
+  if (rate !== null) writeMember(writer, 'limit', rate.name);
   if (misconfigured !== undefined) writeMember(writer, 'misconfigured', misconfigured.problem);
   if (key !== null) writeMember(writer, 'owner', key.owner);
   if (key !== null) writeMember(writer, 'key_id', key.id);
@@ -119,21 +122,24 @@ function isSet({ upstream, allowed, headers }: SetHeaders, name: string): boolea
 }
 
 /** For the caller, and what Envoy can only take out of a path by name. */
-function writeAnswerChanges(writer: BackwardWriter, { withheld, rate }: Allowed): void {
+function writeAnswerChanges(writer: BackwardWriter, { withheld, rate, scheme }: Allowed): void {
   for (const name of withheld.parameters) writer.text(ok.removeParameters, name);
   if (rate === null) return;
-  writeHeader(writer, ok.responseHeaders, rateHeader.reset, String(rate.resetAt));
-  writeHeader(writer, ok.responseHeaders, rateHeader.remaining, String(rate.remaining));
-  writeHeader(writer, ok.responseHeaders, rateHeader.limit, String(rate.limit));
+  const headers = rateHeaders(rate, scheme);
+  for (let at = headers.length - 1; at >= 0; at--) {
+    const [name, text] = headers[at] as readonly [string, string];
+    writeHeader(writer, ok.responseHeaders, name, text);
+  }
 }
 
 function writeKeyMetadata(
   writer: BackwardWriter,
-  { key, plan }: Allowed,
+  { key, plan, rate }: Allowed,
   fragments: KeyFragments,
   isObserved = false,
 ): void {
   const since = writer.length;
+  if (rate !== null) writer.encoded(overrideFragment(rate.limits));
   if (isObserved) writeMember(writer, 'observed', true);
   writeStructMember(writer, 'labels', key.labels);
   writer.encoded(fragments.metadata);

@@ -102,7 +102,7 @@ export function createCheckWriter(
     if (known !== undefined && known.body === body && known.field === field) return known;
     writeDenial(writer, decision, told);
     const head = writer.take();
-    writeMetadata(writer, { reason, key: null });
+    writeMetadata(writer, { reason, key: null, rate: null });
     writer.encoded(head);
     const made: PreparedDenial = { field, body, head, whole: writer.take() };
     ofScheme[reason] = made;
@@ -133,10 +133,11 @@ function writeDenial(writer: BackwardWriter, decision: Denied, { field, kind, bo
 
 function writeMetadata(
   writer: BackwardWriter,
-  { reason, key, misconfigured }: Pick<Denied, 'reason' | 'key' | 'misconfigured'>,
+  { reason, key, misconfigured, rate }: Pick<Denied, 'reason' | 'key' | 'misconfigured' | 'rate'>,
 ): void {
   const since = writer.length;
   if (misconfigured !== undefined) writeMember(writer, 'misconfigured', misconfigured.problem);
+  if (rate !== null) writeMember(writer, 'limit', rate.name);
   if (key !== null) writeMember(writer, 'key_id', key.id);
   writeMember(writer, 'reason', reason);
   writer.message(response.metadata, since);

@@ -1,7 +1,9 @@
 import { BoundedCache } from '../../cache/bounded-cache.ts';
+import { limitOverride } from '../../check/rate-headers.ts';
 import type { CheckedKey } from '../../keys/key.ts';
+import type { Limit } from '../../keys/limit.ts';
 import { BackwardWriter } from './backward-writer.ts';
-import { writeHeader, writeListMember, writeMember } from './response-fields.ts';
+import { writeHeader, writeListMember, writeMember, writeOverrideMember } from './response-fields.ts';
 
 /** What the answers for many keys have in common, encoded. */
 export interface KeyFragments {
@@ -52,4 +54,20 @@ export function createKeyFragments(headersTag: number): (key: CheckedKey) => Key
     writeMember(writer, 'scheme', scheme);
     return writer.take();
   }
+}
+
+/** `rate_limit_override`, encoded, by the list of limits, which keys share where it is equal; empty for none. */
+export function createOverrideFragments(): (limits: readonly Limit[]) => Uint8Array {
+  const writer = new BackwardWriter();
+  const known = new WeakMap<readonly Limit[], Uint8Array>();
+
+  return (limits) => {
+    const fragment = known.get(limits);
+    if (fragment !== undefined) return fragment;
+    const override = limitOverride(limits);
+    if (override !== null) writeOverrideMember(writer, 'rate_limit_override', override);
+    const made = writer.take();
+    known.set(limits, made);
+    return made;
+  };
 }

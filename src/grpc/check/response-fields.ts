@@ -1,3 +1,4 @@
+import type { LimitOverride } from '../../check/rate-headers.ts';
 import type { BackwardWriter } from './backward-writer.ts';
 
 /** Tags: field × 8 + wire type, 2 for texts and messages, 0 for numbers. */
@@ -43,6 +44,21 @@ export function writeListMember(writer: BackwardWriter, name: string, texts: rea
   const since = writer.length;
   for (let at = texts.length - 1; at >= 0; at--) writeValue(writer, listValues, texts[at] as string);
   writer.message(value.list, since);
+  writer.message(struct.value, since);
+  writer.text(struct.key, name);
+  writer.message(struct.fields, since);
+}
+
+/** A limit of Envoy's, as a struct of a number and a text. */
+export function writeOverrideMember(
+  writer: BackwardWriter,
+  name: string,
+  { requests_per_unit, unit }: LimitOverride,
+): void {
+  const since = writer.length;
+  writeMember(writer, 'unit', unit);
+  writeMember(writer, 'requests_per_unit', requests_per_unit);
+  writer.message(value.struct, since);
   writer.message(struct.value, since);
   writer.text(struct.key, name);
   writer.message(struct.fields, since);

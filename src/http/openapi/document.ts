@@ -3,7 +3,8 @@ import { keyOperations } from './key.ts';
 import { keysOperations } from './keys.ts';
 import { type Operations, operationObject, type Schema } from './operation.ts';
 import { ownerOperations } from './owners.ts';
-import { reference, schemas } from './schemas.ts';
+import { reference } from './schema-forms.ts';
+import { schemas } from './schemas.ts';
 import { serviceOperations } from './service.ts';
 import { termsOperations } from './terms.ts';
 

@@ -20,6 +20,7 @@ export const keyExample = {
   revoked_at: null,
   rotated_from: null,
   etag: 'v1',
+  rate_limits: [{ name: 'default', limit: 100, window: '60s', shared_by: 'key' }],
   created_by: 'POSTERN_ADMIN_KEY',
   replaced_by: null,
   blocked: null,
@@ -38,6 +39,11 @@ export const ownerExample = {
   created_at: '2031-01-01T12:00:00Z',
   updated_at: '2031-01-01T12:00:00Z',
   etag: 'v1',
+  name: 'Acme Ltd',
+  contact: 'billing@acme.example',
+  labels: { segment: 'energy' },
+  billing_anchor: '2031-01-15T00:00:00Z',
+  keys_max: null,
 };
 
 export const auditEventExample = {

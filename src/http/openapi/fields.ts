@@ -17,7 +17,9 @@ export const fieldNotes: Readonly<Record<string, string>> = {
     'How long the key lives: `never`, or a number and a unit, as in `36h` or `30d`. At most one of `expires_at` and ' +
     '`expires_in`.',
   plan: 'The name of a plan, whose rate limit holds where there is none of its own.',
-  rate_limit: 'The rate limit of the key itself, which wins over its plan and its owner.',
+  rate_limit:
+    'The rate limit of the key itself, which wins over its plan and its owner. At most one of it and `rate_limits`.',
+  rate_limits: 'All limits of the key itself, which hold at once and replace those of its plan; at most 8.',
   labels: 'Free-form, for the operator; Envoy gets them as dynamic metadata.',
   request_id:
     'Makes a retry safe: a second call with the same value makes no second key. It answers the key that the first ' +
@@ -51,6 +53,10 @@ export const fieldNotes: Readonly<Record<string, string>> = {
   types: 'Only events of these types, with commas between. Absent: all.',
   id: 'The id in the path; may be left out.',
   active_until: 'When the subscription ends; a time in the past ends it now. Absent: never.',
+  contact: 'Whom to write to, free-form.',
+  billing_anchor:
+    'From when the periods of its limits run, from 1970 on, to the second. Absent: those of the calendar in UTC.',
+  keys_max: 'The most keys that the owner may have. Absent: no bound of its own.',
   suspended: 'Stops the owner at once, until it is put again without, or changed to false.',
   url: 'Where it was found, for the journal.',
   source: 'Who found it, or how.',

@@ -2,7 +2,8 @@ import { listAuditEventsInput, reportLeakedKeysInput, watchKeysInput } from '../
 import { type InputSchema, inputSchema } from '../../admin/admin-input-schema.ts';
 import { auditEventExample, secretExample, settlementExample } from './examples.ts';
 import { bodySchema, type Operations, queryParameters, requestIdHeader, type Schema } from './operation.ts';
-import { answerOf, closed, count, pageOf, reference, settlement, text } from './schemas.ts';
+import { answerOf, closed, count, pageOf, reference, text } from './schema-forms.ts';
+import { settlement } from './schemas.ts';
 
 /** The routes of what happened, and happens. */
 export function journalOperations(): Operations {

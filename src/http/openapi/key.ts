@@ -10,7 +10,7 @@ import {
   requestIdHeader,
   type Schema,
 } from './operation.ts';
-import { answerOf, reference } from './schemas.ts';
+import { answerOf, reference } from './schema-forms.ts';
 
 /** The routes about one key. */
 export function keyOperations(): Operations {

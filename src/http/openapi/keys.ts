@@ -10,7 +10,7 @@ import {
   requestIdHeader,
   type Schema,
 } from './operation.ts';
-import { answerOf, closed, count, list, pageOf, reference, text } from './schemas.ts';
+import { answerOf, closed, count, list, pageOf, reference, text } from './schema-forms.ts';
 
 /** The routes about keys together. */
 export function keysOperations(): Operations {

@@ -9,7 +9,7 @@ import {
   requestIdHeader,
   type Schema,
 } from './operation.ts';
-import { answerOf, pageOf, reference } from './schemas.ts';
+import { answerOf, pageOf, reference } from './schema-forms.ts';
 
 /** The routes under `/admin/owners`. */
 export function ownerOperations(): Operations {

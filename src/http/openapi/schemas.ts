@@ -1,49 +1,7 @@
 import { eventTypes } from '../../events/events.ts';
+import { periods } from '../../keys/limit.ts';
 import type { Schema } from './operation.ts';
-
-/** An object whose members are all there, in this order; `optional` ones may be absent. */
-export function closed(
-  properties: Readonly<Record<string, Schema>>,
-  optional: readonly string[] = [],
-): Schema {
-  const required = Object.keys(properties).filter((name) => !optional.includes(name));
-  return { type: 'object', properties, required };
-}
-
-/** `{"data": …}` */
-export function answerOf(data: Schema): Schema {
-  return closed({ data });
-}
-
-/** `{"data": […], "next_page_token": …}` */
-export function pageOf(item: string): Schema {
-  const token = orNull(text('Opaque; the `page_token` of the next page. Null on the last one.'));
-  return closed({ data: list(reference(item)), next_page_token: token });
-}
-
-export function reference(name: string): Schema {
-  return { $ref: `#/components/schemas/${name}` };
-}
-
-export function text(description: string, more: Schema = {}): Schema {
-  return { type: 'string', description, ...more };
-}
-
-function time(description: string): Schema {
-  return text(description, { format: 'date-time' });
-}
-
-export function count(description: string): Schema {
-  return { type: 'integer', minimum: 0, description };
-}
-
-export function list(items: Schema, description?: string): Schema {
-  return { type: 'array', items, ...(description !== undefined && { description }) };
-}
-
-function orNull(schema: Schema): Schema {
-  return { ...schema, type: [schema.type, 'null'] };
-}
+import { closed, count, list, orNull, reference, text, time } from './schema-forms.ts';
 
 const texts: Schema = { type: 'string' };
 
@@ -51,6 +9,21 @@ const rateLimit = closed({
   limit: { type: 'integer', minimum: 1, description: 'Units admitted in a window.' },
   window: text('The length of the window, in seconds: `60s`.', { pattern: '^[0-9.]+s$' }),
 });
+
+const limit = closed(
+  {
+    name: text('Unique in its list.', { pattern: '^[a-z0-9_-]{1,32}$' }),
+    limit: { type: 'integer', minimum: 1, description: 'Units in each window or period.' },
+    window: text('The length of its windows, in seconds: `60s`. Either this or `period`.', {
+      pattern: '^[0-9.]+s$',
+    }),
+    period: text("Of the calendar in UTC, or from the owner's billing anchor; `total` never resets.", {
+      enum: periods,
+    }),
+    shared_by: text('Whose keys spend from one counter.', { enum: ['key', 'owner'] }),
+  },
+  ['window', 'period'],
+);
 
 const key = {
   id: text('Names the key everywhere but in a request that uses it.', { pattern: '^key_[0-9a-z]{26}$' }),
@@ -70,7 +43,7 @@ const key = {
   plan: orNull(text("The plan whose rate limit holds; null for its owner's.")),
   rate_limit: {
     anyOf: [reference('RateLimit'), { type: 'null' }],
-    description: "Its own rate limit; null for its plan's.",
+    description: 'Its own rate limit where it has one with a window and nothing else; see `rate_limits`.',
   },
   labels: { type: 'object', additionalProperties: texts, description: 'Free-form, for the operator.' },
   state: text('As judged when this answer was made.', { enum: ['active', 'disabled', 'revoked', 'expired'] }),
@@ -78,6 +51,7 @@ const key = {
   revoked_at: orNull(time('When it was revoked; null unless it is.')),
   rotated_from: orNull(text('The key that this one replaced; null unless a rotation made it.')),
   etag: text('Changes with every change of the key; opaque.'),
+  rate_limits: list(reference('Limit'), "All limits of its own; empty for its plan's."),
   created_by: orNull(text('Who made it, as `actor` of an audit event; null where that is not known.')),
   replaced_by: orNull(text('The key that replaced this one, by a rotation; null if none did.')),
   blocked: {
@@ -108,6 +82,13 @@ const owner = {
   created_at: time('When it was first put.'),
   updated_at: time('When it was last put or changed.'),
   etag: text('Changes with every change of the owner; opaque.'),
+  name: orNull(text('What people call it.')),
+  contact: orNull(text('Whom to write to.')),
+  labels: { type: 'object', additionalProperties: texts, description: 'Free-form, for the operator.' },
+  billing_anchor: orNull(
+    time('From when the periods of its limits run; null for those of the calendar in UTC.'),
+  ),
+  keys_max: orNull(count('The most keys that it may have; null for no bound of its own.')),
 };
 
 const hash = { pattern: '^[0-9a-f]{64}$' };
@@ -229,6 +210,7 @@ export const schemas: Readonly<Record<string, Schema>> = {
     ...settlement,
   }),
   RateLimit: rateLimit,
+  Limit: limit,
   Usage: usage,
   Verification: verification,
   Owner: closed(owner),

@@ -1,5 +1,5 @@
 import type { Operations } from './operation.ts';
-import { answerOf, closed, count, list, text } from './schemas.ts';
+import { answerOf, closed, count, list, text } from './schema-forms.ts';
 
 /** The routes about the service itself. */
 export const serviceOperations: Operations = {

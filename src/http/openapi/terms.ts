@@ -1,5 +1,5 @@
 import type { Operations } from './operation.ts';
-import { answerOf, closed, list, text } from './schemas.ts';
+import { answerOf, closed, list, text } from './schema-forms.ts';
 
 const texts = { type: 'string' };
 

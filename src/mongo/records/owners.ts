@@ -8,7 +8,7 @@ import type { ChangeQueue } from '../feed/change-queue.ts';
 import { createLatestRead, type LatestReadDependencies } from '../feed/latest.ts';
 import { withinDeadline } from '../sessions.ts';
 import { readPage } from './page.ts';
-import { date, dateOrNull, time } from './records.ts';
+import { date, dateOrNull, labels, time } from './records.ts';
 
 /** An owner in the collection `owners`. */
 interface OwnerDocument {
@@ -16,6 +16,13 @@ interface OwnerDocument {
   plan: string | null;
   active_until: Date | null;
   suspended: boolean;
+  /** These are absent from documents of before they were kept. */
+  name?: string | null;
+  contact?: string | null;
+  /** Pairs, as a key's. */
+  labels?: readonly (readonly [name: string, value: string])[];
+  billing_anchor?: Date | null;
+  keys_max?: number | null;
   created_at: Date;
   updated_at: Date;
   version: number;
@@ -119,6 +126,11 @@ function toDocument(record: OwnerRecord): OwnerDocument {
     plan: record.plan,
     active_until: dateOrNull(record.activeUntil),
     suspended: record.suspended,
+    name: record.name,
+    contact: record.contact,
+    labels: Object.entries(record.labels),
+    billing_anchor: dateOrNull(record.billingAnchor),
+    keys_max: record.keysMax,
     created_at: date(record.createdAt),
     updated_at: date(record.updatedAt),
     version: record.version,
@@ -132,6 +144,11 @@ function fromDocument(document: Readonly<Record<string, unknown>>): OwnerRecord 
     plan: document.plan,
     activeUntil: time(document.active_until),
     suspended: document.suspended,
+    name: document.name ?? null,
+    contact: document.contact ?? null,
+    labels: labels(document.labels ?? []),
+    billingAnchor: time(document.billing_anchor ?? null),
+    keysMax: document.keys_max ?? null,
     createdAt: time(document.created_at),
     updatedAt: time(document.updated_at),
     version: document.version,
@@ -151,6 +168,11 @@ const memberChecks: { readonly [member in keyof OwnerRecord]: (value: unknown) =
   plan: (value) => value === null || isText(value),
   activeUntil: (value) => value === null || isTime(value),
   suspended: (value) => typeof value === 'boolean',
+  name: (value) => value === null || isText(value),
+  contact: (value) => value === null || isText(value),
+  labels: (value) => typeof value === 'object' && value !== null && Object.values(value).every(isText),
+  billingAnchor: (value) => value === null || isTime(value),
+  keysMax: (value) => value === null || Number.isSafeInteger(value),
   createdAt: isTime,
   updatedAt: isTime,
   version: (value) => Number.isSafeInteger(value) && Number(value) >= 1,

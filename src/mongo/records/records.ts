@@ -1,6 +1,7 @@
 import type { Filter } from 'mongodb';
 import { type KeyId, type KeyRecord, type KeyState, purgeAt } from '../../keys/key.ts';
 import type { KeySearch } from '../../keys/key-search.ts';
+import { fallbackOfLimits, storedLimits } from '../../keys/limit.ts';
 import { foldedForms, foldText } from '../../keys/name-text.ts';
 import { checkedRecord } from '../../store/checked-record.ts';
 import type { KeyFilter } from '../../store/store.ts';
@@ -20,7 +21,10 @@ export interface KeyDocument {
   permissions: readonly string[];
   ip_allowlist: readonly string[];
   plan: string | null;
+  /** For releases that know one window alone. */
   rate_limit: { limit: number; window_ms: number } | null;
+  /** Absent from documents of before there were lists. */
+  rate_limits?: readonly { name: string; limit: number; per: number | string; shared_by: string }[] | null;
   /** Pairs, since a name with a dot or a `$` would mean something as a field. */
   labels: readonly (readonly [name: string, value: string])[];
   created_at: Date;
@@ -47,6 +51,7 @@ export interface KeyDocument {
 
 /** Throws RangeError for a time that no Date can hold. */
 export function toDocument(record: KeyRecord, retentionMs: number): KeyDocument {
+  const fallback = fallbackOfLimits(record.rateLimits);
   return {
     _id: record.id,
     digest: record.digest,
@@ -60,10 +65,11 @@ export function toDocument(record: KeyRecord, retentionMs: number): KeyDocument 
     permissions: record.permissions,
     ip_allowlist: record.ipAllowlist,
     plan: record.plan,
-    rate_limit: record.rateLimit && {
-      limit: record.rateLimit.limit,
-      window_ms: record.rateLimit.windowMs,
-    },
+    rate_limit: fallback && { limit: fallback.limit, window_ms: fallback.windowMs },
+    rate_limits:
+      record.rateLimits.length === 0
+        ? null
+        : record.rateLimits.map(({ sharedBy, ...limit }) => ({ ...limit, shared_by: sharedBy })),
     labels: Object.entries(record.labels),
     created_at: date(record.createdAt),
     updated_at: date(record.updatedAt),
@@ -96,7 +102,7 @@ export function fromDocument(document: Readonly<Record<string, unknown>>): KeyRe
     permissions: document.permissions,
     ipAllowlist: document.ip_allowlist,
     plan: document.plan,
-    rateLimit: rateLimit(document.rate_limit),
+    rateLimits: storedLimits(limitList(document.rate_limits), rateLimit(document.rate_limit)),
     labels: labels(document.labels),
     createdAt: time(document.created_at),
     updatedAt: time(document.updated_at),
@@ -183,6 +189,15 @@ export function time(value: unknown): unknown {
   return value instanceof Date ? value.getTime() : value === null ? null : undefined;
 }
 
+function limitList(value: unknown): unknown {
+  if (!Array.isArray(value)) return value;
+  return value.map((item: unknown) => {
+    if (typeof item !== 'object' || item === null) return item;
+    const { name, limit, per, shared_by } = item as Record<string, unknown>;
+    return { name, limit, per, sharedBy: shared_by };
+  });
+}
+
 function rateLimit(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   const { limit, window_ms } = value as Record<string, unknown>;
@@ -190,7 +205,7 @@ function rateLimit(value: unknown): unknown {
 }
 
 /** Own members whatever the name, `__proto__` too; not an object when the value is not a list of pairs. */
-function labels(value: unknown): unknown {
+export function labels(value: unknown): unknown {
   const arePairs =
     Array.isArray(value) &&
     value.every((pair) => Array.isArray(pair) && pair.length === 2 && typeof pair[0] === 'string');

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { OwnerRecord } from '../../keys/owner.ts';
+import { BadRecord } from '../../store/store.ts';
 import type { Parameters, Row } from './records.ts';
 
 /** The table of owners: what the store's contract says of each operation, synchronously. Throws SQLite's errors. */
@@ -13,12 +14,15 @@ export function createOwnerTable(database: DatabaseSync): OwnerTable {
   const get = database.prepare('SELECT * FROM owners WHERE id = :id');
   const list = database.prepare('SELECT * FROM owners WHERE id > :after ORDER BY id LIMIT :size');
   const insert = database.prepare(
-    `INSERT OR IGNORE INTO owners (id, plan, active_until, suspended, created_at, updated_at, version)
-     VALUES (:id, :plan, :active_until, :suspended, :created_at, :updated_at, :version)`,
+    `INSERT OR IGNORE INTO owners (id, plan, active_until, suspended, created_at, updated_at, version,
+       name, contact, labels, billing_anchor, keys_max)
+     VALUES (:id, :plan, :active_until, :suspended, :created_at, :updated_at, :version,
+       :name, :contact, :labels, :billing_anchor, :keys_max)`,
   );
   const update = database.prepare(
     `UPDATE owners SET plan = :plan, active_until = :active_until, suspended = :suspended,
-       created_at = :created_at, updated_at = :updated_at, version = :version
+       created_at = :created_at, updated_at = :updated_at, version = :version, name = :name, contact = :contact,
+       labels = :labels, billing_anchor = :billing_anchor, keys_max = :keys_max
      WHERE id = :id AND version = :if_version`,
   );
 
@@ -45,6 +49,11 @@ function toRow(record: OwnerRecord): Parameters {
     created_at: record.createdAt,
     updated_at: record.updatedAt,
     version: record.version,
+    name: record.name,
+    contact: record.contact,
+    labels: JSON.stringify(record.labels),
+    billing_anchor: record.billingAnchor,
+    keys_max: record.keysMax,
   };
 }
 
@@ -55,8 +64,26 @@ function fromRow(row: Row): OwnerRecord {
     plan: row.plan as string | null,
     activeUntil: row.active_until as number | null,
     suspended: row.suspended !== 0,
+    name: row.name as string | null,
+    contact: row.contact as string | null,
+    labels: labelsOf(row),
+    billingAnchor: row.billing_anchor as number | null,
+    keysMax: row.keys_max as number | null,
     createdAt: Number(row.created_at),
     updatedAt: Number(row.updated_at),
     version: Number(row.version),
   };
+}
+
+/** Null in rows of before there were labels. */
+function labelsOf({ id, labels }: Row): OwnerRecord['labels'] {
+  if (labels === null) return {};
+  try {
+    const read: unknown = JSON.parse(String(labels));
+    const areTexts = (values: readonly unknown[]) => values.every((value) => typeof value === 'string');
+    if (typeof read === 'object' && read !== null && areTexts(Object.values(read))) return { ...read };
+  } catch {
+    // The parser's message quotes the text.
+  }
+  throw new BadRecord(String(id), 'labels', 'an owner');
 }

@@ -1,5 +1,7 @@
 import type { SQLInputValue } from 'node:sqlite';
 import { type KeyRecord, purgeAt } from '../../keys/key.ts';
+import type { RateLimit } from '../../keys/limit.ts';
+import { fallbackOfLimits, storedLimits } from '../../keys/limit.ts';
 import { foldText } from '../../keys/name-text.ts';
 import { checkedRecord } from '../../store/checked-record.ts';
 import { BadRecord } from '../../store/store.ts';
@@ -21,7 +23,7 @@ const lastUsedAt = `max(keys.last_used_at, coalesce((SELECT last_used_at FROM us
 
 /** The columns that a record is read from. */
 export const recordColumns = `id, digest, request_key, version, scheme, environment, owner, ${lastUsedAt},
-  expires_at, disabled_at, revoked_at, record`;
+  expires_at, disabled_at, revoked_at, rate_limits, record`;
 
 /** Members without a column of their own, in the JSON of `record`. */
 interface Rest
@@ -33,7 +35,6 @@ interface Rest
     | 'permissions'
     | 'ipAllowlist'
     | 'plan'
-    | 'rateLimit'
     | 'labels'
     | 'createdAt'
     | 'updatedAt'
@@ -42,14 +43,17 @@ interface Rest
     | 'spender'
     | 'createdBy'
     | 'importId'
-  > {}
+  > {
+  /** For releases that know one window alone. */
+  readonly rateLimit: RateLimit | null;
+}
 
 /** A record as the columns of its row, all but `last_used_at`, which only an insert writes. */
 export function toRow(record: KeyRecord, retentionMs: number): Parameters {
-  const { name, prefix, last4, permissions, ipAllowlist, plan, rateLimit } = record;
+  const { name, prefix, last4, permissions, ipAllowlist, plan, rateLimits } = record;
   const { labels, createdAt, updatedAt, rotatedFrom, rotatedTo, spender, createdBy, importId } = record;
   const rest: Rest = {
-    ...{ name, prefix, last4, permissions, ipAllowlist, plan, rateLimit },
+    ...{ name, prefix, last4, permissions, ipAllowlist, plan, rateLimit: fallbackOfLimits(rateLimits) },
     ...{ labels, createdAt, updatedAt, rotatedFrom, rotatedTo, spender, createdBy, importId },
   };
   return {
@@ -65,6 +69,7 @@ export function toRow(record: KeyRecord, retentionMs: number): Parameters {
     disabled_at: record.disabledAt,
     revoked_at: record.revokedAt,
     purge_at: purgeAt(record, retentionMs),
+    rate_limits: rateLimits.length === 0 ? null : JSON.stringify(rateLimits),
     record: JSON.stringify(rest),
   };
 }
@@ -84,7 +89,7 @@ export function fromRow(row: Row): KeyRecord {
     permissions: rest.permissions,
     ipAllowlist: rest.ipAllowlist,
     plan: rest.plan,
-    rateLimit: rest.rateLimit,
+    rateLimits: storedLimits(parseList(row), rest.rateLimit),
     labels: rest.labels,
     createdAt: rest.createdAt,
     updatedAt: rest.updatedAt,
@@ -102,6 +107,16 @@ export function fromRow(row: Row): KeyRecord {
     requestKey: row.request_key,
     version: row.version,
   });
+}
+
+/** Null where there is none, as in rows of before there were lists. */
+function parseList({ id, rate_limits: list }: Row): unknown {
+  if (list === null) return null;
+  try {
+    return JSON.parse(String(list));
+  } catch {
+    throw new BadRecord(String(id), 'rateLimits');
+  }
 }
 
 function parseRest(row: Row): Readonly<Record<keyof Rest, unknown>> {

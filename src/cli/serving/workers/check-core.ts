@@ -37,6 +37,8 @@ export interface CheckCore {
 
 /** Distinct keys an hour whose use is held until it can be written. */
 const talliesMax = 200_000;
+/** How often what is leased and lies idle is given back. */
+const giveBackEveryMs = 1_000;
 /** How long the service may take for what is left to write at the end. */
 const lastWritesMsMax = 4_000;
 const breakerBounds = { failuresMax: 5, openMs: 1_000 };
@@ -59,7 +61,7 @@ export async function startCheckCore(
   const telemetry = createCheckTelemetry();
   const { stalenessMaxMs } = config;
   const feed = createWorkerFeed({ tell: service.tell, stalenessMaxMs, now, monotonic });
-  const store = createWorkerStore({ service, stalenessMaxMs, monotonic });
+  const store = createWorkerStore({ service, workers, stalenessMaxMs, monotonic });
   const known = { config, log, tracing, telemetry, feed, store };
   const { judges, limiter } = createDecision(known, workers, (id) => service.ask('revokeInClear', id));
   const usage = createUsage(
@@ -100,6 +102,7 @@ export async function startCheckCore(
   feed.start();
   usage.start();
   failures.start();
+  const givingBack = setInterval(() => void limiter.giveBack(now()), giveBackEveryMs).unref();
 
   return {
     ...{ feed, listener, telemetry, limiter },
@@ -115,7 +118,9 @@ export async function startCheckCore(
       // Most of it is written while calls are still under way.
       void usage.flush();
       await listener.close(drainMs);
+      clearInterval(givingBack);
       const late = AbortSignal.timeout(lastWritesMsMax);
+      await untilAborted(late, limiter.close());
       await Promise.all([usage.stop(late), untilAborted(late, failures.stop())]);
       await open?.close();
       await lines.flush();
@@ -159,6 +164,7 @@ function createDecision(
   const limiter = createLimiter(checkStore, {
     spendersMax: config.memory.spendersMax,
     allowWhenUnavailable: config.limitsWhenUnavailable === 'allow',
+    sharers: store.sharers,
   });
   const digester = createDigester(config.peppers);
   const noteInClear = createNoteInClear({

@@ -26,7 +26,10 @@ function run(port: Port) {
       secure: (material) => core().secure(material),
       serve: (isServing) => core().listener.setServing(isServing),
       snapshot: () => core().telemetry.snapshot(),
-      look: (...asked) => core().limiter.look(...asked),
+      held: (windows) => core().limiter.held(windows),
+      charged(counts) {
+        for (const count of counts) core().limiter.charged(...count);
+      },
       drain: (drainMs) => core().drain(drainMs),
     },
     onTold: (told) => take(told),

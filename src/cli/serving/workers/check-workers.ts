@@ -1,12 +1,11 @@
 import type { Socket } from 'node:net';
-import type { Limiter } from '../../../limits/limiter.ts';
+import type { HeldWindow } from '../../../limits/accounts.ts';
 import type { ServiceAnswers } from '../../../link/messages.ts';
 import type { ToldWorker } from '../../../link/told-changes.ts';
 import { createAcceptor } from '../../../net/acceptor.ts';
 import type { Listen } from '../../../net/listen.ts';
 import type { TlsSource } from '../../../net/tls.ts';
 import type { SentCheckConfig } from '../../../settings/check-config.ts';
-import { StoreUnavailable } from '../../../store/store.ts';
 import { type CheckSnapshot, sumSnapshots } from '../../../telemetry/check-telemetry.ts';
 import { createPlace, type PlaceDependencies, type Standing, type WorkerPeer } from './place.ts';
 import { spawnProcess, spawnThread } from './spawn.ts';
@@ -21,8 +20,10 @@ export interface CheckWorkers {
   setServing(isServing: boolean): void;
   /** What they have counted together. */
   snapshot(): Promise<CheckSnapshot>;
-  /** How a spender stands with the one that knows of the most that it has spent, of those that answer. */
-  readonly look: (...asked: Parameters<Limiter['look']>) => Promise<ReturnType<Limiter['look']>>;
+  /** What all of them hold of these windows; one that does not answer holds nothing, so that all it has is spent. */
+  held(windows: readonly HeldWindow[]): Promise<readonly number[]>;
+  /** Resolves when each has heard that so many units count as leased, or is not waited for any longer. */
+  charged(counts: readonly (readonly [window: HeldWindow, leased: number])[]): Promise<void>;
   /** Whether there is one at this moment. */
   isThere(): boolean;
   close(drainMs: number): Promise<void>;
@@ -74,14 +75,17 @@ export function createCheckWorkers(dependencies: CheckWorkersDependencies): Chec
       void tellAll('whether to serve', (worker) => worker.ask('serve', isServing));
     },
     snapshot: async () => sumSnapshots(await Promise.all(places.map((place) => place.snapshot()))),
-    async look(...asked) {
-      const answers = await Promise.allSettled(workers().map((worker) => worker.ask('look', ...asked)));
-      // One that stands still is done without: the others know what they have spent.
-      const verdicts = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
-      const [worst] = verdicts.toSorted((one, other) => one.remaining - other.remaining);
-      const why = answers.find((answer) => answer.status === 'rejected')?.reason;
-      if (worst === undefined) throw why ?? new StoreUnavailable('no Check worker can be asked');
-      return worst;
+    async held(windows) {
+      const answers = await Promise.allSettled(workers().map((worker) => worker.ask('held', windows)));
+      return windows.map((_, at) =>
+        answers.reduce(
+          (sum, answer) => sum + (answer.status === 'fulfilled' ? (answer.value[at] ?? 0) : 0),
+          0,
+        ),
+      );
+    },
+    async charged(counts) {
+      await Promise.allSettled(workers().map((worker) => worker.ask('charged', counts)));
     },
     isThere: () => places.some((place) => place.worker() !== null),
     async close(drainMs) {

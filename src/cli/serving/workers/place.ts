@@ -52,7 +52,8 @@ const answerMaxMs = {
   listen: 10_000,
   drain: 2_147_483_647,
   snapshot: 1_000,
-  look: 1_000,
+  held: 1_000,
+  charged: 1_000,
 } as const;
 const againMs = { first: 100, most: 5_000 };
 /** One that lived as long is replaced at once. */

@@ -5,7 +5,9 @@ import type { Store } from '../../../store/store.ts';
 import type { Events } from '../events.ts';
 
 export interface ServiceAnswersDependencies {
-  readonly store: Pick<Store, 'leaseUnits'>;
+  readonly store: Pick<Store, 'leaseUnits' | 'returnUnits'>;
+  /** How many Check workers lease from the same store. */
+  readonly sharers: () => number;
   readonly registry: Pick<Registry, 'revokeInClear'>;
   /** What a Check reads. */
   readonly checkReads: Pick<Store, 'findKey' | 'getOwner'>;
@@ -16,13 +18,14 @@ export interface ServiceAnswersDependencies {
 
 /** What the service answers to one of its Check workers. */
 export function serviceAnswers(
-  { store, registry, checkReads, events, writeLines }: ServiceAnswersDependencies,
+  { store, sharers, registry, checkReads, events, writeLines }: ServiceAnswersDependencies,
   worker: ToldWorker,
 ): ServiceAnswers {
   return {
     findKey: (digests) => worker.dated(() => checkReads.findKey(digests)),
     getOwner: (id) => worker.dated(() => checkReads.getOwner(id)),
-    leaseUnits: (request) => store.leaseUnits(request),
+    leaseUnits: async (request) => ({ ...(await store.leaseUnits(request)), sharers: sharers() }),
+    returnUnits: (returns) => store.returnUnits(returns),
     recordUsage: (tallies) => events.usageStore.recordUsage(tallies),
     writeLines,
     revokeInClear: (id) => registry.revokeInClear(id),

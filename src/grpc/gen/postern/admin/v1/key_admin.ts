@@ -111,6 +111,11 @@ export interface Key {
     | undefined;
   /** Changes with every change of the key; opaque. */
   etag: string;
+  /**
+   * All limits of the key itself, which replace its plan's and its owner's; empty means theirs.
+   * `rate_limit` says the same where there is one with a window and nothing else.
+   */
+  rate_limits: Limit[];
   /** Who made it, as `AuditEvent.actor` names them; absent where that is not known. */
   created_by?:
     | string
@@ -153,6 +158,55 @@ export interface Owner {
     | undefined;
   /** Changes with every change of the owner; opaque. */
   etag: string;
+  /** What people call it. */
+  name?:
+    | string
+    | undefined;
+  /** Whom to write to, free-form. */
+  contact?:
+    | string
+    | undefined;
+  /** Free-form, for the operator. */
+  labels: { [key: string]: string };
+  /** From when the periods of its limits run; absent: those of the calendar in UTC. */
+  billing_anchor:
+    | Timestamp
+    | undefined;
+  /** The most keys that it may have; absent: no bound of its own. */
+  keys_max?: number | undefined;
+}
+
+export interface Owner_LabelsEntry {
+  key: string;
+  value: string;
+}
+
+/** So many units in each window or period, for one key or for all keys of an owner. */
+export interface Limit {
+  /** `[a-z0-9_-]{1,32}`, unique in its list, needed where there is more than one. Empty: `default`. */
+  name: string;
+  /** Units, 1 to 10^15. A request costs one unit unless its route says otherwise. */
+  limit: number;
+  /** One of the two. */
+  length:
+    | //
+    /**
+     * The length of fixed windows that begin at whole multiples of it since the Unix epoch: whole
+     * seconds, 1 second or more.
+     */
+    { $case: "window"; value: Duration }
+    | //
+    /**
+     * `day`, `week` (from Monday), `month`: calendar periods in UTC, or from the owner's
+     * `billing_anchor`; `total`: never resets.
+     */
+    { $case: "period"; value: string }
+    | undefined;
+  /**
+   * `owner`: all keys of the owner spend from one counter. `key`, or empty: a key and its successors
+   * by rotation do.
+   */
+  shared_by: string;
 }
 
 /**
@@ -212,7 +266,14 @@ export interface CreateKeyRequest {
    * remembered as long as the key is. Callers whose admin keys are bound to different owners, or of
    * whom one is bound to none, do not meet each other's values.
    */
-  request_id?: string | undefined;
+  request_id?:
+    | string
+    | undefined;
+  /**
+   * All limits of the key itself. Empty: `rate_limit`, or else those of its plan, its owner's plan,
+   * none.
+   */
+  rate_limits: Limit[];
 }
 
 export interface CreateKeyRequest_LabelsEntry {
@@ -339,6 +400,60 @@ export interface UsageBucket_ObservedEntry {
   value: number;
 }
 
+export interface GetKeyLimitsRequest {
+  /** Required. */
+  id: string;
+}
+
+export interface GetKeyLimitsResponse {
+  /** In their order; empty for a key without a limit. */
+  limits: KeyLimit[];
+}
+
+/** How a key stands with one of its limits. */
+export interface KeyLimit {
+  name: string;
+  /** Units in each window or period. */
+  limit: number;
+  /**
+   * Never less than what was spent, and more by at most a twentieth of the limit for what replicas
+   * hold.
+   */
+  used: number;
+  /** Units left, 0 or more. */
+  remaining: number;
+  /** When the next window or period begins; absent for one that never resets. */
+  resets_at:
+    | Timestamp
+    | undefined;
+  /** `key` or `owner`. */
+  shared_by: string;
+}
+
+export interface ChargeKeyRequest {
+  /** Required: the key's id. */
+  id: string;
+  /** The name of the limit; may be left out where there is one. */
+  limit?:
+    | string
+    | undefined;
+  /**
+   * Units to spend, -10^15 to 10^15 and not 0; less than 0 gives back, never below `used` 0 but for
+   * a total, which it tops up.
+   */
+  units: number;
+  /**
+   * Makes a retry safe: what has the same one, of the same key, counts once. 1 to 128 characters,
+   * remembered for a week.
+   */
+  request_id?: string | undefined;
+}
+
+export interface ChargeKeyResponse {
+  /** That limit, after the charge. */
+  limit: KeyLimit | undefined;
+}
+
 export interface RevokeKeyRequest {
   /** Required. */
   id: string;
@@ -453,6 +568,30 @@ export interface PutOwnerRequest {
     | undefined;
   /** Stops the owner at once, until it is put again without. To change this alone, see UpdateOwner. */
   suspended: boolean;
+  /** What people call it: 1 to 200 characters. */
+  name?:
+    | string
+    | undefined;
+  /** Whom to write to: 1 to 256 characters. */
+  contact?:
+    | string
+    | undefined;
+  /** Free-form, for the operator. */
+  labels: { [key: string]: string };
+  /**
+   * From when the periods of its limits run, from 1970 on, to the second. Absent: those of the
+   * calendar in UTC.
+   */
+  billing_anchor:
+    | Timestamp
+    | undefined;
+  /** The most keys that it may have. Absent: no bound of its own. */
+  keys_max?: number | undefined;
+}
+
+export interface PutOwnerRequest_LabelsEntry {
+  key: string;
+  value: string;
 }
 
 export interface PutOwnerResponse {
@@ -476,8 +615,9 @@ export interface UpdateOwnerRequest {
     | Owner
     | undefined;
   /**
-   * Names of fields: `plan`, `active_until`, `suspended`. A named field that `owner` does not set
-   * becomes none, never or false; so a resumption names `suspended`. Absent: those that `owner` sets.
+   * Names of fields: `plan`, `active_until`, `suspended`, `name`, `contact`, `labels`,
+   * `billing_anchor`, `keys_max`. A named field that `owner` does not set becomes none, never or
+   * false; so a resumption names `suspended`. Absent: those that `owner` sets.
    * `*`: all of them. No other field can be changed.
    */
   update_mask: string[] | undefined;
@@ -526,7 +666,7 @@ export interface UpdateKeyRequest {
     | Key
     | undefined;
   /**
-   * Names of fields: `name`, `permissions`, `ip_allowlist`, `expires_at`, `plan`, `rate_limit`,
+   * Names of fields: `name`, `permissions`, `ip_allowlist`, `expires_at`, `plan`, `rate_limit`, `rate_limits`,
    * `labels`. A named field that `key` does not set becomes empty, as `expires_at` becomes never.
    * Absent: those that `key` sets. `*`: all of them. No other field can be changed.
    */
@@ -625,6 +765,7 @@ export interface ImportedKey {
    */
   prefix?: string | undefined;
   last4?: string | undefined;
+  rate_limits: Limit[];
 }
 
 export interface ImportedKey_LabelsEntry {
@@ -948,6 +1089,7 @@ function createBaseKey(): Key {
     revoked_at: undefined,
     rotated_from: undefined,
     etag: "",
+    rate_limits: [],
     created_by: undefined,
     replaced_by: undefined,
     blocked: undefined,
@@ -1015,6 +1157,9 @@ export const Key: MessageFns<Key> = {
     }
     if (message.etag !== "") {
       writer.uint32(162).string(message.etag);
+    }
+    for (const v of message.rate_limits) {
+      Limit.encode(v!, writer.uint32(178).fork()).join();
     }
     if (message.created_by !== undefined) {
       writer.uint32(202).string(message.created_by);
@@ -1204,6 +1349,14 @@ export const Key: MessageFns<Key> = {
             message.etag = reader.string();
             continue;
           }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.rate_limits.push(Limit.decode(reader, reader.uint32()));
+            continue;
+          }
           case 25: {
             if (tag !== 202) {
               break;
@@ -1308,6 +1461,11 @@ function createBaseOwner(): Owner {
     created_at: undefined,
     updated_at: undefined,
     etag: "",
+    name: undefined,
+    contact: undefined,
+    labels: Object.create(null),
+    billing_anchor: undefined,
+    keys_max: undefined,
   };
 }
 
@@ -1336,6 +1494,21 @@ export const Owner: MessageFns<Owner> = {
     }
     if (message.etag !== "") {
       writer.uint32(66).string(message.etag);
+    }
+    if (message.name !== undefined) {
+      writer.uint32(74).string(message.name);
+    }
+    if (message.contact !== undefined) {
+      writer.uint32(82).string(message.contact);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      Owner_LabelsEntry.encode({ key: key as any, value }, writer.uint32(90).fork()).join();
+    });
+    if (message.billing_anchor !== undefined) {
+      Timestamp.encode(message.billing_anchor, writer.uint32(98).fork()).join();
+    }
+    if (message.keys_max !== undefined) {
+      writer.uint32(104).int64(message.keys_max);
     }
     return writer;
   },
@@ -1415,6 +1588,198 @@ export const Owner: MessageFns<Owner> = {
             }
 
             message.etag = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.contact = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            const entry11 = Owner_LabelsEntry.decode(reader, reader.uint32());
+            if (entry11.value !== undefined) {
+              message.labels[entry11.key] = entry11.value;
+            }
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.billing_anchor = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.keys_max = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseOwner_LabelsEntry(): Owner_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const Owner_LabelsEntry: MessageFns<Owner_LabelsEntry> = {
+  encode(message: Owner_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Owner_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseOwner_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLimit(): Limit {
+  return { name: "", limit: 0, length: undefined, shared_by: "" };
+}
+
+export const Limit: MessageFns<Limit> = {
+  encode(message: Limit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(16).int64(message.limit);
+    }
+    switch (message.length?.$case) {
+      case "window":
+        Duration.encode(message.length.value, writer.uint32(26).fork()).join();
+        break;
+      case "period":
+        writer.uint32(34).string(message.length.value);
+        break;
+    }
+    if (message.shared_by !== "") {
+      writer.uint32(42).string(message.shared_by);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Limit {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLimit();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.limit = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.length = { $case: "window", value: Duration.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.length = { $case: "period", value: reader.string() };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.shared_by = reader.string();
             continue;
           }
         }
@@ -1501,6 +1866,7 @@ function createBaseCreateKeyRequest(): CreateKeyRequest {
     rate_limit: undefined,
     labels: Object.create(null),
     request_id: undefined,
+    rate_limits: [],
   };
 }
 
@@ -1541,6 +1907,9 @@ export const CreateKeyRequest: MessageFns<CreateKeyRequest> = {
     });
     if (message.request_id !== undefined) {
       writer.uint32(98).string(message.request_id);
+    }
+    for (const v of message.rate_limits) {
+      Limit.encode(v!, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -1655,6 +2024,14 @@ export const CreateKeyRequest: MessageFns<CreateKeyRequest> = {
             }
 
             message.request_id = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.rate_limits.push(Limit.decode(reader, reader.uint32()));
             continue;
           }
         }
@@ -2493,6 +2870,324 @@ export const UsageBucket_ObservedEntry: MessageFns<UsageBucket_ObservedEntry> = 
   },
 };
 
+function createBaseGetKeyLimitsRequest(): GetKeyLimitsRequest {
+  return { id: "" };
+}
+
+export const GetKeyLimitsRequest: MessageFns<GetKeyLimitsRequest> = {
+  encode(message: GetKeyLimitsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetKeyLimitsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetKeyLimitsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetKeyLimitsResponse(): GetKeyLimitsResponse {
+  return { limits: [] };
+}
+
+export const GetKeyLimitsResponse: MessageFns<GetKeyLimitsResponse> = {
+  encode(message: GetKeyLimitsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.limits) {
+      KeyLimit.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetKeyLimitsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetKeyLimitsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.limits.push(KeyLimit.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseKeyLimit(): KeyLimit {
+  return { name: "", limit: 0, used: 0, remaining: 0, resets_at: undefined, shared_by: "" };
+}
+
+export const KeyLimit: MessageFns<KeyLimit> = {
+  encode(message: KeyLimit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(16).int64(message.limit);
+    }
+    if (message.used !== 0) {
+      writer.uint32(24).int64(message.used);
+    }
+    if (message.remaining !== 0) {
+      writer.uint32(32).int64(message.remaining);
+    }
+    if (message.resets_at !== undefined) {
+      Timestamp.encode(message.resets_at, writer.uint32(42).fork()).join();
+    }
+    if (message.shared_by !== "") {
+      writer.uint32(50).string(message.shared_by);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KeyLimit {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKeyLimit();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.limit = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.used = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.remaining = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.resets_at = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.shared_by = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseChargeKeyRequest(): ChargeKeyRequest {
+  return { id: "", limit: undefined, units: 0, request_id: undefined };
+}
+
+export const ChargeKeyRequest: MessageFns<ChargeKeyRequest> = {
+  encode(message: ChargeKeyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.limit !== undefined) {
+      writer.uint32(18).string(message.limit);
+    }
+    if (message.units !== 0) {
+      writer.uint32(24).int64(message.units);
+    }
+    if (message.request_id !== undefined) {
+      writer.uint32(34).string(message.request_id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChargeKeyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChargeKeyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.limit = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.units = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.request_id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseChargeKeyResponse(): ChargeKeyResponse {
+  return { limit: undefined };
+}
+
+export const ChargeKeyResponse: MessageFns<ChargeKeyResponse> = {
+  encode(message: ChargeKeyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.limit !== undefined) {
+      KeyLimit.encode(message.limit, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ChargeKeyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChargeKeyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.limit = KeyLimit.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseRevokeKeyRequest(): RevokeKeyRequest {
   return { id: "" };
 }
@@ -3036,7 +3731,17 @@ export const VerifyKeyResponse: MessageFns<VerifyKeyResponse> = {
 };
 
 function createBasePutOwnerRequest(): PutOwnerRequest {
-  return { id: "", plan: undefined, active_until: undefined, suspended: false };
+  return {
+    id: "",
+    plan: undefined,
+    active_until: undefined,
+    suspended: false,
+    name: undefined,
+    contact: undefined,
+    labels: Object.create(null),
+    billing_anchor: undefined,
+    keys_max: undefined,
+  };
 }
 
 export const PutOwnerRequest: MessageFns<PutOwnerRequest> = {
@@ -3052,6 +3757,21 @@ export const PutOwnerRequest: MessageFns<PutOwnerRequest> = {
     }
     if (message.suspended !== false) {
       writer.uint32(32).bool(message.suspended);
+    }
+    if (message.name !== undefined) {
+      writer.uint32(42).string(message.name);
+    }
+    if (message.contact !== undefined) {
+      writer.uint32(50).string(message.contact);
+    }
+    globalThis.Object.entries(message.labels).forEach(([key, value]: [string, string]) => {
+      PutOwnerRequest_LabelsEntry.encode({ key: key as any, value }, writer.uint32(58).fork()).join();
+    });
+    if (message.billing_anchor !== undefined) {
+      Timestamp.encode(message.billing_anchor, writer.uint32(66).fork()).join();
+    }
+    if (message.keys_max !== undefined) {
+      writer.uint32(72).int64(message.keys_max);
     }
     return writer;
   },
@@ -3099,6 +3819,106 @@ export const PutOwnerRequest: MessageFns<PutOwnerRequest> = {
             }
 
             message.suspended = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.contact = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            const entry7 = PutOwnerRequest_LabelsEntry.decode(reader, reader.uint32());
+            if (entry7.value !== undefined) {
+              message.labels[entry7.key] = entry7.value;
+            }
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.billing_anchor = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.keys_max = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePutOwnerRequest_LabelsEntry(): PutOwnerRequest_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const PutOwnerRequest_LabelsEntry: MessageFns<PutOwnerRequest_LabelsEntry> = {
+  encode(message: PutOwnerRequest_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PutOwnerRequest_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePutOwnerRequest_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
             continue;
           }
         }
@@ -3891,6 +4711,7 @@ function createBaseImportedKey(): ImportedKey {
     disabled: false,
     prefix: undefined,
     last4: undefined,
+    rate_limits: [],
   };
 }
 
@@ -3942,6 +4763,9 @@ export const ImportedKey: MessageFns<ImportedKey> = {
     }
     if (message.last4 !== undefined) {
       writer.uint32(122).string(message.last4);
+    }
+    for (const v of message.rate_limits) {
+      Limit.encode(v!, writer.uint32(138).fork()).join();
     }
     return writer;
   },
@@ -4080,6 +4904,14 @@ export const ImportedKey: MessageFns<ImportedKey> = {
             }
 
             message.last4 = reader.string();
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.rate_limits.push(Limit.decode(reader, reader.uint32()));
             continue;
           }
         }

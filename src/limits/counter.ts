@@ -1,0 +1,85 @@
+import type { Limit } from '../keys/limit.ts';
+import { spanAt } from './period.ts';
+
+/** What one replica knows of one window, or period, of one counter. */
+export interface Window {
+  /** The counter's name in the store. */
+  readonly counter: string;
+  readonly start: number;
+  readonly end: number;
+  /** Whether it is worth giving back what is not spent of it. */
+  readonly isLong: boolean;
+  /** Whether what was spent before a change of the billing anchor is counted in it, until it was asked for. */
+  carries: boolean;
+  /** Leased here and not spent. */
+  free: number;
+  /** Leased here, all in all. */
+  granted: number;
+  /** Leased by all replicas, when the store was asked last. */
+  leased: number;
+  /** When that was, Unix milliseconds by the clock of the requests. */
+  seenAt: number;
+  /** Units were charged after the fact, or given back so: what is left may be less than what was leased says. */
+  isCharged: boolean;
+  /** A charge was told of while the store was asked: its answer may be of before. */
+  isOvertaken: boolean;
+  /** Asked for by those who wait for a lease. */
+  wanted: number;
+  lease: Promise<void> | null;
+  /** When it was spent from last. */
+  spentAt: number;
+  /** What was told of it to an operator. */
+  isNearlySpentTold: boolean;
+  isExceededTold: boolean;
+}
+
+/** One count of one limit, of a key or of an owner. */
+export interface Counter {
+  /** Its name in the store. */
+  readonly id: string;
+  readonly per: Limit['per'];
+  /** From when its periods run; null for the calendar. */
+  anchor: number | null;
+  window: Window;
+}
+
+const longMs = 600_000;
+
+/**
+ * The name of a counter in the store: it stays while the limit's name, period and sharing do. That of a sole window of
+ * a key is the key's id alone, as releases have it that know no other.
+ */
+export function counterId({ name, per, sharedBy }: Limit, spender: string, owner: string | null): string {
+  if (sharedBy === 'owner' && owner !== null) return `owner ${per} ${name} ${owner}`;
+  if (name === 'default' && typeof per === 'number') return spender;
+  return `key ${per} ${name} ${spender}`;
+}
+
+/** Whether a period may begin elsewhere once its owner has another billing anchor. */
+export function isAnchored(per: Limit['per']): boolean {
+  return typeof per !== 'number' && per !== 'total';
+}
+
+export function openWindow(
+  { id, per, anchor }: Pick<Counter, 'id' | 'per' | 'anchor'>,
+  hasOwner: boolean,
+  now: number,
+): Window {
+  const { start, end } = spanAt(per, anchor, now);
+  return {
+    ...{ counter: id, start, end, isLong: typeof per !== 'number' || per >= longMs },
+    carries: hasOwner && isAnchored(per),
+    ...{ free: 0, granted: 0, leased: 0, seenAt: Number.NEGATIVE_INFINITY },
+    ...{ isCharged: false, isOvertaken: false, wanted: 0, lease: null },
+    ...{ spentAt: now, isNearlySpentTold: false, isExceededTold: false },
+  };
+}
+
+/** A clock that is set back a little finds its units where it left them; one that was far ahead starts anew. */
+export function isCurrent({ start, end }: Window, now: number): boolean {
+  return now < end && now >= start - (end - start);
+}
+
+export function remainingIn(window: Window, { limit }: Limit): number {
+  return Math.max(0, limit - window.leased + window.free);
+}

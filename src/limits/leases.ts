@@ -1,0 +1,152 @@
+import type { Limit } from '../keys/limit.ts';
+import type { UnitReturn, UnitStore } from '../store/units.ts';
+import type { Counter, Window } from './counter.ts';
+
+/** How units come from the store, and go back to it. */
+export interface Leases {
+  /** Fetches units before they are needed; should it fail, whoever needs them is told. */
+  topUp(window: Window, limit: Limit, now: number): void;
+  /** Asks for what these lack of the cost. Rejects with `StoreUnavailable`. */
+  leaseMissing(
+    counters: readonly Counter[],
+    limits: readonly Limit[],
+    cost: number,
+    now: number,
+  ): Promise<unknown>;
+  /** Looks again at those of which others may have given something back, or spent without a lease. */
+  freshen(counters: readonly Counter[], limits: readonly Limit[], isLook: boolean, now: number): void;
+  giveBackWindow(window: Window): void;
+  giveBackIdle(now: number): Promise<void>;
+  giveBackAll(): Promise<void>;
+}
+
+/**
+ * What one replica holds at most of a limit beyond what callers wait for: with two of three replicas gone quiet
+ * at the worst moment, 96 % of the limit are still admitted.
+ */
+const heldPartMax = 1 / 50;
+/** What all of them together hold at most: no more than that is stranded, or told as used and is not. */
+const heldByAllPartMax = 1 / 20;
+/** And at most this part of what is left, so that the last units of a window go to whoever asks for them. */
+const heldOfRestMax = 1 / 8;
+/** How long units lie here that nobody spends, before others have them. */
+const idleMs = 2_000;
+/** How old what is known of a counter may be that others change otherwise than by leases. */
+const freshMs = 1_000;
+/** Windows that are looked through, and given back, at once. */
+const windowsAtOnce = 1_000;
+
+export function createLeases(
+  store: Pick<UnitStore, 'leaseUnits' | 'returnUnits'>,
+  sharers: () => number,
+): Leases {
+  /** Long windows of which something may be left to give back, those that were leased from first before the others. */
+  const holding = new Set<Window>();
+
+  return {
+    topUp(window, limit, now) {
+      if (window.lease !== null) return;
+      const isStale = window.isCharged && now - window.seenAt >= freshMs;
+      if (isStale) ask(window, limit, 0, 0, now).catch(() => {});
+      else if (window.free < Math.floor(reserveOf(window, limit, sharers()) / 2)) {
+        lease(window, limit, 0, now).catch(() => {});
+      }
+    },
+    leaseMissing: (counters, limits, cost, now) =>
+      Promise.all(
+        counters.map(({ window }, at) => {
+          const limit = limits[at] as Limit;
+          const isUnseen = cost === 0 && window.seenAt === Number.NEGATIVE_INFINITY;
+          if (cost <= window.free && !isUnseen) return null;
+          return (
+            window.lease ?? (cost === 0 ? ask(window, limit, 0, 0, now) : lease(window, limit, cost, now))
+          );
+        }),
+      ),
+    freshen(counters, limits, isLook, now) {
+      for (const [at, { window }] of counters.entries()) {
+        const mayChange = isLook || window.isLong || window.isCharged;
+        const isDue = Math.abs(now - window.seenAt) >= freshMs;
+        if (window.lease !== null || !mayChange || !isDue) continue;
+        ask(window, limits[at] as Limit, 0, 0, now).catch(() => {});
+      }
+    },
+    giveBackWindow(window) {
+      void giveBack([window]);
+    },
+    async giveBackIdle(now) {
+      const idle: Window[] = [];
+      let looked = 0;
+      for (const window of holding) {
+        if (looked++ === windowsAtOnce) break;
+        holding.delete(window);
+        const isOver = now >= window.end || window.free === 0;
+        if (isOver) continue;
+        if (Math.abs(now - window.spentAt) >= idleMs && window.wanted === 0) idle.push(window);
+        else holding.add(window);
+      }
+      await giveBack(idle);
+    },
+    async giveBackAll() {
+      const all = [...holding];
+      holding.clear();
+      for (let start = 0; start < all.length; start += windowsAtOnce) {
+        await giveBack(all.slice(start, start + windowsAtOnce));
+      }
+    },
+  };
+
+  /** One lease serves all who wait; where there is not enough for the one who begins it, others get what is left. */
+  function lease(window: Window, limit: Limit, cost: number, now: number): Promise<void> {
+    const { free, wanted } = window;
+    const unitsMin = Math.max(1, cost - free);
+    const units = Math.max(unitsMin, wanted - free + reserveOf(window, limit, sharers()));
+    return ask(window, limit, units, unitsMin, now);
+  }
+
+  /** For no units it only looks. */
+  function ask(window: Window, limit: Limit, units: number, unitsMin: number, now: number): Promise<void> {
+    const { counter: spender, start: windowStart, end: windowEnd, carries } = window;
+    window.isOvertaken = false;
+    window.lease = store
+      .leaseUnits({
+        ...{ spender, windowStart, windowEnd, limit: limit.limit, units, unitsMin },
+        ...(carries && { carriesAt: now }),
+      })
+      .then(({ granted, leased, isCharged = false }) => {
+        window.free += granted;
+        window.granted += granted;
+        window.leased = window.isOvertaken ? Math.max(window.leased, leased) : leased;
+        window.isCharged ||= isCharged;
+        window.carries = false;
+        window.seenAt = window.isOvertaken ? 0 : now;
+        if (window.isLong && window.free > 0) holding.add(window);
+      })
+      .finally(() => {
+        window.lease = null;
+      });
+    return window.lease;
+  }
+
+  /** What becomes of them is not known where it fails: then they are spent. */
+  async function giveBack(windows: readonly Window[]): Promise<void> {
+    const returns: UnitReturn[] = [];
+    for (const window of windows) {
+      const { counter: spender, start: windowStart, end: windowEnd, free: units } = window;
+      if (units <= 0 || !window.isLong) continue;
+      window.free = 0;
+      window.granted -= units;
+      window.leased -= units;
+      returns.push({ spender, windowStart, windowEnd, units });
+    }
+    if (returns.length > 0) await store.returnUnits(returns).catch(() => {});
+  }
+}
+
+/** Units to hold for those to come: as many as were spent here so far, within the bounds above. */
+function reserveOf(window: Window, limit: Limit, sharers: number): number {
+  const { granted, free, leased } = window;
+  const part = Math.min(heldPartMax, heldByAllPartMax / sharers);
+  const heldMax = Math.floor(Math.min(limit.limit * part, (limit.limit - leased) * heldOfRestMax));
+  return Math.max(0, Math.min(Math.max(1, granted - free), heldMax));
+}
