@@ -1,163 +1,143 @@
-// How one pod uses more than one core: `npm run bench:cores`; see README.md.
+// How one service uses more than one core: `npm run bench:cores`; see README.md.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { freshDatabase, startReplicaSet } from '../test/real/mongod.ts';
+import { descendants } from '../test/real/processes.ts';
 import { allowed } from './answer.ts';
+import { isQuiet } from './doubts.ts';
 import { type Generator, startGenerator } from './generator.ts';
 import { benchKeys } from './keys.ts';
 import type { Phase, PhaseResult } from './load.ts';
 import { readMachine } from './machine.ts';
 import { table } from './markdown.ts';
 import { wholeNumber } from './options.ts';
-import { startEdge } from './peers/envoy.ts';
-import { freePort, type Peer } from './peers/peer.ts';
-import { checksAnswered, type LaunchedPostern, launchPostern } from './peers/postern.ts';
-import { spreadOf, spreadText } from './report.ts';
-import { seedMongo } from './seed.ts';
+import type { Peer } from './peers/peer.ts';
+import { startPostern } from './peers/postern.ts';
+import { readProcessorTime } from './processor-time.ts';
+import { median, spreadOf, spreadText } from './report.ts';
+import { busiestShare, checksPerSecond } from './scale.ts';
 
 const usage = `usage: npm run bench:cores -- [options]
   --processes N      the most processes (2)
-  --keys N           keys in MongoDB (20000)
+  --keys N           keys in the store, all of them in use (20000)
   --rounds N         measured turns of each (3)
   --seconds N        length of a turn (5)
-  --save             write the table to bench/results/cores.md (.cache/bench/results/cores.md)`;
+  --save             write the tables to bench/results/cores.md (.cache/bench/results/cores.md)`;
 
 const seed = 1;
-const streams = 64;
-const warmupPerSecond = 4_000;
+const [streams, connections] = [64, 4];
 const warmupSeconds = 3;
+/** What is known of the use of keys is written by then. */
+const restSeconds = 9;
 
-/** A way for Checks to reach several processes. */
-interface Way {
-  readonly name: string;
-  readonly sharesPort: boolean;
-  readonly throughEnvoy: boolean;
-  readonly connections: number;
+const stores = ['SQLite', 'MongoDB'] as const;
+type StoreName = (typeof stores)[number];
+
+/** Processor time of one turn and of what it left to be done, by where it was spent, in nanoseconds. */
+interface Spent {
+  /** What all share: the process that has the store, hands out connections and does all else. */
+  readonly service: number;
+  /** Of each process that answers Checks. */
+  readonly workers: readonly number[];
 }
 
-const ways: readonly Way[] = [
-  { name: 'one port, straight, 4 connections', sharesPort: true, throughEnvoy: false, connections: 4 },
-  { name: 'one port, straight, 32 connections', sharesPort: true, throughEnvoy: false, connections: 32 },
-  { name: 'one port, Envoy of one worker', sharesPort: true, throughEnvoy: true, connections: 4 },
-  { name: 'a port each, Envoy of one worker', sharesPort: false, throughEnvoy: true, connections: 4 },
-];
-
 interface Round extends PhaseResult {
-  /** What the busiest process answered of all Checks, 0 to 1. */
-  readonly busiest: number;
+  readonly spent: Spent;
 }
 
 /** What all measurements share. */
 interface Lab {
   readonly generator: Generator;
   readonly scratch: string;
-  readonly store: string;
+  readonly mongo: string;
   readonly keys: number;
   readonly rounds: number;
   readonly seconds: number;
 }
 
-async function measureWay(lab: Lab, way: Way, processes: number): Promise<Round[]> {
-  const services = await startServices(lab, way, processes);
-  const pids = services.map(({ child }) => child.process.pid ?? 0);
-  const ports = [...new Set(services.map(({ checkPort }) => checkPort))];
-  const stopServices = async () => void (await Promise.all(services.map(({ child }) => child.stop())));
+async function measure(lab: Lab, store: StoreName, processes: number): Promise<Round[]> {
+  const folder = mkdtempSync(join(lab.scratch, 'service-'));
+  const peer = await startPostern(folder, {
+    ...{ name: store, processes, settings: '{}\n' },
+    mongo: store === 'SQLite' ? null : freshDatabase(lab.mongo).uri,
+    keys: { active: benchKeys(lab.keys, seed), revoked: [] },
+  });
   try {
-    const peer: Peer = {
-      ...{
-        name: way.name,
-        port: ports[0] ?? 0,
-        pid: pids[0] ?? 0,
-        proxyPid: null,
-        mention: null,
-        service: null,
-      },
-      presents: (kind) => kind,
-      ...{ protocol: 'check', answer: () => allowed, misses: async () => null, output: () => '' },
-      stop: async () => {},
-    };
-    const asked = way.throughEnvoy
-      ? await startEdge(lab.scratch, { kind: 'service', peer, ports }, false)
-      : peer;
-    const phase: Phase = {
-      ...{ port: asked.port, pids: { server: pids, proxy: asked.proxyPid }, protocol: asked.protocol },
-      ...{ streams, connections: way.connections, perSecond: null, seconds: lab.seconds },
-      ...{ expected: [allowed], mention: null },
-    };
-    try {
-      return await measureRounds(lab, phase, services);
-    } finally {
-      await asked.stop();
-    }
+    return await measureRounds(lab, peer);
   } finally {
-    await stopServices();
+    await peer.stop();
   }
 }
 
-async function measureRounds(
-  { generator, rounds }: Lab,
-  phase: Phase,
-  services: readonly LaunchedPostern[],
-): Promise<Round[]> {
-  // Each process reads the keys that it is asked for, once; which one a connection reaches is not ours to say.
-  for (let pass = 0; pass < 3 * services.length; pass++) {
-    await generator.run({ ...phase, seconds: null, perSecond: warmupPerSecond });
-  }
+async function measureRounds({ generator, rounds, seconds }: Lab, peer: Peer): Promise<Round[]> {
+  const phase: Phase = {
+    ...{ port: peer.port, pids: { server: [peer.pid], proxy: null }, protocol: 'check', mention: null },
+    ...{ streams, connections, perSecond: null, seconds, expected: [allowed] },
+  };
+  await generator.run({ ...phase, seconds: null });
   await generator.run({ ...phase, seconds: warmupSeconds });
   const measured: Round[] = [];
   for (let round = 0; round < rounds; round++) {
-    const before = await Promise.all(services.map(checksAnswered));
+    const before = await spentBy(peer.pid);
     const result = await generator.run(phase);
-    const after = await Promise.all(services.map(checksAnswered));
-    const answered = after.map((count, at) => count - (before[at] ?? 0));
-    const all = answered.reduce((sum, count) => sum + count, 0);
     const wrong = Object.entries(result.unexpected).map(([name, count]) => `${count} ${name}`);
     if (wrong.length > 0) throw new Error(`wrong answers: ${wrong.join(', ')}`);
-    measured.push({ ...result, busiest: Math.max(...answered) / all });
+    await new Promise((resolve) => setTimeout(resolve, restSeconds * 1_000));
+    const after = await spentBy(peer.pid);
+    const workers = after.workers.map((ns, at) => ns - (before.workers[at] ?? 0));
+    measured.push({ ...result, spent: { service: after.service - before.service, workers } });
   }
   return measured;
 }
 
-/** On one port that they share, or on one each. */
-async function startServices(lab: Lab, way: Way, processes: number): Promise<LaunchedPostern[]> {
-  const config = join(lab.scratch, 'postern.yaml');
-  writeFileSync(config, `check: { reuse_port: ${way.sharesPort}, store_timeout: 5s }\n`);
-  const shared = await freePort();
-  const services: LaunchedPostern[] = [];
-  for (let at = 0; at < processes; at++) {
-    const port = way.sharesPort ? shared : await freePort();
-    const settings = {
-      ...{ POSTERN_CONFIG: config, POSTERN_STORE: lab.store, POSTERN_CHECK_LISTEN: `127.0.0.1:${port}` },
-    };
-    services.push(await launchPostern(lab.scratch, `postern-${at}`, settings));
-  }
-  return services;
+/** One process answers Checks on a thread of its own, which is not told apart here. */
+async function spentBy(pid: number): Promise<Spent> {
+  const below = (await descendants(pid)).map((worker) => readProcessorTime(worker.pid).ranNs);
+  return { service: readProcessorTime(pid).ranNs - sum(below), workers: below };
 }
 
-function cells(name: string, processes: number, rounds: readonly Round[]): string[] {
-  const of = (value: (round: Round) => number, digits: number) =>
-    spreadText(spreadOf(rounds.map(value)), digits);
-  const cores = (ns: number, { seconds }: Round) => ns / 1e9 / seconds;
-  return [
-    name,
-    String(processes),
-    of(({ checks, seconds }) => checks / seconds, 0),
-    of(({ server, checks }) => server.ranNs / 1_000 / checks, 1),
-    of(({ busiest }) => 100 * busiest, 0),
-    of((round) => cores(round.server.ranNs, round), 2),
-    of((round) => cores(round.proxy?.ranNs ?? 0, round), 2),
-    of((round) => cores(round.client.ranNs, round), 2),
-    of(({ latencyMs }) => latencyMs.p99, 1),
-  ];
+function sum(values: readonly number[]): number {
+  return values.reduce((before, value) => before + value, 0);
 }
 
 const head = [
-  ...['', 'processes', 'Checks/s', 'µs CPU/Check', 'busiest process %', 'cores of Postern', 'of Envoy'],
-  ...['of the client', 'p99 ms'],
+  ...['', 'processes', 'Checks/s', 'µs CPU/Check, in all', 'of it shared', 'busiest process %'],
+  ...['p99 ms', 'to doubt'],
 ];
+
+function cells(store: StoreName, processes: number, rounds: readonly Round[]): string[] {
+  const of = (value: (round: Round) => number, digits: number) =>
+    spreadText(spreadOf(rounds.map(value)), digits);
+  const isSplit = processes > 1;
+  const loud = rounds.filter((round) => !isQuiet(round)).length;
+  return [
+    store,
+    String(processes),
+    of(({ checks, seconds }) => checks / seconds, 0),
+    of(({ spent, answered }) => (spent.service + sum(spent.workers)) / 1_000 / answered, 1),
+    isSplit ? of(({ spent, answered }) => spent.service / 1_000 / answered, 2) : '',
+    isSplit ? of(({ spent }) => (100 * Math.max(...spent.workers)) / sum(spent.workers), 0) : '',
+    of(({ latencyMs }) => latencyMs.p99, 1),
+    loud === 0 ? '' : `others on the machine (${loud} of ${rounds.length})`,
+  ];
+}
+
+const coresShown = [4, 8, 16];
+
+function scaleRow(store: StoreName, rounds: readonly Round[]): string[] {
+  const micros = (value: (spent: Spent) => number) =>
+    median(rounds.map(({ spent, answered }) => value(spent) / 1_000 / answered));
+  const each = { own: micros(({ workers }) => sum(workers)), shared: micros(({ service }) => service) };
+  return [
+    store,
+    each.own.toFixed(1),
+    each.shared.toFixed(2),
+    ...coresShown.map((cores) => `${Math.floor(checksPerSecond(cores, each) / 1_000)} 000`),
+  ];
+}
 
 async function bench(): Promise<void> {
   const { values } = parseArgs({
@@ -180,35 +160,38 @@ async function bench(): Promise<void> {
   const mongo = await startReplicaSet({ own: true });
   const generator = await startGenerator();
   const rows: string[][] = [];
+  const scaled: string[][] = [];
   try {
-    const store = freshDatabase(mongo.uri).uri;
-    await seedMongo(store, { active: benchKeys(bounds.keys, seed), revoked: [] });
-    await generator.prepare({
-      kind: 'hit',
-      keys: bounds.keys,
-      seed,
-      raw: false,
-      order: 'even',
-      crowd: false,
-    });
-    for (const way of ways) {
+    const { keys } = bounds;
+    await generator.prepare({ ...{ kind: 'hit', keys, seed, raw: false }, order: 'even', crowd: false });
+    for (const store of stores) {
       for (let processes = 1; processes <= most; processes++) {
-        const rounds = await measureWay({ generator, scratch, store, ...bounds }, way, processes);
-        rows.push(cells(way.name, processes, rounds));
+        const rounds = await measure({ generator, scratch, mongo: mongo.uri, ...bounds }, store, processes);
+        rows.push(cells(store, processes, rounds));
         process.stdout.write(`${rows.at(-1)?.join('  ')}\n`);
+        if (processes === most && most > 1) scaled.push(scaleRow(store, rounds));
       }
     }
   } finally {
     await generator.stop();
     await mongo.stop();
   }
+  write(values.save, [
+    `All on these cores, placed by the scheduler: the processes, the client and mongod; ${streams} streams on ${connections} connections, ${bounds.keys.toLocaleString('en')} keys, each as likely as another.`,
+    table(head, rows),
+    `## What follows for more cores\n\nChecks a second at ${100 * busiestShare} % of the cores, or of the thread that all share, whichever comes first; a process for each core (not measured: computed from the two figures beside).`,
+    table(['', 'µs of a process', 'µs shared', ...coresShown.map((cores) => `${cores} cores`)], scaled),
+  ]);
+}
+
+function write(isSaved: boolean, parts: readonly string[]): void {
   const { processor, cores, memoryGb, kernel, node, postern } = readMachine();
   const text = [
     '# More than one core\n\nWritten by `npm run bench:cores`; [how to read it](../README.md#more-than-one-core).',
-    `${new Date().toISOString().slice(0, 10)}, on ${processor}, ${cores} cores, ${memoryGb} GB, ${kernel}; Node ${node}, Postern ${postern ?? 'of no revision'}. All on these cores, placed by the scheduler: the processes, the client, and where there is one, Envoy; ${streams} streams.`,
-    table(head, rows),
+    `${new Date().toISOString().slice(0, 10)}, on ${processor}, ${cores} cores, ${memoryGb} GB, ${kernel}; Node ${node}, Postern ${postern ?? 'of no revision'}.`,
+    ...parts,
   ].join('\n\n');
-  const folder = fileURLToPath(new URL(values.save ? 'results' : '../.cache/bench/results', import.meta.url));
+  const folder = fileURLToPath(new URL(isSaved ? 'results' : '../.cache/bench/results', import.meta.url));
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'cores.md'), `${text}\n`);
   process.stdout.write(`\n${text}\n`);

@@ -23,7 +23,7 @@ import { lapsedOwner, seedKeysOf, settingsOf } from './seeding.ts';
 export const cacheFolder = fileURLToPath(new URL('../.cache/bench', import.meta.url));
 const goHint = 'from https://go.dev/dl, or your system has a package';
 const rustHint = 'from https://rustup.rs';
-const ghzHint = 'GOBIN=$PWD/.cache/bench go install github.com/bojand/ghz/cmd/ghz@latest';
+const ghzHint = 'GOBIN=$PWD/.cache/bench go install github.com/bojand/ghz/cmd/ghz@v0.120.0';
 
 /** Which peers there are, and how they are started and placed. */
 export interface Stage {

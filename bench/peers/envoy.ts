@@ -14,8 +14,7 @@ import type { Peer } from './peer.ts';
 export type Authority =
   | { readonly kind: 'nobody' }
   | { readonly kind: 'api_key_auth'; readonly keys: readonly string[] }
-  /** `ports` are those that it answers Checks on, in turn; default: the peer's own. */
-  | { readonly kind: 'service'; readonly peer: Peer; readonly ports?: readonly number[] };
+  | { readonly kind: 'service'; readonly peer: Peer };
 
 const shipped = new URL('../../deploy/envoy/envoy.yaml', import.meta.url);
 const startMaxMs = 120_000;
@@ -104,10 +103,7 @@ export function edgeConfig(yaml: string, authority: Authority, raw: boolean): un
   const checkAddress =
     authority.kind === 'service'
       ? {
-          checkAddress: (authority.ports ?? [authority.peer.port]).map((port) => ({
-            host: '127.0.0.1',
-            port,
-          })),
+          checkAddress: [{ host: '127.0.0.1', port: authority.peer.port }],
         }
       : {};
   const settings = {
