@@ -37,6 +37,8 @@ export interface Config extends TrafficConfig {
     readonly reusePort: boolean;
     /** How an unreachable store is told to Envoy. */
     readonly unavailableAs: 'error_response' | 'denied_response' | 'rpc_error';
+    /** Which header has the caller's address; null for the address of the connection to Envoy. */
+    readonly addressHeader: string | null;
     /** The largest CheckRequest that is read. */
     readonly requestBytesMax: number;
     /** The longest that a Check waits for one answer of the store. */
@@ -164,6 +166,7 @@ function configOf(
       listen: settings.check.listen,
       reusePort: settings.check.reuse_port,
       unavailableAs: settings.check.unavailable_as,
+      addressHeader: settings.check.address_header ?? null,
       requestBytesMax: settings.check.request_bytes_max,
       storeTimeoutMs: settings.check.store_timeout,
       connectionsMax: settings.check.connections_max,

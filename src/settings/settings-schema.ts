@@ -31,6 +31,12 @@ const check = z.strictObject({
     .describe(
       "How Envoy is told that the store cannot be asked: by its ErrorResponse, as a denial, or by a failed call, which Envoy's failure_mode_allow allows.",
     ),
+  address_header: text(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/, 'expected a header name')
+    .transform((header) => header.toLowerCase())
+    .optional()
+    .describe(
+      "The header in which Envoy says the caller's address, behind proxies of yours; no client may be able to write it (default: the address of the connection to Envoy).",
+    ),
   request_bytes_max: bytes
     .default(1_048_576)
     .describe('The largest CheckRequest that is read whole, in bytes.'),

@@ -173,6 +173,7 @@ describe('config print', () => {
     // TLS has no default, and nobody is allowed by a certificate.
     for (const listener of ['check', 'admin', 'http']) delete defaults[listener].tls;
     defaults.admin.clients = [];
+    delete defaults.check.address_header;
     delete defaults.tracing.endpoint;
     defaults.tracing.attributes = {};
     expect(parse(stdout)).toEqual({

@@ -99,6 +99,33 @@ describe('a CheckRequest', () => {
     expect(contextOf(short)).not.toBe(first);
   });
 
+  it('takes the address from the one header that is named, and none that does not stand there once', () => {
+    const addressOf = (...values: string[]) => {
+      const text = (number: number, value: string) => ({ number, value: Buffer.from(value) });
+      const socket = { number: 1, value: [{ number: 1, value: [text(2, '127.0.0.1')] }] };
+      const headers = values.map((value) => ({
+        number: 1,
+        value: [text(1, 'x-client-address'), { number: 3, value: Buffer.from(value) }],
+      }));
+      const http = [{ number: 13, value: headers }];
+      const request = { number: 4, value: [{ number: 2, value: http }] };
+      const source = { number: 1, value: [socket] };
+      const bytes = encode([{ number: 1, value: [source, request] }]);
+      return createCheckReader('x-client-address')(bytes)?.address;
+    };
+    expect(addressOf()).toBe('127.0.0.1');
+    expect(addressOf('203.0.113.7')).toBe('203.0.113.7');
+    expect(addressOf('2001:db8::1')).toBe('2001:db8::1');
+    for (const values of [
+      ['203.0.113.7', '203.0.113.8'],
+      ['203.0.113.7,203.0.113.8'],
+      ['unknown'],
+      [''],
+      ['fe80::1%eth0'],
+    ])
+      expect(addressOf(...values)).toBe('');
+  });
+
   it('has no address where what stands there is none, or longer than any is', () => {
     const addressOf = (text: string) => {
       const socket = [{ number: 2, value: Buffer.from(text) }];

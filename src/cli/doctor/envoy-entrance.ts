@@ -61,6 +61,6 @@ function addressFindings(manager: unknown): Finding[] {
   if (hops === 0) return [];
   const what = `The caller's address is the one that ${hops} ${hops === 1 ? 'proxy' : 'proxies'} in front of this Envoy wrote into x-forwarded-for.`;
   const cure =
-    'If there are fewer of yours, lower xff_num_trusted_hops: a client could write its own address.';
+    'If there are fewer of yours, lower xff_num_trusted_hops: a client could write its own address. Checks are told the address of the connection all the same, unless a header says this one (check.address_header, docs/recipes/client-addresses.md).';
   return [info('envoy.trusted_hops', what, cure)];
 }

@@ -32,3 +32,9 @@ function isIPv4At(bytes: Buffer, from: number, to: number): boolean {
   }
   return parts === 4 && digits > 0;
 }
+
+/** The address that a header names once; empty, which is in no allowlist, for several or for none that is an address. */
+export function addressOfHeader(values: readonly string[]): string {
+  const [address = ''] = values;
+  return values.length === 1 && isIP(address) !== 0 && !address.includes('%') ? address : '';
+}

@@ -1,6 +1,6 @@
 import type { AccessRequest } from '../../check/request.ts';
 import { lowerCase, type ReservedHeaders, readByte } from '../../check/reserved-headers.ts';
-import { addressIn } from './address-bytes.ts';
+import { addressIn, addressOfHeader } from './address-bytes.ts';
 import { CheckLayout, type Pairs } from './check-layout.ts';
 import { contextOfMetadata } from './route-metadata.ts';
 
@@ -30,7 +30,8 @@ const noContext: ReadonlyMap<string, string> = new Map();
 /** What the requests of one reader share. */
 interface Desk {
   readonly layout: CheckLayout;
-  /** Whose places are in the layout. */
+  readonly addressHeader: string | null;
+  /** Whose places they are. */
   laidOut: WireRequest | null;
   /** By their bytes. */
   readonly contexts: Map<string, ReadonlyMap<string, string>>;
@@ -42,14 +43,14 @@ interface Desk {
  * A reader for one Check after another: the places of a request's fields are kept in one layout, which is made
  * anew for a request that is asked after another one was read.
  */
-export function createCheckReader(): ReadCheckRequest {
-  const desk: Desk = { layout: new CheckLayout(), laidOut: null, contexts: new Map(), contextsBytes: 0 };
+export function createCheckReader(addressHeader: string | null = null): ReadCheckRequest {
+  const given = { layout: new CheckLayout(), addressHeader };
+  const desk: Desk = { ...given, laidOut: null, contexts: new Map(), contextsBytes: 0 };
   return (bytes) => {
     const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     desk.laidOut = null;
     desk.layout.read(buffer);
-    if (!desk.layout.isHttp) return null;
-    desk.laidOut = new WireRequest(desk, buffer);
+    if (desk.layout.isHttp) desk.laidOut = new WireRequest(desk, buffer);
     return desk.laidOut;
   };
 }
@@ -84,8 +85,10 @@ class WireRequest implements CheckRequest {
 
   get address(): string {
     if (this.#address !== null) return this.#address;
+    const { addressHeader: name } = this.#desk;
+    const given = name === null ? noValues : this.header(name);
     const { addressAt, addressEnd } = this.#layout();
-    this.#address = addressIn(this.#bytes, addressAt, addressEnd);
+    this.#address = given.length > 0 ? addressOfHeader(given) : addressIn(this.#bytes, addressAt, addressEnd);
     return this.#address;
   }
 

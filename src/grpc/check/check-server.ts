@@ -32,6 +32,8 @@ export interface CheckDependencies {
   readonly tracing?: Tracing | null;
   /** A CheckRequest that is longer without its body is answered as unavailable, and never allowed. Default 1 MiB. */
   readonly requestBytesMax?: number;
+  /** Which header has the caller's address, in lower case; the peer's address counts where it is null, the default. */
+  readonly addressHeader?: string | null;
 }
 
 /**
@@ -51,7 +53,7 @@ export type Answer = (bytes: Uint8Array, caller?: TraceHeaders) => Uint8Array | 
 export function createAnswer(dependencies: CheckDependencies): Answer {
   const { authorize, fallbackScheme, onDecision, onBroken, unavailableAs } = dependencies;
   const { requestBytesMax = 1_048_576, tracing = null, upstream = () => plainUpstream } = dependencies;
-  const read = createCheckReader();
+  const read = createCheckReader(dependencies.addressHeader);
   const writer = createCheckWriter(unavailableAs, upstream);
 
   return (bytes, caller = noTrace) => {

@@ -92,6 +92,7 @@ export async function startCheckCore(
       tracing,
       unavailableAs: config.check.unavailableAs,
       requestBytesMax: config.check.requestBytesMax,
+      addressHeader: config.check.addressHeader,
     },
     {
       config: { ...config.check, connectionsMax: Math.ceil(config.check.connectionsMax / workers) },
