@@ -3,7 +3,7 @@
  * real mongod, writes for limits and use are counted from the real limiter and the real gatherer of use, and
  * the rest follows from the constants of the code. Prints Markdown.
  */
-import { beatsPerLease } from '../src/mongo/feed/feed.ts';
+import { renewalsPerLease } from '../src/mongo/feed/feed.ts';
 import { settingsSchema } from '../src/settings/settings-schema.ts';
 import { type KeySizes, type StreamCost, timeStreams, weighKeys, withMongo } from './fleet-measurements.ts';
 import { admittedPart, leaseWrites, usageWrites, type Workload } from './fleet-workload.ts';
@@ -59,7 +59,7 @@ function writesTable(): string {
 }
 
 function columns(replicas: number, { wakeUs, writeUs, lookUs }: StreamCost): Record<string, number> {
-  const beats = replicas / (settings.staleness_max / 1_000 / beatsPerLease);
+  const beats = replicas / (settings.staleness_max / 1_000 / renewalsPerLease);
   const acknowledgements = narrowingsPerSecond * replicas;
   const largest = limiterFleets.filter((size) => size <= replicas).at(-1) ?? 1;
   const limits = ((leases.get(largest)?.perSecond ?? 0) * replicas) / largest;

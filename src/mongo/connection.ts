@@ -12,6 +12,7 @@ import { type ChangeFeed, createChangeFeed } from './feed/feed.ts';
 import { createFleet, type Fleet } from './feed/fleet.ts';
 import { createRestoreMarks, type RestoreMarks } from './feed/mark.ts';
 import { createSettle, type Settle } from './feed/settlement.ts';
+import { createWatchOut } from './feed/watch-out.ts';
 import { type AddressCollection, createAddressCollection } from './records/addresses.ts';
 import { type Changes, createChanges } from './records/changes.ts';
 import { createCharges } from './records/charges.ts';
@@ -119,19 +120,19 @@ export async function connect(
   }
 
   const lease = createLease({ stalenessMaxMs, now, monotonic });
-  const fleet = createFleet(database, sessions, { replicaId, stalenessMaxMs, now });
+  const fleet = createFleet(database, sessions, { replicaId, stalenessMaxMs, now, lagMs: lease.ageMs });
   const onError = (error: unknown) => onBackgroundError?.(error);
   const feed = createChangeFeed({ ...server, fleet, lease, prepare, stalenessMaxMs, onError });
   const own = { replicaId, hasApplied: feed.hasApplied };
-  const settle = createSettle({ fleet, own, stalenessMaxMs, settleMaxMs, now, monotonic });
+  const watchOut = createWatchOut({ fleet, stalenessMaxMs, monotonic, onError });
+  const settle = createSettle({ fleet, watchOut, own, stalenessMaxMs, settleMaxMs, now, monotonic });
   try {
     await feed.start();
   } catch (error) {
     await stop({ fleet, feed });
     throw error;
   }
-  // A write by majority, which no primary makes that is cut off; reads of this process are not older.
-  const catchUp = createCoalesced(() => fleet.beat(lease.begin()));
+  const catchUp = createCoalesced(fleet.catchUp);
   const transactions = createTransactions({ ...server, fleet, admin: client.db('admin'), onError });
   const stored = createStored({ ...server, lease, catchUp, transactions }, dependencies);
   const diagnose = createDiagnosis({ client, name, lease, catchUp, ...dependencies });

@@ -16,6 +16,14 @@ export interface Sessions {
     work: (options: ReadOptions) => Promise<T>,
     options?: { readonly timeoutMs?: number; readonly linearizable?: boolean },
   ): Promise<T>;
+  /**
+   * A linearizable read, and a cluster time that is not before anything that was committed when it began: an old
+   * primary that is cut off answers it not at all. Reads that begin after it are no older.
+   */
+  latest<T>(
+    work: (options: ReadOptions) => Promise<T>,
+    options?: { readonly timeoutMs?: number },
+  ): Promise<{ readonly found: T; readonly time: Timestamp }>;
   write<T>(
     work: (session: ClientSession) => Promise<T>,
     options?: { readonly timeoutMs?: number },
@@ -80,6 +88,21 @@ export function createSessions(client: MongoClient, defaults: { readonly timeout
         const bounds = { signal, maxTimeMS: Math.ceil(timeoutMs * 0.8) };
         if (linearizable) return work({ ...bounds, readConcern: { level: 'linearizable' } });
         return withSession((session) => work({ ...bounds, session }));
+      }),
+    latest: (work, { timeoutMs = defaults.timeoutMs } = {}) =>
+      withinDeadline(timeoutMs, async (signal) => {
+        // A session that knows of no time yet: the server takes none beside `linearizable`, and this one learns it.
+        const session = client.startSession({ causalConsistency: true });
+        try {
+          const bounds = { signal, maxTimeMS: Math.ceil(timeoutMs * 0.8) };
+          const found = await work({ ...bounds, session, readConcern: { level: 'linearizable' } });
+          const time = session.operationTime;
+          if (time === undefined) throw new StoreUnavailable('MongoDB gave no time for a read');
+          advance(time);
+          return { found, time };
+        } finally {
+          await session.endSession();
+        }
       }),
     write: (work, { timeoutMs = defaults.timeoutMs } = {}) =>
       withinDeadline(timeoutMs, () =>

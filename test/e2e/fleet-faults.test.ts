@@ -8,6 +8,7 @@ import {
   killedPrimary,
   oldPrimary,
   recovery,
+  returnedReplica,
   type Scenario,
   stalledStream,
   stoppedReplica,
@@ -43,6 +44,14 @@ describe('a fleet of three, on a replica set that waits long before it elects', 
     const lapsed = checks.filter(({ begin }) => begin > cutAt + stalenessMaxMs);
     expect(verdicts(lapsed)).toEqual(['unavailable']);
     expect(after).toBe('revoked');
+  });
+
+  it('waits for no replica that one process has watched out, on any process, and waits for it again when it is back', async () => {
+    const { countedOut, onThird, revocation } = await run(returnedReplica);
+    expect(instantOf(countedOut)).toBe(countedOut.end);
+    expect(onThird).toMatchObject({ outcome: 'done', unconfirmed: [] });
+    expect(onThird.end - onThird.begin).toBeLessThan(900);
+    expect(revocation).toMatchObject(named);
   });
 
   it('lets nothing in by what an old primary says, and denies no good key by it', async () => {

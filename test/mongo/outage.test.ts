@@ -111,9 +111,10 @@ describe('the change feed in an outage', () => {
     await until('told of it', () => told.times(id) > 0);
   });
 
-  it('keeps memory from answering once beats do not arrive, and lets it when they do', async () => {
+  it('keeps memory from answering once it cannot be asked what time it is, and lets it when it can', async () => {
     const { setting, store, told, gapsAtOpen } = await openStore({ stalenessMaxMs: 1_000 });
-    const stop = await failCommands(setting, { failCommands: ['update'], errorCode: 11602 });
+    const namespace = `${setting.client.db().databaseName}.replicas`;
+    const stop = await failCommands(setting, { failCommands: ['find'], namespace, errorCode: 11602 });
     await until('memory may not answer any more', () => !store.feed.isFresh());
     await stop();
     await until('memory may answer again', () => store.feed.isFresh());

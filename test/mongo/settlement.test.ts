@@ -1,7 +1,7 @@
 import { Timestamp } from 'mongodb';
 import { describe, expect, inject, it } from 'vitest';
 import { createKeyIds } from '../../src/keys/key.ts';
-import type { Peer } from '../../src/mongo/feed/fleet.ts';
+import type { Peer } from '../../src/mongo/feed/register.ts';
 import { createSettle } from '../../src/mongo/feed/settlement.ts';
 import { StoreUnavailable } from '../../src/store/store.ts';
 import { until } from '../real/until.ts';
@@ -80,8 +80,8 @@ describe('settling a change', () => {
     expect(calls.asked).toBe(2);
   });
 
-  it('waits no longer than it may, by its own clock, and takes a beat that stands still for a lapsed lease', async () => {
-    const stuck: Peer = { runId: 'r', replicaId: 'stuck', beat: 1 };
+  it('waits no longer than it may, by its own clock, and takes a beat of a version before that stands still for a lapsed lease', async () => {
+    const stuck: Peer = { runId: 'r', replicaId: 'stuck', beat: 1, renews: false };
     const { settle, clock } = setUp({ lagging: () => [stuck], settleMaxMs: 0 });
     const unconfirmed = async () => (await settle({ at: 5 })).unconfirmedReplicas;
     expect(await settle({ at: 5 })).toEqual({ effectiveAt: 15_005, unconfirmedReplicas: ['stuck'] });
@@ -89,6 +89,15 @@ describe('settling a change', () => {
     expect(await unconfirmed()).toEqual(['stuck']);
     clock.monotonic = 15_000;
     expect(await unconfirmed()).toEqual([]);
+  });
+
+  it('goes on waiting for one that looks before each lease, and has it watched out, until the fleet knows', async () => {
+    const gone: Peer = { runId: 'r', replicaId: 'gone', beat: 1, renews: true };
+    const { settle, calls, clock } = setUp({ lagging: () => [gone], settleMaxMs: 0 });
+    expect((await settle({ at: 5 })).unconfirmedReplicas).toEqual(['gone']);
+    expect(calls.watched).toEqual(['gone']);
+    clock.monotonic = 60_000;
+    expect((await settle({ at: 5 })).unconfirmedReplicas).toEqual(['gone']);
   });
 
   it('waits for its own replica too, which may not know of a change whose answer it never got', async () => {
@@ -114,7 +123,7 @@ function setUp(given: {
   settleMaxMs?: number;
   isHeld?: boolean;
 }) {
-  const calls = { asked: 0 };
+  const calls = { asked: 0, watched: [] as string[] };
   const clock = { monotonic: 0 };
   const held = Promise.withResolvers<void>();
   if (given.isHeld !== true) held.resolve();
@@ -126,7 +135,9 @@ function setUp(given: {
         return new Timestamp({ t: 1, i: calls.asked });
       },
       lagging: async () => given.lagging(),
+      size: () => 1,
     },
+    watchOut: (peers) => void calls.watched.push(...peers.map(({ replicaId }) => replicaId)),
     own: { replicaId: 'own', hasApplied: given.hasApplied ?? (() => true) },
     stalenessMaxMs: 15_000,
     settleMaxMs: given.settleMaxMs ?? 1_000,

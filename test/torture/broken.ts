@@ -1,6 +1,13 @@
 import type { FleetOptions } from './fleet.ts';
 import type { Mutant } from './mutant.ts';
-import { cutOffReplica, oldPrimary, type Scenario, stalledStream, stoppedReplica } from './scenarios.ts';
+import {
+  cutOffReplica,
+  oldPrimary,
+  returnedReplica,
+  type Scenario,
+  stalledStream,
+  stoppedReplica,
+} from './scenarios.ts';
 
 /** Found by the model, within so many schedules. */
 export interface ModelMutant extends Mutant {
@@ -102,28 +109,26 @@ export const modelMutants: readonly ModelMutant[] = [
   },
 ];
 
-const beating = 'await fleet.beat(lease.begin()).catch(failed);';
+const renewing = 'await ask((beat) => fleet.renew(beat)).catch(onError);';
 const stalenessMaxMs = 3_000;
 const patient = { stalenessMaxMs, electionTimeoutMs: 15_000 };
 
 export const fleetMutants: readonly FleetMutant[] = [
   {
-    title: "the lease is renewed by a server's hello",
-    file: 'src/mongo/feed/feed.ts',
-    find: beating,
-    replace: `const beat = lease.begin();
-      await fleet.beat(beat).catch(failed);
-      await database.command({ hello: 1 }).then(() => lease.seen(beat)).catch(failed);`,
+    title: 'the lease is renewed by a read of whoever takes itself for the primary',
+    file: 'src/mongo/sessions.ts',
+    find: "readConcern: { level: 'linearizable' } });\n          const time",
+    replace: "readConcern: { level: 'local' } });\n          const time",
     scenario: oldPrimary,
     fleet: patient,
   },
   {
-    title: 'the lease is renewed by a plain read',
-    file: 'src/mongo/feed/feed.ts',
-    find: beating,
+    title: 'the lease is renewed by a time that was asked for, whatever the answer',
+    file: 'src/mongo/feed/renewal.ts',
+    find: renewing,
     replace: `const beat = lease.begin();
-      await fleet.beat(beat).catch(failed);
-      await database.collection('meta').findOne({}).then(() => lease.seen(beat)).catch(failed);`,
+      await fleet.renew(beat).catch(onError);
+      lease.seen(beat);`,
     scenario: oldPrimary,
     fleet: patient,
   },
@@ -152,20 +157,18 @@ export const fleetMutants: readonly FleetMutant[] = [
     fleet: patient,
   },
   {
-    title: 'the lease is renewed by a beat that was written, and was not seen in the stream',
-    file: 'src/mongo/feed/feed.ts',
-    find: beating,
-    replace: `const beat = lease.begin();
-      await fleet.beat(beat).then(() => lease.seen(beat)).catch(failed);`,
+    title: 'the lease is renewed by a time that the stream has not reached',
+    file: 'src/mongo/feed/renewal.ts',
+    find: 'const proven = unproven.filter(({ time }) => reached?.greaterThanOrEqual(time));',
+    replace: 'const proven = unproven;',
     scenario: stalledStream,
     fleet: patient,
   },
   {
     title: 'a change is acknowledged before it is applied',
-    file: 'src/mongo/feed/feed.ts',
-    find: beating,
-    replace:
-      'await fleet.beat(lease.begin()).then((time) => time !== undefined && acknowledge(time)).catch(failed);',
+    file: 'src/mongo/feed/renewal.ts',
+    find: renewing,
+    replace: `await ask((beat) => fleet.renew(beat)).then((time) => fleet.acknowledge(time)).catch(onError);`,
     scenario: stalledStream,
     fleet: patient,
   },
@@ -186,11 +189,19 @@ export const fleetMutants: readonly FleetMutant[] = [
     fleet: patient,
   },
   {
-    title: 'RevokeKey takes a replica for lapsed long before its lease has run out',
-    file: 'src/mongo/feed/settlement.ts',
-    find: 'monotonic() - known.since < stalenessMaxMs',
-    replace: 'monotonic() - known.since < stalenessMaxMs / 20',
+    title: 'a replica is counted out long before its lease has run out',
+    file: 'src/mongo/feed/watch-out.ts',
+    find: 'const lapsedAt = monotonic() + stalenessMaxMs;',
+    replace: 'const lapsedAt = monotonic() + stalenessMaxMs / 20;',
     scenario: cutOffReplica,
+    fleet: patient,
+  },
+  {
+    title: 'a replica that was counted out takes a lease without registering anew',
+    file: 'src/mongo/feed/fleet.ts',
+    find: 'const stands = found !== null && found.suspected === undefined && found.left >= leftMinMs;',
+    replace: 'const stands = found !== null;',
+    scenario: returnedReplica,
     fleet: patient,
   },
   {

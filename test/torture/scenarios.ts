@@ -140,6 +140,38 @@ export const stalledStream = async (fleet: Fleet, witness: Witness) => {
   return { revocation, again, checks };
 };
 
+/** A service process that all others have ceased to wait for comes back, and then hears of no change. */
+export const returnedReplica = async (fleet: Fleet, witness: Witness) => {
+  const [returned, other, third] = replicasOf(fleet);
+  const [revoked, kept] = await knownKeys(fleet, witness, 2);
+  const [first, second] = (await makeKeys(witness, other, 2)) as [Key, Key];
+  const end = witness.fault(`${returned.name} is cut off, comes back, and its change stream is held`);
+  fleet.cutOff(returned);
+  const named = await witness.change(other, 'revoke', first.id);
+  const leaseMs = instantOf(named) - named.begin;
+  const countedOut = await until('it is not waited for', async () => {
+    const done = await witness.change(other, 'revoke', second.id);
+    return done.unconfirmed?.length === 0 && done;
+  });
+  // Another process has not watched it itself.
+  const onThird = await witness.change(third, 'revoke', second.id);
+  fleet.network.healAll();
+  await letsIn(witness, returned, kept);
+  await letsIn(witness, returned, revoked);
+  const backAt = witness.now();
+  await until('it has renewed its lease', () => witness.now() > backAt + leaseMs);
+  await letsIn(witness, returned, revoked);
+  fleet.network.stallStream(returned.name);
+  const asking = keepAsking(witness, returned, () => [revoked, kept]);
+  const revocation = await witness.change(other, 'revoke', revoked.id);
+  await until('it is in effect', () => witness.now() > instantOf(revocation) + 500);
+  const checks = await asking.stop();
+  fleet.network.healAll();
+  end();
+  await letsIn(witness, returned, kept);
+  return { countedOut, onThird, revocation, checks };
+};
+
 /** The primary is killed under load. Wants a staleness bound that is longer than an election takes. */
 export const killedPrimary = async (fleet: Fleet, witness: Witness) => {
   const replicas = replicasOf(fleet);

@@ -3,13 +3,16 @@ import { judgeSkew } from '../../store/clock-skew.ts';
 import { error, type Finding, info, warning } from '../../store/finding.ts';
 import type { Lease } from '../../store/lease.ts';
 import { replicasName } from '../collections.ts';
+import { lifetimeOf } from '../feed/register.ts';
 
 interface Registered {
   readonly replicaId: string;
-  /** Of its last beat, by the server's clock; null for a replica of a version that does not say. */
+  /** Since it last registered, by the server's clock; null for a replica of a version that does not say. */
   readonly silentMs: number | null;
+  /** Whether all others have ceased to wait for it. */
+  readonly isLapsed: boolean;
   readonly ageMs: number | null;
-  /** By how much its clock was ahead of the server's at its last beat. */
+  /** By how much its clock was ahead of the server's when it last registered. */
   readonly aheadMs: number | null;
   readonly version: string | null;
 }
@@ -23,7 +26,9 @@ export async function diagnoseReplicas(
   { stalenessMaxMs }: { readonly stalenessMaxMs: number },
 ): Promise<Finding[]> {
   const replicas = await registered(database);
-  const isSilent = ({ silentMs }: Registered) => silentMs !== null && silentMs > stalenessMaxMs;
+  const silentMaxMs = lifetimeOf(stalenessMaxMs) / 2;
+  const isSilent = ({ silentMs, isLapsed }: Registered) =>
+    isLapsed || (silentMs !== null && silentMs > silentMaxMs);
   const alive = replicas.filter((replica) => !isSilent(replica));
   return [
     ...overview(alive),
@@ -39,6 +44,7 @@ async function registered(database: Db): Promise<Registered[]> {
   const projection = {
     ...{ _id: 0, replicaId: '$replica_id', version: { $ifNull: ['$version', null] } },
     silentMs: since('$beaten_at', '$$NOW'),
+    isLapsed: { $ifNull: ['$lapsed', false] },
     ageMs: since('$started_at', '$$NOW'),
     aheadMs: since('$beaten_at', '$clock'),
   };

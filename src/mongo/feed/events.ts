@@ -8,15 +8,15 @@ export interface FeedEvent {
   readonly clusterTime?: Timestamp;
   readonly ns?: { readonly coll?: string };
   readonly documentKey?: { readonly _id: unknown };
-  readonly fullDocument?: { readonly digest?: unknown; readonly beat?: unknown };
+  readonly fullDocument?: { readonly digest?: unknown };
   readonly updateDescription?: {
-    readonly updatedFields?: { readonly beat?: unknown; readonly digest?: unknown };
+    readonly updatedFields?: { readonly digest?: unknown };
   };
 }
 
 /**
- * Keeps, at the server, every change of a key but its last use; the beats of this replica alone, or each
- * would read those of all; and whatever happens to the collections as wholes.
+ * Keeps, at the server, every change of a key but its last use; what becomes of this replica's own document alone, or
+ * each would read those of all; and whatever happens to the collections as wholes.
  */
 export function pipeline(runId: string): Document[] {
   const ours = { $in: [keysName, ownersName, replicasName] };
@@ -42,8 +42,6 @@ export function pipeline(runId: string): Document[] {
         ns: 1,
         documentKey: 1,
         'fullDocument.digest': 1,
-        'fullDocument.beat': 1,
-        'updateDescription.updatedFields.beat': 1,
         'updateDescription.updatedFields.digest': 1,
       },
     },

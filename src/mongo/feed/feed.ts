@@ -10,11 +10,14 @@ import { mongoError } from '../errors.ts';
 import type { Sessions } from '../sessions.ts';
 import { type FeedEvent, pipeline } from './events.ts';
 import type { Fleet } from './fleet.ts';
+import { positionOf } from './position.ts';
+import { createRenewal } from './renewal.ts';
+import { tickMsOf } from './tick.ts';
 
 export interface ChangeFeed {
-  /** Resolves when the first beat was seen; rejects with what went wrong before. */
+  /** Resolves when memory may answer for the first time; rejects with what went wrong before. */
   start(): Promise<void>;
-  /** Ends the lease and all deliveries at once; no beat is under way when it resolves. */
+  /** Ends the lease and all deliveries at once; no renewal is under way when it resolves. */
   stop(): Promise<void>;
   /** Whether everything up to this cluster time has been delivered, or memory may not answer at all. */
   hasApplied(time: Timestamp): boolean;
@@ -29,32 +32,34 @@ export interface ChangeFeedDependencies {
   /** Makes the collections, which may have been dropped, before a stream begins anew. */
   readonly prepare: () => Promise<void>;
   readonly stalenessMaxMs: number;
-  /** The stream or a beat failed, and will be tried again. */
+  /** The stream or a renewal failed, and will be tried again. */
   readonly onError: (error: unknown) => void;
 }
 
 /** Where a stream begins: at a time that the server gave, or after what was delivered last. */
 type StartingPoint = Pick<ChangeStreamOptions, 'startAtOperationTime' | 'resumeAfter'>;
 
-/** Beats in the time for which one lets memory answer: a few may be lost or late. */
-export const beatsPerLease = 5;
+/** Renewals in the time for which one lets memory answer: a few may be lost or late. */
+export const renewalsPerLease = 5;
 /** How often a stream is resumed in vain, once the lease has run out, before it begins anew. */
 const resumeTriesMax = 10;
 const retryMinMs = 50;
 const awaitMaxMs = 1_000;
+/** The least that a server takes; 0 would mean its own second. */
+const awaitOnTickMs = 1;
 
 /**
- * Follows the changes of keys on one change stream, and renews the lease by beats that come through the same
- * stream. An outage loses nothing: the stream goes on after the last event that was delivered, and the lease
+ * Follows the changes of keys on one change stream, and renews the lease by how far that stream has told of everything.
+ * An outage loses nothing: the stream goes on after the last event that was delivered, and the lease
  * runs out by itself meanwhile. Only where a stream cannot go on is the subscriber told of a gap.
  */
 export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFeed {
   const { database, sessions, fleet, lease, subscriber, prepare, stalenessMaxMs, onError } = dependencies;
-  const beatEveryMs = stalenessMaxMs / beatsPerLease;
+  const everyMs = stalenessMaxMs / renewalsPerLease;
   const stopping = new AbortController();
   const started = Promise.withResolvers<void>();
+  const renewal = createRenewal({ fleet, lease, everyMs, onError: failed });
   let stream: ChangeStream<Document, FeedEvent & Document> | null = null;
-  let beating: Promise<void> | null = null;
   let applied: Timestamp | null = null;
   /** What is to be acknowledged, or is being. */
   let unsaid: Timestamp | null = null;
@@ -70,20 +75,13 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
     onError(error);
   }
 
-  async function keepBeating(): Promise<void> {
-    while (!stopped()) {
-      await fleet.beat(lease.begin()).catch(failed);
-      await pause(beatEveryMs);
-    }
-  }
-
   async function keepFollowing(): Promise<void> {
     let point: StartingPoint | null = null;
     let tries = 0;
     while (!stopped()) {
       try {
         point ??= await beginAnew();
-        await follow(point, () => {
+        point = await follow(point, () => {
           tries = 0;
         });
       } catch (error) {
@@ -98,48 +96,69 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
         await stream?.close().catch(() => {});
         stream = null;
         // Jitter, so that a fleet does not come back in step.
-        await pause(Math.min(beatEveryMs, retryMinMs * 2 ** tries) * (0.5 + Math.random() / 2));
+        await pause(Math.min(everyMs, retryMinMs * 2 ** tries) * (0.5 + Math.random() / 2));
       }
     }
   }
 
-  /** Nothing that is remembered may be used, nor a beat that was written so far. */
+  /** Nothing that is remembered may be used, nor a time that was asked for so far. */
   function breakOff(): void {
-    lease.end();
+    renewal.breakOff();
+    applied = null;
     subscriber.onGap();
   }
 
   /** Fixes a time, and has everything forgotten that is older: what comes later the stream will deliver. */
   async function beginAnew(): Promise<StartingPoint> {
-    lease.end();
+    renewal.breakOff();
     await prepare();
-    const startAtOperationTime = await fleet.beat(lease.begin());
-    if (startAtOperationTime === undefined)
-      throw new Error('MongoDB gave no time to start the change stream at');
+    const startAtOperationTime = await renewal.register();
     subscriber.onGap();
     // Nothing is remembered: whatever is older has been applied.
     acknowledge(startAtOperationTime);
-    beating ??= keepBeating();
+    renewal.start();
     return { startAtOperationTime };
   }
 
-  async function follow(point: StartingPoint, onProgress: () => void): Promise<never> {
-    const maxAwaitTimeMS = Math.min(beatEveryMs, awaitMaxMs);
+  /** Reads until the stream is to be read in another manner, and returns where to go on. */
+  async function follow(point: StartingPoint, onProgress: () => void): Promise<StartingPoint> {
+    let tickMs = tickMsOf(fleet.size());
+    const maxAwaitTimeMS = tickMs === 0 ? Math.min(everyMs / 2, awaitMaxMs) : awaitOnTickMs;
     const opened = database.watch<Document, FeedEvent & Document>(pipeline(fleet.runId), {
       ...point,
       maxAwaitTimeMS,
     });
     stream = opened;
+    // Replicas that began at the same moment do not read at the same moment.
+    await pause(tickMs * Math.random());
     for (;;) {
-      deliver(await opened.next());
+      const event = await opened.tryNext();
+      if (event !== null) deliver(event);
+      advance(positionOf(opened.resumeToken));
       onProgress();
+      if (event !== null) continue;
+      const isWaiting = tickMs === 0;
+      tickMs = Math.min(tickMsOf(fleet.size()), everyMs / 2);
+      if (isWaiting !== (tickMs === 0)) {
+        await opened.close();
+        return { resumeAfter: opened.resumeToken };
+      }
+      if (tickMs > 0) await pause(tickMs);
     }
   }
 
-  /** One write at a time, for the latest that was asked; what fails is made up for by the next beat. */
+  /** Reads of this process are from then on no older, nor is what memory knows. */
+  function advance(position: Timestamp | null): void {
+    if (stopped() || position === null) return;
+    if (applied === null || position.greaterThan(applied)) applied = position;
+    sessions.advance(position);
+    renewal.advance(position);
+    if (lease.isHeld()) started.resolve();
+  }
+
+  /** One write at a time, for the latest that was asked; what fails is made up for when this replica registers again. */
   function acknowledge(upTo: Timestamp): void {
     const isUnderWay = unsaid !== null;
-    applied = upTo;
     unsaid = upTo;
     if (!isUnderWay) void sayApplied();
   }
@@ -172,11 +191,7 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
     } else if (operationType === 'delete') {
       // Whoever reads the register now does not wait for this replica.
       breakOff();
-    } else {
-      lease.seen(Number(updateDescription?.updatedFields?.beat ?? fullDocument?.beat));
-      started.resolve();
     }
-    if (clusterTime !== undefined) sessions.advance(clusterTime);
   }
 
   return {
@@ -189,7 +204,7 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
       lease.end();
       // Not waited for: it would ask a server that may be gone.
       stream?.close().catch(() => {});
-      await beating;
+      await renewal.stop();
     },
     hasApplied: (time) => !lease.isHeld() || (applied?.greaterThanOrEqual(time) ?? false),
   };

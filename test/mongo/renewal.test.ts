@@ -1,0 +1,94 @@
+import { Timestamp } from 'mongodb';
+import { describe, expect, inject, it, onTestFinished } from 'vitest';
+import { positionOf } from '../../src/mongo/feed/position.ts';
+import { createRenewal } from '../../src/mongo/feed/renewal.ts';
+import { tickMsOf } from '../../src/mongo/feed/tick.ts';
+import { createLease } from '../../src/store/lease.ts';
+import { until } from '../real/until.ts';
+import { insertAll } from '../store-contract/setting.ts';
+import { createSetting } from './setting.ts';
+
+const at = (i: number) => new Timestamp({ t: 1, i });
+
+/** A lease of 1 s on a clock that is set, and what the fleet says when it is asked for the time. */
+function setUp() {
+  const clock = { ms: 0 };
+  const lease = createLease({ stalenessMaxMs: 1_000, now: () => clock.ms, monotonic: () => clock.ms });
+  let next = at(10);
+  const answer = async () => next;
+  const renewal = createRenewal({
+    fleet: { register: answer, renew: answer },
+    lease,
+    everyMs: 100,
+    onError(error) {
+      throw error;
+    },
+  });
+  const says = (time: Timestamp) => {
+    next = time;
+  };
+  return { clock, lease, renewal, says };
+}
+
+describe('the lease of a replica', () => {
+  it('is held once the stream has told of everything up to the time that was asked for, and not before', async () => {
+    const { lease, renewal } = setUp();
+    await renewal.register();
+    renewal.advance(at(9));
+    expect(lease.isHeld()).toBe(false);
+    renewal.advance(at(10));
+    expect(lease.isHeld()).toBe(true);
+  });
+
+  it('counts from before the time was asked for', async () => {
+    const { clock, lease, renewal } = setUp();
+    const asked = renewal.register();
+    clock.ms = 400;
+    await asked;
+    clock.ms = 700;
+    renewal.advance(at(10));
+    expect(lease.ageMs()).toBe(700);
+  });
+
+  it('is given by nothing that was asked for before the stream broke off', async () => {
+    const { lease, renewal, says } = setUp();
+    await renewal.register();
+    renewal.breakOff();
+    renewal.advance(at(20));
+    expect(lease.isHeld()).toBe(false);
+    says(at(15));
+    await renewal.register();
+    expect(lease.isHeld()).toBe(true);
+  });
+});
+
+describe('where a stream is', () => {
+  it('is in its token, with each event and with each answer that has none', async () => {
+    const setting = await createSetting(inject('mongoUri'));
+    const store = setting.store();
+    await store.open();
+    const stream = setting.client.db().collection('keys').watch([], { maxAwaitTimeMS: 100 });
+    onTestFinished(() => stream.close());
+    expect(await stream.tryNext()).toBe(null);
+    const before = positionOf(stream.resumeToken);
+    await insertAll(store, [{}]);
+    const event = await until('the event', async () => (await stream.tryNext()) ?? false);
+    expect(positionOf(event._id)).toEqual(event.clusterTime);
+    expect(before?.lessThan(event.clusterTime as Timestamp)).toBe(true);
+    await setting.client.db().collection('other').insertOne({});
+    await until('it has looked further', async () => {
+      expect(await stream.tryNext()).toBe(null);
+      return positionOf(stream.resumeToken)?.greaterThan(event.clusterTime as Timestamp);
+    });
+  });
+
+  it.each([null, undefined, {}, { _data: 7 }, { _data: '81' }, { _data: '82zz' }])(
+    'is unknown by a token of another form: %j',
+    (token) => expect(positionOf(token)).toBe(null),
+  );
+});
+
+it('a stream waits in a small fleet, and is read at least four times a second in a large one', () => {
+  expect([1, 3, 20].map(tickMsOf)).toEqual([0, 0, 0]);
+  expect([21, 1_000].map(tickMsOf)).toEqual([250, 250]);
+});
