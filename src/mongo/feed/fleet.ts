@@ -62,11 +62,7 @@ export interface FleetOptions {
   readonly lagMs: () => number;
 }
 
-export function createFleet(
-  database: Db,
-  sessions: Sessions,
-  options: FleetOptions,
-): Fleet {
+export function createFleet(database: Db, sessions: Sessions, options: FleetOptions): Fleet {
   const { replicaId, stalenessMaxMs, now, lagMs } = options;
   const replicas: Collection<ReplicaDocument> = database.collection(replicasName);
   const meta: Collection<{ _id: string; asked: number }> = database.collection(metaName);
@@ -154,7 +150,9 @@ export function createFleet(
     count: () =>
       sessions.read((read) => replicas.countDocuments(isHeardOf, read), { timeoutMs: countTimeoutMs }),
     async list() {
-      const overdue = { $max: [0, { $subtract: [silence, lifetimeMs * (1 - lifetimeLeft.least) + timeoutMs] }] };
+      const overdue = {
+        $max: [0, { $subtract: [silence, lifetimeMs * (1 - lifetimeLeft.least) + timeoutMs] }],
+      };
       const lag = { $add: [{ $ifNull: ['$lag_ms', 0] }, { $ifNull: [overdue, 0] }] };
       const projection = { _id: 0, replica_id: 1, lag };
       const found = await sessions.read((read) =>
