@@ -100,7 +100,8 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
   const withhold = createWithhold(dependencies.schemes);
 
   return (request) => {
-    const { route, findCredential, misconfigured } = findRoute(request);
+    const { route, findCredential, ...prepared } = findRoute(request);
+    const misconfigured = request.misconfigured ?? prepared.misconfigured;
     if (misconfigured !== null) {
       const denied = { ...deny('unavailable', route.schemes[0], null), misconfigured };
       return isObserved(route, null, dependencies) ? observed(denied) : denied;

@@ -1,3 +1,4 @@
+import type { Misconfigured } from './context.ts';
 import type { ReservedHeaders } from './reserved-headers.ts';
 
 /**
@@ -16,6 +17,8 @@ export interface AccessRequest {
   readonly isCleartext?: boolean;
   /** Whom the caller's certificate names, as Envoy has it: empty for nobody. Absent when it is not to be judged. */
   readonly principal?: string;
+  /** Why the wire cannot tell what the route says of itself. */
+  readonly misconfigured?: Misconfigured;
   /** What the route says in Envoy's `context_extensions`. */
   readonly context: ReadonlyMap<string, string>;
   /** Every value of one header, in order; the name in lower case. */

@@ -3,6 +3,8 @@
  * it, and what follows from it for memory. Not here: what a worker is made of, or how it is started (`cli/serving/`).
  */
 
+import type { ForwardedAnswer } from '../forward/forwarded-answer.ts';
+import type { ForwardedCall } from '../forward/forwarded-call.ts';
 import type { KeyId, KeyRecord } from '../keys/key.ts';
 import type { OwnerRecord } from '../keys/owner.ts';
 import type { Digest } from '../keys/secret.ts';
@@ -78,6 +80,8 @@ export type WorkerAnswers = {
   held(windows: readonly HeldWindow[]): readonly number[];
   /** So many units count as leased of these windows, now that some were charged. */
   charged(counts: readonly (readonly [window: HeldWindow, leased: number])[]): void;
+  /** Judges what a proxy asks over HTTP. */
+  forward(call: ForwardedCall): Promise<ForwardedAnswer>;
   /** Takes no more calls, finishes those under way within that time, and hands over what it has gathered. */
   drain(drainMs: number): Promise<void>;
 };

@@ -11,8 +11,10 @@ export function configWarnings(config: Config): ConfigProblem[] {
   const noKeys = (environment: string) =>
     `no scheme has a prefix for "${environment}", so that no key is allowed`;
   const warnings: ConfigProblem[] = [];
-  for (const name of ['check', 'admin', 'http'] as const) {
-    const { listen, tls } = config[name];
+  const { check, admin, http, httpCheck } = config;
+  for (const [name, listener] of Object.entries({ check, admin, http, http_check: httpCheck })) {
+    if (listener === null) continue;
+    const { listen, tls } = listener;
     if (tls !== null || isLoopback(listen)) continue;
     const message = `${formatListen(listen)} is open to the network without TLS`;
     warnings.push({ path: [name, 'listen'], message });

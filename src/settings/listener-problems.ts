@@ -2,7 +2,7 @@ import { formatListen, type Listen } from '../net/listen.ts';
 import type { ConfigProblem } from './config-problem.ts';
 import type { Settings } from './settings-schema.ts';
 
-const listeners = ['check', 'admin', 'http'] as const;
+const listeners = ['check', 'admin', 'http', 'http_check'] as const;
 const anyHost = new Set(['0.0.0.0', '::']);
 
 /** Listeners that would take each other's address. */
@@ -10,7 +10,11 @@ export function listenerProblems(settings: Settings | undefined): ConfigProblem[
   if (settings === undefined) return [];
   return listeners.flatMap((name, index) => {
     const { listen } = settings[name];
-    const taken = listeners.slice(0, index).find((earlier) => overlap(settings[earlier].listen, listen));
+    if (listen === undefined) return [];
+    const taken = listeners.slice(0, index).find((earlier) => {
+      const other = settings[earlier].listen;
+      return other !== undefined && overlap(other, listen);
+    });
     if (taken === undefined) return [];
     const message = `${formatListen(listen)} is where ${taken}.listen listens; expected an address for each listener`;
     return [{ path: [name, 'listen'], message }];

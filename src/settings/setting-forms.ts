@@ -42,6 +42,11 @@ export function duration(minMs: number, maxMs: number) {
     });
 }
 
+/** The name of a header; reads as lower case. */
+export const headerName = text(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/, 'expected a header name').transform(
+  (name) => name.toLowerCase(),
+);
+
 /** What a request cannot do without: Envoy removes none of them, and sets none as it is told. */
 export const neededHeaders: readonly string[] = [
   ...['host', 'connection', 'content-length', 'te', 'transfer-encoding', 'upgrade'],
@@ -114,7 +119,12 @@ function shortest(ms: number): string {
   return `${ms / unitMs}${unit}`;
 }
 
-const filePath = text(/^[^\0]{1,4096}$/, 'expected a path');
+const pathError = 'expected a path';
+const filePath = z
+  .string({ error: pathError })
+  .min(1, { error: pathError })
+  .max(4_096, { error: pathError })
+  .refine((path) => !path.includes('\0'), { error: pathError });
 
 /** The files of a listener's TLS. */
 export const tls = z

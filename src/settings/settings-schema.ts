@@ -7,7 +7,7 @@ import { ruleSpec } from './rule-spec.ts';
 import { schemeSpec } from './scheme-spec.ts';
 import { countOrAuto, duration, listen, store, text, tls, wholeNumber } from './setting-forms.ts';
 import { ratio, tracingSpec } from './tracing-settings.ts';
-import { cleartext, mode, upstreamHeadersSpec } from './traffic-settings.ts';
+import { cleartext, httpCheckSpec, mode, upstreamHeadersSpec } from './traffic-settings.ts';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -120,6 +120,9 @@ export const settingsSchema = z
     check: check.prefault({}).describe("Envoy's external authorization, over gRPC."),
     admin: admin.prefault({}).describe('The admin API, over gRPC.'),
     http: http.prefault({}).describe('The HTTP listener.'),
+    http_check: httpCheckSpec
+      .prefault({})
+      .describe('Checks over HTTP, for proxies that ask so: nginx, Caddy, HAProxy, Traefik.'),
     store: store
       .prefault('sqlite:data/postern.db')
       .describe('Where keys are kept: sqlite:FILE, sqlite::memory: or mongodb://HOST:PORT/DATABASE.'),

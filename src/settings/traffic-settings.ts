@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { readName } from '../check/reserved-headers.ts';
 import { type UpstreamSettings, type UpstreamSource, upstreamSources } from '../check/upstream.ts';
+import type { Listen } from '../net/listen.ts';
+import type { TlsFiles } from '../net/tls.ts';
 import type { Cleartext, Mode, Scheme } from '../schemes/scheme.ts';
 import type { ConfigProblem } from './config-problem.ts';
 import { suggestion } from './nearest-name.ts';
-import { neededHeaders, text } from './setting-forms.ts';
+import { headerName, listen, neededHeaders, tls } from './setting-forms.ts';
 
 /** What is settled for all requests, apart from any scheme. */
 export interface TrafficConfig extends UpstreamSettings {
@@ -12,6 +14,15 @@ export interface TrafficConfig extends UpstreamSettings {
   readonly mode: Mode;
   /** The same, of what came in clear text. */
   readonly cleartext: Cleartext;
+  /** Where proxies ask over HTTP; null where none may. */
+  readonly httpCheck: HttpCheckConfig | null;
+}
+
+export interface HttpCheckConfig {
+  readonly listen: Listen;
+  /** Names the caller's address, in lower case; null for the peer's. */
+  readonly addressHeader: string | null;
+  readonly tls: TlsFiles | null;
 }
 
 /** Whether what is decided holds or is only observed. */
@@ -27,19 +38,16 @@ const identityNames = ['key-id', 'owner', 'scheme', 'environment', 'permissions'
   (name) => `x-postern-${name}`,
 );
 
-const upstreamHeader = text(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}$/, 'expected a header name').transform(
-  (given, context) => {
-    const name = given.toLowerCase();
-    const problem = neededHeaders.includes(name)
-      ? 'is a header that a request needs; expected another'
-      : identityNames.includes(readName(name))
-        ? 'is a header that Postern sets by itself, see identity_headers; expected another'
-        : null;
-    if (problem === null) return name;
-    context.addIssue(problem);
-    return z.NEVER;
-  },
-);
+const upstreamHeader = headerName.transform((given, context) => {
+  const problem = neededHeaders.includes(given)
+    ? 'is a header that a request needs; expected another'
+    : identityNames.includes(readName(given))
+      ? 'is a header that Postern sets by itself, see identity_headers; expected another'
+      : null;
+  if (problem === null) return given;
+  context.addIssue(problem);
+  return z.NEVER;
+});
 
 const labelForm = /^(owner_)?labels\.([^\0]{1,256})$/s;
 
@@ -63,19 +71,40 @@ export const upstreamHeadersSpec = z
   })
   .transform((headers): ReadonlyMap<string, UpstreamSource> => new Map(Object.entries(headers)));
 
+export const httpCheckSpec = z.strictObject({
+  listen: listen
+    .optional()
+    .describe('Where Checks are asked over HTTP, at /check: host:port or unix:/path (default: nowhere).'),
+  address_header: headerName
+    .optional()
+    .describe("The header in which the proxy names the caller's address (default: the peer's)."),
+  tls: tls.describe('TLS of this listener; read again when the files change (default: none).'),
+});
+
 /** The settings of this page as the Config has them. */
 export function trafficOf(settings: {
   readonly mode: Mode;
   readonly cleartext: Cleartext;
   readonly upstream_headers: ReadonlyMap<string, UpstreamSource>;
   readonly identity_headers: boolean;
+  readonly http_check: z.output<typeof httpCheckSpec>;
 }): TrafficConfig {
   return {
     mode: settings.mode,
     cleartext: settings.cleartext,
     upstreamHeaders: settings.upstream_headers,
     identityHeaders: settings.identity_headers,
+    httpCheck: httpCheckOf(settings.http_check),
   };
+}
+
+function httpCheckOf({
+  listen,
+  address_header,
+  tls,
+}: z.output<typeof httpCheckSpec>): HttpCheckConfig | null {
+  if (listen === undefined) return null;
+  return { listen, addressHeader: address_header ?? null, tls: tls ?? null };
 }
 
 /** Headers that are to be told and are taken out at the same time, since a key may sit there. */

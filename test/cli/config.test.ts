@@ -167,7 +167,8 @@ describe('config print', () => {
   it('fills in every default', async () => {
     const { stdout } = await postern(['config', 'print']);
 
-    const { replica_id, schemes, plans, rules, upstream_headers, ...defaults } = parse(switchedOn);
+    const { replica_id, schemes, plans, rules, upstream_headers, http_check, ...defaults } =
+      parse(switchedOn);
     const { types, ...events } = defaults.events;
     Object.assign(defaults, { events: { ...events, webhook: {} }, leaks: { github: { public_keys: {} } } });
     // TLS has no default, and nobody is allowed by a certificate.
@@ -178,7 +179,7 @@ describe('config print', () => {
     defaults.tracing.attributes = {};
     expect(parse(stdout)).toEqual({
       ...defaults,
-      ...{ schemes: [...defaultPresets], plans: {}, rules: [], upstream_headers: {} },
+      ...{ schemes: [...defaultPresets], plans: {}, rules: [], upstream_headers: {}, http_check: {} },
     });
     expect(stdout.match(/# default$/gm)?.length).toBeGreaterThan(20);
   });

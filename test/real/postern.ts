@@ -15,6 +15,8 @@ export interface Postern {
   readonly pid: number;
   readonly check: Address;
   readonly admin: Address;
+  /** Where proxies ask over HTTP; null where none may. */
+  readonly httpCheck: Address | null;
   /** Of the HTTP listener, without a slash at the end. */
   readonly url: string;
   /** All that it has printed and logged. */
@@ -58,7 +60,19 @@ export async function startPostern(
     const { kill, pid, log, exited } = child;
     const [check, admin] = [listening.check, listening.admin].map((text) => address(String(text)));
     if (check === undefined || admin === undefined) throw new Error('unreachable');
-    return { pid, check, admin, url: `http://${listening.http}`, log, logLines, kill, exited, stop };
+    const httpCheck = listening.http_check === undefined ? null : address(String(listening.http_check));
+    return {
+      pid,
+      check,
+      admin,
+      httpCheck,
+      url: `http://${listening.http}`,
+      log,
+      logLines,
+      kill,
+      exited,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;

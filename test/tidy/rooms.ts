@@ -54,6 +54,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     opens: 'authorize.ts',
     rooms: ['cache', 'keys', 'limits', 'net', 'schemes', 'store', 'time'],
   },
+  forward: {
+    holds: 'Checks over HTTP, for proxies that ask by a subrequest',
+    opens: 'forward.ts',
+    rooms: ['check', 'net', 'schemes'],
+  },
   usage: {
     holds: 'what keys are used for: gathered, written in bulk, reported',
     opens: 'usage.ts',
@@ -116,7 +121,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   link: {
     holds: 'what the service and its Check workers say to each other, over threads and processes',
     opens: 'messages.ts',
-    rooms: ['keys', 'limits', 'net', 'schemes', 'settings', 'store', 'telemetry'],
+    rooms: ['forward', 'keys', 'limits', 'net', 'schemes', 'settings', 'store', 'telemetry'],
   },
   mongo: {
     holds: 'the store on MongoDB: records, change feed, lease, fleet',
@@ -183,7 +188,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     holds: 'the command line and the running service: the only place that wires',
     opens: 'main.ts',
     rooms: [
-      ...['admin', 'cache', 'changes', 'check', 'console', 'events', 'grpc', 'h2', 'http', 'journal', 'keys'],
+      ...['admin', 'cache', 'changes', 'check', 'console', 'events', 'forward', 'grpc', 'h2'],
+      ...['http', 'journal', 'keys'],
       ...[
         'limits',
         'link',

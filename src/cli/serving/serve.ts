@@ -44,7 +44,7 @@ export async function serve(flags: SettingFlags, process: ServeProcess): Promise
     const { promise: listening, resolve: listens } =
       Promise.withResolvers<Pick<Banner, 'check' | 'admin' | 'http'>>();
     const onTried = async () => {
-      const addresses = { check: await service.listenForChecks(), ...others };
+      const addresses = { ...(await service.listenForChecks()), ...others };
       const told = Object.entries(addresses).map(([name, listen]) => [name, formatListen(listen)]);
       log.info(Object.fromEntries(told), 'listening');
       listens(addresses);

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism, hostname } from 'node:os';
 import type { Registry } from '../../changes/registry.ts';
+import { createForwardServer, type ForwardServer } from '../../forward/forward.ts';
 import { createAdminService } from '../../grpc/admin/admin-server.ts';
 import { createGrpcListener } from '../../grpc/server.ts';
 import { type Listen, ListenError } from '../../net/listen.ts';
+import type { TlsSource } from '../../net/tls.ts';
 import { sentConfigOf } from '../../settings/check-config.ts';
 import type { Config } from '../../settings/config.ts';
 import { configWarnings } from '../../settings/config-warnings.ts';
@@ -30,7 +32,7 @@ export interface Service {
   /** Opens all listeners but that of Checks. */
   listen(): Promise<{ readonly admin: Listen; readonly http: Listen }>;
   /** To be called when Checks can be answered: until then Envoy finds the port closed, and asks another replica. */
-  listenForChecks(): Promise<Listen>;
+  listenForChecks(): Promise<{ readonly check: Listen; readonly http_check?: Listen }>;
   setReady(): void;
   /**
    * Puts in place, at once and whole, what of the settings can change while it runs; resolves when Checks are judged by
@@ -106,6 +108,7 @@ export function createService(
       ...{ requestBytesMax: config.admin.requestBytesMax, tls: tls.admin },
     },
   );
+  const forward = createForwarding(config, { workers, tls: tls.httpCheck, onBroken });
   const http = createHttpListener(config, { core, log, isReady, tls: tls.http });
   const setServing = (serving: boolean) => {
     workers.setServing(serving);
@@ -129,7 +132,9 @@ export function createService(
     },
     async listenForChecks() {
       await started;
-      return workers.listen(config.check.listen).catch(nameSetting('check.listen'));
+      const check = await workers.listen(config.check.listen).catch(nameSetting('check.listen'));
+      if (forward === null) return { check };
+      return { check, http_check: await forward.listen().catch(nameSetting('http_check.listen')) };
     },
     setReady() {
       clockWatch.start();
@@ -160,7 +165,10 @@ export function createService(
       // Watches last as long as the service otherwise.
       tail.close();
       const drained = performance.now() + drainMs;
-      await Promise.all([workers.close(drainMs), keyAdmin.close(drainMs)]);
+      // Before those whom it asks.
+      const forwarded = forward?.close(drainMs) ?? Promise.resolve();
+      const checked = forwarded.then(() => workers.close(Math.max(0, drained - performance.now())));
+      await Promise.all([checked, keyAdmin.close(drainMs)]);
       // Last, so that /readyz says meanwhile that this replica drains.
       await http.close(Math.max(0, drained - performance.now()));
       const late = AbortSignal.timeout(lastWritesMsMax);
@@ -171,6 +179,20 @@ export function createService(
       await open?.close();
     },
   };
+}
+
+/** Null where no proxy may ask over HTTP. */
+function createForwarding(
+  { httpCheck, check }: Config,
+  {
+    workers,
+    ...others
+  }: { workers: CheckWorkers; tls: TlsSource | null; onBroken: (error: unknown) => void },
+): ForwardServer | null {
+  if (httpCheck === null) return null;
+  const { onBroken, tls } = others;
+  const { connectionsMax } = check;
+  return createForwardServer({ judge: workers.forward, onBroken }, { ...httpCheck, tls, connectionsMax });
 }
 
 function showProcess(metrics: Metrics, workers: CheckWorkers, tls: TlsSources): void {

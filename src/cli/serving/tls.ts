@@ -3,7 +3,7 @@ import type { Config } from '../../settings/config.ts';
 import type { Logger } from '../../telemetry/log.ts';
 import { SettingsError } from '../config/settings.ts';
 
-const listeners = ['check', 'admin', 'http'] as const;
+const listeners = ['check', 'admin', 'http', 'httpCheck'] as const;
 type Listener = (typeof listeners)[number];
 
 /** The TLS of each listener, null for cleartext. */
@@ -26,8 +26,8 @@ export interface TlsSourcesDependencies {
 /** Reads the files of every listener. Throws {@link SettingsError} with a line for each that is wrong. */
 export function createTlsSources(config: Config, { log, now, count }: TlsSourcesDependencies): TlsSources {
   const problems: string[] = [];
-  const [check, admin, http] = listeners.map((listener) => {
-    const files = config[listener].tls;
+  const [check, admin, http, httpCheck] = listeners.map((listener) => {
+    const files = config[listener]?.tls ?? null;
     if (files === null) return null;
     try {
       const source = createTlsSource(files, {
@@ -45,14 +45,14 @@ export function createTlsSources(config: Config, { log, now, count }: TlsSources
       return source;
     } catch (error) {
       if (!(error instanceof TlsError)) throw error;
-      problems.push(`${listener}.tls: ${error.message}`);
+      problems.push(`${listener === 'httpCheck' ? 'http_check' : listener}.tls: ${error.message}`);
       return null;
     }
   });
   if (problems.length > 0) throw new SettingsError(problems);
-  const sources = [check, admin, http].filter((source) => source != null);
+  const sources = [check, admin, http, httpCheck].filter((source) => source != null);
   return {
-    ...{ check: check ?? null, admin: admin ?? null, http: http ?? null },
+    ...{ check: check ?? null, admin: admin ?? null, http: http ?? null, httpCheck: httpCheck ?? null },
     start() {
       for (const source of sources) source.start();
     },

@@ -3,9 +3,11 @@ import { createMissBudget } from '../../../cache/miss-budget.ts';
 import { createNoteInClear } from '../../../check/cleartext.ts';
 import { createJudges } from '../../../check/judges.ts';
 import { failures as guesses } from '../../../events/failure-notices.ts';
+import { createForward } from '../../../forward/judge.ts';
+import type { CheckDependencies } from '../../../grpc/check/check-server.ts';
 import { createDigester } from '../../../keys/secret.ts';
 import { createLimiter, type Limiter } from '../../../limits/limiter.ts';
-import type { ServiceAnswers, WorkerStart, WorkerTold } from '../../../link/messages.ts';
+import type { ServiceAnswers, WorkerAnswers, WorkerStart, WorkerTold } from '../../../link/messages.ts';
 import type { Peer } from '../../../link/peer.ts';
 import { createWorkerFailures } from '../../../link/worker-failures.ts';
 import { createWorkerFeed, type WorkerFeed } from '../../../link/worker-feed.ts';
@@ -30,6 +32,7 @@ export interface CheckCore {
   readonly telemetry: CheckTelemetry;
   readonly limiter: Limiter;
   readonly listener: CheckListener;
+  readonly forward: WorkerAnswers['forward'];
   apply(settings: SentCheckConfig): void;
   secure(material: TlsMaterial): void;
   drain(drainMs: number): Promise<void>;
@@ -74,21 +77,22 @@ export async function startCheckCore(
   );
   const failures = createWorkerFailures((counts) => service.ask('countFailures', counts));
   const logDecision = createDecisionLog({ log, random: Math.random, monotonic }, config.allowsSampleRatio);
+  const onBroken = (error: unknown) => log.error({ err: error }, 'broken');
+  const onDecision: CheckDependencies['onDecision'] = (decision, request, durationMs, span) => {
+    const address = request?.address ?? '';
+    telemetry.observeDecision(decision, durationMs);
+    usage.record(decision, address, now());
+    if (decision.verdict === 'deny' && guesses.has(decision.reason)) failures.count(decision.reason, address);
+    logDecision(decision, request, span);
+  };
   const renewals: ((material: TlsMaterial) => void)[] = [];
   const listener = createCheckListener(
     {
       authorize: judges.authorize,
       fallbackScheme: () => judges.policy().schemes[0],
       upstream: () => judges.policy().upstream,
-      onDecision(decision, request, durationMs, span) {
-        const address = request?.address ?? '';
-        telemetry.observeDecision(decision, durationMs);
-        usage.record(decision, address, now());
-        if (decision.verdict === 'deny' && guesses.has(decision.reason))
-          failures.count(decision.reason, address);
-        logDecision(decision, request, span);
-      },
-      onBroken: (error) => log.error({ err: error }, 'broken'),
+      onDecision,
+      onBroken,
       tracing,
       unavailableAs: config.check.unavailableAs,
       requestBytesMax: config.check.requestBytesMax,
@@ -107,6 +111,7 @@ export async function startCheckCore(
 
   return {
     ...{ feed, listener, telemetry, limiter },
+    forward: createForward({ judges, onDecision, onBroken }),
     apply(next) {
       const settings = checkConfigOf(next);
       judges.replace(settings);

@@ -1,4 +1,6 @@
 import type { Socket } from 'node:net';
+import type { ForwardedAnswer } from '../../../forward/forwarded-answer.ts';
+import type { ForwardedCall } from '../../../forward/forwarded-call.ts';
 import type { HeldWindow } from '../../../limits/accounts.ts';
 import type { ServiceAnswers } from '../../../link/messages.ts';
 import type { ToldWorker } from '../../../link/told-changes.ts';
@@ -24,6 +26,8 @@ export interface CheckWorkers {
   held(windows: readonly HeldWindow[]): Promise<readonly number[]>;
   /** Resolves when each has heard that so many units count as leased, or is not waited for any longer. */
   charged(counts: readonly (readonly [window: HeldWindow, leased: number])[]): Promise<void>;
+  /** Has one of them judge what a proxy asks over HTTP; rejects when none can be asked. */
+  forward(call: ForwardedCall): Promise<ForwardedAnswer>;
   /** Whether there is one at this moment. */
   isThere(): boolean;
   close(drainMs: number): Promise<void>;
@@ -49,6 +53,7 @@ export function createCheckWorkers(dependencies: CheckWorkersDependencies): Chec
   const places = Array.from({ length: count }, (_, index) =>
     createPlace(`${replicaId}/${index + 1}`, count, standing, { ...dependencies, spawn }),
   );
+  let turn = 0;
   const door = createAcceptor(handOut, { reusePort, isHandedOn: true, onBroken });
   tls?.subscribe((material) => {
     standing.tls = material;
@@ -86,6 +91,15 @@ export function createCheckWorkers(dependencies: CheckWorkersDependencies): Chec
     },
     async charged(counts) {
       await Promise.allSettled(workers().map((worker) => worker.ask('charged', counts)));
+    },
+    async forward(call) {
+      const started = places.filter((place) => place.worker() !== null);
+      const awake = started.filter((place) => place.isAwake());
+      const able = awake.length > 0 ? awake : started;
+      turn = (turn + 1) % Math.max(1, able.length);
+      const worker = able[turn]?.worker() ?? null;
+      if (worker === null) throw new Error('no Check worker can be asked');
+      return worker.ask('forward', call);
     },
     isThere: () => places.some((place) => place.worker() !== null),
     async close(drainMs) {

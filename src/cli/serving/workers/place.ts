@@ -54,6 +54,7 @@ const answerMaxMs = {
   snapshot: 1_000,
   held: 1_000,
   charged: 1_000,
+  forward: 10_000,
 } as const;
 const againMs = { first: 100, most: 5_000 };
 /** One that lived as long is replaced at once. */
