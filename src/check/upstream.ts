@@ -1,4 +1,3 @@
-import type { OwnerRecord } from '../keys/owner.ts';
 import type { Allowed } from './authorize.ts';
 import { ownHeaders, type ReservedHeaders, readName } from './reserved-headers.ts';
 
@@ -66,7 +65,7 @@ export function identityOf({ key }: Pick<Allowed, 'key'>): readonly HeaderPair[]
 
 function textOf(source: UpstreamSource, { key, owner, plan }: Allowed): string | null {
   if (typeof source === 'object')
-    return labelOf(source.of === 'key' ? key.labels : labelsOf(owner), source.label);
+    return labelOf((source.of === 'key' ? key : owner)?.labels ?? {}, source.label);
   switch (source) {
     case 'key_id':
       return key.id;
@@ -83,10 +82,6 @@ function textOf(source: UpstreamSource, { key, owner, plan }: Allowed): string |
     case 'plan':
       return plan;
   }
-}
-
-function labelsOf(owner: OwnerRecord | null): Readonly<Record<string, string>> {
-  return (owner as { readonly labels?: Readonly<Record<string, string>> } | null)?.labels ?? {};
 }
 
 function labelOf(labels: Readonly<Record<string, string>>, name: string): string | null {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { freePort } from '../real/port.ts';
 import { startChangedEnvoy, startChangedStack, startConfigured } from './routes.ts';
-import { makeKey, type Stack, send } from './stack.ts';
+import { admin, makeKey, type Stack, send } from './stack.ts';
 
 const upstreamHeaders = `
 upstream_headers:
@@ -13,6 +13,7 @@ upstream_headers:
   x-scopes: permissions
   x-plan: plan
   x-team: labels.team
+  x-account: owner_labels.account
 plans: { gold: { limit: 100, window: 3650d } }
 identity_headers: false
 `;
@@ -26,7 +27,17 @@ const routes = [
 /** Every name that is ours, in the spellings that some upstream reads as it. */
 const spoofed = [
   ...['x-consumer-id', 'x.consumer.id', 'x-consumer_id', 'x-consumer-name', 'x-tenant', 'X_Tenant', 'x-kind'],
-  ...['x-stage', 'x-scopes', 'x-plan', 'x!plan', 'x-team', 'x+team', 'x-postern-key-id', 'x-postern-owner'],
+  ...[
+    'x-stage',
+    'x-scopes',
+    'x-plan',
+    'x!plan',
+    'x-team',
+    'x+team',
+    'x-account',
+    'x-postern-key-id',
+    'x-postern-owner',
+  ],
   ...['x.postern-scheme', 'x-postern-permissions', 'x-postern-environment', 'x-postern-more'],
 ].map((name) => [name, 'forged'] as const);
 const removesEarly = {
@@ -41,6 +52,7 @@ const removesEarly = {
     'scopes',
     'plan',
     'team',
+    'account',
   ].map((rest) => ({ remove_on_match: { key_matcher: { safe_regex: { regex: `x[^a-z0-9]${rest}` } } } })),
 };
 const underscores = { headers_with_underscores_action: 'ALLOW' };
@@ -54,6 +66,7 @@ afterAll(() => stack?.stop());
 
 describe('upstream_headers', () => {
   it('tell what they name of a key that is allowed, and nothing where it has none of it', async () => {
+    await admin(stack.postern, 'PUT', '/admin/owners/acme', { labels: { account: 'a-1' } });
     const full = await makeKey(stack.postern, {
       ...{ name: 'Käse\u{1F9C0}', owner: 'acme', plan: 'gold', permissions: ['read:a', 'write:b'] },
       labels: { team: 'blue', other: 'red' },
@@ -68,6 +81,7 @@ describe('upstream_headers', () => {
       'x-scopes': ['read:a,write:b'],
       'x-plan': ['gold'],
       'x-team': ['blue'],
+      'x-account': ['a-1'],
     });
     const bare = await makeKey(stack.postern, { name: 'bare' });
     expect(await upstreamOf('/a', bare.key)).toEqual({
@@ -126,7 +140,7 @@ it('the shipped Envoy takes x-postern-* of clients out before it asks, in every 
   expect(Object.keys(upstream?.headers ?? {}).filter((name) => name.includes('postern'))).toEqual([]);
 });
 
-const names = /^x[^a-z0-9](postern|consumer|tenant|kind|stage|scopes|plan|team)/i;
+const names = /^x[^a-z0-9](postern|consumer|tenant|kind|stage|scopes|plan|team|account)/i;
 
 function told(headers: Readonly<Record<string, readonly string[]>> | undefined) {
   return Object.fromEntries(Object.entries(headers ?? {}).filter(([name]) => names.test(name)));
