@@ -51,6 +51,7 @@ export async function createSetting(given: SettingGiven): Promise<Setting> {
   const store = {
     asked: 0,
     findKey: async () => freshRecord(secrets, store.asked, { digester, nextId, given }),
+    getRole: async () => null,
     getOwner: async () => null,
     leaseUnits: async ({ units }: UnitLeaseRequest): Promise<UnitLease> => ({
       granted: units,
@@ -113,12 +114,12 @@ function freshRecord(
   const record: KeyRecord = {
     ...{ id, digest: made.digester.sign(secret), name: `bench ${index}`, ...mask(secret, 'pst_live_') },
     ...{ scheme: 'postern', environment: 'live', owner: `acme-${index % 1_000}` },
-    ...{ permissions: ['read:messages', 'write:messages'], ipAllowlist: [], plan: 'pro' },
+    ...{ permissions: ['read:messages', 'write:messages'], roles: [], ipAllowlist: [], plan: 'pro' },
     ...{ rateLimits: limitsOfShort({ limit: 1_000_000_000, windowMs: dayMs }), labels: { team: 'search' } },
     ...{ createdAt: Date.now(), updatedAt: Date.now(), lastUsedAt: Date.now() },
     ...{ expiresAt: Date.now() + 365 * dayMs, disabledAt: null, revokedAt: null },
     ...{ rotatedFrom: null, rotatedTo: null, spender: id, requestKey: null, version: 1 },
-    ...{ createdBy: null, importId: null },
+    ...{ externalId: null, createdBy: null, importId: null },
     ...made.given.record?.(index),
   };
   return JSON.parse(JSON.stringify(record));

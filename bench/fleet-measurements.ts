@@ -87,6 +87,7 @@ async function weighMemory(records: readonly KeyRecord[]): Promise<number> {
   const store = {
     // A record of its own each time, as from a store.
     findKey: async ([digest]: readonly Digest[]) => structuredClone(found.get(digest as Digest) ?? null),
+    getRole: async () => null,
     getOwner: async () => null,
   };
   const keyring = createKeyring(
@@ -183,11 +184,12 @@ function sampleKeys(count: number): KeyRecord[] {
     ...{ scheme: 'postern', environment: 'live', prefix: 'pst_live_Ab3d', last4: 'w9Xz' },
     owner: `customer-${Math.floor(at / 10)}`,
     permissions: ['read:assets', 'write:assets'],
+    roles: [],
     ...{ ipAllowlist: [], plan: null, rateLimits: [], labels: { team: 'assets' } },
     ...{ createdAt: now, updatedAt: now, lastUsedAt: now },
     expiresAt: at % 2 === 0 ? now + 90 * 86_400_000 : null,
     ...{ disabledAt: null, revokedAt: null, rotatedFrom: null, rotatedTo: null, spender: id },
-    ...{ createdBy: null, importId: null },
+    ...{ externalId: null, createdBy: null, importId: null },
     requestKey: randomBytes(32).toString('base64url'),
     version: 1,
   }));

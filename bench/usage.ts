@@ -155,7 +155,16 @@ function createAllow(): (key: KeyRecord) => Decision {
   const scheme = readPresets().get('postern');
   if (scheme === undefined) throw new Error('there is no scheme');
   const withheld = { headers: ['authorization'], changed: [], parameters: [] };
-  return (key) => ({ verdict: 'allow', owner: null, key, scheme, withheld, plan: null, rate: null });
+  return (key) => ({
+    verdict: 'allow',
+    owner: null,
+    key,
+    scheme,
+    permissions: key.permissions,
+    withheld,
+    plan: null,
+    rate: null,
+  });
 }
 
 function shuffle<T>(items: T[], random: ReturnType<typeof createRandom>): void {

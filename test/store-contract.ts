@@ -4,6 +4,7 @@ import { addressContract } from './store-contract/addresses.ts';
 import { digestContract } from './store-contract/digests.ts';
 import { dutyContract } from './store-contract/duties.ts';
 import { expiryContract } from './store-contract/expiring.ts';
+import { externalIdContract } from './store-contract/external-ids.ts';
 import { feedContract } from './store-contract/feed.ts';
 import { firstKeyContract } from './store-contract/first-key.ts';
 import { importContract } from './store-contract/imports.ts';
@@ -13,9 +14,11 @@ import { journalledChangeContract } from './store-contract/journalled-changes.ts
 import { keyContract } from './store-contract/keys.ts';
 import { limitContract } from './store-contract/limits.ts';
 import { listContract } from './store-contract/lists.ts';
+import { orderContract } from './store-contract/orders.ts';
 import { ownerContract } from './store-contract/owners.ts';
 import { replaceContract } from './store-contract/replace.ts';
 import { requestContract } from './store-contract/requests.ts';
+import { roleContract } from './store-contract/roles.ts';
 import { rotateContract } from './store-contract/rotate.ts';
 import { usageContract } from './store-contract/usage.ts';
 
@@ -36,6 +39,9 @@ export function describeStoreContract(name: string, createStore: CreateStore): v
     replaceContract(createStore);
     firstKeyContract(createStore);
     listContract(createStore);
+    orderContract(createStore);
+    externalIdContract(createStore);
+    roleContract(createStore);
     requestContract(createStore);
     ownerContract(createStore);
     limitContract(createStore);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type Limit, noLimits } from '../keys/limit.ts';
 import { isVisible } from '../keys/name-text.ts';
+import { rolesMax } from '../keys/role.ts';
 import { parseNetwork } from '../net/address.ts';
 import { durationSpec, limitListSpec, rateLimitSpec } from '../settings/plan-spec.ts';
 import { parseTime } from '../time/time.ts';
@@ -92,6 +93,16 @@ function refusePrototype(value: unknown, context: z.RefinementCtx): unknown {
 }
 
 export const permissions = z.array(heldPermission).max(listMax);
+export const roleLengthMax = 128;
+/** The id of a role. */
+export const role = token(
+  roleLengthMax,
+  /^[\x21-\x2b\x2d-\x7e]+$/,
+  'holds printable ASCII without spaces and commas',
+);
+export const roles = z.array(role).max(rolesMax);
+/** What those who make a key call it. */
+export const externalId = line(128);
 export const askedPermissions = z.array(permission).max(listMax);
 export const ipAllowlist = z.array(network).max(listMax);
 
@@ -138,4 +149,5 @@ export function callName(header: string | null): string | null {
 }
 
 export const pageSize = z.int().min(0, 'is not negative').max(2_147_483_647).nullish();
-export const pageToken = z.string().max(512).nullish();
+/** One of a list by name holds a name. */
+export const pageToken = z.string().max(2_048).nullish();

@@ -6,6 +6,7 @@ import { durationSpec } from '../settings/plan-spec.ts';
 import {
   askedPermissions,
   expiry,
+  externalId,
   ipAllowlist,
   isOneExpiry,
   isOneLimitForm,
@@ -17,9 +18,9 @@ import {
   ownLimits,
   pageSize,
   pageToken,
-  permission,
   permissions,
   requestId,
+  roles,
   time,
   twoExpiries,
   twoLimitForms,
@@ -40,28 +41,17 @@ export const createKeyInput = z
     environment: words(64).nullish(),
     owner: none(owner),
     permissions: permissions.nullish(),
+    roles: roles.nullish(),
     ip_allowlist: ipAllowlist.nullish(),
     ...expiry,
     plan: none(words(64)),
     ...ownLimits,
     labels: labels.nullish(),
+    external_id: none(externalId),
     request_id: requestId,
   })
   .refine(isOneExpiry, twoExpiries)
   .refine(isOneLimitForm, twoLimitForms);
-
-/** `GET /admin/api-keys` and ListKeysRequest. */
-export const listKeysInput = z.strictObject({
-  page_size: pageSize,
-  page_token: pageToken,
-  owner: owner.nullish(),
-  scheme: words(64).nullish(),
-  environment: words(64).nullish(),
-  state: z.enum(['active', 'disabled', 'revoked', 'expired']).nullish(),
-  permission: permission.nullish(),
-  name_contains: words(nameLengthMax).nullish(),
-  search: words(nameLengthMax).nullish(),
-});
 
 /** `GET /admin/api-keys/{id}/usage` and GetKeyUsageRequest, without the id. */
 export const getKeyUsageInput = z.strictObject({ since: none(time) });
@@ -145,11 +135,13 @@ export const updateKeyInput = z
   .strictObject({
     name: words(nameLengthMax).optional(),
     permissions: permissions.nullable().optional(),
+    roles: roles.nullable().optional(),
     ip_allowlist: ipAllowlist.nullable().optional(),
     expires_at: time.nullable().optional(),
     plan: words(64).nullable().optional(),
     ...ownLimits,
     labels: labels.nullable().optional(),
+    external_id: externalId.nullable().optional(),
     etag: line(64).nullish(),
     ...refusedMembers(
       'id prefix created_at last_used_at scheme environment owner last4 state updated_at revoked_at rotated_from created_by replaced_by blocked',

@@ -29,6 +29,7 @@ import { createKeyTerms } from './keys/key-terms.ts';
 import { createShowKeys } from './keys/shown-keys.ts';
 import { createLeakOperations, type LeakOperations } from './leaks/leak-operations.ts';
 import { createOwnerOperations, type OwnerOperations } from './owner-operations.ts';
+import { createRoleOperations, type RoleOperations } from './roles/role-operations.ts';
 import { createTermsOperations, type TermsOperations } from './terms-operations.ts';
 import { createWatchOperations, type WatchOperations } from './watch-operations.ts';
 
@@ -37,6 +38,7 @@ interface Operations
     KeyChangeOperations,
     ImportOperations,
     OwnerOperations,
+    RoleOperations,
     AuditOperations,
     DiagnosticsOperations,
     LeakOperations,
@@ -67,9 +69,12 @@ export interface AdminDependencies {
     | 'findKey'
     | 'getKey'
     | 'listKeys'
+    | 'listKeysInOrder'
     | 'getOwner'
     | 'getOwners'
     | 'listOwners'
+    | 'getRole'
+    | 'listRoles'
     | 'getUsage'
     | 'listJournal'
     | 'countDigests'
@@ -109,6 +114,7 @@ export function createAdmin(dependencies: AdminDependencies): Admin {
     ...createKeyChangeOperations({ ...dependencies, terms, show }),
     ...createImportOperations({ ...dependencies, terms, findHeldSecret }),
     ...createOwnerOperations({ ...dependencies, terms }),
+    ...createRoleOperations(dependencies),
     ...createAuditOperations(dependencies),
     ...createDiagnosticsOperations(dependencies),
     ...createLeakOperations(dependencies),

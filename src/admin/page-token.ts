@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto';
 import { invalidArgument } from '../failure.ts';
 import type { JournalFilter, JournalPage } from '../journal/journal-store.ts';
-import { isKeyId, type KeyId } from '../keys/key.ts';
+import { isKeyId, type KeyRecord } from '../keys/key.ts';
+import { type KeyOrder, type KeyPlace, placeOf } from '../keys/key-order.ts';
 import type { KeySearch } from '../keys/key-search.ts';
-import type { KeyFilter } from '../store/store.ts';
+import type { KeyFilter } from '../store/key-filter.ts';
 
 /** A query's filters without the time by which it is judged: what a page token is bound to. */
 export type QueryFilter = Omit<KeyFilter, 'now'>;
@@ -20,6 +21,10 @@ export function pageFilter(asked: {
   readonly permission?: string | null | undefined;
   readonly name_contains?: string | null | undefined;
   readonly search?: KeySearch | undefined;
+  readonly external_id?: string | null | undefined;
+  readonly role?: string | null | undefined;
+  readonly unused_since?: number | null | undefined;
+  readonly expires_before?: number | null | undefined;
 }): QueryFilter {
   const { owner, scheme, environment, state, permission, name_contains: nameContains, search } = asked;
   return {
@@ -30,22 +35,49 @@ export function pageFilter(asked: {
     ...(permission != null && { permission }),
     ...(nameContains != null && { nameContains }),
     ...(search !== undefined && { search }),
+    ...(asked.external_id != null && { externalId: asked.external_id }),
+    ...(asked.role != null && { role: asked.role }),
+    ...(asked.unused_since != null && { unusedSince: asked.unused_since }),
+    ...(asked.expires_before != null && { expiresBefore: asked.expires_before }),
   };
 }
 
 /** Opaque to callers: the last key shown, and the query it belongs to. */
-export function writePageToken(last: KeyId, filter: QueryFilter): string {
-  return Buffer.from(`${queryMark(filter)}${last}`).toString('base64url');
+export function writePageToken(last: KeyRecord, filter: QueryFilter, order: KeyOrder): string {
+  const { value, id } = placeOf(last, order);
+  // The id is all that the default order asks for.
+  const place = isDefault(order) ? id : `${id}${JSON.stringify(value)}`;
+  return Buffer.from(`${queryMark(filter, order)}${place}`).toString('base64url');
 }
 
 /** Throws INVALID_ARGUMENT when this is no token, or one of another query. */
-export function readPageToken(token: string, filter: QueryFilter): KeyId {
-  const text = Buffer.from(token, 'base64url').toString('latin1');
-  const mark = queryMark(filter);
-  const last = text.slice(mark.length);
-  if (!isKeyId(last)) throw refused('is not one that this service gave');
-  if (!text.startsWith(mark)) throw refused('belongs to a query with other filters');
-  return last;
+export function readPageToken(token: string, filter: QueryFilter, order: KeyOrder): KeyPlace {
+  const text = Buffer.from(token, 'base64url').toString();
+  const mark = queryMark(filter, order);
+  const id = text.slice(mark.length, mark.length + idLength);
+  if (!isKeyId(id)) throw refused('is not one that this service gave');
+  if (!text.startsWith(mark)) throw refused('belongs to a query with other filters, or in another order');
+  const rest = text.slice(mark.length + idLength);
+  if (!isDefault(order)) return { id, value: readValue(rest) };
+  if (rest !== '') throw refused('is not one that this service gave');
+  return { id, value: id };
+}
+
+const idLength = 30;
+
+function isDefault({ by, isDescending }: KeyOrder): boolean {
+  return by === 'created_at' && isDescending;
+}
+
+function readValue(text: string): KeyPlace['value'] {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (value === null || typeof value === 'string' || Number.isSafeInteger(value))
+      return value as KeyPlace['value'];
+  } catch {
+    // Told below.
+  }
+  throw refused('is not one that this service gave');
 }
 
 /** Opaque to callers: the last owner shown. */
@@ -57,6 +89,18 @@ export function writeOwnerToken(last: string): string {
 export function readOwnerToken(token: string): string {
   const text = Buffer.from(token, 'base64url').toString();
   if (!text.startsWith('o:')) throw refused('is not one that this service gave for a list of owners');
+  return text.slice(2);
+}
+
+/** Opaque to callers: the last role shown. */
+export function writeRoleToken(last: string): string {
+  return Buffer.from(`r:${last}`).toString('base64url');
+}
+
+/** Throws INVALID_ARGUMENT when this is no token of a list of roles. */
+export function readRoleToken(token: string): string {
+  const text = Buffer.from(token, 'base64url').toString();
+  if (!text.startsWith('r:')) throw refused('is not one that this service gave for a list of roles');
   return text.slice(2);
 }
 
@@ -75,11 +119,15 @@ export function readAuditToken(token: string, query: JournalQuery): number {
   return Number(last[1]);
 }
 
-function queryMark(filter: QueryFilter): string {
+function queryMark(filter: QueryFilter, order: KeyOrder): string {
   const { owner, scheme, environment, state, permission, nameContains, search } = filter;
   const asked = [owner, scheme, environment, state, permission, nameContains];
-  // Tokens of before there was a search go on.
-  return markOf(search === undefined ? asked : [...asked, search.text]);
+  const { externalId, role, unusedSince, expiresBefore } = filter;
+  const further = [externalId, role, unusedSince, expiresBefore];
+  const searched = search === undefined ? asked : [...asked, search.text];
+  // Tokens of before there was more to ask for go on.
+  if (isDefault(order) && further.every((value) => value === undefined)) return markOf(searched);
+  return markOf([...searched, search === undefined ? 'all' : 'search', ...further, order]);
 }
 
 function auditMark(query: JournalQuery): string {

@@ -37,6 +37,10 @@ class HeldKey implements CheckedKey {
     return this.#terms.permissions;
   }
 
+  get roles(): readonly string[] {
+    return this.#terms.roles;
+  }
+
   get ipAllowlist(): readonly string[] {
     return this.#terms.ipAllowlist;
   }
@@ -86,23 +90,15 @@ export function createHeldKeys(): (record: KeyRecord) => CheckedKey {
   const shareList = (list: readonly string[]) => lists(JSON.stringify(list), () => list.map(shareText));
 
   return (record) => {
-    const {
-      scheme,
-      environment,
-      permissions,
-      ipAllowlist,
-      plan,
-      rateLimits,
-      disabledAt,
-      revokedAt,
-      version,
-    } = record;
+    const { scheme, environment, permissions, roles, ipAllowlist, plan, rateLimits } = record;
+    const { disabledAt, revokedAt, version } = record;
     const spender = record.spender === record.id ? null : record.spender;
-    const all = [scheme, environment, permissions, ipAllowlist, plan, rateLimits, record.labels];
+    const all = [scheme, environment, permissions, roles, ipAllowlist, plan, rateLimits, record.labels];
     const shared = terms(JSON.stringify([...all, disabledAt, revokedAt, spender, version]), () => ({
       scheme: shareText(scheme),
       environment: shareText(environment),
       permissions: shareList(permissions),
+      roles: shareList(roles),
       ipAllowlist: shareList(ipAllowlist),
       plan: shareTextOrNull(plan),
       rateLimits: rateLimits.length === 0 ? noLimits : limits(JSON.stringify(rateLimits), () => rateLimits),

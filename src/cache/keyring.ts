@@ -9,6 +9,7 @@ import { type Digest, pepperOf } from '../keys/secret.ts';
 import type { Feed } from '../store/feed.ts';
 import type { Store } from '../store/store.ts';
 import { BoundedCache } from './bounded-cache.ts';
+import { createGrants } from './grants.ts';
 import { createHeldKeys } from './held-key.ts';
 import { KeyTable } from './key-table.ts';
 import type { MissBudget } from './miss-budget.ts';
@@ -29,6 +30,10 @@ export interface Keyring {
   peekOwner(id: string): OwnerRecord | null | undefined;
   /** Asks the store for an owner, as {@link Keyring.load} does for a key. */
   loadOwner(id: string): Promise<OwnerRecord | null>;
+  /** What a key holds in all, by its own permissions and its roles; undefined when memory may not answer. */
+  peekGrants(key: CheckedKey): readonly string[] | undefined;
+  /** Asks the store for its roles, as {@link Keyring.load} does for a key. */
+  loadGrants(key: CheckedKey): Promise<readonly string[]>;
   /** How much is remembered, and how many reads are under way. */
   size(): { readonly keys: number; readonly misses: number; readonly owners: number; readonly reads: number };
 }
@@ -43,7 +48,7 @@ export interface KeyringOptions {
 }
 
 export interface KeyringDependencies {
-  readonly store: Pick<Store, 'findKey' | 'getOwner'>;
+  readonly store: Pick<Store, 'findKey' | 'getOwner' | 'getRole'>;
   readonly feed: Pick<Feed, 'subscribe' | 'isFresh'>;
   readonly missBudget: MissBudget;
 }
@@ -55,6 +60,7 @@ export function createKeyring(dependencies: KeyringDependencies, options: Keyrin
   /** Of the digests in `misses`: memory is searched by one pepper's alone. */
   let missesPepper = '';
   const owners = new BoundedCache<string, OwnerRecord | null>(options.ownersMax);
+  const grants = createGrants(dependencies, options);
   const held = createHeldKeys();
   const keyReads = createSharedReads<CheckedKey | null>(feed.isFresh, options);
   const ownerReads = createSharedReads<OwnerRecord | null>(feed.isFresh, options);
@@ -71,7 +77,9 @@ export function createKeyring(dependencies: KeyringDependencies, options: Keyrin
       ownerReads.change(id);
       owners.delete(id);
     },
+    onRoleChange: grants.onRoleChange,
     onGap() {
+      grants.onGap();
       keyReads.gap();
       ownerReads.gap();
       keys.clear();
@@ -100,11 +108,13 @@ export function createKeyring(dependencies: KeyringDependencies, options: Keyrin
         namesOf: () => [id],
         keep: (record) => owners.set(id, record),
       }),
+    peekGrants: grants.peek,
+    loadGrants: grants.load,
     size: () => ({
       keys: keys.size,
       misses: misses.size,
       owners: owners.size,
-      reads: keyReads.underWay() + ownerReads.underWay(),
+      reads: keyReads.underWay() + ownerReads.underWay() + grants.reads(),
     }),
   };
 

@@ -2,6 +2,7 @@ import { Failure, notFound } from '../failure.ts';
 import { changeDraft, type Origin } from '../journal/journal.ts';
 import { etagOf, type KeyId, type KeyRecord, shownKey } from '../keys/key.ts';
 import { isActive } from '../keys/owner.ts';
+import { ExternalIdTaken } from '../store/external-id.ts';
 import { BadRecord, type Commit, type Store } from '../store/store.ts';
 import { keyJson } from './key-json.ts';
 
@@ -57,12 +58,10 @@ export function createKeyChange({ store, now, retentionMs }: KeyChangeDependenci
       if (wanted === null) return { before, key: before, commit: null };
       const key = { ...wanted, updatedAt: at, version: before.version + 1 };
       await guard?.(before, key, at);
-      const commit = await store.replaceKey(
-        key,
-        before.version,
-        retentionMs,
-        keyDraft(origin, before, key, { at, remark, isOwnerActive: await isOwnerActive(store, key, at) }),
-      );
+      const told = { at, remark, isOwnerActive: await isOwnerActive(store, key, at) };
+      const commit = await store
+        .replaceKey(key, before.version, retentionMs, keyDraft(origin, before, key, told))
+        .catch(toldAsTaken);
       if (commit !== null) return { before, key, commit };
     }
     throw contention('key');
@@ -118,6 +117,18 @@ export function requireEtag(
   if (etag === null || etag === etagOf(record)) return;
   const message = `The ${kind} has changed since: read it again, and then change it.`;
   throw new Failure('ABORTED', 'ETAG_MISMATCH', message);
+}
+
+/** ALREADY_EXISTS. */
+export function externalIdTaken(): Failure {
+  const message = 'Another key of the same owner that is not revoked has this external_id.';
+  return new Failure('ALREADY_EXISTS', 'EXTERNAL_ID_TAKEN', message, [
+    { field: 'external_id', description: 'another key of the same owner that is not revoked has it' },
+  ]);
+}
+
+function toldAsTaken(error: unknown): never {
+  throw error instanceof ExternalIdTaken ? externalIdTaken() : error;
 }
 
 export function contention(kind: string): Failure {

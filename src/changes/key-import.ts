@@ -1,6 +1,7 @@
 import { changeDraft, type Origin } from '../journal/journal.ts';
 import { createKeyIds, type KeyRecord } from '../keys/key.ts';
 import type { Digest } from '../keys/secret.ts';
+import type { OwnedExternalId } from '../store/key-filter.ts';
 import type { Store } from '../store/store.ts';
 import { yieldToOthers } from '../time/yield-to-others.ts';
 
@@ -15,10 +16,12 @@ export type ImportedKey = Pick<
   | 'last4'
   | 'owner'
   | 'permissions'
+  | 'roles'
   | 'ipAllowlist'
   | 'plan'
   | 'rateLimits'
   | 'labels'
+  | 'externalId'
   | 'expiresAt'
 > & {
   readonly isDisabled: boolean;
@@ -27,15 +30,18 @@ export type ImportedKey = Pick<
 };
 
 export interface KeyImportDependencies {
-  readonly store: Pick<Store, 'insertsAtOnce' | 'insertKeys' | 'findDigests' | 'appendJournal'>;
+  readonly store: Pick<
+    Store,
+    'insertsAtOnce' | 'insertKeys' | 'findDigests' | 'findExternalIds' | 'appendJournal'
+  >;
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly retentionMs: number;
 }
 
 /**
- * Takes in keys that were made elsewhere and answers the places of those that were not, since the same key is there
- * already or among those before. A dry run only answers that. As many go in at once as hold up the thread for some
+ * Takes in keys that were made elsewhere and answers the places of those that were not, since the same key, or another
+ * by the same external id, is there already or among those before. A dry run only answers that. As many go in at once as hold up the thread for some
  * milliseconds. One entry of the journal says how many they are in all; it goes in with the first of them, so that none
  * is there without, and each key names it. Where fewer come to be there, a second entry says how many are missing, but
  * for a process that ends in the middle. Where it rejects, some may be in: to be tried again, when they are answered
@@ -45,7 +51,14 @@ export type ImportKeys = (
   keys: readonly ImportedKey[],
   origin: Origin,
   options: { readonly isDryRun: boolean },
-) => Promise<readonly number[]>;
+) => Promise<NotImported>;
+
+/** By their places, in order; none is in both. */
+export interface NotImported {
+  readonly duplicates: readonly number[];
+  /** Their external id is that of another key of the same owner. */
+  readonly taken: readonly number[];
+}
 
 export function createKeyImport({ store, now, retentionMs }: KeyImportDependencies): ImportKeys {
   const nextId = createKeyIds(now);
@@ -56,10 +69,32 @@ export function createKeyImport({ store, now, retentionMs }: KeyImportDependenci
       for (const place of await takenAmong(keys, places)) duplicates.add(place);
       await yieldToOthers();
     }
-    const free = range(0, keys.length).filter((place) => !duplicates.has(place));
+    const others = range(0, keys.length).filter((place) => !duplicates.has(place));
+    const taken = await namedAsOthers(keys, others);
+    const free = others.filter((place) => !taken.has(place));
     if (!isDryRun) for (const place of await insertAll(keys, free, origin)) duplicates.add(place);
-    return [...duplicates].toSorted((one, other) => one - other);
+    return { duplicates: inOrder(duplicates), taken: inOrder(taken) };
   };
+
+  /** Those whose external id another key of the same owner has, there or among those before. */
+  async function namedAsOthers(
+    keys: readonly ImportedKey[],
+    places: readonly number[],
+  ): Promise<ReadonlySet<number>> {
+    const seen = new Set<string>();
+    const taken = new Set<number>();
+    for (const batch of batches(places.filter((place) => at(keys, place).externalId !== null))) {
+      const asked = batch.map((place) => at(keys, place) as OwnedExternalId);
+      const held = await store.findExternalIds(asked);
+      for (const [index, { owner, externalId }] of asked.entries()) {
+        const name = JSON.stringify([owner, externalId]);
+        if (held.has(index) || seen.has(name)) taken.add(batch[index] ?? -1);
+        seen.add(name);
+      }
+      await yieldToOthers();
+    }
+    return taken;
+  }
 
   function batches(places: readonly number[]): number[][] {
     const size = store.insertsAtOnce;
@@ -148,6 +183,10 @@ function repeated(keys: readonly ImportedKey[]): Set<number> {
     for (const digest of candidates) seen.add(digest);
   }
   return places;
+}
+
+function inOrder(places: ReadonlySet<number>): number[] {
+  return [...places].toSorted((one, other) => one - other);
 }
 
 function range(start: number, end: number): number[] {

@@ -10,10 +10,12 @@ export interface NewKey {
   readonly environment: string;
   readonly owner: string | null;
   readonly permissions: readonly string[];
+  readonly roles: readonly string[];
   readonly ipAllowlist: readonly string[];
   readonly plan: string | null;
   readonly rateLimits: readonly Limit[];
   readonly labels: Readonly<Record<string, string>>;
+  readonly externalId: string | null;
   /** Unix milliseconds, null for never. */
   readonly expiresAt: number | null;
   /** Names the request, so that a retry of it makes no second key; null when it may. */

@@ -10,10 +10,12 @@ import type { KeyId, KeyRecord } from '../keys/key.ts';
 import { type KeyPatch, mayNarrow, narrows, patched } from '../keys/key-patch.ts';
 import { isActive } from '../keys/owner.ts';
 import type { Digester, Secret } from '../keys/secret.ts';
+import { ExternalIdTaken } from '../store/external-id.ts';
 import { DuplicateKey, type Settlement, type Store } from '../store/store.ts';
 import {
   type Changed,
   createKeyChange,
+  externalIdTaken,
   type Guard,
   keyDraft,
   requireEtag,
@@ -23,6 +25,7 @@ import { createKeyImport, type ImportKeys } from './key-import.ts';
 import { createLeakRevocation, type RevokeInClear, type RevokeLeaked } from './leaks.ts';
 import { createMint, type Minted, type NewKey } from './minting.ts';
 import { createOwnerChanges, type OwnerChanges } from './owner-changes.ts';
+import { createRoleChanges, type RoleChanges } from './role-changes.ts';
 import { createRotation, type Rotated, type RotationWish } from './rotation.ts';
 
 export interface Made {
@@ -45,9 +48,12 @@ export interface Updated {
  * Every change of a key and of an owner, written with its entry in the journal, which names the origin. NOT_FOUND
  * for keys that are not visible, ABORTED where others keep changing the same thing.
  */
-export interface Registry extends OwnerChanges {
-  /** FAILED_PRECONDITION when the owner is not active and no earlier request of the same name made the key. */
-  create(wanted: NewKey, origin: Origin): Promise<Made>;
+export interface Registry extends OwnerChanges, RoleChanges {
+  /**
+   * FAILED_PRECONDITION when the owner is not active and no earlier request of the same name made the key. The guard,
+   * which may refuse, is asked when none did.
+   */
+  create(wanted: NewKey, origin: Origin, guard?: () => Promise<void>): Promise<Made>;
   /** The first key of a store that never had one; null when it had. To be tried again after `StoreUnavailable`. */
   createFirst(wanted: NewKey, origin: Origin): Promise<Made | null>;
   readonly import: ImportKeys;
@@ -83,12 +89,16 @@ export interface RegistryDependencies {
     | 'insertsAtOnce'
     | 'insertKeys'
     | 'findDigests'
+    | 'findExternalIds'
     | 'findKey'
     | 'appendJournal'
     | 'replaceKey'
     | 'rotateKey'
     | 'getOwner'
     | 'putOwner'
+    | 'getRole'
+    | 'putRole'
+    | 'deleteRole'
     | 'settle'
   >;
   readonly digester: Digester;
@@ -119,16 +129,18 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
 
   return {
     ...createLeakRevocation({ store, digester, changeKey, now }),
-    async create(wanted, origin) {
+    async create(wanted, origin, guard) {
       // Before all else: what came of the first try is true of the retry, whatever holds by now.
       const before = await madeBefore(wanted);
       if (before !== null) return before;
+      await guard?.();
       await requireActive(wanted.owner);
       const made = mint(wanted);
       try {
         await store.insertKey(made.key, retentionMs, keyDraft(origin, null, made.key, { at: now() }));
         return made;
       } catch (error) {
+        if (error instanceof ExternalIdTaken) throw externalIdTaken();
         const meanwhile = error instanceof DuplicateKey ? await madeBefore(wanted) : null;
         if (meanwhile === null) throw error;
         return meanwhile;
@@ -183,6 +195,7 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
       return key;
     },
     ...createOwnerChanges({ store, now }),
+    ...createRoleChanges({ store, now }),
   };
 
   async function madeBefore({ requestKey }: NewKey): Promise<Made | null> {

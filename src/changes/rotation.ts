@@ -88,6 +88,8 @@ export function createRotation({ store, mint, schemeOf, now, retentionMs }: Rota
     const old: KeyRecord = {
       ...current,
       expiresAt: Math.min(current.expiresAt ?? Infinity, at + graceMs),
+      // The new key has it from now on.
+      externalId: null,
       rotatedTo: made.id,
       updatedAt: at,
       version: current.version + 1,
@@ -117,8 +119,12 @@ export function createRotation({ store, mint, schemeOf, now, retentionMs }: Rota
 }
 
 function grantsOf(key: KeyRecord): Omit<NewKey, 'scheme' | 'requestKey' | 'createdBy'> {
-  const { name, environment, owner, permissions, ipAllowlist, plan, rateLimits, labels, expiresAt } = key;
-  return { name, environment, owner, permissions, ipAllowlist, plan, rateLimits, labels, expiresAt };
+  const { name, environment, owner, permissions, roles, ipAllowlist, plan, rateLimits, labels } = key;
+  const { expiresAt, externalId } = key;
+  return {
+    ...{ name, environment, owner, permissions, roles, ipAllowlist, plan, rateLimits, labels },
+    ...{ expiresAt, externalId },
+  };
 }
 
 function requireRotatable(key: KeyRecord, at: number): void {

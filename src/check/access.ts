@@ -16,13 +16,20 @@ export interface AccessTerms {
   readonly cost: number;
 }
 
+/** What a key is judged by beside its own record. */
+export interface Standing {
+  readonly owner: OwnerRecord | null;
+  /** What it holds in all, by itself and by its roles. */
+  readonly permissions: readonly string[];
+}
+
 /**
- * Why this key of this owner (null for one that nobody has put) may not pass on these terms now (Unix
- * milliseconds), its rate limit aside; null when it may. The first that fails decides.
+ * Why this key of this owner (null for one that nobody has put), which holds these permissions in all, may not pass on
+ * these terms now (Unix milliseconds), its rate limit aside; null when it may. The first that fails decides.
  */
 export function refuse(
   key: CheckedKey,
-  owner: OwnerRecord | null,
+  { owner, permissions }: Standing,
   terms: AccessTerms,
   now: number,
 ): Reason | null {
@@ -33,6 +40,6 @@ export function refuse(
   const { address } = terms;
   if (key.ipAllowlist.length > 0 && address !== null && !isAllowed(key.ipAllowlist, address))
     return 'address_denied';
-  if (!holdsAll(key.permissions, terms.permissions)) return 'permission_denied';
+  if (!holdsAll(permissions, terms.permissions)) return 'permission_denied';
   return null;
 }

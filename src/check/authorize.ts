@@ -14,7 +14,7 @@ import type { RateVerdict } from '../limits/verdict.ts';
 import type { Reason } from '../schemes/answer.ts';
 import type { Scheme } from '../schemes/scheme.ts';
 import { StoreUnavailable } from '../store/store.ts';
-import { type AccessTerms, refuse } from './access.ts';
+import { type AccessTerms, refuse, type Standing } from './access.ts';
 import type { NoteInClear } from './cleartext.ts';
 import type { Misconfigured } from './context.ts';
 import type { Presented, PresentedKey } from './credential.ts';
@@ -36,6 +36,8 @@ export interface Allowed {
   readonly scheme: Scheme;
   /** The key's owner; null for one that nobody has put. */
   readonly owner: OwnerRecord | null;
+  /** What the key holds in all, by itself and by its roles. */
+  readonly permissions: readonly string[];
   /** What the upstream is not to see of the credential. */
   readonly withheld: Withheld;
   /** The plan that holds: the key's, else its owner's, else its scheme's default. */
@@ -74,7 +76,7 @@ export type Authorize = (request: AccessRequest) => Decision | Promise<Decision>
 export type Spend = (...asked: Parameters<Limiter['spend']>) => RateVerdict | Promise<RateVerdict>;
 
 export interface AuthorizeDependencies extends RouteDefaults {
-  readonly keyring: Pick<Keyring, 'peek' | 'load' | 'peekOwner' | 'loadOwner'>;
+  readonly keyring: Pick<Keyring, 'peek' | 'load' | 'peekOwner' | 'loadOwner' | 'peekGrants' | 'loadGrants'>;
   readonly digester: Digester;
   readonly plans: Plans;
   /** Spends units of a limit, or only looks, for a dry run. */
@@ -87,7 +89,7 @@ export interface AuthorizeDependencies extends RouteDefaults {
   readonly now: () => number;
 }
 
-/** How often a key is read again when it changes while its owner is read. */
+/** How often a key is read again when it, its owner or a role of it changes while others of them are read. */
 const triesMax = 3;
 
 /**
@@ -140,9 +142,11 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
   function decide(asked: Asked): Judged | Promise<Judged> {
     const key = keyring.peek(asked.digest);
     if (key === undefined) return unavailableUnless(load(asked), asked);
-    const owner = key === null || key.owner === null ? null : keyring.peekOwner(key.owner);
-    if (owner === undefined) return unavailableUnless(load(asked), asked);
-    return judge(asked, key, owner);
+    if (key === null) return judge(asked, null, nothing);
+    const owner = key.owner === null ? null : keyring.peekOwner(key.owner);
+    const permissions = keyring.peekGrants(key);
+    if (owner === undefined || permissions === undefined) return unavailableUnless(load(asked), asked);
+    return judge(asked, key, { owner, permissions });
   }
 
   async function load(asked: Asked): Promise<Judged> {
@@ -150,24 +154,38 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
     const candidates = digester.candidates(presented.text);
     for (let tries = 0; tries < triesMax; tries++) {
       const key = keyring.peek(digest) ?? (await keyring.load(digest, candidates, terms.address ?? ''));
-      if (key === null || key.owner === null) return judge(asked, key, null);
-      const known = keyring.peekOwner(key.owner);
-      if (known !== undefined) return judge(asked, key, known);
-      const owner = await keyring.loadOwner(key.owner);
-      const again = keyring.peek(digest);
+      if (key === null) return judge(asked, null, nothing);
+      const standing = await standingOf(key);
       // Undefined where nothing is remembered at all: the read itself was no older than this request.
-      if (again === key || again === undefined) return judge(asked, key, owner);
+      const again = keyring.peek(digest);
+      if ((again === key || again === undefined) && isStill(key, standing))
+        return judge(asked, key, standing);
     }
-    throw new StoreUnavailable('the key changes faster than its owner can be read');
+    throw new StoreUnavailable('the key changes faster than what it is judged by can be read');
   }
 
-  function judge(asked: Asked, key: CheckedKey | null, owner: OwnerRecord | null): Judged | Promise<Judged> {
+  async function standingOf(key: CheckedKey): Promise<Standing> {
+    const known = key.owner === null ? null : keyring.peekOwner(key.owner);
+    const owner = known === undefined && key.owner !== null ? await keyring.loadOwner(key.owner) : known;
+    const granted = keyring.peekGrants(key) ?? (await keyring.loadGrants(key));
+    return { owner: owner ?? null, permissions: keyring.peekGrants(key) ?? granted };
+  }
+
+  /** Whether what was read first still holds, now that the last of it is there. */
+  function isStill(key: CheckedKey, { owner, permissions }: Standing): boolean {
+    const known = key.owner === null ? null : keyring.peekOwner(key.owner);
+    const granted = keyring.peekGrants(key);
+    return (known === undefined || known === owner) && (granted === undefined || granted === permissions);
+  }
+
+  function judge(asked: Asked, key: CheckedKey | null, standing: Standing): Judged | Promise<Judged> {
     const { request, presented, terms, spend } = asked;
     const { scheme } = presented;
     // The same text imported for another scheme is not this scheme's key.
     if (key === null || key.scheme !== scheme.name) return deny('unknown', scheme, terms);
     const at = now();
-    const reason = refuse(key, owner, terms, at);
+    const { owner, permissions } = standing;
+    const reason = refuse(key, standing, terms, at);
     if (reason !== null) return deny(reason, scheme, terms, key);
     const limits = plans.limitsOf(key, owner, scheme);
     const rate = asked.spent ?? (limits.length === 0 ? null : spend(key, owner, limits, terms.cost, at));
@@ -179,12 +197,16 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
       );
     if (rate?.isAllowed === false) return { ...deny('rate_limited', scheme, terms, key), rate };
     const plan = plans.planOf(key, owner, scheme);
-    return { verdict: 'allow', key, scheme, owner, withheld: withhold(request, presented), plan, rate };
+    const told = { key, scheme, owner, permissions, plan, rate };
+    return { verdict: 'allow', ...told, withheld: withhold(request, presented) };
   }
 }
 
 /** What a key and its route come to. */
 type Judged = Allowed | Denied;
+
+/** Of a key that there is not. */
+const nothing: Standing = { owner: null, permissions: [] };
 
 /** A well-formed key and what its route asks for. */
 interface Asked {

@@ -52,8 +52,11 @@ export function createUpstream({ upstreamHeaders, identityHeaders }: UpstreamSet
 export const plainUpstream = createUpstream({ upstreamHeaders: new Map(), identityHeaders: true });
 
 /** The five headers that name the key and what it may do, each once. */
-export function identityOf({ key }: Pick<Allowed, 'key'>): readonly HeaderPair[] {
-  const { owner, permissions } = key;
+export function identityOf({
+  key,
+  permissions,
+}: Pick<Allowed, 'key' | 'permissions'>): readonly HeaderPair[] {
+  const { owner } = key;
   return [
     ['x-postern-key-id', key.id],
     ...(owner === null ? none : [['x-postern-owner', owner] as const]),
@@ -63,7 +66,7 @@ export function identityOf({ key }: Pick<Allowed, 'key'>): readonly HeaderPair[]
   ];
 }
 
-function textOf(source: UpstreamSource, { key, owner, plan }: Allowed): string | null {
+function textOf(source: UpstreamSource, { key, permissions, owner, plan }: Allowed): string | null {
   if (typeof source === 'object')
     return labelOf((source.of === 'key' ? key : owner)?.labels ?? {}, source.label);
   switch (source) {
@@ -78,7 +81,7 @@ function textOf(source: UpstreamSource, { key, owner, plan }: Allowed): string |
     case 'environment':
       return key.environment;
     case 'permissions':
-      return key.permissions.join(',');
+      return permissions.join(',');
     case 'plan':
       return plan;
   }

@@ -9,6 +9,7 @@ import { addKeyCommands } from './keys/keys.ts';
 import { addOwnerCommands } from './owners/owners.ts';
 import { addBackupCommand } from './restore/backup.ts';
 import { addRestoreCommands } from './restore/restore.ts';
+import { addRoleCommands } from './roles/roles.ts';
 import { addCommands as addServeCommand } from './serving/serve-command.ts';
 import type { AddCommands } from './terminal/command.ts';
 import { addWatchCommand } from './watch.ts';
@@ -20,6 +21,7 @@ export const addCommands: AddCommands = (program, io, exit) => {
   addConfigCommands(program, io, exit);
   addInitCommands(program, io);
   addOwnerCommands(program, io);
+  addRoleCommands(program, io);
   addImportCommand(program, io, exit);
   addStatusCommand(program, io, exit);
   addDoctorCommand(program, io, exit);

@@ -20,6 +20,8 @@ export interface Key {
   readonly revoked_at: string | null;
   readonly rotated_from: string | null;
   readonly etag: string;
+  readonly roles: readonly string[];
+  readonly external_id: string | null;
   readonly created_by: string | null;
   readonly replaced_by: string | null;
   readonly blocked: 'owner_inactive' | null;
@@ -59,6 +61,15 @@ export interface Owner {
   readonly active_until: string | null;
   readonly suspended: boolean;
   readonly active: boolean;
+  readonly created_at: string;
+  readonly updated_at: string;
+  readonly etag: string;
+}
+
+export interface Role {
+  readonly id: string;
+  readonly description: string | null;
+  readonly permissions: readonly string[];
   readonly created_at: string;
   readonly updated_at: string;
   readonly etag: string;

@@ -21,6 +21,7 @@ import { keyListPage } from './pages/key-list.ts';
 import { keyNewPage } from './pages/key-new.ts';
 import { keyRotatePage } from './pages/key-rotate.ts';
 import { ownerPages } from './pages/owners.ts';
+import { rolePages } from './pages/roles.ts';
 import { Refusal } from './refusal.ts';
 import { type PageDependencies, refuseOthers, type Show, type SignIn } from './routing.ts';
 import { createAccess } from './session/access.ts';
@@ -55,6 +56,7 @@ const pages: readonly Page[] = [
   keyRotatePage,
   ...keyChangePages,
   ...ownerPages,
+  ...rolePages,
   auditPage,
   addressCheckPage,
 ];

@@ -17,6 +17,8 @@ export const eventTypes = [
   'key.leaked',
   'keys.imported',
   'owner.put',
+  'role.put',
+  'role.deleted',
   'key.expiring',
   'key.new_address',
   'key.permission_denied',
@@ -36,6 +38,8 @@ const typeOfCall: ReadonlyMap<string, EventType> = new Map([
   ['PutOwner', 'owner.put'],
   // One type for whatever an owner becomes: who watches for it misses nothing.
   ['UpdateOwner', 'owner.put'],
+  ['PutRole', 'role.put'],
+  ['DeleteRole', 'role.deleted'],
 ]);
 
 const typeOfNotice: Readonly<Record<NoticeAction, EventType>> = {

@@ -31,6 +31,7 @@ import { addKeyRoutes } from './routes/key-routes.ts';
 import { addLeakRoutes } from './routes/leak-routes.ts';
 import { withOtherMethodsRefused } from './routes/other-methods.ts';
 import { addOwnerRoutes } from './routes/owner-routes.ts';
+import { addRoleRoutes } from './routes/role-routes.ts';
 import { addTermsRoutes } from './routes/terms-routes.ts';
 import { errorAnswer, wireErrorAnswer } from './status.ts';
 
@@ -93,6 +94,7 @@ export function createHttpServer(dependencies: HttpDependencies, options: HttpOp
     addKeyChangeRoutes(app, admin, now);
     addImportRoutes(app, admin);
     addOwnerRoutes(app, admin, now);
+    addRoleRoutes(app, admin);
     addAuditRoutes(app, admin);
     addDiagnosticsRoutes(app, admin);
     addTermsRoutes(app, admin);

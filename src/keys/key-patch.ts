@@ -5,7 +5,18 @@ import { narrowsLimits } from './limit.ts';
 
 /** What of a key may be changed; absent members stay as they are. */
 export type KeyPatch = Partial<
-  Pick<KeyRecord, 'name' | 'permissions' | 'ipAllowlist' | 'expiresAt' | 'plan' | 'rateLimits' | 'labels'>
+  Pick<
+    KeyRecord,
+    | 'name'
+    | 'permissions'
+    | 'roles'
+    | 'ipAllowlist'
+    | 'expiresAt'
+    | 'plan'
+    | 'rateLimits'
+    | 'labels'
+    | 'externalId'
+  >
 >;
 
 /** The key with the patch, null where nothing changes. FAILED_PRECONDITION where the key's state forbids it. */
@@ -33,6 +44,7 @@ export function patched(key: KeyRecord, patch: KeyPatch): KeyRecord | null {
 export function narrows(before: KeyRecord, after: KeyRecord): boolean {
   return (
     before.permissions.some((permission) => !after.permissions.includes(permission)) ||
+    before.roles.some((role) => !after.roles.includes(role)) ||
     narrowsAllowlist(before.ipAllowlist, after.ipAllowlist) ||
     isLater(before.expiresAt, after.expiresAt) ||
     before.plan !== after.plan ||
@@ -41,7 +53,7 @@ export function narrows(before: KeyRecord, after: KeyRecord): boolean {
 }
 
 /** Whether a patch is of the kind that can narrow access. */
-export function mayNarrow({ name: _, labels: __, ...grants }: KeyPatch): boolean {
+export function mayNarrow({ name: _, labels: __, externalId: ___, ...grants }: KeyPatch): boolean {
   return Object.keys(grants).length > 0;
 }
 

@@ -25,7 +25,10 @@ export interface KeyRecord {
   readonly prefix: string;
   readonly last4: string;
   readonly owner: string | null;
+  /** Its own; those of its roles come besides. */
   readonly permissions: readonly string[];
+  /** Ids of roles, whether or not there are such roles. */
+  readonly roles: readonly string[];
   readonly ipAllowlist: readonly string[];
   readonly plan: string | null;
   /** Its own, which replace those of its plan; empty for none of its own. */
@@ -46,6 +49,8 @@ export interface KeyRecord {
    * that an old and a new key share one limit.
    */
   readonly spender: KeyId;
+  /** What those who made it call it, unique among the keys of its owner that are not revoked; null for nothing. */
+  readonly externalId: string | null;
   /** Who made it, as the journal names an actor; null where that is not known, as of keys of before it was kept. */
   readonly createdBy: string | null;
   /** The import that it came by, whose entry in the journal has it as its target; null for every other key. */
@@ -65,6 +70,7 @@ export type CheckedKey = Pick<
   | 'environment'
   | 'owner'
   | 'permissions'
+  | 'roles'
   | 'ipAllowlist'
   | 'plan'
   | 'rateLimits'
@@ -129,6 +135,12 @@ export function createKeyIds(now: () => number): () => KeyId {
     }
     return `key_${base32(BigInt(lastMs), 10)}${base32(random, 16)}` as KeyId;
   };
+}
+
+/** Before every id that is made at that time (Unix milliseconds) or later, and after all that were made before it. */
+export function firstIdAt(ms: number): KeyId {
+  const time = BigInt(Math.min(Math.max(0, Math.floor(ms)), 2 ** 48 - 1));
+  return `key_${base32(time, 10)}${'0'.repeat(16)}` as KeyId;
 }
 
 /** Whether a string could be a key's id; says nothing of whether the key exists. */

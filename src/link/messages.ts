@@ -7,6 +7,7 @@ import type { ForwardedAnswer } from '../forward/forwarded-answer.ts';
 import type { ForwardedCall } from '../forward/forwarded-call.ts';
 import type { KeyId, KeyRecord } from '../keys/key.ts';
 import type { OwnerRecord } from '../keys/owner.ts';
+import type { RoleRecord } from '../keys/role.ts';
 import type { Digest } from '../keys/secret.ts';
 import type { HeldWindow } from '../limits/accounts.ts';
 import type { Listen } from '../net/listen.ts';
@@ -32,6 +33,7 @@ export interface SharedLease extends UnitLease {
 export type ServiceAnswers = {
   findKey(digests: readonly Digest[]): Promise<Dated<KeyRecord | null>>;
   getOwner(id: string): Promise<Dated<OwnerRecord | null>>;
+  getRole(id: string): Promise<Dated<RoleRecord | null>>;
   leaseUnits(request: UnitLeaseRequest): Promise<SharedLease>;
   returnUnits(returns: readonly UnitReturn[]): Promise<void>;
   recordUsage(tallies: readonly UsageTally[]): Promise<void>;
@@ -62,6 +64,7 @@ export type WorkerTold =
 export type ServiceTold =
   | readonly [kind: 'key', change: number, id: KeyId, digest: Digest | null]
   | readonly [kind: 'owner', change: number, id: string]
+  | readonly [kind: 'role', change: number, id: string]
   | readonly [kind: 'gap', change: number]
   | readonly [kind: 'beat', beat: number, lagMs: number];
 

@@ -23,7 +23,14 @@ export interface ToldChanges {
 /** What changes keys and owners. */
 export type FollowedChanges = Pick<
   Store,
-  'insertKey' | 'insertFirstKey' | 'insertKeys' | 'replaceKey' | 'rotateKey' | 'putOwner'
+  | 'insertKey'
+  | 'insertFirstKey'
+  | 'insertKeys'
+  | 'replaceKey'
+  | 'rotateKey'
+  | 'putOwner'
+  | 'putRole'
+  | 'deleteRole'
 >;
 
 /** A Check worker, as the service sees it. */
@@ -76,6 +83,7 @@ export function createToldChanges(dependencies: ToldChangesDependencies): ToldCh
     subscriber: {
       onChange: (id, digest) => tellAll((change) => ['key', change, id, digest]),
       onOwnerChange: (id) => tellAll((change) => ['owner', change, id]),
+      onRoleChange: (id) => tellAll((change) => ['role', change, id]),
       onGap: () => tellAll((change) => ['gap', change]),
       applied,
     },
@@ -87,6 +95,8 @@ export function createToldChanges(dependencies: ToldChangesDependencies): ToldCh
       replaceKey: followed(changes.replaceKey),
       rotateKey: followed(changes.rotateKey),
       putOwner: followed(changes.putOwner),
+      putRole: followed(changes.putRole),
+      deleteRole: followed(changes.deleteRole),
     }),
     async settle(commit, settleStore) {
       const deadline = monotonic() + settleMaxMs;

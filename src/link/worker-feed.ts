@@ -53,6 +53,7 @@ export function createWorkerFeed(dependencies: WorkerFeedDependencies): WorkerFe
       const [kind, change] = told;
       if (kind === 'key') subscriber?.onChange(told[2], told[3]);
       else if (kind === 'owner') subscriber?.onOwnerChange(told[2]);
+      else if (kind === 'role') subscriber?.onRoleChange(told[2]);
       else {
         lease.end();
         subscriber?.onGap();

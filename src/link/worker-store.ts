@@ -5,7 +5,7 @@ import type { Peer } from './peer.ts';
 /** What a Check worker asks of the store. */
 export type WorkerStore = Pick<
   Store,
-  'findKey' | 'getOwner' | 'leaseUnits' | 'returnUnits' | 'recordUsage'
+  'findKey' | 'getOwner' | 'getRole' | 'leaseUnits' | 'returnUnits' | 'recordUsage'
 > & {
   /** How many Check workers lease from the same store, as far as is known. */
   readonly sharers: () => number;
@@ -30,6 +30,7 @@ export function createWorkerStore(dependencies: WorkerStoreDependencies): Worker
   return {
     findKey: (digests) => inTime(() => service.ask('findKey', digests)),
     getOwner: (id) => inTime(() => service.ask('getOwner', id)),
+    getRole: (id) => inTime(() => service.ask('getRole', id)),
     async leaseUnits(request) {
       const { sharers: told, ...lease } = await service.ask('leaseUnits', request);
       sharers = told;

@@ -6,6 +6,7 @@ import { earliest } from './records/records.ts';
 export const keysName = 'keys';
 export const replicasName = 'replicas';
 export const ownersName = 'owners';
+export const rolesName = 'roles';
 export const limitsName = 'limits';
 export const chargesName = 'charges';
 export const usageName = 'usage';
@@ -36,6 +37,21 @@ export const collectionIndexes: Readonly<Record<string, IndexDescription[]>> = {
     { key: { scheme: 1, _id: -1 }, name: 'scheme' },
     { key: { permissions: 1, _id: -1 }, name: 'permissions' },
     { key: { prefix: 1, _id: -1 }, name: 'prefix' },
+    // Text alone is more than the empty text.
+    {
+      key: { held_external_id: 1 },
+      name: 'held_external_id',
+      unique: true,
+      partialFilterExpression: { held_external_id: { $gt: '' } },
+    },
+    {
+      key: { external_id: 1, _id: -1 },
+      name: 'external_id',
+      partialFilterExpression: { external_id: { $gt: '' } },
+    },
+    { key: { roles: 1, _id: -1 }, name: 'roles', partialFilterExpression: { roles: { $gt: '' } } },
+    { key: { name_folded: 1, _id: 1 }, name: 'name' },
+    { key: { last_used_at: 1, _id: 1 }, name: 'last_used_at' },
     // Of keys that have an end alone, and most have none.
     {
       key: { expires_at: 1, _id: 1 },

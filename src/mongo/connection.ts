@@ -24,6 +24,7 @@ import { createKeyChanges, createKeyWrites } from './records/key-changes.ts';
 import { createKeyCollection, type KeyCollection } from './records/keys.ts';
 import { createLimitCollection, type LimitCollection } from './records/limits.ts';
 import { createOwnerCollection, type OwnerCollection } from './records/owners.ts';
+import { createRoleCollection, type RoleCollection } from './records/roles.ts';
 import { createUsageCollection, type UsageCollection } from './records/usage.ts';
 import { currentSchema, prepareDatabase, type Schema } from './schema.ts';
 import { createSessions, type Sessions } from './sessions.ts';
@@ -63,6 +64,7 @@ export interface Connection {
   readonly keys: KeyCollection;
   readonly digests: KeyDigests;
   readonly owners: OwnerCollection;
+  readonly roles: RoleCollection;
   readonly changes: Changes;
   readonly journal: JournalCollection;
   readonly addresses: AddressCollection;
@@ -180,13 +182,15 @@ function createStored(
   });
   const digests = createKeyDigests(reads);
   const owners = createOwnerCollection({ ...reads, queue });
+  const roles = createRoleCollection({ ...reads, queue });
   return {
     keys: createKeyCollection(reads),
     digests,
     owners,
+    roles,
     changes: createChanges({
       keys: createKeyChanges({ database, sessions, queue, hasTransactions }),
-      ...{ digests, owners, queue, subscriber, now },
+      ...{ digests, owners, roles, queue, subscriber, now },
       insertFirst: createFirstKeyInsert({ database, queue, hasTransactions }),
     }),
     journal,

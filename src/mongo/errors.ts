@@ -6,6 +6,7 @@ import {
   MongoSystemError,
   MongoWriteConcernError,
 } from 'mongodb';
+import { ExternalIdTaken } from '../store/external-id.ts';
 import { DuplicateKey, StoreUnavailable } from '../store/store.ts';
 
 /**
@@ -52,7 +53,8 @@ export function mongoError(thrown: unknown): unknown {
   if (isSocketError(error))
     return new StoreUnavailable('the connection to MongoDB was lost', { cause: error });
   if (!(error instanceof MongoError)) return error;
-  if (isDuplicate(error)) return new DuplicateKey();
+  if (isDuplicate(error))
+    return error.message.includes('index: held_external_id ') ? new ExternalIdTaken() : new DuplicateKey();
   const refusal = error.code === notAllowedCode ? notAllowed(error) : refusals.get(Number(error.code));
   if (refusal !== undefined) return new StoreUnavailable(refusal, { trouble: 'refused', cause: error });
   if (isUnavailable(error)) {

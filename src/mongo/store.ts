@@ -16,7 +16,7 @@ import {
   type MongoStoreDependencies,
 } from './connection.ts';
 import { mongoError } from './errors.ts';
-import { createRelogin } from './relogin.ts';
+import { createRelogin, type Relogin } from './relogin.ts';
 
 /**
  * The store on MongoDB, for any number of replicas. Throws an Error, which does not quote the address, when
@@ -29,7 +29,7 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Restorab
   const name = databaseName(uri);
   // Made here for the sake of its checks alone: a client that was closed is not opened again.
   createClient(uri, timeouts);
-  let subscriber: FeedSubscriber = { onChange() {}, onOwnerChange() {}, onGap() {} };
+  let subscriber: FeedSubscriber = { onChange() {}, onOwnerChange() {}, onRoleChange() {}, onGap() {} };
   let opened: Connection | null = null;
 
   const { watch, stop } = createRelogin({ isLetIn, reopen });
@@ -87,8 +87,7 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Restorab
     },
 
     async open() {
-      if (opened !== null) return;
-      opened = await openAnew();
+      opened ??= await openAnew();
     },
     async close() {
       await stop();
@@ -101,8 +100,10 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Restorab
     findKey: watch(async (digests) => current().keys.find(digests)),
     getKey: watch(async (id) => current().keys.get(id)),
     findDigests: watch(async (digests) => current().digests.find(digests)),
+    findExternalIds: watch(async (asked) => current().keys.findExternalIds(asked)),
     getKeyByRequest: watch(async (requestKey) => current().keys.getByRequest(requestKey)),
     listKeys: watch(async (filter, page) => current().keys.list(filter, page)),
+    listKeysInOrder: watch(async (...given) => current().keys.listInOrder(...given)),
     insertKey: watch(async (...change) => current().changes.insertKey(...change)),
     insertFirstKey: watch(async (...change) => current().changes.insertFirstKey(...change)),
     insertKeys: watch(async (...change) => current().changes.insertKeys(...change)),
@@ -112,10 +113,7 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Restorab
     countDigests: watch(async () => current().digests.count()),
     countKeys: watch(async (at) => current().keys.countStates(at)),
     diagnose: watch(async () => current().diagnose()),
-    getOwner: watch(async (id) => current().owners.get(id)),
-    getOwners: watch(async (ids) => current().owners.getAll(ids)),
-    listOwners: watch(async (page) => current().owners.list(page)),
-    putOwner: watch(async (...change) => current().changes.putOwner(...change)),
+    ...ownerAndRoleCalls(watch, current),
     appendJournal: watch(async (drafts) => current().changes.appendJournal(drafts)),
     listJournal: watch(async (filter, page) => current().journal.list(filter, page)),
     noteAddresses: watch(async (uses) => current().addresses.noteAddresses(uses)),
@@ -145,5 +143,24 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Restorab
         ? { effectiveAt: now(), unconfirmedReplicas: [] }
         : replication.settle(commit);
     },
+  };
+}
+
+function ownerAndRoleCalls(
+  watch: Relogin['watch'],
+  current: () => Connection,
+): Pick<
+  RestorableStore,
+  'getOwner' | 'getOwners' | 'listOwners' | 'putOwner' | 'getRole' | 'listRoles' | 'putRole' | 'deleteRole'
+> {
+  return {
+    getOwner: watch(async (id) => current().owners.get(id)),
+    getOwners: watch(async (ids) => current().owners.getAll(ids)),
+    listOwners: watch(async (page) => current().owners.list(page)),
+    putOwner: watch(async (...change) => current().changes.putOwner(...change)),
+    getRole: watch(async (id) => current().roles.get(id)),
+    listRoles: watch(async (page) => current().roles.list(page)),
+    putRole: watch(async (...change) => current().changes.putRole(...change)),
+    deleteRole: watch(async (...change) => current().changes.deleteRole(...change)),
   };
 }

@@ -21,10 +21,17 @@ export interface OwnerSinceBackup {
   readonly owner: NewOwner;
 }
 
+export interface RoleSinceBackup {
+  readonly event: string;
+  /** What it gives by the last event; null where that deleted it. */
+  readonly permissions: readonly string[] | null;
+}
+
 /** What events after a backup say, each key and each owner as it was at their end. */
 export interface ChangesSinceBackup {
   readonly keys: ReadonlyMap<KeyId, KeySinceBackup>;
   readonly owners: ReadonlyMap<string, OwnerSinceBackup>;
+  readonly roles: ReadonlyMap<string, RoleSinceBackup>;
   /** Keys that were imported: the journal has their number alone. */
   readonly imported: number;
   /** Calls that changed something. */
@@ -35,6 +42,7 @@ export interface ChangesSinceBackup {
 export function createChangesSinceBackup() {
   const keys = new Map<KeyId, KeySinceBackup>();
   const owners = new Map<string, OwnerSinceBackup>();
+  const roles = new Map<string, RoleSinceBackup>();
   let imported = 0;
   let changes = 0;
 
@@ -48,19 +56,26 @@ export function createChangesSinceBackup() {
   }
 
   return {
-    add({ id, kind, outcome, action, after }: AuditJson): void {
+    add({ id, kind, outcome, action, target, after }: AuditJson): void {
       if (kind !== 'call' || outcome !== 'ok') return;
+      if (action === 'DeleteRole') {
+        changes += 1;
+        roles.set(String(target), { event: id, permissions: null });
+        return;
+      }
       const json = members(after);
       if (json === null) return;
       changes += 1;
-      if (action === 'PutOwner' || action === 'UpdateOwner')
+      if (action === 'PutRole')
+        roles.set(String(json.id), { event: id, permissions: textsOf(json.permissions) });
+      else if (action === 'PutOwner' || action === 'UpdateOwner')
         owners.set(String(json.id), { event: id, owner: ownerOf(json) });
       else if (action === 'ImportKeys') imported += Number(json.imported) || 0;
       else if (action === 'RotateKey') {
         for (const key of [members(json.rotated), members(json.made)]) if (key !== null) addKey(id, key);
       } else addKey(id, json);
     },
-    end: (): ChangesSinceBackup => ({ keys, owners, imported, changes }),
+    end: (): ChangesSinceBackup => ({ keys, owners, roles, imported, changes }),
   };
 }
 
@@ -72,16 +87,21 @@ function members(value: unknown): Json | null {
 
 /** What `keyJson` shows of a key that may be taken away. */
 function termsOf(json: Json): KeyPatch {
-  const { permissions, ip_allowlist, expires_at, plan, rate_limit, rate_limits } = json;
+  const { permissions, roles, ip_allowlist, expires_at, plan, rate_limit, rate_limits } = json;
   // Entries of before there were lists have the short form alone.
   const limits = rate_limits === undefined ? limitOf(rate_limit) : limitListOf(rate_limits);
   return {
     ...(Array.isArray(permissions) && { permissions: permissions.map(String) }),
+    ...(Array.isArray(roles) && { roles: roles.map(String) }),
     ...(Array.isArray(ip_allowlist) && { ipAllowlist: ip_allowlist.map(String) }),
     ...(isTime(expires_at) && { expiresAt: timeOf(expires_at) }),
     ...((plan === null || typeof plan === 'string') && { plan }),
     ...(limits !== undefined && { rateLimits: limits }),
   };
+}
+
+function textsOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.map(String) : [];
 }
 
 function ownerOf(json: Json): NewOwner {

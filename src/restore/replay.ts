@@ -12,16 +12,21 @@ import type { KeyId, KeyRecord } from '../keys/key.ts';
 import { type KeyPatch, narrows } from '../keys/key-patch.ts';
 import type { OwnerRecord } from '../keys/owner.ts';
 import { BadRecord } from '../store/store.ts';
-import type { ChangesSinceBackup, KeySinceBackup, OwnerSinceBackup } from './changes-since-backup.ts';
+import type {
+  ChangesSinceBackup,
+  KeySinceBackup,
+  OwnerSinceBackup,
+  RoleSinceBackup,
+} from './changes-since-backup.ts';
 import type { RestorableStore, RestoreMark } from './restore-mark.ts';
 
 /** Something that a replay takes away again, or would. */
 export interface Retaken {
   /** The event that tells of it. */
   readonly event: string;
-  /** The key or the owner. */
+  /** The key, the owner or the role. */
   readonly target: string;
-  readonly what: 'revoked' | 'disabled' | 'narrowed' | 'owner';
+  readonly what: 'revoked' | 'disabled' | 'narrowed' | 'owner' | 'role';
 }
 
 /** A key that the store does not have. */
@@ -41,8 +46,8 @@ export interface Replayed {
 }
 
 export interface ReplayDependencies {
-  readonly store: Pick<RestorableStore, 'getKey' | 'getOwner'>;
-  readonly registry: Pick<Registry, 'revoke' | 'disable' | 'update' | 'putOwner'>;
+  readonly store: Pick<RestorableStore, 'getKey' | 'getOwner' | 'getRole'>;
+  readonly registry: Pick<Registry, 'revoke' | 'disable' | 'update' | 'putOwner' | 'putRole' | 'deleteRole'>;
 }
 
 /** Who a replay writes into the journal as the one who did it. */
@@ -51,7 +56,7 @@ export const replayActor = 'postern restore';
 /**
  * Takes away again what was taken away after a backup: keys revoked, leaked or disabled; permissions, allowlist,
  * expiry, plan or limit of a key made narrower, each as the last event shows it; the end of a key that was rotated;
- * owners suspended, lapsed or on another plan. Gives nothing. Each change has its entry in the journal, named by the
+ * owners suspended, lapsed or on another plan; roles deleted or made narrower. Gives nothing. Each change has its entry in the journal, named by the
  * event. May be repeated: what is so already stays. A dry run only answers what it would do.
  */
 export async function replay(
@@ -71,6 +76,7 @@ export async function replay(
     } else await take(id, () => takeFromKey(key, last));
   }
   for (const [id, last] of lost.owners) await take(id, () => takeFromOwner(last));
+  for (const [id, last] of lost.roles) await take(id, () => takeFromRole(id, last));
   return { retaken, missing, unreadable, failed };
 
   /** One that is refused stops no other. */
@@ -112,6 +118,19 @@ export async function replay(
     return [...(isNarrower ? [taken('narrowed')] : []), ...(isDisabled ? [taken('disabled')] : [])];
   }
 
+  async function takeFromRole(id: string, { event, permissions }: RoleSinceBackup): Promise<Retaken[]> {
+    const role = await store.getRole(id);
+    if (role === null) return [];
+    const left = role.permissions.filter((permission) => permissions?.includes(permission));
+    if (permissions !== null && left.length === role.permissions.length) return [];
+    if (!isDryRun && permissions === null) await registry.deleteRole(id, null, originOf('DeleteRole', event));
+    else if (!isDryRun) {
+      const { description } = role;
+      await registry.putRole({ id, description, permissions: left }, null, originOf('PutRole', event));
+    }
+    return [{ event, target: id, what: 'role' }];
+  }
+
   async function takeFromOwner({ event, owner: last }: OwnerSinceBackup): Promise<Retaken[]> {
     const wanted = narrowedOwner(await store.getOwner(last.id), last);
     if (wanted === null) return [];
@@ -139,9 +158,10 @@ function originOf(action: string, event: string): Origin {
 /** Those of the terms that take something from the key. */
 function narrowing(key: KeyRecord, terms: KeyPatch): KeyPatch {
   const one = (patch: KeyPatch) => (narrows(key, { ...key, ...patch }) ? patch : {});
-  const { permissions, ipAllowlist, expiresAt, plan, rateLimits } = terms;
+  const { permissions, roles, ipAllowlist, expiresAt, plan, rateLimits } = terms;
   return {
     ...(permissions && one({ permissions })),
+    ...(roles && one({ roles })),
     ...(ipAllowlist && one({ ipAllowlist })),
     ...(expiresAt !== undefined && !isShownAs(key.expiresAt, expiresAt) && one({ expiresAt })),
     ...(plan !== undefined && one({ plan })),

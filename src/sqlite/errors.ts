@@ -1,3 +1,4 @@
+import { ExternalIdTaken } from '../store/external-id.ts';
 import { DuplicateKey, StoreUnavailable } from '../store/store.ts';
 
 /** What a SQLite result code means for a caller; https://sqlite.org/rescode.html. */
@@ -27,7 +28,10 @@ export function sqliteFailure(error: unknown): SqliteFailure | null {
 export function sqliteError(error: unknown): unknown {
   switch (sqliteFailure(error)) {
     case 'duplicate':
-      return new DuplicateKey();
+      // SQLite names an index of expressions, and no columns.
+      return String((error as Error).message).includes('keys_by_external_id')
+        ? new ExternalIdTaken()
+        : new DuplicateKey();
     case 'busy':
       return new StoreUnavailable('the database file is busy', { cause: error });
     case 'full':

@@ -195,7 +195,50 @@ export const migrations: readonly Migration[] = [
   CREATE INDEX charges_by_purge_at ON charges (purge_at);
   `,
   },
+  {
+    // Older versions know no roles: a key gives there what is its own.
+    readerMin: 2,
+    statements: `
+  CREATE TABLE roles (
+    id           TEXT PRIMARY KEY NOT NULL,
+    description  TEXT,
+    permissions  TEXT NOT NULL,
+    created_at   INTEGER NOT NULL,
+    updated_at   INTEGER NOT NULL,
+    version      INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE key_roles (
+    role         TEXT NOT NULL,
+    key          TEXT NOT NULL,
+    PRIMARY KEY (role, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER roles_given AFTER INSERT ON keys WHEN ${rolesIn('new')} IS NOT NULL BEGIN
+    INSERT OR IGNORE INTO key_roles (role, key) SELECT value, new.id FROM json_each(${rolesIn('new')}) WHERE type = 'text';
+  END;
+  CREATE TRIGGER roles_changed AFTER UPDATE OF record ON keys
+    WHEN ${rolesIn('old')} IS NOT ${rolesIn('new')} BEGIN
+    DELETE FROM key_roles WHERE key = new.id AND role IN (SELECT value FROM json_each(${rolesIn('old')}));
+    INSERT OR IGNORE INTO key_roles (role, key) SELECT value, new.id FROM json_each(${rolesIn('new')}) WHERE type = 'text';
+  END;
+  CREATE TRIGGER roles_removed AFTER DELETE ON keys WHEN ${rolesIn('old')} IS NOT NULL BEGIN
+    DELETE FROM key_roles WHERE key = old.id AND role IN (SELECT value FROM json_each(${rolesIn('old')}));
+  END;
+  ALTER TABLE keys ADD COLUMN external_id TEXT
+    GENERATED ALWAYS AS (CASE WHEN json_valid(record) THEN record ->> '$.externalId' END) VIRTUAL;
+  CREATE UNIQUE INDEX keys_by_external_id ON keys (external_id, coalesce(owner, ''))
+    WHERE external_id IS NOT NULL AND revoked_at IS NULL;
+  CREATE INDEX keys_with_external_id ON keys (external_id, id) WHERE external_id IS NOT NULL;
+  CREATE INDEX keys_by_name ON keys (name_folded, id);
+  CREATE INDEX keys_by_last_use ON keys (last_used_at, id);
+  CREATE INDEX keys_by_expiry ON keys (expires_at, id);
+  `,
+  },
 ];
+
+/** The roles of a row that a trigger is about, as JSON; NULL where there are none or they cannot be read. */
+function rolesIn(row: 'old' | 'new'): string {
+  return `CASE WHEN json_valid(${row}.record) THEN ${row}.record -> '$.roles' END`;
+}
 
 /** Names that are ASCII are folded as they always were. */
 function foldNames(database: DatabaseSync): void {

@@ -7,6 +7,7 @@ import { createJournalTable, type JournalTable } from './records/journal.ts';
 import { createKeyTable, type KeyTable } from './records/keys.ts';
 import { createLimitTable, type LimitTable } from './records/limits.ts';
 import { createOwnerTable, type OwnerTable } from './records/owners.ts';
+import { createRoleTable, type RoleTable } from './records/roles.ts';
 import { createUsageTable, type UsageTable } from './records/usage.ts';
 import { createStatements } from './statements.ts';
 
@@ -16,6 +17,7 @@ export interface Tables {
   readonly disk: Disk;
   readonly keys: KeyTable;
   readonly owners: OwnerTable;
+  readonly roles: RoleTable;
   readonly limits: LimitTable;
   readonly usage: UsageTable;
   readonly journal: JournalTable;
@@ -33,6 +35,7 @@ export function createTables(
     ...{ database, disk },
     keys: createKeyTable(database, prepare, onBadRecord),
     owners: createOwnerTable(database),
+    roles: createRoleTable(database, onBadRecord),
     limits: createLimitTable(database),
     usage: createUsageTable(database),
     journal: createJournalTable(database, prepare, onBadRecord),

@@ -1,13 +1,13 @@
 import { type Finding, warning } from './finding.ts';
 import { BadRecord, type Store, type StoreUnavailable, UnreadableRecord } from './store.ts';
 
-/** Stored records of keys and owners that cannot be read: told, counted, and not asked for again at once. */
+/** Stored records of keys, owners and roles that cannot be read: told, counted, and not asked for again at once. */
 export interface BadRecords {
   /**
    * The same reads, which reject with `StoreUnavailable` for such a record: nobody can tell whom it would allow. It is
    * remembered for some seconds, so that its Checks are not all reads of the store.
    */
-  watch<Reads extends Pick<Store, 'findKey' | 'getOwner'>>(reads: Reads): Reads;
+  watch<Reads extends Pick<Store, 'findKey' | 'getOwner' | 'getRole'>>(reads: Reads): Reads;
   /** One was left out of a list. */
   note(id: string, error: Error): void;
   /** What an operator should know of those that were met lately. */
@@ -31,7 +31,7 @@ const recordsMax = 1_000;
 const shownMax = 5;
 
 export function createBadRecords({ monotonic, onMet, onRead }: BadRecordsDependencies): BadRecords {
-  /** When a subject (a digest, or an owner) was found to be bad. */
+  /** When a subject (a digest, an owner or a role) was found to be bad. */
   const remembered = new Map<string, number>();
   const toldAt = new Map<string, number>();
   const metAt = new Map<string, number>();
@@ -66,6 +66,7 @@ export function createBadRecords({ monotonic, onMet, onRead }: BadRecordsDepende
       ...reads,
       findKey: (digests) => guarded(`key ${digests[0]}`, () => reads.findKey(digests)),
       getOwner: (id) => guarded(`owner ${id}`, () => reads.getOwner(id)),
+      getRole: (id) => guarded(`role ${id}`, () => reads.getRole(id)),
     }),
     findings() {
       const from = monotonic() - shownForMs;

@@ -1,7 +1,7 @@
 import { type Store, StoreUnavailable, UnreadableRecord } from './store.ts';
 
 /** What a Check asks of the store. */
-export type CheckStore = Pick<Store, 'findKey' | 'getOwner' | 'leaseUnits' | 'returnUnits'>;
+export type CheckStore = Pick<Store, 'findKey' | 'getOwner' | 'getRole' | 'leaseUnits' | 'returnUnits'>;
 
 /** Reads and leases are told apart: a store without a majority may still answer reads. */
 export type Circuit = 'reads' | 'leases';
@@ -38,6 +38,7 @@ export function withBreakers(
   return {
     findKey: (digests) => reads(() => store.findKey(digests)),
     getOwner: (id) => reads(() => store.getOwner(id)),
+    getRole: (id) => reads(() => store.getRole(id)),
     leaseUnits: (request) => leases(() => store.leaseUnits(request)),
     returnUnits: (returns) => leases(() => store.returnUnits(returns)),
   };

@@ -24,6 +24,8 @@ export interface FeedSubscriber {
   onChange(id: KeyId, digest: Digest | null): void;
   /** An owner was put. */
   onOwnerChange(id: string): void;
+  /** A role was put or deleted. */
+  onRoleChange(id: string): void;
   /** Changes may have been missed: nothing that is remembered may be used. */
   onGap(): void;
   /**

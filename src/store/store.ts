@@ -5,12 +5,14 @@
 
 import type { JournalDraft } from '../journal/journal.ts';
 import type { JournalStore } from '../journal/journal-store.ts';
-import type { KeyId, KeyRecord, KeyState } from '../keys/key.ts';
-import type { KeySearch } from '../keys/key-search.ts';
+import type { KeyId, KeyRecord } from '../keys/key.ts';
+import type { KeyOrder, KeyPlace } from '../keys/key-order.ts';
 import type { OwnerRecord } from '../keys/owner.ts';
+import type { RoleRecord } from '../keys/role.ts';
 import type { Digest } from '../keys/secret.ts';
 import type { Feed } from './feed.ts';
 import type { Finding } from './finding.ts';
+import type { DigestChange, KeyFilter, OwnedExternalId } from './key-filter.ts';
 import type { KeyCounts, ReplicaLag } from './standing.ts';
 import type { StoreTrouble } from './trouble.ts';
 import type { UnitStore } from './units.ts';
@@ -45,6 +47,8 @@ export interface Store extends JournalStore, UnitStore {
   getKey(id: KeyId): Promise<KeyRecord | null>;
   /** Those of the digests that keys have. */
   findDigests(digests: readonly Digest[]): Promise<ReadonlySet<Digest>>;
+  /** The places of those that a key which is not revoked has; at most {@link insertsMax}. */
+  findExternalIds(asked: readonly OwnedExternalId[]): Promise<ReadonlySet<number>>;
   /** The key that was made by the request of that name. */
   getKeyByRequest(requestKey: string): Promise<KeyRecord | null>;
   /** Newest first, at most `size`, older than `before` when it is given. */
@@ -52,10 +56,16 @@ export interface Store extends JournalStore, UnitStore {
     filter: KeyFilter,
     page: { readonly before: KeyId | null; readonly size: number },
   ): Promise<KeyRecord[]>;
+  /** In that order, at most `size`, behind the place when it is given. */
+  listKeysInOrder(
+    filter: KeyFilter,
+    order: KeyOrder,
+    page: { readonly after: KeyPlace | null; readonly size: number },
+  ): Promise<KeyRecord[]>;
 
   /**
-   * Durable when it resolves. Rejects with {@link DuplicateKey} if the id, the digest or the request is taken, and
-   * then keeps nothing. Like every change here: where a draft is given, it is written into the journal with the
+   * Durable when it resolves. Rejects with {@link DuplicateKey} if the id, the digest or the request is taken, with
+   * {@link ExternalIdTaken} if a key of the same owner that is not revoked has the external id, and then keeps nothing. Like every change here: where a draft is given, it is written into the journal with the
    * change, or neither is.
    */
   insertKey(record: KeyRecord, retentionMs: number, draft?: JournalDraft): Promise<Commit>;
@@ -65,7 +75,7 @@ export interface Store extends JournalStore, UnitStore {
    */
   insertFirstKey(record: KeyRecord, retentionMs: number, draft?: JournalDraft): Promise<boolean>;
   /**
-   * Inserts those whose id, digest and request are free, and answers which were not, by their places in `records`;
+   * Inserts those whose id, digest, request and external id are free, and answers which were not, by their places in `records`;
    * all others are there when it resolves. At most {@link insertsMax} at once. The draft is made of the number
    * that goes in; there is none for none.
    */
@@ -76,7 +86,8 @@ export interface Store extends JournalStore, UnitStore {
   ): Promise<readonly number[]>;
   /**
    * Writes `record` over the one with its id if that one's version is `ifVersion`; null, and no change, if
-   * it is not. `lastUsedAt` and `digest` are left as the store has them. Durable when it resolves.
+   * it is not. `lastUsedAt` and `digest` are left as the store has them. Rejects with {@link ExternalIdTaken} as
+   * `insertKey` does. Durable when it resolves.
    */
   replaceKey(
     record: KeyRecord,
@@ -113,6 +124,13 @@ export interface Store extends JournalStore, UnitStore {
    * is not. Durable when it resolves.
    */
   putOwner(record: OwnerRecord, ifVersion: number, draft?: JournalDraft): Promise<Commit | null>;
+  getRole(id: string): Promise<RoleRecord | null>;
+  /** By id, at most `size`, after `after` when it is given. */
+  listRoles(page: { readonly after: string | null; readonly size: number }): Promise<RoleRecord[]>;
+  /** As {@link Store.putOwner}. */
+  putRole(record: RoleRecord, ifVersion: number, draft?: JournalDraft): Promise<Commit | null>;
+  /** Removes the role if its version is `ifVersion`; null, and no change, if it is not. Durable when it resolves. */
+  deleteRole(id: string, ifVersion: number, draft?: JournalDraft): Promise<Commit | null>;
   /** Adds to what is known of the use of keys, and moves their `lastUsedAt` on; need not be durable at once. */
   recordUsage(tallies: readonly UsageTally[]): Promise<void>;
   /** What became of a key's requests, from the hour that holds `since` (Unix milliseconds) on, oldest first. */
@@ -136,31 +154,9 @@ export interface Store extends JournalStore, UnitStore {
 
 /**
  * Records in one call of {@link Store.insertKeys}, changes in one of {@link Store.replaceDigests}, owners in one of
- * {@link Store.getOwners}.
+ * {@link Store.getOwners}, ids in one of {@link Store.findExternalIds}.
  */
 export const insertsMax = 1_000;
-
-/** A key's digest under one pepper, and that of the same secret under another. */
-export interface DigestChange {
-  readonly id: KeyId;
-  readonly from: Digest;
-  readonly to: Digest;
-}
-
-/** Absent members do not filter. */
-export interface KeyFilter {
-  readonly owner?: string;
-  readonly scheme?: string;
-  readonly environment?: string;
-  readonly state?: KeyState;
-  /** Keys that have exactly this permission. */
-  readonly permission?: string;
-  /** Keys whose name holds this text, in any case and any Unicode form (`foldText`). */
-  readonly nameContains?: string;
-  readonly search?: KeySearch;
-  /** The time by which `state` is judged, Unix milliseconds. */
-  readonly now: number;
-}
 
 /** How long the use of keys is kept. */
 export const usageRetentionMs = 90 * 86_400_000;
@@ -206,12 +202,12 @@ export class DuplicateKey extends Error {
   }
 }
 
-/** What is stored under the id of a key or an owner cannot be read as one: it is broken, and never allows anyone. */
+/** What is stored under the id of a key, an owner or a role cannot be read as one: it is broken, and never allows anyone. */
 export class BadRecord extends Error {
   readonly id: string;
 
   /** `member` is the first at fault; no value is quoted. */
-  constructor(id: string, member: string, kind: 'a key' | 'an owner' | 'an event' = 'a key') {
+  constructor(id: string, member: string, kind: 'a key' | 'an owner' | 'a role' | 'an event' = 'a key') {
     super(`the stored record of ${id} is not ${kind}: ${member} is missing or of the wrong type`);
     this.name = 'BadRecord';
     this.id = id;

@@ -58,15 +58,14 @@ export function traceLookups(keyring: Keyring, tracing: Tracing): Keyring {
 }
 
 /** The same store; what a traced Check asks of it is a part of the Check's span. */
-export function traceCheckStore<CheckStore extends Pick<Store, 'findKey' | 'getOwner' | 'leaseUnits'>>(
-  store: CheckStore,
-  kind: Store['kind'],
-  tracing: Tracing,
-): CheckStore {
+export function traceCheckStore<
+  CheckStore extends Pick<Store, 'findKey' | 'getOwner' | 'getRole' | 'leaseUnits'>,
+>(store: CheckStore, kind: Store['kind'], tracing: Tracing): CheckStore {
   return {
     ...store,
     findKey: tracing.timed(storeForm(kind, 'find_key'), store.findKey),
     getOwner: tracing.timed(storeForm(kind, 'get_owner'), store.getOwner),
+    getRole: tracing.timed(storeForm(kind, 'get_role'), store.getRole),
     leaseUnits: tracing.timed(storeForm(kind, 'lease_units'), store.leaseUnits),
   };
 }

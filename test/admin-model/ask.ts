@@ -1,6 +1,6 @@
 import type { Admin } from '../../src/admin/admin.ts';
 
-export type Operation = Exclude<keyof Admin, 'signIn'>;
+export type Operation = Exclude<keyof Admin, 'signIn' | 'putRole' | 'getRole' | 'listRoles' | 'deleteRole'>;
 
 /** A call in the contract's JSON shape, apart from what carries it. */
 export interface Ask {

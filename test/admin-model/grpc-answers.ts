@@ -86,7 +86,11 @@ function keyOf(given: unknown): Message {
     ...{ created_at: timeOf(created_at), last_used_at: timeOf(last_used_at), expires_at: timeOf(expires_at) },
     ...{ updated_at: timeOf(updated_at), revoked_at: timeOf(revoked_at), state: states[Number(state)] },
     ...{ owner: key.owner ?? null, plan: key.plan ?? null, rotated_from: key.rotated_from ?? null },
-    ...{ created_by: key.created_by ?? null, replaced_by: key.replaced_by ?? null },
+    ...{
+      external_id: key.external_id ?? null,
+      created_by: key.created_by ?? null,
+      replaced_by: key.replaced_by ?? null,
+    },
     blocked: key.blocked ?? null,
     rate_limit: key.rate_limit === undefined ? null : rateLimitOf(key.rate_limit as Message),
     rate_limits: (key.rate_limits as Message[]).map(limitOf),

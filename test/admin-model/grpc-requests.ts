@@ -9,6 +9,7 @@ import {
   ListOwnersRequest,
   Owner,
   PutOwnerRequest,
+  PutRoleRequest,
   ReportLeakedKeysRequest,
   RotateKeyRequest,
   VerifyKeyRequest,
@@ -18,8 +19,10 @@ import type { Ask } from './ask.ts';
 
 type Input = Readonly<Record<string, unknown>>;
 
+type Asked = Pick<Ask, 'id' | 'input'> & { readonly operation: Ask['operation'] | 'putRole' };
+
 /** The message for a call in the contract's JSON shape. */
-export function requestOf({ operation, id, input }: Ask): object {
+export function requestOf({ operation, id, input }: Asked): object {
   switch (operation) {
     case 'createKey':
       return filled(CreateKeyRequest, fieldsOf(input));
@@ -41,6 +44,8 @@ export function requestOf({ operation, id, input }: Ask): object {
       return filled(ReportLeakedKeysRequest, input);
     case 'putOwner':
       return filled(PutOwnerRequest, { id, ...fieldsOf(input) });
+    case 'putRole':
+      return filled(PutRoleRequest, { id, ...fieldsOf(input) });
     case 'updateOwner':
       return ownerUpdateOf(id, input);
     case 'listOwners':

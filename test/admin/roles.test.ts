@@ -19,6 +19,7 @@ interface Operation {
 const unsetPage = { page_size: 0, page_token: '' };
 const unsetKey = {
   permissions: [],
+  roles: [],
   ip_allowlist: [],
   labels: {},
   rate_limits: [],
@@ -45,7 +46,7 @@ const operations: Readonly<Record<string, Operation>> = {
     rest: (id) => ['GET', `/admin/api-keys/${id}`],
   },
   listKeys: {
-    ...{ needs: 'read', elsewhere: 'ok', message: () => ({ ...unsetPage, state: 0 }) },
+    ...{ needs: 'read', elsewhere: 'ok', message: () => ({ ...unsetPage, state: 0, order_by: '' }) },
     rest: () => ['GET', '/admin/api-keys'],
   },
   getKeyUsage: {
@@ -132,6 +133,23 @@ const operations: Readonly<Record<string, Operation>> = {
   listOwners: {
     ...{ needs: 'read', elsewhere: 'ok', message: () => unsetPage },
     rest: () => ['GET', '/admin/owners'],
+  },
+  putRole: {
+    ...{ needs: 'write', elsewhere: 'PERMISSION_DENIED' },
+    message: () => ({ id: 'reader', permissions: ['read:a'], etag: '' }),
+    rest: () => ['PUT', '/admin/roles/reader', { permissions: ['read:a'] }],
+  },
+  getRole: {
+    ...{ needs: 'read', elsewhere: 'PERMISSION_DENIED', message: () => ({ id: 'reader' }) },
+    rest: () => ['GET', '/admin/roles/reader'],
+  },
+  listRoles: {
+    ...{ needs: 'read', elsewhere: 'PERMISSION_DENIED', message: () => unsetPage },
+    rest: () => ['GET', '/admin/roles'],
+  },
+  deleteRole: {
+    ...{ needs: 'write', elsewhere: 'PERMISSION_DENIED', message: () => ({ id: 'reader', etag: '' }) },
+    rest: () => ['DELETE', '/admin/roles/reader'],
   },
   // Last: it ends the key.
   revokeKey: {
@@ -298,6 +316,7 @@ async function expectOutcomes(
   call: (name: string, operation: Operation, id: string, secret: string) => Promise<string>,
 ): Promise<void> {
   await service.admin.putOwner(root(service), 'acme', {});
+  await service.admin.putRole(root(service), 'reader', { permissions: ['read:b'] });
   const wanted: Record<string, string> = {};
   const told: Record<string, string> = {};
   let refused = (await audit(service, { outcome: 'refused' })).length;

@@ -66,13 +66,14 @@ function valuesOf(field: string, kind: Kind): Values {
       ['a number of no state', 99],
       ['less than no state', -1],
     ];
-  const isUnset = ['page_token', 'resume_token', 'order', 'after', 'etag'].includes(field);
+  const isUnset = ['page_token', 'resume_token', 'order', 'order_by', 'after', 'etag'].includes(field);
   return badValues[kind].filter(([, value]) => value !== '' || !isUnset);
 }
 
 const defaults: Fields = {
   ...{
     permissions: [],
+    roles: [],
     ip_allowlist: [],
     labels: {},
     rate_limits: [],
@@ -81,7 +82,7 @@ const defaults: Fields = {
     state: 0,
     notices: false,
   },
-  ...{ order: '', after: '', suspended: false, types: [], resume_token: '' },
+  ...{ order: '', order_by: '', etag: '', after: '', suspended: false, types: [], resume_token: '' },
 };
 
 async function start() {
@@ -100,7 +101,12 @@ function messageOf({ rpc, good }: Request, id: string, [field, value]: readonly 
     const owner = { ...messages.Owner.decode(new Uint8Array()), id: 'acme', [field]: value };
     return { owner, update_mask: field === 'etag' ? ['suspended'] : [field] };
   }
-  return { ...defaults, ...fieldsOf(good), id: rpc === 'putOwner' ? 'acme' : id, [field]: value };
+  return {
+    ...defaults,
+    ...fieldsOf(good),
+    id: rpc === 'putOwner' || rpc === 'putRole' ? 'acme' : id,
+    [field]: value,
+  };
 }
 
 const places: Readonly<Record<string, string>> = { updateKey: 'key', updateOwner: 'owner' };

@@ -15,6 +15,7 @@ const key = { name: 'A key' };
 const grants: Fields = {
   ...({ name: 'name', permissions: 'permissions', ip_allowlist: 'networks', expires_at: 'time' } as const),
   ...({ plan: 'text64', rate_limit: 'rateLimit', rate_limits: 'limitList', labels: 'labels' } as const),
+  ...({ roles: 'roles', external_id: 'text128' } as const),
 };
 
 const account: Fields = {
@@ -50,8 +51,12 @@ export const bodies: readonly Request[] = [
         address: 'address',
         scheme: 'text64',
       },
-      ...{ environment: 'text64', permissions: 'permissions' },
+      ...{ environment: 'text64', permissions: 'asked' },
     },
+  },
+  {
+    ...{ rpc: 'putRole', method: 'PUT', path: '/admin/roles/acme', good: {} },
+    fields: { description: 'text256words', permissions: 'rolePermissions', etag: 'text64' },
   },
   {
     ...{ rpc: 'findKey', method: 'POST', path: '/admin/api-keys:find', good: { key: 'x' } },
@@ -90,6 +95,8 @@ export const queries: readonly Request[] = [
     fields: {
       ...{ page_size: 'size', page_token: 'token', owner: 'owner', scheme: 'text64', environment: 'text64' },
       ...{ state: 'state', permission: 'permission', name_contains: 'name', search: 'name' },
+      ...{ external_id: 'text128', role: 'permission', unused_since: 'time', expires_before: 'time' },
+      order_by: 'keyOrder',
     },
   },
   {

@@ -121,13 +121,21 @@ export const badValues = {
   text64: required(64),
   text128: required(128),
   text256: required(256),
+  text256words: required(256),
   text2048: required(2_048),
   method: required(32),
   path: required(8_192),
   key: [['nothing', ''], tooLong(4_096)] as readonly Bad[],
   owner: [...required(128), ...ascii, ['a space before', ` ${tracer}`], ['a space behind', `${tracer} `]],
   permission: permissions,
-  permissions: listOf(permissions, 100, 'read:a'),
+  permissions: listOf([...permissions, ['alternatives', `${tracer}|a`]], 100, 'read:a'),
+  asked: listOf(permissions, 100, 'read:a'),
+  rolePermissions: listOf(
+    [...permissions, ['alternatives', `${tracer}|a`], ['an admin permission', `admin:${tracer}`]],
+    100,
+    'read:a',
+  ),
+  roles: listOf(permissions, 20, 'reader'),
   networks: listOf(networks, 100, '10.0.0.0/8'),
   address: networks.filter(([title]) => title !== 'a mask'),
   time: times,
@@ -157,6 +165,12 @@ export const badValues = {
     ['a word', tracer],
     ['another case', 'NEWEST'],
   ],
+  keyOrder: [
+    ['a word', tracer],
+    ['another case', 'NAME'],
+    ['the way that is the default', 'name asc'],
+    ['two', 'name,created_at'],
+  ],
   event: [
     ['a word', tracer],
     ['too few digits', 'evt_1'],
@@ -176,7 +190,7 @@ export const badValues = {
 
 export type Kind = keyof typeof badValues;
 
-const isList: readonly Kind[] = ['permissions', 'networks', 'types'];
+const isList: readonly Kind[] = ['permissions', 'asked', 'rolePermissions', 'roles', 'networks', 'types'];
 
 /** What JSON can carry beside: other types, and text that is no Unicode. */
 export function otherTypes(kind: Kind): readonly Bad[] {

@@ -247,6 +247,7 @@ function setUp(
           reads.push(read);
           return read.promise;
         },
+        getRole: async () => null,
         getOwner(id) {
           const read = Promise.withResolvers<OwnerRecord | null>();
           ownerReads.push({ id, ...read });

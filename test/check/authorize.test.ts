@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Decision } from '../../src/check/authorize.ts';
 import { createAuthorize } from '../../src/check/authorize.ts';
 import { createRules } from '../../src/check/rules.ts';
+import type { CheckedKey } from '../../src/keys/key.ts';
 import { createPlans } from '../../src/limits/plan.ts';
 import { mintSecret, type Scheme } from '../../src/schemes/scheme.ts';
 import { StoreUnavailable } from '../../src/store/store.ts';
@@ -180,7 +181,12 @@ function fakeScheme(): Scheme {
   };
 }
 
-const noOwners = { peekOwner: () => null, loadOwner: async () => null };
+const noOwners = {
+  peekOwner: () => null,
+  loadOwner: async () => null,
+  peekGrants: (key: CheckedKey) => key.permissions,
+  loadGrants: async (key: CheckedKey) => key.permissions,
+};
 
 function judging(now: () => number) {
   const spend = (): never => {
@@ -206,6 +212,8 @@ function untouchable() {
     load: touched,
     peekOwner: touched,
     loadOwner: touched,
+    peekGrants: touched,
+    loadGrants: touched,
     sign: touched,
     candidates: touched,
     pepperIds: [],

@@ -81,7 +81,10 @@ describe('a Check of a route that is misconfigured', () => {
   const untouchable = () => {
     throw new Error('asked for a key');
   };
-  const keyring = { peek: untouchable, load: untouchable, peekOwner: untouchable, loadOwner: untouchable };
+  const keyring = {
+    ...{ peek: untouchable, load: untouchable, peekOwner: untouchable, loadOwner: untouchable },
+    ...{ peekGrants: untouchable, loadGrants: untouchable },
+  };
   const open: Rule = { match: { path: '/*' }, isPublic: true, permissions: [] };
   const authorize = createAuthorize({
     ...{ schemes, environment: 'live', keyring, digester: createDigester([]), plans: createPlans(new Map()) },

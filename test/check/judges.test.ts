@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createJudges } from '../../src/check/judges.ts';
 import type { PolicySettings } from '../../src/check/policy.ts';
-import type { KeyRecord } from '../../src/keys/key.ts';
+import type { CheckedKey, KeyRecord } from '../../src/keys/key.ts';
 import { limitsOfShort } from '../../src/keys/limit.ts';
 import { createDigester } from '../../src/keys/secret.ts';
 import type { Limiter } from '../../src/limits/limiter.ts';
@@ -43,6 +43,8 @@ function setUp(first: PolicySettings) {
     load: () => new Promise<KeyRecord | null>((resolve) => loads.push(resolve)),
     peekOwner: () => null,
     loadOwner: async () => null,
+    peekGrants: (key: CheckedKey) => key.permissions,
+    loadGrants: async (key: CheckedKey) => key.permissions,
   };
   const judges = createJudges({ keyring, limiter, digester: createDigester([]), now: () => 1_000 }, first);
   return { judges, record, loads, spends, remember: (key: KeyRecord) => (known = key) };

@@ -218,6 +218,7 @@ function create(given: Partial<CreateKeyRequest>): CreateKeyRequest {
   return {
     name: '',
     permissions: [],
+    roles: [],
     ip_allowlist: [],
     labels: {},
     expires_at: undefined,
@@ -228,7 +229,15 @@ function create(given: Partial<CreateKeyRequest>): CreateKeyRequest {
 }
 
 function list(given: Partial<ListKeysRequest>): ListKeysRequest {
-  return { page_size: 0, page_token: '', state: 0, ...given };
+  return {
+    page_size: 0,
+    page_token: '',
+    state: 0,
+    order_by: '',
+    unused_since: undefined,
+    expires_before: undefined,
+    ...given,
+  };
 }
 
 async function adminKeyWith(permissions: string[], owner?: string): Promise<string> {

@@ -17,7 +17,14 @@ function list(given: Partial<ListAuditEventsRequest> = {}): object {
 it('an audit event says all that the journal does, as fields and as the line that is hashed', async () => {
   const { service, call } = await startAdmin();
   const { key } = await call<CreateKeyResponse>('createKey', {
-    ...{ name: 'A key', owner: 'acme', permissions: ['a'], ip_allowlist: [], expires_at: undefined },
+    ...{
+      name: 'A key',
+      owner: 'acme',
+      permissions: ['a'],
+      roles: [],
+      ip_allowlist: [],
+      expires_at: undefined,
+    },
     ...{ rate_limit: { limit: 1, window: { seconds: 1, nanos: 0 } }, labels: { team: 'grid' } },
     ...{ rate_limits: [], request_id: 'r-1' },
   });

@@ -168,6 +168,7 @@ const allows = fc.record({
     scheme: schemes,
     withheld,
   },
+  permissions: list,
   ...{ plan: fc.option(text), rate: fc.option(rates) },
 });
 const denials: fc.Arbitrary<Denied> = fc
@@ -204,5 +205,6 @@ const requests = fc
   .map((headers) => accessRequest({ headers: [...new Map(headers)] }));
 const allowed: Allowed = {
   ...{ verdict: 'allow', owner: null, key: keyRecord(), scheme: presets[0] as Scheme },
+  permissions: [],
   ...{ withheld: { headers: ['authorization'], changed: [], parameters: [] }, plan: null, rate: null },
 };

@@ -13,6 +13,7 @@ const allowed: Decision = {
   owner: null,
   key: keyRecord(),
   scheme: postern,
+  permissions: [],
   withheld: { headers: ['authorization'], changed: [], parameters: [] },
   plan: null,
   rate: null,
@@ -110,7 +111,7 @@ describe('an answer to a Check', () => {
       plan: 'pro',
       name: 'Käse',
     });
-    const allow = setUp(() => ({ ...allowed, key, plan: 'pro' }) as Decision);
+    const allow = setUp(() => ({ ...allowed, key, permissions: key.permissions, plan: 'pro' }) as Decision);
     expect(CheckResponse.decode(await allow.answer(checkRequest({}))).dynamicMetadata).toEqual({
       key_id: key.id,
       key_name: 'Käse',

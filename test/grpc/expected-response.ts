@@ -68,11 +68,11 @@ function observed(would: Allowed | Denied, request: AccessRequest): CheckRespons
 
 function changes(decision: Exclude<Decision, Denied | Observed>) {
   if (decision.verdict === 'public') return { set: [], rest: [], remove: [], removeParameters: [] };
-  const { key, withheld } = decision;
+  const { key, permissions, withheld } = decision;
   const set: Pair[] = [['x-postern-key-id', key.id]];
   if (key.owner !== null) set.push(['x-postern-owner', key.owner]);
   set.push(['x-postern-scheme', key.scheme], ['x-postern-environment', key.environment]);
-  if (key.permissions.length > 0) set.push(['x-postern-permissions', key.permissions.join(',')]);
+  if (permissions.length > 0) set.push(['x-postern-permissions', permissions.join(',')]);
   const rest = withheld.changed.toReversed().map(({ name, value }) => header([name, value]));
   return {
     set,
@@ -82,11 +82,11 @@ function changes(decision: Exclude<Decision, Denied | Observed>) {
   };
 }
 
-function metadataOf({ key, plan, rate }: Allowed): Record<string, unknown> {
+function metadataOf({ key, permissions, plan, rate }: Allowed): Record<string, unknown> {
   const override = rate === null ? null : overrideOf(rate.limits);
   return {
     ...{ key_id: key.id, key_name: key.name, owner: key.owner, plan, scheme: key.scheme },
-    ...{ environment: key.environment, permissions: key.permissions, labels: key.labels },
+    ...{ environment: key.environment, permissions, labels: key.labels },
     ...(override !== null && { rate_limit_override: override }),
   };
 }

@@ -269,7 +269,14 @@ function secret(name = 'postern', environment = 'live'): string {
 function importedKey(value: string, more: Partial<ImportedKey> = {}): ImportedKey {
   return {
     ...{ credential: { $case: 'secret', value }, name: 'imported', permissions: [], ip_allowlist: [] },
-    ...{ expires_at: undefined, rate_limit: undefined, rate_limits: [], labels: {}, disabled: false },
+    ...{
+      expires_at: undefined,
+      rate_limit: undefined,
+      rate_limits: [],
+      labels: {},
+      disabled: false,
+      roles: [],
+    },
     ...more,
   };
 }

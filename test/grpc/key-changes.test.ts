@@ -16,6 +16,7 @@ const wanted = {
   owner: 'acme',
   scheme: 'converra',
   permissions: ['a', 'b'],
+  roles: [],
   ip_allowlist: ['10.0.0.0/8'],
   expires_at: undefined,
   expires_in: '30d',
@@ -178,6 +179,7 @@ it('says of a key that its owner blocks it', async () => {
     page_size: 0,
     page_token: '',
     state: 0,
+    order_by: '',
     owner: 'acme',
   });
   expect(keys).toEqual([{ ...made.key, blocked: 'owner_inactive' }]);

@@ -189,6 +189,10 @@ async function callEverything(): Promise<{ route: DocumentedRoute; reply: Reply 
   await tell('UpdateOwner', 'acme', { body: { suspended: false } });
   await tell('GetOwner', 'acme');
   await tell('ListOwners');
+  await tell('PutRole', 'reader');
+  await tell('GetRole', 'reader');
+  await tell('ListRoles');
+  await tell('DeleteRole', 'reader');
   await tell('ListAuditEvents', '', { query: '?notices=true&order=oldest' });
   await tell('ReportLeakedKeys');
   await tell('ReportLeakedKeysByGithub');

@@ -35,6 +35,7 @@ function setting({ settled = { unconfirmedReplicas: [] as readonly string[] } } 
   });
   worker.subscribe({
     onChange: (changed) => memory.push(changed),
+    onRoleChange() {},
     onOwnerChange: (changed) => memory.push(changed),
     onGap: () => memory.push('gap'),
   });
@@ -177,7 +178,8 @@ describe('a change', () => {
       return 'done' as never;
     };
     const changes = { insertKey: change, insertFirstKey: change, insertKeys: change, replaceKey: change };
-    const { replaceKey } = told.following({ ...changes, rotateKey: change, putOwner: change });
+    const others = { rotateKey: change, putOwner: change, putRole: change, deleteRole: change };
+    const { replaceKey } = told.following({ ...changes, ...others });
     let isDone = false;
     const done = replaceKey({} as never, 1, 1).finally(() => {
       isDone = true;

@@ -44,7 +44,7 @@ describe('the change feed', () => {
     applied.resolve();
     const asked = { times: 0 };
     reader.feed.subscribe({
-      ...{ onChange() {}, onOwnerChange() {}, onGap() {} },
+      ...{ onChange() {}, onRoleChange() {}, onOwnerChange() {}, onGap() {} },
       applied() {
         asked.times++;
         return applied.promise;

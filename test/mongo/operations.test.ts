@@ -115,6 +115,15 @@ describe('the indexes', () => {
       { key: { permissions: 1, _id: -1 } },
       { key: { prefix: 1, _id: -1 } },
       {
+        key: { held_external_id: 1 },
+        unique: true,
+        partialFilterExpression: { held_external_id: { $gt: '' } },
+      },
+      { key: { external_id: 1, _id: -1 }, partialFilterExpression: { external_id: { $gt: '' } } },
+      { key: { roles: 1, _id: -1 }, partialFilterExpression: { roles: { $gt: '' } } },
+      { key: { name_folded: 1, _id: 1 } },
+      { key: { last_used_at: 1, _id: 1 } },
+      {
         key: { expires_at: 1, _id: 1 },
         partialFilterExpression: { expires_at: { $gte: new Date(-8.64e15) } },
       },
@@ -135,6 +144,14 @@ describe('the indexes', () => {
       await store.listKeys({ owner: 'a', now: testNow }, page);
       await store.listKeys({ scheme: 's', state: 'active', now: testNow }, page);
       await store.listKeys({ permission: 'p', nameContains: 'key', now: testNow }, page);
+      await store.listKeys({ externalId: 'x', now: testNow }, page);
+      await store.listKeys({ role: 'r', now: testNow }, page);
+      await store.findExternalIds([{ owner: null, externalId: 'x' }]);
+      await store.listKeysInOrder(
+        { now: testNow },
+        { by: 'name', isDescending: true },
+        { after: null, size: 5 },
+      );
     });
     expect(profiled.map(({ planSummary }) => planSummary)).toEqual([
       'IXSCAN { digest: 1 }',
@@ -142,6 +159,10 @@ describe('the indexes', () => {
       'IXSCAN { owner: 1, _id: -1 }',
       'IXSCAN { scheme: 1, _id: -1 }',
       'IXSCAN { permissions: 1, _id: -1 }',
+      'IXSCAN { external_id: 1, _id: -1 }',
+      'IXSCAN { roles: 1, _id: -1 }',
+      'IXSCAN { held_external_id: 1 }',
+      'IXSCAN { name_folded: 1, _id: 1 }',
     ]);
     for (const { command, hasSortStage } of profiled) {
       expect(command.readConcern).toMatchObject({ level: 'majority', afterClusterTime: expect.anything() });

@@ -10,7 +10,12 @@ async function twoReplicas() {
   const setting = await createSetting(inject('mongoUri'));
   const [writer, reader] = [setting.store(), setting.store()];
   const told: string[] = [];
-  reader.feed.subscribe({ onChange() {}, onOwnerChange: (id) => told.push(id), onGap() {} });
+  reader.feed.subscribe({
+    onChange() {},
+    onRoleChange() {},
+    onOwnerChange: (id) => told.push(id),
+    onGap() {},
+  });
   await Promise.all([writer.open(), reader.open()]);
   const owners = setting.client.db().collection<{ _id: string }>('owners');
   return { writer, reader, told, owners };

@@ -1,7 +1,8 @@
 import { describe, expect, inject, it } from 'vitest';
 import type { JournalFilter } from '../../src/journal/journal-store.ts';
 import type { KeyId } from '../../src/keys/key.ts';
-import type { KeyFilter, Store } from '../../src/store/store.ts';
+import type { KeyFilter } from '../../src/store/key-filter.ts';
+import type { Store } from '../../src/store/store.ts';
 import { keyRecord } from '../records.ts';
 import { journalDraft, nextId, retentionMs, testNow } from '../store-contract/setting.ts';
 import { profile } from './profile.ts';

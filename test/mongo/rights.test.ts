@@ -85,7 +85,12 @@ it('the role that the documents name is enough for all that a store does', async
   await Promise.all([one.open(), other.open()]);
   const told: string[] = [];
   const third = createStore(uri);
-  third.feed.subscribe({ onChange: (id) => told.push(id), onOwnerChange() {}, onGap() {} });
+  third.feed.subscribe({
+    onChange: (id) => told.push(id),
+    onRoleChange() {},
+    onOwnerChange() {},
+    onGap() {},
+  });
   await third.open();
 
   const [key] = await insertAll(one, [{ permissions: ['read'] }]);

@@ -76,6 +76,7 @@ export function listen(store: Store): Told {
   const told: Told = { changes, gaps: 0, times: (id) => changes.filter((change) => change.id === id).length };
   store.feed.subscribe({
     onChange: (id, digest) => void changes.push({ id, digest }),
+    onRoleChange() {},
     onOwnerChange() {},
     onGap() {
       told.gaps++;

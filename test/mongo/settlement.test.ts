@@ -17,7 +17,12 @@ describe('settling a change', () => {
     const [writer, ...readers] = [setting.store(), setting.store(), setting.store()] as const;
     const heard = new Set<number>();
     for (const [index, reader] of readers.entries()) {
-      reader.feed.subscribe({ onChange: () => heard.add(index), onOwnerChange() {}, onGap() {} });
+      reader.feed.subscribe({
+        onChange: () => heard.add(index),
+        onRoleChange() {},
+        onOwnerChange() {},
+        onGap() {},
+      });
     }
     await Promise.all([writer, ...readers].map((store) => store.open()));
     for (let round = 0; round < 20; round++) {

@@ -146,7 +146,7 @@ describe('the file of a SQLite store', () => {
     await first.close();
     const bytes = readFileSync(path);
     // All but the first pages, which hold the tables' definitions.
-    bytes.fill(0xff, 30 * 4_096);
+    bytes.fill(0xff, 60 * 4_096);
     writeFileSync(path, bytes);
     const store = await openStore();
     const asked = await Promise.all(
@@ -178,6 +178,7 @@ describe('a record whose time to be purged has come', () => {
     const removed: string[] = [];
     store.feed.subscribe({
       onChange: (id, digest) => digest === null && removed.push(id),
+      onRoleChange() {},
       onOwnerChange() {},
       onGap() {},
     });

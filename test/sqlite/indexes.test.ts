@@ -6,7 +6,7 @@ import { migrations } from '../../src/sqlite/migrations.ts';
 import { journalPage, journalSlice } from '../../src/sqlite/records/journal-pages.ts';
 import { expiryPage, keyPage, keySlice } from '../../src/sqlite/records/key-pages.ts';
 import { recordColumns } from '../../src/sqlite/records/records.ts';
-import type { KeyFilter } from '../../src/store/store.ts';
+import type { KeyFilter } from '../../src/store/key-filter.ts';
 import { keyRecord } from '../records.ts';
 import { nextId, testNow } from '../store-contract/setting.ts';
 

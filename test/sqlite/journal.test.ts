@@ -145,6 +145,7 @@ async function withoutJournal() {
   const told: string[] = [];
   store.feed.subscribe({
     onChange: (id) => told.push(id),
+    onRoleChange() {},
     onOwnerChange: (id) => told.push(id),
     onGap() {},
   });

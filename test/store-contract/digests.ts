@@ -65,7 +65,12 @@ export function digestContract(createStore: CreateStore): void {
   it('has told the subscriber of each key whose digest changed', async () => {
     const { store } = await createStore({ now: () => testNow });
     const told = new Set<string>();
-    store.feed.subscribe({ onChange: (id) => told.add(id), onOwnerChange() {}, onGap() {} });
+    store.feed.subscribe({
+      onChange: (id) => told.add(id),
+      onRoleChange() {},
+      onOwnerChange() {},
+      onGap() {},
+    });
     await store.open();
     const [key = keyRecord()] = await insertAll(store, [{}]);
     told.clear();

@@ -41,6 +41,7 @@ async function subscribed(
   const told = new Map<string, (Digest | null)[]>();
   store.feed.subscribe({
     onChange: (id, digest) => told.set(id, [...(told.get(id) ?? []), digest]),
+    onRoleChange() {},
     onOwnerChange() {},
     onGap() {},
   });

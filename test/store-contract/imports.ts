@@ -106,7 +106,12 @@ export function importContract(createStore: CreateStore): void {
   it('has told the subscriber of each new key, with its digest, and of no other', async () => {
     const { store } = await createStore({ now: () => testNow });
     const told = new Map<string, string | null>();
-    store.feed.subscribe({ onChange: (id, digest) => told.set(id, digest), onOwnerChange() {}, onGap() {} });
+    store.feed.subscribe({
+      onChange: (id, digest) => told.set(id, digest),
+      onRoleChange() {},
+      onOwnerChange() {},
+      onGap() {},
+    });
     await store.open();
     const [there = keyRecord()] = await insertAll(store, [{}]);
     told.clear();

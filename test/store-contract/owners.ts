@@ -105,7 +105,12 @@ export function ownerContract(createStore: CreateStore): void {
   it('has told the subscriber of an owner when the promise of its change resolves', async () => {
     const { store } = await createStore({ now: () => testNow });
     const told: string[] = [];
-    store.feed.subscribe({ onChange() {}, onOwnerChange: (id) => told.push(id), onGap() {} });
+    store.feed.subscribe({
+      onChange() {},
+      onRoleChange() {},
+      onOwnerChange: (id) => told.push(id),
+      onGap() {},
+    });
     await store.open();
     await store.putOwner(ownerRecord(), 0);
     expect(told).toContain('acme');

@@ -97,6 +97,7 @@ export function rotateContract(createStore: CreateStore): void {
     const told = new Map<string, string | null>();
     store.feed.subscribe({
       onChange: (id, digest) => told.set(id, digest ?? told.get(id) ?? null),
+      onRoleChange() {},
       onOwnerChange() {},
       onGap() {},
     });

@@ -136,6 +136,7 @@ export const anyKeyRecord: fc.Arbitrary<KeyRecord> = fc
     last4: text,
     owner: fc.option(text),
     permissions: texts,
+    roles: texts,
     ipAllowlist: texts,
     plan: fc.option(text),
     rateLimits: fc.array(anyLimit, { maxLength: 3 }),
@@ -147,6 +148,7 @@ export const anyKeyRecord: fc.Arbitrary<KeyRecord> = fc
     disabledAt: fc.option(time),
     revokedAt: fc.option(time),
     rotatedFrom: fc.option(anyId),
+    externalId: fc.option(text),
     createdBy: fc.option(text),
     importId: fc.option(text),
     rotatedTo: fc.option(anyId),
@@ -156,5 +158,7 @@ export const anyKeyRecord: fc.Arbitrary<KeyRecord> = fc
   })
   .map((members) => {
     const id = nextId();
-    return { id, digest: digestOf(id), ...members };
+    // Of one owner no two have the same.
+    const externalId = members.externalId && `${members.externalId}${id}`;
+    return { id, digest: digestOf(id), ...members, externalId };
   });

@@ -110,7 +110,12 @@ export function usageContract(createStore: CreateStore): void {
   it('does not tell the subscriber of a use: memory keeps what it knows', async () => {
     const { store } = await createStore({ now: () => testNow });
     const told: string[] = [];
-    store.feed.subscribe({ onChange: (id) => told.push(id), onOwnerChange() {}, onGap() {} });
+    store.feed.subscribe({
+      onChange: (id) => told.push(id),
+      onRoleChange() {},
+      onOwnerChange() {},
+      onGap() {},
+    });
     await store.open();
     const [key] = await insertAll(store, [{}]);
     if (key === undefined) throw new Error('no key');

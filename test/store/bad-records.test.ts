@@ -68,6 +68,7 @@ function setUp() {
       if (digest === bad && !store.isMended) throw new BadRecord('key_1', 'permissions');
       return keyRecord({ name: 'A key' });
     },
+    getRole: async () => null,
     async getOwner(id: string) {
       if (id === 'acme') throw new BadRecord(id, 'plan', 'an owner');
       return null;

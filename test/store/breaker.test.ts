@@ -149,6 +149,7 @@ function setUp() {
   const store = withBreakers(
     {
       findKey: () => answer('findKey', key),
+      getRole: async () => null,
       getOwner: () => answer('getOwner', null),
       leaseUnits: () => answer('leaseUnits', { granted: 1, leased: 1 }),
       returnUnits: () => answer('returnUnits', undefined),

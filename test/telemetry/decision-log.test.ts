@@ -15,6 +15,7 @@ const allow: Decision = {
     owner: null,
     key,
     scheme,
+    permissions: [],
     withheld: { headers: [], changed: [], parameters: [] },
     plan: null,
     rate: null,

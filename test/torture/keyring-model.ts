@@ -120,7 +120,7 @@ function createWorld(parts: Parts, random: Random) {
   const readLatest = parts.createLatestRead({
     ...{ sessions, lease, findTimeoutMs: 60_000, catchUp: parts.createCoalesced(beat) },
   });
-  let subscriber: FeedSubscriber = { onChange() {}, onOwnerChange() {}, onGap() {} };
+  let subscriber: FeedSubscriber = { onChange() {}, onRoleChange() {}, onOwnerChange() {}, onGap() {} };
   function ignore(error: unknown): void {
     if (!(error instanceof parts.StoreUnavailable)) failure ??= String(error);
   }
@@ -141,7 +141,7 @@ function createWorld(parts: Parts, random: Random) {
   };
   const missBudget = parts.createMissBudget(() => clock.now, { readsPerSecond: 1_000_000 });
   const keyring: Keyring = parts.createKeyring(
-    { store: { findKey, getOwner: async () => null }, feed, missBudget },
+    { store: { findKey, getOwner: async () => null, getRole: async () => null }, feed, missBudget },
     // So few that keys and misses push each other out.
     { keysMax: 2, missesMax: 1, ownersMax: 1, readsMax: 10 },
   );

@@ -131,6 +131,7 @@ describe('the span of a Check', () => {
       owner: null,
       key,
       scheme,
+      permissions: [],
       withheld: { headers: ['a'], changed: [], parameters: [] },
       plan: null,
       rate,

@@ -280,7 +280,7 @@ function setUp(options: Partial<UsageOptions> = {}, wait?: UsageDependencies['wa
 
 function allowed(key: KeyRecord): Decision {
   const withheld = { headers: ['authorization'], changed: [], parameters: [] };
-  return { verdict: 'allow', owner: null, key, scheme, withheld, plan: null, rate: null };
+  return { verdict: 'allow', owner: null, key, scheme, permissions: [], withheld, plan: null, rate: null };
 }
 
 function denied(key: KeyRecord | null, reason: Reason): Decision {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { type Digest, digestOfSha256 } from '../../keys/secret.ts';
 import { insertsMax } from '../../store/store.ts';
 import {
+  externalId,
   ipAllowlist,
   isOneLimitForm,
   labels,
@@ -11,6 +12,7 @@ import {
   owner,
   ownLimits,
   permissions,
+  roles,
   time,
   twoLimitForms,
   words,
@@ -44,11 +46,13 @@ export const importedKeyInput = z
     environment: none(words(64)),
     owner: none(owner),
     permissions: permissions.nullish(),
+    roles: roles.nullish(),
     ip_allowlist: ipAllowlist.nullish(),
     expires_at: none(time),
     plan: none(words(64)),
     ...ownLimits,
     labels: labels.nullish(),
+    external_id: none(externalId),
     disabled: flag,
     prefix: none(line(32)),
     last4: none(line(4)),

@@ -1,12 +1,16 @@
 import type { ImportedKey } from '../../changes/key-import.ts';
 import type { Registry } from '../../changes/registry.ts';
 import type { FieldViolation } from '../../failure.ts';
+import { rolesMax } from '../../keys/role.ts';
 import type { Digester } from '../../keys/secret.ts';
+import type { Store } from '../../store/store.ts';
 import { yieldToOthers } from '../../time/yield-to-others.ts';
+import { roleLengthMax } from '../admin-fields.ts';
 import { readInput } from '../admin-input.ts';
 import type { Call } from '../call.ts';
 import type { FindHeldSecret } from '../held-secret.ts';
 import type { KeyTerms } from '../keys/key-terms.ts';
+import { knownRoles } from '../keys/known-roles.ts';
 import { importKeysInput } from './import-input.ts';
 import { createImportedKeys, isViolation } from './imported-key.ts';
 
@@ -35,6 +39,7 @@ export interface ImportOperations {
 
 export interface ImportOperationsDependencies {
   readonly registry: Pick<Registry, 'import'>;
+  readonly store: Pick<Store, 'getRole'>;
   readonly terms: KeyTerms;
   readonly digester: Digester;
   readonly findHeldSecret: FindHeldSecret;
@@ -45,6 +50,7 @@ const readsAtOnce = 50;
 
 export function createImportOperations({
   registry,
+  store,
   terms,
   digester,
   findHeldSecret,
@@ -54,24 +60,44 @@ export function createImportOperations({
   return {
     async importKeys(call, input) {
       const { keys: rows, dry_run } = readInput(importKeysInput, input);
+      const roles = await knownRoles(store, namedRoles(rows));
       const failures: ImportFailure[] = [];
       const keys: ImportedKey[] = [];
       const indexes: number[] = [];
       for (const [index, row] of rows.entries()) {
         if (index > 0 && index % readsAtOnce === 0) await yieldToOthers();
-        const read = readKey(call, row);
+        const read = readKey(call, row, roles);
         if (isViolation(read)) failures.push({ index, ...read });
         else {
           keys.push(read);
           indexes.push(index);
         }
       }
-      const duplicates = await registry.import(keys, call.origin, { isDryRun: dry_run });
+      const { duplicates, taken } = await registry.import(keys, call.origin, { isDryRun: dry_run });
+      const indexOf = (place: number) => indexes[place] ?? [];
+      failures.push(...taken.flatMap(indexOf).map((index) => ({ index, ...externalIdViolation })));
       return {
-        imported: keys.length - duplicates.length,
-        duplicates: duplicates.flatMap((place) => indexes[place] ?? []),
-        failures,
+        imported: keys.length - duplicates.length - taken.length,
+        duplicates: duplicates.flatMap(indexOf),
+        failures: failures.toSorted((one, other) => one.index - other.index),
       };
     },
   };
+}
+
+const externalIdViolation: FieldViolation = {
+  field: 'external_id',
+  description: 'another key of the same owner that is not revoked has it',
+};
+
+/** More names than a call could mean are none that there are. */
+const namedRolesMax = 1_000;
+
+function namedRoles(rows: readonly unknown[]): string[] {
+  const named = rows.flatMap((row) => {
+    const roles: unknown = typeof row === 'object' && row !== null && 'roles' in row ? row.roles : [];
+    return Array.isArray(roles) ? roles.slice(0, rolesMax) : [];
+  });
+  const texts = new Set(named.filter((role) => typeof role === 'string' && role.length <= roleLengthMax));
+  return [...texts].slice(0, namedRolesMax);
 }

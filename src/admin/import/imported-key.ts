@@ -8,6 +8,7 @@ import { readInput } from '../admin-input.ts';
 import { type Call, ownerFor } from '../call.ts';
 import type { FindHeldSecret } from '../held-secret.ts';
 import type { KeyTerms } from '../keys/key-terms.ts';
+import { unknownRole } from '../keys/known-roles.ts';
 import { limitViolation, requireSharer } from '../keys/limit-terms.ts';
 import { type ImportedKeyInput, importedKeyInput } from './import-input.ts';
 
@@ -17,8 +18,11 @@ export interface ImportedKeysDependencies {
   readonly findHeldSecret: FindHeldSecret;
 }
 
+/** Which roles there are, of those that the keys of a call name. */
+export type KnownRoles = ReadonlySet<string>;
+
 /** Reads one key of an import by the rules of CreateKey; answers what is wrong with it first where it is none. */
-export type ReadImportedKey = (call: Call, input: unknown) => ImportedKey | FieldViolation;
+export type ReadImportedKey = (call: Call, input: unknown, roles: KnownRoles) => ImportedKey | FieldViolation;
 
 export function isViolation(read: ImportedKey | FieldViolation): read is FieldViolation {
   return 'field' in read;
@@ -29,9 +33,11 @@ export function createImportedKeys({
   digester,
   findHeldSecret,
 }: ImportedKeysDependencies): ReadImportedKey {
-  return (call, input) => {
+  return (call, input, known) => {
     try {
-      return findHeldSecret(input, ['secret']) ?? importedKey(call, readInput(importedKeyInput, input));
+      return (
+        findHeldSecret(input, ['secret']) ?? importedKey(call, readInput(importedKeyInput, input), known)
+      );
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       // An owner out of reach is the one refusal that names no field.
@@ -40,7 +46,9 @@ export function createImportedKeys({
     }
   };
 
-  function importedKey(call: Call, input: ImportedKeyInput): ImportedKey | FieldViolation {
+  function importedKey(call: Call, input: ImportedKeyInput, known: KnownRoles): ImportedKey | FieldViolation {
+    const unknown = input.roles?.find((role) => !known.has(role));
+    if (unknown !== undefined) return unknownRole(unknown);
     const scheme = terms.schemeFor(input.scheme);
     const credential = credentialOf(input, scheme);
     if ('field' in credential) return credential;
@@ -56,9 +64,11 @@ export function createImportedKeys({
       scheme: scheme.name,
       owner,
       permissions: [...new Set(input.permissions ?? [])],
+      roles: [...new Set(input.roles ?? [])],
       ipAllowlist: [...new Set(input.ip_allowlist ?? [])],
       ...{ plan, rateLimits },
       labels: input.labels ?? {},
+      externalId: input.external_id,
       expiresAt: input.expires_at,
       isDisabled: input.disabled,
     };

@@ -4,10 +4,12 @@ import type { Rotated } from '../../changes/rotation.ts';
 import type { KeyPolicy } from '../../check/policy.ts';
 import type { KeyRecord, ShownKey } from '../../keys/key.ts';
 import type { KeyPatch } from '../../keys/key-patch.ts';
+import type { Store } from '../../store/store.ts';
 import { limitsAsked } from '../admin-fields.ts';
 import { emptyInput, readInput, rotateKeyInput, updateKeyInput } from '../admin-input.ts';
 import { type Call, keyId, requestKey, visibleTo } from '../call.ts';
 import type { KeyTerms } from './key-terms.ts';
+import { requireRoles } from './known-roles.ts';
 import { requireMayLimit, requireSharer } from './limit-terms.ts';
 import type { ShowKeys, Shown } from './shown-keys.ts';
 
@@ -27,6 +29,7 @@ export interface KeyChangeOperations {
 
 export interface KeyChangeOperationsDependencies {
   readonly registry: Registry;
+  readonly store: Pick<Store, 'getRole'>;
   readonly terms: KeyTerms;
   readonly show: ShowKeys;
   /** What holds now. */
@@ -38,15 +41,20 @@ export interface KeyChangeOperationsDependencies {
 export function createKeyChangeOperations(
   dependencies: KeyChangeOperationsDependencies,
 ): KeyChangeOperations {
-  const { registry, terms, show, policy, guard } = dependencies;
+  const { registry, store, terms, show, policy, guard } = dependencies;
+  const updateGuard: Guard = async (before, after, at) => {
+    await guard(before, after, at);
+    // Those that it has already are sent back by whoever sends the whole key.
+    const added = after.roles.filter((role) => !before.roles.includes(role));
+    await requireRoles(store, added);
+  };
 
   return {
     async updateKey(call, id, input) {
       const { etag, ...asked } = readInput(updateKeyInput, input);
       const patch = patchOf(asked);
-      return show.changed(
-        await registry.update(keyOf(call, id), (key) => checked(call, patch, key), etag ?? null),
-      );
+      const of = { ...keyOf(call, id), guard: updateGuard };
+      return show.changed(await registry.update(of, (key) => checked(call, patch, key), etag ?? null));
     },
     async rotateKey(call, id, input) {
       const { request_id, grace_period, ...expiry } = readInput(rotateKeyInput, input);
@@ -83,17 +91,19 @@ export function createKeyChangeOperations(
   }
 
   function patchOf(asked: Omit<ReturnType<typeof updateKeyInput.parse>, 'etag'>): KeyPatch {
-    const { name, permissions, ip_allowlist, expires_at, plan, labels } = asked;
+    const { name, permissions, roles, ip_allowlist, expires_at, plan, labels } = asked;
     const rateLimits = limitsAsked(asked);
     const expiresAt = terms.expiryFor({ expires_at: expires_at ?? null, expires_in: null }) ?? null;
     return {
       ...(name !== undefined && { name }),
       ...(permissions !== undefined && { permissions: [...new Set(permissions ?? [])] }),
+      ...(roles !== undefined && { roles: [...new Set(roles ?? [])] }),
       ...(ip_allowlist !== undefined && { ipAllowlist: [...new Set(ip_allowlist ?? [])] }),
       ...(expires_at !== undefined && { expiresAt }),
       ...(plan !== undefined && { plan }),
       ...(rateLimits !== undefined && { rateLimits }),
       ...(labels !== undefined && { labels: labels ?? {} }),
+      ...(asked.external_id !== undefined && { externalId: asked.external_id }),
     };
   }
 

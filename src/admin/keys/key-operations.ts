@@ -3,31 +3,28 @@ import type { Made, Registry } from '../../changes/registry.ts';
 import type { Authorize } from '../../check/authorize.ts';
 import type { KeyPolicy } from '../../check/policy.ts';
 import { Failure, notFound } from '../../failure.ts';
-import type { KeyId, KeyRecord, ShownKey } from '../../keys/key.ts';
+import type { KeyRecord, ShownKey } from '../../keys/key.ts';
+import { type KeyOrder, type KeyPlace, newestFirst } from '../../keys/key-order.ts';
 import { noLimits } from '../../keys/limit.ts';
 import type { Digester } from '../../keys/secret.ts';
-import { type KeyFilter, type Store, usageRetentionMs } from '../../store/store.ts';
+import type { KeyFilter } from '../../store/key-filter.ts';
+import { type Store, usageRetentionMs } from '../../store/store.ts';
 import { type KeyUsage, reportUsage } from '../../usage/usage-report.ts';
 import { limitsAsked } from '../admin-fields.ts';
-import {
-  createKeyInput,
-  findKeyInput,
-  getKeyUsageInput,
-  listKeysInput,
-  readInput,
-  verifyKeyInput,
-} from '../admin-input.ts';
+import { createKeyInput, findKeyInput, getKeyUsageInput, readInput, verifyKeyInput } from '../admin-input.ts';
 import { type Call, keyId, ownerFor, requestKey, visibleTo } from '../call.ts';
 import { cut, pageSize } from '../page.ts';
 import { pageFilter, readPageToken, writePageToken } from '../page-token.ts';
 import { createDryRun, type Verification } from './dry-run.ts';
 import type { KeyTerms } from './key-terms.ts';
+import { requireRoles } from './known-roles.ts';
 import { requireMayLimit, requireSharer } from './limit-terms.ts';
+import { listKeysInput } from './list-input.ts';
 import { keySearch, requireKnownFilter, requireNoKey, settledSearch } from './search-terms.ts';
 import type { ShowKeys, Shown } from './shown-keys.ts';
 
 export interface KeyPage {
-  /** Newest first. */
+  /** Newest first, unless another order was asked for. */
   readonly keys: readonly ShownKey[];
   /** Null on the last page. */
   readonly nextPageToken: string | null;
@@ -47,7 +44,7 @@ export interface KeyOperations {
 
 export interface KeyOperationsDependencies {
   readonly registry: Pick<Registry, 'create'>;
-  readonly store: Pick<Store, 'findKey' | 'getKey' | 'listKeys' | 'getUsage'>;
+  readonly store: Pick<Store, 'findKey' | 'getKey' | 'listKeys' | 'listKeysInOrder' | 'getUsage' | 'getRole'>;
   readonly digester: Digester;
   /** A Check that counts nothing. */
   readonly authorize: Authorize;
@@ -65,7 +62,10 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
   return {
     async createKey(call, input) {
       const { request_id, ...asked } = readInput(createKeyInput, input);
-      return show.changed(await registry.create(newKey(call, asked, request_id), call.origin));
+      const wanted = newKey(call, asked, request_id);
+      return show.changed(
+        await registry.create(wanted, call.origin, () => requireRoles(store, wanted.roles)),
+      );
     },
     getKey: async (call, id) => show.one(await keyOf(call, id)),
     async getKeyUsage(call, id, input) {
@@ -74,7 +74,7 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
       return reportUsage(key, await store.getUsage(key.id, since ?? now() - usageRetentionMs));
     },
     async listKeys(call, input) {
-      const { page_size, page_token, search, ...asked } = readInput(listKeysInput, input);
+      const { page_size, page_token, search, order_by, ...asked } = readInput(listKeysInput, input);
       const { keySchemes } = policy();
       for (const [field, text] of Object.entries({ search, name_contains: asked.name_contains })) {
         if (text != null) requireNoKey(field, text, keySchemes);
@@ -82,8 +82,9 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
       const owner = ownerFor(call, asked.owner ?? null);
       const searched = search == null ? undefined : keySearch(search, keySchemes);
       const filter = pageFilter({ ...asked, owner, search: searched });
-      const before = page_token ? readPageToken(page_token, filter) : null;
-      return listPage({ ...filter, now: now() }, before, pageSize(page_size));
+      const order = orderOf(order_by);
+      const after = page_token ? readPageToken(page_token, filter, order) : null;
+      return listPage({ ...filter, now: now() }, order, { after, size: pageSize(page_size) });
     },
     async findKey(call, input) {
       const { key: secret } = readInput(findKeyInput, input);
@@ -118,23 +119,39 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
       environment: terms.environmentFor(asked.environment ?? null, scheme),
       owner,
       permissions: [...new Set(asked.permissions ?? [])],
+      roles: [...new Set(asked.roles ?? [])],
       ipAllowlist: [...new Set(asked.ip_allowlist ?? [])],
       plan: terms.planFor(asked.plan, scheme),
       rateLimits,
       labels: asked.labels ?? {},
+      externalId: asked.external_id,
       expiresAt: terms.expiryFor(asked) ?? null,
       requestKey: requestKey(call, requestId),
       createdBy: call.identity.actor,
     };
   }
 
-  async function listPage(filter: KeyFilter, before: KeyId | null, size: number): Promise<KeyPage> {
+  async function listPage(
+    filter: KeyFilter,
+    order: KeyOrder,
+    { after, size }: { readonly after: KeyPlace | null; readonly size: number },
+  ): Promise<KeyPage> {
     const settled = await settledSearch(store, filter);
-    const { shown, last } = cut(await store.listKeys(settled, { before, size: size + 1 }), size);
-    if (shown.length === 0 && before === null) await requireKnownFilter(store, filter, policy());
+    const found =
+      order.by === 'created_at' && order.isDescending
+        ? store.listKeys(settled, { before: after?.id ?? null, size: size + 1 })
+        : store.listKeysInOrder(settled, order, { after, size: size + 1 });
+    const { shown, last } = cut(await found, size);
+    if (shown.length === 0 && after === null) await requireKnownFilter(store, filter, policy());
     return {
       keys: await show.all(shown),
-      nextPageToken: last === null ? null : writePageToken(last.id, filter),
+      nextPageToken: last === null ? null : writePageToken(last, filter, order),
     };
   }
+}
+
+function orderOf(text: string | null | undefined): KeyOrder {
+  if (text == null) return newestFirst;
+  const [by, way] = text.split(' ');
+  return { by: by as KeyOrder['by'], isDescending: way === 'desc' };
 }

@@ -4,7 +4,8 @@ import { isKeyId } from '../../keys/key.ts';
 import { type KeySearch, prefixesMax } from '../../keys/key-search.ts';
 import { recognise, type Scheme } from '../../schemes/scheme.ts';
 import { nearestName } from '../../settings/nearest-name.ts';
-import type { KeyFilter, Store } from '../../store/store.ts';
+import type { KeyFilter } from '../../store/key-filter.ts';
+import type { Store } from '../../store/store.ts';
 
 /** A word of this length that also has a digit may be a key of a scheme without a prefix. */
 const bareKeyLengthMin = 20;

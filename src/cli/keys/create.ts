@@ -20,12 +20,14 @@ interface CreateFlags extends ConnectionFlags {
   readonly environment?: string;
   readonly owner?: string;
   readonly permission?: string[];
+  readonly role?: string[];
   readonly allowIp?: string[];
   readonly expiresIn?: string;
   readonly expiresAt?: string;
   readonly plan?: string;
   readonly rateLimit?: LimitFlag[];
   readonly label?: Record<string, string>;
+  readonly externalId?: string;
   readonly requestId?: string;
   readonly json?: boolean;
   readonly hint?: boolean;
@@ -47,6 +49,7 @@ export function createKey(add: AddCommand, io: Io): void {
     .option('--environment <environment>', 'where it is valid, such as live or test')
     .option('--owner <owner>', `who it belongs to, ${ownerFlagNote}`)
     .option('--permission <permission>', 'what it may do; repeat for more', append)
+    .option('--role <role>', 'a role, which gives it its permissions besides; repeat for more', append)
     .option(
       '--allow-ip <cidr>',
       'an address or block that may use it; repeat for more; without it, every address',
@@ -59,6 +62,7 @@ export function createKey(add: AddCommand, io: Io): void {
     .option('--plan <plan>', 'the plan whose rate limit holds')
     .option(rateLimitFlag, rateLimitNote, rateLimit)
     .option('--label <name=value>', "the operator's own note; repeat for more", label)
+    .option('--external-id <id>', 'what your own system calls it')
     .option('--request-id <id>', 'makes a retry safe: the same id makes no second key')
     .option('--hint', 'say how the key is used, on standard error, as on a terminal')
     .option('--json', 'print the key and all about it as JSON')
@@ -80,12 +84,14 @@ function bodyOf(flags: CreateFlags): Record<string, unknown> {
     scheme: flags.scheme,
     environment: flags.environment,
     permissions: flags.permission,
+    roles: flags.role,
     ip_allowlist: flags.allowIp,
     expires_in: flags.expiresIn,
     expires_at: flags.expiresAt,
     plan: flags.plan,
     ...rateLimitMembers(flags.rateLimit),
     labels: flags.label,
+    external_id: flags.externalId,
     request_id: flags.requestId,
   };
 }

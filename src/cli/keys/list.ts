@@ -13,18 +13,29 @@ interface ListFlags extends PageFlags {
   readonly environment?: string;
   readonly state?: string;
   readonly permission?: string;
+  readonly role?: string;
+  readonly externalId?: string;
+  readonly unusedSince?: string;
+  readonly expiresBefore?: string;
+  readonly orderBy?: string;
   readonly nameContains?: string;
   readonly search?: string;
 }
 
+const orders = ['created_at', 'last_used_at', 'expires_at', 'name'].flatMap((by) => [by, `${by} desc`]);
+
 /** `keys list`. */
 export function listKeys(add: AddCommand, io: Io): void {
-  const command = add('list', 'Lists keys, the newest first, without their secrets.', [
-    'postern keys list',
-    'postern keys list --owner acme --state active',
-    'postern keys list --search pst_live_s3BT',
-    'postern keys list --all --json',
-  ])
+  const command = add(
+    'list',
+    'Lists keys, the newest first unless --order-by says otherwise, without their secrets.',
+    [
+      'postern keys list',
+      'postern keys list --owner acme --state active',
+      'postern keys list --search pst_live_s3BT',
+      'postern keys list --all --json',
+    ],
+  )
     .option('--owner <owner>', `only the keys of this owner, ${ownerFlagNote}`)
     .option('--scheme <scheme>', 'only keys of this scheme')
     .option('--environment <environment>', 'only keys of this environment')
@@ -37,6 +48,13 @@ export function listKeys(add: AddCommand, io: Io): void {
       ]),
     )
     .option('--permission <permission>', 'only keys with this permission')
+    .option('--role <role>', 'only keys with this role')
+    .option('--external-id <id>', 'only keys that your own system calls so')
+    .option('--unused-since <time>', 'only keys last used before it, or never and made before it')
+    .option('--expires-before <time>', 'only keys that end before it, or have ended')
+    .addOption(
+      new Option('--order-by <order>', 'what comes first (default: created_at desc)').choices(orders),
+    )
     .option('--search <text>', 'an id, the shown beginning of a key, its last four, or part of a name')
     .option('--name-contains <text>', 'only keys with this in their name, in any case');
   addPageFlags(command, 'keys').action((flags: ListFlags) =>
@@ -77,6 +95,11 @@ function filtersOf(flags: ListFlags) {
     environment: flags.environment,
     state: flags.state,
     permission: flags.permission,
+    role: flags.role,
+    external_id: flags.externalId,
+    unused_since: flags.unusedSince,
+    expires_before: flags.expiresBefore,
+    order_by: flags.orderBy,
     name_contains: flags.nameContains,
     search: searched(flags.search),
   };

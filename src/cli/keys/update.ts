@@ -18,11 +18,13 @@ import {
 interface UpdateFlags extends ConnectionFlags {
   readonly name?: string;
   readonly permission?: string[];
+  readonly role?: string[];
   readonly allowIp?: string[];
   readonly expiresAt?: string;
   readonly plan?: string;
   readonly rateLimit?: LimitFlag[];
   readonly label?: Record<string, string>;
+  readonly externalId?: string;
   readonly clear?: (keyof typeof clearable)[];
   readonly ifEtag?: string;
   readonly json?: boolean;
@@ -31,11 +33,13 @@ interface UpdateFlags extends ConnectionFlags {
 /** What `--clear` takes → the field of the API that becomes empty. */
 const clearable = {
   permission: 'permissions',
+  role: 'roles',
   'allow-ip': 'ip_allowlist',
   'expires-at': 'expires_at',
   plan: 'plan',
   'rate-limit': 'rate_limit',
   label: 'labels',
+  'external-id': 'external_id',
 } as const;
 
 const updatedKey = z.object({
@@ -49,7 +53,7 @@ const updatedKey = z.object({
 export function updateKey(add: AddCommand, io: Io): void {
   const description =
     'Changes a key that is there, whose secret stays. What no flag names stays as it is; ' +
-    '--permission, --allow-ip, --rate-limit and --label replace all that there were.';
+    '--permission, --role, --allow-ip, --rate-limit and --label replace all that there were.';
   add('update', description, [
     'postern keys update key_01k0c6h3v8s9w2m4n5p7q8r9t1 --name "Asset backend, Leeds"',
     'postern keys update key_01k0c6h3v8s9w2m4n5p7q8r9t1 --permission read:assets --permission write:assets',
@@ -58,11 +62,13 @@ export function updateKey(add: AddCommand, io: Io): void {
     .argument('<id>', 'the id of the key, key_…')
     .option('--name <name>', 'what people call it, 1 to 200 characters')
     .option('--permission <permission>', 'what it may do; repeat for more', append)
+    .option('--role <role>', 'a role, which gives it its permissions besides; repeat for more', append)
     .option('--allow-ip <cidr>', 'an address or block that may use it; repeat for more', append)
     .option('--expires-at <time>', 'when it ends: 2031-01-31T12:00:00Z')
     .option('--plan <plan>', 'the plan whose rate limit holds')
     .option(rateLimitFlag, rateLimitNote, rateLimit)
     .option('--label <name=value>', "the operator's own note; repeat for more", label)
+    .option('--external-id <id>', 'what your own system calls it')
     .addOption(clearOption(Object.keys(clearable), 'expires-at becomes never'))
     .option('--if-etag <etag>', 'only if the key is still as "postern keys get" showed it with this etag')
     .option('--json', 'print the key as JSON, with effective_at where something was taken away')
@@ -79,11 +85,13 @@ function bodyOf(flags: UpdateFlags): Record<string, unknown> {
   const set = {
     name: flags.name,
     permissions: flags.permission,
+    roles: flags.role,
     ip_allowlist: flags.allowIp,
     expires_at: flags.expiresAt,
     plan: flags.plan,
     ...rateLimitMembers(flags.rateLimit),
     labels: flags.label,
+    external_id: flags.externalId,
   };
   const clear = flags.clear ?? [];
   if (clear.includes('rate-limit') && flags.rateLimit !== undefined) {

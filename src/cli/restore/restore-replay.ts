@@ -144,4 +144,5 @@ const told = {
   disabled: 'disabled',
   narrowed: 'narrowed',
   owner: 'owner narrowed',
+  role: 'role narrowed',
 } as const;

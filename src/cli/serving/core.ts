@@ -66,7 +66,11 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
     { store, onError: (error) => log.warn({ err: error }, 'digests could not be replaced yet') },
     upgradeBounds,
   );
-  const checkReads = badRecords.watch({ findKey: upgrade.watch(store.findKey), getOwner: store.getOwner });
+  const checkReads = badRecords.watch({
+    findKey: upgrade.watch(store.findKey),
+    getOwner: store.getOwner,
+    getRole: store.getRole,
+  });
   const missBudget = createMissBudget(monotonic, { readsPerSecond: config.memory.missReadsPerSecond });
   const feed = withOthers(single.feed, told.subscriber);
   const keyring = createKeyring({ store: checkReads, feed, missBudget }, keyringBounds);
@@ -183,6 +187,10 @@ function withOthers(feed: Feed, others: FeedSubscriber): Feed {
         onOwnerChange(id) {
           own.onOwnerChange(id);
           others.onOwnerChange(id);
+        },
+        onRoleChange(id) {
+          own.onRoleChange(id);
+          others.onRoleChange(id);
         },
         onGap() {
           own.onGap();

@@ -24,6 +24,8 @@ export const keyAnswer = z.looseObject({
   rotated_from: z.string().nullable(),
   etag: z.string(),
   // A service of an older version does not say.
+  roles: z.array(z.string()).optional(),
+  external_id: z.string().nullish(),
   rate_limits: z
     .array(
       z.looseObject({
@@ -85,10 +87,12 @@ export function keyDetails(key: KeyAnswer): string {
     ['environment', key.environment],
     ['owner', key.owner ?? '-'],
     ['permissions', key.permissions.join(', ') || '-'],
+    ...(key.roles?.length ? [['roles', key.roles.join(', ')]] : []),
     ['addresses', key.ip_allowlist.join(', ') || 'any'],
     ['plan', key.plan ?? '-'],
     ['rate limit', rateLimitText(key)],
     ['labels', labels.join(', ') || '-'],
+    ...(key.external_id ? [['external id', key.external_id]] : []),
     ['created', key.created_by ? `${key.created_at} by ${key.created_by}` : key.created_at],
     ['last used', key.last_used_at ?? 'never'],
     ['expires', key.expires_at ?? 'never'],

@@ -20,6 +20,7 @@ export interface Surroundings {
 const sections = [
   ['/console/keys', 'API Keys'],
   ['/console/owners', 'Owners'],
+  ['/console/roles', 'Roles'],
   ['/console/audit', 'Audit'],
 ] as const;
 
@@ -59,11 +60,13 @@ function header({ actor, owner, permissions }: Terms, surroundings: Surroundings
     <nav aria-labelledby="settings">
       <span id="settings">Settings</span>
       <ul>
-        ${sections.map(
-          ([href, name]) => html`<li>
+        ${sections
+          .filter(([href]) => owner === null || href !== '/console/roles')
+          .map(
+            ([href, name]) => html`<li>
             <a href=${href} aria-current=${path.startsWith(href) ? 'page' : undefined}>${name}</a>
           </li>`,
-        )}
+          )}
       </ul>
     </nav>
     <div class="who">

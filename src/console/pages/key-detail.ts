@@ -65,6 +65,11 @@ function actions({ id, state }: Key, token: string): Markup {
   </div>`;
 }
 
+/** Whose pages are for admin keys without an owner. */
+function rolesMarkup({ roles }: Key): Markup {
+  return html`${roles.map((role, at) => html`${at > 0 ? ', ' : ''}<a href=${path(['roles', role])}>${role}</a>`)}`;
+}
+
 function details(key: Key): Markup {
   const { rate_limit: limit, owner, rotated_from: from, replaced_by: successor } = key;
   const labels = Object.entries(key.labels).map(([name, value]) => `${name}=${value}`);
@@ -76,9 +81,11 @@ function details(key: Key): Markup {
     ['Environment', key.environment],
     ['Owner', owner === null ? 'Nobody' : html`<a href=${path(['owners', owner])}>${owner}</a>`],
     ['Permissions', key.permissions.join(', ') || 'None'],
+    ...(key.roles.length === 0 ? [] : [['Roles', rolesMarkup(key)] as [string, Markup]]),
     ['Allowed addresses', key.ip_allowlist.join(', ') || 'All'],
     ['Plan', key.plan ?? 'None of its own'],
     ...(limit === null ? [] : [['Rate limit', `${limit.limit} in ${limit.window}`] as [string, Markup]]),
+    ...(key.external_id === null ? [] : [['Your id', key.external_id] as [string, Markup]]),
     ['Labels', labels.join(', ') || 'None'],
     ['Created', html`${timeMarkup(key.created_at)}${madeBy(key)}`],
     ['Last used', timeMarkup(key.last_used_at)],

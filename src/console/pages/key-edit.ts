@@ -52,8 +52,10 @@ function patchOf(form: Form): object {
   return {
     name: form.text('name'),
     permissions: form.list('permissions'),
+    roles: form.list('roles'),
     ip_allowlist: form.list('ip_allowlist'),
     plan: form.text('plan') || null,
+    external_id: form.text('external_id') || null,
     labels: labelsIn(form),
     ...(choice === 'never' && { expires_at: null }),
     ...(expires_at !== null && { expires_at }),
@@ -65,8 +67,10 @@ function valuesOf(key: Key): Value {
   const values: Readonly<Record<string, string>> = {
     name: key.name,
     permissions: key.permissions.join('\n'),
+    roles: key.roles.join('\n'),
     ip_allowlist: key.ip_allowlist.join('\n'),
     plan: key.plan ?? '',
+    external_id: key.external_id ?? '',
     labels: Object.entries(key.labels)
       .map(([name, value]) => `${name}=${value}`)
       .join('\n'),

@@ -16,6 +16,7 @@ export function sharedFields(value: Value, faults: readonly Fault[], { schemes }
   const plans = [...new Set(schemes.flatMap((scheme) => scheme.plans))];
   const field = fieldsOf(value, faults);
   return html`${areaField(field('permissions', 'Permissions', 'One on each line, such as read:assets. Without permissions the key can call only routes that require none.'))}
+  ${areaField(field('roles', 'Roles', 'One on each line. Each gives its permissions besides.'))}
   ${areaField(
     field(
       'ip_allowlist',
@@ -28,6 +29,9 @@ export function sharedFields(value: Value, faults: readonly Fault[], { schemes }
     ...{ maxlength: 64, list: 'plans', autocomplete: 'off' },
   })}
   <datalist id="plans">${plans.map((plan) => html`<option value=${plan}></option>`)}</datalist>
+  ${textField(field('external_id', 'Your id', 'What your own system calls this key, if anything.'), {
+    ...{ maxlength: 128, autocomplete: 'off' },
+  })}
   ${areaField(field('labels', 'Labels', 'For you alone: name=value, one on each line.'))}`;
 }
 
@@ -79,7 +83,8 @@ export function labelsIn(form: Form): Record<string, string> {
 }
 
 export const shownFields = [
-  ...['name', 'scheme', 'environment', 'owner', 'permissions', 'ip_allowlist', 'plan', 'labels'],
+  ...['name', 'scheme', 'environment', 'owner', 'permissions', 'roles', 'ip_allowlist', 'plan'],
+  ...['external_id', 'labels'],
   ...['expires_in', 'expires_on', 'expires_at'],
 ];
 

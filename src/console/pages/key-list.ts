@@ -8,7 +8,17 @@ import { type Fault, faultsIn, Refusal } from '../refusal.ts';
 import type { Page, Redirect, View, Visit } from '../session/visit.ts';
 
 const pageSize = 50;
-const filterNames = ['search', 'name_contains', 'owner', 'scheme', 'environment', 'state', 'permission'];
+const filterNames = [
+  'search',
+  'name_contains',
+  'owner',
+  'scheme',
+  'environment',
+  'state',
+  'permission',
+  'role',
+  'external_id',
+];
 const states = ['active', 'disabled', 'revoked', 'expired'];
 
 /** All keys that the caller may see, the newest first. */
@@ -82,6 +92,8 @@ function filterForm(
     })}
     ${filters.name_contains === null ? null : textField(field('name_contains', 'Name'), { type: 'search', maxlength: 200 })}
     ${owner === null ? textField(field('owner', 'Owner'), { maxlength: 128 }) : null}
+    ${filters.role === null ? null : textField(field('role', 'Role'), { maxlength: 128 })}
+    ${filters.external_id === null ? null : textField(field('external_id', 'Your id'), { maxlength: 128 })}
     ${selectField(field('scheme', 'Scheme'), choices(schemes.map(({ name }) => name)))}
     ${selectField(field('environment', 'Environment'), choices(environments))}
     ${selectField(field('state', 'State'), choices(states))}

@@ -8,6 +8,7 @@ import { createKeyChangeMethods } from './key-change-methods.ts';
 import { createKeyMethods } from './key-methods.ts';
 import { createLeakMethods } from './leak-methods.ts';
 import { createOwnerMethods } from './owner-methods.ts';
+import { createRoleMethods } from './role-methods.ts';
 import { createTermsMethods } from './terms-methods.ts';
 import { createUnary, type MethodDependencies } from './unary.ts';
 import { createWatchMethods } from './watch-methods.ts';
@@ -38,6 +39,7 @@ export function createAdminService({
       ...createKeyChangeMethods(dependencies),
       ...createImportMethods({ admin, onBroken, stopping }),
       ...createOwnerMethods(dependencies),
+      ...createRoleMethods(dependencies),
       ...createAuditMethods(dependencies),
       ...createDiagnosticsMethods(dependencies),
       ...createLeakMethods(dependencies),

@@ -40,7 +40,9 @@ export function keyMessage(key: ShownKey, now: number): Key {
     revoked_at: seconds(key.revokedAt),
     rotated_from: key.rotatedFrom ?? undefined,
     etag: etagOf(key),
+    roles: [...key.roles],
     rate_limits: key.rateLimits.map(limitMessage),
+    external_id: key.externalId ?? undefined,
     created_by: key.createdBy ?? undefined,
     replaced_by: key.rotatedTo ?? undefined,
     blocked: key.blocked ?? undefined,
@@ -96,8 +98,15 @@ export function rateLimitInputOf({ limit, window }: RateLimit): Record<string, u
 
 /** The request in the contract's JSON shape. */
 export function listKeysInputOf(request: ListKeysRequest): Record<string, unknown> {
-  const { state, page_token, ...rest } = request;
+  const { state, page_token, unused_since, expires_before, order_by, ...rest } = request;
   const [name] = Object.entries(states).find(([, value]) => value === state) ?? [];
   const asked = state === KeyState.KEY_STATE_UNSPECIFIED ? {} : { state: name ?? String(state) };
-  return { ...rest, ...asked, ...(page_token !== '' && { page_token }) };
+  return {
+    ...rest,
+    ...asked,
+    ...(page_token !== '' && { page_token }),
+    ...(order_by !== '' && { order_by }),
+    ...(unused_since !== undefined && { unused_since: timeText(unused_since) }),
+    ...(expires_before !== undefined && { expires_before: timeText(expires_before) }),
+  };
 }

@@ -42,7 +42,9 @@ export function toldByPlace(update: MaskedUpdate): (error: unknown) => never {
   };
   return (error) => {
     if (error instanceof Failure && error.violations.length > 0) {
-      throw invalidArgument(error.violations.map(placed));
+      const { code, reason, message, violations } = error;
+      const told = violations.map(placed);
+      throw code === 'INVALID_ARGUMENT' ? invalidArgument(told) : new Failure(code, reason, message, told);
     }
     throw error;
   };

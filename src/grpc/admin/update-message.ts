@@ -15,12 +15,14 @@ import { timeText } from './time-message.ts';
 const ofKey = [
   'name',
   'permissions',
+  'roles',
   'ip_allowlist',
   'expires_at',
   'plan',
   'rate_limit',
   'rate_limits',
   'labels',
+  'external_id',
 ];
 
 const ofOwner = [
@@ -38,6 +40,7 @@ export function keyUpdate({ key: sent, update_mask: mask }: UpdateKeyRequest): M
     rate_limit: rate_limit === undefined ? null : rateLimitInputOf(rate_limit),
     rate_limits: rate_limits.length === 0 || isRepeated ? null : rate_limits.map(limitInputOf),
     plan: plan ?? null,
+    external_id: key.external_id ?? null,
   };
   return { place: 'key', mask, message: { ...key }, changeable: ofKey, inputOf: (path) => inputs[path] };
 }

@@ -2,7 +2,6 @@ import type { Allowed, Denied, Observed } from '../../check/authorize.ts';
 import { rateHeaders } from '../../check/rate-headers.ts';
 import type { AccessRequest } from '../../check/request.ts';
 import type { HeaderPair, Upstream } from '../../check/upstream.ts';
-import type { CheckedKey } from '../../keys/key.ts';
 import { rpcStatus as code } from '../../net/rpc.ts';
 import type { BackwardWriter } from './backward-writer.ts';
 import { createOverrideFragments, type KeyFragments } from './key-fragments.ts';
@@ -15,7 +14,7 @@ export const ok = { headers: 18, remove: 42, responseHeaders: 50, removeParamete
 
 /** What is told of any key, and to the upstream. */
 export interface Told {
-  readonly fragmentsOf: (key: CheckedKey) => KeyFragments;
+  readonly fragmentsOf: (allowed: Allowed) => KeyFragments;
   readonly upstream: Upstream;
 }
 
@@ -42,7 +41,7 @@ export function allowKey(
   allowed: Allowed,
   { fragmentsOf, upstream }: Told,
 ): Uint8Array {
-  const fragments = fragmentsOf(allowed.key);
+  const fragments = fragmentsOf(allowed);
   const headers = upstream.headersFor(allowed);
   writeKeyMetadata(writer, allowed, fragments);
   const since = writer.length;
@@ -65,11 +64,11 @@ export function observe(
 ): Uint8Array {
   const allowed = would.verdict === 'allow' ? would : null;
   if (would.verdict === 'deny') writeObservedDenial(writer, would);
-  else writeKeyMetadata(writer, would, fragmentsOf(would.key), true);
+  else writeKeyMetadata(writer, would, fragmentsOf(would), true);
   const headers = allowed === null ? [] : upstream.headersFor(allowed);
   const since = writer.length;
   removeSent(writer, request, { upstream, allowed, headers });
-  if (allowed !== null && upstream.identityHeaders) writeIdentity(writer, allowed, fragmentsOf(allowed.key));
+  if (allowed !== null && upstream.identityHeaders) writeIdentity(writer, allowed, fragmentsOf(allowed));
   for (const [name, value] of headers) writeHeader(writer, ok.headers, name, value);
   writer.message(response.ok, since);
   writeStatus(writer, code.ok, '');
@@ -115,9 +114,9 @@ function isSet({ upstream, allowed, headers }: SetHeaders, name: string): boolea
   if (allowed === null) return false;
   if (headers.some(([set]) => set === name)) return true;
   if (!upstream.identityHeaders) return false;
-  const { key } = allowed;
+  const { key, permissions } = allowed;
   if (name === 'x-postern-owner') return key.owner !== null;
-  if (name === 'x-postern-permissions') return key.permissions.length > 0;
+  if (name === 'x-postern-permissions') return permissions.length > 0;
   return name === 'x-postern-key-id' || name === 'x-postern-scheme' || name === 'x-postern-environment';
 }
 

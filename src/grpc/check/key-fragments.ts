@@ -1,6 +1,6 @@
 import { BoundedCache } from '../../cache/bounded-cache.ts';
+import type { Allowed } from '../../check/authorize.ts';
 import { limitOverride } from '../../check/rate-headers.ts';
-import type { CheckedKey } from '../../keys/key.ts';
 import type { Limit } from '../../keys/limit.ts';
 import { BackwardWriter } from './backward-writer.ts';
 import { writeHeader, writeListMember, writeMember, writeOverrideMember } from './response-fields.ts';
@@ -13,6 +13,9 @@ export interface KeyFragments {
   readonly metadata: Uint8Array;
 }
 
+/** What of an allow they are made of. */
+export type FragmentSource = Pick<Allowed, 'key' | 'permissions'>;
+
 /** Different lists of permissions that are remembered for each scheme and environment. */
 const permissionsMax = 1_000;
 
@@ -21,15 +24,16 @@ const permissionsMax = 1_000;
  * they are half of an answer, and copied in a tenth of the time it takes to write them. `headersTag` is that of the
  * field which a header is.
  */
-export function createKeyFragments(headersTag: number): (key: CheckedKey) => KeyFragments {
+export function createKeyFragments(headersTag: number): (allowed: FragmentSource) => KeyFragments {
   const writer = new BackwardWriter();
   const bySchemes = new Map<string, Map<string, BoundedCache<readonly string[], KeyFragments>>>();
 
-  return (key) => {
-    const { scheme, environment, permissions } = key;
+  return (allowed) => {
+    const { permissions } = allowed;
+    const { scheme, environment } = allowed.key;
     const known = bySchemes.get(scheme)?.get(environment)?.get(permissions);
     if (known !== undefined) return known;
-    const made = { headers: headersOf(key), metadata: metadataOf(key) };
+    const made = { headers: headersOf(allowed), metadata: metadataOf(allowed) };
     const ofScheme =
       bySchemes.get(scheme) ?? new Map<string, BoundedCache<readonly string[], KeyFragments>>();
     bySchemes.set(scheme, ofScheme);
@@ -39,7 +43,7 @@ export function createKeyFragments(headersTag: number): (key: CheckedKey) => Key
     return made;
   };
 
-  function headersOf({ scheme, environment, permissions }: CheckedKey): Uint8Array {
+  function headersOf({ key: { scheme, environment }, permissions }: FragmentSource): Uint8Array {
     if (permissions.length > 0) {
       writeHeader(writer, headersTag, 'x-postern-permissions', permissions.join(','));
     }
@@ -48,7 +52,7 @@ export function createKeyFragments(headersTag: number): (key: CheckedKey) => Key
     return writer.take();
   }
 
-  function metadataOf({ scheme, environment, permissions }: CheckedKey): Uint8Array {
+  function metadataOf({ key: { scheme, environment }, permissions }: FragmentSource): Uint8Array {
     writeListMember(writer, 'permissions', permissions);
     writeMember(writer, 'environment', environment);
     writeMember(writer, 'scheme', scheme);

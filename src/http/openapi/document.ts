@@ -3,6 +3,7 @@ import { keyOperations } from './key.ts';
 import { keysOperations } from './keys.ts';
 import { type Operations, operationObject, type Schema } from './operation.ts';
 import { ownerOperations } from './owners.ts';
+import { roleOperations, roleSchemas } from './roles.ts';
 import { reference } from './schema-forms.ts';
 import { schemas } from './schemas.ts';
 import { serviceOperations } from './service.ts';
@@ -14,6 +15,7 @@ export function openapiDocument(version: string): Schema {
     ...keysOperations(),
     ...keyOperations(),
     ...ownerOperations(),
+    ...roleOperations(),
     ...journalOperations(),
     ...leakOperations(),
     ...termsOperations,
@@ -34,7 +36,7 @@ export function openapiDocument(version: string): Schema {
     paths: Object.fromEntries(
       Object.entries(operations).map(([path, methods]) => [path, pathObject(methods)]),
     ),
-    components: { schemas, responses: errorResponses(), securitySchemes },
+    components: { schemas: { ...schemas, ...roleSchemas }, responses: errorResponses(), securitySchemes },
   };
 }
 
@@ -53,6 +55,7 @@ const description = [
 const tags = [
   { name: 'Keys', description: 'Making, changing and withdrawing keys.' },
   { name: 'Owners', description: 'Whose keys may be used, and until when.' },
+  { name: 'Roles', description: 'Permissions under one name, which keys hold by naming the role.' },
   { name: 'Journal', description: 'What happened, and what happens.' },
   { name: 'Leaks', description: 'Keys that were found where they should not be.' },
   { name: 'Service', description: 'How the service stands. Nothing but diagnostics needs a key.' },

@@ -20,7 +20,9 @@ export const keyExample = {
   revoked_at: null,
   rotated_from: null,
   etag: 'v1',
+  roles: ['reader'],
   rate_limits: [{ name: 'default', limit: 100, window: '60s', shared_by: 'key' }],
+  external_id: null,
   created_by: 'POSTERN_ADMIN_KEY',
   replaced_by: null,
   blocked: null,
@@ -44,6 +46,15 @@ export const ownerExample = {
   labels: { segment: 'energy' },
   billing_anchor: '2031-01-15T00:00:00Z',
   keys_max: null,
+};
+
+export const roleExample = {
+  id: 'reader',
+  description: 'Reads all there is',
+  permissions: ['read:*'],
+  created_at: '2031-01-01T12:00:00Z',
+  updated_at: '2031-01-01T12:00:00Z',
+  etag: 'v1',
 };
 
 export const auditEventExample = {

@@ -5,6 +5,15 @@ export const fieldNotes: Readonly<Record<string, string>> = {
   environment: 'Such as `live` or `test`. Absent on create: the one that the service serves.',
   owner: 'Who the key belongs to. Absent on create: nobody, or the owner of the calling admin key.',
   permissions: 'What the key may do, such as `read:assets`. Of a request to verify: what its route asks for.',
+  roles: 'The ids of roles, which give the key their permissions besides; at most 20.',
+  external_id:
+    'What you call the key: 1 to 128 characters, unique among the keys of its owner that are not revoked. In a list: keys of exactly this one.',
+  unused_since: 'Keys that were last used before this time, or never and made before it.',
+  expires_before: 'Keys that expire before this time, or have expired.',
+  role: 'Keys that name this role.',
+  order_by:
+    'What the keys are listed by; keys without that value come last either way. Absent: `created_at desc`.',
+  description: 'What it is for, at most 256 characters.',
   permission: 'Keys that have this permission.',
   name_contains: 'Keys whose name holds this, whatever the case of its letters and its Unicode form.',
   search:

@@ -1,6 +1,7 @@
-import { createKeyInput, findKeyInput, listKeysInput, verifyKeyInput } from '../../admin/admin-input.ts';
+import { createKeyInput, findKeyInput, verifyKeyInput } from '../../admin/admin-input.ts';
 import { type InputSchema, inputSchema } from '../../admin/admin-input-schema.ts';
 import { importedKeyInput, importKeysInput } from '../../admin/import/import-input.ts';
+import { listKeysInput } from '../../admin/keys/list-input.ts';
 import { keyExample, secretExample } from './examples.ts';
 import {
   bodySchema,

@@ -3,7 +3,7 @@ import { periods } from '../../keys/limit.ts';
 import type { Schema } from './operation.ts';
 import { closed, count, list, orNull, reference, text, time } from './schema-forms.ts';
 
-const texts: Schema = { type: 'string' };
+export const texts: Schema = { type: 'string' };
 
 const rateLimit = closed({
   limit: { type: 'integer', minimum: 1, description: 'Units admitted in a window.' },
@@ -51,7 +51,9 @@ const key = {
   revoked_at: orNull(time('When it was revoked; null unless it is.')),
   rotated_from: orNull(text('The key that this one replaced; null unless a rotation made it.')),
   etag: text('Changes with every change of the key; opaque.'),
+  roles: list(texts, 'The ids of its roles, which give it their permissions besides.'),
   rate_limits: list(reference('Limit'), "All limits of its own; empty for its plan's."),
+  external_id: orNull(text('What those who made it call it; null for nothing.')),
   created_by: orNull(text('Who made it, as `actor` of an audit event; null where that is not known.')),
   replaced_by: orNull(text('The key that replaced this one, by a rotation; null if none did.')),
   blocked: {

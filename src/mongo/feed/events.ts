@@ -1,5 +1,5 @@
 import type { Document, Timestamp } from 'mongodb';
-import { keysName, metaName, ownersName, replicasName } from '../collections.ts';
+import { keysName, metaName, ownersName, replicasName, rolesName } from '../collections.ts';
 import { askId } from './fleet.ts';
 
 /** What {@link pipeline} leaves of a change event, by https://www.mongodb.com/docs/manual/reference/change-events/. */
@@ -19,14 +19,17 @@ export interface FeedEvent {
  * each would read those of all; and whatever happens to the collections as wholes.
  */
 export function pipeline(runId: string): Document[] {
-  const ours = { $in: [keysName, ownersName, replicasName] };
+  const ours = { $in: [keysName, ownersName, rolesName, replicasName] };
   return [
     {
       $match: {
         $or: [
           { 'ns.coll': keysName, operationType: { $in: ['insert', 'replace', 'delete'] } },
           { 'ns.coll': keysName, operationType: 'update', ...notOnlyLastUse },
-          { 'ns.coll': ownersName, operationType: { $in: ['insert', 'update', 'replace', 'delete'] } },
+          {
+            'ns.coll': { $in: [ownersName, rolesName] },
+            operationType: { $in: ['insert', 'update', 'replace', 'delete'] },
+          },
           { 'ns.coll': replicasName, 'documentKey._id': runId },
           { 'ns.coll': metaName, 'documentKey._id': askId },
           { 'ns.coll': ours, operationType: { $in: ['drop', 'rename'] } },

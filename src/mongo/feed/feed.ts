@@ -5,7 +5,7 @@ import type { Digest } from '../../keys/secret.ts';
 import type { FeedSubscriber } from '../../store/feed.ts';
 import type { Lease } from '../../store/lease.ts';
 import { StoreUnavailable } from '../../store/store.ts';
-import { keysName, metaName, ownersName } from '../collections.ts';
+import { keysName, metaName, ownersName, rolesName } from '../collections.ts';
 import { mongoError } from '../errors.ts';
 import type { Sessions } from '../sessions.ts';
 import { type FeedEvent, pipeline } from './events.ts';
@@ -186,6 +186,8 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
       );
     } else if (ns?.coll === ownersName) {
       subscriber.onOwnerChange(String(documentKey?._id));
+    } else if (ns?.coll === rolesName) {
+      subscriber.onRoleChange(String(documentKey?._id));
     } else if (ns?.coll === metaName) {
       if (clusterTime !== undefined) acknowledge(clusterTime);
     } else if (operationType === 'delete') {

@@ -6,6 +6,7 @@ import type { createFirstKeyInsert } from './first-key.ts';
 import type { KeyChanges } from './key-changes.ts';
 import type { OwnerCollection } from './owners.ts';
 import { toDocument } from './records.ts';
+import type { RoleCollection } from './roles.ts';
 
 /** What changes keys, owners and the journal. */
 export type Changes = Pick<
@@ -15,6 +16,8 @@ export type Changes = Pick<
   | 'insertKey'
   | 'insertKeys'
   | 'putOwner'
+  | 'putRole'
+  | 'deleteRole'
   | 'replaceDigests'
   | 'replaceKey'
   | 'rotateKey'
@@ -25,6 +28,7 @@ export interface ChangeDependencies {
   readonly digests: KeyDigests;
   readonly insertFirst: ReturnType<typeof createFirstKeyInsert>;
   readonly owners: OwnerCollection;
+  readonly roles: RoleCollection;
   readonly queue: ChangeQueue;
   readonly subscriber: FeedSubscriber;
   /** Unix milliseconds. */
@@ -33,7 +37,7 @@ export interface ChangeDependencies {
 
 /** The changes of the store's contract, of which the subscriber has heard when they resolve. */
 export function createChanges(dependencies: ChangeDependencies): Changes {
-  const { keys, digests, insertFirst, owners, queue, subscriber, now } = dependencies;
+  const { keys, digests, insertFirst, owners, roles, queue, subscriber, now } = dependencies;
 
   return {
     async insertKey(record, retentionMs, draft) {
@@ -69,6 +73,16 @@ export function createChanges(dependencies: ChangeDependencies): Changes {
     async putOwner(record, ifVersion, draft) {
       if (!(await owners.put(record, ifVersion, draft))) return null;
       subscriber.onOwnerChange(record.id);
+      return { at: now() };
+    },
+    async putRole(record, ifVersion, draft) {
+      if (!(await roles.put(record, ifVersion, draft))) return null;
+      subscriber.onRoleChange(record.id);
+      return { at: now() };
+    },
+    async deleteRole(id, ifVersion, draft) {
+      if (!(await roles.delete(id, ifVersion, draft))) return null;
+      subscriber.onRoleChange(id);
       return { at: now() };
     },
     async appendJournal(drafts) {

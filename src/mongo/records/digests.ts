@@ -1,5 +1,6 @@
 import type { Collection, Db } from 'mongodb';
-import type { DigestChange, Store } from '../../store/store.ts';
+import type { DigestChange } from '../../store/key-filter.ts';
+import type { Store } from '../../store/store.ts';
 import { keysName } from '../collections.ts';
 import { duplicatesOf } from '../errors.ts';
 import { createFreshRead, type LatestReadDependencies } from '../feed/latest.ts';

@@ -70,16 +70,18 @@ export function createKeyChanges(dependencies: KeyChangeDependencies): KeyChange
     session?: ClientSession,
   ): Promise<ReadonlySet<number>> {
     const requests = documents.flatMap(({ request_key }) => request_key ?? []);
+    const externalIds = documents.flatMap(({ held_external_id }) => held_external_id ?? []);
     const filters = [
       { _id: { $in: documents.map(({ _id }) => _id) } },
       { digest: { $in: documents.map(({ digest }) => digest) } },
       ...(requests.length > 0 ? [{ request_key: { $in: requests } }] : []),
+      ...(externalIds.length > 0 ? [{ held_external_id: { $in: externalIds } }] : []),
     ];
     const taken = new Set<string>();
-    const take = (document: Pick<KeyDocument, '_id' | 'digest' | 'request_key'>) => {
+    const take = (document: Parameters<typeof namesOf>[0]) => {
       for (const name of namesOf(document)) taken.add(name);
     };
-    const projection = { digest: 1, request_key: 1 };
+    const projection = { digest: 1, request_key: 1, held_external_id: 1 };
     for (const filter of filters) {
       const options = { projection, ...(session && { session }) };
       for (const there of await keys.find(filter, options).toArray()) take(there);
@@ -151,6 +153,10 @@ export function createKeyChanges(dependencies: KeyChangeDependencies): KeyChange
         async apply(session) {
           // In this order: without a transaction the old key must not end before there is a new one.
           if (!(await replacement.isDue(session))) return false;
+          // The new key takes it over, and no two may hold it.
+          const release = { $set: { held_external_id: null } };
+          if (made.externalId !== null)
+            await keys.updateOne({ _id: old.id, version: ifVersion }, release, { session });
           await insertion.apply(session);
           if (await replacement.apply(session)) return true;
           await keys.deleteOne({ _id: made.id }, { session });
@@ -171,6 +177,15 @@ export function createKeyWrites(database: Db): ChangeQueueDependencies['writeKey
 }
 
 /** What no two keys may have in common, kept apart by what it is. */
-function namesOf({ _id, digest, request_key }: Pick<KeyDocument, '_id' | 'digest' | 'request_key'>) {
-  return [`id ${_id}`, `digest ${digest}`, ...(request_key === null ? [] : [`request ${request_key}`])];
+function namesOf({
+  _id,
+  digest,
+  request_key,
+  held_external_id: held,
+}: Pick<KeyDocument, '_id' | 'digest' | 'request_key' | 'held_external_id'>) {
+  return [
+    ...[`id ${_id}`, `digest ${digest}`],
+    ...(request_key === null ? [] : [`request ${request_key}`]),
+    ...(held == null ? [] : [`external id ${held}`]),
+  ];
 }

@@ -1,23 +1,32 @@
 import type { Collection, Db } from 'mongodb';
 import type { ExpiryRange } from '../../journal/journal-store.ts';
 import type { KeyId, KeyRecord } from '../../keys/key.ts';
+import { type KeyOrder, type KeyPlace, placeOf } from '../../keys/key-order.ts';
 import type { Digest } from '../../keys/secret.ts';
+import type { KeyFilter, OwnedExternalId } from '../../store/key-filter.ts';
 import type { KeyCounts } from '../../store/standing.ts';
-import type { BadRecord, KeyFilter } from '../../store/store.ts';
+import type { BadRecord } from '../../store/store.ts';
 import { keysName } from '../collections.ts';
 import { createFreshRead, createLatestRead, type LatestReadDependencies } from '../feed/latest.ts';
 import { countKeyStates } from './key-counts.ts';
+import { orderedRanges } from './key-ranges.ts';
 import { readPage } from './page.ts';
-import { earliest, fromDocument, type KeyDocument, listFilter } from './records.ts';
+import { earliest, fromDocument, type KeyDocument, listFilter, ownedText } from './records.ts';
 
 /** The collection of keys as it is read: what the store's contract says of each operation. */
 export interface KeyCollection {
   find(digests: readonly Digest[]): Promise<KeyRecord | null>;
   get(id: KeyId): Promise<KeyRecord | null>;
+  findExternalIds(asked: readonly OwnedExternalId[]): Promise<ReadonlySet<number>>;
   getByRequest(requestKey: string): Promise<KeyRecord | null>;
   list(
     filter: KeyFilter,
     page: { readonly before: KeyId | null; readonly size: number },
+  ): Promise<KeyRecord[]>;
+  listInOrder(
+    filter: KeyFilter,
+    order: KeyOrder,
+    page: { readonly after: KeyPlace | null; readonly size: number },
   ): Promise<KeyRecord[]>;
   listExpiring(range: ExpiryRange, size: number): Promise<KeyRecord[]>;
   countStates(now: number): Promise<KeyCounts>;
@@ -49,6 +58,16 @@ export function createKeyCollection(dependencies: KeyCollectionDependencies): Ke
       const document = await readFresh((read) => keys.findOne({ _id: id }, read));
       return document === null ? null : toRecord(document);
     },
+    async findExternalIds(asked) {
+      if (asked.length === 0) return new Set();
+      const texts = asked.map(ownedText);
+      const options = { projection: { held_external_id: 1 } } as const;
+      const found = await readFresh((read) =>
+        keys.find({ held_external_id: { $in: texts } }, { ...read, ...options }).toArray(),
+      );
+      const held = new Set(found.map(({ held_external_id }) => held_external_id));
+      return new Set(texts.flatMap((text, place) => (held.has(text) ? [place] : [])));
+    },
     async getByRequest(requestKey) {
       const document = await readFresh((read) => keys.findOne({ request_key: requestKey }, read));
       return document === null ? null : toRecord(document);
@@ -63,6 +82,22 @@ export function createKeyCollection(dependencies: KeyCollectionDependencies): Ke
           ),
       }),
     countStates: (now) => countKeyStates(database, sessions, now),
+    listInOrder: (filter, order, { after, size }) =>
+      readPage({
+        ...{ size, from: after, onBadRecord, toRecord },
+        placeOf: (document) => placeInOrder(document, order),
+        find: (from, limit) =>
+          sessions.read(async (read) => {
+            const found: KeyDocument[] = [];
+            for (const { range, sort } of orderedRanges(order, from)) {
+              const options = { ...read, sort, limit: limit - found.length };
+              if (options.limit === 0) break;
+              const kept = { $and: [listFilter(filter, null), range] };
+              found.push(...(await keys.find(kept, options).toArray()));
+            }
+            return found;
+          }),
+      }),
     listExpiring: ({ after, until, last }, size) =>
       readPage({
         ...{ size, from: last ?? null, onBadRecord, toRecord },
@@ -92,4 +127,14 @@ export function createKeyCollection(dependencies: KeyCollectionDependencies): Ke
           }),
       }),
   };
+}
+
+/** Also of a document that cannot be read as a key. */
+function placeInOrder(document: KeyDocument, order: KeyOrder): KeyPlace {
+  const id = document._id as KeyId;
+  const [lastUsedAt, expiresAt] = [document.last_used_at, document.expires_at].map((at) =>
+    at instanceof Date ? at.getTime() : null,
+  );
+  if (order.by === 'name') return { value: String(document.name_folded), id };
+  return placeOf({ id, lastUsedAt, expiresAt } as KeyRecord, order);
 }

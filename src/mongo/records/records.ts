@@ -1,10 +1,10 @@
 import type { Filter } from 'mongodb';
-import { type KeyId, type KeyRecord, type KeyState, purgeAt } from '../../keys/key.ts';
+import { firstIdAt, type KeyId, type KeyRecord, type KeyState, purgeAt } from '../../keys/key.ts';
 import type { KeySearch } from '../../keys/key-search.ts';
 import { fallbackOfLimits, storedLimits } from '../../keys/limit.ts';
 import { foldedForms, foldText } from '../../keys/name-text.ts';
 import { checkedRecord } from '../../store/checked-record.ts';
-import type { KeyFilter } from '../../store/store.ts';
+import type { KeyFilter, OwnedExternalId } from '../../store/key-filter.ts';
 
 /** A key in the collection `keys`. Every member is always there; what is absent is null. */
 export interface KeyDocument {
@@ -19,6 +19,8 @@ export interface KeyDocument {
   last4: string;
   owner: string | null;
   permissions: readonly string[];
+  /** Absent from documents of before there were roles. */
+  roles?: readonly string[];
   ip_allowlist: readonly string[];
   plan: string | null;
   /** For releases that know one window alone. */
@@ -38,11 +40,14 @@ export interface KeyDocument {
   rotated_to?: string | null;
   spender?: string;
   /** Absent from documents of before they were kept. */
+  external_id?: string | null;
   created_by?: string | null;
   import_id?: string | null;
   /** Under a unique index where it is text. */
   request_key: string | null;
   version: number;
+  /** Under a unique index: the owner and the external id of a key that is not revoked. */
+  held_external_id?: string | null;
   /** A TTL index removes the document at this time. */
   purge_at: Date | null;
   /** On the store's first key alone, under a unique index. */
@@ -63,6 +68,7 @@ export function toDocument(record: KeyRecord, retentionMs: number): KeyDocument 
     last4: record.last4,
     owner: record.owner,
     permissions: record.permissions,
+    roles: record.roles,
     ip_allowlist: record.ipAllowlist,
     plan: record.plan,
     rate_limit: fallback && { limit: fallback.limit, window_ms: fallback.windowMs },
@@ -80,12 +86,23 @@ export function toDocument(record: KeyRecord, retentionMs: number): KeyDocument 
     rotated_from: record.rotatedFrom,
     rotated_to: record.rotatedTo,
     spender: record.spender,
+    external_id: record.externalId,
     created_by: record.createdBy,
     import_id: record.importId,
     request_key: record.requestKey,
     version: record.version,
+    held_external_id: heldExternalId(record),
     purge_at: dateOrNull(purgeAt(record, retentionMs)),
   };
+}
+
+function heldExternalId({ owner, externalId, revokedAt }: KeyRecord): string | null {
+  return externalId === null || revokedAt !== null ? null : ownedText({ owner, externalId });
+}
+
+/** By which no two keys of one owner have the same external id. */
+export function ownedText({ owner, externalId }: OwnedExternalId): string {
+  return JSON.stringify([owner, externalId]);
 }
 
 /** Throws `BadRecord` when the document is not a key. */
@@ -100,6 +117,7 @@ export function fromDocument(document: Readonly<Record<string, unknown>>): KeyRe
     last4: document.last4,
     owner: document.owner,
     permissions: document.permissions,
+    roles: document.roles ?? [],
     ipAllowlist: document.ip_allowlist,
     plan: document.plan,
     rateLimits: storedLimits(limitList(document.rate_limits), rateLimit(document.rate_limit)),
@@ -113,6 +131,7 @@ export function fromDocument(document: Readonly<Record<string, unknown>>): KeyRe
     rotatedFrom: document.rotated_from,
     rotatedTo: document.rotated_to ?? null,
     spender: document.spender ?? document._id,
+    externalId: document.external_id ?? null,
     createdBy: document.created_by ?? null,
     importId: document.import_id ?? null,
     requestKey: document.request_key,
@@ -123,6 +142,12 @@ export function fromDocument(document: Readonly<Record<string, unknown>>): KeyRe
 /** The keys that the filter keeps and that are older than `before`; every value is data, none an operator. */
 export function listFilter(filter: KeyFilter, before: KeyId | null): Filter<KeyDocument> {
   const { owner, scheme, environment, state, permission, nameContains, search, now } = filter;
+  const { externalId, role, unusedSince, expiresBefore } = filter;
+  const both = [
+    ...(search !== undefined ? [searchFilter(search)] : []),
+    ...(unusedSince !== undefined ? [unusedFilter(unusedSince)] : []),
+    ...(expiresBefore !== undefined ? [endFilter(expiresBefore)] : []),
+  ];
   return {
     // '~' sorts after every id; a document whose _id is no text is none of ours.
     _id: { $lt: before ?? 'key_~', ...(search?.kind === 'id' && { $eq: search.id }) },
@@ -131,9 +156,21 @@ export function listFilter(filter: KeyFilter, before: KeyId | null): Filter<KeyD
     ...(environment !== undefined && { environment: { $eq: environment } }),
     ...(permission !== undefined && { permissions: { $eq: permission } }),
     ...(nameContains !== undefined && inName(nameContains)),
-    ...(search !== undefined && { $and: [searchFilter(search)] }),
+    ...(externalId !== undefined && { external_id: { $eq: externalId } }),
+    ...(role !== undefined && { roles: { $eq: role } }),
+    ...(both.length > 0 && { $and: both }),
     ...(state !== undefined && stateFilters[state](new Date(now))),
   };
+}
+
+function unusedFilter(since: number): Filter<KeyDocument> {
+  return {
+    $or: [{ last_used_at: { $lt: date(since) } }, { last_used_at: null, _id: { $lt: firstIdAt(since) } }],
+  };
+}
+
+function endFilter(before: number): Filter<KeyDocument> {
+  return { expires_at: { $lt: date(before), $gte: date(earliest) } };
 }
 
 function inName(text: string): Filter<KeyDocument> {

@@ -16,6 +16,8 @@ export type Changes = Pick<
   | 'rotateKey'
   | 'replaceDigests'
   | 'putOwner'
+  | 'putRole'
+  | 'deleteRole'
   | 'appendJournal'
 >;
 
@@ -139,6 +141,22 @@ export function createChanges({ now, withTables, requireFile, subscriber }: Chan
       );
       if (put !== null) subscriber()?.onOwnerChange(record.id);
       return committed(put);
+    },
+    async putRole(record, ifVersion, draft) {
+      const put = await change(
+        ({ roles }) => (roles.put(record, ifVersion) ? true : null),
+        () => draft,
+      );
+      if (put !== null) subscriber()?.onRoleChange(record.id);
+      return committed(put);
+    },
+    async deleteRole(id, ifVersion, draft) {
+      const deleted = await change(
+        ({ roles }) => (roles.delete(id, ifVersion) ? true : null),
+        () => draft,
+      );
+      if (deleted !== null) subscriber()?.onRoleChange(id);
+      return committed(deleted);
     },
     appendJournal: (drafts) =>
       withTables(async ({ disk, journal }) => {

@@ -1,9 +1,9 @@
 import type { ExpiryRange } from '../../journal/journal-store.ts';
-import type { KeyId, KeyState } from '../../keys/key.ts';
+import { firstIdAt, type KeyId, type KeyState } from '../../keys/key.ts';
 import type { KeySearch } from '../../keys/key-search.ts';
 import { foldedForms } from '../../keys/name-text.ts';
-import type { KeyFilter } from '../../store/store.ts';
-import { type Parameters, type Query, recordColumns } from './records.ts';
+import type { KeyFilter } from '../../store/key-filter.ts';
+import { lastUsedAt, type Parameters, type Query, recordColumns } from './records.ts';
 
 /** Keys from one id on and before another; null for no bound. */
 export interface KeyRange {
@@ -39,7 +39,41 @@ const stateLeads: Readonly<Record<KeyState, { readonly index: string; readonly c
   };
 
 const isNamed = 'permission = :permission';
+const isOfRole = 'role = :role';
+const hasRole = 'EXISTS (SELECT 1 FROM key_roles WHERE role = :role AND key = keys.id)';
+const isUnused = `(${lastUsedAt} < :unused_since OR (keys.last_used_at IS NULL AND keys.id < :unused_id))`;
 const isHeld = 'EXISTS (SELECT 1 FROM permissions WHERE permission = :permission AND key = keys.id)';
+
+/** Where keys are found by an index, and what it leaves out by itself. */
+export type KeyLead = Pick<Lead, 'from' | 'condition'>;
+
+/** The indexes that the filter's keys are found in, each in one of them; null where there is none but that of all keys. */
+export function leadsOf(filter: KeyFilter): readonly KeyLead[] | null {
+  const lead = leadOf(filter);
+  if (filter.search?.kind === 'id') return [{ from: 'keys', condition: 'keys.id = :search' }];
+  if (filter.search?.kind === 'shown') {
+    const condition = searchCondition(filter.search);
+    return [{ from: lead.from, condition }];
+  }
+  if (lead.condition !== null) return [lead];
+  if (filter.unusedSince !== undefined) {
+    const from = 'keys INDEXED BY keys_by_last_use';
+    return [
+      { from, condition: 'keys.last_used_at < :unused_since' },
+      { from, condition: 'keys.last_used_at IS NULL AND keys.id < :unused_id' },
+    ];
+  }
+  if (filter.expiresBefore === undefined) return null;
+  return [{ from: 'keys INDEXED BY keys_by_expiry', condition: 'keys.expires_at < :expires_before' }];
+}
+
+/** What the filter keeps, whatever index leads to it. */
+export function conditionsOf(filter: KeyFilter) {
+  const conditions = filterConditions(filter, nowhere);
+  return { conditions, parameters: parametersOf(filter, { from: null, before: null }) };
+}
+
+const nowhere: Lead = { from: 'keys', id: 'id', condition: null };
 
 /** At most `size` keys of the range that the filter keeps, newest first: read from an index, never sorted. */
 export function keyPage(filter: KeyFilter, range: KeyRange, size: number): Query {
@@ -100,9 +134,14 @@ function leadOf(filter: KeyFilter): Lead {
   // The few that are found are sorted.
   if (filter.search?.kind === 'shown')
     return { from: 'keys INDEXED BY keys_by_prefix', id: 'id', condition: null };
+  if (filter.externalId !== undefined) return index('keys_with_external_id', 'external_id = :external_id');
   if (filter.owner !== undefined) return index('keys_by_owner', 'owner = :owner');
   const stateLead = filter.state === undefined ? null : stateLeads[filter.state];
   if (stateLead !== null) return index(stateLead.index, stateLead.condition);
+  if (filter.role !== undefined) {
+    const from = 'key_roles CROSS JOIN keys ON keys.id = key_roles.key';
+    return { from, id: 'key_roles.key', condition: isOfRole };
+  }
   if (filter.permission !== undefined) {
     const from = 'permissions CROSS JOIN keys ON keys.id = permissions.key';
     return { from, id: 'permissions.key', condition: isNamed };
@@ -128,6 +167,10 @@ function filterConditions(filter: KeyFilter, lead: Lead): string[] {
   if (filter.permission !== undefined) {
     conditions.push(lead.condition === isNamed ? isNamed : isHeld);
   }
+  if (filter.externalId !== undefined) conditions.push('external_id = :external_id');
+  if (filter.role !== undefined) conditions.push(lead.condition === isOfRole ? isOfRole : hasRole);
+  if (filter.unusedSince !== undefined) conditions.push(isUnused);
+  if (filter.expiresBefore !== undefined) conditions.push('keys.expires_at < :expires_before');
   if (filter.nameContains !== undefined) conditions.push(inName('name', filter.nameContains));
   if (filter.search !== undefined) conditions.push(searchCondition(filter.search));
   return conditions;
@@ -184,8 +227,11 @@ function numbered(name: string, values: readonly string[]): Record<string, strin
 
 function parametersOf(filter: KeyFilter, { from, before }: KeyRange): Parameters {
   const { owner, scheme, environment, permission, nameContains, search, state, now } = filter;
+  const { externalId, role, unusedSince, expiresBefore } = filter;
   const given = {
-    ...{ owner, scheme, environment, permission },
+    ...{ owner, scheme, environment, permission, role, external_id: externalId },
+    ...{ unused_since: unusedSince, expires_before: expiresBefore },
+    unused_id: unusedSince === undefined ? undefined : firstIdAt(unusedSince),
     ...(nameContains !== undefined && numbered('name', foldedForms(nameContains))),
     ...(search !== undefined && searchParameters(search)),
     now: state === 'active' || state === 'expired' ? now : undefined,

@@ -2,11 +2,14 @@ import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
 import type { ExpiryRange } from '../../journal/journal-store.ts';
 import type { KeyId, KeyRecord, KeyState } from '../../keys/key.ts';
+import { type KeyOrder, type KeyPlace, newestFirst } from '../../keys/key-order.ts';
 import type { Digest } from '../../keys/secret.ts';
+import type { DigestChange, KeyFilter, OwnedExternalId } from '../../store/key-filter.ts';
 import type { KeyCounts } from '../../store/standing.ts';
-import type { BadRecord, DigestChange, KeyFilter } from '../../store/store.ts';
+import { BadRecord } from '../../store/store.ts';
 import type { Prepare } from '../statements.ts';
 import { expiryPage, type KeyRange, keyPage, keySlice } from './key-pages.ts';
+import { orderedPlaces } from './ordered-pages.ts';
 import { readPage } from './pages.ts';
 import { fromRow, type Parameters, type Query, type Row, recordColumns, toRow } from './records.ts';
 
@@ -15,10 +18,17 @@ export interface KeyTable {
   find(digests: readonly Digest[]): KeyRecord | null;
   get(id: KeyId): KeyRecord | null;
   findDigests(digests: readonly Digest[]): Set<Digest>;
+  /** The places of those that are taken. */
+  findExternalIds(asked: readonly OwnedExternalId[]): Set<number>;
   getByRequest(requestKey: string): KeyRecord | null;
   list(
     filter: KeyFilter,
     page: { readonly before: KeyId | null; readonly size: number },
+  ): Promise<KeyRecord[]>;
+  listInOrder(
+    filter: KeyFilter,
+    order: KeyOrder,
+    page: { readonly after: KeyPlace | null; readonly size: number },
   ): Promise<KeyRecord[]>;
   listExpiring(range: ExpiryRange, size: number): KeyRecord[];
   /** How many there are, by the id of the pepper. */
@@ -60,6 +70,27 @@ export function createKeyTable(
     });
   }
 
+  async function listInOrder(
+    filter: KeyFilter,
+    order: KeyOrder,
+    { after, size }: { readonly after: KeyPlace | null; readonly size: number },
+  ): Promise<KeyRecord[]> {
+    const found: KeyRecord[] = [];
+    for await (const { id } of orderedPlaces(all, filter, order, after)) {
+      if (found.length === size) break;
+      const row = statements.get.get({ id });
+      // It may be gone by now.
+      if (row === undefined) continue;
+      try {
+        found.push(fromRow(row));
+      } catch (error) {
+        if (!(error instanceof BadRecord)) throw error;
+        onBadRecord(String(row.id), error);
+      }
+    }
+    return found;
+  }
+
   function insert(record: KeyRecord, retentionMs: number): void {
     statements.insert.run(newRow(record, retentionMs));
   }
@@ -78,11 +109,23 @@ export function createKeyTable(
     },
     findDigests: (digests) =>
       new Set(digests.filter((digest) => statements.hasDigest.get({ digest }) !== undefined)),
+    findExternalIds: (asked) =>
+      new Set(
+        asked.flatMap(({ owner, externalId }, place) =>
+          statements.hasExternalId.get({ owner: owner ?? '', external_id: externalId }) === undefined
+            ? []
+            : [place],
+        ),
+      ),
     getByRequest(requestKey) {
       const row = statements.getByRequest.get({ request_key: requestKey });
       return row === undefined ? null : fromRow(row);
     },
     async list(filter, { before, size }) {
+      if (filter.unusedSince !== undefined || filter.expiresBefore !== undefined) {
+        const after = before === null ? null : { value: before, id: before };
+        return listInOrder(filter, newestFirst, { after, size });
+      }
       const found: KeyRecord[] = [];
       for (let end = before; ; await setImmediate()) {
         const slice = keySlice(filter, end, sliceSize);
@@ -93,6 +136,7 @@ export function createKeyTable(
         end = from;
       }
     },
+    listInOrder,
     listExpiring: (range, size) =>
       readPage(size, {
         ...reading,
@@ -155,6 +199,10 @@ function prepareStatements(database: DatabaseSync) {
     find: database.prepare(`SELECT ${recordColumns} FROM keys WHERE digest = :digest`),
     hasDigest: database.prepare('SELECT 1 FROM keys WHERE digest = :digest'),
     get: database.prepare(`SELECT ${recordColumns} FROM keys WHERE id = :id`),
+    hasExternalId: database.prepare(
+      `SELECT 1 FROM keys INDEXED BY keys_by_external_id
+       WHERE external_id = :external_id AND coalesce(owner, '') = :owner AND revoked_at IS NULL`,
+    ),
     getByRequest: database.prepare(`SELECT ${recordColumns} FROM keys WHERE request_key = :request_key`),
     insert: database.prepare(`INSERT ${insert}`),
     insertIfFree: database.prepare(`INSERT OR IGNORE ${insert}`),

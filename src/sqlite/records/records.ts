@@ -18,11 +18,11 @@ export interface Query {
 export type Row = Readonly<Record<string, unknown>>;
 
 /** The latest use is in the row of the hour that the key's own row names, or in that row itself. */
-const lastUsedAt = `max(keys.last_used_at, coalesce((SELECT last_used_at FROM usage_hours
-    WHERE hour = keys.last_used_at - keys.last_used_at % 3600000 AND key = keys.id), 0)) AS last_used_at`;
+export const lastUsedAt = `max(keys.last_used_at, coalesce((SELECT last_used_at FROM usage_hours
+    WHERE hour = keys.last_used_at - keys.last_used_at % 3600000 AND key = keys.id), 0))`;
 
 /** The columns that a record is read from. */
-export const recordColumns = `id, digest, request_key, version, scheme, environment, owner, ${lastUsedAt},
+export const recordColumns = `id, digest, request_key, version, scheme, environment, owner, ${lastUsedAt} AS last_used_at,
   expires_at, disabled_at, revoked_at, rate_limits, record`;
 
 /** Members without a column of their own, in the JSON of `record`. */
@@ -33,6 +33,7 @@ interface Rest
     | 'prefix'
     | 'last4'
     | 'permissions'
+    | 'roles'
     | 'ipAllowlist'
     | 'plan'
     | 'labels'
@@ -41,6 +42,7 @@ interface Rest
     | 'rotatedFrom'
     | 'rotatedTo'
     | 'spender'
+    | 'externalId'
     | 'createdBy'
     | 'importId'
   > {
@@ -50,10 +52,11 @@ interface Rest
 
 /** A record as the columns of its row, all but `last_used_at`, which only an insert writes. */
 export function toRow(record: KeyRecord, retentionMs: number): Parameters {
-  const { name, prefix, last4, permissions, ipAllowlist, plan, rateLimits } = record;
+  const { name, prefix, last4, permissions, roles, ipAllowlist, plan, rateLimits, externalId } = record;
   const { labels, createdAt, updatedAt, rotatedFrom, rotatedTo, spender, createdBy, importId } = record;
   const rest: Rest = {
-    ...{ name, prefix, last4, permissions, ipAllowlist, plan, rateLimit: fallbackOfLimits(rateLimits) },
+    ...{ name, prefix, last4, permissions, roles, ipAllowlist, plan, externalId },
+    rateLimit: fallbackOfLimits(rateLimits),
     ...{ labels, createdAt, updatedAt, rotatedFrom, rotatedTo, spender, createdBy, importId },
   };
   return {
@@ -87,6 +90,7 @@ export function fromRow(row: Row): KeyRecord {
     last4: rest.last4,
     owner: row.owner,
     permissions: rest.permissions,
+    roles: rest.roles ?? [],
     ipAllowlist: rest.ipAllowlist,
     plan: rest.plan,
     rateLimits: storedLimits(parseList(row), rest.rateLimit),
@@ -102,6 +106,7 @@ export function fromRow(row: Row): KeyRecord {
     rotatedTo: rest.rotatedTo ?? null,
     spender: rest.spender ?? row.id,
     // Absent from rows of before they were kept.
+    externalId: rest.externalId ?? null,
     createdBy: rest.createdBy ?? null,
     importId: rest.importId ?? null,
     requestKey: row.request_key,

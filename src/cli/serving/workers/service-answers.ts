@@ -10,7 +10,7 @@ export interface ServiceAnswersDependencies {
   readonly sharers: () => number;
   readonly registry: Pick<Registry, 'revokeInClear'>;
   /** What a Check reads. */
-  readonly checkReads: Pick<Store, 'findKey' | 'getOwner'>;
+  readonly checkReads: Pick<Store, 'findKey' | 'getOwner' | 'getRole'>;
   readonly events: Pick<Events, 'usageStore' | 'countFailures'>;
   /** Writes lines of the log as they are. */
   readonly writeLines: (lines: string) => void;
@@ -24,6 +24,7 @@ export function serviceAnswers(
   return {
     findKey: (digests) => worker.dated(() => checkReads.findKey(digests)),
     getOwner: (id) => worker.dated(() => checkReads.getOwner(id)),
+    getRole: (id) => worker.dated(() => checkReads.getRole(id)),
     leaseUnits: async (request) => ({ ...(await store.leaseUnits(request)), sharers: sharers() }),
     returnUnits: (returns) => store.returnUnits(returns),
     recordUsage: (tallies) => events.usageStore.recordUsage(tallies),

@@ -111,11 +111,20 @@ export interface Key {
     | undefined;
   /** Changes with every change of the key; opaque. */
   etag: string;
+  /** The ids of its roles, which give it their permissions besides; at most 20. */
+  roles: string[];
   /**
    * All limits of the key itself, which replace its plan's and its owner's; empty means theirs.
    * `rate_limit` says the same where there is one with a window and nothing else.
    */
   rate_limits: Limit[];
+  /**
+   * What those who made it call it: unique among the keys of its owner that are not revoked, or
+   * among those of nobody. Absent if nothing.
+   */
+  external_id?:
+    | string
+    | undefined;
   /** Who made it, as `AuditEvent.actor` names them; absent where that is not known. */
   created_by?:
     | string
@@ -209,6 +218,24 @@ export interface Limit {
   shared_by: string;
 }
 
+/** Permissions under one name, which keys hold by naming the role. */
+export interface Role {
+  /** What `Key.roles` says: 1 to 128 printable ASCII characters without spaces and commas. */
+  id: string;
+  /** What it is for; absent if nothing is said. */
+  description?:
+    | string
+    | undefined;
+  /** At most 100, none of which begins with `admin:`. */
+  permissions: string[];
+  created_at: Timestamp | undefined;
+  updated_at:
+    | Timestamp
+    | undefined;
+  /** Changes with every change of the role; opaque. */
+  etag: string;
+}
+
 /**
  * So many units in each window. Windows are fixed and begin at whole multiples of their length since
  * the Unix epoch.
@@ -269,11 +296,18 @@ export interface CreateKeyRequest {
   request_id?:
     | string
     | undefined;
+  /** Ids of roles; at most 20. */
+  roles: string[];
   /**
    * All limits of the key itself. Empty: `rate_limit`, or else those of its plan, its owner's plan,
    * none.
    */
   rate_limits: Limit[];
+  /**
+   * What you call it: 1 to 128 characters. ALREADY_EXISTS where another key of the same owner that
+   * is not revoked has it.
+   */
+  external_id?: string | undefined;
 }
 
 export interface CreateKeyRequest_LabelsEntry {
@@ -335,7 +369,30 @@ export interface ListKeysRequest {
    * of its beginning; its last four; or part of its name, whatever the case of its letters and its
    * Unicode form. 1 to 200 characters. A whole key is refused: see FindKey.
    */
-  search?: string | undefined;
+  search?:
+    | string
+    | undefined;
+  /** Exactly this external id. */
+  external_id?:
+    | string
+    | undefined;
+  /** Last used before this time, or never used and made before it. */
+  unused_since:
+    | Timestamp
+    | undefined;
+  /** Expires before this time, or has expired. */
+  expires_before:
+    | Timestamp
+    | undefined;
+  /** Names this role. */
+  role?:
+    | string
+    | undefined;
+  /**
+   * `created_at`, `last_used_at`, `expires_at` or `name`, and ` desc` behind it for the other way
+   * round. Keys without that value come last either way. Empty: `created_at desc`.
+   */
+  order_by: string;
 }
 
 export interface FindKeyRequest {
@@ -635,6 +692,74 @@ export interface UpdateOwnerResponse {
   unconfirmed_replicas: string[];
 }
 
+/** The role as it is to be: what is absent here is absent from then on. */
+export interface PutRoleRequest {
+  /** Required. */
+  id: string;
+  /** At most 256 characters. */
+  description?:
+    | string
+    | undefined;
+  /** At most 100, none of which begins with `admin:`. */
+  permissions: string[];
+  /** Only if the role still has this etag. */
+  etag: string;
+}
+
+export interface PutRoleResponse {
+  role:
+    | Role
+    | undefined;
+  /** As in RevokeKeyResponse, of the keys that name it. */
+  effective_at:
+    | Timestamp
+    | undefined;
+  /** As in RevokeKeyResponse. */
+  unconfirmed_replicas: string[];
+}
+
+export interface GetRoleRequest {
+  /** Required. */
+  id: string;
+}
+
+export interface GetRoleResponse {
+  role: Role | undefined;
+}
+
+export interface ListRolesRequest {
+  /** Roles in one answer, 1 to 1000. 0: 100. More than 1000 counts as 1000. */
+  page_size: number;
+  /** The `next_page_token` of the answer before. Empty: the first page. */
+  page_token: string;
+}
+
+export interface ListRolesResponse {
+  roles: Role[];
+  /** Opaque. Empty: this was the last page. */
+  next_page_token: string;
+}
+
+export interface DeleteRoleRequest {
+  /** Required. */
+  id: string;
+  /** Only if the role still has this etag. */
+  etag: string;
+}
+
+export interface DeleteRoleResponse {
+  /** As it was. */
+  role:
+    | Role
+    | undefined;
+  /** As in RevokeKeyResponse, of the keys that name it. */
+  effective_at:
+    | Timestamp
+    | undefined;
+  /** As in RevokeKeyResponse. */
+  unconfirmed_replicas: string[];
+}
+
 export interface GetOwnerRequest {
   /** Required. */
   id: string;
@@ -667,7 +792,7 @@ export interface UpdateKeyRequest {
     | undefined;
   /**
    * Names of fields: `name`, `permissions`, `ip_allowlist`, `expires_at`, `plan`, `rate_limit`, `rate_limits`,
-   * `labels`. A named field that `key` does not set becomes empty, as `expires_at` becomes never.
+   * `labels`, `roles`, `external_id`. A named field that `key` does not set becomes empty, as `expires_at` becomes never.
    * Absent: those that `key` sets. `*`: all of them. No other field can be changed.
    */
   update_mask: string[] | undefined;
@@ -765,7 +890,9 @@ export interface ImportedKey {
    */
   prefix?: string | undefined;
   last4?: string | undefined;
+  roles: string[];
   rate_limits: Limit[];
+  external_id?: string | undefined;
 }
 
 export interface ImportedKey_LabelsEntry {
@@ -1089,7 +1216,9 @@ function createBaseKey(): Key {
     revoked_at: undefined,
     rotated_from: undefined,
     etag: "",
+    roles: [],
     rate_limits: [],
+    external_id: undefined,
     created_by: undefined,
     replaced_by: undefined,
     blocked: undefined,
@@ -1158,8 +1287,14 @@ export const Key: MessageFns<Key> = {
     if (message.etag !== "") {
       writer.uint32(162).string(message.etag);
     }
+    for (const v of message.roles) {
+      writer.uint32(170).string(v!);
+    }
     for (const v of message.rate_limits) {
       Limit.encode(v!, writer.uint32(178).fork()).join();
+    }
+    if (message.external_id !== undefined) {
+      writer.uint32(194).string(message.external_id);
     }
     if (message.created_by !== undefined) {
       writer.uint32(202).string(message.created_by);
@@ -1349,12 +1484,28 @@ export const Key: MessageFns<Key> = {
             message.etag = reader.string();
             continue;
           }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.roles.push(reader.string());
+            continue;
+          }
           case 22: {
             if (tag !== 178) {
               break;
             }
 
             message.rate_limits.push(Limit.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.external_id = reader.string();
             continue;
           }
           case 25: {
@@ -1795,6 +1946,107 @@ export const Limit: MessageFns<Limit> = {
   },
 };
 
+function createBaseRole(): Role {
+  return { id: "", description: undefined, permissions: [], created_at: undefined, updated_at: undefined, etag: "" };
+}
+
+export const Role: MessageFns<Role> = {
+  encode(message: Role, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.description !== undefined) {
+      writer.uint32(18).string(message.description);
+    }
+    for (const v of message.permissions) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.created_at !== undefined) {
+      Timestamp.encode(message.created_at, writer.uint32(34).fork()).join();
+    }
+    if (message.updated_at !== undefined) {
+      Timestamp.encode(message.updated_at, writer.uint32(42).fork()).join();
+    }
+    if (message.etag !== "") {
+      writer.uint32(50).string(message.etag);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Role {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRole();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.description = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.permissions.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.created_at = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.updated_at = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.etag = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseRateLimit(): RateLimit {
   return { limit: 0, window: undefined };
 }
@@ -1866,7 +2118,9 @@ function createBaseCreateKeyRequest(): CreateKeyRequest {
     rate_limit: undefined,
     labels: Object.create(null),
     request_id: undefined,
+    roles: [],
     rate_limits: [],
+    external_id: undefined,
   };
 }
 
@@ -1908,8 +2162,14 @@ export const CreateKeyRequest: MessageFns<CreateKeyRequest> = {
     if (message.request_id !== undefined) {
       writer.uint32(98).string(message.request_id);
     }
+    for (const v of message.roles) {
+      writer.uint32(106).string(v!);
+    }
     for (const v of message.rate_limits) {
       Limit.encode(v!, writer.uint32(114).fork()).join();
+    }
+    if (message.external_id !== undefined) {
+      writer.uint32(130).string(message.external_id);
     }
     return writer;
   },
@@ -2026,12 +2286,28 @@ export const CreateKeyRequest: MessageFns<CreateKeyRequest> = {
             message.request_id = reader.string();
             continue;
           }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.roles.push(reader.string());
+            continue;
+          }
           case 14: {
             if (tag !== 114) {
               break;
             }
 
             message.rate_limits.push(Limit.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.external_id = reader.string();
             continue;
           }
         }
@@ -2264,6 +2540,11 @@ function createBaseListKeysRequest(): ListKeysRequest {
     permission: undefined,
     name_contains: undefined,
     search: undefined,
+    external_id: undefined,
+    unused_since: undefined,
+    expires_before: undefined,
+    role: undefined,
+    order_by: "",
   };
 }
 
@@ -2295,6 +2576,21 @@ export const ListKeysRequest: MessageFns<ListKeysRequest> = {
     }
     if (message.search !== undefined) {
       writer.uint32(74).string(message.search);
+    }
+    if (message.external_id !== undefined) {
+      writer.uint32(82).string(message.external_id);
+    }
+    if (message.unused_since !== undefined) {
+      Timestamp.encode(message.unused_since, writer.uint32(90).fork()).join();
+    }
+    if (message.expires_before !== undefined) {
+      Timestamp.encode(message.expires_before, writer.uint32(98).fork()).join();
+    }
+    if (message.role !== undefined) {
+      writer.uint32(106).string(message.role);
+    }
+    if (message.order_by !== "") {
+      writer.uint32(114).string(message.order_by);
     }
     return writer;
   },
@@ -2382,6 +2678,46 @@ export const ListKeysRequest: MessageFns<ListKeysRequest> = {
             }
 
             message.search = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.external_id = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.unused_since = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.expires_before = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.role = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.order_by = reader.string();
             continue;
           }
         }
@@ -4127,6 +4463,484 @@ export const UpdateOwnerResponse: MessageFns<UpdateOwnerResponse> = {
   },
 };
 
+function createBasePutRoleRequest(): PutRoleRequest {
+  return { id: "", description: undefined, permissions: [], etag: "" };
+}
+
+export const PutRoleRequest: MessageFns<PutRoleRequest> = {
+  encode(message: PutRoleRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.description !== undefined) {
+      writer.uint32(18).string(message.description);
+    }
+    for (const v of message.permissions) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.etag !== "") {
+      writer.uint32(34).string(message.etag);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PutRoleRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePutRoleRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.description = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.permissions.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.etag = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePutRoleResponse(): PutRoleResponse {
+  return { role: undefined, effective_at: undefined, unconfirmed_replicas: [] };
+}
+
+export const PutRoleResponse: MessageFns<PutRoleResponse> = {
+  encode(message: PutRoleResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.role !== undefined) {
+      Role.encode(message.role, writer.uint32(10).fork()).join();
+    }
+    if (message.effective_at !== undefined) {
+      Timestamp.encode(message.effective_at, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.unconfirmed_replicas) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PutRoleResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePutRoleResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.role = Role.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.effective_at = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.unconfirmed_replicas.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetRoleRequest(): GetRoleRequest {
+  return { id: "" };
+}
+
+export const GetRoleRequest: MessageFns<GetRoleRequest> = {
+  encode(message: GetRoleRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetRoleRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetRoleRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetRoleResponse(): GetRoleResponse {
+  return { role: undefined };
+}
+
+export const GetRoleResponse: MessageFns<GetRoleResponse> = {
+  encode(message: GetRoleResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.role !== undefined) {
+      Role.encode(message.role, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetRoleResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetRoleResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.role = Role.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListRolesRequest(): ListRolesRequest {
+  return { page_size: 0, page_token: "" };
+}
+
+export const ListRolesRequest: MessageFns<ListRolesRequest> = {
+  encode(message: ListRolesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.page_size !== 0) {
+      writer.uint32(8).int32(message.page_size);
+    }
+    if (message.page_token !== "") {
+      writer.uint32(18).string(message.page_token);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRolesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRolesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.page_size = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.page_token = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListRolesResponse(): ListRolesResponse {
+  return { roles: [], next_page_token: "" };
+}
+
+export const ListRolesResponse: MessageFns<ListRolesResponse> = {
+  encode(message: ListRolesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.roles) {
+      Role.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.next_page_token !== "") {
+      writer.uint32(18).string(message.next_page_token);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRolesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRolesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.roles.push(Role.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.next_page_token = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDeleteRoleRequest(): DeleteRoleRequest {
+  return { id: "", etag: "" };
+}
+
+export const DeleteRoleRequest: MessageFns<DeleteRoleRequest> = {
+  encode(message: DeleteRoleRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.etag !== "") {
+      writer.uint32(18).string(message.etag);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteRoleRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteRoleRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.etag = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDeleteRoleResponse(): DeleteRoleResponse {
+  return { role: undefined, effective_at: undefined, unconfirmed_replicas: [] };
+}
+
+export const DeleteRoleResponse: MessageFns<DeleteRoleResponse> = {
+  encode(message: DeleteRoleResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.role !== undefined) {
+      Role.encode(message.role, writer.uint32(10).fork()).join();
+    }
+    if (message.effective_at !== undefined) {
+      Timestamp.encode(message.effective_at, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.unconfirmed_replicas) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteRoleResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteRoleResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.role = Role.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.effective_at = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.unconfirmed_replicas.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseGetOwnerRequest(): GetOwnerRequest {
   return { id: "" };
 }
@@ -4711,7 +5525,9 @@ function createBaseImportedKey(): ImportedKey {
     disabled: false,
     prefix: undefined,
     last4: undefined,
+    roles: [],
     rate_limits: [],
+    external_id: undefined,
   };
 }
 
@@ -4764,8 +5580,14 @@ export const ImportedKey: MessageFns<ImportedKey> = {
     if (message.last4 !== undefined) {
       writer.uint32(122).string(message.last4);
     }
+    for (const v of message.roles) {
+      writer.uint32(130).string(v!);
+    }
     for (const v of message.rate_limits) {
       Limit.encode(v!, writer.uint32(138).fork()).join();
+    }
+    if (message.external_id !== undefined) {
+      writer.uint32(146).string(message.external_id);
     }
     return writer;
   },
@@ -4906,12 +5728,28 @@ export const ImportedKey: MessageFns<ImportedKey> = {
             message.last4 = reader.string();
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.roles.push(reader.string());
+            continue;
+          }
           case 17: {
             if (tag !== 138) {
               break;
             }
 
             message.rate_limits.push(Limit.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.external_id = reader.string();
             continue;
           }
         }
@@ -7027,6 +7865,62 @@ export const KeyAdminService = {
     responseSerialize: (value: ListOwnersResponse): Buffer => Buffer.from(ListOwnersResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListOwnersResponse => ListOwnersResponse.decode(value),
   },
+  /**
+   * Says what a role gives, from now on: replaces all that was said before, makes the role if there
+   * is none. What it loses is gone on every replica from `effective_at` on, as of a key. Needs
+   * admin:write and an admin key without an owner, like all calls about roles (reading them:
+   * admin:read).
+   *
+   * ABORTED: the role has another etag than the one given, or there is none, or others keep changing
+   * it.
+   */
+  putRole: {
+    path: "/postern.admin.v1.KeyAdmin/PutRole" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PutRoleRequest): Buffer => Buffer.from(PutRoleRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PutRoleRequest => PutRoleRequest.decode(value),
+    responseSerialize: (value: PutRoleResponse): Buffer => Buffer.from(PutRoleResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PutRoleResponse => PutRoleResponse.decode(value),
+  },
+  /**
+   * Returns one role.
+   *
+   * NOT_FOUND: no such role.
+   */
+  getRole: {
+    path: "/postern.admin.v1.KeyAdmin/GetRole" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetRoleRequest): Buffer => Buffer.from(GetRoleRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetRoleRequest => GetRoleRequest.decode(value),
+    responseSerialize: (value: GetRoleResponse): Buffer => Buffer.from(GetRoleResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetRoleResponse => GetRoleResponse.decode(value),
+  },
+  /** Lists roles, by id. */
+  listRoles: {
+    path: "/postern.admin.v1.KeyAdmin/ListRoles" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListRolesRequest): Buffer => Buffer.from(ListRolesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListRolesRequest => ListRolesRequest.decode(value),
+    responseSerialize: (value: ListRolesResponse): Buffer => Buffer.from(ListRolesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListRolesResponse => ListRolesResponse.decode(value),
+  },
+  /**
+   * Removes a role. Keys go on naming it, and it gives them nothing.
+   *
+   * NOT_FOUND: no such role. ABORTED: as of PutRole.
+   */
+  deleteRole: {
+    path: "/postern.admin.v1.KeyAdmin/DeleteRole" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteRoleRequest): Buffer => Buffer.from(DeleteRoleRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteRoleRequest => DeleteRoleRequest.decode(value),
+    responseSerialize: (value: DeleteRoleResponse): Buffer => Buffer.from(DeleteRoleResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteRoleResponse => DeleteRoleResponse.decode(value),
+  },
 } as const;
 
 export interface KeyAdminServer extends UntypedServiceImplementation {
@@ -7156,6 +8050,30 @@ export interface KeyAdminServer extends UntypedServiceImplementation {
   getOwner: handleUnaryCall<GetOwnerRequest, GetOwnerResponse>;
   /** Lists the owners that were put, by id. Needs admin:read. */
   listOwners: handleUnaryCall<ListOwnersRequest, ListOwnersResponse>;
+  /**
+   * Says what a role gives, from now on: replaces all that was said before, makes the role if there
+   * is none. What it loses is gone on every replica from `effective_at` on, as of a key. Needs
+   * admin:write and an admin key without an owner, like all calls about roles (reading them:
+   * admin:read).
+   *
+   * ABORTED: the role has another etag than the one given, or there is none, or others keep changing
+   * it.
+   */
+  putRole: handleUnaryCall<PutRoleRequest, PutRoleResponse>;
+  /**
+   * Returns one role.
+   *
+   * NOT_FOUND: no such role.
+   */
+  getRole: handleUnaryCall<GetRoleRequest, GetRoleResponse>;
+  /** Lists roles, by id. */
+  listRoles: handleUnaryCall<ListRolesRequest, ListRolesResponse>;
+  /**
+   * Removes a role. Keys go on naming it, and it gives them nothing.
+   *
+   * NOT_FOUND: no such role. ABORTED: as of PutRole.
+   */
+  deleteRole: handleUnaryCall<DeleteRoleRequest, DeleteRoleResponse>;
 }
 
 function longToNumber(int64: { toString(): string }): number {

@@ -1,0 +1,34 @@
+import { z } from 'zod';
+import { keyOrders } from '../../keys/key-order.ts';
+import {
+  externalId,
+  nameLengthMax,
+  owner,
+  pageSize,
+  pageToken,
+  permission,
+  role,
+  time,
+  words,
+} from '../admin-fields.ts';
+
+/** What `order_by` of a list of keys takes. */
+const orders = keyOrders.flatMap((by) => [by, `${by} desc`]);
+
+/** `GET /admin/api-keys` and ListKeysRequest. */
+export const listKeysInput = z.strictObject({
+  page_size: pageSize,
+  page_token: pageToken,
+  owner: owner.nullish(),
+  scheme: words(64).nullish(),
+  environment: words(64).nullish(),
+  state: z.enum(['active', 'disabled', 'revoked', 'expired']).nullish(),
+  permission: permission.nullish(),
+  name_contains: words(nameLengthMax).nullish(),
+  search: words(nameLengthMax).nullish(),
+  external_id: externalId.nullish(),
+  unused_since: time.nullish(),
+  expires_before: time.nullish(),
+  role: role.nullish(),
+  order_by: z.enum(orders, `is none of ${orders.join(', ')}`).nullish(),
+});
