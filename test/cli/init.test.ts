@@ -8,6 +8,9 @@ const TARGETS = [
   ['envoy', []],
   ['istio', services],
   ['envoy-gateway', services],
+  ['nginx', []],
+  ['caddy', []],
+  ['haproxy', []],
 ] as const;
 
 it.each(TARGETS)('prints a configuration for %s with no place left to fill in', async (target, flags) => {
@@ -32,6 +35,44 @@ it('gives Envoy the safe settings of the example that ships, and its one route a
   managerOf(example).route_config = managerOf(made).route_config;
   example.static_resources.clusters[1].load_assignment = made.static_resources.clusters[1].load_assignment;
   expect(made).toEqual(example);
+});
+
+it.each(['nginx', 'caddy', 'haproxy'])(
+  'says in a comment of %s which listener of Postern it asks',
+  async (target) => {
+    const flags = [
+      '--upstream',
+      'orders.internal:80',
+      '--listen',
+      '127.0.0.2:8081',
+      '--check',
+      '10.0.0.7:6000',
+    ];
+    const { stdout } = await postern(['init', target, ...flags]);
+    const [, listen, header] =
+      /^# *http_check: \{ listen: "(.*)", address_header: (.*) \}$/m.exec(stdout) ?? [];
+    const lines = stdout
+      .split('\n')
+      .filter((line) => !line.trim().startsWith('#'))
+      .join('\n');
+
+    expect([listen, header]).toEqual(['10.0.0.7:6000', 'x-real-ip']);
+    expect(lines).toContain('10.0.0.7:6000');
+    expect(lines).toContain('orders.internal:80');
+    expect(lines).toContain('8081');
+    const { stdout: standard } = await postern(['init', target]);
+    for (const address of ['127.0.0.1:9000', '127.0.0.1:10000', '127.0.0.1:50053'])
+      expect(standard).toContain(address);
+  },
+);
+
+it('has HAProxy load a script that is there, by its whole path', async () => {
+  const { stdout } = await postern(['init', 'haproxy']);
+  const [, script = ''] = /^ *lua-load (.*)$/m.exec(stdout) ?? [];
+
+  expect(script).toMatch(/^\//);
+  const text = readFileSync(script, 'utf8');
+  expect(text).toBe(readFileSync(new URL('../../deploy/haproxy/postern.lua', import.meta.url), 'utf8'));
 });
 
 it('puts the addresses that it is given where they belong', async () => {

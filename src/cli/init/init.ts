@@ -24,7 +24,7 @@ interface Target {
   readonly render: (addresses: Addresses) => string;
 }
 
-const ofCheck = '127.0.0.1:50051';
+const [ofCheck, ofHttpCheck] = ['127.0.0.1:50051', '127.0.0.1:50053'];
 
 const targets: readonly Target[] = [
   {
@@ -42,6 +42,18 @@ const targets: readonly Target[] = [
       const grant = isSame ? '' : fillTemplate('envoy-gateway-grant.yaml', addresses);
       return fillTemplate('envoy-gateway.yaml', addresses) + grant;
     },
+  },
+  {
+    ...{ name: 'nginx', title: 'nginx', isMesh: false, check: ofHttpCheck },
+    render: (addresses) => fillTemplate('nginx.conf', addresses),
+  },
+  {
+    ...{ name: 'caddy', title: 'Caddy', isMesh: false, check: ofHttpCheck },
+    render: (addresses) => fillTemplate('Caddyfile', addresses),
+  },
+  {
+    ...{ name: 'haproxy', title: 'HAProxy', isMesh: false, check: ofHttpCheck },
+    render: (addresses) => fillTemplate('haproxy.cfg', addresses),
   },
 ];
 
@@ -90,5 +102,6 @@ function addTarget(init: Command, { name, title, isMesh, check, render }: Target
 
 /** What a configuration of this kind is usually called. */
 function fileOf(name: string): string {
-  return `${name}.yaml`;
+  if (name === 'caddy') return 'Caddyfile';
+  return { nginx: 'nginx.conf', haproxy: 'haproxy.cfg' }[name] ?? `${name}.yaml`;
 }
