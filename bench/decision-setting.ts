@@ -69,7 +69,10 @@ export async function createSetting(given: SettingGiven): Promise<Setting> {
   const keyring = tracing === null ? counted : traceLookups(counted, tracing);
   const schemes = [...readPresets().values(), ...(given.schemes ?? [])] as [Scheme, ...Scheme[]];
   const now = () => Date.now();
-  const usage = createUsage({ store, onError() {}, onDropped() {} }, { flushMs: 5_000, talliesMax: 200_000 });
+  const usage = createUsage(
+    { store, onError() {}, onDropped() {} },
+    { flushMs: 5_000, talliesMax: 200_000, heldMax: 2_000_000 },
+  );
   const limiter = createLimiter(store, { spendersMax: 2_000_000, allowWhenUnavailable: true });
   const judging = { keyring, digester, schemes, environment: 'live', now, plans: createPlans(new Map()) };
   const findRule = createRules(given.rules ?? []);

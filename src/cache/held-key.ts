@@ -1,20 +1,24 @@
-import type { CheckedKey, KeyId, KeyRecord } from '../keys/key.ts';
+import type { CheckedKey, HeldUse, KeyId, KeyRecord } from '../keys/key.ts';
 import { type Limit, noLimits } from '../keys/limit.ts';
 
 /** Different values of one kind that are shared; past it, what comes after is shared anew. */
 const sharedMax = 10_000;
 
 /** What many keys have in common; the spender is null for a key that spends its own units. */
-type Terms = Omit<CheckedKey, 'id' | 'name' | 'owner' | 'expiresAt' | 'spender'> & {
+type Terms = Omit<CheckedKey, 'id' | 'name' | 'owner' | 'expiresAt' | 'spender' | keyof HeldUse> & {
   readonly spender: KeyId | null;
 };
 
 /** What memory holds of a key: itself, and what it shares. */
-class HeldKey implements CheckedKey {
+class HeldKey implements CheckedKey, HeldUse {
   readonly id: KeyId;
   readonly name: string;
   readonly owner: string | null;
   readonly expiresAt: number | null;
+  uses = -1;
+  useHour = 0;
+  lastUseMs = 0;
+  useAddress = '';
   readonly #terms: Terms;
 
   constructor({ id, name, expiresAt }: CheckedKey, owner: string | null, terms: Terms) {

@@ -129,6 +129,8 @@ export function createKeyring(dependencies: KeyringDependencies, options: Keyrin
       missesPepper = pepperOf(digest);
       return;
     }
+    // From now on a Check finds this one, and counts its use there.
+    if (record.uses !== undefined && record.uses < 0) record.uses = 0;
     keys.set(digest, record);
   }
 

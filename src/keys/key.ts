@@ -80,7 +80,23 @@ export type CheckedKey = Pick<
   | 'revokedAt'
   | 'spender'
   | 'version'
->;
+> &
+  Partial<HeldUse>;
+
+/**
+ * What a key in memory was allowed for and is not written yet, beside the key itself: a Check has it in hand, where a
+ * map by ids takes some reads from all over the memory, and an object for each key and flush.
+ */
+export interface HeldUse {
+  /** 0 where nothing waits; below 0 for a key that is not held, and whose use is counted elsewhere. */
+  uses: number;
+  /** Whole hours since 1970. */
+  useHour: number;
+  /** Of the last use, since that hour began. */
+  lastUseMs: number;
+  /** Where it was used from, as it came. */
+  useAddress: string;
+}
 
 /** Why a Check denies a key though its own state is `active`. */
 export type Blocked = 'owner_inactive';

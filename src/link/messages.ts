@@ -15,8 +15,8 @@ import type { TlsMaterial } from '../net/tls.ts';
 import type { Reason } from '../schemes/answer.ts';
 import type { SentCheckConfig } from '../settings/check-config.ts';
 import type { UnitLease, UnitLeaseRequest, UnitReturn } from '../store/units.ts';
-import type { UsageTally } from '../store/usage-tally.ts';
 import type { CheckSnapshot } from '../telemetry/check-telemetry.ts';
+import type { SentTallies } from './sent-tallies.ts';
 
 /** What was read, and how old at the most it was when the answer was given, in milliseconds. */
 export interface Dated<Value> {
@@ -36,7 +36,7 @@ export type ServiceAnswers = {
   getRole(id: string): Promise<Dated<RoleRecord | null>>;
   leaseUnits(request: UnitLeaseRequest): Promise<SharedLease>;
   returnUnits(returns: readonly UnitReturn[]): Promise<void>;
-  recordUsage(tallies: readonly UsageTally[]): Promise<void>;
+  recordUsage(tallies: SentTallies): Promise<void>;
   /** Of the log, whole ones. */
   writeLines(lines: string): void;
   /** Revokes a key as leaked, since it came in clear text. */

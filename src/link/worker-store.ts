@@ -1,6 +1,7 @@
 import { type Store, StoreUnavailable } from '../store/store.ts';
 import type { Dated, ServiceAnswers } from './messages.ts';
 import type { Peer } from './peer.ts';
+import { sendTallies } from './sent-tallies.ts';
 
 /** What a Check worker asks of the store. */
 export type WorkerStore = Pick<
@@ -38,7 +39,7 @@ export function createWorkerStore(dependencies: WorkerStoreDependencies): Worker
     },
     returnUnits: (returns) => service.ask('returnUnits', returns),
     sharers: () => sharers,
-    recordUsage: (tallies) => service.ask('recordUsage', tallies),
+    recordUsage: (tallies) => service.ask('recordUsage', sendTallies(tallies)),
   };
 
   async function inTime<Value>(read: () => Promise<Dated<Value>>): Promise<Value> {

@@ -10,7 +10,8 @@ import type { Reason } from '../schemes/answer.ts';
 import type { Store } from '../store/store.ts';
 import type { UsageTally } from '../store/usage-tally.ts';
 import { untilAborted } from '../time/until-aborted.ts';
-import { addAddress, addDenials, createGathering, type Tally } from './usage-gathering.ts';
+import { createHeldUses } from './held-uses.ts';
+import { addAddress, addDenials, createGathering, type Gathering, type Tally } from './usage-gathering.ts';
 import { batchesInOrder } from './usage-order.ts';
 
 /** Gathers what keys are used for and writes it in bulk. */
@@ -34,6 +35,8 @@ export interface UsageOptions {
   readonly flushMs: number;
   /** Tallies that are held at once; past it new ones are not counted until the next flush. */
   readonly talliesMax: number;
+  /** Keys whose use is counted beside them in memory; past it their use is gathered in tallies. Default 0. */
+  readonly heldMax?: number;
 }
 
 const hourMs = 3_600_000;
@@ -58,6 +61,7 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
   const { store, onError, onDropped, wait = waitForTimer } = dependencies;
   const pausesMs = Math.max(0, Math.min(options.flushMs, lagMaxMs - options.flushMs) / 2);
   let gathering = createGathering(options.talliesMax);
+  const held = createHeldUses(options.heldMax ?? 0);
   let timer: NodeJS.Timeout | null = null;
   let flushing: Promise<void> | null = null;
   let stopping = new AbortController();
@@ -70,6 +74,7 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
       const isObserved = decision.verdict === 'observe';
       const judged = isObserved ? decision.would : decision;
       if (judged.verdict === 'public' || judged.key === null) return;
+      if (decision.verdict === 'allow' && held.count(decision.key, address, now)) return;
       const reason = judged.verdict === 'allow' ? null : judged.reason;
       count(judged.key.id, reason, address, now, isObserved ? 'observed' : 'denied');
     },
@@ -86,7 +91,7 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
       stopping.abort();
       await untilAborted(signal, flush(0));
       isLate = true;
-      const left = unwritten + gathering.size;
+      const left = unwritten + gathering.size + held.size;
       if (left > 0) onDropped(left);
     },
   };
@@ -120,13 +125,41 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
   async function writeAll(withPausesMs: number): Promise<void> {
     const gathered = gathering;
     gathering = createGathering(options.talliesMax);
-    const pauseMs = withPausesMs / Math.ceil(gathered.size / batchSize);
-    let isFirst = true;
-    let failed = false;
+    const pauseMs = withPausesMs / Math.ceil((gathered.size + held.size) / batchSize);
     unwritten = gathered.size;
+    const pauseBetween = createPauses(pauseMs);
+    const isWritten = await writeHeld(pauseBetween);
+    if (isLate) return;
+    await writeGathered(gathered, pauseBetween, isWritten);
+  }
+
+  /** Resolves to whether the store took all of it; what it did not take goes on waiting. */
+  async function writeHeld(pauseBetween: PauseBetween): Promise<boolean> {
+    for await (const batch of held.batches(batchSize)) {
+      unwritten += batch.length;
+      await pauseBetween(false);
+      if (isLate) return false;
+      try {
+        await store.recordUsage(batch);
+        unwritten -= batch.length;
+      } catch (error) {
+        onError(error);
+        for (const tally of batch) restore(tally);
+        unwritten -= batch.length;
+        return false;
+      }
+    }
+    return true;
+  }
+
+  async function writeGathered(
+    gathered: Gathering,
+    pauseBetween: PauseBetween,
+    isAsked: boolean,
+  ): Promise<void> {
+    let failed = !isAsked;
     for await (const batch of batchesInOrder(gathered.parts(), batchSize)) {
-      if (!isFirst) await pause(failed ? 0 : pauseMs);
-      isFirst = false;
+      await pauseBetween(failed);
       if (isLate) return;
       if (!failed) {
         try {
@@ -141,6 +174,14 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
     }
   }
 
+  function createPauses(ms: number): PauseBetween {
+    let isFirst = true;
+    return async (isFast) => {
+      if (!isFirst) await pause(isFast ? 0 : ms);
+      isFirst = false;
+    };
+  }
+
   /** Lets Checks go first. */
   async function pause(ms: number): Promise<void> {
     const { signal } = stopping;
@@ -148,7 +189,7 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
   }
 
   /** What could not be written is written with the next flush. */
-  function restore(lost: Tally): void {
+  function restore(lost: UsageTally): void {
     const tally = gathering.tallyOf(lost.key, lost.hour);
     if (tally === null) return;
     tally.allowed += lost.allowed;
@@ -159,6 +200,9 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
     for (const address of lost.addresses) addAddress(tally, address);
   }
 }
+
+/** Lets others have the thread before every batch but the first, only just where it is to be fast. */
+type PauseBetween = (isFast: boolean) => Promise<void>;
 
 async function waitForTimer(ms: number, signal: AbortSignal): Promise<void> {
   // It rejects for no other reason than that it is aborted.

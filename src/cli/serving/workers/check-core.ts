@@ -73,7 +73,7 @@ export async function startCheckCore(
       onError: (error) => log.warn({ err: error }, 'use could not be recorded yet'),
       onDropped: (tallies) => log.warn({ tallies }, 'the use of keys was not recorded: there was no time'),
     },
-    { flushMs: config.usageFlushMs, talliesMax },
+    { flushMs: config.usageFlushMs, talliesMax, heldMax: config.memory.keysMax },
   );
   const failures = createWorkerFailures((counts) => service.ask('countFailures', counts));
   const logDecision = createDecisionLog({ log, random: Math.random, monotonic }, config.allowsSampleRatio);

@@ -1,5 +1,6 @@
 import type { Registry } from '../../../changes/registry.ts';
 import type { ServiceAnswers } from '../../../link/messages.ts';
+import { takeTallies } from '../../../link/sent-tallies.ts';
 import type { ToldWorker } from '../../../link/told-changes.ts';
 import type { Store } from '../../../store/store.ts';
 import type { Events } from '../events.ts';
@@ -27,7 +28,7 @@ export function serviceAnswers(
     getRole: (id) => worker.dated(() => checkReads.getRole(id)),
     leaseUnits: async (request) => ({ ...(await store.leaseUnits(request)), sharers: sharers() }),
     returnUnits: (returns) => store.returnUnits(returns),
-    recordUsage: (tallies) => events.usageStore.recordUsage(tallies),
+    recordUsage: (tallies) => events.usageStore.recordUsage(takeTallies(tallies)),
     writeLines,
     revokeInClear: (id) => registry.revokeInClear(id),
     countFailures(failures) {

@@ -1,0 +1,132 @@
+import { isIP } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
+import type { CheckedKey, HeldUse } from '../keys/key.ts';
+import type { UsageTally } from '../store/usage-tally.ts';
+
+/** What keys in memory were allowed for, counted beside each key. */
+export interface HeldUses {
+  /**
+   * Counts one use that was allowed; false where it cannot be counted here: the key is not held, or what waits of it is
+   * of another hour or address.
+   */
+  count(key: CheckedKey, address: string, now: number): boolean;
+  /** Keys of which something waits. */
+  readonly size: number;
+  /**
+   * All that waits now, by hour and within it by key, at most `size` at a time. What a batch has is counted here no
+   * more; what is not asked for goes on waiting.
+   */
+  batches(size: number): AsyncGenerator<UsageTally[], void>;
+}
+
+const hourMs = 3_600_000;
+/** The longest text of an IPv6 address, with an IPv4 one at its end. */
+const addressLengthMax = 45;
+const none: UsageTally['denied'] = Object.freeze({});
+/** Keys that are looked at before others have the thread: a fraction of a millisecond. */
+const keysAtOnce = 1_000;
+
+type HeldKey = CheckedKey & HeldUse;
+
+/** @param keysMax of which something may wait; of more the use is not counted here until some are written */
+export function createHeldUses(keysMax: number): HeldUses {
+  let used: HeldKey[] = [];
+  /** Of those that are being taken. */
+  let taking = 0;
+
+  return {
+    count(key, address, now) {
+      if (!isHeld(key)) return false;
+      const hour = Math.floor(now / hourMs);
+      const sinceHour = now - hour * hourMs;
+      if (key.uses === 0) {
+        if (used.length + taking >= keysMax || address.length > addressLengthMax) return false;
+        used.push(key);
+        key.useHour = hour;
+        key.lastUseMs = sinceHour;
+        key.useAddress = address;
+      } else if (key.useHour !== hour || key.useAddress !== address) return false;
+      key.uses++;
+      if (sinceHour > key.lastUseMs) key.lastUseMs = sinceHour;
+      return true;
+    },
+    get size() {
+      return used.length + taking;
+    },
+    async *batches(size) {
+      const waiting = used;
+      used = [];
+      taking = waiting.length;
+      const ranges = await inRanges(waiting);
+      let rest: HeldKey[] = [];
+      try {
+        while (ranges.length > 0) {
+          const range = ranges.shift() as HeldKey[];
+          rest.push(...range.sort(compare));
+          while (rest.length >= size || (ranges.length === 0 && rest.length > 0)) {
+            const batch = rest.slice(0, size);
+            rest = rest.slice(size);
+            taking -= batch.length;
+            yield batch.map(takenFrom);
+          }
+        }
+      } finally {
+        for (const left of [rest, ...ranges]) for (const key of left) used.push(key);
+        taking = 0;
+      }
+    },
+  };
+}
+
+function isHeld(key: CheckedKey): key is HeldKey {
+  return key.uses !== undefined && key.uses >= 0;
+}
+
+/** What waits of the key, which then counts anew. */
+function takenFrom(key: HeldKey): UsageTally {
+  const { id, uses, useHour, lastUseMs, useAddress } = key;
+  key.uses = 0;
+  key.useAddress = '';
+  const isAddress = isIP(useAddress) !== 0 && !useAddress.includes('%');
+  const hour = useHour * hourMs;
+  return {
+    ...{ key: id, hour, allowed: uses, denied: none, observed: none },
+    ...{ lastUsedAt: hour + lastUseMs, addresses: isAddress ? [useAddress] : [] },
+  };
+}
+
+/**
+ * The keys in ranges of about as many as are looked at at once, each of which is sorted when its turn has come: all of
+ * them at once would hold the thread for a tenth of a second.
+ */
+async function inRanges(keys: readonly HeldKey[]): Promise<HeldKey[][]> {
+  const count = Math.ceil(keys.length / keysAtOnce);
+  // Four samples for each range: ranges then differ little.
+  const samples = Array.from(
+    { length: 4 * count },
+    (_, at) => keys[Math.floor((at * keys.length) / (4 * count))] as HeldKey,
+  ).sort(compare);
+  const limits = Array.from({ length: Math.max(0, count - 1) }, (_, at) => samples[4 * (at + 1)] as HeldKey);
+  const ranges = Array.from({ length: count }, (): HeldKey[] => []);
+  for (const [at, key] of keys.entries()) {
+    if (at % keysAtOnce === keysAtOnce - 1) await setImmediate();
+    ranges[rangeOf(key, limits)]?.push(key);
+  }
+  return ranges;
+}
+
+/** How many limits the key does not stand before. */
+function rangeOf(key: HeldKey, limits: readonly HeldKey[]): number {
+  let [low, high] = [0, limits.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (compare(key, limits[middle] as HeldKey) < 0) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+function compare(one: HeldKey, other: HeldKey): number {
+  if (one.useHour !== other.useHour) return one.useHour - other.useHour;
+  return one.id < other.id ? -1 : one.id > other.id ? 1 : 0;
+}

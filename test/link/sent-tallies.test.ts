@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import type { KeyId } from '../../src/keys/key.ts';
+import { sendTallies, takeTallies } from '../../src/link/sent-tallies.ts';
+import type { UsageTally } from '../../src/store/usage-tally.ts';
+
+const hourMs = 3_600_000;
+const noon = Date.UTC(2030, 0, 1, 12);
+
+describe('tallies that are sent to the service', () => {
+  it('arrive as they were, whatever they hold', () => {
+    const tallies = [
+      tally({}),
+      tally({ addresses: ['2001:db8::1'], allowed: 0xffff_ffff, lastUsedAt: noon + hourMs - 1 }),
+      tally({ addresses: [] }),
+      tally({ addresses: ['192.0.2.1', '192.0.2.2'] }),
+      tally({ allowed: 0, lastUsedAt: null, denied: { expired: 2 } }),
+      tally({ denied: { rate_limited: 1 } }),
+      tally({ observed: { unknown: 1 } }),
+      tally({ hour: noon + hourMs, lastUsedAt: noon + hourMs }),
+      tally({ lastUsedAt: noon - 1 }),
+      tally({ lastUsedAt: noon + hourMs }),
+      tally({ allowed: 2 ** 40 }),
+    ];
+    for (const sent of [tallies, tallies.slice(2), tallies.slice(2, 3), tallies.slice(0, 2), []]) {
+      const taken = takeTallies(structuredClone(sendTallies(sent)));
+      expect(taken).toHaveLength(sent.length);
+      expect(taken).toEqual(expect.arrayContaining(sent));
+    }
+  });
+
+  it('keep the order of those that are alike', () => {
+    const tallies = Array.from({ length: 500 }, () => tally({}));
+    expect(takeTallies(structuredClone(sendTallies(tallies)))).toEqual(tallies);
+  });
+});
+
+let made = 0;
+
+function tally(given: Partial<UsageTally>): UsageTally {
+  const key = `key_${String(made++).padStart(26, '0')}` as KeyId;
+  return {
+    ...{ key, hour: noon, allowed: 3, denied: {}, observed: {}, lastUsedAt: noon + 5 },
+    ...{ addresses: ['192.0.2.1'], ...given },
+  };
+}

@@ -1,0 +1,145 @@
+import { describe, expect, it } from 'vitest';
+import { createHeldKeys } from '../../src/cache/held-key.ts';
+import type { Allowed, Denied } from '../../src/check/authorize.ts';
+import type { CheckedKey } from '../../src/keys/key.ts';
+import { readPresets } from '../../src/presets/read.ts';
+import type { Scheme } from '../../src/schemes/scheme.ts';
+import { StoreUnavailable } from '../../src/store/store.ts';
+import type { UsageTally } from '../../src/store/usage-tally.ts';
+import { batchSize, createUsage } from '../../src/usage/usage.ts';
+import { keyRecord } from '../records.ts';
+
+const hourMs = 3_600_000;
+const noon = Date.UTC(2030, 0, 1, 12);
+const scheme = readPresets().get('postern') as Scheme;
+
+describe('the use of keys that memory holds', () => {
+  it('is written in the order of their ids, each once, however many they are and in whatever order they came', async () => {
+    const { usage, batches, written } = setUp();
+    const keys = Array.from({ length: 7_003 }, heldKey);
+    for (let at = 0; at < 2 * keys.length; at++)
+      usage.record(allowed(keys[(at * 1_999) % keys.length]), '192.0.2.1', noon + at);
+    await usage.flush();
+    expect(written().map(({ key }) => key)).toEqual(keys.map(({ id }) => id));
+    expect(new Set(written().map(({ allowed }) => allowed))).toEqual(new Set([2]));
+    expect(batches.every((batch) => batch.length <= batchSize)).toBe(true);
+    expect(batches.length).toBe(Math.ceil(keys.length / batchSize));
+    await usage.flush();
+    expect(written()).toHaveLength(keys.length);
+  });
+
+  it('adds up to what it was, from whatever addresses, in whatever hours, allowed or not', async () => {
+    const { usage, written } = setUp();
+    const key = heldKey();
+    const times = [noon, noon + 5, noon + 3, noon + hourMs, noon + 1, noon - 1];
+    for (const at of times)
+      for (const address of ['192.0.2.1', '192.0.2.2', '192.0.2.1']) usage.record(allowed(key), address, at);
+    usage.record(denied(key), '192.0.2.3', noon + 9);
+    usage.record(allowed(key), 'no address', noon + 10);
+    await usage.flush();
+    expect(sumOf(written(), noon)).toEqual({
+      ...{ allowed: 13, denied: 1, lastUsedAt: noon + 10 },
+      addresses: ['192.0.2.1', '192.0.2.2', '192.0.2.3'],
+    });
+    expect(sumOf(written(), noon + hourMs)).toMatchObject({ allowed: 3, lastUsedAt: noon + hourMs });
+    expect(sumOf(written(), noon - hourMs)).toMatchObject({ allowed: 3, lastUsedAt: noon - 1 });
+  });
+
+  it('waits for a store that takes nothing, and counts on meanwhile', async () => {
+    const { usage, written, store } = setUp();
+    const keys = Array.from({ length: 3 * batchSize }, heldKey);
+    const useAll = () => {
+      for (const key of keys) usage.record(allowed(key), '192.0.2.1', noon);
+    };
+    useAll();
+    store.isAway = true;
+    await usage.flush();
+    useAll();
+    store.isAway = false;
+    await usage.flush();
+    await usage.flush();
+    const sums = new Map<string, number>();
+    for (const { key, allowed } of written()) sums.set(key, (sums.get(key) ?? 0) + allowed);
+    expect([...sums.values()]).toEqual(keys.map(() => 2));
+  });
+
+  it('is counted while it is being written, and written with the next flush', async () => {
+    const { usage, written, store } = setUp();
+    const keys = Array.from({ length: 2 * batchSize }, heldKey);
+    for (const key of keys) usage.record(allowed(key), '', noon);
+    store.onRecord = () => {
+      for (const key of keys) usage.record(allowed(key), '', noon);
+      store.onRecord = () => undefined;
+    };
+    await usage.flush();
+    await usage.flush();
+    const total = written().reduce((sum, { allowed }) => sum + allowed, 0);
+    expect(total).toBe(2 * keys.length);
+  });
+
+  it('of more keys than are to wait is gathered all the same', async () => {
+    const { usage, written } = setUp({ heldMax: 2 });
+    const keys = Array.from({ length: 5 }, heldKey);
+    for (const key of keys) usage.record(allowed(key), '', noon);
+    await usage.flush();
+    expect(written().map(({ key, allowed }) => [key, allowed])).toEqual(keys.map(({ id }) => [id, 1]));
+  });
+
+  it('says what it drops at the end', async () => {
+    const { usage, store, dropped } = setUp();
+    const keys = Array.from({ length: 3 * batchSize }, heldKey);
+    for (const key of keys) usage.record(allowed(key), '', noon);
+    store.onRecord = () => new Promise(() => {});
+    await usage.stop(AbortSignal.timeout(1));
+    expect(dropped).toEqual([keys.length]);
+  });
+});
+
+function setUp({ heldMax = 100_000 }: { readonly heldMax?: number } = {}) {
+  const batches: (readonly UsageTally[])[] = [];
+  const dropped: number[] = [];
+  const store = {
+    isAway: false,
+    onRecord: (): unknown => undefined,
+    async recordUsage(tallies: readonly UsageTally[]) {
+      if (store.isAway) throw new StoreUnavailable('away');
+      await store.onRecord();
+      batches.push(tallies);
+    },
+  };
+  const usage = createUsage(
+    { store, onError: () => {}, onDropped: (tallies) => dropped.push(tallies) },
+    { flushMs: 5_000, talliesMax: 100_000, heldMax },
+  );
+  return { usage, store, batches, dropped, written: () => batches.flat() };
+}
+
+const held = createHeldKeys();
+
+/** A key as memory holds it. */
+function heldKey(): CheckedKey {
+  const key = held(keyRecord());
+  key.uses = 0;
+  return key;
+}
+
+function allowed(key: CheckedKey | undefined): Allowed {
+  if (key === undefined) throw new Error('there is no such key');
+  return { verdict: 'allow', key, scheme } as Allowed;
+}
+
+function denied(key: CheckedKey): Denied {
+  return { verdict: 'deny', reason: 'permission_denied', scheme, key, terms: null, rate: null };
+}
+
+/** What tallies of one hour come to together. */
+function sumOf(tallies: readonly UsageTally[], hour: number) {
+  const ofHour = tallies.filter((tally) => tally.hour === hour);
+  const sum = (of: (tally: UsageTally) => number) => ofHour.reduce((total, tally) => total + of(tally), 0);
+  return {
+    allowed: sum((tally) => tally.allowed),
+    denied: sum((tally) => tally.denied.permission_denied ?? 0),
+    lastUsedAt: Math.max(...ofHour.map(({ lastUsedAt }) => lastUsedAt ?? 0)),
+    addresses: [...new Set(ofHour.flatMap(({ addresses }) => addresses))].toSorted(),
+  };
+}
