@@ -83,23 +83,35 @@ const steps: Readonly<
   },
 };
 
-/** Begins the work on a Postern, which goes on until `stop` resolves; that rejects when the service refused any of it. */
-export function startAlongside(work: PosternWork, peer: Peer): { stop(): Promise<void> } {
-  const { service, pid } = peer;
-  if (service === null) return { stop: async () => {} };
+/** Work that goes on until `stop` resolves; that rejects when the service refused any of it. */
+export interface Alongside {
+  /** Pieces of it that were done. */
+  done(): number;
+  stop(): Promise<void>;
+}
+
+/** Begins the work on a Postern; none on any other. */
+export function startAlongside(
+  work: PosternWork,
+  { service, pid }: Pick<Peer, 'service' | 'pid'>,
+): Alongside {
+  if (service === null) return { done: () => 0, stop: async () => {} };
   const { everyMs, callers, step } = steps[work];
   const { call, close } = createAdminCalls(service.url, service.adminKey);
   let isOver = false;
   let at = 0;
+  let done = 0;
   const caller = async () => {
     while (!isOver) {
       await step({ ...service, pid, call }, at++);
+      done++;
       await new Promise((resolve) => setTimeout(resolve, everyMs));
     }
   };
   const working = Promise.all(Array.from({ length: callers }, caller));
   working.catch(() => {});
   return {
+    done: () => done,
     async stop() {
       isOver = true;
       await working.finally(close);
