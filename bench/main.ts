@@ -69,7 +69,7 @@ async function bench(options: Options): Promise<void> {
       memory,
     };
     const { results, leftOut } = believable(all);
-    say(`\n${behindMarkdown(behindGo(results.scenarios), new Map())}`);
+    say(`\n${behindMarkdown(behindGo((options.save ? results : all).scenarios), new Map())}`);
     for (const title of leftOut)
       say(`${options.save ? 'not written, since' : 'to doubt:'} the machine was not quiet: ${title}`);
     writeResults(folder, options.save ? withOthers(folder, results) : all);

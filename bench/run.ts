@@ -95,7 +95,7 @@ async function warmUp(run: Run, { group, scenario, peers, known }: Asked): Promi
   known.add(scenario.kind);
   for (const peer of peers) {
     await prepare(run, { group, scenario, peer });
-    if (isNew) check(peer, await run.generator.run(askForEachOnce(scenario, peer)));
+    if (isNew) check(peer, await run.generator.run(askForEachOnce(scenario, peer, group.store)));
     if (scenario.client === 'own') check(peer, await run.generator.run(phase(scenario, peer, seconds)));
   }
 }

@@ -1,6 +1,6 @@
 import { leavingOwner } from './alongside.ts';
 import { type KeySet, keySet, revokedKeys } from './keys.ts';
-import type { Group, Member, Seeding } from './scenario.ts';
+import type { Group, Member } from './scenario.ts';
 import type { SeedKeys } from './seed.ts';
 
 /** Whose keys are in the service and may not pass, once it is suspended. */
@@ -13,8 +13,11 @@ const leavingKeys = 10_000;
 const plans =
   'plans: { minute: { limit: 1000000000, window: 60s }, brief: { limit: 1000000000, window: 10s }, tight: { limit: 1, window: 1h } }\n';
 
-export function settingsOf(seeding: Seeding): string {
-  return seeding === 'usual' ? '{}\n' : plans;
+/** A mongod that shares the client's core may take its time. */
+const patience = 'check: { store_timeout: 5s }\n';
+
+export function settingsOf({ seeding, store }: Pick<Group, 'seeding' | 'store'>): string {
+  return `${store === 'mongodb' ? patience : ''}${seeding === 'usual' ? '' : plans}` || '{}\n';
 }
 
 /** What a Postern has in its store at the start. */

@@ -64,7 +64,7 @@ export function createStage(options: Options, scratch: string, clientPid: number
       return startRust(peer, { cache: cacheFolder, scratch: folder }, { keys, processors });
     if (peer === 'opa') return startOpa(options.opa ?? '', folder, keys);
     const postern = await startPostern(folder, {
-      ...{ name, processes: processors, settings: settingsOf(group.seeding) },
+      ...{ name, processes: processors, settings: settingsOf(group) },
       mongo: group.store === 'mongodb' ? freshDatabase(await mongoUri()).uri : null,
       keys: seedKeysOf(group, member, options.seed),
     });
