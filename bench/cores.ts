@@ -30,6 +30,9 @@ const usage = `usage: npm run bench:cores -- [options]
 const seed = 1;
 const [streams, connections] = [64, 4];
 const warmupSeconds = 3;
+/** Keys that are read from the store, which shares the cores. */
+const coldPerSecond = 4_000;
+const passes = 2;
 /** What is known of the use of keys is written by then. */
 const restSeconds = 9;
 
@@ -61,7 +64,7 @@ interface Lab {
 async function measure(lab: Lab, store: StoreName, processes: number): Promise<Round[]> {
   const folder = mkdtempSync(join(lab.scratch, 'service-'));
   const peer = await startPostern(folder, {
-    ...{ name: store, processes, settings: '{}\n' },
+    ...{ name: store, processes, settings: 'check: { store_timeout: 5s }\n' },
     mongo: store === 'SQLite' ? null : freshDatabase(lab.mongo).uri,
     keys: { active: benchKeys(lab.keys, seed), revoked: [] },
   });
@@ -77,7 +80,10 @@ async function measureRounds({ generator, rounds, seconds }: Lab, peer: Peer): P
     ...{ port: peer.port, pids: { server: [peer.pid], proxy: null }, protocol: 'check', mention: null },
     ...{ streams, connections, perSecond: null, seconds, expected: [allowed] },
   };
-  await generator.run({ ...phase, seconds: null });
+  // Each process reads the keys that it is asked for, once; which one a connection reaches is not ours to say.
+  for (let pass = 0; pass < passes; pass++) {
+    await generator.run({ ...phase, seconds: null, perSecond: coldPerSecond });
+  }
   await generator.run({ ...phase, seconds: warmupSeconds });
   const measured: Round[] = [];
   for (let round = 0; round < rounds; round++) {

@@ -22,6 +22,23 @@ export async function startDigestPeer(
 ): Promise<Peer> {
   const digests = join(scratch, 'digests');
   writeFileSync(digests, hexDigests(keys));
+  // A port that was free a moment ago may be taken by others.
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startOnce({ name, binary, args, env }, scratch, digests);
+    } catch (error) {
+      if (attempt === attemptsMax) throw error;
+    }
+  }
+}
+
+const attemptsMax = 3;
+
+async function startOnce(
+  { name, binary, args, env }: Required<DigestPeer>,
+  scratch: string,
+  digests: string,
+): Promise<Peer> {
   const port = await freePort();
   const child = startChild(binary, ['-listen', `127.0.0.1:${port}`, '-digests', digests, ...args], {
     env: { PATH: process.env.PATH, ...env },

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { allowed } from '../answer.ts';
 import { expectedStatus } from '../kinds.ts';
 import { type SeedKeys, seedFile, seedMongo } from '../seed.ts';
-import { type Child, freePort, type Peer, startChild, untilUp } from './peer.ts';
+import { type Child, type Peer, startChild, untilUp } from './peer.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -58,20 +58,19 @@ export interface LaunchedPostern {
   readonly adminKey: string;
 }
 
-/** Starts a service with these settings, on free ports where they name none; its log goes to a file of `name`. */
+/** Starts a service with these settings, on ports that the system chooses; its log goes to a file of `name`. */
 export async function launchPostern(
   scratch: string,
   name: string,
   settings: Readonly<Record<string, string>>,
 ): Promise<LaunchedPostern> {
-  const [check, admin, http] = [await freePort(), await freePort(), await freePort()];
   const adminKey = randomBytes(32).toString('hex');
   const env = {
     // Settings of the caller's own shell are not what is measured.
     PATH: process.env.PATH,
-    POSTERN_CHECK_LISTEN: `127.0.0.1:${check}`,
-    POSTERN_ADMIN_LISTEN: `127.0.0.1:${admin}`,
-    POSTERN_HTTP_LISTEN: `127.0.0.1:${http}`,
+    POSTERN_CHECK_LISTEN: '127.0.0.1:0',
+    POSTERN_ADMIN_LISTEN: '127.0.0.1:0',
+    POSTERN_HTTP_LISTEN: '127.0.0.1:0',
     POSTERN_ADMIN_KEY: adminKey,
     ...settings,
   };
@@ -80,10 +79,19 @@ export async function launchPostern(
     cwd: scratch,
     log: join(scratch, `${name}.log`),
   });
-  const url = `http://127.0.0.1:${http}`;
-  await untilUp(child, async () => (await fetch(`${url}/readyz`)).ok);
-  const checkPort = Number(env.POSTERN_CHECK_LISTEN.split(':').at(-1));
-  return { child, checkPort, url, adminKey };
+  const listening = () => listeningLine(child.output());
+  await untilUp(child, async () => {
+    const http = listening()?.http;
+    return http !== undefined && (await fetch(`http://${http}/readyz`)).ok;
+  });
+  const { check, http } = listening() ?? {};
+  return { child, checkPort: Number(check?.split(':').at(-1)), url: `http://${http}`, adminKey };
+}
+
+/** What a service logs of its listeners, once it has them. */
+function listeningLine(log: string): { readonly check: string; readonly http: string } | undefined {
+  const line = log.split('\n').find((each) => each.startsWith('{') && each.includes('"msg":"listening"'));
+  return line?.endsWith('}') ? JSON.parse(line) : undefined;
 }
 
 function sumLoads(metrics: string): number {
