@@ -26,7 +26,10 @@ export async function measurePropagation(
     const key = await until('a key is made', () => witness.create(by));
     for (const door of fleet.doors) await untilVerdict(witness, door, key, 'allowed');
     const denials = fleet.doors.map((door) => untilVerdict(witness, door, key, 'denied'));
-    const { begin, end } = await witness.change(by, 'revoke', key.id);
+    const { begin, end } = await until('the key is revoked', async () => {
+      const answer = await witness.change(by, 'revoke', key.id);
+      return answer.outcome === 'done' && answer;
+    });
     const denied = await Promise.all(denials);
     answered.push(end - begin);
     everywhere.push(Math.max(...denied) - begin);
