@@ -18,13 +18,13 @@ import type { Peer } from './peers/peer.ts';
 import { startPostern } from './peers/postern.ts';
 import { readProcessorTime } from './processor-time.ts';
 import { median, spreadOf, spreadText } from './report.ts';
-import { busiestShare, checksPerSecond } from './scale.ts';
+import { busiestShare, checksPerSecond, keysInUse, writesIn } from './scale.ts';
 
 const usage = `usage: npm run bench:cores -- [options]
   --processes N      the most processes (2)
   --keys N           keys in the store, all of them in use (20000)
   --rounds N         measured turns of each (3)
-  --seconds N        length of a turn (5)
+  --seconds N        length of a turn (10)
   --save             write the tables to bench/results/cores.md (.cache/bench/results/cores.md)`;
 
 const seed = 1;
@@ -110,11 +110,12 @@ function sum(values: readonly number[]): number {
 }
 
 const head = [
-  ...['', 'processes', 'Checks/s', 'µs CPU/Check, in all', 'of it shared', 'busiest process %'],
+  ...['', 'processes', 'Checks/s', 'µs CPU/Check, in all', 'of it shared', 'µs shared a key and write'],
+  'busiest process %',
   ...['p99 ms', 'to doubt'],
 ];
 
-function cells(store: StoreName, processes: number, rounds: readonly Round[]): string[] {
+function cells(lab: Lab, [store, processes]: [StoreName, number], rounds: readonly Round[]): string[] {
   const of = (value: (round: Round) => number, digits: number) =>
     spreadText(spreadOf(rounds.map(value)), digits);
   const isSplit = processes > 1;
@@ -125,23 +126,29 @@ function cells(store: StoreName, processes: number, rounds: readonly Round[]): s
     of(({ checks, seconds }) => checks / seconds, 0),
     of(({ spent, answered }) => (spent.service + sum(spent.workers)) / 1_000 / answered, 1),
     isSplit ? of(({ spent, answered }) => spent.service / 1_000 / answered, 2) : '',
+    isSplit ? of((round) => writeMicros(lab, round), 2) : '',
     isSplit ? of(({ spent }) => (100 * Math.max(...spent.workers)) / sum(spent.workers), 0) : '',
     of(({ latencyMs }) => latencyMs.p99, 1),
     loud === 0 ? '' : `others on the machine (${loud} of ${rounds.length})`,
   ];
 }
 
+/** Of what all share, for each key that a process tells the use of: there is little else while Checks hit memory. */
+function writeMicros({ keys, seconds }: Lab, { spent }: Round): number {
+  return spent.service / 1_000 / (spent.workers.length * keys * writesIn(seconds));
+}
+
 const coresShown = [4, 8, 16];
 
-function scaleRow(store: StoreName, rounds: readonly Round[]): string[] {
-  const micros = (value: (spent: Spent) => number) =>
-    median(rounds.map(({ spent, answered }) => value(spent) / 1_000 / answered));
-  const each = { own: micros(({ workers }) => sum(workers)), shared: micros(({ service }) => service) };
+function scaleRow(lab: Lab, store: StoreName, rounds: readonly Round[]): string[] {
+  const own = median(rounds.map(({ spent, answered }) => sum(spent.workers) / 1_000 / answered));
+  const write = median(rounds.map((round) => writeMicros(lab, round)));
+  const rounded = (value: number) => (1_000 * Math.floor(value / 1_000)).toLocaleString('en');
   return [
-    store,
-    each.own.toFixed(1),
-    each.shared.toFixed(2),
-    ...coresShown.map((cores) => `${Math.floor(checksPerSecond(cores, each) / 1_000)} 000`),
+    ...[store, own.toFixed(1), write.toFixed(2)],
+    ...coresShown.map(
+      (cores) => `${rounded(checksPerSecond(cores, own))}; ${rounded(keysInUse(cores, write))}`,
+    ),
   ];
 }
 
@@ -151,7 +158,7 @@ async function bench(): Promise<void> {
       processes: { type: 'string', default: '2' },
       keys: { type: 'string', default: '20000' },
       rounds: { type: 'string', default: '3' },
-      seconds: { type: 'string', default: '5' },
+      seconds: { type: 'string', default: '10' },
       save: { type: 'boolean', default: false },
     },
   });
@@ -172,10 +179,11 @@ async function bench(): Promise<void> {
     await generator.prepare({ ...{ kind: 'hit', keys, seed, raw: false }, order: 'even', crowd: false });
     for (const store of stores) {
       for (let processes = 1; processes <= most; processes++) {
-        const rounds = await measure({ generator, scratch, mongo: mongo.uri, ...bounds }, store, processes);
-        rows.push(cells(store, processes, rounds));
+        const lab = { generator, scratch, mongo: mongo.uri, ...bounds };
+        const rounds = await measure(lab, store, processes);
+        rows.push(cells(lab, [store, processes], rounds));
         process.stdout.write(`${rows.at(-1)?.join('  ')}\n`);
-        if (processes === most && most > 1) scaled.push(scaleRow(store, rounds));
+        if (processes === most && most > 1) scaled.push(scaleRow(lab, store, rounds));
       }
     }
   } finally {
@@ -185,8 +193,11 @@ async function bench(): Promise<void> {
   write(values.save, [
     `All on these cores, placed by the scheduler: the processes, the client and mongod; ${streams} streams on ${connections} connections, ${bounds.keys.toLocaleString('en')} keys, each as likely as another.`,
     table(head, rows),
-    `## What follows for more cores\n\nChecks a second at ${100 * busiestShare} % of the cores, or of the thread that all share, whichever comes first; a process for each core (not measured: computed from the two figures beside).`,
-    table(['', 'µs of a process', 'µs shared', ...coresShown.map((cores) => `${cores} cores`)], scaled),
+    `## What follows for more cores\n\nWith a process for each core, each of them ${100 * busiestShare} % busy: Checks a second; and of how many keys, all in use within five seconds, the thread that all share can write the use at ${100 * busiestShare} % of its core. Not measured: computed from the two figures beside.`,
+    table(
+      ['', 'µs of a Check', 'µs shared a key and write', ...coresShown.map((cores) => `${cores} cores`)],
+      scaled,
+    ),
   ]);
 }
 

@@ -1,12 +1,16 @@
 import { expect, it } from 'vitest';
-import { checksPerSecond } from '../../bench/scale.ts';
+import { checksPerSecond, keysInUse, writesIn } from '../../bench/scale.ts';
 
-it('counts what all share on every core, until the one thread that does it is used', () => {
-  expect(checksPerSecond(4, { own: 9, shared: 1 })).toBe(240_000);
-  expect(checksPerSecond(8, { own: 9, shared: 1 })).toBe(480_000);
-  expect(checksPerSecond(16, { own: 9, shared: 1 })).toBe(600_000);
+it('has each process answer on a core of its own', () => {
+  expect(checksPerSecond(1, 10)).toBe(60_000);
+  expect(checksPerSecond(16, 10)).toBe(960_000);
 });
 
-it('grows with every core where nothing is shared', () => {
-  expect(checksPerSecond(16, { own: 10, shared: 0 })).toBe(960_000);
+it('has what all share bound the keys in use, fewer with each process that tells of them', () => {
+  expect(keysInUse(1, 6)).toBe(500_000);
+  expect(keysInUse(4, 6)).toBe(125_000);
+});
+
+it('counts the write that comes after a turn', () => {
+  expect(writesIn(10)).toBe(3);
 });
