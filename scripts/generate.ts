@@ -14,9 +14,11 @@ const GENERATED = 'src/grpc/gen';
 /** What server reflection can describe besides our own API, with the places that define it. */
 const REFLECTED = [
   '--path=node_modules/@grpc/grpc-js-xds/deps/envoy-api/envoy/service/auth/v3/external_auth.proto',
+  '--path=node_modules/@grpc/grpc-js-xds/deps/envoy-api/envoy/service/ratelimit/v3/rls.proto',
   '--path=node_modules/grpc-health-check/proto/health',
   '--path=node_modules/@grpc/reflection/build/proto/grpc',
   '--type=envoy.service.auth.v3.Authorization',
+  '--type=envoy.service.ratelimit.v3.RateLimitService',
   '--type=grpc.health.v1.Health',
   '--type=grpc.reflection.v1.ServerReflection',
   '--type=grpc.reflection.v1alpha.ServerReflection',

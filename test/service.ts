@@ -9,8 +9,10 @@ import { createRules } from '../src/check/rules.ts';
 import { createJournalTail, type JournalTail, waking } from '../src/events/journal-tail.ts';
 import { createRefusals } from '../src/events/refusals.ts';
 import { createDigester, type Digester, type Pepper, Secret } from '../src/keys/secret.ts';
-import { createLimiter } from '../src/limits/limiter.ts';
+import { createCharging } from '../src/limits/charging.ts';
+import { createLimiter, type Limiter } from '../src/limits/limiter.ts';
 import { createPlans } from '../src/limits/plan.ts';
+import { createStandings } from '../src/limits/standings.ts';
 import { readPresets } from '../src/presets/read.ts';
 import type { Scheme } from '../src/schemes/scheme.ts';
 import { createSqliteStore } from '../src/sqlite/store.ts';
@@ -74,7 +76,13 @@ export async function createTestService(given: TestServiceOptions = {}): Promise
   const limiter = createLimiter(store, { spendersMax: 1_000, allowWhenUnavailable: true });
   const judging = { keyring, digester, schemes, environment, plans, findRule: createRules([]), now };
   const authorize = createAuthorize({ ...judging, ...limiter });
-  const dryRun = createAuthorize({ ...judging, spend: limiter.look, look: limiter.look });
+  const held = async (windows: Parameters<Limiter['held']>[0]) => limiter.held(windows);
+  const charged = async (counts: readonly Readonly<Parameters<Limiter['charged']>>[]) => {
+    for (const count of counts) limiter.charged(...count);
+  };
+  const standings = createStandings({ store, held });
+  const charge = createCharging({ store, held, charged, now });
+  const dryRun = createAuthorize({ ...judging, spend: standings.look, look: standings.look });
   const registry = createRegistry({ store, digester, policy, now }, { retentionMs: 30 * 86_400_000 });
   const fixedKey = new Secret(adminKey);
   const identify = createIdentify({ keyring, digester, scheme: schemes[0], fixedKey, clients: [], now });
@@ -94,6 +102,7 @@ export async function createTestService(given: TestServiceOptions = {}): Promise
     guard: createLastWriterGuard({ store, adminScheme: schemes[0].name, hasOtherWriter }),
     waysIn: { adminScheme: schemes[0].name, fixedKey: hasOtherWriter, client: false },
     authorize: dryRun,
+    ...{ standings, charge },
     policy,
     now,
   });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Limit, noLimits } from '../keys/limit.ts';
+import { type Limit, limitMax, noLimits } from '../keys/limit.ts';
 import { isVisible } from '../keys/name-text.ts';
 import { rolesMax } from '../keys/role.ts';
 import { parseNetwork } from '../net/address.ts';
@@ -139,6 +139,20 @@ export function limitsAsked({ rate_limit, rate_limits }: OwnLimits): readonly Li
   if (rate_limit === undefined && rate_limits === undefined) return undefined;
   return rate_limits ?? rate_limit ?? noLimits;
 }
+
+/** Names one of the limits of a key. */
+export const limitName = z
+  .string()
+  .regex(/^[a-z0-9_-]{1,32}$/, 'has 1 to 32 characters of a-z, 0-9, _ and -')
+  .meta({ maxLength: 32 });
+
+const unitsError = `is a whole number from -${limitMax} to ${limitMax}, and not 0`;
+/** Units that were spent; less than 0 gives back. */
+export const unitsToCharge = z
+  .int({ error: unitsError })
+  .min(-limitMax, { error: unitsError })
+  .max(limitMax, { error: unitsError })
+  .refine((units) => units !== 0, unitsError);
 
 export const requestId = none(line(128));
 

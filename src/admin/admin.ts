@@ -10,6 +10,8 @@ import type { KeyPolicy } from '../check/policy.ts';
 import type { JournalTail } from '../events/journal-tail.ts';
 import type { Refusals } from '../events/refusals.ts';
 import type { Digester } from '../keys/secret.ts';
+import type { ChargeLimits } from '../limits/charging.ts';
+import type { Standings } from '../limits/standings.ts';
 import type { Finding } from '../store/finding.ts';
 import type { Store } from '../store/store.ts';
 import { type AdmitDependencies, createAdmit } from './admit.ts';
@@ -26,6 +28,7 @@ import { createImportOperations, type ImportOperations } from './import/import-o
 import { createKeyChangeOperations, type KeyChangeOperations } from './keys/key-change-operations.ts';
 import { createKeyOperations, type KeyOperations } from './keys/key-operations.ts';
 import { createKeyTerms } from './keys/key-terms.ts';
+import { createLimitOperations, type LimitOperations } from './keys/limit-operations.ts';
 import { createShowKeys } from './keys/shown-keys.ts';
 import { createLeakOperations, type LeakOperations } from './leaks/leak-operations.ts';
 import { createOwnerOperations, type OwnerOperations } from './owner-operations.ts';
@@ -42,6 +45,7 @@ interface Operations
     AuditOperations,
     DiagnosticsOperations,
     LeakOperations,
+    LimitOperations,
     TermsOperations,
     WatchOperations {}
 
@@ -82,7 +86,10 @@ export interface AdminDependencies {
     | 'listReplicas'
     | 'diagnose'
     | 'countReplicas'
+    | 'appendJournal'
   >;
+  readonly standings: Pick<Standings, 'of'>;
+  readonly charge: ChargeLimits;
   readonly digester: Digester;
   /** Of this process. */
   readonly replicaId: string;
@@ -118,6 +125,7 @@ export function createAdmin(dependencies: AdminDependencies): Admin {
     ...createAuditOperations(dependencies),
     ...createDiagnosticsOperations(dependencies),
     ...createLeakOperations(dependencies),
+    ...createLimitOperations(dependencies),
     ...createTermsOperations({ ...dependencies, terms }),
     ...createWatchOperations(dependencies),
   };

@@ -8,6 +8,8 @@ export const operationPermissions = {
   CreateKey: adminWrite,
   GetKey: adminRead,
   GetKeyUsage: adminRead,
+  GetKeyLimits: adminRead,
+  ChargeKey: adminWrite,
   ListKeys: adminRead,
   FindKey: adminRead,
   VerifyKey: adminRead,

@@ -75,6 +75,11 @@ const units: ReadonlyMap<Limit['per'], LimitOverride['unit']> = new Map<Limit['p
 /** `requests_per_unit` is a uint32. */
 const requestsMax = 4_294_967_295;
 
+/** Envoy's unit of a limit; null where it has none. */
+export function limitUnit({ per }: Limit): LimitOverride['unit'] | null {
+  return units.get(per) ?? null;
+}
+
 /** The first limit that Envoy's units can say; null for none. */
 export function limitOverride(limits: readonly Limit[]): LimitOverride | null {
   for (const { limit, per } of limits) {

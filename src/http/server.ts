@@ -29,6 +29,7 @@ import { addImportRoutes } from './routes/import-routes.ts';
 import { addKeyChangeRoutes } from './routes/key-change-routes.ts';
 import { addKeyRoutes } from './routes/key-routes.ts';
 import { addLeakRoutes } from './routes/leak-routes.ts';
+import { addLimitRoutes } from './routes/limit-routes.ts';
 import { withOtherMethodsRefused } from './routes/other-methods.ts';
 import { addOwnerRoutes } from './routes/owner-routes.ts';
 import { addRoleRoutes } from './routes/role-routes.ts';
@@ -91,6 +92,7 @@ export function createHttpServer(dependencies: HttpDependencies, options: HttpOp
     addHealthRoutes(app, dependencies);
     addOpenapiRoute(app);
     addKeyRoutes(app, admin, now);
+    addLimitRoutes(app, admin);
     addKeyChangeRoutes(app, admin, now);
     addImportRoutes(app, admin);
     addOwnerRoutes(app, admin, now);

@@ -10,6 +10,7 @@ import type { OwnerRecord } from '../keys/owner.ts';
 import type { RoleRecord } from '../keys/role.ts';
 import type { Digest } from '../keys/secret.ts';
 import type { HeldWindow } from '../limits/accounts.ts';
+import type { ChargeHits } from '../limits/hits.ts';
 import type { Listen } from '../net/listen.ts';
 import type { TlsMaterial } from '../net/tls.ts';
 import type { Reason } from '../schemes/answer.ts';
@@ -36,6 +37,8 @@ export type ServiceAnswers = {
   getRole(id: string): Promise<Dated<RoleRecord | null>>;
   leaseUnits(request: UnitLeaseRequest): Promise<SharedLease>;
   returnUnits(returns: readonly UnitReturn[]): Promise<void>;
+  /** Units of limits that were spent without a lease: all or none; a text says what is wrong with them. */
+  chargeHits: ChargeHits;
   recordUsage(tallies: SentTallies): Promise<void>;
   /** Of the log, whole ones. */
   writeLines(lines: string): void;

@@ -5,6 +5,7 @@ import type { TraceHeaders } from '../tracing/tracing-context.ts';
 /** Status codes (gRPC, "Status codes and their use in gRPC"), those that Postern's own code answers with. */
 export const rpcStatus = {
   ok: 0,
+  invalidArgument: 3,
   deadlineExceeded: 4,
   notFound: 5,
   permissionDenied: 7,

@@ -34,6 +34,10 @@ export function answerOf({ operation }: Ask, answer: unknown): unknown {
       }));
       return { buckets, last_used_at: timeOf(message.last_used_at), addresses: message.addresses };
     }
+    case 'getKeyLimits':
+      return (message.limits as Message[]).map(standingOf);
+    case 'chargeKey':
+      return standingOf(message.limit as Message);
     case 'verifyKey':
       return { ...message, reason: message.reason || null, key_id: message.key_id || null };
     case 'importKeys':
@@ -101,6 +105,10 @@ function limitOf({ name, limit, length, shared_by }: Message) {
   const { value } = length as { value: unknown };
   const { window } = rateLimitOf({ limit, window: value });
   return { name, limit, window, shared_by };
+}
+
+function standingOf({ resets_at, ...standing }: Message) {
+  return { ...standing, resets_at: timeOf(resets_at) };
 }
 
 function rateLimitOf({ limit, window }: Message) {

@@ -1,6 +1,7 @@
 import type { Caller } from '../../src/admin/identity.ts';
 import type { Watched } from '../../src/admin/watch-operations.ts';
 import { keyJson } from '../../src/changes/key-json.ts';
+import { usedLimitJson } from '../../src/changes/limit-json.ts';
 import { ownerJson } from '../../src/changes/owner-json.ts';
 import { settlementJson } from '../../src/changes/settlement-json.ts';
 import { eventJson } from '../../src/events/events.ts';
@@ -60,6 +61,10 @@ async function operate(service: TestService, caller: Caller, { operation, id = '
       }));
       return { buckets: shown, last_used_at: lastUsedAt === null ? null : formatTime(lastUsedAt), addresses };
     }
+    case 'getKeyLimits':
+      return (await admin.getKeyLimits(caller, id, input)).map(usedLimitJson);
+    case 'chargeKey':
+      return usedLimitJson(await admin.chargeKey(caller, id, input));
     case 'verifyKey': {
       const { keyId, ...verdict } = await admin.verifyKey(caller, input);
       return { ...verdict, key_id: keyId };

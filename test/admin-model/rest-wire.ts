@@ -6,6 +6,8 @@ const routes: Readonly<Record<Operation, readonly [method: string, path: string]
   createKey: ['POST', '/admin/api-keys'],
   getKey: ['GET', '/admin/api-keys/{id}'],
   listKeys: ['GET', '/admin/api-keys'],
+  getKeyLimits: ['GET', '/admin/api-keys/{id}/limits'],
+  chargeKey: ['POST', '/admin/api-keys/{id}:charge'],
   getKeyUsage: ['GET', '/admin/api-keys/{id}/usage'],
   findKey: ['POST', '/admin/api-keys:find'],
   verifyKey: ['POST', '/admin/api-keys:verify'],

@@ -53,6 +53,14 @@ const operations: Readonly<Record<string, Operation>> = {
     ...{ needs: 'read', elsewhere: 'NOT_FOUND', message: (id) => ({ id, since: undefined }) },
     rest: (id) => ['GET', `/admin/api-keys/${id}/usage`],
   },
+  getKeyLimits: {
+    ...{ needs: 'read', elsewhere: 'NOT_FOUND', message: (id) => ({ id }) },
+    rest: (id) => ['GET', `/admin/api-keys/${id}/limits`],
+  },
+  chargeKey: {
+    ...{ needs: 'write', elsewhere: 'NOT_FOUND', message: (id) => ({ id, units: 1 }) },
+    rest: (id) => ['POST', `/admin/api-keys/${id}:charge`, { units: 1 }],
+  },
   updateKey: {
     ...{ needs: 'write', elsewhere: 'NOT_FOUND' },
     message: (id) => ({
@@ -320,8 +328,9 @@ async function expectOutcomes(
   const wanted: Record<string, string> = {};
   const told: Record<string, string> = {};
   let refused = (await audit(service, { outcome: 'refused' })).length;
+  const rate_limit = { limit: 1_000, window: '60s' };
   for (const [name, operation] of Object.entries(operations)) {
-    const made = await service.admin.createKey(root(service), { name, owner: 'acme' });
+    const made = await service.admin.createKey(root(service), { name, owner: 'acme', rate_limit });
     wanted[name] = expected(operation);
     told[name] = await call(name, operation, made.key.id, made.secret?.reveal() ?? '');
     if (isTold(wanted[name] ?? ''))

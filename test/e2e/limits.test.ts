@@ -72,13 +72,13 @@ describe.each(Object.keys(stores) as (keyof typeof stores)[])("Converra's limits
       expect(await left(ask(made))).toEqual([200, 290]);
     }));
 
-  it('a cost of 0 is free, when all is spent too', () =>
+  it('a cost of 0 spends nothing, and passes while something is left', () =>
     withinOneWindow(60, async () => {
       const made = await make({ rate_limit: { limit: 1, window: '60s' } });
       expect(await left(ask(made, '/cost/0/'))).toEqual([200, 1]);
       expect(await left(ask(made))).toEqual([200, 0]);
       expect(await left(ask(made))).toEqual([429, 0]);
-      expect(await left(ask(made, '/cost/0/'))).toEqual([200, 0]);
+      expect(await left(ask(made, '/cost/0/'))).toEqual([429, 0]);
     }));
 
   it('a key on Enterprise has the limit that is its own, or none', async () => {

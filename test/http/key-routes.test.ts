@@ -336,6 +336,8 @@ function brokenAdmin(error: Error): Admin {
       digester: none,
       noteUse: none,
       findings: none,
+      standings: none,
+      charge: none,
     },
     policy: () => ({ plans: createPlans(new Map()), keySchemes: [scheme], environment: 'live' }),
     now: () => 0,

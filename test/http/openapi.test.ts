@@ -175,6 +175,8 @@ async function callEverything(): Promise<{ route: DocumentedRoute; reply: Reply 
   await use(listener, first.id);
   await tell('GetKey', first.id);
   await tell('GetKeyUsage', first.id);
+  await tell('GetKeyLimits', first.id);
+  await tell('ChargeKey', first.id);
   await tell('UpdateKey', first.id);
   await tell('UpdateKey', first.id, { body: { permissions: [], rate_limit: null } });
   await tell('DisableKey', first.id);

@@ -49,7 +49,10 @@ export async function servedRoutes(make: () => Promise<unknown>): Promise<string
     fastify.addHook('onRoute', ({ url, method }) => {
       const methods = [method].flat().filter((name) => name !== 'HEAD');
       const isRefusal = methods.includes('TRACE');
-      const path = url.replaceAll('::', ':').replaceAll(/\/:(\w+)/g, '/{$1}');
+      const path = url
+        .replaceAll(/(\/:\w+)\([^)]*\)/g, '$1')
+        .replaceAll('::', ':')
+        .replaceAll(/\/:(\w+)/g, '/{$1}');
       if (!isRefusal) served.push(...methods.map((name) => `${name} ${path}`));
     });
   };

@@ -7,7 +7,7 @@ import { keyRecord } from '../records.ts';
 import { anyKeyRecord, expectSameKey, nextId, retentionMs, testNow } from '../store-contract/setting.ts';
 
 /** Absent from documents that earlier versions wrote. */
-const laterMembers = ['rotated_to', 'spender', 'created_by', 'import_id'];
+const laterMembers = ['rotated_to', 'spender', 'created_by', 'import_id', 'rate_limits'];
 
 describe('a key as a document', () => {
   it('is one too without what earlier versions did not write, and spends its own limit then', () => {

@@ -8,7 +8,7 @@ import { createSetting, type Setting } from './setting.ts';
 
 /** Has one more index, which the release before leaves alone. */
 const expanded: Schema = {
-  version: 3,
+  version: 4,
   readerMin: 1,
   async make(database, session) {
     await createCollections(database, session);
@@ -48,7 +48,7 @@ it('two releases serve one database together, and each sees what the other chang
   const [two] = await insertAll(after, [{}]);
   const late = await open(setting);
   for (const store of [before, after, late]) expect(await listIds(store)).toEqual([two?.id, one?.id]);
-  expect(await schemaIn(setting)).toEqual({ _id: 'schema', version: 3, reader_min: 1 });
+  expect(await schemaIn(setting)).toEqual({ _id: 'schema', version: 4, reader_min: 1 });
 });
 
 it('a release that cannot serve what is there is refused, and says what it takes', async () => {
@@ -69,7 +69,7 @@ it('ten replicas of two releases that start at once make one database', async ()
   );
   const [key] = await insertAll(stores[3] as Store, [{}]);
   for (const store of stores) expect(await listIds(store)).toEqual([key?.id]);
-  expect(await schemaIn(setting)).toEqual({ _id: 'schema', version: 3, reader_min: 1 });
+  expect(await schemaIn(setting)).toEqual({ _id: 'schema', version: 4, reader_min: 1 });
 });
 
 it('an index that stands in the way stops the start by its name, and with the line that removes it', async () => {

@@ -72,7 +72,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   changes: {
     holds: 'every change of a key and an owner',
     opens: 'registry.ts',
-    rooms: ['check', 'journal', 'keys', 'schemes', 'store', 'time'],
+    rooms: ['check', 'journal', 'keys', 'limits', 'schemes', 'store', 'time'],
   },
   settings: {
     holds: 'settings read into one frozen Config: every default and bound',
@@ -102,6 +102,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
         'events',
         'journal',
         'keys',
+        'limits',
         'net',
         'schemes',
         'settings',
@@ -162,6 +163,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
         'check',
         'journal',
         'keys',
+        'limits',
         'net',
         'schemes',
         'store',

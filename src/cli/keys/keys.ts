@@ -9,6 +9,7 @@ import { printable, printableJson } from '../terminal/output.ts';
 import { settledText } from '../terminal/settled-text.ts';
 import { createKey } from './create.ts';
 import { findKey } from './find.ts';
+import { chargeKey, showLimits } from './limits.ts';
 import { listKeys } from './list.ts';
 import { reportLeaked } from './report-leaked.ts';
 import { rotateKey } from './rotate.ts';
@@ -42,6 +43,8 @@ export function addKeyCommands(program: Command, io: Io, exit: (code: ExitCode) 
   verifyKey(add, io, exit);
   addGet(add, io);
   showUsage(add, io);
+  showLimits(add, io);
+  chargeKey(add, io);
   updateKey(add, io);
   rotateKey(add, io);
   addNarrowing(add, io, {

@@ -1,6 +1,7 @@
 import { createAdmin } from '../../admin/admin.ts';
 import { findObserved } from '../../admin/diagnostics/observed.ts';
 import { createIdentify } from '../../admin/identity.ts';
+import { createLimitHits } from '../../admin/keys/limit-hits.ts';
 import { createGithubKeys, type GithubKeys } from '../../admin/leaks/github-keys.ts';
 import { createGithubLeaks } from '../../admin/leaks/github-leaks.ts';
 import { createKeyring } from '../../cache/keyring.ts';
@@ -13,6 +14,7 @@ import { createJournalTail, type JournalTail, waking } from '../../events/journa
 import { createRefusals } from '../../events/refusals.ts';
 import { type AdminClient, adminWrite } from '../../keys/admin-permissions.ts';
 import { createDigester } from '../../keys/secret.ts';
+import { createCharging } from '../../limits/charging.ts';
 import { createStandings } from '../../limits/standings.ts';
 import { createToldChanges } from '../../link/told-changes.ts';
 import type { Config } from '../../settings/config.ts';
@@ -76,6 +78,7 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
   const keyring = createKeyring({ store: checkReads, feed, missBudget }, keyringBounds);
   const standings = createStandings({ store, held: limiters.held });
   const { look } = standings;
+  const charge = createCharging({ store, ...limiters, now });
   const judges = createJudges({ keyring, digester, limiter: { spend: look, look }, now }, config);
   const { dryRun, policy } = judges;
   const registry = metrics.timeRevocations(createRegistry({ store, digester, policy, now }, config));
@@ -99,12 +102,14 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
   const admin = createAdmin({
     findings: () => [...findObserved(policy()), ...(github?.findings() ?? [])],
     noteUse: (key, reason, address) => usage.count(key, reason, address, now()),
+    ...{ standings, charge },
     ...{ identify, registry, store, digester, refusals, guard, waysIn, authorize: dryRun },
     ...{ policy, tail, now, monotonic, replicaId },
   });
   const githubLeaks = github === null ? undefined : createGithubLeaks({ keys: github, registry, refusals });
   const served = {
     ...{ githubLeaks, told, checkReads },
+    chargeHits: createLimitHits({ store, charge, policy, now }),
     admin: tracing === null ? admin : traceAdmin(admin, tracing),
   };
   return {

@@ -7,6 +7,7 @@ import { createImportMethods } from './import-methods.ts';
 import { createKeyChangeMethods } from './key-change-methods.ts';
 import { createKeyMethods } from './key-methods.ts';
 import { createLeakMethods } from './leak-methods.ts';
+import { createLimitMethods } from './limit-methods.ts';
 import { createOwnerMethods } from './owner-methods.ts';
 import { createRoleMethods } from './role-methods.ts';
 import { createTermsMethods } from './terms-methods.ts';
@@ -43,6 +44,7 @@ export function createAdminService({
       ...createAuditMethods(dependencies),
       ...createDiagnosticsMethods(dependencies),
       ...createLeakMethods(dependencies),
+      ...createLimitMethods(dependencies),
       ...createTermsMethods(dependencies),
       ...createWatchMethods({ admin, onBroken }),
     },

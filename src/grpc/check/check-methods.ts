@@ -1,22 +1,25 @@
+import type { ChargeHits } from '../../limits/hits.ts';
 import { RpcError, type RpcMethod, type RpcMethods, rpcStatus } from '../../net/rpc.ts';
 import { createHealth, type Health } from '../health-methods.ts';
 import { createReflectionMethods } from '../reflection-methods.ts';
 import { CheckUnavailable } from './check-response.ts';
 import type { Answer } from './check-server.ts';
+import { createRateLimitMethods, rateLimitServiceName } from './rate-limit-methods.ts';
 
-/** What the listener for Checks serves: Check, health and reflection. */
+/** What the listener for Checks serves: Check, the rate limit service, health and reflection. */
 export interface CheckMethods extends Health {
   readonly methods: RpcMethods;
 }
 
 const serviceName = 'envoy.service.auth.v3.Authorization';
 
-export function createCheckMethods(answer: Answer): CheckMethods {
+export function createCheckMethods(answer: Answer, chargeHits: ChargeHits): CheckMethods {
   const health = createHealth([serviceName]);
   const methods = new Map<string, RpcMethod>([
     [`/${serviceName}/Check`, checkMethod(answer)],
+    ...createRateLimitMethods(chargeHits),
     ...health.methods,
-    ...createReflectionMethods([serviceName, 'grpc.health.v1.Health']),
+    ...createReflectionMethods([serviceName, rateLimitServiceName, 'grpc.health.v1.Health']),
   ]);
   return { ...health, methods };
 }

@@ -67,6 +67,8 @@ export const fieldNotes: Readonly<Record<string, string>> = {
     'From when the periods of its limits run, from 1970 on, to the second. Absent: those of the calendar in UTC.',
   keys_max: 'The most keys that the owner may have. Absent: no bound of its own.',
   suspended: 'Stops the owner at once, until it is put again without, or changed to false.',
+  limit: 'The name of the limit. Absent: the only one that the key has.',
+  units: 'Units that were spent, and not 0; less than 0 gives back.',
   url: 'Where it was found, for the journal.',
   source: 'Who found it, or how.',
 };

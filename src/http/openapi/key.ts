@@ -1,6 +1,7 @@
 import { emptyInput, getKeyUsageInput, rotateKeyInput, updateKeyInput } from '../../admin/admin-input.ts';
 import { inputSchema } from '../../admin/admin-input-schema.ts';
 import { keyExample, secretExample, settlementExample } from './examples.ts';
+import { limitOperations } from './limits.ts';
 import {
   bodySchema,
   idempotencyKeyHeader,
@@ -14,7 +15,7 @@ import { answerOf, reference } from './schema-forms.ts';
 
 /** The routes about one key. */
 export function keyOperations(): Operations {
-  return { ...plainOperations(), ...furtherOperations() };
+  return { ...plainOperations(), ...furtherOperations(), ...limitOperations(id) };
 }
 
 function plainOperations(): Operations {

@@ -1,5 +1,5 @@
-import { listOwnersInput, putOwnerInput, updateOwnerInput } from '../../admin/admin-input.ts';
 import { type InputSchema, inputSchema } from '../../admin/admin-input-schema.ts';
+import { listOwnersInput, putOwnerInput, updateOwnerInput } from '../../admin/owner-input.ts';
 import { ownerExample, settlementExample } from './examples.ts';
 import {
   bodySchema,

@@ -164,6 +164,19 @@ const usage = closed({
   addresses: list(texts, 'Where requests came from in these hours, a sample.'),
 });
 
+const usedLimit = closed({
+  name: text('The name of the limit.'),
+  limit: { type: 'integer', minimum: 1, description: 'Units in each window or period.' },
+  used: {
+    type: 'integer',
+    description:
+      'Never less than what was spent, and more by at most a twentieth of the limit for what replicas hold.',
+  },
+  remaining: count('Units left.'),
+  resets_at: orNull(time('When the next window or period begins; null for never.')),
+  shared_by: text('Whose keys spend from the counter.', { enum: ['key', 'owner'] }),
+});
+
 const verification = closed(
   {
     allowed: { type: 'boolean', description: 'Whether a Check would allow the request.' },
@@ -214,6 +227,7 @@ export const schemas: Readonly<Record<string, Schema>> = {
   RateLimit: rateLimit,
   Limit: limit,
   Usage: usage,
+  UsedLimit: usedLimit,
   Verification: verification,
   Owner: closed(owner),
   PutOwner: closed({ ...owner, ...settlement }),

@@ -91,8 +91,21 @@ export async function startCheckCore(
       authorize: judges.authorize,
       fallbackScheme: () => judges.policy().schemes[0],
       upstream: () => judges.policy().upstream,
+<<<<<<< HEAD
       onDecision,
       onBroken,
+=======
+      chargeHits: (hits) => service.ask('chargeHits', hits),
+      onDecision(decision, request, durationMs, span) {
+        const address = request?.address ?? '';
+        telemetry.observeDecision(decision, durationMs);
+        usage.record(decision, address, now());
+        if (decision.verdict === 'deny' && guesses.has(decision.reason))
+          failures.count(decision.reason, address);
+        logDecision(decision, request, span);
+      },
+      onBroken: (error) => log.error({ err: error }, 'broken'),
+>>>>>>> 587e862 (Charge keys after the fact, and tell how they stand with their limits)
       tracing,
       unavailableAs: config.check.unavailableAs,
       requestBytesMax: config.check.requestBytesMax,

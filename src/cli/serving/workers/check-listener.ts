@@ -2,6 +2,7 @@ import { createCheckMethods } from '../../../grpc/check/check-methods.ts';
 import { CHECK_BYTES_MAX, type CheckDependencies, createAnswer } from '../../../grpc/check/check-server.ts';
 import type { GrpcListener } from '../../../grpc/server.ts';
 import { createH2Listener, type H2Listener } from '../../../h2/listener.ts';
+import type { ChargeHits } from '../../../limits/hits.ts';
 import type { TlsSource } from '../../../net/tls.ts';
 import type { Config } from '../../../settings/config.ts';
 import type { ConnectionCounts } from '../../../telemetry/connection-counts.ts';
@@ -23,10 +24,13 @@ export interface CheckListener extends GrpcListener, Pick<H2Listener, 'accept'> 
 
 /** The listener for Checks, which Envoy asks on every request: on a transport of its own, for speed. */
 export function createCheckListener(
-  dependencies: CheckDependencies,
+  dependencies: CheckDependencies & { readonly chargeHits: ChargeHits },
   { config, tls, counts, log }: CheckListenerOptions,
 ): CheckListener {
-  const { methods, setServing, endWatches } = createCheckMethods(createAnswer(dependencies));
+  const { methods, setServing, endWatches } = createCheckMethods(
+    createAnswer(dependencies),
+    dependencies.chargeHits,
+  );
   const { onBroken } = dependencies;
   const { requestBytesMax, connectionsMax, connectionAgeMaxMs, reusePort } = config;
   const listener = createH2Listener(methods, {

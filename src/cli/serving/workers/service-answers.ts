@@ -7,6 +7,7 @@ import type { Events } from '../events.ts';
 
 export interface ServiceAnswersDependencies {
   readonly store: Pick<Store, 'leaseUnits' | 'returnUnits'>;
+  readonly chargeHits: ServiceAnswers['chargeHits'];
   /** How many Check workers lease from the same store. */
   readonly sharers: () => number;
   readonly registry: Pick<Registry, 'revokeInClear'>;
@@ -19,7 +20,7 @@ export interface ServiceAnswersDependencies {
 
 /** What the service answers to one of its Check workers. */
 export function serviceAnswers(
-  { store, sharers, registry, checkReads, events, writeLines }: ServiceAnswersDependencies,
+  { store, sharers, chargeHits, registry, checkReads, events, writeLines }: ServiceAnswersDependencies,
   worker: ToldWorker,
 ): ServiceAnswers {
   return {
@@ -27,6 +28,7 @@ export function serviceAnswers(
     getOwner: (id) => worker.dated(() => checkReads.getOwner(id)),
     getRole: (id) => worker.dated(() => checkReads.getRole(id)),
     leaseUnits: async (request) => ({ ...(await store.leaseUnits(request)), sharers: sharers() }),
+    chargeHits,
     returnUnits: (returns) => store.returnUnits(returns),
     recordUsage: (tallies) => events.usageStore.recordUsage(takeTallies(tallies)),
     writeLines,

@@ -7711,6 +7711,38 @@ export const KeyAdminService = {
     responseDeserialize: (value: Buffer): EnableKeyResponse => EnableKeyResponse.decode(value),
   },
   /**
+   * Returns how a key stands with each of its limits. Needs admin:read.
+   *
+   * NOT_FOUND: no such key.
+   */
+  getKeyLimits: {
+    path: "/postern.admin.v1.KeyAdmin/GetKeyLimits" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetKeyLimitsRequest): Buffer => Buffer.from(GetKeyLimitsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetKeyLimitsRequest => GetKeyLimitsRequest.decode(value),
+    responseSerialize: (value: GetKeyLimitsResponse): Buffer =>
+      Buffer.from(GetKeyLimitsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetKeyLimitsResponse => GetKeyLimitsResponse.decode(value),
+  },
+  /**
+   * Spends units of a limit after the fact, beyond what is left too: the next Check is then denied
+   * until the limit resets. Negative units give back. A revoked key's charge counts: its request ran
+   * before. Needs admin:write, and to give back an admin key without an owner.
+   *
+   * NOT_FOUND: no such key. ALREADY_EXISTS: a charge of this `request_id` said something else;
+   * nothing is counted. INVALID_ARGUMENT: the key has no such limit.
+   */
+  chargeKey: {
+    path: "/postern.admin.v1.KeyAdmin/ChargeKey" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ChargeKeyRequest): Buffer => Buffer.from(ChargeKeyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ChargeKeyRequest => ChargeKeyRequest.decode(value),
+    responseSerialize: (value: ChargeKeyResponse): Buffer => Buffer.from(ChargeKeyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ChargeKeyResponse => ChargeKeyResponse.decode(value),
+  },
+  /**
    * Says what Check would answer for a presented key, without counting a use or spending a rate
    * limit. A refused key is an answer (`allowed: false`), not an error. Needs admin:read.
    */
@@ -7989,6 +8021,21 @@ export interface KeyAdminServer extends UntypedServiceImplementation {
    * NOT_FOUND: no such key. FAILED_PRECONDITION: the key is revoked.
    */
   enableKey: handleUnaryCall<EnableKeyRequest, EnableKeyResponse>;
+  /**
+   * Returns how a key stands with each of its limits. Needs admin:read.
+   *
+   * NOT_FOUND: no such key.
+   */
+  getKeyLimits: handleUnaryCall<GetKeyLimitsRequest, GetKeyLimitsResponse>;
+  /**
+   * Spends units of a limit after the fact, beyond what is left too: the next Check is then denied
+   * until the limit resets. Negative units give back. A revoked key's charge counts: its request ran
+   * before. Needs admin:write, and to give back an admin key without an owner.
+   *
+   * NOT_FOUND: no such key. ALREADY_EXISTS: a charge of this `request_id` said something else;
+   * nothing is counted. INVALID_ARGUMENT: the key has no such limit.
+   */
+  chargeKey: handleUnaryCall<ChargeKeyRequest, ChargeKeyResponse>;
   /**
    * Says what Check would answer for a presented key, without counting a use or spending a rate
    * limit. A refused key is an answer (`allowed: false`), not an error. Needs admin:read.
