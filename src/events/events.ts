@@ -23,6 +23,8 @@ export const eventTypes = [
   'key.new_address',
   'key.permission_denied',
   'address.many_failures',
+  'limit.nearly_spent',
+  'limit.exceeded',
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 
@@ -47,6 +49,8 @@ const typeOfNotice: Readonly<Record<NoticeAction, EventType>> = {
   NewAddress: 'key.new_address',
   PermissionDenied: 'key.permission_denied',
   ManyFailures: 'address.many_failures',
+  LimitNearlySpent: 'limit.nearly_spent',
+  LimitExceeded: 'limit.exceeded',
 };
 
 /** Something that happened, apart from how it is told. Nothing in it is a secret. */

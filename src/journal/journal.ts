@@ -52,7 +52,10 @@ export function changeDraft(
   };
 }
 
-export const noticeActions = ['KeyExpiring', 'NewAddress', 'PermissionDenied', 'ManyFailures'] as const;
+export const noticeActions = [
+  ...(['KeyExpiring', 'NewAddress', 'PermissionDenied', 'ManyFailures'] as const),
+  ...(['LimitNearlySpent', 'LimitExceeded'] as const),
+] as const;
 export type NoticeAction = (typeof noticeActions)[number];
 
 /** A draft in its place in the journal. Of before there were names it has neither of the two. */

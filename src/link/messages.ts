@@ -11,6 +11,7 @@ import type { RoleRecord } from '../keys/role.ts';
 import type { Digest } from '../keys/secret.ts';
 import type { HeldWindow } from '../limits/accounts.ts';
 import type { ChargeHits } from '../limits/hits.ts';
+import type { LimitNews } from '../limits/news.ts';
 import type { Listen } from '../net/listen.ts';
 import type { TlsMaterial } from '../net/tls.ts';
 import type { Reason } from '../schemes/answer.ts';
@@ -44,6 +45,8 @@ export type ServiceAnswers = {
   writeLines(lines: string): void;
   /** Revokes a key as leaked, since it came in clear text. */
   revokeInClear(id: KeyId): Promise<void>;
+  /** What an operator may want to hear of a limit. */
+  noteLimit(news: LimitNews): void;
   countFailures(failures: readonly FailuresFrom[]): void;
 };
 

@@ -152,6 +152,7 @@ describe.each(['v1', 'v1alpha'])('reflection %s', (version) => {
     expect(code).toBe(status.OK);
     expect(answers[0]?.list_services_response?.service.map(({ name }) => name).sort()).toEqual([
       symbol,
+      'envoy.service.ratelimit.v3.RateLimitService',
       'grpc.health.v1.Health',
       'grpc.reflection.v1.ServerReflection',
       'grpc.reflection.v1alpha.ServerReflection',

@@ -67,7 +67,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   events: {
     holds: 'what watches the journal: delivery, webhooks, notices to operators',
     opens: 'events.ts',
-    rooms: ['cache', 'journal', 'keys', 'net', 'schemes', 'store', 'time'],
+    rooms: ['cache', 'journal', 'keys', 'limits', 'net', 'schemes', 'store', 'time'],
   },
   changes: {
     holds: 'every change of a key and an owner',

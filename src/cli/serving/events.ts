@@ -4,8 +4,10 @@ import type { KeyEvent } from '../../events/events.ts';
 import { createExpiryNotices } from '../../events/expiry-notices.ts';
 import { createFailureNotices } from '../../events/failure-notices.ts';
 import type { JournalTail } from '../../events/journal-tail.ts';
+import { createLimitNotices } from '../../events/limit-notices.ts';
 import { createUseNotices } from '../../events/use-notices.ts';
 import { createWebhook, type Send } from '../../events/webhook.ts';
+import type { LimitNews } from '../../limits/news.ts';
 import type { Reason } from '../../schemes/answer.ts';
 import type { Config } from '../../settings/config.ts';
 import type { Store } from '../../store/store.ts';
@@ -23,6 +25,8 @@ export interface Events {
   readonly usageStore: Pick<Store, 'recordUsage'>;
   /** Costs no wait. */
   countFailures(reason: Reason, address: string, times: number): void;
+  /** Costs no wait. */
+  noteLimit(news: LimitNews): void;
   start(): void;
   /** Ends deliveries, and leaves what they have not told to others, or to the next start. */
   stop(): Promise<void>;
@@ -47,9 +51,11 @@ export function createEvents({ config, log, store, tail, now, monotonic }: Event
     log.warn({ tallies }, 'the use of keys was not looked at for what is to be told: there was no time');
   const useNotices = createUseNotices({ store, now, onError, onDropped });
   const failures = createFailureNotices({ store, now }, config.events.manyFailures);
+  const limits = createLimitNotices({ store, now });
   const rounds = [
     repeatWork(createExpiryNotices({ store, holder, now }), onError, { everyMs: expiryRoundMs }),
     repeatWork(() => failures.flush(), onError, { everyMs: failureRoundMs }),
+    repeatWork(() => limits.flush(), onError, { everyMs: failureRoundMs }),
     repeatWork(useNotices.tellMany, onError, { everyMs: manyRoundMs }),
   ];
   const { types } = config.events;
@@ -67,6 +73,7 @@ export function createEvents({ config, log, store, tail, now, monotonic }: Event
       },
     },
     countFailures: (reason, address, times) => failures.count(reason, address, now(), times),
+    noteLimit: limits.note,
     start() {
       for (const each of [...rounds, ...deliveries]) each.start();
     },
@@ -75,7 +82,8 @@ export function createEvents({ config, log, store, tail, now, monotonic }: Event
     },
     async end(signal) {
       const failuresTold = untilAborted(signal, failures.flush(true).catch(onError));
-      await Promise.all([useNotices.stop(signal), failuresTold]);
+      const limitsTold = untilAborted(signal, limits.flush(true).catch(onError));
+      await Promise.all([useNotices.stop(signal), failuresTold, limitsTold]);
     },
   };
 }

@@ -66,7 +66,7 @@ export async function startCheckCore(
   const feed = createWorkerFeed({ tell: service.tell, stalenessMaxMs, now, monotonic });
   const store = createWorkerStore({ service, workers, stalenessMaxMs, monotonic });
   const known = { config, log, tracing, telemetry, feed, store };
-  const { judges, limiter } = createDecision(known, workers, (id) => service.ask('revokeInClear', id));
+  const { judges, limiter } = createDecision(known, workers, service);
   const usage = createUsage(
     {
       store,
@@ -91,21 +91,9 @@ export async function startCheckCore(
       authorize: judges.authorize,
       fallbackScheme: () => judges.policy().schemes[0],
       upstream: () => judges.policy().upstream,
-<<<<<<< HEAD
+      chargeHits: (hits) => service.ask('chargeHits', hits),
       onDecision,
       onBroken,
-=======
-      chargeHits: (hits) => service.ask('chargeHits', hits),
-      onDecision(decision, request, durationMs, span) {
-        const address = request?.address ?? '';
-        telemetry.observeDecision(decision, durationMs);
-        usage.record(decision, address, now());
-        if (decision.verdict === 'deny' && guesses.has(decision.reason))
-          failures.count(decision.reason, address);
-        logDecision(decision, request, span);
-      },
-      onBroken: (error) => log.error({ err: error }, 'broken'),
->>>>>>> 587e862 (Charge keys after the fact, and tell how they stand with their limits)
       tracing,
       unavailableAs: config.check.unavailableAs,
       requestBytesMax: config.check.requestBytesMax,
@@ -161,7 +149,7 @@ interface Known {
 function createDecision(
   { config, log, tracing, telemetry, feed, store }: Known,
   workers: number,
-  revokeInClear: ServiceAnswers['revokeInClear'],
+  service: Pick<Peer<ServiceAnswers, WorkerTold>, 'ask'>,
 ) {
   const traced = tracing === null ? store : traceCheckStore(store, config.store.kind, tracing);
   const checkStore = withBreakers(
@@ -184,10 +172,12 @@ function createDecision(
     spendersMax: config.memory.spendersMax,
     allowWhenUnavailable: config.limitsWhenUnavailable === 'allow',
     sharers: store.sharers,
+    // Without a service there is nobody who would hear of it.
+    onNews: (news) => void service.ask('noteLimit', news).catch(() => {}),
   });
   const digester = createDigester(config.peppers);
   const noteInClear = createNoteInClear({
-    ...{ keyring, digester, revoke: revokeInClear },
+    ...{ keyring, digester, revoke: (id) => service.ask('revokeInClear', id) },
     onError: (error) => log.warn({ err: error }, 'a key that came in clear text could not be revoked yet'),
   });
   const judges = createJudges({ keyring, digester, limiter, now, noteInClear }, config);

@@ -13,7 +13,7 @@ export interface ServiceAnswersDependencies {
   readonly registry: Pick<Registry, 'revokeInClear'>;
   /** What a Check reads. */
   readonly checkReads: Pick<Store, 'findKey' | 'getOwner' | 'getRole'>;
-  readonly events: Pick<Events, 'usageStore' | 'countFailures'>;
+  readonly events: Pick<Events, 'usageStore' | 'countFailures' | 'noteLimit'>;
   /** Writes lines of the log as they are. */
   readonly writeLines: (lines: string) => void;
 }
@@ -33,6 +33,7 @@ export function serviceAnswers(
     recordUsage: (tallies) => events.usageStore.recordUsage(takeTallies(tallies)),
     writeLines,
     revokeInClear: (id) => registry.revokeInClear(id),
+    noteLimit: events.noteLimit,
     countFailures(failures) {
       for (const [reason, address, times] of failures) events.countFailures(reason, address, times);
     },
