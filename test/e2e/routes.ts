@@ -24,6 +24,8 @@ export interface EnvoyChange extends EnvoySettings {
   readonly virtualHost?: Readonly<Record<string, string>>;
   /** Stand before `ext_authz`. */
   readonly filters?: readonly Readonly<Record<string, unknown>>[];
+  /** Stand behind `ext_authz`. */
+  readonly filtersBehind?: readonly Readonly<Record<string, unknown>>[];
   /** Filter → what all routes have of it. */
   readonly perFilter?: Readonly<Record<string, unknown>>;
   /** Whether Envoy takes x-postern-* of clients out by itself, as shipped; by default Postern alone does. */
@@ -47,6 +49,7 @@ export async function startChangedEnvoy({
   filter = {},
   virtualHost = {},
   filters = [],
+  filtersBehind = [],
   perFilter = {},
   removesEarly = false,
   ...settings
@@ -77,6 +80,7 @@ export async function startChangedEnvoy({
   document.setIn([...VIRTUAL_HOST, 'typed_per_filter_config'], document.createNode(ofHost));
   const chain = document.getIn([...MANAGER, 'http_filters']) as YAMLSeq;
   chain.items.unshift(...filters.map((filter) => document.createNode(filter)));
+  chain.items.splice(-1, 0, ...filtersBehind.map((filter) => document.createNode(filter)));
   return startEnvoy({ configYaml: document.toString() });
 }
 

@@ -26,7 +26,10 @@ let broken: unknown[];
 
 beforeEach(async () => {
   broken = [];
-  checks = createCheckMethods((bytes) => answer(bytes), async () => []);
+  checks = createCheckMethods(
+    (bytes) => answer(bytes),
+    async () => [],
+  );
   listener = createH2Listener(checks.methods, { onBroken: (error) => broken.push(error) });
   address = formatListen(await listener.listen({ kind: 'tcp', host: '127.0.0.1', port: 0 }));
 });
