@@ -5,7 +5,7 @@ import { openConnection } from './connection.ts';
 import { createHistogram, type Histogram } from './histogram.ts';
 import { presentedKeys } from './keys.ts';
 import { type Kind, requestVariant } from './kinds.ts';
-import { atRandom, byZipf, inOrder, type Order } from './order.ts';
+import { atRandom, byZipf, inOrder, isListed, type Order } from './order.ts';
 import { closedPace, constantPace, type Pace } from './pace.ts';
 import {
   type MachineTime,
@@ -190,7 +190,7 @@ interface Presented {
 }
 
 function present({ kind, keys, seed, raw, order, crowd }: LoadSetup): Presented {
-  const presented = presentedKeys(kind, { count: keys, seed, once: order === 'once' });
+  const presented = presentedKeys(kind, { count: keys, seed, once: isListed(order) });
   let requests: Requests | undefined;
   return {
     calls({ protocol, mention }) {

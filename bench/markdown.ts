@@ -1,3 +1,4 @@
+import { isListed } from './order.ts';
 import { type Line, linesOf, type MemoryLine, memoryLine, type Spread, spreadText } from './report.ts';
 import type { ScenarioResult } from './run.ts';
 import { scenarioName } from './scenario.ts';
@@ -22,8 +23,9 @@ export function scenarioTable(result: ScenarioResult): string {
         'p99.9 ms',
       ];
   const { rounds, seconds, order } = scenario;
-  const turns =
-    order === 'once' ? `${rounds} rounds of a part of the keys` : `${rounds} rounds of ${seconds} s`;
+  const turns = isListed(order)
+    ? `${rounds} rounds of a part of the keys`
+    : `${rounds} rounds of ${seconds} s`;
   const cells = (line: Line) =>
     throughEnvoy ? edgeCells(line) : directCells(line, plainHead(lines).length > 0);
   return [

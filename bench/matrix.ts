@@ -111,6 +111,8 @@ function selection(options: MatrixOptions, seconds: number, rounds: number): Gro
         { order: 'once' },
         { order: 'once', crowd: true },
         ...storms.map((kind): Partial<Scenario> => ({ kind, order: 'once' })),
+        // What was read of the store the first time is in memory now.
+        ...(['revoked', 'limit'] as const).map((kind): Partial<Scenario> => ({ kind, order: 'again' })),
       ),
     }),
     group('All cores', {

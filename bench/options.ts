@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { type PosternWork, posternWorks } from './alongside.ts';
 import { kinds } from './kinds.ts';
 import { estimateMinutesLeast, type MatrixOptions, matrix, sections } from './matrix.ts';
-import { orders } from './order.ts';
+import { isListed, orders } from './order.ts';
 import { type Group, memberOf, plainScenario, type Scenario } from './scenario.ts';
 
 export const peerNames = ['postern', 'go', 'tonic', 'pajamax', 'opa'] as const;
@@ -49,7 +49,7 @@ export interface Options {
 export const usage = `usage: npm run bench -- [options]
   --kind KIND        ${kinds.slice(0, 7).join(', ')},
                      ${kinds.slice(7).join(', ')} (hit)
-  --order ORDER      of the keys: even, zipf, once (even)
+  --order ORDER      of the keys: even, zipf, once, again (even)
   --crowd            from 50 000 addresses
   --streams N        Checks in the air at any time (64)
   --connections N    HTTP/2 connections that they share (4)
@@ -163,7 +163,7 @@ function readScenario(values: Values): Scenario {
 function seedingOf({ kind, order, plans, crowd }: Values): Group['seeding'] {
   if (plans || kind === 'window') return 'plans';
   const needsMore = ['disabled', 'expired', 'owner', 'address', 'limit'].includes(kind);
-  return needsMore || order === 'once' || crowd ? 'storm' : 'usual';
+  return needsMore || isListed(oneOf('order', orders, order)) || crowd ? 'storm' : 'usual';
 }
 
 function workOf(name: string): PosternWork {

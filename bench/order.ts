@@ -1,8 +1,16 @@
 import { createRandom } from './random.ts';
 
-/** Which key a Check presents: each as likely as another; few often and most seldom; each once, one after another. */
-export const orders = ['even', 'zipf', 'once'] as const;
+/**
+ * Which key a Check presents: each as likely as another; few often and most seldom; each once, one after another, for the
+ * first time or when all were.
+ */
+export const orders = ['even', 'zipf', 'once', 'again'] as const;
 export type Order = (typeof orders)[number];
+
+/** Whether a turn is a part of the keys, and not a time. */
+export function isListed(order: Order): boolean {
+  return order === 'once' || order === 'again';
+}
 
 /** What is sent, by its place in a list. */
 export interface Sequence {

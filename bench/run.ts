@@ -1,5 +1,6 @@
 import { disturbance, isQuiet } from './doubts.ts';
 import type { PhaseResult } from './load.ts';
+import { isListed } from './order.ts';
 import type { Peer } from './peers/peer.ts';
 import { readProcessorTime, readResidentBytes } from './processor-time.ts';
 import { type Group, restSeconds, type Scenario, scenarioName, warmupSeconds } from './scenario.ts';
@@ -65,11 +66,11 @@ async function runScenario(run: Run, asked: Asked): Promise<ScenarioResult> {
   const { group, scenario } = asked;
   const { title, throughEnvoy, keys, store } = group;
   const peers = asked.peers.filter((peer) => peer.answer(peer.presents(scenario.kind)) !== null);
-  if (scenario.order !== 'once') await warmUp(run, { ...asked, peers });
+  if (!isListed(scenario.order)) await warmUp(run, { ...asked, peers });
   const missesBefore = await Promise.all(peers.map((peer) => peer.misses()));
   const turns = peers.map((): Turn[] => []);
   // A turn of keys that are asked for once cannot be had again.
-  const most = scenario.order === 'once' ? scenario.rounds : 2 * scenario.rounds;
+  const most = isListed(scenario.order) ? scenario.rounds : 2 * scenario.rounds;
   for (let round = 0; round < most && quietRounds(turns) < scenario.rounds; round++) {
     for (const [at, peer] of peers.entries()) {
       const beganNs = readProcessorTime(peer.pid).ranNs;

@@ -1,7 +1,7 @@
 import type { PosternWork } from './alongside.ts';
 import type { Kind } from './kinds.ts';
 import type { PeerName } from './options.ts';
-import type { Order } from './order.ts';
+import { isListed, type Order } from './order.ts';
 
 /** What is asked in a row of rounds. */
 export interface Scenario {
@@ -107,7 +107,7 @@ function groupSeconds({ throughEnvoy, keys, members, scenarios, seeding }: Group
 }
 
 function turnSeconds({ order, atWindow, seconds }: Scenario): number {
-  if (order === 'once') return onceSeconds;
+  if (isListed(order)) return onceSeconds;
   return atWindow ? windowSeconds : seconds;
 }
 
@@ -119,6 +119,7 @@ export function scenarioName(scenario: Scenario): string {
   const more = [
     order === 'zipf' && "by Zipf's law",
     order === 'once' && 'each key for the first time',
+    order === 'again' && 'each key once more',
     crowd && 'from 50,000 addresses',
     atWindow && 'as windows begin',
     during !== null && `while ${during}`,

@@ -5,6 +5,7 @@ import { runGhz } from './ghz.ts';
 import { benchKeys } from './keys.ts';
 import type { Phase, PhaseResult } from './load.ts';
 import type { Options } from './options.ts';
+import { isListed } from './order.ts';
 import type { Peer } from './peers/peer.ts';
 import type { Group, Scenario } from './scenario.ts';
 import type { Stage } from './stage.ts';
@@ -44,7 +45,7 @@ export async function takeTurn(
   const work = during === null ? null : startAlongside(during, peer);
   const once = { ...phase(scenario, peer, null), part: { index: round, of: rounds } };
   const result = await generator
-    .run(order === 'once' ? once : phase(scenario, peer, seconds))
+    .run(isListed(order) ? once : phase(scenario, peer, seconds))
     .finally(() => work?.stop());
   check(peer, result);
   return result;
@@ -81,7 +82,7 @@ export function phase(scenario: Scenario, peer: Peer, seconds: number | null): P
 /** Of a flood of keys that nobody made a Postern reads so many a second, and says of the others that it does not know. */
 function expected({ kind, order }: Scenario, peer: Peer): Outcome[] {
   const answer = peer.answer(peer.presents(kind)) ?? Number.NaN;
-  const isFlood = kind === 'miss' && order === 'once' && peer.service !== null;
+  const isFlood = kind === 'miss' && isListed(order) && peer.service !== null;
   return isFlood ? [answer, 503, errorBase + 503] : [answer];
 }
 

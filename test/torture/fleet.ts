@@ -84,7 +84,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     stops.push(() => rm(scratch, { recursive: true, force: true }));
     const settings = join(scratch, 'postern.yaml');
     const processes = options.processes ?? 1;
-    await writeFile(settings, settingsFile(options.stalenessMaxMs));
+    await writeFile(settings, settingsFile(options.stalenessMaxMs, processes));
     const start = await launcher(options.root);
     const replicas = Array.from({ length: options.replicas ?? 3 }, (_, index) => {
       const name = `replica-${'abcdefgh'[index]}`;
@@ -124,7 +124,7 @@ export async function startSqliteFleet({
 }: Pick<FleetOptions, 'stalenessMaxMs' | 'processes' | 'root'>): Promise<Fleet> {
   const scratch = await mkdtemp(join(tmpdir(), 'postern-fleet-'));
   const settings = join(scratch, 'postern.yaml');
-  await writeFile(settings, settingsFile(stalenessMaxMs));
+  await writeFile(settings, settingsFile(stalenessMaxMs, processes));
   const start = await launcher(root);
   const name = 'replica-a';
   const replica = createReplica(name, () =>
@@ -173,13 +173,13 @@ function doorsOf(replicas: readonly Replica[], processes: number): Replica[] {
 }
 
 /** With the store away a limited key is denied, so that no fault lets more through than the limit. */
-function settingsFile(stalenessMaxMs: number): string {
+function settingsFile(stalenessMaxMs: number, processes: number): string {
   return [
     `staleness_max: ${stalenessMaxMs}ms`,
     'limits_when_unavailable: deny',
     'schemes: [postern]',
-    // After a process has died, connections are dealt anew before long.
-    'check: { connection_age_max: 3s }',
+    // After one of several has died, connections are dealt anew before long.
+    ...(processes > 1 ? ['check: { connection_age_max: 3s }'] : []),
     '',
   ].join('\n');
 }
