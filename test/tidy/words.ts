@@ -19,8 +19,8 @@ const ROUNDABOUT: readonly (readonly [said: RegExp, better: string])[] = [
   [/--address-of-caller\b/g, 'is --client-ip now'],
 ];
 
-/** The one place that may name what a flag was called before. */
-const OLD_NAMES = ['src/cli/keys/verify.ts', 'CHANGELOG.md'];
+/** Places that may name what a flag was called before. */
+const OLD_NAMES = ['src/cli/keys/verify.ts', 'CHANGELOG.md', 'docs/upgrading.md'];
 
 /** Pages, help, messages, settings and charts are read by people; comments of the code by those who wrote it. */
 function isRead({ path }: Pick<File, 'path'>): boolean {
