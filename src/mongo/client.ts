@@ -49,6 +49,8 @@ export function createClient(uri: string, timeouts: Required<MongoTimeouts>): Mo
     heartbeatFrequencyMS,
     maxPoolSize: connectionsMax,
     minPoolSize: connectionsMin,
+    maxConnecting: connectingMax,
+    maxIdleTimeMS: idleMaxMs,
   };
   try {
     return new MongoClient(primaryOnly(uri), options);
@@ -73,5 +75,15 @@ function primaryOnly(uri: string): string {
 
 const socketTimeoutMinMs = 3_000;
 const heartbeatFrequencyMS = 2_000;
-const connectionsMax = 50;
+/**
+ * Of one replica to the primary; beside them two to each member, by which the driver watches it. What Checks wait for
+ * is gathered into four reads of keys, four writes of leases and two reads of owners at once; one is the change stream's,
+ * one the transactions', the rest is for admin calls. A thousand replicas hold some 4 000 connections, and 23 000 at most.
+ */
+const connectionsMax = 20;
+/** The change stream's, and one that is there already when a Check finds its key not in memory. */
 const connectionsMin = 2;
+/** At once: a fleet that finds its database again does not greet it with all that it may open. */
+const connectingMax = 2;
+/** What an hour with many admin calls has opened is let go of. */
+const idleMaxMs = 60_000;

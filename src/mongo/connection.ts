@@ -106,10 +106,14 @@ export async function connect(
   const database = client.db(name, concerns(timeouts));
   await client.connect();
   const sessions = createSessions(client, { timeoutMs: timeouts.operationMs });
-  const prepare = () =>
-    sessions.write((session) => prepareDatabase(database, session, { schema, opensRestored }), {
+  let looksAgain = false;
+  const prepare = async () => {
+    const given = { schema, opensRestored, looksAgain };
+    await sessions.write((session) => prepareDatabase(database, session, given), {
       timeoutMs: Math.max(timeouts.operationMs, prepareTimeoutMinMs),
     });
+    looksAgain = true;
+  };
   const server = { database, sessions, subscriber };
 
   if (await isStandalone(database, sessions)) {

@@ -24,12 +24,22 @@ interface SchemaDocument {
   _id: 'schema';
   version: number;
   reader_min: number;
+  /** When it was last looked whether all is there; absent from databases of before that was written. */
+  looked_at?: Date;
 }
+
+/**
+ * Whoever starts so soon after another has looked does not look again: of a thousand replicas that start within a minute
+ * a few do.
+ */
+const lookEveryMs = 5_000;
 
 export interface SchemaOptions {
   readonly schema: Schema;
   /** Whether a restored database may be opened. */
   readonly opensRestored: boolean;
+  /** Whether something may be missing that was there a moment ago. */
+  readonly looksAgain: boolean;
 }
 
 /**
@@ -39,26 +49,32 @@ export interface SchemaOptions {
 export async function prepareDatabase(
   database: Db,
   session: ClientSession,
-  { schema, opensRestored }: SchemaOptions,
+  { schema, opensRestored, looksAgain }: SchemaOptions,
 ): Promise<void> {
   const mark = opensRestored ? null : await findMark(database, session);
   if (mark !== null) throw new RestoredStore(mark);
   const schemas = database.collection<SchemaDocument>(metaName);
-  const made = await schemas.findOne({ _id: 'schema' }, { session });
+  const agoMs = { $subtract: ['$$NOW', '$looked_at'] };
+  const made = await schemas.findOne<SchemaDocument & { agoMs?: number | null }>(
+    { _id: 'schema' },
+    { session, projection: { version: 1, reader_min: 1, agoMs } },
+  );
   if (made !== null && made.version > schema.version) {
     requireServable(database, made, schema);
     return;
   }
+  const isOurs = made?.version === schema.version;
+  if (isOurs && !looksAgain && (made.agoMs ?? lookEveryMs) < lookEveryMs) return;
   await schema.make(database, session);
-  if (made?.version === schema.version) return;
   const { version, readerMin: reader_min } = schema;
+  // The newest wins, whoever comes last.
+  const update = { $max: { version, reader_min }, $currentDate: { looked_at: true } } as const;
   try {
-    // The newest wins, whoever comes last.
-    await schemas.updateOne({ _id: 'schema' }, { $max: { version, reader_min } }, { upsert: true, session });
+    await schemas.updateOne({ _id: 'schema' }, update, { upsert: true, session });
   } catch (error) {
     // Another process has made it: with at least what it read as well.
     if (!isDuplicate(error)) throw error;
-    await schemas.updateOne({ _id: 'schema' }, { $max: { version, reader_min } }, { session });
+    await schemas.updateOne({ _id: 'schema' }, update, { session });
   }
 }
 

@@ -2,7 +2,7 @@ import type { KeyState } from '../keys/key.ts';
 
 export type KeyCounts = Readonly<Record<KeyState, number>>;
 
-/** A replica by the id that its settings give it, and how long ago its last heartbeat was. */
+/** A replica by the id that its settings give it, and how old what it knows is, as far as it has said. */
 export interface ReplicaLag {
   readonly id: string;
   readonly lagMs: number;

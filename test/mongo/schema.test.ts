@@ -1,14 +1,14 @@
 import type { Db, MongoClient } from 'mongodb';
 import { expect, inject, it } from 'vitest';
 import { createCollections } from '../../src/mongo/collections.ts';
-import type { Schema } from '../../src/mongo/schema.ts';
+import { currentSchema, type Schema } from '../../src/mongo/schema.ts';
 import type { Store } from '../../src/store/store.ts';
 import { insertAll, listIds } from '../store-contract/setting.ts';
 import { createSetting, type Setting } from './setting.ts';
 
 /** Has one more index, which the release before leaves alone. */
 const expanded: Schema = {
-  version: 4,
+  version: currentSchema.version + 1,
   readerMin: 1,
   async make(database, session) {
     await createCollections(database, session);
@@ -17,8 +17,8 @@ const expanded: Schema = {
 };
 /** Lacks one that the release before the last one uses. */
 const contracted: Schema = {
-  version: 4,
-  readerMin: 3,
+  version: currentSchema.version + 2,
+  readerMin: currentSchema.version + 1,
   async make(database, session) {
     await expanded.make(database, session);
     await database.collection('keys').dropIndex('scheme', { session });
@@ -48,14 +48,15 @@ it('two releases serve one database together, and each sees what the other chang
   const [two] = await insertAll(after, [{}]);
   const late = await open(setting);
   for (const store of [before, after, late]) expect(await listIds(store)).toEqual([two?.id, one?.id]);
-  expect(await schemaIn(setting)).toEqual({ _id: 'schema', version: 4, reader_min: 1 });
+  expect(await schemaIn(setting)).toMatchObject({ version: expanded.version, reader_min: 1 });
 });
 
 it('a release that cannot serve what is there is refused, and says what it takes', async () => {
   const setting = await createSetting(inject('mongoUri'), { fresh: true });
   await open(setting, contracted);
   await expect(open(setting)).rejects.toThrow(
-    /was written by a newer version of Postern: its schema is of version 4 and needs a Postern of schema version 3 or later, this one is of 2;/,
+    `was written by a newer version of Postern: its schema is of version ${contracted.version} and needs a Postern of ` +
+      `schema version ${contracted.readerMin} or later, this one is of ${currentSchema.version};`,
   );
   const indexes = await databaseOf(setting.client, setting.uri).collection('keys').indexes();
   expect(indexes.map(({ name }) => name)).not.toContain('scheme');
@@ -69,7 +70,26 @@ it('ten replicas of two releases that start at once make one database', async ()
   );
   const [key] = await insertAll(stores[3] as Store, [{}]);
   for (const store of stores) expect(await listIds(store)).toEqual([key?.id]);
-  expect(await schemaIn(setting)).toEqual({ _id: 'schema', version: 4, reader_min: 1 });
+  expect(await schemaIn(setting)).toMatchObject({ version: expanded.version, reader_min: 1 });
+});
+
+it('of replicas that start one after another a few look whether everything is there', async () => {
+  const setting = await createSetting(inject('mongoUri'), { fresh: true });
+  let looks = 0;
+  const counted: Schema = {
+    ...currentSchema,
+    async make(database, session) {
+      looks++;
+      await createCollections(database, session);
+    },
+  };
+  for (let replicas = 0; replicas < 5; replicas++) await open(setting, counted);
+  expect(looks).toBeLessThan(5);
+  const before = looks;
+  const looked = databaseOf(setting.client, setting.uri).collection<{ _id: string }>('meta');
+  await looked.updateOne({ _id: 'schema' }, { $set: { looked_at: new Date(Date.now() - 6_000) } });
+  await open(setting, counted);
+  expect(looks).toBe(before + 1);
 });
 
 it('an index that stands in the way stops the start by its name, and with the line that removes it', async () => {

@@ -50,7 +50,9 @@ export const serviceOperations: Operations = {
             replicas: list(
               closed({
                 id: text('As its settings name it.'),
-                lag_ms: count('How long ago its last heartbeat was; 0 on SQLite.'),
+                lag_ms: count(
+                  'How old what it knew was when it last registered, and for how long that is overdue; 0 on SQLite.',
+                ),
               }),
             ),
             uptime_s: count('How long the replica that answers has served, in seconds.'),

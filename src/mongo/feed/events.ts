@@ -1,5 +1,17 @@
 import type { Document, Timestamp } from 'mongodb';
-import { keysName, metaName, ownersName, replicasName, rolesName } from '../collections.ts';
+import {
+  addressesName,
+  chargesName,
+  dutiesName,
+  journalName,
+  keysName,
+  limitsName,
+  metaName,
+  ownersName,
+  replicasName,
+  rolesName,
+  usageName,
+} from '../collections.ts';
 import { askId } from './fleet.ts';
 
 /** What {@link pipeline} leaves of a change event, by https://www.mongodb.com/docs/manual/reference/change-events/. */
@@ -14,25 +26,34 @@ export interface FeedEvent {
   };
 }
 
+/** What is written most, and no stream has to tell of. */
+const unwatched = [usageName, limitsName, chargesName, journalName, addressesName, dutiesName];
+
 /**
  * Keeps, at the server, every change of a key but its last use; what becomes of this replica's own document alone, or
  * each would read those of all; and whatever happens to the collections as wholes.
+ *
+ * The server judges each entry of the oplog by what it can rewrite of a `$match`, for each stream anew. All of this in
+ * one costs it 13 µs an entry, the first stage alone half of that, and the rest is asked of what is left: it is about a
+ * field that the stage before has made, so that the server cannot bring it forward. Measured on MongoDB 6.0.
  */
 export function pipeline(runId: string): Document[] {
   const ours = { $in: [keysName, ownersName, rolesName, replicasName] };
   return [
+    { $match: { 'ns.coll': { $nin: unwatched } } },
+    { $addFields: { of: { $ifNull: ['$ns.coll', ''] } } },
     {
       $match: {
         $or: [
-          { 'ns.coll': keysName, operationType: { $in: ['insert', 'replace', 'delete'] } },
-          { 'ns.coll': keysName, operationType: 'update', ...notOnlyLastUse },
+          { of: keysName, operationType: { $in: ['insert', 'replace', 'delete'] } },
+          { of: keysName, operationType: 'update', ...notOnlyLastUse },
           {
-            'ns.coll': { $in: [ownersName, rolesName] },
+            of: { $in: [ownersName, rolesName] },
             operationType: { $in: ['insert', 'update', 'replace', 'delete'] },
           },
-          { 'ns.coll': replicasName, 'documentKey._id': runId },
-          { 'ns.coll': metaName, 'documentKey._id': askId },
-          { 'ns.coll': ours, operationType: { $in: ['drop', 'rename'] } },
+          { of: replicasName, 'documentKey._id': runId },
+          { of: metaName, 'documentKey._id': askId },
+          { of: ours, operationType: { $in: ['drop', 'rename'] } },
           { 'to.coll': ours, operationType: 'rename' },
           { operationType: { $in: ['dropDatabase', 'invalidate'] } },
         ],

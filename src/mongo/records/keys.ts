@@ -3,15 +3,20 @@ import type { ExpiryRange } from '../../journal/journal-store.ts';
 import type { KeyId, KeyRecord } from '../../keys/key.ts';
 import { type KeyOrder, type KeyPlace, placeOf } from '../../keys/key-order.ts';
 import type { Digest } from '../../keys/secret.ts';
+import { createGathered } from '../../store/gathered.ts';
 import type { KeyFilter, OwnedExternalId } from '../../store/key-filter.ts';
 import type { KeyCounts } from '../../store/standing.ts';
 import type { BadRecord } from '../../store/store.ts';
 import { keysName } from '../collections.ts';
 import { createFreshRead, createLatestRead, type LatestReadDependencies } from '../feed/latest.ts';
+import type { ReadOptions } from '../sessions.ts';
 import { countKeyStates } from './key-counts.ts';
 import { orderedRanges } from './key-ranges.ts';
 import { readPage } from './page.ts';
 import { earliest, fromDocument, type KeyDocument, listFilter, ownedText } from './records.ts';
+
+/** Reads of keys for Checks that are under way at once, and keys in one of them. */
+const findsAtOnce = { underWayMax: 4, askedMax: 100 };
 
 /** The collection of keys as it is read: what the store's contract says of each operation. */
 export interface KeyCollection {
@@ -43,12 +48,23 @@ export function createKeyCollection(dependencies: KeyCollectionDependencies): Ke
   const readFresh = createFreshRead(dependencies);
   const keys: Collection<KeyDocument> = database.collection(keysName);
   const toRecord = (document: KeyDocument) => fromDocument({ ...document });
+  const byDigest = (digests: readonly Digest[], read: ReadOptions) =>
+    keys.find({ digest: { $in: [...digests] } }, read).toArray();
+  /** In a session of its own, which is no older than that of any who asks. */
+  const findGathered = createGathered(async (asked: readonly (readonly Digest[])[]) => {
+    const found = await sessions.read((read) => byDigest(asked.flat(), read), {
+      timeoutMs: dependencies.findTimeoutMs,
+    });
+    const documents = new Map<string, KeyDocument>(found.map((document) => [document.digest, document]));
+    return asked.map((digests) => digests.flatMap((digest) => documents.get(digest) ?? []));
+  }, findsAtOnce);
 
   return {
     async find(digests) {
       if (digests.length === 0) return null;
       const found = await readLatest(
-        (read) => keys.find({ digest: { $in: [...digests] } }, read).toArray(),
+        // A linearizable read is of one key.
+        (read) => (read.readConcern === undefined ? findGathered(digests) : byDigest(digests, read)),
         (documents) => documents.length === 0,
       );
       const wanted = digests.flatMap((digest) => found.filter((document) => document.digest === digest));

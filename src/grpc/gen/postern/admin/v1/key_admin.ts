@@ -1129,8 +1129,8 @@ export interface ReplicaStatus {
   /** As its settings name it. */
   id: string;
   /**
-   * How long ago its last heartbeat was: nothing that it answers from memory is older by more than a
-   * moment. 0 on SQLite.
+   * How old what it knew was when it last registered, about every 15 s, and for how long that is overdue since.
+   * 0 on SQLite.
    */
   lag: Duration | undefined;
 }
