@@ -149,10 +149,9 @@ export const limitName = z
 const unitsError = `is a whole number from -${limitMax} to ${limitMax}, and not 0`;
 /** Units that were spent; less than 0 gives back. */
 export const unitsToCharge = z
-  .int({ error: unitsError })
-  .min(-limitMax, { error: unitsError })
-  .max(limitMax, { error: unitsError })
-  .refine((units) => units !== 0, unitsError);
+  .number({ error: unitsError })
+  .refine((units) => Number.isInteger(units) && units !== 0 && Math.abs(units) <= limitMax, unitsError)
+  .meta({ type: 'integer', minimum: -limitMax, maximum: limitMax });
 
 export const requestId = none(line(128));
 

@@ -201,7 +201,7 @@ function createStored(
     addresses: createAddressCollection(database, sessions, now),
     duties: createDutyCollection(database, sessions),
     limits: createLimitCollection(database, sessions, findTimeoutMs),
-    chargeUnits: createCharges({ database, sessions, transactions, timeoutMs }),
+    chargeUnits: createCharges({ database, sessions, hasTransactions, timeoutMs }),
     usage: createUsageCollection(database, sessions),
     marks: createRestoreMarks(database, sessions),
   };

@@ -28,7 +28,8 @@ export interface UnitWindow {
   readonly windowEnd: number;
   /**
    * Where it is given: what was given out of another window of the same counter that holds this time and overlaps
-   * this one counts as given out of this one, if it is more. Such is a period whose owner's billing anchor changed.
+   * this one counts as given out of this one, if it is more; a lease or a charge keeps it so. Such is a period whose
+   * owner's billing anchor changed.
    */
   readonly carriesAt?: number;
 }

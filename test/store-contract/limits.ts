@@ -1,7 +1,12 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { type Store, StoreUnavailable } from '../../src/store/store.ts';
-import type { UnitLease, UnitLeaseRequest } from '../../src/store/units.ts';
+import {
+  OtherCharge,
+  type UnitLease,
+  type UnitLeaseRequest,
+  type UnitWindow,
+} from '../../src/store/units.ts';
 import type { CreateStore } from '../store-contract.ts';
 import { opened, strangeTexts, testNow } from './setting.ts';
 
@@ -92,6 +97,97 @@ export function limitContract(createStore: CreateStore): void {
     expect(await lease(6, 1)).toEqual({ granted: 0, leased: 8 });
   });
 
+  it('takes back what is returned, and gives it out again', async () => {
+    const { store } = await opened(createStore);
+    await store.leaseUnits(request({ limit: 10, units: 9 }));
+    await store.returnUnits([returned(4), returned(1)]);
+    expect(await store.countUnits([window()])).toEqual([4]);
+    expect(await store.leaseUnits(request({ limit: 10, units: 9 }))).toEqual({ granted: 6, leased: 10 });
+    // Of a window that nobody knows there is nothing to take back.
+    await store.returnUnits([{ ...returned(4), spender: 'nobody' }]);
+    expect(await store.countUnits([{ ...window(), spender: 'nobody' }])).toEqual([0]);
+  });
+
+  it('only looks for a lease of none', async () => {
+    const { store } = await opened(createStore);
+    await store.leaseUnits(request({ limit: 10, units: 4 }));
+    const look = request({ limit: 10, units: 0, unitsMin: 0 });
+    expect(await store.leaseUnits(look)).toEqual({ granted: 0, leased: 4 });
+    expect(await store.leaseUnits({ ...look, limit: 3 })).toEqual({ granted: 0, leased: 4 });
+  });
+
+  it('counts charges beyond what is left, and leases nothing then', async () => {
+    const { store } = await opened(createStore);
+    await store.leaseUnits(request({ limit: 10, units: 4 }));
+    expect(await store.chargeUnits([charge(20)], null)).toEqual([{ before: 4, after: 24 }]);
+    const lease = request({ limit: 10, units: 2 });
+    expect(await store.leaseUnits(lease)).toEqual({ granted: 0, leased: 24, isCharged: true });
+    expect(await store.chargeUnits([charge(-20)], null)).toEqual([{ before: 24, after: 4 }]);
+    expect(await store.leaseUnits(lease)).toEqual({ granted: 2, leased: 6, isCharged: true });
+  });
+
+  it('gives back no lower than the bound of a charge, and without one below nothing', async () => {
+    const { store } = await opened(createStore);
+    expect(await store.chargeUnits([charge(5), charge(-9)], null)).toEqual([
+      { before: 0, after: 5 },
+      { before: 5, after: 0 },
+    ]);
+    expect(await store.chargeUnits([charge(5), charge(-9, 3), charge(-1, 4)], null)).toEqual([
+      ...[
+        { before: 0, after: 5 },
+        { before: 5, after: 3 },
+        { before: 3, after: 3 },
+      ],
+    ]);
+    expect(await store.chargeUnits([charge(-100, null)], null)).toEqual([{ before: 3, after: -97 }]);
+    expect(await store.leaseUnits(request({ limit: 10, units: 107 }))).toMatchObject({
+      granted: 107,
+      leased: 10,
+    });
+  });
+
+  it('counts a charge of one id once, and refuses another under it whole', async () => {
+    const { store, reopen } = await opened(createStore);
+    const once = { id: 'key_a r1', body: '["a",5]', at: testNow };
+    expect(await store.chargeUnits([charge(5)], once)).toEqual([{ before: 0, after: 5 }]);
+    expect(await store.chargeUnits([charge(5)], once)).toEqual([{ before: 5, after: 5 }]);
+    await expect(store.chargeUnits([charge(6)], { ...once, body: '["a",6]' })).rejects.toThrow(OtherCharge);
+    const another = await reopen();
+    expect(await another.chargeUnits([charge(5)], once)).toEqual([{ before: 5, after: 5 }]);
+    expect(await another.chargeUnits([charge(5)], { ...once, id: 'key_b r1' })).toEqual([
+      { before: 5, after: 10 },
+    ]);
+  });
+
+  it('counts many charges of one id at once a single time', async () => {
+    const { store } = await opened(createStore);
+    const once = { id: 'key_a r1', body: 'b', at: testNow };
+    await Promise.all(Array.from({ length: 8 }, () => store.chargeUnits([charge(5)], once)));
+    expect(await store.countUnits([window()])).toEqual([5]);
+  });
+
+  it('carries into a window what was given out of another that it goes on from', async () => {
+    const { store } = await opened(createStore);
+    const [halfMs, carriesAt] = [30_000, testNow + 40_000];
+    const later = { windowStart: testNow + halfMs, windowEnd: testNow + halfMs + 60_000 };
+    await store.leaseUnits(request({ limit: 10, units: 8 }));
+    // Of a name that begins alike.
+    await store.leaseUnits(request({ spender: 'key_a 1', limit: 10, units: 9 }));
+    expect(await store.countUnits([{ ...window(), ...later, carriesAt }])).toEqual([8]);
+    expect(await store.countUnits([{ ...window(), ...later }])).toEqual([0]);
+    const lease = (more: Partial<UnitLeaseRequest>) =>
+      store.leaseUnits(request({ limit: 10, ...later, ...more }));
+    expect(await lease({ units: 3, unitsMin: 3, carriesAt })).toEqual({ granted: 0, leased: 8 });
+    expect(await lease({ units: 3 })).toEqual({ granted: 2, leased: 10 });
+    // Both have ended by then.
+    const [next, after] = [testNow + 90_000, testNow + 95_000];
+    expect(
+      await store.countUnits([
+        { ...window(), windowStart: next, windowEnd: next + 60_000, carriesAt: after },
+      ]),
+    ).toEqual([0]);
+  });
+
   it('holds what was given against whoever opens the data next', async () => {
     const { store, reopen } = await opened(createStore);
     await store.leaseUnits(request({ limit: 5, units: 4 }));
@@ -106,6 +202,18 @@ export function limitContract(createStore: CreateStore): void {
     await store.close();
     await expectUnavailable(store);
   });
+}
+
+function window(): UnitWindow {
+  return { spender: 'key_a', windowStart: testNow, windowEnd: testNow + 60_000 };
+}
+
+function returned(units: number) {
+  return { ...window(), units };
+}
+
+function charge(units: number, countMin: number | null = 0) {
+  return { ...window(), units, countMin };
 }
 
 /** A minute that has just begun, of which fewer units than asked for will do too, apart from what is given. */

@@ -1,4 +1,5 @@
 import type { ClientSession, Collection, Db } from 'mongodb';
+import { DuplicateKey } from '../../store/store.ts';
 import {
   type ChargeOnce,
   chargeRetentionMs,
@@ -9,7 +10,7 @@ import {
 } from '../../store/units.ts';
 import { chargesName, limitsName } from '../collections.ts';
 import { type Sessions, withinDeadline } from '../sessions.ts';
-import type { Transactions } from '../transactions.ts';
+import { inTransaction } from '../transaction.ts';
 import { carriedInto, type LimitDocument, purgeAtOf, windowId, withCarried } from './limits.ts';
 
 /** A charge that was named, in the collection `charges`. */
@@ -22,23 +23,40 @@ interface ChargeDocument {
 export interface ChargeDependencies {
   readonly database: Db;
   readonly sessions: Sessions;
-  /** Null on a standalone server, where a charge of several windows, or with an id, may be counted in part. */
-  readonly transactions: Transactions | null;
+  /** Not on a standalone server, where a charge of several windows, or with an id, may be counted in part. */
+  readonly hasTransactions: boolean;
   readonly timeoutMs: number;
 }
 
+const triesMax = 5;
+
 /** Units that were spent without a lease, of the windows in the collection `limits`. */
 export function createCharges(dependencies: ChargeDependencies): UnitStore['chargeUnits'] {
-  const { database, sessions, transactions, timeoutMs } = dependencies;
+  const { database, sessions, hasTransactions, timeoutMs } = dependencies;
+  const { writeConcern = {} } = database;
   const limits: Collection<LimitDocument> = database.collection(limitsName);
   const charges: Collection<ChargeDocument> = database.collection(chargesName);
 
-  return (asked, once) => {
-    const work = (session: ClientSession) => chargeAll(asked, once, session);
-    if (transactions === null || (asked.length === 1 && once === null))
-      return sessions.write(work, { timeoutMs });
-    return withinDeadline(timeoutMs, (signal) => transactions.run(signal, work));
+  return async (asked, once) => {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await chargeOnce(asked, once);
+      } catch (error) {
+        // Another was faster to make the window, or the id, and this one has counted nothing.
+        if (!(error instanceof DuplicateKey) || tries === triesMax) throw error;
+      }
+    }
   };
+
+  function chargeOnce(asked: readonly UnitCharge[], once: ChargeOnce | null): Promise<readonly UnitCount[]> {
+    const work = (session: ClientSession) => chargeAll(asked, once, session);
+    if (!hasTransactions || (asked.length === 1 && once === null)) return sessions.write(work, { timeoutMs });
+    // Beside the changes of keys, which wait for each other: a transaction of their own.
+    return withinDeadline(timeoutMs, (signal) => {
+      const options = { signal, writeConcern, onBlocked: async () => {} };
+      return sessions.write((session) => inTransaction(session, options, () => work(session)), { timeoutMs });
+    });
+  }
 
   async function chargeAll(
     asked: readonly UnitCharge[],

@@ -50,7 +50,9 @@ export function createLimitTable(database: DatabaseSync): LimitTable {
       const left = limit - before;
       const granted = left < Math.max(1, unitsMin) ? 0 : Math.min(units, left);
       // One process has the file, and it leases within a transaction: nothing comes between a read and its write.
-      if (granted > 0) statements.put.run({ ...nameOf(request), leased: before + granted });
+      // What is carried is carried once and for all.
+      if (granted > 0 || request.carriesAt !== undefined)
+        statements.put.run({ ...nameOf(request), leased: before + granted });
       return { granted, leased: before + granted, ...(isCharged && { isCharged }) };
     },
     giveBack({ units, ...window }) {
