@@ -8,6 +8,7 @@ import { type Authorize, createAuthorize } from '../src/check/authorize.ts';
 import { createRules } from '../src/check/rules.ts';
 import { createJournalTail, type JournalTail, waking } from '../src/events/journal-tail.ts';
 import { createRefusals } from '../src/events/refusals.ts';
+import type { KeyRule } from '../src/keys/key-rules.ts';
 import { createDigester, type Digester, type Pepper, Secret } from '../src/keys/secret.ts';
 import { createCharging } from '../src/limits/charging.ts';
 import { createLimiter, type Limiter } from '../src/limits/limiter.ts';
@@ -46,6 +47,7 @@ export interface TestServiceOptions {
   readonly peppers?: readonly Pepper[];
   /** Behind the presets. */
   readonly schemes?: readonly Scheme[];
+  readonly keyRules?: readonly KeyRule[];
   /** Whether someone may change everything whatever becomes of the keys, as `POSTERN_ADMIN_KEY` may. */
   readonly hasOtherWriter?: boolean;
   /** Told of refused calls that could not be journalled; throws unless it is given. */
@@ -72,7 +74,7 @@ export async function createTestService(given: TestServiceOptions = {}): Promise
   const adminKey = `test-admin-${'x'.repeat(32)}`;
   const environment = 'live';
   const plans = createPlans(new Map());
-  const policy = () => ({ keySchemes: schemes, environment, plans });
+  const policy = () => ({ keySchemes: schemes, environment, plans, keyRules: given.keyRules ?? [] });
   const limiter = createLimiter(store, { spendersMax: 1_000, allowWhenUnavailable: true });
   const judging = { keyring, digester, schemes, environment, plans, findRule: createRules([]), now };
   const authorize = createAuthorize({ ...judging, ...limiter });

@@ -29,6 +29,7 @@ import { createKeyChangeOperations, type KeyChangeOperations } from './keys/key-
 import { createKeyOperations, type KeyOperations } from './keys/key-operations.ts';
 import { createKeyTerms } from './keys/key-terms.ts';
 import { createLimitOperations, type LimitOperations } from './keys/limit-operations.ts';
+import { createRuleGuard } from './keys/rule-guard.ts';
 import { createShowKeys } from './keys/shown-keys.ts';
 import { createLeakOperations, type LeakOperations } from './leaks/leak-operations.ts';
 import { createOwnerOperations, type OwnerOperations } from './owner-operations.ts';
@@ -80,6 +81,7 @@ export interface AdminDependencies {
     | 'getRole'
     | 'listRoles'
     | 'getUsage'
+    | 'countOwned'
     | 'listJournal'
     | 'countDigests'
     | 'countKeys'
@@ -115,11 +117,12 @@ export interface AdminDependencies {
 export function createAdmin(dependencies: AdminDependencies): Admin {
   const terms = createKeyTerms(dependencies);
   const show = createShowKeys(dependencies);
+  const rules = createRuleGuard(dependencies);
   const findHeldSecret = createHeldSecrets(() => dependencies.policy().keySchemes);
   const operations: Operations = {
-    ...createKeyOperations({ ...dependencies, terms, show }),
-    ...createKeyChangeOperations({ ...dependencies, terms, show }),
-    ...createImportOperations({ ...dependencies, terms, findHeldSecret }),
+    ...createKeyOperations({ ...dependencies, terms, show, rules }),
+    ...createKeyChangeOperations({ ...dependencies, terms, show, rules }),
+    ...createImportOperations({ ...dependencies, terms, rules, findHeldSecret }),
     ...createOwnerOperations({ ...dependencies, terms }),
     ...createRoleOperations(dependencies),
     ...createAuditOperations(dependencies),

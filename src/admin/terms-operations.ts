@@ -2,6 +2,7 @@ import type { KeyPolicy } from '../check/policy.ts';
 import type { Refusals } from '../events/refusals.ts';
 import { changeDraft } from '../journal/journal.ts';
 import { adminRead, adminWrite } from '../keys/admin-permissions.ts';
+import { type KeyRule, lifeText, lifetimeDefaultOf, lifetimeMaxOf } from '../keys/key-rules.ts';
 import type { Place, Scheme } from '../schemes/scheme.ts';
 import { type Store, StoreUnavailable } from '../store/store.ts';
 import type { Call } from './call.ts';
@@ -17,6 +18,12 @@ export interface Terms {
   readonly owner: string | null;
   /** In the order of the configuration; the first is CreateKey's default. */
   readonly schemes: readonly SchemeTerms[];
+  /** The longest life that a key surely may have by `key_rules`, as in `90d`; null for any. */
+  readonly lifetime_max: string | null;
+  /** That of a key for which none is asked, where a rule says one; null for none. */
+  readonly lifetime_default: string | null;
+  /** Whether a key may need an `ip_allowlist`. */
+  readonly allowlist_required: boolean;
   /** Replicas that a change has to reach; null where nobody knows. */
   readonly replicas: number | null;
 }
@@ -59,11 +66,11 @@ export function createTermsOperations({
   readonly store: Pick<Store, 'countReplicas'>;
   readonly terms: KeyTerms;
   /** What holds now. */
-  readonly policy: () => Pick<KeyPolicy, 'keySchemes' | 'plans'>;
+  readonly policy: () => Pick<KeyPolicy, 'keySchemes' | 'plans' | 'keyRules'>;
 }): TermsOperations {
   return {
     async getTerms({ identity: { actor, owner, canWrite } }) {
-      const { keySchemes, plans } = policy();
+      const { keySchemes, plans, keyRules } = policy();
       const schemes = keySchemes.map((scheme) => ({
         name: scheme.name,
         environments: environmentsOf(scheme, terms.environmentOf(scheme)),
@@ -72,7 +79,14 @@ export function createTermsOperations({
         places: scheme.places.map(placeOf),
       }));
       const permissions = canWrite ? [adminRead, adminWrite] : [adminRead];
-      return { actor, permissions, owner, schemes, replicas: await countReplicas() };
+      return {
+        actor,
+        permissions,
+        owner,
+        schemes,
+        ...lifeTerms(keyRules, owner),
+        replicas: await countReplicas(),
+      };
     },
     signIn: ({ identity: { owner }, origin }) =>
       refusals.record(changeDraft(origin, { target: null, owner, before: null, after: null })),
@@ -87,6 +101,17 @@ export function createTermsOperations({
       throw error;
     }
   }
+}
+
+/** By the narrowest of the rules that may hold for a key that the caller makes. */
+function lifeTerms(rules: readonly KeyRule[], owner: string | null) {
+  const may = rules.filter(({ match }) => owner === null || match.ownerBound !== false);
+  const [most, chosen] = [lifetimeMaxOf(may), lifetimeDefaultOf(may)];
+  return {
+    lifetime_max: most === null ? null : lifeText(most),
+    lifetime_default: chosen === null ? null : lifeText(chosen),
+    allowlist_required: may.some(({ allowlistRequired }) => allowlistRequired),
+  };
 }
 
 function placeOf(place: Place): SchemePlace {

@@ -15,6 +15,10 @@ export interface RotationWish {
   readonly expiresAt?: number | null;
   /** Names the request, so that a retry of it rotates nothing more; null when it may. */
   readonly requestKey: string | null;
+  /** When a new key ends that would have no end, and for which none is asked; null for never. Default: never. */
+  readonly defaultExpiry?: (key: KeyRecord) => number | null;
+  /** May refuse the key that is about to be made. */
+  readonly check?: (made: KeyRecord) => void;
 }
 
 export interface Rotated extends Settlement {
@@ -66,7 +70,7 @@ export function createRotation({ store, mint, schemeOf, now, retentionMs }: Rota
 
   function plan(
     current: KeyRecord,
-    { graceMs, expiresAt, requestKey }: RotationWish,
+    { graceMs, expiresAt, requestKey, defaultExpiry, check }: RotationWish,
     createdBy: string | null,
   ) {
     const at = now();
@@ -81,10 +85,12 @@ export function createRotation({ store, mint, schemeOf, now, retentionMs }: Rota
       throw new Failure('FAILED_PRECONDITION', 'KEY_NOT_MINTED', message);
     }
     const wanted: NewKey = { ...grantsOf(current), scheme, requestKey, createdBy };
+    const inherited = current.expiresAt ?? defaultExpiry?.(current) ?? null;
     const { key: made, secret } = mint(
-      { ...wanted, expiresAt: expiresAt === undefined ? current.expiresAt : expiresAt },
+      { ...wanted, expiresAt: expiresAt === undefined ? inherited : expiresAt },
       current,
     );
+    check?.(made);
     const old: KeyRecord = {
       ...current,
       expiresAt: Math.min(current.expiresAt ?? Infinity, at + graceMs),

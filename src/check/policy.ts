@@ -1,3 +1,4 @@
+import type { KeyRule } from '../keys/key-rules.ts';
 import { createPlans, type PlanLimits, type Plans } from '../limits/plan.ts';
 import type { Cleartext, Mode, Scheme } from '../schemes/scheme.ts';
 import { createRules, type FindRule, type Rule } from './rules.ts';
@@ -16,6 +17,8 @@ export interface Policy {
   readonly environment: string;
   readonly plans: Plans;
   readonly findRule: FindRule;
+  /** What keys have to be. */
+  readonly keyRules: readonly KeyRule[];
   /** Those that it finds. */
   readonly rules: readonly Rule[];
   readonly mode: Mode;
@@ -25,7 +28,7 @@ export interface Policy {
 }
 
 /** What of a policy makes and changes keys. */
-export type KeyPolicy = Pick<Policy, 'keySchemes' | 'environment' | 'plans'>;
+export type KeyPolicy = Pick<Policy, 'keySchemes' | 'environment' | 'plans' | 'keyRules'>;
 
 /** What of the settings makes a policy. */
 export interface PolicySettings extends Pick<Policy, 'schemes' | 'environment'>, UpstreamSettings {
@@ -33,6 +36,7 @@ export interface PolicySettings extends Pick<Policy, 'schemes' | 'environment'>,
   readonly adminScheme: Scheme;
   readonly plans: PlanLimits;
   readonly rules: readonly Rule[];
+  readonly keyRules?: readonly KeyRule[];
   /** Where neither route, rule nor scheme names one. */
   readonly mode: Mode;
   /** The same. */
@@ -44,6 +48,7 @@ export function createPolicy(settings: PolicySettings): Policy {
   const hasAdminScheme = schemes.some(({ name }) => name === adminScheme.name);
   return {
     ...{ schemes, environment, mode, cleartext, rules },
+    keyRules: settings.keyRules ?? [],
     keySchemes: hasAdminScheme ? schemes : [...schemes, adminScheme],
     plans: createPlans(plans),
     findRule: createRules(rules),

@@ -151,9 +151,18 @@ function ownerAndRoleCalls(
   current: () => Connection,
 ): Pick<
   RestorableStore,
-  'getOwner' | 'getOwners' | 'listOwners' | 'putOwner' | 'getRole' | 'listRoles' | 'putRole' | 'deleteRole'
+  | 'countOwned'
+  | 'getOwner'
+  | 'getOwners'
+  | 'listOwners'
+  | 'putOwner'
+  | 'getRole'
+  | 'listRoles'
+  | 'putRole'
+  | 'deleteRole'
 > {
   return {
+    countOwned: watch(async (...given) => current().keys.countOwned(...given)),
     getOwner: watch(async (id) => current().owners.get(id)),
     getOwners: watch(async (ids) => current().owners.getAll(ids)),
     listOwners: watch(async (page) => current().owners.list(page)),

@@ -5,6 +5,7 @@
 
 import type { Rule } from '../check/rules.ts';
 import type { AdminClient } from '../keys/admin-permissions.ts';
+import type { KeyRule } from '../keys/key-rules.ts';
 import type { Limit } from '../keys/limit.ts';
 import type { Pepper, Secret } from '../keys/secret.ts';
 import type { Listen } from '../net/listen.ts';
@@ -19,6 +20,7 @@ import {
   githubSource,
   unsignedWebhook,
 } from './event-settings.ts';
+import { keyRuleProblems } from './key-rule-spec.ts';
 import { listenerProblems } from './listener-problems.ts';
 import { ruleProblems } from './rule-problems.ts';
 import { schemeProblems } from './scheme-problems.ts';
@@ -79,6 +81,7 @@ export interface Config extends TrafficConfig {
   /** Plan → its limits, none for `unlimited`. */
   readonly plans: ReadonlyMap<string, readonly Limit[]>;
   readonly rules: readonly Rule[];
+  readonly keyRules: readonly KeyRule[];
   readonly stalenessMaxMs: number;
   /** The longest that a revocation waits for every replica to confirm. */
   readonly settleMaxMs: number;
@@ -144,6 +147,7 @@ export function readConfig(
     ...prototypeKeys(tree),
     ...wrongSchemes,
     ...ruleProblems(members.rules, names),
+    ...keyRuleProblems(members.key_rules, [...names, adminScheme.name]),
     ...listenerProblems(result.data),
     ...wrongSecrets,
     ...unsignedWebhook(result.data?.events, given),
@@ -194,6 +198,7 @@ function configOf(
     adminScheme,
     plans: new Map(Object.entries(settings.plans)),
     rules: settings.rules,
+    keyRules: settings.key_rules,
     stalenessMaxMs: settings.staleness_max,
     settleMaxMs: settings.settle_timeout,
     retentionMs: settings.retention,

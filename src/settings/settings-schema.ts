@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { adminPermissions } from '../keys/admin-permissions.ts';
 import { consoleSpec } from './console-settings.ts';
 import { eventsSpec, leaksSpec } from './event-settings.ts';
+import { keyRuleSpec } from './key-rule-spec.ts';
 import { planSpec } from './plan-spec.ts';
 import { ruleSpec } from './rule-spec.ts';
 import { schemeSpec } from './scheme-spec.ts';
@@ -192,6 +193,12 @@ export const settingsSchema = z
       .max(rulesMax)
       .prefault([])
       .describe("What routes ask for, where Envoy's context_extensions do not say it.")
+      .register(reloadable, { isList: true }),
+    key_rules: z
+      .array(keyRuleSpec)
+      .max(100)
+      .prefault([])
+      .describe('What keys have to be; all rules that match hold, the narrowest number wins.')
       .register(reloadable, { isList: true }),
     staleness_max: duration(1_000, 3_600_000)
       .prefault('15s')

@@ -173,6 +173,7 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
     ...createChanges({ now, withTables, requireFile, subscriber: () => subscriber }),
     findKey: (digests) => withTables(({ keys }) => keys.find(digests)),
     findDigests: (digests) => withTables(({ keys }) => keys.findDigests(digests)),
+    countOwned: (asked, max) => withTables(({ keys }) => keys.countOwned(asked, max)),
     findExternalIds: (asked) => withTables(({ keys }) => keys.findExternalIds(asked)),
     getKey: (id) => withTables(({ keys }) => keys.get(id)),
     getKeyByRequest: (requestKey) => withTables(({ keys }) => keys.getByRequest(requestKey)),

@@ -33,3 +33,12 @@ export interface DigestChange {
   readonly from: Digest;
   readonly to: Digest;
 }
+
+/** Keys of an owner that are not revoked, have not ended and were not replaced, disabled ones too. */
+export interface OwnedKeys {
+  readonly owner: string;
+  readonly scheme?: string;
+  readonly environment?: string;
+  /** Unix milliseconds. */
+  readonly now: number;
+}

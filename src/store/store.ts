@@ -12,7 +12,7 @@ import type { RoleRecord } from '../keys/role.ts';
 import type { Digest } from '../keys/secret.ts';
 import type { Feed } from './feed.ts';
 import type { Finding } from './finding.ts';
-import type { DigestChange, KeyFilter, OwnedExternalId } from './key-filter.ts';
+import type { DigestChange, KeyFilter, OwnedExternalId, OwnedKeys } from './key-filter.ts';
 import type { KeyCounts, ReplicaLag } from './standing.ts';
 import type { StoreTrouble } from './trouble.ts';
 import type { UnitStore } from './units.ts';
@@ -47,6 +47,8 @@ export interface Store extends JournalStore, UnitStore {
   getKey(id: KeyId): Promise<KeyRecord | null>;
   /** Those of the digests that keys have. */
   findDigests(digests: readonly Digest[]): Promise<ReadonlySet<Digest>>;
+  /** How many such keys there are, up to `max`. */
+  countOwned(asked: OwnedKeys, max: number): Promise<number>;
   /** The places of those that a key which is not revoked has; at most {@link insertsMax}. */
   findExternalIds(asked: readonly OwnedExternalId[]): Promise<ReadonlySet<number>>;
   /** The key that was made by the request of that name. */

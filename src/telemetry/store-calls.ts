@@ -17,6 +17,7 @@ export function eachCall(store: Store, wrap: WrapCall): Store {
     findKey: wrap('find_key', (digests) => store.findKey(digests)),
     getKey: wrap('get_key', (id) => store.getKey(id)),
     findDigests: wrap('find_digests', (digests) => store.findDigests(digests)),
+    countOwned: wrap('count_owned', (...given) => store.countOwned(...given)),
     findExternalIds: wrap('find_external_ids', (asked) => store.findExternalIds(asked)),
     getKeyByRequest: wrap('get_key_by_request', (requestKey) => store.getKeyByRequest(requestKey)),
     listKeys: wrap('list_keys', (filter, page) => store.listKeys(filter, page)),

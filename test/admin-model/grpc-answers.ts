@@ -58,7 +58,10 @@ export function answerOf({ operation }: Ask, answer: unknown): unknown {
     case 'getDiagnostics':
       return { peppers: message.peppers };
     case 'getTerms':
-      return { ...message, owner: message.owner || null };
+      return {
+        ...{ ...message, owner: message.owner || null },
+        ...{ lifetime_max: message.lifetime_max ?? null, lifetime_default: message.lifetime_default ?? null },
+      };
     case 'watchKeys':
       throw new Error('a watch has no one answer');
   }

@@ -49,7 +49,9 @@ it('refuses a plan that no scheme and no setting knows, on keys and owners, with
 it('takes any plan where none is configured', () => {
   const [{ ...scheme }] = service.schemes;
   const bare: Scheme = { ...scheme, plans: new Map() };
-  const policy = () => ({ keySchemes: [bare] as const, environment: 'live', plans: createPlans(new Map()) });
+  const policy = () => ({
+    ...{ keySchemes: [bare] as const, environment: 'live', plans: createPlans(new Map()), keyRules: [] },
+  });
   const terms = createKeyTerms({ policy, now: () => 0 });
   expect([terms.planFor('porpoise', bare), terms.planFor('porpoise', null)]).toEqual([
     'porpoise',

@@ -339,7 +339,12 @@ function brokenAdmin(error: Error): Admin {
       standings: none,
       charge: none,
     },
-    policy: () => ({ plans: createPlans(new Map()), keySchemes: [scheme], environment: 'live' }),
+    policy: () => ({
+      plans: createPlans(new Map()),
+      keySchemes: [scheme],
+      environment: 'live',
+      keyRules: [],
+    }),
     now: () => 0,
     ...{ tail: none, replicaId: 'a', monotonic: () => 0 },
   });

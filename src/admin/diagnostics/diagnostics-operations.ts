@@ -7,6 +7,7 @@ import { version } from '../../version.ts';
 import { type Call, requireUnbound } from '../call.ts';
 import { findAccessTrouble, type WaysIn } from './admin-access.ts';
 import { findPlanTrouble } from './plan-trouble.ts';
+import { findRuleTrouble } from './rule-trouble.ts';
 
 /** How the service stands, as far as it can tell by itself. */
 export interface Diagnostics {
@@ -54,7 +55,7 @@ export interface DiagnosticsDependencies {
   /** Of this process. */
   readonly replicaId: string;
   /** What holds now. */
-  readonly policy: () => Pick<KeyPolicy, 'keySchemes' | 'plans'>;
+  readonly policy: () => Pick<KeyPolicy, 'keySchemes' | 'plans' | 'keyRules'>;
   readonly digester: Digester;
   readonly waysIn: WaysIn;
   /** What this process itself has found. */
@@ -71,11 +72,12 @@ export function createDiagnosticsOperations(dependencies: DiagnosticsDependencie
   return {
     async getDiagnostics(call) {
       requireUnbound(call);
-      const [ofStore, counts, ofAccess, ofPlans, keys, replicas] = await Promise.all([
+      const [ofStore, counts, ofAccess, ofPlans, ofRules, keys, replicas] = await Promise.all([
         store.diagnose().catch(awayAs([unreachable])),
         store.countDigests().catch(awayAs(null)),
         findAccessTrouble(store, waysIn, now()).catch(awayAs([])),
         findPlanTrouble(store, policy(), now()).catch(awayAs([])),
+        findRuleTrouble(store, policy().keyRules, now()).catch(awayAs([])),
         store.countKeys(now()).catch(awayAs(null)),
         store.listReplicas().catch(awayAs(null)),
       ]);
@@ -87,7 +89,7 @@ export function createDiagnosticsOperations(dependencies: DiagnosticsDependencie
         replicas: replicas ?? [{ id: replicaId, lagMs: 0 }],
         uptimeMs: monotonic() - startedAt,
         peppers: isAway ? [] : pepperUses(digester.pepperIds, counts),
-        findings: [...findings, ...ofAccess, ...ofPlans, ...dependencies.findings()],
+        findings: [...findings, ...ofAccess, ...ofPlans, ...ofRules, ...dependencies.findings()],
       };
     },
   };

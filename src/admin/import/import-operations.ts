@@ -11,6 +11,7 @@ import type { Call } from '../call.ts';
 import type { FindHeldSecret } from '../held-secret.ts';
 import type { KeyTerms } from '../keys/key-terms.ts';
 import { knownRoles } from '../keys/known-roles.ts';
+import type { RuleGuard } from '../keys/rule-guard.ts';
 import { importKeysInput } from './import-input.ts';
 import { createImportedKeys, isViolation } from './imported-key.ts';
 
@@ -41,6 +42,7 @@ export interface ImportOperationsDependencies {
   readonly registry: Pick<Registry, 'import'>;
   readonly store: Pick<Store, 'getRole'>;
   readonly terms: KeyTerms;
+  readonly rules: RuleGuard;
   readonly digester: Digester;
   readonly findHeldSecret: FindHeldSecret;
 }
@@ -52,10 +54,11 @@ export function createImportOperations({
   registry,
   store,
   terms,
+  rules,
   digester,
   findHeldSecret,
 }: ImportOperationsDependencies): ImportOperations {
-  const readKey = createImportedKeys({ terms, digester, findHeldSecret });
+  const readKey = createImportedKeys({ terms, rules, digester, findHeldSecret });
 
   return {
     async importKeys(call, input) {
@@ -73,16 +76,42 @@ export function createImportOperations({
           indexes.push(index);
         }
       }
-      const { duplicates, taken } = await registry.import(keys, call.origin, { isDryRun: dry_run });
-      const indexOf = (place: number) => indexes[place] ?? [];
+      const crowded = await crowdedAmong(keys, call);
+      const crowdedPlaces = new Set(crowded.map(({ place }) => place));
+      const places = keys.flatMap((_, place) => (crowdedPlaces.has(place) ? [] : [place]));
+      const wanted = places.map((place) => keys[place] as ImportedKey);
+      const found = await registry.import(wanted, call.origin, { isDryRun: dry_run });
+      const [duplicates, taken] = [found.duplicates, found.taken].map((of) =>
+        of.flatMap((place) => places[place] ?? []),
+      ) as [number[], number[]];
+      const indexOf = (place: number): number[] => indexes.slice(place, place + 1);
+      failures.push(
+        ...crowded.flatMap(({ place, violation }) =>
+          indexOf(place).map((index) => ({ index, ...violation })),
+        ),
+      );
       failures.push(...taken.flatMap(indexOf).map((index) => ({ index, ...externalIdViolation })));
       return {
-        imported: keys.length - duplicates.length - taken.length,
+        imported: wanted.length - duplicates.length - taken.length,
         duplicates: duplicates.flatMap(indexOf),
         failures: failures.toSorted((one, other) => one.index - other.index),
       };
     },
   };
+
+  /** Keys whose owners have as many as they may, those among them that are there already left out. */
+  async function crowdedAmong(keys: readonly ImportedKey[], call: Call) {
+    const crowded: { readonly place: number; readonly violation: FieldViolation }[] = [];
+    if (keys.every(({ owner }) => owner === null)) return crowded;
+    const { duplicates, taken } = await registry.import(keys, call.origin, { isDryRun: true });
+    const others = new Set([...duplicates, ...taken]);
+    const tally = rules.tally();
+    for (const [place, key] of keys.entries()) {
+      const violation = others.has(place) ? null : await tally(key);
+      if (violation !== null) crowded.push({ place, violation });
+    }
+    return crowded;
+  }
 }
 
 const externalIdViolation: FieldViolation = {

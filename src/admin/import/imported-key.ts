@@ -10,10 +10,12 @@ import type { FindHeldSecret } from '../held-secret.ts';
 import type { KeyTerms } from '../keys/key-terms.ts';
 import { unknownRole } from '../keys/known-roles.ts';
 import { limitViolation, requireSharer } from '../keys/limit-terms.ts';
+import type { RuleGuard } from '../keys/rule-guard.ts';
 import { type ImportedKeyInput, importedKeyInput } from './import-input.ts';
 
 export interface ImportedKeysDependencies {
   readonly terms: KeyTerms;
+  readonly rules: Pick<RuleGuard, 'defaultExpiry' | 'requireTerms'>;
   readonly digester: Digester;
   readonly findHeldSecret: FindHeldSecret;
 }
@@ -30,13 +32,15 @@ export function isViolation(read: ImportedKey | FieldViolation): read is FieldVi
 
 export function createImportedKeys({
   terms,
+  rules,
   digester,
   findHeldSecret,
 }: ImportedKeysDependencies): ReadImportedKey {
   return (call, input, known) => {
     try {
       return (
-        findHeldSecret(input, ['secret']) ?? importedKey(call, readInput(importedKeyInput, input), known)
+        findHeldSecret(input, ['secret']) ??
+        ruled(importedKey(call, readInput(importedKeyInput, input), known), input)
       );
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
@@ -45,6 +49,15 @@ export function createImportedKeys({
       return first;
     }
   };
+
+  /** Null asks for no end; a row that says nothing of it gets what the rules say. */
+  function ruled(key: ImportedKey | FieldViolation, input: unknown): ImportedKey | FieldViolation {
+    if (isViolation(key)) return key;
+    const isAsked = Object(input).expires_at !== undefined;
+    const wanted = isAsked ? key : { ...key, expiresAt: rules.defaultExpiry(key) };
+    rules.requireTerms({ ...wanted, createdAt: terms.now() });
+    return wanted;
+  }
 
   function importedKey(call: Call, input: ImportedKeyInput, known: KnownRoles): ImportedKey | FieldViolation {
     const unknown = input.roles?.find((role) => !known.has(role));

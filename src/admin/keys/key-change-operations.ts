@@ -11,6 +11,7 @@ import { type Call, keyId, requestKey, visibleTo } from '../call.ts';
 import type { KeyTerms } from './key-terms.ts';
 import { requireRoles } from './known-roles.ts';
 import { requireMayLimit, requireSharer } from './limit-terms.ts';
+import type { RuleGuard } from './rule-guard.ts';
 import type { ShowKeys, Shown } from './shown-keys.ts';
 
 /** The new key, and the old one as it is from now on. */
@@ -32,6 +33,7 @@ export interface KeyChangeOperationsDependencies {
   readonly store: Pick<Store, 'getRole'>;
   readonly terms: KeyTerms;
   readonly show: ShowKeys;
+  readonly rules: RuleGuard;
   /** What holds now. */
   readonly policy: () => Pick<KeyPolicy, 'keySchemes'>;
   /** Refuses what would leave nobody who may change everything. */
@@ -41,12 +43,13 @@ export interface KeyChangeOperationsDependencies {
 export function createKeyChangeOperations(
   dependencies: KeyChangeOperationsDependencies,
 ): KeyChangeOperations {
-  const { registry, store, terms, show, policy, guard } = dependencies;
+  const { registry, store, terms, show, rules, policy, guard } = dependencies;
   const updateGuard: Guard = async (before, after, at) => {
     await guard(before, after, at);
     // Those that it has already are sent back by whoever sends the whole key.
     const added = after.roles.filter((role) => !before.roles.includes(role));
     await requireRoles(store, added);
+    await rules.requireChange(before, after, at);
   };
 
   return {
@@ -63,6 +66,8 @@ export function createKeyChangeOperations(
         graceMs: grace_period ?? 0,
         ...(expiresAt !== undefined && { expiresAt }),
         requestKey: requestKey(call, request_id, 'rotate', id),
+        defaultExpiry: rules.defaultExpiry,
+        check: rules.requireTerms,
       });
       return withOldKey(rotated);
     },

@@ -20,6 +20,7 @@ import type { KeyTerms } from './key-terms.ts';
 import { requireRoles } from './known-roles.ts';
 import { requireMayLimit, requireSharer } from './limit-terms.ts';
 import { listKeysInput } from './list-input.ts';
+import type { RuleGuard } from './rule-guard.ts';
 import { keySearch, requireKnownFilter, requireNoKey, settledSearch } from './search-terms.ts';
 import type { ShowKeys, Shown } from './shown-keys.ts';
 
@@ -50,21 +51,26 @@ export interface KeyOperationsDependencies {
   readonly authorize: Authorize;
   readonly terms: KeyTerms;
   readonly show: ShowKeys;
+  readonly rules: RuleGuard;
   /** What holds now. */
   readonly policy: () => Pick<KeyPolicy, 'keySchemes' | 'environment'>;
   readonly now: () => number;
 }
 
 export function createKeyOperations(dependencies: KeyOperationsDependencies): KeyOperations {
-  const { registry, store, digester, authorize, terms, show, policy, now } = dependencies;
+  const { registry, store, digester, authorize, terms, show, rules, policy, now } = dependencies;
   const dryRun = createDryRun(authorize, () => policy().keySchemes);
 
   return {
     async createKey(call, input) {
       const { request_id, ...asked } = readInput(createKeyInput, input);
-      const wanted = newKey(call, asked, request_id);
-      return show.changed(
-        await registry.create(wanted, call.origin, () => requireRoles(store, wanted.roles)),
+      // Null asks for no end; who says nothing of it gets what the rules say.
+      const isAsked = asked.expires_in !== null || Object(input).expires_at !== undefined;
+      const key = newKey(call, asked, request_id);
+      const ruled = { ...key, scheme: key.scheme.name };
+      const wanted = isAsked ? key : { ...key, expiresAt: rules.defaultExpiry(ruled) };
+      return rules.inTurn(wanted.owner, async () =>
+        show.changed(await registry.create(wanted, call.origin, () => requireAllowed(wanted))),
       );
     },
     getKey: async (call, id) => show.one(await keyOf(call, id)),
@@ -96,6 +102,13 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
       return dryRun(readInput(verifyKeyInput, input), visibleTo(call));
     },
   };
+
+  async function requireAllowed({ scheme, ...wanted }: NewKey): Promise<void> {
+    const key = { ...wanted, scheme: scheme.name };
+    rules.requireTerms({ ...key, createdAt: now() });
+    await requireRoles(store, wanted.roles);
+    await rules.requireRoom(key);
+  }
 
   async function keyOf(call: Call, id: string): Promise<KeyRecord> {
     const key = await store.getKey(keyId(id));

@@ -7,6 +7,8 @@ import { nearestName } from '../../settings/nearest-name.ts';
 export interface KeyTerms {
   /** All that keys may be of. */
   schemes(): readonly Scheme[];
+  /** Unix milliseconds. */
+  now(): number;
   /** Null asks for the first that is configured. Throws INVALID_ARGUMENT for one that is not. */
   schemeFor(name: string | null): Scheme;
   /** The same, for a key that is to be made. Throws INVALID_ARGUMENT for one whose keys are imported and never made. */
@@ -57,6 +59,7 @@ export function createKeyTerms({ policy, now }: KeyTermsDependencies): KeyTerms 
 
   return {
     schemes: () => policy().keySchemes,
+    now,
     schemeFor,
     schemeToMake(name) {
       const scheme = schemeFor(name);

@@ -86,7 +86,7 @@ function formView(visit: Visit, key: Key, value: Value, faults: readonly Fault[]
       { name: 'name', label: 'Name', value: value('name'), faults },
       { required: true, maxlength: 200, autocomplete: 'off' },
     )}
-    ${expiryFields(value, faults, { value: '', text: kept })} ${sharedFields(value, faults, visit.terms)}
+    ${expiryFields(value, faults, visit.terms, { value: '', text: kept })} ${sharedFields(value, faults, visit.terms)}
     <div class="actions"><button>Save</button> <a href=${path(['keys', key.id])}>Cancel</a></div>`;
   return {
     title: `Edit “${key.name}”`,

@@ -1,4 +1,5 @@
 import type { Terms } from '../../admin/terms-operations.ts';
+import { parseDuration } from '../../time/time.ts';
 import { areaField, fieldsOf, type Option, selectField, textField } from '../markup/controls.ts';
 import type { Form } from '../markup/form.ts';
 import { type Element, html, type Markup } from '../markup/markup.ts';
@@ -45,9 +46,26 @@ const lifetimes: readonly Option[] = [
 ];
 const onDate = { value: 'date', text: 'On a date' };
 
+/** Whether the rules take such a life of a key, whatever key it is. */
+function isWithin(life: string, lifetimeMax: string | null): boolean {
+  if (lifetimeMax === null) return true;
+  const most = parseDuration(lifetimeMax);
+  const lives = parseDuration(life);
+  return lives !== null && most !== null && lives <= most;
+}
+
 /** When a key ends. Without a first choice, a lifetime; with one, which stands for what holds, never or a date. */
-export function expiryFields(value: Value, faults: readonly Fault[], first?: Option): Element {
-  const choices = first === undefined ? [...lifetimes, onDate] : [first, ...lifetimes.slice(0, 1), onDate];
+export function expiryFields(
+  value: Value,
+  faults: readonly Fault[],
+  { lifetime_max, lifetime_default }: Terms,
+  first?: Option,
+): Element {
+  const allowed = lifetimes.filter(({ value: life }) => isWithin(life, lifetime_max));
+  const byRule =
+    lifetime_default === null ? [] : [{ value: '', text: `As the rules say (${lifetime_default})` }];
+  const never = allowed.filter((life) => life.value === 'never');
+  const choices = first === undefined ? [...byRule, ...allowed, onDate] : [first, ...never, onDate];
   return html`<div class="together" data-dated="expires_in">
     ${selectField({ name: 'expires_in', label: 'Expiration', value: value('expires_in'), faults }, choices)}
     ${textField(

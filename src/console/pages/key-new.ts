@@ -50,8 +50,9 @@ function bodyOf(form: Form): object {
     plan: optional('plan'),
     external_id: optional('external_id'),
     labels: labelsIn(form),
-    expires_at: expiresAt,
-    expires_in: lifetime === 'date' ? null : lifetime,
+    // Null would ask for no end.
+    ...(expiresAt !== null && { expires_at: expiresAt }),
+    ...(lifetime !== null && lifetime !== 'date' && { expires_in: lifetime }),
     request_id: optional('request_id'),
   };
 }
@@ -73,7 +74,7 @@ function formView(visit: Visit, value: Value, faults: readonly Fault[], requestI
           })
         : html`<p>Owner: ${terms.owner}</p>`
     }
-    ${expiryFields(value, faults)} ${sharedFields(value, faults, terms)}
+    ${expiryFields(value, faults, terms)} ${sharedFields(value, faults, terms)}
     <div class="actions"><button>Create API key</button> <a href="/console/keys">Cancel</a></div>`;
   return {
     title: 'Create API key',

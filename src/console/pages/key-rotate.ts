@@ -76,7 +76,7 @@ async function formView(
       },
       graces,
     )}
-    ${expiryFields(value, faults, same)}
+    ${expiryFields(value, faults, visit.terms, same)}
     <div class="actions"><button>Rotate API key</button> <a href=${path(['keys', key.id])}>Cancel</a></div>`;
   return {
     title: `Rotate “${key.name}”`,

@@ -8,9 +8,12 @@ export function createTermsMethods({
 }: Pick<MethodDependencies, 'admin' | 'unary'>): Pick<KeyAdminServer, 'getTerms'> {
   return {
     getTerms: unary(async (caller, _: GetTermsRequest) => {
-      const { actor, permissions, owner, schemes, replicas } = await admin.getTerms(caller);
+      const { actor, permissions, owner, schemes, replicas, ...life } = await admin.getTerms(caller);
       return {
         ...{ actor, permissions: [...permissions], owner: owner ?? '', replicas: replicas ?? undefined },
+        lifetime_max: life.lifetime_max ?? undefined,
+        lifetime_default: life.lifetime_default ?? undefined,
+        allowlist_required: life.allowlist_required,
         schemes: schemes.map(({ name, environments, plans, imports_only, places }) => ({
           ...{ name, environments: [...environments], plans: [...plans], imports_only },
           places: places.map((place) => ({ ...place, word: place.word ?? '' })),

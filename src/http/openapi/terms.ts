@@ -44,6 +44,18 @@ export const termsOperations: Operations = {
               }),
               'The one of a key that names none comes first.',
             ),
+            lifetime_max: {
+              ...{ type: ['string', 'null'] },
+              description: 'The longest life that a key surely may have by `key_rules`, as in `90d`.',
+            },
+            lifetime_default: {
+              ...{ type: ['string', 'null'] },
+              description: 'The life of a key for which none is asked, where a rule says one.',
+            },
+            allowlist_required: {
+              type: 'boolean',
+              description: 'Whether a key may need an `ip_allowlist`.',
+            },
             replicas: {
               ...{ type: ['integer', 'null'] },
               description: 'Replicas that a change has to reach; null where nobody knows.',
@@ -59,6 +71,7 @@ export const termsOperations: Operations = {
                 places: [{ in: 'header', name: 'authorization', word: 'Bearer' }],
               },
             ],
+            ...{ lifetime_max: '90d', lifetime_default: null, allowlist_required: false },
             replicas: 3,
           },
         },

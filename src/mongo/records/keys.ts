@@ -4,7 +4,7 @@ import type { KeyId, KeyRecord } from '../../keys/key.ts';
 import { type KeyOrder, type KeyPlace, placeOf } from '../../keys/key-order.ts';
 import type { Digest } from '../../keys/secret.ts';
 import { createGathered } from '../../store/gathered.ts';
-import type { KeyFilter, OwnedExternalId } from '../../store/key-filter.ts';
+import type { KeyFilter, OwnedExternalId, OwnedKeys } from '../../store/key-filter.ts';
 import type { KeyCounts } from '../../store/standing.ts';
 import type { BadRecord } from '../../store/store.ts';
 import { keysName } from '../collections.ts';
@@ -22,6 +22,7 @@ const findsAtOnce = { underWayMax: 4, askedMax: 100 };
 export interface KeyCollection {
   find(digests: readonly Digest[]): Promise<KeyRecord | null>;
   get(id: KeyId): Promise<KeyRecord | null>;
+  countOwned(asked: OwnedKeys, max: number): Promise<number>;
   findExternalIds(asked: readonly OwnedExternalId[]): Promise<ReadonlySet<number>>;
   getByRequest(requestKey: string): Promise<KeyRecord | null>;
   list(
@@ -74,6 +75,19 @@ export function createKeyCollection(dependencies: KeyCollectionDependencies): Ke
       const document = await readFresh((read) => keys.findOne({ _id: id }, read));
       return document === null ? null : toRecord(document);
     },
+    countOwned: ({ owner, scheme, environment, now }, max) =>
+      readFresh((read) =>
+        keys.countDocuments(
+          {
+            owner: { $eq: owner },
+            ...(scheme !== undefined && { scheme: { $eq: scheme } }),
+            ...(environment !== undefined && { environment: { $eq: environment } }),
+            ...{ revoked_at: null, rotated_to: null },
+            $or: [{ expires_at: null }, { expires_at: { $gt: new Date(now) } }],
+          },
+          { ...read, limit: max },
+        ),
+      ),
     async findExternalIds(asked) {
       if (asked.length === 0) return new Set();
       const texts = asked.map(ownedText);

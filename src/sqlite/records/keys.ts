@@ -4,7 +4,7 @@ import type { ExpiryRange } from '../../journal/journal-store.ts';
 import type { KeyId, KeyRecord, KeyState } from '../../keys/key.ts';
 import { type KeyOrder, type KeyPlace, newestFirst } from '../../keys/key-order.ts';
 import type { Digest } from '../../keys/secret.ts';
-import type { DigestChange, KeyFilter, OwnedExternalId } from '../../store/key-filter.ts';
+import type { DigestChange, KeyFilter, OwnedExternalId, OwnedKeys } from '../../store/key-filter.ts';
 import type { KeyCounts } from '../../store/standing.ts';
 import { BadRecord } from '../../store/store.ts';
 import type { Prepare } from '../statements.ts';
@@ -18,6 +18,7 @@ export interface KeyTable {
   find(digests: readonly Digest[]): KeyRecord | null;
   get(id: KeyId): KeyRecord | null;
   findDigests(digests: readonly Digest[]): Set<Digest>;
+  countOwned(asked: OwnedKeys, max: number): number;
   /** The places of those that are taken. */
   findExternalIds(asked: readonly OwnedExternalId[]): Set<number>;
   getByRequest(requestKey: string): KeyRecord | null;
@@ -109,6 +110,8 @@ export function createKeyTable(
     },
     findDigests: (digests) =>
       new Set(digests.filter((digest) => statements.hasDigest.get({ digest }) !== undefined)),
+    countOwned: ({ owner, scheme = null, environment = null, now }, max) =>
+      Number(statements.countOwned.get({ owner, scheme, environment, now, max })?.count),
     findExternalIds: (asked) =>
       new Set(
         asked.flatMap(({ owner, externalId }, place) =>
@@ -199,6 +202,12 @@ function prepareStatements(database: DatabaseSync) {
     find: database.prepare(`SELECT ${recordColumns} FROM keys WHERE digest = :digest`),
     hasDigest: database.prepare('SELECT 1 FROM keys WHERE digest = :digest'),
     get: database.prepare(`SELECT ${recordColumns} FROM keys WHERE id = :id`),
+    countOwned: database.prepare(
+      `SELECT count(*) AS count FROM (SELECT 1 FROM keys INDEXED BY keys_by_owner
+       WHERE owner = :owner AND scheme = coalesce(:scheme, scheme) AND environment = coalesce(:environment, environment)
+         AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > :now)
+         AND CASE WHEN json_valid(record) THEN record ->> '$.rotatedTo' END IS NULL LIMIT :max)`,
+    ),
     hasExternalId: database.prepare(
       `SELECT 1 FROM keys INDEXED BY keys_by_external_id
        WHERE external_id = :external_id AND coalesce(owner, '') = :owner AND revoked_at IS NULL`,

@@ -1170,7 +1170,19 @@ export interface GetTermsResponse {
   /** In the order of the configuration; the first is CreateKey's default. */
   schemes: SchemeTerms[];
   /** Replicas that a change has to reach; absent where nobody knows. */
-  replicas?: number | undefined;
+  replicas?:
+    | number
+    | undefined;
+  /** The longest life that a key surely may have by `key_rules`, as in `90d`; absent for any. */
+  lifetime_max?:
+    | string
+    | undefined;
+  /** That of a key for which none is asked, where a rule says one. */
+  lifetime_default?:
+    | string
+    | undefined;
+  /** Whether a key may need an `ip_allowlist`. */
+  allowlist_required: boolean;
 }
 
 export interface SchemeTerms {
@@ -7296,7 +7308,16 @@ export const GetTermsRequest: MessageFns<GetTermsRequest> = {
 };
 
 function createBaseGetTermsResponse(): GetTermsResponse {
-  return { actor: "", permissions: [], owner: "", schemes: [], replicas: undefined };
+  return {
+    actor: "",
+    permissions: [],
+    owner: "",
+    schemes: [],
+    replicas: undefined,
+    lifetime_max: undefined,
+    lifetime_default: undefined,
+    allowlist_required: false,
+  };
 }
 
 export const GetTermsResponse: MessageFns<GetTermsResponse> = {
@@ -7315,6 +7336,15 @@ export const GetTermsResponse: MessageFns<GetTermsResponse> = {
     }
     if (message.replicas !== undefined) {
       writer.uint32(40).int32(message.replicas);
+    }
+    if (message.lifetime_max !== undefined) {
+      writer.uint32(50).string(message.lifetime_max);
+    }
+    if (message.lifetime_default !== undefined) {
+      writer.uint32(58).string(message.lifetime_default);
+    }
+    if (message.allowlist_required !== false) {
+      writer.uint32(64).bool(message.allowlist_required);
     }
     return writer;
   },
@@ -7370,6 +7400,30 @@ export const GetTermsResponse: MessageFns<GetTermsResponse> = {
             }
 
             message.replicas = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.lifetime_max = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.lifetime_default = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.allowlist_required = reader.bool();
             continue;
           }
         }

@@ -1,0 +1,137 @@
+import { Failure, type FieldViolation, invalidArgument } from '../../failure.ts';
+import { type KeyRecord, keyState } from '../../keys/key.ts';
+import {
+  breachesOf,
+  type KeyRule,
+  lifetimeDefaultOf,
+  type RuledField,
+  type RuledKey,
+  rulesTaking,
+} from '../../keys/key-rules.ts';
+import type { OwnedKeys } from '../../store/key-filter.ts';
+import type { Store } from '../../store/store.ts';
+
+/** Holds keys that are made and changed to the rules of the settings, and owners to their number of keys. */
+export interface RuleGuard {
+  /** When a key ends for which nothing is asked; null for never. */
+  defaultExpiry(key: RuledKey): number | null;
+  /** Throws INVALID_ARGUMENT for what is wrong with a key itself. */
+  requireTerms(key: TermsOf, fields?: readonly RuledField[]): void;
+  /** Rejects with RESOURCE_EXHAUSTED where the key's owner has as many as there may be. */
+  requireRoom(key: RuledKey): Promise<void>;
+  /** Makes keys of one owner one after another, where their number is bounded. */
+  inTurn<T>(owner: string | null, make: () => Promise<T>): Promise<T>;
+  /** The same for a change of a key that is there. */
+  requireChange(before: KeyRecord, after: KeyRecord, at: number): Promise<void>;
+  /** Counts keys that are about to be made together. */
+  tally(): KeyTally;
+}
+
+export type TermsOf = Parameters<typeof breachesOf>[1];
+
+/** Answers what is wrong with one more key beside those that were asked for before; it counts where nothing is. */
+export type KeyTally = (key: RuledKey) => Promise<FieldViolation | null>;
+
+export interface RuleGuardDependencies {
+  readonly store: Pick<Store, 'countOwned' | 'getOwner'>;
+  /** What holds now. */
+  readonly policy: () => { readonly keyRules: readonly KeyRule[] };
+  readonly now: () => number;
+}
+
+interface Bound {
+  readonly asked: OwnedKeys;
+  readonly max: number;
+}
+
+export function createRuleGuard({ store, policy, now }: RuleGuardDependencies): RuleGuard {
+  const turns = new Map<string, Promise<unknown>>();
+
+  return {
+    defaultExpiry(key) {
+      const lifetime = lifetimeDefaultOf(rulesTaking(policy().keyRules, key));
+      return lifetime === null ? null : now() + lifetime;
+    },
+    requireTerms(key, fields) {
+      const breaches = breachesOf(policy().keyRules, key, fields);
+      if (breaches.length > 0) throw invalidArgument(breaches);
+    },
+    requireRoom,
+    async inTurn(owner, make) {
+      if (owner === null) return make();
+      const before = turns.get(owner) ?? Promise.resolve();
+      const made = before.then(make, make);
+      turns.set(owner, made);
+      try {
+        return await made;
+      } finally {
+        if (turns.get(owner) === made) turns.delete(owner);
+      }
+    },
+    async requireChange(before, after, at) {
+      const fields: RuledField[] = [
+        ...(after.expiresAt === before.expiresAt ? [] : ['expires_at' as const]),
+        ...(after.ipAllowlist === before.ipAllowlist ? [] : ['ip_allowlist' as const]),
+      ];
+      this.requireTerms(after, fields);
+      if (!isCounted(before, at) && isCounted(after, at)) await requireRoom(after);
+    },
+    tally() {
+      const counts = new Map<string, number>();
+      return async (key) => {
+        const bounds = await boundsOf(key);
+        const named = bounds.map((bound) => ({ ...bound, name: JSON.stringify(bound.asked) }));
+        for (const { asked, max, name } of named) {
+          const count = counts.get(name) ?? (await store.countOwned({ ...asked, now: now() }, max));
+          counts.set(name, count);
+          if (count >= max) return tooMany(max);
+        }
+        for (const { name } of named) counts.set(name, (counts.get(name) ?? 0) + 1);
+        return null;
+      };
+    },
+  };
+
+  async function requireRoom(key: RuledKey): Promise<void> {
+    for (const { asked, max } of await boundsOf(key)) {
+      if ((await store.countOwned({ ...asked, now: now() }, max)) < max) continue;
+      const violation = tooMany(max);
+      throw new Failure('RESOURCE_EXHAUSTED', 'TOO_MANY_KEYS', `owner: ${violation.description}`, [
+        violation,
+      ]);
+    }
+  }
+
+  /** How many keys the owner may have, all in all and by each rule that takes the key. */
+  async function boundsOf(key: RuledKey): Promise<Bound[]> {
+    const { owner } = key;
+    if (owner === null) return [];
+    const taking = rulesTaking(policy().keyRules, key);
+    const byRule = taking.flatMap(({ keysPerOwnerMax: max, match: { scheme, environment } }) => {
+      const asked = {
+        owner,
+        ...(scheme !== undefined && { scheme }),
+        ...(environment !== undefined && { environment }),
+      };
+      return max === null ? [] : [{ asked: { ...asked, now: 0 }, max }];
+    });
+    const max = (await store.getOwner(owner))?.keysMax ?? null;
+    return max === null ? byRule : [...byRule, { asked: { owner, now: 0 }, max }];
+  }
+}
+
+/** Whether it is one of the keys that its owner has. */
+function isCounted(key: KeyRecord, at: number): boolean {
+  return key.rotatedTo === null && ['active', 'disabled'].includes(keyState(key, at)) && !hasEnded(key, at);
+}
+
+function hasEnded({ expiresAt }: KeyRecord, at: number): boolean {
+  return expiresAt !== null && at >= expiresAt;
+}
+
+function tooMany(max: number): FieldViolation {
+  return {
+    field: 'owner',
+    description: `has ${max} keys, which is as many as it may have; revoke one first`,
+  };
+}

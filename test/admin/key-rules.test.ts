@@ -1,0 +1,164 @@
+import { describe, expect, it } from 'vitest';
+import type { KeyRule } from '../../src/keys/key-rules.ts';
+import { refusal, root, start, violations } from '../admin-calls.ts';
+
+const dayMs = 86_400_000;
+
+function rule(given: Partial<KeyRule> = {}): KeyRule {
+  const none = { lifetimeMaxMs: null, lifetimeDefaultMs: null, keysPerOwnerMax: null };
+  return { match: {}, allowlistRequired: false, ...none, ...given };
+}
+
+async function startWith(...keyRules: KeyRule[]) {
+  const service = await start({ keyRules });
+  const { admin } = service;
+  const caller = root(service);
+  const create = (input: object) => admin.createKey(caller, { name: 'a', ...input });
+  const fieldsOf = async (call: Promise<unknown>) => {
+    const found = await violations(call);
+    return Array.isArray(found) ? found.map(({ field }) => field) : found;
+  };
+  return { ...service, admin, caller, create, fieldsOf };
+}
+
+describe('the longest life of a key', () => {
+  it('counts from when it was made, whoever sets its end, and no end is longer', async () => {
+    const { admin, caller, create, fieldsOf, clock } = await startWith(rule({ lifetimeMaxMs: 30 * dayMs }));
+    for (const asked of [{}, { expires_in: 'never' }, { expires_in: '31d' }, { expires_at: null }])
+      expect([asked, await fieldsOf(create(asked))]).toEqual([asked, ['expires_at']]);
+    const { key } = await create({ expires_in: '30d' });
+    clock.now += 10 * dayMs;
+    const end = (days: number) => new Date(key.createdAt + days * dayMs).toISOString();
+    expect(await fieldsOf(admin.updateKey(caller, key.id, { expires_at: end(31) }))).toEqual(['expires_at']);
+    expect(await fieldsOf(admin.updateKey(caller, key.id, { expires_at: null }))).toEqual(['expires_at']);
+    await admin.updateKey(caller, key.id, { expires_at: end(29) });
+    await admin.updateKey(caller, key.id, { name: 'b' });
+    expect(await fieldsOf(admin.rotateKey(caller, key.id, { expires_in: '31d' }))).toEqual(['expires_at']);
+    await admin.rotateKey(caller, key.id, { expires_in: '30d' });
+  });
+
+  it('is the narrowest of the rules that take the key, and its default is never longer', async () => {
+    const { create, fieldsOf } = await startWith(
+      rule({ lifetimeMaxMs: 90 * dayMs, lifetimeDefaultMs: 60 * dayMs }),
+      rule({ match: { ownerBound: true }, lifetimeMaxMs: 30 * dayMs }),
+      rule({ match: { scheme: 'mira' }, lifetimeMaxMs: dayMs }),
+    );
+    const lives = async (asked: object) => {
+      const { key } = await create(asked);
+      return Math.round(((key.expiresAt ?? 0) - key.createdAt) / dayMs);
+    };
+    expect(await lives({})).toBe(60);
+    expect(await lives({ owner: 'acme' })).toBe(30);
+    expect(await lives({ expires_in: '90d' })).toBe(90);
+    expect(await fieldsOf(create({ owner: 'acme', expires_in: '60d' }))).toEqual(['expires_at']);
+    expect(await lives({ scheme: 'mira' })).toBe(1);
+  });
+
+  it('holds for imports, each key by itself', async () => {
+    const { admin, caller } = await startWith(rule({ lifetimeMaxMs: dayMs, allowlistRequired: true }));
+    const sha256 = (at: number) => Buffer.from(String(at).padStart(32)).toString('hex');
+    const far = new Date(Date.now() + 9 * dayMs).toISOString();
+    const near = new Date(Date.now() + dayMs / 2).toISOString();
+    const keys = [
+      { sha256: sha256(1), name: 'a', expires_at: far, ip_allowlist: ['10.0.0.0/8'] },
+      { sha256: sha256(2), name: 'b', expires_at: near, ip_allowlist: ['10.0.0.0/8'] },
+      { sha256: sha256(3), name: 'c', expires_at: near },
+    ];
+    const { imported, failures } = await admin.importKeys(caller, { keys });
+    expect(imported).toBe(1);
+    expect(failures.map(({ index, field }) => [index, field])).toEqual([
+      [0, 'expires_at'],
+      [2, 'ip_allowlist'],
+    ]);
+  });
+});
+
+it('an allowlist that is required can be changed, and not emptied', async () => {
+  const { admin, caller, create, fieldsOf } = await startWith(rule({ allowlistRequired: true }));
+  expect(await fieldsOf(create({}))).toEqual(['ip_allowlist']);
+  const { key } = await create({ ip_allowlist: ['10.0.0.0/8'] });
+  expect(await fieldsOf(admin.updateKey(caller, key.id, { ip_allowlist: [] }))).toEqual(['ip_allowlist']);
+  await admin.updateKey(caller, key.id, { ip_allowlist: ['192.0.2.1'] });
+});
+
+describe('the number of keys of an owner', () => {
+  const full = 'RESOURCE_EXHAUSTED TOO_MANY_KEYS';
+
+  it('counts disabled keys, and not those that are revoked, ended or replaced', async () => {
+    const { admin, caller, create, clock } = await startWith(rule({ keysPerOwnerMax: 2 }));
+    const [first, second] = [
+      await create({ owner: 'acme' }),
+      await create({ owner: 'acme', expires_in: '1d' }),
+    ];
+    await admin.disableKey(caller, first.key.id);
+    expect(await refusal(create({ owner: 'acme' }))).toBe(full);
+    await create({ owner: 'other' });
+    await create({});
+    await create({});
+    await create({});
+    await admin.revokeKey(caller, first.key.id);
+    const third = await create({ owner: 'acme' });
+    await admin.rotateKey(caller, third.key.id, { grace_period: '1d' });
+    expect(await refusal(create({ owner: 'acme' }))).toBe(full);
+    clock.now += 2 * dayMs;
+    await create({ owner: 'acme' });
+    const revive = { expires_at: new Date(clock.now + dayMs).toISOString() };
+    expect(await refusal(admin.updateKey(caller, second.key.id, revive))).toBe(full);
+  });
+
+  it('is never passed by keys that are made at once, and answers a retry all the same', async () => {
+    const { create } = await startWith(rule({ keysPerOwnerMax: 3 }));
+    const made = await Promise.allSettled(
+      Array.from({ length: 10 }, (_, at) => create({ owner: 'acme', request_id: String(at) })),
+    );
+    expect(made.filter(({ status }) => status === 'fulfilled')).toHaveLength(3);
+    expect((await create({ owner: 'acme', request_id: '0' })).secret).toBeNull();
+  });
+
+  it('is narrowed by what the owner itself may have, by imports too, where those that are there do not count', async () => {
+    const { admin, caller, create } = await startWith(rule({ keysPerOwnerMax: 9 }));
+    await admin.putOwner(caller, 'acme', { keys_max: 2 });
+    await create({ owner: 'acme' });
+    const sha256 = (at: number) => Buffer.from(String(at).padStart(32)).toString('hex');
+    const keys = [1, 2, 3].map((at) => ({ sha256: sha256(at), name: `${at}`, owner: 'acme' }));
+    const outcome = async () => {
+      const { imported, duplicates, failures } = await admin.importKeys(caller, { keys });
+      return { imported, duplicates, failures: failures.map(({ index, field }) => [index, field]) };
+    };
+    const tooMany = [
+      [1, 'owner'],
+      [2, 'owner'],
+    ];
+    expect(await outcome()).toEqual({ imported: 1, duplicates: [], failures: tooMany });
+    expect(await outcome()).toEqual({ imported: 0, duplicates: [0], failures: tooMany });
+    expect(await refusal(create({ owner: 'acme' }))).toBe(full);
+  });
+});
+
+it('keys that are against the rules today are counted for the doctor', async () => {
+  const rules: KeyRule[] = [];
+  const { admin, caller, create } = await startWith(...rules);
+  await create({});
+  const other = await start({ keyRules: [rule({ lifetimeMaxMs: dayMs, allowlistRequired: true })] });
+  const codes = async (service: Pick<typeof other, 'admin'>, by: typeof caller) =>
+    (await service.admin.getDiagnostics(by)).findings
+      .map(({ code }) => code)
+      .filter((code) => /^key_rules/.test(code));
+  expect(await codes({ admin }, caller)).toEqual([]);
+  await other.registry.create(
+    {
+      ...{
+        name: 'old',
+        scheme: other.schemes[0],
+        environment: 'live',
+        owner: null,
+        permissions: [],
+        roles: [],
+      },
+      ...{ ipAllowlist: [], plan: null, rateLimits: [], labels: {}, externalId: null, expiresAt: null },
+      ...{ requestKey: null, createdBy: null },
+    },
+    { actor: null, action: 'CreateKey', address: null, requestId: null },
+  );
+  expect(await codes(other, root(other))).toEqual(['key_rules.expires_at', 'key_rules.ip_allowlist']);
+});
