@@ -220,8 +220,8 @@ async function stop({ fleet, feed }: { readonly fleet: Fleet; readonly feed: Cha
 }
 
 const defaultJournalRetentionMs = 400 * 86_400_000;
-/** Indexes take longer than what they are for. */
-const prepareTimeoutMinMs = 5_000;
+/** Indexes take longer than what they are for, and another process may be making them. */
+const prepareTimeoutMinMs = 15_000;
 const closeStepMaxMs = 1_000;
 
 /** Ends after `ms` whatever becomes of the work: a server that hangs must not hold up the end. */

@@ -1,5 +1,8 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import type { ClientSession, Db } from 'mongodb';
 import { RestoredStore } from '../restore/restore-mark.ts';
+import { StoreUnavailable } from '../store/store.ts';
 import { createCollections, metaName } from './collections.ts';
 import { isDuplicate } from './errors.ts';
 import { findMark } from './feed/mark.ts';
@@ -28,6 +31,18 @@ interface SchemaDocument {
   looked_at?: Date;
 }
 
+/** In the collection `meta`: that a process makes what is missing. Many at once would be in each other's way. */
+interface TurnDocument {
+  _id: 'making';
+  by: string;
+  /** By the server's clock: then it is taken for dead. */
+  until: Date;
+}
+
+const turnMaxMs = 20_000;
+const turnPollMs = 200;
+const turnTriesMax = 150;
+
 /**
  * Whoever starts so soon after another has looked does not look again: of a thousand replicas that start within a minute
  * a few do.
@@ -54,28 +69,55 @@ export async function prepareDatabase(
   const mark = opensRestored ? null : await findMark(database, session);
   if (mark !== null) throw new RestoredStore(mark);
   const schemas = database.collection<SchemaDocument>(metaName);
-  const agoMs = { $subtract: ['$$NOW', '$looked_at'] };
-  const made = await schemas.findOne<SchemaDocument & { agoMs?: number | null }>(
-    { _id: 'schema' },
-    { session, projection: { version: 1, reader_min: 1, agoMs } },
-  );
-  if (made !== null && made.version > schema.version) {
-    requireServable(database, made, schema);
-    return;
+  /** By the server's clock; what was looked at after it need not be looked at again. */
+  let neededAt: Date | null = null;
+  for (let tries = 0; tries < turnTriesMax; tries++) {
+    const made = await schemas.findOne<SchemaDocument & { readonly now: Date }>(
+      { _id: 'schema' },
+      { session, projection: { version: 1, reader_min: 1, looked_at: 1, now: '$$NOW' } },
+    );
+    if (made !== null && made.version > schema.version) {
+      requireServable(database, made, schema);
+      return;
+    }
+    neededAt ??= made && new Date(made.now.getTime() - (looksAgain ? 0 : lookEveryMs));
+    const hasLooked = made?.looked_at !== undefined && made.looked_at >= (neededAt ?? new Date(0));
+    if (made?.version === schema.version && hasLooked) return;
+    if (await makeInTurn(database, session, schema)) return;
+    await setTimeout(turnPollMs * (0.5 + Math.random()));
   }
-  const isOurs = made?.version === schema.version;
-  if (isOurs && !looksAgain && (made.agoMs ?? lookEveryMs) < lookEveryMs) return;
-  await schema.make(database, session);
-  const { version, readerMin: reader_min } = schema;
-  // The newest wins, whoever comes last.
-  const update = { $max: { version, reader_min }, $currentDate: { looked_at: true } } as const;
+  throw new StoreUnavailable('another process has been making the indexes for long');
+}
+
+/** Makes what is missing, unless another process does so just now; says whether it has. */
+async function makeInTurn(database: Db, session: ClientSession, schema: Schema): Promise<boolean> {
+  const turns = database.collection<TurnDocument>(metaName);
+  const schemas = database.collection<SchemaDocument>(metaName);
+  const by = randomUUID();
+  // An absent member compares below any time.
+  const isFree = { $lte: ['$until', '$$NOW'] };
+  const claim = {
+    by: { $cond: [isFree, by, '$by'] },
+    until: { $cond: [isFree, { $add: ['$$NOW', turnMaxMs] }, '$until'] },
+  };
+  const options = { upsert: true, returnDocument: 'after', session } as const;
   try {
-    await schemas.updateOne({ _id: 'schema' }, update, { upsert: true, session });
+    const turn = await turns.findOneAndUpdate({ _id: 'making' }, [{ $set: claim }], options);
+    if (turn?.by !== by) return false;
   } catch (error) {
-    // Another process has made it: with at least what it read as well.
-    if (!isDuplicate(error)) throw error;
-    await schemas.updateOne({ _id: 'schema' }, update, { session });
+    if (isDuplicate(error)) return false;
+    throw error;
   }
+  try {
+    await schema.make(database, session);
+    const { version, readerMin: reader_min } = schema;
+    // The newest wins, whoever comes last.
+    const update = { $max: { version, reader_min }, $currentDate: { looked_at: true } } as const;
+    await schemas.updateOne({ _id: 'schema' }, update, { upsert: true, session });
+  } finally {
+    await turns.deleteOne({ _id: 'making', by }, { session });
+  }
+  return true;
 }
 
 function requireServable({ databaseName }: Db, made: SchemaDocument, { version }: Schema): void {

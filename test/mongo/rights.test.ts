@@ -155,6 +155,8 @@ it.each([
   const own: Db = admin.db(database);
   await own.command({ createRole: role, privileges: less, roles: [] });
   await own.command({ createUser: role, pwd: 'less', roles: [role] });
+  // As long after the last start that another looks whether everything is there.
+  await own.collection<{ _id: string }>('meta').updateOne({ _id: 'schema' }, { $unset: { looked_at: 1 } });
   expect(await refusalOf(uriOf(role, 'less'))).toMatch(
     new RegExp(
       `^MongoDB does not allow this user "(?:${command})" on the database "postern"; give it the role readWrite`,
