@@ -141,8 +141,8 @@ it('the role may look for transactions that a dead process has left, and end the
 
 it.each([
   ['find', 'find'],
-  ['insert', 'insert|update'],
-  ['update', 'update'],
+  ['insert', 'insert|update|findAndModify'],
+  ['update', 'update|findAndModify'],
   ['createIndex', 'createIndexes'],
   ['changeStream', 'aggregate'],
 ])('a user who lacks "%s" is told so by the command and the database', async (action, command) => {
