@@ -85,9 +85,9 @@ export interface Connection {
 
 const standaloneMessage =
   'MongoDB is a standalone server, which serves no change streams and no transactions: admin changes work, but ' +
-  'every Check reads the store and nothing is answered from memory, and the journal may hold an event of a change ' +
+  'every Check reads the store and nothing is answered from memory, and the audit log may hold an event of a change ' +
   'that did not happen; run it as a replica set (mongod --replSet rs0, then rs.initiate()) for caching, for an ' +
-  'exact journal and for more than one replica.';
+  'exact audit log and for more than one replica.';
 
 /**
  * Connects, makes what is missing, and starts the feed. A standalone server is served without memory, and its

@@ -28,7 +28,7 @@ export class RestoredStore extends Error {
     super(
       `the store was restored from a backup at ${formatTimeMs(mark.at)} and has no change after ` +
         `${eventId(mark.sequence)}: keys that were revoked since would be allowed; run "postern restore replay" with ` +
-        'an export of the journal, or "postern restore accept" to do without those changes',
+        'an export of the audit log, or "postern restore accept" to do without those changes',
     );
     this.name = 'RestoredStore';
   }

@@ -209,7 +209,7 @@ export const settingsSchema = z
     retention: duration(1_000, 3_650 * day)
       .prefault('30d')
       .describe('How long keys are kept after they have ended.'),
-    audit: audit.prefault({}).describe('The journal of changes, refused calls and notices.'),
+    audit: audit.prefault({}).describe('The audit log of changes, refused calls and notices.'),
     events: eventsSpec.prefault({}).describe('What is told of what happens, and to whom.'),
     leaks: leaksSpec.prefault({}).describe('Who may report leaked keys besides those with an admin key.'),
     console: consoleSpec.prefault({}).describe('The pages for people, on the HTTP listener.'),

@@ -4,7 +4,7 @@ import { Counter, type Registry } from 'prom-client';
 export function countBadRecords(registers: Registry[]): () => void {
   const reads = new Counter({
     name: 'postern_bad_records_total',
-    help: 'Stored records of keys, owners or the journal that were read and could not be understood.',
+    help: 'Stored records of keys, owners or the audit log that were read and could not be understood.',
     registers,
   });
   return () => reads.inc();

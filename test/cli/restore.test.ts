@@ -59,7 +59,7 @@ it('a store that no service has open is backed up as it is, into one private fil
   await store.close();
   const done = await run('backup', backup);
   expect(done).toMatchObject({ exitCode: 0, stderr: '' });
-  expect(done.stdout).toMatch(/backup\.db, no service has it open: 1 key, and the journal up to evt_0{15}1:/);
+  expect(done.stdout).toMatch(/backup\.db, no service has it open: 1 key, and the audit log up to evt_0{15}1:/);
   expect(statSync(backup).mode & 0o777).toBe(0o600);
   expect(readdirSync(folder).filter((name) => name.startsWith('backup'))).toEqual(['backup.db']);
 });
@@ -229,7 +229,7 @@ it('a MongoDB database that was restored is marked, replayed and served again', 
 
   const run = (...argv: string[]) => postern(argv, { environment: { POSTERN_STORE: uri }, files });
   const marked = await run('restore', 'mark');
-  expect(marked.stdout).toMatch(/^marked as restored; the journal ends with evt_0{15}1:/);
+  expect(marked.stdout).toMatch(/^marked as restored; the audit log ends with evt_0{15}1:/);
   await expect(store.open()).rejects.toThrow('the store was restored from a backup');
   const replayed = await run('restore', 'replay', 'log');
   expect(replayed).toMatchObject({ exitCode: 0, stderr: '' });

@@ -57,7 +57,7 @@ it('a key that was revoked after the backup is out at the first Check of what wa
   const backedUp = await onStore('backup', backup);
   expect(backedUp).toMatchObject({ exitCode: 0, stderr: '' });
   expect(backedUp.stdout).toMatch(
-    /^backed up to .*backup\.db, by the running service: 6 keys, and the journal up to evt_0{15}6:/,
+    /^backed up to .*backup\.db, by the running service: 6 keys, and the audit log up to evt_0{15}6:/,
   );
 
   await admin(first, 'DELETE', `/admin/api-keys/${revoked.id}`);

@@ -16,7 +16,7 @@ interface ExportFlags extends ConnectionFlags {
 /** `audit export`. */
 export function exportEvents(add: AddCommand, io: Io): void {
   const description =
-    'Writes the whole journal as JSON, an event on each line, the oldest first, notices too, so that its hashes ' +
+    'Writes the whole audit log as JSON, an event on each line, the oldest first, notices too, so that its hashes ' +
     'can be verified. What was written before an interruption is good: go on after its last event.';
   add('export', description, [
     'postern audit export > audit.jsonl',

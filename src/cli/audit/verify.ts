@@ -16,7 +16,7 @@ interface VerifyFlags extends ConnectionFlags {
 /** `audit verify`: ends with 0 when the journal is whole, 1 when it was tampered with, 2 when it cannot be read. */
 export function verifyEvents(add: AddCommand, io: Io, exit: (code: ExitCode) => void): void {
   const description =
-    'Verifies the hashes of the journal, of an export or, without a file, of the running service, and names each ' +
+    'Verifies the hashes of the audit log, of an export or, without a file, of the running service, and names each ' +
     'event that was changed, removed, added or moved. Ends with 0 when it is whole, with 1 when it is not, with 2 ' +
     'when it cannot be read. That its end was cut off shows only by an anchor, which export and verify print: ' +
     'keep it elsewhere.';
@@ -25,7 +25,7 @@ export function verifyEvents(add: AddCommand, io: Io, exit: (code: ExitCode) => 
     'postern audit verify audit.jsonl',
     `postern audit verify audit.jsonl --anchor evt_0000000000000042:${'9f86d081'.repeat(8)}`,
   ])
-    .argument('[file]', 'an export of the journal, - for standard input')
+    .argument('[file]', 'an export of the audit log, - for standard input')
     .option('--anchor <id:hash>', 'an event that has to be there; repeat for more', anchor)
     .action(async (file: string | undefined, flags: VerifyFlags) => {
       const anchors = flags.anchor ?? [];
@@ -99,7 +99,7 @@ async function* chunksOf(io: Io, file: string): AsyncGenerator<Uint8Array | stri
 
 function print(io: Io, report: ChainReport, file: string | undefined): ExitCode {
   const { count, first, last, problems, more, outdated } = report;
-  const where = file === undefined ? 'the journal' : file === '-' ? 'standard input' : file;
+  const where = file === undefined ? 'the audit log' : file === '-' ? 'standard input' : file;
   if (problems.length > 0) {
     const rest = more > 0 ? [`and ${more} more`] : [];
     const lines = [...problems, ...rest].map((line) => `  ${printable(line)}\n`);
@@ -123,7 +123,7 @@ function print(io: Io, report: ChainReport, file: string | undefined): ExitCode 
 }
 
 function wholeText(count: number, first: ChainReport['first'], last: ChainReport['last']): string {
-  if (first === null || last === null) return 'the journal is empty\n';
+  if (first === null || last === null) return 'the audit log is empty\n';
   const lines = [
     `whole: ${count} ${count === 1 ? 'event' : 'events'}, ${first.id} to ${last.id}, ${first.at} to ${last.at}`,
   ];

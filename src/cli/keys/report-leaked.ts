@@ -29,7 +29,7 @@ const batchSize = 1_000;
 export function reportLeaked(add: AddCommand, io: Io): void {
   const description =
     'Revokes every key among the secrets that are read from standard input, one a line. Says nothing of which ' +
-    'of them were keys: the audit journal does.';
+    'of them were keys: the audit log does.';
   add('report-leaked', description, [
     'postern keys report-leaked < found.txt',
     'postern keys report-leaked --file found.txt --url https://example.com/paste/7 --source "paste site"',

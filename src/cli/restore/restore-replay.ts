@@ -23,7 +23,7 @@ interface ReplayFlags {
 export function addReplayCommand(restore: Command, io: Io, exit: (code: ExitCode) => void): void {
   const command = describe(
     restore.command('replay'),
-    'Takes away from a restored store what was taken away after its backup, as an export of the journal tells: keys ' +
+    'Takes away from a restored store what was taken away after its backup, as an export of the audit log tells: keys ' +
       'revoked, leaked, disabled, rotated or narrowed, owners suspended or lapsed. Gives nothing. Then the store can ' +
       'be served from. May be repeated.',
     ['postern restore replay audit.jsonl', 'postern restore replay audit.jsonl --dry-run'],

@@ -51,7 +51,7 @@ function addFrom(restore: Command, io: Io): void {
 }
 
 const whatNext =
-  'It is not served from yet. Run "postern restore replay" with an export of the journal that goes on after it, or ' +
+  'It is not served from yet. Run "postern restore replay" with an export of the audit log that goes on after it, or ' +
   '"postern restore accept" to do without what was changed since.\n';
 
 function addMark(restore: Command, io: Io): void {
@@ -68,7 +68,7 @@ function addMark(restore: Command, io: Io): void {
       const { sequence, hash } = before ?? (await headOf(store));
       if (before === null) await store.putRestoreMark({ at: Date.now(), sequence, hash });
       io.stdout.write(
-        `marked as restored; the journal ends with ${anchorOf({ sequence, hash })}\n${whatNext}`,
+        `marked as restored; the audit log ends with ${anchorOf({ sequence, hash })}\n${whatNext}`,
       );
     });
   });

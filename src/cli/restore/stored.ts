@@ -69,8 +69,8 @@ export function contentText({
   readonly head: { readonly sequence: number; readonly hash: string };
 }): string {
   const count = `${grouped(keys)} ${keys === 1 ? 'key' : 'keys'}`;
-  if (head.sequence === 0) return `${count}, and an empty journal`;
-  return `${count}, and the journal up to ${anchorOf(head)}`;
+  if (head.sequence === 0) return `${count}, and an empty audit log`;
+  return `${count}, and the audit log up to ${anchorOf(head)}`;
 }
 
 /** An event as `audit verify` and `audit export` name it. */

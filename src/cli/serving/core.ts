@@ -156,7 +156,7 @@ function storeIn(
 /** The store, and the end of its journal, which hears at once of what this process writes. */
 function followed(store: Store, log: Logger): { readonly store: Store; readonly tail: JournalTail } {
   const onError = (error: unknown) =>
-    log.warn({ err: error }, 'the end of the journal could not be read yet');
+    log.warn({ err: error }, 'the end of the audit log could not be read yet');
   const tail = createJournalTail({ store, onError });
   return { store: waking(store, tail.wake), tail };
 }

@@ -6,7 +6,7 @@ import { tableMarkup } from '../markup/table.ts';
 export function eventList(events: readonly AuditEvent[]): Markup {
   if (events.length === 0) return html`<p>There are no entries.</p>`;
   return tableMarkup({
-    caption: 'Entries of the audit journal, the newest first',
+    caption: 'Entries of the audit log, the newest first',
     columns: 'Action, Time, Outcome, Actor, Target, Address, Details'.split(', '),
     named: 0,
     rows: events.map((event) => [

@@ -55,7 +55,8 @@ export const fieldNotes: Readonly<Record<string, string>> = {
   action: 'Calls of this name, as in `RevokeKey`.',
   target: 'What is about this key or owner.',
   outcome: 'Calls that ended so.',
-  notices: 'Also what is not an admin call. All of the journal is then there, as verifying its hashes needs.',
+  notices:
+    'Also what is not an admin call. All of the audit log is then there, as verifying its hashes needs.',
   order: 'Which come first. Absent: `newest`.',
   after: 'The id of an event: the list begins with the one that follows it, in that order.',
   resume_token: 'The id of the last event that was seen; `Last-Event-ID` does the same. Absent: from now on.',
@@ -69,6 +70,6 @@ export const fieldNotes: Readonly<Record<string, string>> = {
   suspended: 'Stops the owner at once, until it is put again without, or changed to false.',
   limit: 'The name of the limit. Absent: the only one that the key has.',
   units: 'Units that were spent, and not 0; less than 0 gives back.',
-  url: 'Where it was found, for the journal.',
+  url: 'Where it was found, for the audit log.',
   source: 'Who found it, or how.',
 };

@@ -33,7 +33,7 @@ export function journalOperations(): Operations {
           'Comments keep the connection alive. The answer has no end of its own.',
         parameters: [...queryParameters(inputSchema(watchKeysInput)), lastEventId],
         answer: {
-          description: 'The events, at least once and in the order of the journal.',
+          description: 'The events, at least once and in the order of the audit log.',
           type: 'text/event-stream',
           // What `data` of each event holds.
           schema: { type: 'string', contentSchema: reference('Event') },

@@ -32,7 +32,7 @@ export type Operations = Readonly<Record<string, Readonly<Record<string, Operati
 
 /** Names the call in the journal. */
 export const requestIdHeader: Schema = {
-  ...{ name: 'X-Request-Id', in: 'header', description: 'Names the call in the audit journal.' },
+  ...{ name: 'X-Request-Id', in: 'header', description: 'Names the call in the audit log.' },
   schema: { type: 'string', maxLength: 128 },
 };
 

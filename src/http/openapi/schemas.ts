@@ -97,7 +97,7 @@ const hash = { pattern: '^[0-9a-f]{64}$' };
 
 const auditEvent = closed(
   {
-    id: text('`evt_` and its place in the journal.', { pattern: '^evt_[0-9]{16}$' }),
+    id: text('`evt_` and its place in the audit log.', { pattern: '^evt_[0-9]{16}$' }),
     at: time('To the millisecond.'),
     actor: orNull(
       text(
@@ -129,7 +129,7 @@ const auditEvent = closed(
 );
 
 const event = closed({
-  id: text('That of its entry in the journal; a later watch goes on after it.'),
+  id: text('That of its entry in the audit log; a later watch goes on after it.'),
   type: text('What happened.', { enum: eventTypes }),
   at: time('To the millisecond.'),
   target: orNull(text('The key or the owner that it is about.')),

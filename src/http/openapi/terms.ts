@@ -14,7 +14,7 @@ export const termsOperations: Operations = {
         description: 'The caller, and the schemes that are configured.',
         schema: answerOf(
           closed({
-            actor: text('As in the journal: the id of the admin key, or another name of the caller.'),
+            actor: text('As in the audit log: the id of the admin key, or another name of the caller.'),
             permissions: list(texts, '`admin:read`, and `admin:write` where they may change things.'),
             owner: {
               ...{ type: ['string', 'null'] },

@@ -117,7 +117,7 @@ function kind({ setName, hosts = [], msg }: Document, tookMs: number): Finding {
 
 const standalone = warning(
   'store.standalone',
-  'MongoDB is a standalone server: every Check reads it, nothing is answered from memory while it is away, the journal may hold an event of a change that did not happen, and its loss is the loss of all keys.',
+  'MongoDB is a standalone server: every Check reads it, nothing is answered from memory while it is away, the audit log may hold an event of a change that did not happen, and its loss is the loss of all keys.',
   'Run it as a replica set, of three members in production: mongod --replSet rs0, then rs.initiate() in mongosh.',
 );
 

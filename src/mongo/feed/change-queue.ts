@@ -154,7 +154,7 @@ export function createChangeQueue(dependencies: ChangeQueueDependencies): Change
 
   return (change) => {
     if (waiting.length >= waitingMax)
-      return Promise.reject(new StoreUnavailable('too many changes wait for the journal'));
+      return Promise.reject(new StoreUnavailable('too many changes wait for the audit log'));
     return withinDeadline(timeoutMs, (signal) => {
       const made = new Promise<boolean>((resolve, reject) => {
         waiting.push({ change, signal, resolve, reject });
