@@ -22,7 +22,7 @@ function readCall(words: readonly string[]): {
 } {
   const known = commands.filter(({ path }) => path.every((name, at) => words[at] === name));
   const command = known.toSorted((one, other) => other.path.length - one.path.length)[0];
-  const flags = words.filter((word) => word.startsWith('--')).map((word) => word.replace(/=.*/, ''));
+  const flags = words.filter((word) => /^--\w/.test(word)).map((word) => word.replace(/=.*/, ''));
   return { command, flags };
 }
 

@@ -59,7 +59,9 @@ it('a store that no service has open is backed up as it is, into one private fil
   await store.close();
   const done = await run('backup', backup);
   expect(done).toMatchObject({ exitCode: 0, stderr: '' });
-  expect(done.stdout).toMatch(/backup\.db, no service has it open: 1 key, and the audit log up to evt_0{15}1:/);
+  expect(done.stdout).toMatch(
+    /backup\.db, no service has it open: 1 key, and the audit log up to evt_0{15}1:/,
+  );
   expect(statSync(backup).mode & 0o777).toBe(0o600);
   expect(readdirSync(folder).filter((name) => name.startsWith('backup'))).toEqual(['backup.db']);
 });

@@ -42,7 +42,6 @@ export function addRoleCommands(program: Command, io: Io): void {
   const roles = program.command('roles');
   describe(roles, 'Gives permissions a name, which keys hold by naming the role, over the REST API.', [
     'postern roles put reader --permission "read:*"',
-    'postern keys create --name "Asset backend" --role reader',
     'postern roles list',
   ]);
   const add = callingCommands(roles);
