@@ -28,7 +28,7 @@ export function readMachine(): Machine {
 
 function revision(): string | null {
   try {
-    const changed = git('status', '--porcelain', '--', 'src', 'bench') !== '';
+    const changed = git('status', '--porcelain', '--', 'src', 'bench', ':!bench/results') !== '';
     return `${git('rev-parse', '--short', 'HEAD')}${changed ? '+' : ''}`;
   } catch {
     return null;

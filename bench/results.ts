@@ -34,19 +34,22 @@ export function writeResults(folder: string, results: Results): void {
 }
 
 /**
- * These results, and of those that the folder has, the sections that these lack: where they are of the same revision
- * on the same machine, so that a selection can be measured section by section.
+ * These results, and the rows of those that the folder has which these lack, where they are of the same revision on the
+ * same machine: so a selection can be measured section by section, and a row that was disturbed again.
  */
 export function withOthers(folder: string, results: Results): Results {
   const file = join(folder, 'results.json');
   if (!existsSync(file)) return results;
   const before = JSON.parse(readFileSync(file, 'utf8')) as Results;
   if (!isDeepStrictEqual(before.machine, results.machine)) return results;
-  const titles = new Set(results.scenarios.map(({ group }) => group.title));
+  const nameOf = (row: ScenarioResult) => `${row.group.title}: ${scenarioTitle(row)}`;
+  const measured = new Map(results.scenarios.map((row) => [nameOf(row), row]));
+  const kept = before.scenarios.map((row) => measured.get(nameOf(row)) ?? row);
+  const names = new Set(before.scenarios.map(nameOf));
   return {
     ...results,
     versions: { ...before.versions, ...results.versions },
-    scenarios: [...results.scenarios, ...before.scenarios.filter(({ group }) => !titles.has(group.title))],
+    scenarios: [...kept, ...results.scenarios.filter((row) => !names.has(nameOf(row)))],
     memory: results.memory.length > 0 ? results.memory : before.memory,
   };
 }

@@ -60,18 +60,34 @@ it('leaves out every row in which something else had the machine', () => {
 
 const disturbed = roundOf({ machine: { busyNs: 1.9e9, stolenNs: 0 } });
 
-it('keeps the sections that were measured before, of the same revision on the same machine', () => {
+it('keeps the rows that were measured before, of the same revision on the same machine', () => {
   const folder = mkdtempSync(join(tmpdir(), 'postern-results-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
-  const of = (title: string, postern: string) =>
+  const of = (postern: string, day: string, ...titles: string[]) =>
     ({
-      ...{ machine: { postern }, versions: {}, memory: [] },
-      scenarios: [{ ...result(plainScenario, [1, 1], [1, 1]), group: { ...group, title } }],
+      ...{ machine: { postern }, versions: {}, memory: [], day },
+      scenarios: titles.map((title) => ({
+        ...result(plainScenario, [1, 1], [1, 1]),
+        group: { ...group, title, keys: day.length },
+      })),
     }) as unknown as Results;
-  const titles = ({ scenarios }: Results) => scenarios.map((one) => one.group.title);
-  expect(titles(withOthers(folder, of('Storms', 'a')))).toEqual(['Storms']);
-  writeFileSync(join(folder, 'results.json'), JSON.stringify(of('Checks', 'a')));
-  expect(titles(withOthers(folder, of('Storms', 'a')))).toEqual(['Storms', 'Checks']);
-  expect(titles(withOthers(folder, of('Checks', 'a')))).toEqual(['Checks']);
-  expect(titles(withOthers(folder, of('Storms', 'b')))).toEqual(['Storms']);
+  const rows = ({ scenarios }: Results) => scenarios.map(({ group: { title, keys } }) => [title, keys]);
+  expect(rows(withOthers(folder, of('a', '1', 'Storms')))).toEqual([['Storms', 1]]);
+  writeFileSync(join(folder, 'results.json'), JSON.stringify(of('a', '1', 'Checks', 'Tails')));
+  const again = withOthers(folder, of('a', '1', 'Storms', 'Tails'));
+  expect(rows(again)).toEqual([
+    ...[
+      ['Checks', 1],
+      ['Tails', 1],
+      ['Storms', 1],
+    ],
+  ]);
+  expect(rows(withOthers(folder, of('a', '22', 'Tails')))).toEqual([
+    ...[
+      ['Checks', 1],
+      ['Tails', 1],
+      ['Tails', 2],
+    ],
+  ]);
+  expect(rows(withOthers(folder, of('b', '1', 'Storms')))).toEqual([['Storms', 1]]);
 });
