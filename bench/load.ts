@@ -201,13 +201,28 @@ function present({ kind, keys, seed, raw, order, crowd }: LoadSetup): Presented 
   };
 }
 
+/** Peers that are asked in turn present two kinds at most, and whoever asks next the same again. */
+const rememberedMax = 3;
+const memory = new Map<string, Presented>();
+
+/** Keys and requests of a setup, made once as long as others do not take their place: a million take seconds. */
+function remembered(setup: LoadSetup): Presented {
+  const name = JSON.stringify(setup);
+  const presented = memory.get(name) ?? present(setup);
+  memory.delete(name);
+  memory.set(name, presented);
+  const [oldest] = memory.keys();
+  if (memory.size > rememberedMax && oldest !== undefined) memory.delete(oldest);
+  return presented;
+}
+
 /** The child's end of `startGenerator`: setups and phases, one answer to each. */
 function serve(): void {
   let current: { readonly setup: LoadSetup; readonly presented: Presented } | undefined;
   process.on('message', async (message: LoadSetup | Phase) => {
     try {
       if ('keys' in message) {
-        current = { setup: message, presented: present(message) };
+        current = { setup: message, presented: remembered(message) };
         process.send?.({ result: null });
       } else if (current) {
         process.send?.({ result: await runPhase(current.setup, current.presented, message) });
