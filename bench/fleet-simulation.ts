@@ -1,14 +1,34 @@
 /**
- * What a fleet costs its MongoDB: `node bench/fleet-simulation.ts`. Sizes and the server's time are measured on a
- * real mongod, writes for limits and use are counted from the real limiter and the real gatherer of use, and
- * the rest follows from the constants of the code. Prints Markdown.
+ * What a fleet costs its MongoDB: `node bench/fleet-simulation.ts`. Fleets of real change feeds are run on one real
+ * mongod, whose processor time is counted, and from there it is computed what a larger one costs; sizes are measured,
+ * writes for limits and use are counted from the real limiter and the real gatherer of use. Prints Markdown.
+ *
+ * `--replicas 10,100,300` names the fleets, `--seconds 20` how long each is looked at while it is idle, `--revocations 20`
+ * how many keys are revoked, one a second; `--compare DIR` runs another checkout beside this one, for before and after.
  */
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import type { MongoClient } from 'mongodb';
 import { renewalsPerLease } from '../src/mongo/feed/feed.ts';
 import { settingsSchema } from '../src/settings/settings-schema.ts';
+import type { Mongo } from '../test/real/mongod.ts';
+import { fitFleet, fittedAt } from './fleet-fit.ts';
 import { type KeySizes, type StreamCost, timeStreams, weighKeys, withMongo } from './fleet-measurements.ts';
+import { type FleetCost, runFleet } from './fleet-run.ts';
 import { admittedPart, leaseWrites, usageWrites, type Workload } from './fleet-workload.ts';
+import { wholeNumber } from './options.ts';
 import { createRandom } from './random.ts';
 
+const { values: options } = parseArgs({
+  options: {
+    replicas: { type: 'string', default: '10,100,300' },
+    seconds: { type: 'string', default: '20' },
+    revocations: { type: 'string', default: '20' },
+    compare: { type: 'string' },
+  },
+});
+const checkout = fileURLToPath(new URL('..', import.meta.url));
+const checkouts = options.compare === undefined ? [checkout] : [options.compare, checkout];
 const settings = settingsSchema.parse({});
 const workload: Workload = {
   keys: 100_000_000,
@@ -23,25 +43,34 @@ const fleets = [10, 100, 1_000];
 /** Fleets that the limiter is run for in full; a larger one writes in proportion, hot keys less. */
 const limiterFleets = [1, 10];
 const narrowingsPerSecond = 1;
+const registeredEverySeconds = 16.5;
+const startEveryMs = 200;
+/** Of an entry of a collection that the first stage of the filter leaves out; measured as `lookUs`, on MongoDB 6.0. */
+const unwatchedUs = 7;
 
 const measured = await withMongo(async (client, mongo) => ({
   version: (await client.db().admin().serverInfo()).version as string,
   sizes: await weighKeys(client, sampleSize),
   streams: await timeStreams(client, mongo, streamsMeasured),
+  fleets: await runFleets(client, mongo),
 }));
 const random = createRandom(1);
 const usage = await usageWrites(workload, random);
 const leases = new Map<number, Awaited<ReturnType<typeof leaseWrites>>>();
 for (const replicas of limiterFleets) leases.set(replicas, await leaseWrites(replicas, workload, random));
 
+say(fleetsTable());
+say('');
+say(fitTable());
+say('');
 say(`Each replica answers ${thousands(workload.checksPerSecond)} Checks a second, by Zipf's law over ${thousands(workload.keys)} keys that have a limit of
 ${workload.limit} in ${workload.windowMs / 1_000} s each; staleness_max is ${settings.staleness_max / 1_000} s, usage_flush_interval ${workload.flushMs / 1_000} s; ${narrowingsPerSecond} change a second narrows access.
 `);
 say(writesTable());
 const { writeUs, wakeUs, lookUs } = measured.streams;
 say(`
-Measured here, on MongoDB ${measured.version}: a beat takes ${writeUs.toFixed(0)} µs of the server's processor, and ${wakeUs.toFixed(0)} µs more for each change
-stream that stands by and is not told of it; one of 500 writes at a time, ${lookUs.toFixed(1)} µs for each (${streamsMeasured} streams).
+Measured here, on MongoDB ${measured.version}: a write by majority takes ${writeUs.toFixed(0)} µs of the server's processor, and ${wakeUs.toFixed(0)} µs more for each change
+stream that waits and is not told of it; one of 500 writes at a time, ${lookUs.toFixed(1)} µs for each (${streamsMeasured} streams).
 `);
 say(sizesTable(measured.sizes));
 say('');
@@ -58,28 +87,96 @@ function writesTable(): string {
   );
 }
 
-function columns(replicas: number, { wakeUs, writeUs, lookUs }: StreamCost): Record<string, number> {
-  const beats = replicas / (settings.staleness_max / 1_000 / renewalsPerLease);
+function columns(replicas: number, { lookUs }: StreamCost): Record<string, number> {
+  const renewals = replicas / (settings.staleness_max / 1_000 / renewalsPerLease);
   const acknowledgements = narrowingsPerSecond * replicas;
   const largest = limiterFleets.filter((size) => size <= replicas).at(-1) ?? 1;
   const limits = ((leases.get(largest)?.perSecond ?? 0) * replicas) / largest;
-  const own = beats + acknowledgements + 2 * narrowingsPerSecond;
+  const registered = replicas / registeredEverySeconds;
+  const own = renewals + registered + acknowledgements + narrowingsPerSecond;
   const oplog = own + limits + replicas * (usage.hours + usage.touches);
+  // Of those that stand in collections which no stream has to tell of, and of the others.
+  const looksUs = (oplog - replicas * usage.touches) * unwatchedUs + replicas * usage.touches * lookUs;
   return {
     Checks: replicas * workload.checksPerSecond,
-    'beats written': beats,
-    'marks and acknowledgements written': acknowledgements + narrowingsPerSecond,
+    'times asked of a majority': renewals,
+    'marks, acknowledgements and registrations written': own - renewals,
     'leases of limits written': limits,
     'hours of use written': replicas * usage.hours,
     'last uses written': replicas * usage.touches,
     'commands for these two': replicas * usage.commands,
-    'events delivered to all streams': beats + replicas * 2 * narrowingsPerSecond,
     'oplog entries that each stream looks at': oplog,
     'looks, all streams': oplog * replicas,
-    'cores of the server: beats': (beats * (writeUs + replicas * wakeUs)) / 1e6,
-    'cores: marks and acknowledgements': ((own - beats) * (writeUs + replicas * wakeUs)) / 1e6,
-    'cores: streams that look at limits and use': ((oplog - own) * replicas * lookUs) / 1e6,
+    'cores: streams that look at the oplog': (looksUs * replicas) / 1e6,
+    'cores: the fleet itself, idle, as fitted': fittedAt(idleFit(checkout), replicas),
+    'cores: the same with one revocation a second': fittedAt(narrowingFit(checkout), replicas),
   };
+}
+
+async function runFleets(client: MongoClient, mongo: Mongo): Promise<Map<string, FleetCost[]>> {
+  const sizes = options.replicas.split(',').map((size) => wholeNumber('replicas', size));
+  const found = new Map<string, FleetCost[]>(checkouts.map((each) => [each, []]));
+  for (const replicas of sizes) {
+    for (const each of checkouts) {
+      const cost = await runFleet(client, mongo, {
+        ...{ replicas, checkout: each, processes: Math.ceil(replicas / 50) },
+        idleSeconds: wholeNumber('seconds', options.seconds),
+        revocations: wholeNumber('revocations', options.revocations),
+        withinMs: replicas * startEveryMs,
+      });
+      found.get(each)?.push(cost);
+    }
+  }
+  return found;
+}
+
+function fleetsTable(): string {
+  const head = ['real feeds', 'cores, idle', 'writes of one in 10 s', 'oplog entries a second'];
+  const more = ['cores, 1 revocation a second', 'settled p50', 'p99', 'connections of one'];
+  const rows = [...measured.fleets].flatMap(([each, costs]) =>
+    costs.map((cost) => [
+      `${thousands(cost.replicas)}${each === checkout ? '' : ', before'}`,
+      cost.idleCores.toFixed(3),
+      cost.idleWrites.toFixed(1),
+      cost.idleEntries.toFixed(1),
+      cost.narrowingCores.toFixed(3),
+      `${cost.settledP50Ms.toFixed(0)} ms`,
+      `${cost.settledP99Ms.toFixed(0)} ms`,
+      (cost.connections / cost.replicas).toFixed(1),
+    ]),
+  );
+  return table([...head, ...more], rows);
+}
+
+function costsOf(of: string): readonly FleetCost[] {
+  return measured.fleets.get(of) ?? [];
+}
+
+function idleFit(of: string) {
+  return fitFleet(costsOf(of).map(({ replicas, idleCores }) => ({ n: replicas, value: idleCores })));
+}
+
+function narrowingFit(of: string) {
+  return fitFleet(
+    costsOf(of).map(({ replicas, narrowingCores }) => ({ n: replicas, value: narrowingCores })),
+  );
+}
+
+/** From what was measured to a thousand, and by how much that may be off. */
+function fitTable(): string {
+  const rows = checkouts.flatMap((each) =>
+    [
+      { what: 'idle', fit: idleFit(each) },
+      { what: '1 revocation a second', fit: narrowingFit(each) },
+    ].map(({ what, fit }) => [
+      `${what}${each === checkout ? '' : ', before'}`,
+      (fit.linear * 1_000).toFixed(2),
+      (fit.square * 1_000_000).toFixed(2),
+      fittedAt(fit, 1_000).toFixed(1),
+      `${(fit.error * 100).toFixed(0)} %`,
+    ]),
+  );
+  return table(['cores', 'n / 1,000', 'n² / 1,000²', 'at 1,000', 'the fit is off by up to'], rows);
 }
 
 function sizesTable({ document, stored, indexes, remembered }: KeySizes): string {
