@@ -108,6 +108,19 @@ describe('watching a replica out', () => {
   });
 });
 
+it('a replica writes its beat at each renewal beside one of a version before, which goes by that', async () => {
+  const setting = await createSetting(inject('mongoUri'));
+  const older = { _id: 'older', replica_id: 'older', beat: 1, expires_at: new Date(Date.now() + 3_600_000) };
+  const replicas = setting.client.db().collection<{ _id: string; beat: number }>('replicas');
+  await replicas.insertOne(older);
+  const store = setting.store({ stalenessMaxMs: 1_000 });
+  await store.open();
+  const beat = async () => (await replicas.findOne({ _id: { $ne: 'older' } }))?.beat ?? 0;
+  const before = await beat();
+  await until('it has written three more', async () => (await beat()) >= before + 3);
+  expect(store.feed.isFresh()).toBe(true);
+});
+
 it('a replica that nothing is asked of writes less than once in ten seconds', async () => {
   const setting = await createSetting(inject('mongoUri'), { fresh: true });
   const store = setting.store();
