@@ -4,6 +4,7 @@
  */
 
 import type { Guard } from '../changes/key-change.ts';
+import type { EndsLastWriter } from '../changes/last-writer.ts';
 import type { Registry } from '../changes/registry.ts';
 import type { Authorize } from '../check/authorize.ts';
 import type { KeyPolicy } from '../check/policy.ts';
@@ -25,6 +26,7 @@ import {
 import { createHeldSecrets } from './held-secret.ts';
 import type { Caller, Identity } from './identity.ts';
 import { createImportOperations, type ImportOperations } from './import/import-operations.ts';
+import { type BulkOperations, createBulkOperations } from './keys/bulk-operations.ts';
 import { createKeyChangeOperations, type KeyChangeOperations } from './keys/key-change-operations.ts';
 import { createKeyOperations, type KeyOperations } from './keys/key-operations.ts';
 import { createKeyTerms } from './keys/key-terms.ts';
@@ -40,6 +42,7 @@ import { createWatchOperations, type WatchOperations } from './watch-operations.
 interface Operations
   extends KeyOperations,
     KeyChangeOperations,
+    BulkOperations,
     ImportOperations,
     OwnerOperations,
     RoleOperations,
@@ -102,7 +105,7 @@ export interface AdminDependencies {
   readonly noteUse: AdmitDependencies['noteUse'];
   readonly tail: JournalTail;
   /** Refuses what would leave nobody who may change everything. */
-  readonly guard: Guard;
+  readonly guard: Guard & { readonly many: EndsLastWriter };
   /** Who may change everything, besides admin keys. */
   readonly waysIn: WaysIn;
   /** A Check that counts nothing. */
@@ -122,6 +125,7 @@ export function createAdmin(dependencies: AdminDependencies): Admin {
   const operations: Operations = {
     ...createKeyOperations({ ...dependencies, terms, show, rules }),
     ...createKeyChangeOperations({ ...dependencies, terms, show, rules }),
+    ...createBulkOperations({ ...dependencies, endsLastWriter: dependencies.guard.many }),
     ...createImportOperations({ ...dependencies, terms, rules, findHeldSecret }),
     ...createOwnerOperations({ ...dependencies, terms }),
     ...createRoleOperations(dependencies),

@@ -18,6 +18,8 @@ export const operationPermissions = {
   RevokeKey: adminWrite,
   DisableKey: adminWrite,
   EnableKey: adminWrite,
+  RevokeKeys: adminWrite,
+  DisableKeys: adminWrite,
   ImportKeys: adminWrite,
   PutOwner: adminWrite,
   UpdateOwner: adminWrite,

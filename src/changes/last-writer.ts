@@ -18,30 +18,51 @@ const pageSize = 100;
  * Refuses a change, with FAILED_PRECONDITION, after which no admin key without an owner could change anything: a
  * slip that nobody could mend from outside. Two who do it to each other in the same moment are not stopped.
  */
-export function createLastWriterGuard(dependencies: LastWriterDependencies): Guard {
+/** Refuses the end of these keys together, by the same rule. */
+export type EndsLastWriter = (ending: ReadonlySet<KeyId>, at: number) => Promise<void>;
+
+export function createLastWriterGuard(
+  dependencies: LastWriterDependencies,
+): Guard & { readonly many: EndsLastWriter } {
   const { store, adminScheme, hasOtherWriter } = dependencies;
 
-  return async (before, after, at) => {
+  const one: Guard = async (before, after, at) => {
     if (hasOtherWriter || !mayWriteAll(before, at) || mayWriteAll(after, at)) return;
-    if (await isThereAnother(before.id, at)) return;
-    const message =
-      'This is the last admin key that may change everything. Create another with admin:write and without an owner first.';
-    throw new Failure('FAILED_PRECONDITION', 'LAST_ADMIN_KEY', message);
+    if ((await otherThan(new Set([before.id]), at)).isThere) return;
+    throw lastWriter();
   };
+  const many: EndsLastWriter = async (ending, at) => {
+    if (hasOtherWriter || ending.size === 0) return;
+    const { isThere, isOneEnding } = await otherThan(ending, at);
+    if (isOneEnding && !isThere) throw lastWriter();
+  };
+  return Object.assign(one, { many });
 
   function mayWriteAll(key: KeyRecord, at: number): boolean {
     const isAdmin = key.scheme === adminScheme && key.owner === null && key.permissions.includes(adminWrite);
     return isAdmin && keyState(key, at) === 'active';
   }
 
-  async function isThereAnother(id: KeyId, at: number): Promise<boolean> {
+  /** Whether a writer is there beside these, and whether one is among these. */
+  async function otherThan(ending: ReadonlySet<KeyId>, at: number) {
     const filter = { scheme: adminScheme, permission: adminWrite, state: 'active', now: at } as const;
+    let isOneEnding = false;
     for (let before: KeyId | null = null; ; ) {
       const page: KeyRecord[] = await store.listKeys(filter, { before, size: pageSize });
-      if (page.some((key) => key.id !== id && mayWriteAll(key, at))) return true;
+      for (const key of page) {
+        if (!mayWriteAll(key, at)) continue;
+        if (!ending.has(key.id)) return { isThere: true, isOneEnding };
+        isOneEnding = true;
+      }
       const last = page.at(-1);
-      if (last === undefined || page.length < pageSize) return false;
+      if (last === undefined || page.length < pageSize) return { isThere: false, isOneEnding };
       before = last.id;
     }
   }
+}
+
+function lastWriter(): Failure {
+  const message =
+    'This is the last admin key that may change everything. Create another with admin:write and without an owner first.';
+  return new Failure('FAILED_PRECONDITION', 'LAST_ADMIN_KEY', message);
 }

@@ -12,6 +12,7 @@ import { isActive } from '../keys/owner.ts';
 import type { Digester, Secret } from '../keys/secret.ts';
 import { ExternalIdTaken } from '../store/external-id.ts';
 import { DuplicateKey, type Settlement, type Store } from '../store/store.ts';
+import { createEndMany, type EndMany } from './bulk.ts';
 import {
   type Changed,
   createKeyChange,
@@ -63,6 +64,7 @@ export interface Registry extends OwnerChanges, RoleChanges {
    */
   update(of: KeyOf, patchOf: (key: KeyRecord) => KeyPatch, ifEtag: string | null): Promise<Updated>;
   rotate(of: KeyOf, wish: RotationWish): Promise<Rotated>;
+  readonly endMany: EndMany;
   /** For good. A key that is revoked already stays as it is. */
   revoke(of: KeyOf): Promise<Narrowed>;
   disable(of: KeyOf): Promise<Narrowed>;
@@ -93,6 +95,7 @@ export interface RegistryDependencies {
     | 'findKey'
     | 'appendJournal'
     | 'replaceKey'
+    | 'replaceKeys'
     | 'rotateKey'
     | 'getOwner'
     | 'putOwner'
@@ -194,6 +197,7 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
       });
       return key;
     },
+    endMany: createEndMany({ store, changeKey, now, retentionMs }),
     ...createOwnerChanges({ store, now }),
     ...createRoleChanges({ store, now }),
   };

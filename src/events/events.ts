@@ -35,6 +35,8 @@ const typeOfCall: ReadonlyMap<string, EventType> = new Map([
   ['DisableKey', 'key.disabled'],
   ['EnableKey', 'key.enabled'],
   ['RevokeKey', 'key.revoked'],
+  ['RevokeKeys', 'key.revoked'],
+  ['DisableKeys', 'key.disabled'],
   ['ReportLeakedKeys', 'key.leaked'],
   ['ImportKeys', 'keys.imported'],
   ['PutOwner', 'owner.put'],

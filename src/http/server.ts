@@ -22,6 +22,7 @@ import { answerClientError } from './client-error.ts';
 import type { HttpLog } from './http-log.ts';
 import { addOpenapiRoute } from './openapi/route.ts';
 import { addAuditRoutes } from './routes/audit-routes.ts';
+import { addBulkRoutes } from './routes/bulk-routes.ts';
 import { addDiagnosticsRoutes } from './routes/diagnostics-routes.ts';
 import { addEventRoutes } from './routes/event-routes.ts';
 import { addHealthRoutes, type HealthDependencies } from './routes/health-routes.ts';
@@ -94,6 +95,7 @@ export function createHttpServer(dependencies: HttpDependencies, options: HttpOp
     addKeyRoutes(app, admin, now);
     addLimitRoutes(app, admin);
     addKeyChangeRoutes(app, admin, now);
+    addBulkRoutes(app, admin);
     addImportRoutes(app, admin);
     addOwnerRoutes(app, admin, now);
     addRoleRoutes(app, admin);

@@ -31,6 +31,7 @@ export type FollowedChanges = Pick<
   | 'putOwner'
   | 'putRole'
   | 'deleteRole'
+  | 'replaceKeys'
 >;
 
 /** A Check worker, as the service sees it. */
@@ -97,6 +98,7 @@ export function createToldChanges(dependencies: ToldChangesDependencies): ToldCh
       putOwner: followed(changes.putOwner),
       putRole: followed(changes.putRole),
       deleteRole: followed(changes.deleteRole),
+      replaceKeys: followed(changes.replaceKeys),
     }),
     async settle(commit, settleStore) {
       const deadline = monotonic() + settleMaxMs;

@@ -152,6 +152,7 @@ function ownerAndRoleCalls(
 ): Pick<
   RestorableStore,
   | 'countOwned'
+  | 'replaceKeys'
   | 'getOwner'
   | 'getOwners'
   | 'listOwners'
@@ -162,6 +163,7 @@ function ownerAndRoleCalls(
   | 'deleteRole'
 > {
   return {
+    replaceKeys: watch(async (...changes) => current().changes.replaceKeys(...changes)),
     countOwned: watch(async (...given) => current().keys.countOwned(...given)),
     getOwner: watch(async (id) => current().owners.get(id)),
     getOwners: watch(async (ids) => current().owners.getAll(ids)),

@@ -98,6 +98,17 @@ export interface Store extends JournalStore, UnitStore {
     draft?: JournalDraft,
   ): Promise<Commit | null>;
   /**
+   * {@link Store.replaceKey} of each, by itself or all in one; says which were made. At most {@link insertsMax} at once.
+   */
+  replaceKeys(
+    changes: readonly {
+      readonly record: KeyRecord;
+      readonly ifVersion: number;
+      readonly draft: JournalDraft;
+    }[],
+    retentionMs: number,
+  ): Promise<readonly boolean[]>;
+  /**
    * {@link Store.replaceKey} of `old` and {@link Store.insertKey} of `made` in one: both or neither. Null, and no
    * change, where the version is another; rejects with {@link DuplicateKey} as `insertKey` does.
    */

@@ -26,6 +26,7 @@ export function eachCall(store: Store, wrap: WrapCall): Store {
     insertFirstKey: wrap('insert_first_key', (...given) => store.insertFirstKey(...given)),
     insertKeys: wrap('insert_keys', (...given) => store.insertKeys(...given)),
     replaceKey: wrap('replace_key', (...given) => store.replaceKey(...given)),
+    replaceKeys: wrap('replace_keys', (...given) => store.replaceKeys(...given)),
     rotateKey: wrap('rotate_key', (...given) => store.rotateKey(...given)),
     replaceDigests: wrap('replace_digests', (changes) => store.replaceDigests(changes)),
     countDigests: wrap('count_digests', () => store.countDigests()),

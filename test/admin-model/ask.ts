@@ -1,6 +1,9 @@
 import type { Admin } from '../../src/admin/admin.ts';
 
-export type Operation = Exclude<keyof Admin, 'signIn' | 'putRole' | 'getRole' | 'listRoles' | 'deleteRole'>;
+export type Operation = Exclude<
+  keyof Admin,
+  'signIn' | 'putRole' | 'getRole' | 'listRoles' | 'deleteRole' | 'revokeKeys' | 'disableKeys'
+>;
 
 /** A call in the contract's JSON shape, apart from what carries it. */
 export interface Ask {

@@ -74,6 +74,16 @@ const operations: Readonly<Record<string, Operation>> = {
     message: (id) => ({ id, grace_period: { seconds: 60, nanos: 0 }, expires_at: undefined }),
     rest: (id) => ['POST', `/admin/api-keys/${id}/rotate`, { grace_period: '60s' }],
   },
+  disableKeys: {
+    ...{ needs: 'write', elsewhere: 'ok' },
+    message: (id) => ({ filter: undefined, ids: [id], dry_run: false }),
+    rest: (id) => ['POST', '/admin/api-keys:disable', { ids: [id] }],
+  },
+  revokeKeys: {
+    ...{ needs: 'write', elsewhere: 'ok' },
+    message: (id) => ({ filter: undefined, ids: [id], dry_run: true }),
+    rest: (id) => ['POST', '/admin/api-keys:revoke', { ids: [id], dry_run: true }],
+  },
   disableKey: revoking('disable'),
   enableKey: revoking('enable'),
   findKey: {

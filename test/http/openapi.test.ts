@@ -181,6 +181,9 @@ async function callEverything(): Promise<{ route: DocumentedRoute; reply: Reply 
   await tell('UpdateKey', first.id, { body: { permissions: [], rate_limit: null } });
   await tell('DisableKey', first.id);
   await tell('EnableKey', first.id);
+  await tell('RevokeKeys');
+  await tell('DisableKeys');
+  await tell('DisableKeys', '', { body: { ids: ['key_none'] } });
   const second = await tell('RotateKey', first.id);
   await tell('RotateKey', second.id, { body: { request_id: 'q' } });
   await tell('RevokeKey', second.id);

@@ -178,7 +178,13 @@ describe('a change', () => {
       return 'done' as never;
     };
     const changes = { insertKey: change, insertFirstKey: change, insertKeys: change, replaceKey: change };
-    const others = { rotateKey: change, putOwner: change, putRole: change, deleteRole: change };
+    const others = {
+      rotateKey: change,
+      putOwner: change,
+      putRole: change,
+      deleteRole: change,
+      replaceKeys: change,
+    };
     const { replaceKey } = told.following({ ...changes, ...others });
     let isDone = false;
     const done = replaceKey({} as never, 1, 1).finally(() => {

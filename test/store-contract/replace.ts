@@ -6,6 +6,8 @@ import {
   anyKeyRecord,
   expectSameKey,
   insertAll,
+  journalDraft,
+  listChain,
   listIds,
   nextId,
   opened,
@@ -15,6 +17,22 @@ import {
 
 /** Replacing one version with the next. */
 export function replaceContract(createStore: CreateStore): void {
+  it('replaces many, each with its entry, and leaves those of another version', async () => {
+    const { store } = await opened(createStore);
+    const keys = await insertAll(store, Array(3).fill({ name: 'before' }));
+    const changes = keys.map((key, place) => ({
+      record: { ...key, name: `after ${place}`, revokedAt: testNow, version: 2 },
+      ifVersion: place === 1 ? 7 : 1,
+      draft: journalDraft({ action: 'RevokeKeys', target: key.id }),
+    }));
+    expect(await store.replaceKeys(changes, retentionMs)).toEqual([true, false, true]);
+    const names = await Promise.all(keys.map(async ({ id }) => (await store.getKey(id))?.name));
+    expect(names).toEqual(['after 0', 'before', 'after 2']);
+    const entries = await listChain(store);
+    expect(entries.map(({ target }) => target).toSorted()).toEqual([keys[0]?.id, keys[2]?.id]);
+    expect(await store.replaceKeys([], retentionMs)).toEqual([]);
+  });
+
   it('replaces every member but lastUsedAt and digest, which stay as the store has them', async () => {
     const { store } = await opened(createStore);
     await fc.assert(

@@ -15,10 +15,7 @@ import {
 /** What `order_by` of a list of keys takes. */
 const orders = keyOrders.flatMap((by) => [by, `${by} desc`]);
 
-/** `GET /admin/api-keys` and ListKeysRequest. */
-export const listKeysInput = z.strictObject({
-  page_size: pageSize,
-  page_token: pageToken,
+const filters = {
   owner: owner.nullish(),
   scheme: words(64).nullish(),
   environment: words(64).nullish(),
@@ -30,5 +27,15 @@ export const listKeysInput = z.strictObject({
   unused_since: time.nullish(),
   expires_before: time.nullish(),
   role: role.nullish(),
+};
+
+/** What keys a list, or a call about many, is about. */
+export const keyFilterInput = z.strictObject(filters);
+
+/** `GET /admin/api-keys` and ListKeysRequest. */
+export const listKeysInput = z.strictObject({
+  page_size: pageSize,
+  page_token: pageToken,
+  ...filters,
   order_by: z.enum(orders, `is none of ${orders.join(', ')}`).nullish(),
 });

@@ -11,6 +11,7 @@ import { createKey } from './create.ts';
 import { findKey } from './find.ts';
 import { chargeKey, showLimits } from './limits.ts';
 import { listKeys } from './list.ts';
+import { endManyKeys } from './many.ts';
 import { reportLeaked } from './report-leaked.ts';
 import { rotateKey } from './rotate.ts';
 import { updateKey } from './update.ts';
@@ -60,6 +61,8 @@ export function addKeyCommands(program: Command, io: Io, exit: (code: ExitCode) 
     request: (id) => ['POST', `${keyPath(id)}/disable`],
   });
   addEnable(add, io);
+  endManyKeys(add, io, 'revoke');
+  endManyKeys(add, io, 'disable');
   reportLeaked(add, io);
 }
 

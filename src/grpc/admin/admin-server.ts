@@ -2,6 +2,7 @@ import type { Admin } from '../../admin/admin.ts';
 import { KeyAdminService } from '../gen/postern/admin/v1/key_admin.ts';
 import type { GrpcService } from '../server.ts';
 import { createAuditMethods } from './audit-methods.ts';
+import { createBulkMethods } from './bulk-methods.ts';
 import { createDiagnosticsMethods } from './diagnostics-methods.ts';
 import { createImportMethods } from './import-methods.ts';
 import { createKeyChangeMethods } from './key-change-methods.ts';
@@ -38,6 +39,7 @@ export function createAdminService({
     implementation: {
       ...createKeyMethods(dependencies),
       ...createKeyChangeMethods(dependencies),
+      ...createBulkMethods(dependencies),
       ...createImportMethods({ admin, onBroken, stopping }),
       ...createOwnerMethods(dependencies),
       ...createRoleMethods(dependencies),

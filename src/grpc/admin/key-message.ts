@@ -3,6 +3,7 @@ import { type Limit as StoredLimit, shortOfLimits } from '../../keys/limit.ts';
 import {
   type CreateKeyRequest,
   type Key,
+  type KeyFilter,
   KeyState,
   type Limit,
   type ListKeysRequest,
@@ -97,15 +98,30 @@ export function rateLimitInputOf({ limit, window }: RateLimit): Record<string, u
 }
 
 /** The request in the contract's JSON shape. */
-export function listKeysInputOf(request: ListKeysRequest): Record<string, unknown> {
-  const { state, page_token, unused_since, expires_before, order_by, ...rest } = request;
+export function listKeysInputOf({
+  page_token,
+  order_by,
+  ...filter
+}: ListKeysRequest): Record<string, unknown> {
+  return {
+    ...keyFilterInputOf(filter),
+    ...(page_token !== '' && { page_token }),
+    ...(order_by !== '' && { order_by }),
+  };
+}
+
+/** In the contract's JSON shape. */
+export function keyFilterInputOf({
+  state,
+  unused_since,
+  expires_before,
+  ...rest
+}: KeyFilter): Record<string, unknown> {
   const [name] = Object.entries(states).find(([, value]) => value === state) ?? [];
   const asked = state === KeyState.KEY_STATE_UNSPECIFIED ? {} : { state: name ?? String(state) };
   return {
     ...rest,
     ...asked,
-    ...(page_token !== '' && { page_token }),
-    ...(order_by !== '' && { order_by }),
     ...(unused_since !== undefined && { unused_since: timeText(unused_since) }),
     ...(expires_before !== undefined && { expires_before: timeText(expires_before) }),
   };

@@ -1,3 +1,4 @@
+import { bulkOperations } from './bulk.ts';
 import { journalOperations, leakOperations } from './journal.ts';
 import { keyOperations } from './key.ts';
 import { keysOperations } from './keys.ts';
@@ -14,6 +15,7 @@ export function openapiDocument(version: string): Schema {
   const operations: Operations = {
     ...keysOperations(),
     ...keyOperations(),
+    ...bulkOperations(),
     ...ownerOperations(),
     ...roleOperations(),
     ...journalOperations(),

@@ -20,6 +20,7 @@ export type Changes = Pick<
   | 'deleteRole'
   | 'replaceDigests'
   | 'replaceKey'
+  | 'replaceKeys'
   | 'rotateKey'
 >;
 
@@ -62,6 +63,14 @@ export function createChanges(dependencies: ChangeDependencies): Changes {
       subscriber.onChange(record.id, record.digest);
       return { at: now() };
     },
+    replaceKeys: (changes, retentionMs) =>
+      Promise.all(
+        changes.map(async ({ record, ifVersion, draft }) => {
+          if (!(await keys.replace(record, ifVersion, retentionMs, draft))) return false;
+          subscriber.onChange(record.id, record.digest);
+          return true;
+        }),
+      ),
     async rotateKey(rotation, retentionMs, draft) {
       if (!(await keys.rotate(rotation, retentionMs, draft))) return null;
       for (const { id, digest } of [rotation.old, rotation.made]) subscriber.onChange(id, digest);

@@ -13,6 +13,7 @@ export type Changes = Pick<
   | 'insertFirstKey'
   | 'insertKeys'
   | 'replaceKey'
+  | 'replaceKeys'
   | 'rotateKey'
   | 'replaceDigests'
   | 'putOwner'
@@ -111,6 +112,24 @@ export function createChanges({ now, withTables, requireFile, subscriber }: Chan
           () => draft,
         ),
       ),
+    replaceKeys: (changes, retentionMs) =>
+      withTables((tables) => {
+        requireFile();
+        const changed: [KeyId, Digest][] = [];
+        const made = inTransaction(tables.database, () => {
+          const done = changes.map(({ record, ifVersion }) => {
+            const digest = tables.keys.replace(record, ifVersion, retentionMs);
+            if (digest !== null) changed.push([record.id, digest]);
+            return digest !== null;
+          });
+          const drafts = changes.flatMap(({ draft }, place) => (done[place] ? [draft] : []));
+          if (drafts.length > 0) tables.journal.append(drafts, now());
+          return done;
+        });
+        for (const [id, digest] of changed) subscriber()?.onChange(id, digest);
+        requireFile();
+        return made;
+      }),
     rotateKey: async ({ old, ifVersion, made }, retentionMs, draft) =>
       committed(
         await change(

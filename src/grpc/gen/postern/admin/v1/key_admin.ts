@@ -551,6 +551,60 @@ export interface DisableKeyResponse {
   unconfirmed_replicas: string[];
 }
 
+/** What keys a call is about, as in ListKeysRequest. */
+export interface KeyFilter {
+  owner?: string | undefined;
+  scheme?: string | undefined;
+  environment?: string | undefined;
+  state: KeyState;
+  permission?: string | undefined;
+  name_contains?: string | undefined;
+  search?: string | undefined;
+  external_id?: string | undefined;
+  unused_since: Timestamp | undefined;
+  expires_before: Timestamp | undefined;
+  role?: string | undefined;
+}
+
+export interface RevokeKeysRequest {
+  /** At least one of `filter`, with a field that is set, and `ids` is required. */
+  filter:
+    | KeyFilter
+    | undefined;
+  /** At most 10000. */
+  ids: string[];
+  /** Says what would be changed, and changes nothing. */
+  dry_run: boolean;
+}
+
+export interface RevokeKeysResponse {
+  /** Keys that meet the filter and the ids. */
+  matched: number;
+  /** Of them, those that were changed, or would be. */
+  changed: number;
+  /** As in RevokeKeyResponse; absent in a dry run. */
+  effective_at:
+    | Timestamp
+    | undefined;
+  /** As in RevokeKeyResponse. */
+  unconfirmed_replicas: string[];
+}
+
+export interface DisableKeysRequest {
+  /** As in RevokeKeysRequest, like all that follows. */
+  filter: KeyFilter | undefined;
+  ids: string[];
+  dry_run: boolean;
+}
+
+export interface DisableKeysResponse {
+  /** As in RevokeKeysResponse, like all that follows. */
+  matched: number;
+  changed: number;
+  effective_at: Timestamp | undefined;
+  unconfirmed_replicas: string[];
+}
+
 export interface EnableKeyRequest {
   /** Required. */
   id: string;
@@ -3745,6 +3799,468 @@ export const DisableKeyResponse: MessageFns<DisableKeyResponse> = {
           }
           case 3: {
             if (tag !== 26) {
+              break;
+            }
+
+            message.unconfirmed_replicas.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseKeyFilter(): KeyFilter {
+  return {
+    owner: undefined,
+    scheme: undefined,
+    environment: undefined,
+    state: 0,
+    permission: undefined,
+    name_contains: undefined,
+    search: undefined,
+    external_id: undefined,
+    unused_since: undefined,
+    expires_before: undefined,
+    role: undefined,
+  };
+}
+
+export const KeyFilter: MessageFns<KeyFilter> = {
+  encode(message: KeyFilter, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.owner !== undefined) {
+      writer.uint32(10).string(message.owner);
+    }
+    if (message.scheme !== undefined) {
+      writer.uint32(18).string(message.scheme);
+    }
+    if (message.environment !== undefined) {
+      writer.uint32(26).string(message.environment);
+    }
+    if (message.state !== 0) {
+      writer.uint32(32).int32(message.state);
+    }
+    if (message.permission !== undefined) {
+      writer.uint32(42).string(message.permission);
+    }
+    if (message.name_contains !== undefined) {
+      writer.uint32(50).string(message.name_contains);
+    }
+    if (message.search !== undefined) {
+      writer.uint32(58).string(message.search);
+    }
+    if (message.external_id !== undefined) {
+      writer.uint32(66).string(message.external_id);
+    }
+    if (message.unused_since !== undefined) {
+      Timestamp.encode(message.unused_since, writer.uint32(74).fork()).join();
+    }
+    if (message.expires_before !== undefined) {
+      Timestamp.encode(message.expires_before, writer.uint32(82).fork()).join();
+    }
+    if (message.role !== undefined) {
+      writer.uint32(90).string(message.role);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KeyFilter {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKeyFilter();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.scheme = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.environment = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.state = reader.int32() as any;
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.permission = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.name_contains = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.search = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.external_id = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.unused_since = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.expires_before = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.role = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRevokeKeysRequest(): RevokeKeysRequest {
+  return { filter: undefined, ids: [], dry_run: false };
+}
+
+export const RevokeKeysRequest: MessageFns<RevokeKeysRequest> = {
+  encode(message: RevokeKeysRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.filter !== undefined) {
+      KeyFilter.encode(message.filter, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.ids) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.dry_run !== false) {
+      writer.uint32(24).bool(message.dry_run);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeKeysRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeKeysRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.filter = KeyFilter.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.ids.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.dry_run = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseRevokeKeysResponse(): RevokeKeysResponse {
+  return { matched: 0, changed: 0, effective_at: undefined, unconfirmed_replicas: [] };
+}
+
+export const RevokeKeysResponse: MessageFns<RevokeKeysResponse> = {
+  encode(message: RevokeKeysResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.matched !== 0) {
+      writer.uint32(8).int64(message.matched);
+    }
+    if (message.changed !== 0) {
+      writer.uint32(16).int64(message.changed);
+    }
+    if (message.effective_at !== undefined) {
+      Timestamp.encode(message.effective_at, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.unconfirmed_replicas) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RevokeKeysResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRevokeKeysResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.matched = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.changed = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.effective_at = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.unconfirmed_replicas.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDisableKeysRequest(): DisableKeysRequest {
+  return { filter: undefined, ids: [], dry_run: false };
+}
+
+export const DisableKeysRequest: MessageFns<DisableKeysRequest> = {
+  encode(message: DisableKeysRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.filter !== undefined) {
+      KeyFilter.encode(message.filter, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.ids) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.dry_run !== false) {
+      writer.uint32(24).bool(message.dry_run);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DisableKeysRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDisableKeysRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.filter = KeyFilter.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.ids.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.dry_run = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDisableKeysResponse(): DisableKeysResponse {
+  return { matched: 0, changed: 0, effective_at: undefined, unconfirmed_replicas: [] };
+}
+
+export const DisableKeysResponse: MessageFns<DisableKeysResponse> = {
+  encode(message: DisableKeysResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.matched !== 0) {
+      writer.uint32(8).int64(message.matched);
+    }
+    if (message.changed !== 0) {
+      writer.uint32(16).int64(message.changed);
+    }
+    if (message.effective_at !== undefined) {
+      Timestamp.encode(message.effective_at, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.unconfirmed_replicas) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DisableKeysResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDisableKeysResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.matched = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.changed = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.effective_at = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
               break;
             }
 
@@ -7751,6 +8267,37 @@ export const KeyAdminService = {
     responseDeserialize: (value: Buffer): DisableKeyResponse => DisableKeyResponse.decode(value),
   },
   /**
+   * Revokes many keys: those that meet the filter, those of these ids, or both. Each has its entry in
+   * the journal, and one wait is for all of them. Keys that are revoked already, and ids that are
+   * none, are left. Needs admin:write.
+   *
+   * FAILED_PRECONDITION: the last admin key that may change everything is among them; nothing is
+   * changed (DisableKeys alike). UNAVAILABLE with reason INTERRUPTED: the store went away in the
+   * middle; the message says how many were changed.
+   */
+  revokeKeys: {
+    path: "/postern.admin.v1.KeyAdmin/RevokeKeys" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: RevokeKeysRequest): Buffer => Buffer.from(RevokeKeysRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): RevokeKeysRequest => RevokeKeysRequest.decode(value),
+    responseSerialize: (value: RevokeKeysResponse): Buffer => Buffer.from(RevokeKeysResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): RevokeKeysResponse => RevokeKeysResponse.decode(value),
+  },
+  /**
+   * Stops many keys until EnableKey, as RevokeKeys revokes them; revoked ones are left. Needs
+   * admin:write.
+   */
+  disableKeys: {
+    path: "/postern.admin.v1.KeyAdmin/DisableKeys" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DisableKeysRequest): Buffer => Buffer.from(DisableKeysRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DisableKeysRequest => DisableKeysRequest.decode(value),
+    responseSerialize: (value: DisableKeysResponse): Buffer => Buffer.from(DisableKeysResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DisableKeysResponse => DisableKeysResponse.decode(value),
+  },
+  /**
    * Enables a disabled key. Enabling an active key is not an error. Needs admin:write.
    *
    * NOT_FOUND: no such key. FAILED_PRECONDITION: the key is revoked.
@@ -8069,6 +8616,21 @@ export interface KeyAdminServer extends UntypedServiceImplementation {
    * NOT_FOUND: no such key. FAILED_PRECONDITION: the key is revoked.
    */
   disableKey: handleUnaryCall<DisableKeyRequest, DisableKeyResponse>;
+  /**
+   * Revokes many keys: those that meet the filter, those of these ids, or both. Each has its entry in
+   * the journal, and one wait is for all of them. Keys that are revoked already, and ids that are
+   * none, are left. Needs admin:write.
+   *
+   * FAILED_PRECONDITION: the last admin key that may change everything is among them; nothing is
+   * changed (DisableKeys alike). UNAVAILABLE with reason INTERRUPTED: the store went away in the
+   * middle; the message says how many were changed.
+   */
+  revokeKeys: handleUnaryCall<RevokeKeysRequest, RevokeKeysResponse>;
+  /**
+   * Stops many keys until EnableKey, as RevokeKeys revokes them; revoked ones are left. Needs
+   * admin:write.
+   */
+  disableKeys: handleUnaryCall<DisableKeysRequest, DisableKeysResponse>;
   /**
    * Enables a disabled key. Enabling an active key is not an error. Needs admin:write.
    *
