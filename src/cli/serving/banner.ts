@@ -43,5 +43,20 @@ export function renderBanner({ check, admin, http, ...banner }: Banner): string 
     `  curl -sS${socket} ${url}/admin/api-keys -H "Authorization: Bearer ${key}" -d '{"name":"My first key"}'`,
     '',
   );
+  if (check.kind === 'tcp') {
+    lines.push(
+      'Put it in front of your API:',
+      '',
+      `  postern init envoy${checkFlag(check)} --output envoy.yaml`,
+      '',
+    );
+  }
   return `${lines.join('\n')}\n`;
+}
+
+/** What \`init\` has to be told where Checks are not answered at the usual address. */
+function checkFlag({ host, port }: Listen & { readonly kind: 'tcp' }): string {
+  const reached = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+  const address = formatListen({ kind: 'tcp', host: reached, port });
+  return address === '127.0.0.1:50051' ? '' : ` --check ${address}`;
 }
