@@ -20,12 +20,12 @@ export type Spawn = (name: string) => Spawned;
 
 /**
  * The most that is held of what has just been made, in MiB, of which a third is V8's semi-space. What a Check makes
- * lives as long as the Check: with more room it is collected less often, and each time for longer.
+ * lives as long as the Check: with more room it is collected less often, and hardly for longer (see `heap.ts`).
  */
-const youngMiB = 6;
+const youngMiB = 12;
 
 /** The same for a process, where V8 takes flags: several collect on cores of their own, and none needs helpers. */
-const processFlags = ['--single-threaded-gc', '--max-semi-space-size=2'];
+const processFlags = ['--single-threaded-gc', '--max-semi-space-size=4'];
 
 /** In this process, with an event loop and a heap of its own. */
 export function spawnThread(name: string): Spawned {
