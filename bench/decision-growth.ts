@@ -1,4 +1,5 @@
 import type { Rule } from '../src/check/rules.ts';
+import type { Limit } from '../src/keys/limit.ts';
 import { readPresets } from '../src/presets/read.ts';
 import type { Scheme } from '../src/schemes/scheme.ts';
 import { type RequestGiven, requestsOf } from './decision-request.ts';
@@ -19,6 +20,11 @@ const keysOtherwise = 1_000;
 const noLimit = { rateLimits: [], plan: null };
 
 const dimensions: readonly Dimension[] = [
+  {
+    name: 'limits of 100 000 keys',
+    sizes: [0, 1, 3, 8],
+    of: (size) => ({ setting: { keys: 100_000, record: () => ({ rateLimits: limitsOf(size) }) } }),
+  },
   { name: 'keys', sizes: [1_000, 10_000, 100_000, 1_000_000], of: (keys) => ({ setting: { keys } }) },
   {
     name: 'permissions on the key',
@@ -88,6 +94,14 @@ export async function measureGrowth(bounds: Bounds, filter: string): Promise<voi
     }
   }
   console.log(`Growth, keys without a limit\n${table(rows)}\n`);
+}
+
+/** Windows, periods and a budget, for each key and for all of its owner. */
+function limitsOf(count: number): Limit[] {
+  const pers: readonly Limit['per'][] = [60_000, 'month', 'day', 3_600_000, 'week', 1_000, 'total', 600_000];
+  return pers
+    .slice(0, count)
+    .map((per, at) => ({ name: `l${at}`, limit: 1e12, per, sharedBy: at % 2 === 0 ? 'key' : 'owner' }));
 }
 
 function names(count: number): string[] {

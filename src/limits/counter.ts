@@ -26,6 +26,8 @@ export interface Window {
   /** Asked for by those who wait for a lease. */
   wanted: number;
   lease: Promise<void> | null;
+  /** So few units may lie idle here for longer. */
+  idleFree: number;
   /** When it was spent from last. */
   spentAt: number;
   /** What was told of it to an operator. */
@@ -71,7 +73,7 @@ export function openWindow(
     carries: hasOwner && isAnchored(per),
     ...{ free: 0, granted: 0, leased: 0, seenAt: Number.NEGATIVE_INFINITY },
     ...{ isCharged: false, isOvertaken: false, wanted: 0, lease: null },
-    ...{ spentAt: now, isNearlySpentTold: false, isExceededTold: false },
+    ...{ idleFree: 0, spentAt: now, isNearlySpentTold: false, isExceededTold: false },
   };
 }
 

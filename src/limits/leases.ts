@@ -31,6 +31,9 @@ const heldByAllPartMax = 1 / 20;
 const heldOfRestMax = 1 / 8;
 /** How long units lie here that nobody spends, before others have them. */
 const idleMs = 2_000;
+/** And so few of a limit for longer: a key that is used now and then would ask the store each time. */
+const idlePart = 1 / 1_000;
+const fewIdleMs = 60_000;
 /** How old what is known of a counter may be that others change otherwise than by leases. */
 const freshMs = 1_000;
 /** Windows that are looked through, and given back, at once. */
@@ -82,7 +85,8 @@ export function createLeases(
         holding.delete(window);
         const isOver = now >= window.end || window.free === 0;
         if (isOver) continue;
-        if (Math.abs(now - window.spentAt) >= idleMs && window.wanted === 0) idle.push(window);
+        const bearsMs = window.free > window.idleFree ? idleMs : fewIdleMs;
+        if (Math.abs(now - window.spentAt) >= bearsMs && window.wanted === 0) idle.push(window);
         else holding.add(window);
       }
       await giveBack(idle);
@@ -119,6 +123,7 @@ export function createLeases(
         window.leased = window.isOvertaken ? Math.max(window.leased, leased) : leased;
         window.isCharged ||= isCharged;
         window.carries = false;
+        window.idleFree = limit.limit * idlePart;
         window.seenAt = window.isOvertaken ? 0 : now;
         if (window.isLong && window.free > 0) holding.add(window);
       })
