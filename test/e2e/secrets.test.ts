@@ -165,7 +165,8 @@ it('a MongoDB that refuses the password: the log says so, and does not say the p
 async function tellingAll(): Promise<string> {
   const file = join(await mkdtemp(join(scratch, 'settings-')), 'postern.yaml');
   const patient = await readFile(new URL('./patient.yaml', import.meta.url), 'utf8');
-  await writeFile(file, `${patient}\nlog: { allows_sample_ratio: 1 }\n`);
+  const schemes = `schemes: [${[...readPresets().keys()].join(', ')}]`;
+  await writeFile(file, `${patient}\nlog: { allows_sample_ratio: 1 }\n${schemes}\n`);
   return file;
 }
 
