@@ -7,6 +7,7 @@ import { expiryContract } from './store-contract/expiring.ts';
 import { externalIdContract } from './store-contract/external-ids.ts';
 import { feedContract } from './store-contract/feed.ts';
 import { firstKeyContract } from './store-contract/first-key.ts';
+import { identityKeyContract } from './store-contract/identity-keys.ts';
 import { importContract } from './store-contract/imports.ts';
 import { journalContract } from './store-contract/journal.ts';
 import { journalPageContract } from './store-contract/journal-pages.ts';
@@ -56,5 +57,6 @@ export function describeStoreContract(name: string, createStore: CreateStore): v
     addressContract(createStore);
     expiryContract(createStore);
     dutyContract(createStore);
+    identityKeyContract(createStore);
   });
 }

@@ -1,6 +1,7 @@
 import { type Authorize, type AuthorizeDependencies, createAuthorize } from './authorize.ts';
 import type { NoteInClear } from './cleartext.ts';
 import { createPolicy, type Policy, type PolicySettings } from './policy.ts';
+import type { TokenFor } from './upstream.ts';
 
 /** Who judges requests, by one policy after the other. */
 export interface Judges {
@@ -22,20 +23,22 @@ export interface JudgesDependencies extends Pick<AuthorizeDependencies, 'keyring
   };
   /** As of {@link AuthorizeDependencies}; never by a dry run. */
   readonly noteInClear?: NoteInClear;
+  /** Makes the signed identity of a key that is allowed. */
+  readonly tokenFor?: TokenFor;
 }
 
 export function createJudges(
-  { limiter, noteInClear, ...known }: JudgesDependencies,
+  { limiter, noteInClear, tokenFor, ...known }: JudgesDependencies,
   settings: PolicySettings,
 ): Judges {
-  let standing = judgesBy(createPolicy(settings));
+  let standing = judgesBy(createPolicy(settings, tokenFor));
 
   return {
     authorize: (request) => standing.authorize(request),
     dryRun: (request) => standing.dryRun(request),
     policy: () => standing.policy,
     replace(next) {
-      standing = judgesBy(createPolicy(next));
+      standing = judgesBy(createPolicy(next, tokenFor));
     },
   };
 

@@ -2,7 +2,7 @@ import type { KeyRule } from '../keys/key-rules.ts';
 import { createPlans, type PlanLimits, type Plans } from '../limits/plan.ts';
 import type { Cleartext, Mode, Scheme } from '../schemes/scheme.ts';
 import { createRules, type FindRule, type Rule } from './rules.ts';
-import { createUpstream, type Upstream, type UpstreamSettings } from './upstream.ts';
+import { createUpstream, type TokenFor, type Upstream, type UpstreamSettings } from './upstream.ts';
 
 /**
  * What requests and keys are judged by, as the settings had it at one moment. It does not change: a reload puts
@@ -43,7 +43,7 @@ export interface PolicySettings extends Pick<Policy, 'schemes' | 'environment'>,
   readonly cleartext: Cleartext;
 }
 
-export function createPolicy(settings: PolicySettings): Policy {
+export function createPolicy(settings: PolicySettings, tokenFor?: TokenFor): Policy {
   const { schemes, adminScheme, environment, plans, rules, mode, cleartext } = settings;
   const hasAdminScheme = schemes.some(({ name }) => name === adminScheme.name);
   return {
@@ -52,6 +52,6 @@ export function createPolicy(settings: PolicySettings): Policy {
     keySchemes: hasAdminScheme ? schemes : [...schemes, adminScheme],
     plans: createPlans(plans),
     findRule: createRules(rules),
-    upstream: createUpstream(settings),
+    upstream: createUpstream(settings, tokenFor),
   };
 }

@@ -16,6 +16,8 @@ export interface UpstreamSettings {
   readonly upstreamHeaders: ReadonlyMap<string, UpstreamSource>;
   /** Whether the five headers `x-postern-…` are set. */
   readonly identityHeaders: boolean;
+  /** The header of a signed identity, in lower case; null for none. */
+  readonly identityToken: { readonly header: string } | null;
 }
 
 export type HeaderPair = readonly [name: string, value: string];
@@ -27,16 +29,27 @@ export interface Upstream {
   readonly reserved: ReservedHeaders;
   /** Each name once; what is not known is not there. */
   headersFor(allowed: Allowed): readonly HeaderPair[];
+  /** The signed identity, the same pair as long as it holds; null for none. */
+  readonly tokenFor: TokenFor;
 }
+
+export type TokenFor = (allowed: Allowed) => HeaderPair | null;
 
 const none: readonly HeaderPair[] = [];
 
-export function createUpstream({ upstreamHeaders, identityHeaders }: UpstreamSettings): Upstream {
+const noToken: TokenFor = () => null;
+
+export function createUpstream(
+  { upstreamHeaders, identityHeaders, identityToken }: UpstreamSettings,
+  tokenFor: TokenFor = noToken,
+): Upstream {
   const wanted = [...upstreamHeaders];
-  const names = wanted.map(([name]) => readName(name));
+  const ofToken = identityToken === null ? [] : [identityToken.header];
+  const names = [...wanted.map(([name]) => name), ...ofToken].map(readName);
   return {
     identityHeaders,
     reserved: names.length === 0 ? ownHeaders : { ...ownHeaders, names },
+    tokenFor: identityToken === null ? noToken : tokenFor,
     headersFor(allowed) {
       if (wanted.length === 0) return none;
       return wanted.flatMap(([name, source]): HeaderPair[] => {
@@ -49,7 +62,10 @@ export function createUpstream({ upstreamHeaders, identityHeaders }: UpstreamSet
 }
 
 /** Where the settings say nothing of it. */
-export const plainUpstream = createUpstream({ upstreamHeaders: new Map(), identityHeaders: true });
+export const plainUpstream = createUpstream({
+  upstreamHeaders: new Map(),
+  ...{ identityHeaders: true, identityToken: null },
+});
 
 /** The five headers that name the key and what it may do, each once. */
 export function identityOf({

@@ -53,7 +53,12 @@ export function forwardedAnswer(
   const judged = decision.verdict === 'observe' ? decision.would : decision;
   const sent = request.reservedHeaders(upstream.reserved);
   if (judged.verdict !== 'allow') return { status: 200, headers: removing(sent), body: '' };
-  const told = [...(upstream.identityHeaders ? identityOf(judged) : []), ...upstream.headersFor(judged)];
+  const token = upstream.tokenFor(judged);
+  const told = [
+    ...(upstream.identityHeaders ? identityOf(judged) : []),
+    ...upstream.headersFor(judged),
+    ...(token === null ? [] : [token]),
+  ];
   const names = told.map(([name]) => name);
   const withheld = decision.verdict === 'allow' ? decision.withheld.headers : [];
   const headers = [

@@ -27,6 +27,7 @@ import { addDiagnosticsRoutes } from './routes/diagnostics-routes.ts';
 import { addEventRoutes } from './routes/event-routes.ts';
 import { addHealthRoutes, type HealthDependencies } from './routes/health-routes.ts';
 import { addImportRoutes } from './routes/import-routes.ts';
+import { addJwksRoute, type Jwks } from './routes/jwks-route.ts';
 import { addKeyChangeRoutes } from './routes/key-change-routes.ts';
 import { addKeyRoutes } from './routes/key-routes.ts';
 import { addLeakRoutes } from './routes/leak-routes.ts';
@@ -51,6 +52,8 @@ export interface HttpDependencies extends HealthDependencies {
   readonly githubLeaks?: GithubLeaks | undefined;
   /** Pages for people; none where it is absent. */
   readonly pages?: HttpPages | undefined;
+  /** The keys of identity tokens; none where it is absent. */
+  readonly jwks?: Jwks | undefined;
   readonly log: HttpLog;
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -92,6 +95,7 @@ export function createHttpServer(dependencies: HttpDependencies, options: HttpOp
   withOtherMethodsRefused(app, () => {
     addHealthRoutes(app, dependencies);
     addOpenapiRoute(app);
+    addJwksRoute(app, dependencies.jwks ?? (() => null));
     addKeyRoutes(app, admin, now);
     addLimitRoutes(app, admin);
     addKeyChangeRoutes(app, admin, now);

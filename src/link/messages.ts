@@ -5,6 +5,7 @@
 
 import type { ForwardedAnswer } from '../forward/forwarded-answer.ts';
 import type { ForwardedCall } from '../forward/forwarded-call.ts';
+import type { SigningKey } from '../identity/signing-key.ts';
 import type { KeyId, KeyRecord } from '../keys/key.ts';
 import type { OwnerRecord } from '../keys/owner.ts';
 import type { RoleRecord } from '../keys/role.ts';
@@ -89,6 +90,8 @@ export type WorkerAnswers = {
   held(windows: readonly HeldWindow[]): readonly number[];
   /** So many units count as leased of these windows, now that some were charged. */
   charged(counts: readonly (readonly [window: HeldWindow, leased: number])[]): void;
+  /** Identity tokens are signed by this from now on. */
+  signBy(key: SigningKey): void;
   /** Judges what a proxy asks over HTTP. */
   forward(call: ForwardedCall): Promise<ForwardedAnswer>;
   /** Takes no more calls, finishes those under way within that time, and hands over what it has gathered. */

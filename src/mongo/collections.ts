@@ -14,6 +14,7 @@ export const metaName = 'meta';
 export const journalName = 'journal';
 export const addressesName = 'addresses';
 export const dutiesName = 'duties';
+export const identityKeysName = 'identity_keys';
 
 /** The document in the collection `meta` that says where the journal ends. */
 export const journalHeadId = 'journal_head';

@@ -19,6 +19,7 @@ import { createCharges } from './records/charges.ts';
 import { createKeyDigests, type KeyDigests } from './records/digests.ts';
 import { createDutyCollection, type DutyCollection } from './records/duties.ts';
 import { createFirstKeyInsert } from './records/first-key.ts';
+import { createIdentityKeyCollection, type IdentityKeyCollection } from './records/identity-keys.ts';
 import { createJournalCollection, type JournalCollection } from './records/journal.ts';
 import { createKeyChanges, createKeyWrites } from './records/key-changes.ts';
 import { createKeyCollection, type KeyCollection } from './records/keys.ts';
@@ -69,6 +70,7 @@ export interface Connection {
   readonly journal: JournalCollection;
   readonly addresses: AddressCollection;
   readonly duties: DutyCollection;
+  readonly identityKeys: IdentityKeyCollection;
   readonly limits: LimitCollection;
   readonly chargeUnits: UnitStore['chargeUnits'];
   readonly usage: UsageCollection;
@@ -200,6 +202,7 @@ function createStored(
     journal,
     addresses: createAddressCollection(database, sessions, now),
     duties: createDutyCollection(database, sessions),
+    identityKeys: createIdentityKeyCollection(database, sessions),
     limits: createLimitCollection(database, sessions, findTimeoutMs),
     chargeUnits: createCharges({ database, sessions, hasTransactions, timeoutMs }),
     usage: createUsageCollection(database, sessions),

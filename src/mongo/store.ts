@@ -5,6 +5,7 @@
 
 import type { RestorableStore } from '../restore/restore-mark.ts';
 import type { FeedSubscriber } from '../store/feed.ts';
+import type { IdentityKeyStore } from '../store/identity-keys.ts';
 import { StoreUnavailable } from '../store/store.ts';
 import { concerns, createClient, databaseName, timeoutsOf } from './client.ts';
 import { keysName } from './collections.ts';
@@ -120,6 +121,7 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Restorab
     listExpiring: watch(async (range, size) => current().keys.listExpiring(range, size)),
     claimDuty: watch(async (...claim) => current().duties.claimDuty(...claim)),
     recordDuty: watch(async (...record) => current().duties.recordDuty(...record)),
+    ...identityKeyCalls(watch, () => current().identityKeys),
     leaseUnits: watch(async (request) => current().limits.leaseUnits(request)),
     returnUnits: watch(async (returns) => current().limits.returnUnits(returns)),
     countUnits: watch(async (windows) => current().limits.countUnits(windows)),
@@ -173,5 +175,19 @@ function ownerAndRoleCalls(
     listRoles: watch(async (page) => current().roles.list(page)),
     putRole: watch(async (...change) => current().changes.putRole(...change)),
     deleteRole: watch(async (...change) => current().changes.deleteRole(...change)),
+  };
+}
+
+/** The calls about the keys of identity tokens. */
+function identityKeyCalls(
+  watch: <Args extends unknown[], Result>(
+    call: (...args: Args) => Promise<Result>,
+  ) => (...args: Args) => Promise<Result>,
+  keys: () => IdentityKeyStore,
+): IdentityKeyStore {
+  return {
+    listIdentityKeys: watch(async () => keys().listIdentityKeys()),
+    addIdentityKey: watch(async (record) => keys().addIdentityKey(record)),
+    removeIdentityKeysBefore: watch(async (generation) => keys().removeIdentityKeysBefore(generation)),
   };
 }

@@ -4,7 +4,16 @@ import type { Config } from './config.ts';
 import type { TracingConfig } from './tracing-settings.ts';
 
 /** What of the settings is no matter of who answers Checks, most of it secret. */
-const leftOut = ['adminKey', 'admin', 'http', 'console', 'events', 'github', 'audit'] as const;
+const leftOut = [
+  'adminKey',
+  'admin',
+  'http',
+  'console',
+  'events',
+  'github',
+  'audit',
+  'identityKeys',
+] as const;
 
 /** The settings of those who answer Checks. */
 export type CheckConfig = Omit<Config, (typeof leftOut)[number]>;

@@ -112,6 +112,8 @@ export interface Config extends TrafficConfig {
   readonly replicaId: string | null;
   readonly adminKey: Secret | null;
   readonly peppers: readonly Pepper[];
+  /** PKCS #8 as PEM each; none where the store has them. */
+  readonly identityKeys: readonly string[];
 }
 
 /** What the settings are read beside. */
@@ -219,6 +221,7 @@ function configOf(
     replicaId: settings.replica_id ?? null,
     adminKey: secrets.adminKey,
     peppers: secrets.peppers,
+    identityKeys: secrets.identityKeys,
   });
 }
 

@@ -1,3 +1,4 @@
+import { jwkOf } from '../identity/signing-key.ts';
 import { type Pepper, Secret } from '../keys/secret.ts';
 import { readPairs } from '../tracing/tracing-pairs.ts';
 import type { ConfigProblem } from './config-problem.ts';
@@ -13,6 +14,8 @@ export interface SecretSettings {
   readonly sessionSecret?: string;
   /** `whsec_base64`, or several with commas. */
   readonly webhookSecret?: string;
+  /** PKCS #8 as PEM, one or several one after the other; for identity tokens, the first signs. */
+  readonly identityKeys?: string;
   /** `name=value,name=value` with percent-encoded values, as OTEL_EXPORTER_OTLP_HEADERS has them. */
   readonly traceHeaders?: string;
 }
@@ -25,6 +28,8 @@ export interface Secrets {
   readonly sessionSecret: Buffer | null;
   /** Each signs what is sent to the webhook. */
   readonly webhookSecrets: readonly Buffer[];
+  /** PKCS #8 as PEM each, of P-256; none where the store has them. */
+  readonly identityKeys: readonly string[];
   /** Sent with the spans. */
   readonly traceHeaders: Readonly<Record<string, string>>;
 }
@@ -52,6 +57,7 @@ export function readSecrets(given: SecretSettings): Secrets & { readonly problem
     checksumKeys: read('POSTERN_CHECKSUM_KEYS', () => keysOf(given.checksumKeys), []),
     sessionSecret: read('POSTERN_CONSOLE_SESSION_SECRET', () => sessionSecretOf(given.sessionSecret), null),
     webhookSecrets: read('POSTERN_WEBHOOK_SECRET', () => webhookSecretsOf(given.webhookSecret), []),
+    identityKeys: read('POSTERN_IDENTITY_KEYS', () => identityKeysOf(given.identityKeys), []),
     traceHeaders: read('OTEL_EXPORTER_OTLP_HEADERS', () => traceHeadersOf(given.traceHeaders), {}),
     problems,
   };
@@ -98,6 +104,21 @@ function webhookSecretsOf(text: string | undefined): Buffer[] {
     if (secret.length >= min && secret.length <= max) return secret;
     throw new SecretFormError(`expected whsec_ and the base64 of ${min} to ${max} bytes`);
   });
+}
+
+function identityKeysOf(text: string | undefined): string[] {
+  if (text === undefined) return [];
+  // A variable of the environment may hold its lines as \n.
+  const lines = text.replaceAll('\\n', '\n');
+  const keys = lines.match(/-----BEGIN PRIVATE KEY-----[^-]+-----END PRIVATE KEY-----/g) ?? [];
+  try {
+    if (keys.length > 0 && new Set(keys.map((key) => jwkOf(key).kid)).size === keys.length) return [...keys];
+  } catch {
+    // Said below.
+  }
+  throw new SecretFormError(
+    'expected private keys of P-256, each once, as PEM: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256',
+  );
 }
 
 function traceHeadersOf(text: string | undefined): Record<string, string> {

@@ -8,7 +8,13 @@ import { ruleSpec } from './rule-spec.ts';
 import { schemeSpec } from './scheme-spec.ts';
 import { countOrAuto, duration, listen, store, text, tls, wholeNumber } from './setting-forms.ts';
 import { ratio, tracingSpec } from './tracing-settings.ts';
-import { cleartext, httpCheckSpec, mode, upstreamHeadersSpec } from './traffic-settings.ts';
+import {
+  cleartext,
+  httpCheckSpec,
+  identityTokenSpec,
+  mode,
+  upstreamHeadersSpec,
+} from './traffic-settings.ts';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -132,15 +138,11 @@ export const settingsSchema = z
       .describe('How many processes answer Checks, all on check.listen; auto: as many as there are cores.'),
     mode: mode
       .default('enforce')
-      .describe(
-        'enforce, or observe: every request is allowed, and what would have been denied is counted and told.',
-      )
+      .describe('Whether requests are judged, or only observed: allowed, and what they would be is counted.')
       .register(reloadable, { isList: false }),
     cleartext: cleartext
       .default('allow')
-      .describe(
-        'What becomes of requests that came by http: allow, deny, or revoke, which also revokes the key that came so.',
-      )
+      .describe('What becomes of requests that came by http; revoke revokes the key that came so, too.')
       .register(reloadable, { isList: false }),
     upstream_headers: upstreamHeadersSpec
       .prefault({})
@@ -155,6 +157,9 @@ export const settingsSchema = z
         'Whether the upstream is told of the key in x-postern-key-id, -owner, -scheme, -environment and -permissions.',
       )
       .register(reloadable, { isList: false }),
+    identity_token: identityTokenSpec
+      .optional()
+      .describe('A JWT of the key for the upstream (default: none).'),
     environment: text(/^[a-z0-9][a-z0-9_-]{0,62}$/, 'expected a name of a-z, 0-9, _ and -')
       .default('live')
       .describe('The environment whose keys are allowed where a route names none.')

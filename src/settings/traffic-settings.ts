@@ -1,21 +1,24 @@
 import { z } from 'zod';
 import { readName } from '../check/reserved-headers.ts';
 import { type UpstreamSettings, type UpstreamSource, upstreamSources } from '../check/upstream.ts';
+import type { IdentityTokenSettings } from '../identity/tokens.ts';
 import type { Listen } from '../net/listen.ts';
 import type { TlsFiles } from '../net/tls.ts';
 import type { Cleartext, Mode, Scheme } from '../schemes/scheme.ts';
 import type { ConfigProblem } from './config-problem.ts';
 import { suggestion } from './nearest-name.ts';
-import { headerName, listen, neededHeaders, tls } from './setting-forms.ts';
+import { duration, headerName, listen, neededHeaders, text, tls } from './setting-forms.ts';
 
 /** What is settled for all requests, apart from any scheme. */
-export interface TrafficConfig extends UpstreamSettings {
+export interface TrafficConfig extends Omit<UpstreamSettings, 'identityToken'> {
   /** Where neither route, rule nor scheme names one. */
   readonly mode: Mode;
   /** The same, of what came in clear text. */
   readonly cleartext: Cleartext;
   /** Where proxies ask over HTTP; null where none may. */
   readonly httpCheck: HttpCheckConfig | null;
+  /** The signed identity that upstreams are told; null for none. */
+  readonly identityToken: IdentityTokenSettings | null;
 }
 
 export interface HttpCheckConfig {
@@ -88,6 +91,7 @@ export function trafficOf(settings: {
   readonly upstream_headers: ReadonlyMap<string, UpstreamSource>;
   readonly identity_headers: boolean;
   readonly http_check: z.output<typeof httpCheckSpec>;
+  readonly identity_token?: z.output<typeof identityTokenSpec> | undefined;
 }): TrafficConfig {
   return {
     mode: settings.mode,
@@ -95,8 +99,23 @@ export function trafficOf(settings: {
     upstreamHeaders: settings.upstream_headers,
     identityHeaders: settings.identity_headers,
     httpCheck: httpCheckOf(settings.http_check),
+    identityToken: identityTokenOf(settings.identity_token),
   };
 }
+
+const tokenText = text(/^[\x21-\x7e]{1,512}$/, 'expected up to 512 printable ASCII characters');
+
+export const identityTokenSpec = z.strictObject({
+  header: upstreamHeader.prefault('x-postern-token').describe('The header that it is told in.'),
+  issuer: tokenText.describe('Its iss, such as the URL of this service.'),
+  audience: z
+    .union([tokenText, z.array(tokenText).min(1).max(32)], { error: 'expected a text, or a list of them' })
+    .optional()
+    .describe('Its aud, a text or a list (default: none).'),
+  expires_in: duration(10_000, 86_400_000)
+    .prefault('5m')
+    .describe('How long it is valid; it is made anew after half of that.'),
+});
 
 function httpCheckOf({
   listen,
@@ -105,6 +124,14 @@ function httpCheckOf({
 }: z.output<typeof httpCheckSpec>): HttpCheckConfig | null {
   if (listen === undefined) return null;
   return { listen, addressHeader: address_header ?? null, tls: tls ?? null };
+}
+
+function identityTokenOf(
+  given: z.output<typeof identityTokenSpec> | undefined,
+): IdentityTokenSettings | null {
+  if (given === undefined) return null;
+  const { header, issuer, audience, expires_in } = given;
+  return { header, issuer, audience: audience ?? null, expiresInMs: expires_in };
 }
 
 /** Headers that are to be told and are taken out at the same time, since a key may sit there. */

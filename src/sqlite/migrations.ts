@@ -233,6 +233,17 @@ export const migrations: readonly Migration[] = [
   CREATE INDEX keys_by_expiry ON keys (expires_at, id);
   `,
   },
+  {
+    // Older versions know nothing of it.
+    readerMin: 2,
+    statements: `
+  CREATE TABLE identity_keys (
+    generation   INTEGER PRIMARY KEY,
+    private_key  TEXT NOT NULL,
+    created_at   INTEGER NOT NULL
+  ) STRICT;
+  `,
+  },
 ];
 
 /** The roles of a row that a trigger is about, as JSON; NULL where there are none or they cannot be read. */

@@ -204,6 +204,10 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
     noteAddresses: (uses) => withTables(({ addresses }) => addresses.note(uses)),
     claimDuty: (duty, holder, forMs) =>
       withTables(({ duties }) => duties.claim({ duty, holder, forMs }, now())),
+    listIdentityKeys: () => withTables(({ identityKeys }) => identityKeys.list()),
+    addIdentityKey: (record) => withTables(({ identityKeys }) => identityKeys.add(record)),
+    removeIdentityKeysBefore: (generation) =>
+      withTables(({ identityKeys }) => identityKeys.removeBefore(generation)),
     recordDuty: (duty, holder, progress) =>
       withTables(({ duties }) => duties.record({ duty, holder, progress }, now())),
     async diagnose() {

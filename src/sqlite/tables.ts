@@ -3,6 +3,7 @@ import type { BadRecord } from '../store/store.ts';
 import type { Disk } from './disk.ts';
 import { type AddressTable, createAddressTable } from './records/addresses.ts';
 import { createDutyTable, type DutyTable } from './records/duties.ts';
+import { createIdentityKeyTable, type IdentityKeyTable } from './records/identity-keys.ts';
 import { createJournalTable, type JournalTable } from './records/journal.ts';
 import { createKeyTable, type KeyTable } from './records/keys.ts';
 import { createLimitTable, type LimitTable } from './records/limits.ts';
@@ -23,6 +24,7 @@ export interface Tables {
   readonly journal: JournalTable;
   readonly addresses: AddressTable;
   readonly duties: DutyTable;
+  readonly identityKeys: IdentityKeyTable;
 }
 
 export function createTables(
@@ -41,5 +43,6 @@ export function createTables(
     journal: createJournalTable(database, prepare, onBadRecord),
     addresses: createAddressTable(database, disk),
     duties: createDutyTable(database, disk),
+    identityKeys: createIdentityKeyTable(database),
   };
 }

@@ -12,6 +12,7 @@ import type { RoleRecord } from '../keys/role.ts';
 import type { Digest } from '../keys/secret.ts';
 import type { Feed } from './feed.ts';
 import type { Finding } from './finding.ts';
+import type { IdentityKeyStore } from './identity-keys.ts';
 import type { DigestChange, KeyFilter, OwnedExternalId, OwnedKeys } from './key-filter.ts';
 import type { KeyCounts, ReplicaLag } from './standing.ts';
 import type { StoreTrouble } from './trouble.ts';
@@ -26,7 +27,7 @@ import type { UsageTally } from './usage-tally.ts';
  * A record that cannot be read spoils itself alone: getting or finding it rejects with {@link BadRecord},
  * and lists leave it out.
  */
-export interface Store extends JournalStore, UnitStore {
+export interface Store extends JournalStore, UnitStore, IdentityKeyStore {
   /** For logs and metrics: `sqlite` or `mongodb`. */
   readonly kind: string;
   /** Records that {@link Store.insertKeys} takes without holding up the thread for more than some milliseconds. */

@@ -45,6 +45,11 @@ export function eachCall(store: Store, wrap: WrapCall): Store {
     listExpiring: wrap('list_expiring', (range, size) => store.listExpiring(range, size)),
     claimDuty: wrap('claim_duty', (...given) => store.claimDuty(...given)),
     recordDuty: wrap('record_duty', (...given) => store.recordDuty(...given)),
+    listIdentityKeys: wrap('list_identity_keys', () => store.listIdentityKeys()),
+    addIdentityKey: wrap('add_identity_key', (record) => store.addIdentityKey(record)),
+    removeIdentityKeysBefore: wrap('remove_identity_keys_before', (generation) =>
+      store.removeIdentityKeysBefore(generation),
+    ),
     leaseUnits: wrap('lease_units', (request) => store.leaseUnits(request)),
     returnUnits: wrap('return_units', (returns) => store.returnUnits(returns)),
     chargeUnits: wrap('charge_units', (...given) => store.chargeUnits(...given)),

@@ -19,7 +19,13 @@ const request = accessRequest({ headers: [['authorization', `Bearer ${secret}`]]
 function settings(given: Partial<PolicySettings> = {}): PolicySettings {
   return {
     ...{ schemes: [own], adminScheme: own, environment: 'live', plans: new Map(), rules: [] },
-    ...{ mode: 'enforce', cleartext: 'allow', upstreamHeaders: new Map(), identityHeaders: true },
+    ...{
+      mode: 'enforce',
+      cleartext: 'allow',
+      upstreamHeaders: new Map(),
+      identityHeaders: true,
+      identityToken: null,
+    },
     ...given,
   };
 }

@@ -167,7 +167,7 @@ describe('config print', () => {
   it('fills in every default', async () => {
     const { stdout } = await postern(['config', 'print']);
 
-    const { replica_id, schemes, plans, rules, upstream_headers, http_check, ...defaults } =
+    const { replica_id, schemes, plans, rules, upstream_headers, http_check, identity_token, ...defaults } =
       parse(switchedOn);
     const { types, ...events } = defaults.events;
     Object.assign(defaults, { events: { ...events, webhook: {} }, leaks: { github: { public_keys: {} } } });

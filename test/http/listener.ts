@@ -41,6 +41,7 @@ export async function startListener(
       now: () => service.clock.now,
       isReady: () => ({ ready: true, why: '' }),
       metrics: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', text: 'up 1\n' }),
+      jwks: () => ({ keys: [] }),
       log: { debug: log('debug'), warn: log('warn'), error: log('error') },
       ...(typeof given === 'function' ? given(service) : given),
     },

@@ -201,7 +201,8 @@ async function callEverything(): Promise<{ route: DocumentedRoute; reply: Reply 
   await tell('ListAuditEvents', '', { query: '?notices=true&order=oldest' });
   await tell('ReportLeakedKeys');
   await tell('ReportLeakedKeysByGithub');
-  for (const id of ['GetDiagnostics', 'GetTerms', 'Healthz', 'Readyz', 'Metrics', 'Openapi']) await tell(id);
+  for (const id of ['GetDiagnostics', 'GetTerms', 'Healthz', 'Readyz', 'Metrics', 'Openapi', 'Jwks'])
+    await tell(id);
   told.push({ route: find('WatchKeys'), reply: await watch(listener) });
   return told;
 }

@@ -59,6 +59,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     opens: 'forward.ts',
     rooms: ['check', 'net', 'schemes'],
   },
+  identity: {
+    holds: 'the signed identity that upstreams are told: its keys, their rotation, its tokens',
+    opens: 'identity.ts',
+    rooms: ['cache', 'check', 'keys', 'store'],
+  },
   usage: {
     holds: 'what keys are used for: gathered, written in bulk, reported',
     opens: 'usage.ts',
@@ -77,7 +82,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   settings: {
     holds: 'settings read into one frozen Config: every default and bound',
     opens: 'config.ts',
-    rooms: ['check', 'events', 'keys', 'net', 'schemes', 'time', 'tracing'],
+    rooms: ['check', 'events', 'identity', 'keys', 'net', 'schemes', 'time', 'tracing'],
     packages: ['zod'],
   },
   presets: {
@@ -122,7 +127,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   link: {
     holds: 'what the service and its Check workers say to each other, over threads and processes',
     opens: 'messages.ts',
-    rooms: ['forward', 'keys', 'limits', 'net', 'schemes', 'settings', 'store', 'telemetry'],
+    rooms: ['forward', 'identity', 'keys', 'limits', 'net', 'schemes', 'settings', 'store', 'telemetry'],
   },
   mongo: {
     holds: 'the store on MongoDB: records, change feed, lease, fleet',
@@ -191,7 +196,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     opens: 'main.ts',
     rooms: [
       ...['admin', 'cache', 'changes', 'check', 'console', 'events', 'forward', 'grpc', 'h2'],
-      ...['http', 'journal', 'keys'],
+      ...['http', 'identity', 'journal', 'keys'],
       ...[
         'limits',
         'link',

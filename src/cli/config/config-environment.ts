@@ -16,6 +16,7 @@ export interface FromEnvironment {
     readonly checksumKeys: string | undefined;
     readonly sessionSecret: string | undefined;
     readonly webhookSecret: string | undefined;
+    readonly identityKeys: string | undefined;
     readonly traceHeaders: string | undefined;
   };
   /** The variables of the secrets that are set. */
@@ -43,6 +44,7 @@ const otherVariables = [
   'POSTERN_CHECKSUM_KEYS',
   'POSTERN_CONSOLE_SESSION_SECRET',
   'POSTERN_WEBHOOK_SECRET',
+  'POSTERN_IDENTITY_KEYS',
   'POSTERN_ADDRESS',
   'POSTERN_OWNER',
 ];
@@ -82,6 +84,7 @@ export function readEnvironment(
     checksumKeys: read('POSTERN_CHECKSUM_KEYS'),
     sessionSecret: read('POSTERN_CONSOLE_SESSION_SECRET'),
     webhookSecret: read('POSTERN_WEBHOOK_SECRET'),
+    identityKeys: read('POSTERN_IDENTITY_KEYS'),
     traceHeaders: otelHeaders.map(read).find((headers) => headers !== undefined),
   };
   return {
@@ -93,6 +96,7 @@ export function readEnvironment(
       checksumKeys: secrets.checksumKeys?.text,
       sessionSecret: secrets.sessionSecret?.text,
       webhookSecret: secrets.webhookSecret?.text,
+      identityKeys: secrets.identityKeys?.text,
       traceHeaders: secrets.traceHeaders?.text,
     },
     secretsSet: Object.values(secrets).flatMap((secret) => secret?.name ?? []),

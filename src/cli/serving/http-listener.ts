@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createConsole } from '../../console/console.ts';
 import { callerBy } from '../../http/caller.ts';
+import type { Jwks } from '../../http/routes/jwks-route.ts';
 import {
   createHttpServer,
   type HttpDependencies,
@@ -17,16 +18,20 @@ export interface HttpListenerDependencies {
   readonly log: Logger;
   readonly isReady: HttpDependencies['isReady'];
   readonly tls: TlsSource | null;
+  readonly jwks: Jwks;
 }
 
 /** REST, health, metrics, and the console unless it is turned off. */
 export function createHttpListener(
   config: Config,
-  { core, log, isReady, tls }: HttpListenerDependencies,
+  { core, log, isReady, tls, jwks }: HttpListenerDependencies,
 ): HttpServer {
   const { admin, githubLeaks, metrics, now } = core;
   return createHttpServer(
-    { admin, githubLeaks, now, isReady, metrics: metrics.scrape, log, pages: pagesOf(config, log, core) },
+    {
+      ...{ admin, githubLeaks, now, isReady, metrics: metrics.scrape, log, jwks },
+      pages: pagesOf(config, log, core),
+    },
     { listen: config.http.listen, bodyBytesMax: config.http.bodyBytesMax, tls },
   );
 }

@@ -4,6 +4,7 @@ import type { Registry } from '../../changes/registry.ts';
 import { createForwardServer, type ForwardServer } from '../../forward/forward.ts';
 import { createAdminService } from '../../grpc/admin/admin-server.ts';
 import { createGrpcListener } from '../../grpc/server.ts';
+import { createIdentityKeys, type IdentityKeys } from '../../identity/identity.ts';
 import { type Listen, ListenError } from '../../net/listen.ts';
 import type { TlsSource } from '../../net/tls.ts';
 import { sentConfigOf } from '../../settings/check-config.ts';
@@ -109,7 +110,14 @@ export function createService(
     },
   );
   const forward = createForwarding(config, { workers, tls: tls.httpCheck, onBroken });
-  const http = createHttpListener(config, { core, log, isReady, tls: tls.http });
+  const identityKeys = createIdentity(config, { store, signBy: workers.signBy, log, now });
+  const http = createHttpListener(config, {
+    jwks: () => identityKeys?.jwks() ?? null,
+    core,
+    log,
+    isReady,
+    tls: tls.http,
+  });
   const setServing = (serving: boolean) => {
     workers.setServing(serving);
     keyAdmin.setServing(serving);
@@ -132,6 +140,8 @@ export function createService(
     },
     async listenForChecks() {
       await started;
+      // Where the store is away, the next look has them: until then upstreams are told no token.
+      await identityKeys?.start().catch(noKeys(log));
       const check = await workers.listen(config.check.listen).catch(nameSetting('check.listen'));
       if (forward === null) return { check };
       return { check, http_check: await forward.listen().catch(nameSetting('http_check.listen')) };
@@ -162,6 +172,7 @@ export function createService(
       stopping.abort();
       clockWatch.stop();
       sharers.stop();
+      identityKeys?.stop();
       // Watches last as long as the service otherwise.
       tail.close();
       const drained = performance.now() + drainMs;
@@ -179,6 +190,18 @@ export function createService(
       await open?.close();
     },
   };
+}
+
+const noKeys = (log: Logger) => (error: unknown) =>
+  log.warn({ err: error }, 'the keys of identity tokens could not be read yet');
+
+/** Null where upstreams are told no signed identity. */
+function createIdentity(
+  { identityToken, identityKeys: given }: Config,
+  { log, signBy, ...others }: Pick<CheckWorkers, 'signBy'> & { store: Store; log: Logger; now: () => number },
+): IdentityKeys | null {
+  if (identityToken === null) return null;
+  return createIdentityKeys({ ...others, given, onSigning: signBy, onError: noKeys(log) }, identityToken);
 }
 
 /** Null where no proxy may ask over HTTP. */

@@ -3,7 +3,7 @@ import { rateHeaders } from '../../check/rate-headers.ts';
 import type { AccessRequest } from '../../check/request.ts';
 import type { HeaderPair, Upstream } from '../../check/upstream.ts';
 import { rpcStatus as code } from '../../net/rpc.ts';
-import type { BackwardWriter } from './backward-writer.ts';
+import { BackwardWriter } from './backward-writer.ts';
 import { createOverrideFragments, type KeyFragments } from './key-fragments.ts';
 import { response, writeHeader, writeMember, writeStatus, writeStructMember } from './response-fields.ts';
 
@@ -49,6 +49,7 @@ export function allowKey(
   removeSent(writer, request, { upstream, allowed, headers });
   writeWithheld(writer, allowed);
   if (upstream.identityHeaders) writeIdentity(writer, allowed, fragments);
+  writeToken(writer, upstream.tokenFor(allowed));
   for (const [name, value] of headers) writeHeader(writer, ok.headers, name, value);
   writer.message(response.ok, since);
   writeStatus(writer, code.ok, '');
@@ -69,6 +70,7 @@ export function observe(
   const since = writer.length;
   removeSent(writer, request, { upstream, allowed, headers });
   if (allowed !== null && upstream.identityHeaders) writeIdentity(writer, allowed, fragmentsOf(allowed));
+  if (allowed !== null) writeToken(writer, upstream.tokenFor(allowed));
   for (const [name, value] of headers) writeHeader(writer, ok.headers, name, value);
   writer.message(response.ok, since);
   writeStatus(writer, code.ok, '');
@@ -100,6 +102,21 @@ function writeIdentity(writer: BackwardWriter, { key }: Allowed, fragments: KeyF
   writeHeader(writer, ok.headers, 'x-postern-key-id', key.id);
 }
 
+/** Tokens as they are written: to copy one takes a tenth of the time that it takes to write it. */
+const writtenTokens = new WeakMap<HeaderPair, Uint8Array>();
+
+function writeToken(writer: BackwardWriter, pair: HeaderPair | null): void {
+  if (pair === null) return;
+  let written = writtenTokens.get(pair);
+  if (written === undefined) {
+    const apart = new BackwardWriter();
+    writeHeader(apart, ok.headers, pair[0], pair[1]);
+    written = apart.take();
+    writtenTokens.set(pair, written);
+  }
+  writer.encoded(written);
+}
+
 /** What the client must not have said of itself. Envoy removes after it has set: a name in both would be lost. */
 function removeSent(writer: BackwardWriter, request: AccessRequest, set: SetHeaders): void {
   const sent = request.reservedHeaders(set.upstream.reserved);
@@ -113,6 +130,7 @@ function removeSent(writer: BackwardWriter, request: AccessRequest, set: SetHead
 function isSet({ upstream, allowed, headers }: SetHeaders, name: string): boolean {
   if (allowed === null) return false;
   if (headers.some(([set]) => set === name)) return true;
+  if (upstream.tokenFor(allowed)?.[0] === name) return true;
   if (!upstream.identityHeaders) return false;
   const { key, permissions } = allowed;
   if (name === 'x-postern-owner') return key.owner !== null;

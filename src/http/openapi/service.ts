@@ -80,6 +80,18 @@ export const serviceOperations: Operations = {
       },
     },
   },
+  '/.well-known/jwks.json': {
+    get: {
+      ...{ id: 'Jwks', tag: 'Service', summary: 'Lists the keys that identity tokens are verified with' },
+      description: 'A JWK Set (RFC 7517). A 404 where no `identity_token` is configured.',
+      answer: {
+        description: 'The keys, the one that signs and those whose tokens may still be out.',
+        schema: closed({ keys: { type: 'array', items: { type: 'object' } } }),
+        example: { keys: [] },
+      },
+      errors: [404],
+    },
+  },
   '/healthz': {
     get: {
       ...{ id: 'Healthz', tag: 'Service', summary: 'Says that the process is up' },

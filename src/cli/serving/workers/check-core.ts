@@ -5,6 +5,8 @@ import { createJudges } from '../../../check/judges.ts';
 import { failures as guesses } from '../../../events/failure-notices.ts';
 import { createForward } from '../../../forward/judge.ts';
 import type { CheckDependencies } from '../../../grpc/check/check-server.ts';
+import type { SigningKey } from '../../../identity/signing-key.ts';
+import { createIdentityTokens, type IdentityTokens } from '../../../identity/tokens.ts';
 import { createDigester } from '../../../keys/secret.ts';
 import { createLimiter, type Limiter } from '../../../limits/limiter.ts';
 import type { ServiceAnswers, WorkerAnswers, WorkerStart, WorkerTold } from '../../../link/messages.ts';
@@ -33,6 +35,7 @@ export interface CheckCore {
   readonly limiter: Limiter;
   readonly listener: CheckListener;
   readonly forward: WorkerAnswers['forward'];
+  signBy(key: SigningKey): void;
   apply(settings: SentCheckConfig): void;
   secure(material: TlsMaterial): void;
   drain(drainMs: number): Promise<void>;
@@ -65,7 +68,8 @@ export async function startCheckCore(
   const { stalenessMaxMs } = config;
   const feed = createWorkerFeed({ tell: service.tell, stalenessMaxMs, now, monotonic });
   const store = createWorkerStore({ service, workers, stalenessMaxMs, monotonic });
-  const known = { config, log, tracing, telemetry, feed, store };
+  const tokens = config.identityToken === null ? null : createIdentityTokens(config.identityToken, now);
+  const known = { config, log, tracing, telemetry, feed, store, tokens };
   const { judges, limiter } = createDecision(known, workers, service);
   const usage = createUsage(
     {
@@ -112,6 +116,7 @@ export async function startCheckCore(
 
   return {
     ...{ feed, listener, telemetry, limiter },
+    signBy: (key) => tokens?.signBy(key),
     forward: createForward({ judges, onDecision, onBroken }),
     apply(next) {
       const settings = checkConfigOf(next);
@@ -143,11 +148,13 @@ interface Known {
   readonly telemetry: CheckTelemetry;
   readonly feed: WorkerFeed;
   readonly store: WorkerStore;
+  /** Null where upstreams are told no signed identity. */
+  readonly tokens: IdentityTokens | null;
 }
 
 /** Memory, limits and judges over what the service tells and answers. */
 function createDecision(
-  { config, log, tracing, telemetry, feed, store }: Known,
+  { config, log, tracing, telemetry, feed, store, tokens }: Known,
   workers: number,
   service: Pick<Peer<ServiceAnswers, WorkerTold>, 'ask'>,
 ) {
@@ -180,6 +187,9 @@ function createDecision(
     ...{ keyring, digester, revoke: (id) => service.ask('revokeInClear', id) },
     onError: (error) => log.warn({ err: error }, 'a key that came in clear text could not be revoked yet'),
   });
-  const judges = createJudges({ keyring, digester, limiter, now, noteInClear }, config);
+  const judges = createJudges(
+    { keyring, digester, limiter, now, noteInClear, ...(tokens !== null && tokens) },
+    config,
+  );
   return { limiter, judges };
 }

@@ -30,6 +30,7 @@ function run(port: Port) {
       charged(counts) {
         for (const count of counts) core().limiter.charged(...count);
       },
+      signBy: (key) => core().signBy(key),
       forward: (call) => core().forward(call),
       drain: (drainMs) => core().drain(drainMs),
     },

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { ForwardedAnswer } from '../../../forward/forwarded-answer.ts';
 import type { ForwardedCall } from '../../../forward/forwarded-call.ts';
+import type { SigningKey } from '../../../identity/signing-key.ts';
 import type { HeldWindow } from '../../../limits/accounts.ts';
 import type { ServiceAnswers } from '../../../link/messages.ts';
 import type { ToldWorker } from '../../../link/told-changes.ts';
@@ -19,6 +20,8 @@ export interface CheckWorkers {
   listen(listen: Listen): Promise<Listen>;
   /** Resolves when each of them judges by these settings. */
   apply(settings: SentCheckConfig): Promise<void>;
+  /** Identity tokens are signed by this from now on. */
+  signBy(key: SigningKey): void;
   setServing(isServing: boolean): void;
   /** What they have counted together. */
   snapshot(): Promise<CheckSnapshot>;
@@ -48,7 +51,13 @@ export interface CheckWorkersDependencies extends Pick<PlaceDependencies, 'log' 
 export function createCheckWorkers(dependencies: CheckWorkersDependencies): CheckWorkers {
   const { tls, settings, replicaId, log, count, reusePort } = dependencies;
   const onBroken = (error: unknown) => log.error({ err: error }, 'broken');
-  const standing: Standing = { settings, tls: tls?.material ?? null, isServing: false, listen: null };
+  const standing: Standing = {
+    settings,
+    tls: tls?.material ?? null,
+    isServing: false,
+    listen: null,
+    signingKey: null,
+  };
   const spawn = count > 1 ? spawnProcess : spawnThread;
   const places = Array.from({ length: count }, (_, index) =>
     createPlace(`${replicaId}/${index + 1}`, count, standing, { ...dependencies, spawn }),
@@ -74,6 +83,10 @@ export function createCheckWorkers(dependencies: CheckWorkersDependencies): Chec
     async apply(next) {
       standing.settings = next;
       await tellAll('new settings', (worker) => worker.ask('apply', next));
+    },
+    signBy(key) {
+      standing.signingKey = key;
+      void tellAll('what to sign by', (worker) => worker.ask('signBy', key));
     },
     setServing(isServing) {
       standing.isServing = isServing;

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { SigningKey } from '../../../identity/signing-key.ts';
 import type { ServiceAnswers, ServiceTold, WorkerAnswers, WorkerTold } from '../../../link/messages.ts';
 import { createPeer, type Peer } from '../../../link/peer.ts';
 import type { ToldChanges, ToldWorker } from '../../../link/told-changes.ts';
@@ -15,6 +16,8 @@ export interface Standing {
   settings: SentCheckConfig;
   tls: TlsMaterial | null;
   isServing: boolean;
+  /** What identity tokens are signed by; null where there are none. */
+  signingKey: SigningKey | null;
   /** Where a worker listens by itself; null where none does, or not yet. */
   listen: Listen | null;
 }
@@ -55,6 +58,7 @@ const answerMaxMs = {
   held: 1_000,
   charged: 1_000,
   forward: 10_000,
+  signBy: 10_000,
 } as const;
 const againMs = { first: 100, most: 5_000 };
 /** One that lived as long is replaced at once. */
@@ -149,6 +153,7 @@ export function createPlace(
     // What changed while it started.
     if (standing.settings !== settings) await peer.ask('apply', standing.settings);
     if (standing.tls !== null && standing.tls !== tls) await peer.ask('secure', standing.tls);
+    if (standing.signingKey !== null) await peer.ask('signBy', standing.signingKey);
     if (standing.listen !== null) await peer.ask('listen', standing.listen);
     await peer.ask('serve', standing.isServing);
     hasStarted = true;
