@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { foldText } from '../keys/name-text.ts';
+import { foldNames } from './fold-names.ts';
 
 /** What brings the tables from one version to the next. */
 export interface Migration {
@@ -238,9 +238,7 @@ export const migrations: readonly Migration[] = [
     readerMin: 2,
     statements: `
   CREATE TABLE identity_keys (
-    generation   INTEGER PRIMARY KEY,
-    private_key  TEXT NOT NULL,
-    created_at   INTEGER NOT NULL
+    generation INTEGER PRIMARY KEY, private_key TEXT NOT NULL, created_at INTEGER NOT NULL
   ) STRICT;
   `,
   },
@@ -249,12 +247,4 @@ export const migrations: readonly Migration[] = [
 /** The roles of a row that a trigger is about, as JSON; NULL where there are none or they cannot be read. */
 function rolesIn(row: 'old' | 'new'): string {
   return `CASE WHEN json_valid(${row}.record) THEN ${row}.record -> '$.roles' END`;
-}
-
-/** Names that are ASCII are folded as they always were. */
-function foldNames(database: DatabaseSync): void {
-  database.function('fold_text', { deterministic: true }, (text) => foldText(String(text)));
-  database.exec(`
-    UPDATE keys SET name_folded = fold_text(CASE WHEN json_valid(record) THEN record ->> '$.name' END)
-    WHERE name_folded GLOB '*[^ -~]*' AND CASE WHEN json_valid(record) THEN record ->> '$.name' END IS NOT NULL`);
 }

@@ -6,6 +6,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { type RestorableStore, RestoredStore } from '../restore/restore-mark.ts';
 import type { FeedSubscriber } from '../store/feed.ts';
+import type { IdentityKeyStore } from '../store/identity-keys.ts';
 import { createLeaseBatches } from '../store/lease-batches.ts';
 import { StoreUnavailable, usageRetentionMs } from '../store/store.ts';
 import type { StoreTrouble } from '../store/trouble.ts';
@@ -19,6 +20,7 @@ import { watchFile } from './file-watch.ts';
 import type { Migration } from './migrations.ts';
 import { createPlace, type Place } from './place.ts';
 import { createChanges } from './records/changes.ts';
+import type { IdentityKeyTable } from './records/identity-keys.ts';
 import { createTables, type Tables } from './tables.ts';
 import { createTroubles, lostFinding } from './trouble.ts';
 
@@ -202,12 +204,8 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
     getUsage: (key, since) => withTables(({ usage }) => usage.get(key, since)),
     listJournal: (filter, page) => withTables(({ journal }) => journal.list(filter, page)),
     noteAddresses: (uses) => withTables(({ addresses }) => addresses.note(uses)),
-    claimDuty: (duty, holder, forMs) =>
-      withTables(({ duties }) => duties.claim({ duty, holder, forMs }, now())),
-    listIdentityKeys: () => withTables(({ identityKeys }) => identityKeys.list()),
-    addIdentityKey: (record) => withTables(({ identityKeys }) => identityKeys.add(record)),
-    removeIdentityKeysBefore: (generation) =>
-      withTables(({ identityKeys }) => identityKeys.removeBefore(generation)),
+    claimDuty: (duty, holder, forMs) => withTables((t) => t.duties.claim({ duty, holder, forMs }, now())),
+    ...identityKeyCalls((work) => withTables(({ identityKeys }) => work(identityKeys))),
     recordDuty: (duty, holder, progress) =>
       withTables(({ duties }) => duties.record({ duty, holder, progress }, now())),
     async diagnose() {
@@ -224,4 +222,15 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
 function lost(): StoreUnavailable {
   const message = 'the database file was deleted or replaced under the service: start it again';
   return new StoreUnavailable(message, { trouble: 'lost' });
+}
+
+/** The calls about the keys of identity tokens. */
+function identityKeyCalls(
+  withKeys: <Result>(work: (keys: IdentityKeyTable) => Result) => Promise<Result>,
+): IdentityKeyStore {
+  return {
+    listIdentityKeys: () => withKeys((keys) => keys.list()),
+    addIdentityKey: (record) => withKeys((keys) => keys.add(record)),
+    removeIdentityKeysBefore: (generation) => withKeys((keys) => keys.removeBefore(generation)),
+  };
 }
