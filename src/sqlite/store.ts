@@ -4,6 +4,7 @@
  */
 
 import { setImmediate } from 'node:timers/promises';
+import type { JournalStore } from '../journal/journal-store.ts';
 import { type RestorableStore, RestoredStore } from '../restore/restore-mark.ts';
 import type { FeedSubscriber } from '../store/feed.ts';
 import type { IdentityKeyStore } from '../store/identity-keys.ts';
@@ -20,6 +21,7 @@ import { watchFile } from './file-watch.ts';
 import type { Migration } from './migrations.ts';
 import { createPlace, type Place } from './place.ts';
 import { createChanges } from './records/changes.ts';
+import type { DutyTable } from './records/duties.ts';
 import type { IdentityKeyTable } from './records/identity-keys.ts';
 import { createTables, type Tables } from './tables.ts';
 import { createTroubles, lostFinding } from './trouble.ts';
@@ -204,10 +206,8 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
     getUsage: (key, since) => withTables(({ usage }) => usage.get(key, since)),
     listJournal: (filter, page) => withTables(({ journal }) => journal.list(filter, page)),
     noteAddresses: (uses) => withTables(({ addresses }) => addresses.note(uses)),
-    claimDuty: (duty, holder, forMs) => withTables((t) => t.duties.claim({ duty, holder, forMs }, now())),
     ...identityKeyCalls((work) => withTables(({ identityKeys }) => work(identityKeys))),
-    recordDuty: (duty, holder, progress) =>
-      withTables(({ duties }) => duties.record({ duty, holder, progress }, now())),
+    ...dutyCalls((work) => withTables(({ duties }) => work(duties)), now),
     async diagnose() {
       if (opened?.place.isLost()) return [lostFinding(path)];
       const found = await withTables(({ database }) => diagnoseFile(database, path));
@@ -232,5 +232,17 @@ function identityKeyCalls(
     listIdentityKeys: () => withKeys((keys) => keys.list()),
     addIdentityKey: (record) => withKeys((keys) => keys.add(record)),
     removeIdentityKeysBefore: (generation) => withKeys((keys) => keys.removeBefore(generation)),
+  };
+}
+
+/** The calls about duties. */
+function dutyCalls(
+  withDuties: <Result>(work: (duties: DutyTable) => Result) => Promise<Result>,
+  now: () => number,
+): Pick<JournalStore, 'claimDuty' | 'recordDuty'> {
+  return {
+    claimDuty: (duty, holder, forMs) => withDuties((table) => table.claim({ duty, holder, forMs }, now())),
+    recordDuty: (duty, holder, progress) =>
+      withDuties((table) => table.record({ duty, holder, progress }, now())),
   };
 }
