@@ -48,6 +48,16 @@ export interface Usage {
   readonly addresses: readonly string[];
 }
 
+/** How a key stands with one of its limits. */
+export interface KeyLimit {
+  readonly name: string;
+  readonly limit: number;
+  readonly used: number;
+  readonly remaining: number;
+  readonly resets_at: string | null;
+  readonly shared_by: 'key' | 'owner';
+}
+
 export interface Bucket {
   readonly start: string;
   readonly allowed: number;

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Terms } from '../admin/terms-operations.ts';
-import type { AuditEvent, Key, Owner, Page, Usage } from './api-answers.ts';
+import type { AuditEvent, Key, KeyLimit, Owner, Page, Usage } from './api-answers.ts';
 import { Refusal } from './refusal.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -12,6 +12,7 @@ export interface Api {
   key(id: string): Promise<Key>;
   keys(query: string): Promise<Page<Key>>;
   usage(id: string, sinceIso: string): Promise<Usage>;
+  limits(id: string): Promise<readonly KeyLimit[]>;
   owners(query: string): Promise<Page<Owner>>;
   events(query: string): Promise<Page<AuditEvent>>;
 }
@@ -50,6 +51,7 @@ export function createApi(app: FastifyInstance, request: FastifyRequest, authori
     key: (id) => dataOf(`api-keys/${encodeURIComponent(id)}`),
     keys: (query) => call('GET', `api-keys?${query}`),
     usage: (id, sinceIso) => dataOf(`api-keys/${encodeURIComponent(id)}/usage?since=${sinceIso}`),
+    limits: (id) => dataOf(`api-keys/${encodeURIComponent(id)}/limits`),
     owners: (query) => call('GET', `owners?${query}`),
     events: (query) => call('GET', `audit-events?${query}`),
   };

@@ -48,6 +48,31 @@ it('plots what a key was used for by hour, with the same figures in a table', as
   expect(week.text).toContain('192.0.2.3');
 });
 
+it('shows how a key stands with its limits, a bar for each', async () => {
+  const { service, create, call, browser } = await startConsole();
+  service.clock.now = noon;
+  const operator = browser();
+  operator.headers.authorization = service.adminAuthorization;
+  const rate_limits = [
+    { name: 'monthly', limit: 1_000, period: 'month', shared_by: 'owner' },
+    { name: 'budget', limit: 10, period: 'total' },
+  ];
+  const { id } = await create({ name: 'limited', owner: 'acme', rate_limits });
+  await call('POST', `/admin/api-keys/${id}:charge`, { limit: 'monthly', units: 900 });
+  await call('POST', `/admin/api-keys/${id}:charge`, { limit: 'budget', units: 12 });
+
+  const { text, html } = await operator.get(`/console/keys/${id}`);
+
+  expect(text).toContain('900 of 1000, 100 left, for all keys of the owner');
+  expect(text).toContain('12 of 10, 0 left');
+  expect(text).toContain('never resets');
+  const bars = [...html.matchAll(/<meter [^>]*max="(\d+)"[^>]*value="(\d+)"/g)].map(([, ...bar]) => bar);
+  expect(bars).toEqual([
+    ['1000', '900'],
+    ['10', '10'],
+  ]);
+});
+
 it('puts an owner, and says from when on its keys are refused', async () => {
   const { operator, call } = await startConsole();
 

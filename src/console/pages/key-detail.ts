@@ -7,6 +7,7 @@ import { Refusal } from '../refusal.ts';
 import type { Page, View, Visit } from '../session/visit.ts';
 import { eventList } from './audit-table.ts';
 import { masked, stateMarkup } from './key-list.ts';
+import { limitsSection } from './limit-bars.ts';
 import { usagePlot } from './usage-plot.ts';
 
 const hourMs = 3_600_000;
@@ -26,14 +27,15 @@ async function showKey(visit: Visit): Promise<View> {
   const key = await keyOf(visit);
   const hours = Number(spans.find(([span]) => span === query.get('hours'))?.[0] ?? spans[0][0]);
   const since = new Date((Math.floor(now / hourMs) - hours + 1) * hourMs).toISOString();
-  const [usage, events] = await Promise.all([
+  const [usage, limits, events] = await Promise.all([
     api.usage(key.id, since),
+    api.limits(key.id),
     api.events(new URLSearchParams({ target: key.id, page_size: String(eventsShown) }).toString()),
   ]);
   return {
     title: key.name,
     main: html`${visit.canWrite ? actions(key, visit.token) : null} ${details(key)}
-      ${usageSection(key, usage, hours, now)}
+      ${limitsSection(limits)} ${usageSection(key, usage, hours, now)}
       <section aria-labelledby="audit">
         <h2 id="audit">Audit</h2>
         ${eventList(events.data)}
