@@ -18,6 +18,21 @@ describe('keyring', () => {
     expect(keyring.peek(digestOf('nobody'))).toBeNull();
   });
 
+  it('lets the use of a key be counted beside it while it is held, and of no other', async () => {
+    const { keyring, reads, record, fresh } = setUp();
+    fresh.value = false;
+    const passing = keyring.load(record.digest, [record.digest], '');
+    reads.at(-1)?.resolve(record);
+    expect((await passing)?.uses).toBeLessThan(0);
+    fresh.value = true;
+    await loaded(keyring, reads, record.digest, record);
+    const held = keyring.peek(record.digest);
+    expect(held?.uses).toBe(0);
+    if (held != null) held.uses = 3;
+    await loaded(keyring, reads, digestOf('the same key under another pepper'), record);
+    expect(keyring.peek(record.digest)?.uses).toBe(3);
+  });
+
   it('asks the store once for however many wait for one key', async () => {
     const { keyring, reads, record } = setUp();
     const waiting = Array.from({ length: 50 }, () => keyring.load(record.digest, [record.digest], ''));
