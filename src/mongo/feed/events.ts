@@ -34,13 +34,13 @@ const unwatched = [usageName, limitsName, chargesName, journalName, addressesNam
  * each would read those of all; and whatever happens to the collections as wholes.
  *
  * The server judges each entry of the oplog by what it can rewrite of a `$match`, for each stream anew. All of this in
- * one costs it 13 µs an entry, the first stage alone half of that, and the rest is asked of what is left: it is about a
+ * one costs it 13 to 16 µs an entry, the first stage alone 7 to 11, and the rest is asked of what is left: it is about a
  * field that the stage before has made, so that the server cannot bring it forward. Measured on MongoDB 6.0.
  */
 export function pipeline(runId: string): Document[] {
   const ours = { $in: [keysName, ownersName, rolesName, replicasName] };
   return [
-    { $match: { 'ns.coll': { $nin: unwatched } } },
+    { $match: { 'ns.coll': { $nin: unwatched }, $or: notOfAnother(runId) } },
     { $addFields: { of: { $ifNull: ['$ns.coll', ''] } } },
     {
       $match: {
@@ -69,6 +69,15 @@ export function pipeline(runId: string): Document[] {
         'updateDescription.updatedFields.digest': 1,
       },
     },
+  ];
+}
+
+/** What other replicas acknowledge is as much as the square of the fleet: all of it reaches every stream. */
+function notOfAnother(runId: string): Document[] {
+  return [
+    { 'ns.coll': { $ne: replicasName } },
+    { 'documentKey._id': runId },
+    { operationType: { $in: ['drop', 'rename', 'dropDatabase', 'invalidate'] } },
   ];
 }
 
