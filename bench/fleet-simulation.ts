@@ -16,6 +16,7 @@ import { fitFleet, fittedAt } from './fleet-fit.ts';
 import { type KeySizes, timeStreams, weighKeys, withMongo } from './fleet-measurements.ts';
 import { type FleetCost, runFleet } from './fleet-run.ts';
 import { admittedPart, leaseWrites, usageWrites, type Workload } from './fleet-workload.ts';
+import { table } from './markdown.ts';
 import { wholeNumber } from './options.ts';
 import { createRandom } from './random.ts';
 
@@ -237,11 +238,6 @@ async function limitsTable(): Promise<string> {
     ['limit, three replicas, two go quiet', 'admitted at worst', 'on average', 'leases a window'],
     rows,
   );
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map((_, at) => (at === 0 ? '---' : '---:'))), ...rows.map(line)].join('\n');
 }
 
 function thousands(value: number): string {
