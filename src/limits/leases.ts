@@ -29,6 +29,11 @@ const heldPartMax = 1 / 50;
 const heldByAllPartMax = 1 / 20;
 /** And at most this part of what is left, so that the last units of a window go to whoever asks for them. */
 const heldOfRestMax = 1 / 8;
+/**
+ * What is held from the first request on, within the bounds above: most keys ask some times in a window, and a lease for
+ * each of these would cost more than the Check.
+ */
+const heldAtFirst = 16;
 /** How long units lie here that nobody spends, before others have them. */
 const idleMs = 2_000;
 /** And so few of a limit for longer: a key that is used now and then would ask the store each time. */
@@ -148,10 +153,10 @@ export function createLeases(
   }
 }
 
-/** Units to hold for those to come: as many as were spent here so far, within the bounds above. */
+/** Units to hold for those to come: as many as were spent here so far, or some at first, within the bounds above. */
 function reserveOf(window: Window, limit: Limit, sharers: number): number {
   const { granted, free, leased } = window;
   const part = Math.min(heldPartMax, heldByAllPartMax / sharers);
   const heldMax = Math.floor(Math.min(limit.limit * part, (limit.limit - leased) * heldOfRestMax));
-  return Math.max(0, Math.min(Math.max(1, granted - free), heldMax));
+  return Math.max(0, Math.min(Math.max(heldAtFirst, granted - free), heldMax));
 }

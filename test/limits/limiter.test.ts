@@ -77,6 +77,19 @@ describe('a limiter', () => {
     expect(store.leases.length - asked).toBeLessThanOrEqual(2);
   });
 
+  it('asks the store twice for the requests that most keys make in a window', async () => {
+    const store = fakeStore();
+    const limiter = limiterOn(store);
+    const large = { limit: 100_000, windowMs: 60_000 };
+    for (let spent = 1; spent <= 16; spent++) {
+      expect(await limiter.spend('k', large, 1, noon)).toMatchObject({
+        isAllowed: true,
+        remaining: 100_000 - spent,
+      });
+    }
+    expect(store.leases).toHaveLength(2);
+  });
+
   it('looks without spending, however often', async () => {
     const store = fakeStore();
     const limiter = limiterOn(store);
