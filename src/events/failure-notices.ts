@@ -34,7 +34,7 @@ export interface FailureNoticesOptions {
 /** Reasons that one who has a key of their own and uses it rightly never meets. */
 export const failures: ReadonlySet<Reason> = new Set([
   ...(['malformed', 'unknown', 'wrong_environment', 'revoked'] as const),
-  ...(['disabled', 'expired', 'ambiguous', 'address_denied'] as const),
+  ...(['disabled', 'expired', 'ambiguous', 'address_denied', 'principal_denied'] as const),
 ]);
 
 const hourMs = 3_600_000;

@@ -179,7 +179,14 @@ describe('config print', () => {
     defaults.tracing.attributes = {};
     expect(parse(stdout)).toEqual({
       ...defaults,
-      ...{ schemes: [...defaultPresets], plans: {}, rules: [], upstream_headers: {}, http_check: {} },
+      ...{
+        schemes: [...defaultPresets],
+        plans: {},
+        rules: [],
+        key_rules: [],
+        upstream_headers: {},
+        http_check: {},
+      },
     });
     expect(stdout.match(/# default$/gm)?.length).toBeGreaterThan(20);
   });

@@ -66,7 +66,11 @@ it.each([
   ['nothing to change', [], /there is nothing to change\nSay what by its flag/],
   ['an etag alone', ['--if-etag', 'v1'], /there is nothing to change/],
   ['what is set and cleared', ['--plan', 'a', '--clear', 'plan'], /--plan is both set and cleared/],
-  ['what cannot be cleared', ['--clear', 'name'], /Allowed choices are permission, allow-ip, expires-at/],
+  [
+    'what cannot be cleared',
+    ['--clear', 'name'],
+    /Allowed choices are permission, role, allow-ip, expires-at/,
+  ],
 ])('ends with 2 before it calls when it is given %s', async (_, flags, message) => {
   const { fetch, asked } = answering(200, {});
   const environment = { POSTERN_ADMIN_KEY: 'a'.repeat(32) };

@@ -23,7 +23,9 @@ describe('many failures from one address', () => {
       if ((await told()).length > 0) counted.push(reason);
     }
     const left = reasons.filter((reason) => !counted.includes(reason));
-    expect(left).toEqual(['missing', 'owner_inactive', 'permission_denied', 'rate_limited', 'unavailable']);
+    expect(left).toEqual([
+      ...['cleartext', 'missing', 'owner_inactive', 'permission_denied', 'rate_limited', 'unavailable'],
+    ]);
   });
 
   it('are told once an hour however many windows are full', async () => {

@@ -12,7 +12,7 @@ const own = migrations.length;
 /** Adds what this release leaves alone. */
 const expanding: Migration = { readerMin: own, statements: 'ALTER TABLE keys ADD COLUMN colour TEXT;' };
 /** Takes away what this release still uses. */
-const contracting: Migration = { readerMin: own + 2, statements: 'DROP INDEX keys_by_owner;' };
+const contracting: Migration = { readerMin: own + 2, statements: 'DROP INDEX keys_by_prefix;' };
 
 function createFile() {
   const folder = mkdtempSync(join(tmpdir(), 'postern-schema-'));
