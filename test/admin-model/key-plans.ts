@@ -202,7 +202,8 @@ export function usagePlan(model: Model, { key: number, sinceHours }: StepOf<'usa
         const within = uses.filter((use) => use.hour === hour);
         const denied = within.reduce((sum, use) => sum + use.denied, 0);
         const allowed = within.reduce((sum, use) => sum + use.allowed, 0);
-        return { start: clock(hour), allowed, denied: denied === 0 ? {} : { permission_denied: denied } };
+        const reasons = denied === 0 ? {} : { permission_denied: denied };
+        return { start: clock(hour), allowed, denied: reasons, observed: {} };
       });
       const addresses = hours.length === 0 ? [] : ['192.0.2.9'];
       return { value: { buckets, last_used_at: clockOrNull(lastUsedAt), addresses } };

@@ -54,10 +54,9 @@ async function operate(service: TestService, caller: Caller, { operation, id = '
     }
     case 'getKeyUsage': {
       const { buckets, lastUsedAt, addresses } = await admin.getKeyUsage(caller, id, input);
-      const shown = buckets.map(({ hour, allowed, denied }) => ({
+      const shown = buckets.map(({ hour, allowed, denied, observed }) => ({
         start: formatTime(hour),
-        allowed,
-        denied,
+        ...{ allowed, denied, observed },
       }));
       return { buckets: shown, last_used_at: lastUsedAt === null ? null : formatTime(lastUsedAt), addresses };
     }

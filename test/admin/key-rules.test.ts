@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { KeyRule } from '../../src/keys/key-rules.ts';
 import { refusal, root, start, violations } from '../admin-calls.ts';
 
@@ -161,4 +161,16 @@ it('keys that are against the rules today are counted for the doctor', async () 
     { actor: null, action: 'CreateKey', address: null, requestId: null },
   );
   expect(await codes(other, root(other))).toEqual(['key_rules.expires_at', 'key_rules.ip_allowlist']);
+});
+
+it('an import asks for each of its owners once, and searches for no key twice where no number is bounded', async () => {
+  const { admin, caller, store } = await startWith(rule({ lifetimeMaxMs: dayMs }));
+  const asked = [vi.spyOn(store, 'getOwner'), vi.spyOn(store, 'countOwned')] as const;
+  const expires_at = new Date(Date.now() + dayMs / 2).toISOString();
+  const keys = Array.from({ length: 60 }, (_, at) => ({
+    ...{ name: `k${at}`, owner: `owner-${at % 3}`, expires_at },
+    sha256: Buffer.from(String(at).padStart(32)).toString('hex'),
+  }));
+  expect(await admin.importKeys(caller, { keys })).toMatchObject({ imported: 60, failures: [] });
+  expect(asked.map(({ mock }) => mock.calls.length)).toEqual([3, 0]);
 });

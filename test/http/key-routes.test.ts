@@ -330,7 +330,7 @@ function brokenAdmin(error: Error): Admin {
       registry: none,
       store: none,
       refusals: none,
-      guard: none,
+      guard: { many: none } as never,
       waysIn: none,
       authorize: none,
       digester: none,

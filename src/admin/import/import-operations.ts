@@ -102,12 +102,12 @@ export function createImportOperations({
   /** Keys whose owners have as many as they may, those among them that are there already left out. */
   async function crowdedAmong(keys: readonly ImportedKey[], call: Call) {
     const crowded: { readonly place: number; readonly violation: FieldViolation }[] = [];
-    if (keys.every(({ owner }) => owner === null)) return crowded;
+    const tally = rules.tally();
+    if (!(await tally.isBounded(keys))) return crowded;
     const { duplicates, taken } = await registry.import(keys, call.origin, { isDryRun: true });
     const others = new Set([...duplicates, ...taken]);
-    const tally = rules.tally();
     for (const [place, key] of keys.entries()) {
-      const violation = others.has(place) ? null : await tally(key);
+      const violation = others.has(place) ? null : await tally.add(key);
       if (violation !== null) crowded.push({ place, violation });
     }
     return crowded;

@@ -69,8 +69,8 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
       const key = newKey(call, asked, request_id);
       const ruled = { ...key, scheme: key.scheme.name };
       const wanted = isAsked ? key : { ...key, expiresAt: rules.defaultExpiry(ruled) };
-      return rules.inTurn(wanted.owner, async () =>
-        show.changed(await registry.create(wanted, call.origin, () => requireAllowed(wanted))),
+      return rules.inTurn(ruled, async (requireRoom) =>
+        show.changed(await registry.create(wanted, call.origin, () => requireAllowed(wanted, requireRoom))),
       );
     },
     getKey: async (call, id) => show.one(await keyOf(call, id)),
@@ -103,11 +103,10 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
     },
   };
 
-  async function requireAllowed({ scheme, ...wanted }: NewKey): Promise<void> {
-    const key = { ...wanted, scheme: scheme.name };
-    rules.requireTerms({ ...key, createdAt: now() });
+  async function requireAllowed(wanted: NewKey, requireRoom: () => Promise<void>): Promise<void> {
+    rules.requireTerms({ ...wanted, scheme: wanted.scheme.name, createdAt: now() });
     await requireRoles(store, wanted.roles);
-    await rules.requireRoom(key);
+    await requireRoom();
   }
 
   async function keyOf(call: Call, id: string): Promise<KeyRecord> {

@@ -17,10 +17,11 @@ export interface RuleGuard {
   defaultExpiry(key: RuledKey): number | null;
   /** Throws INVALID_ARGUMENT for what is wrong with a key itself. */
   requireTerms(key: TermsOf, fields?: readonly RuledField[]): void;
-  /** Rejects with RESOURCE_EXHAUSTED where the key's owner has as many as there may be. */
-  requireRoom(key: RuledKey): Promise<void>;
-  /** Makes keys of one owner one after another, where their number is bounded. */
-  inTurn<T>(owner: string | null, make: () => Promise<T>): Promise<T>;
+  /**
+   * Makes keys of one owner one after another where their number is bounded, and all at once elsewhere. `requireRoom`
+   * rejects with RESOURCE_EXHAUSTED where the owner has as many as there may be.
+   */
+  inTurn<T>(key: RuledKey, make: (requireRoom: () => Promise<void>) => Promise<T>): Promise<T>;
   /** The same for a change of a key that is there. */
   requireChange(before: KeyRecord, after: KeyRecord, at: number): Promise<void>;
   /** Counts keys that are about to be made together. */
@@ -29,8 +30,12 @@ export interface RuleGuard {
 
 export type TermsOf = Parameters<typeof breachesOf>[1];
 
-/** Answers what is wrong with one more key beside those that were asked for before; it counts where nothing is. */
-export type KeyTally = (key: RuledKey) => Promise<FieldViolation | null>;
+export interface KeyTally {
+  /** Whether the number of keys of any of these owners is bounded. Asks for each owner once, for all together. */
+  isBounded(keys: readonly RuledKey[]): Promise<boolean>;
+  /** What is wrong with one more key beside those that were asked for before; it counts where nothing is. */
+  add(key: RuledKey): Promise<FieldViolation | null>;
+}
 
 export interface RuleGuardDependencies {
   readonly store: Pick<Store, 'countOwned' | 'getOwner'>;
@@ -56,11 +61,13 @@ export function createRuleGuard({ store, policy, now }: RuleGuardDependencies): 
       const breaches = breachesOf(policy().keyRules, key, fields);
       if (breaches.length > 0) throw invalidArgument(breaches);
     },
-    requireRoom,
-    async inTurn(owner, make) {
-      if (owner === null) return make();
+    async inTurn(key, make) {
+      const { owner } = key;
+      const isBounded = owner !== null && (await boundsOf(key)).length > 0;
+      if (!isBounded) return make(async () => {});
       const before = turns.get(owner) ?? Promise.resolve();
-      const made = before.then(make, make);
+      const makeKey = () => make(() => requireRoom(key));
+      const made = before.then(makeKey, makeKey);
       turns.set(owner, made);
       try {
         return await made;
@@ -78,16 +85,29 @@ export function createRuleGuard({ store, policy, now }: RuleGuardDependencies): 
     },
     tally() {
       const counts = new Map<string, number>();
-      return async (key) => {
-        const bounds = await boundsOf(key);
-        const named = bounds.map((bound) => ({ ...bound, name: JSON.stringify(bound.asked) }));
-        for (const { asked, max, name } of named) {
-          const count = counts.get(name) ?? (await store.countOwned({ ...asked, now: now() }, max));
-          counts.set(name, count);
-          if (count >= max) return tooMany(max);
-        }
-        for (const { name } of named) counts.set(name, (counts.get(name) ?? 0) + 1);
-        return null;
+      const found = new Map<string, Promise<Bound[]>>();
+      const boundsFor = (key: RuledKey): Promise<Bound[]> => {
+        const name = JSON.stringify([key.owner, key.scheme, key.environment]);
+        const bounds = found.get(name) ?? boundsOf(key);
+        found.set(name, bounds);
+        return bounds;
+      };
+      return {
+        isBounded: async (keys) =>
+          (await Promise.all(keys.map(boundsFor))).some((bounds) => bounds.length > 0),
+        async add(key) {
+          const named = (await boundsFor(key)).map((bound) => ({
+            ...bound,
+            name: JSON.stringify(bound.asked),
+          }));
+          for (const { asked, max, name } of named) {
+            const count = counts.get(name) ?? (await store.countOwned({ ...asked, now: now() }, max));
+            counts.set(name, count);
+            if (count >= max) return tooMany(max);
+          }
+          for (const { name } of named) counts.set(name, (counts.get(name) ?? 0) + 1);
+          return null;
+        },
       };
     },
   };
