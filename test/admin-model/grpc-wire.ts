@@ -72,9 +72,9 @@ function refusalOf({ code, details, metadata }: ServiceError, { operation }: Ask
   const [info, bad] = bytes === undefined ? [] : Status.decode(bytes as Buffer).details;
   const { reason } = ErrorInfo.decode(info?.value ?? new Uint8Array());
   const violations = bad === undefined ? [] : BadRequest.decode(bad.value).fieldViolations;
-  // In UpdateKeyRequest the fields stand in `key`.
+  // In UpdateKeyRequest the fields stand in `key`, in UpdateOwnerRequest in `owner`.
   const fields = violations.map(({ field }) =>
-    operation === 'updateKey' ? field.replace(/^key\./, '') : field,
+    ['updateKey', 'updateOwner'].includes(operation) ? field.replace(/^(?:key|owner)\./, '') : field,
   );
   return { ok: false, code: status[code] ?? String(code), reason, message: details, fields };
 }
