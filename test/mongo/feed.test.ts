@@ -1,4 +1,5 @@
-import { describe, expect, inject, it, onTestFinished } from 'vitest';
+import { ChangeStream } from 'mongodb';
+import { describe, expect, inject, it, onTestFinished, vi } from 'vitest';
 import { pipeline } from '../../src/mongo/feed/events.ts';
 import { until } from '../real/until.ts';
 import { digestOf, keyRecord } from '../records.ts';
@@ -182,6 +183,18 @@ describe('the change feed', () => {
     expect(indexes.map((index) => index.name)).toContain('digest');
     await allTold(setting, told);
   }
+});
+
+it('reads nothing more once its store is closed', async () => {
+  const { writer, reader } = await twoReplicas();
+  const read = vi.spyOn(ChangeStream.prototype, 'tryNext');
+  onTestFinished(() => read.mockRestore());
+  await Promise.all([writer.close(), reader.close()]);
+  // What was under way ends; from then on there is none.
+  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+  const before = read.mock.calls.length;
+  for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setImmediate(resolve));
+  expect(read.mock.calls.length).toBe(before);
 });
 
 describe('the register of replicas', () => {

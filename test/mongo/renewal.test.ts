@@ -1,6 +1,6 @@
 import { Timestamp } from 'mongodb';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
-import { positionOf } from '../../src/mongo/feed/position.ts';
+import { justBefore, positionOf } from '../../src/mongo/feed/position.ts';
 import { createRenewal } from '../../src/mongo/feed/renewal.ts';
 import { tickMsOf } from '../../src/mongo/feed/tick.ts';
 import { createLease } from '../../src/store/lease.ts';
@@ -62,6 +62,12 @@ describe('the lease of a replica', () => {
   });
 });
 
+it('the time just before another is the last one that is earlier', () => {
+  expect(justBefore(new Timestamp({ t: 7, i: 2 }))).toEqual(new Timestamp({ t: 7, i: 1 }));
+  expect(justBefore(new Timestamp({ t: 7, i: 0 }))).toEqual(new Timestamp({ t: 6, i: 0xffffffff }));
+  expect(justBefore(null)).toBe(null);
+});
+
 describe('where a stream is', () => {
   it('is in its token, with each event and with each answer that has none', async () => {
     const setting = await createSetting(inject('mongoUri'));
@@ -74,7 +80,8 @@ describe('where a stream is', () => {
     await insertAll(store, [{}]);
     const event = await until('the event', async () => (await stream.tryNext()) ?? false);
     expect(positionOf(event._id)).toEqual(event.clusterTime);
-    expect(before?.lessThan(event.clusterTime as Timestamp)).toBe(true);
+    // Where nothing is scanned yet it is where the stream begins, which may be the time of the first event.
+    expect(before?.lessThanOrEqual(event.clusterTime as Timestamp)).toBe(true);
     await setting.client.db().collection('other').insertOne({});
     await until('it has looked further', async () => {
       expect(await stream.tryNext()).toBe(null);

@@ -10,7 +10,7 @@ import { mongoError } from '../errors.ts';
 import type { Sessions } from '../sessions.ts';
 import { type FeedEvent, pipeline } from './events.ts';
 import type { Fleet } from './fleet.ts';
-import { positionOf } from './position.ts';
+import { justBefore, positionOf } from './position.ts';
 import { createRenewal } from './renewal.ts';
 import { tickMsOf } from './tick.ts';
 
@@ -131,10 +131,14 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
     stream = opened;
     // Replicas that began at the same moment do not read at the same moment.
     await pause(tickMs * Math.random());
-    for (;;) {
+    while (!stopped()) {
       const event = await opened.tryNext();
+      // Of a cursor that has ended the driver says at once that there is nothing, however often it is asked.
+      if (event === null && opened.closed && !stopped()) throw new Error('the change stream has ended');
+      const position = positionOf(opened.resumeToken);
       if (event !== null) deliver(event);
-      advance(positionOf(opened.resumeToken));
+      // Others of the same time may come after it: what one transaction has changed is an event each.
+      advance(position, event === null ? position : justBefore(positionOf(event._id)));
       onProgress();
       if (event !== null) continue;
       const isWaiting = tickMs === 0;
@@ -145,14 +149,16 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
       }
       if (tickMs > 0) await pause(tickMs);
     }
+    return { resumeAfter: opened.resumeToken };
   }
 
-  /** Reads of this process are from then on no older, nor is what memory knows. */
-  function advance(position: Timestamp | null): void {
-    if (stopped() || position === null) return;
-    if (applied === null || position.greaterThan(applied)) applied = position;
-    sessions.advance(position);
-    renewal.advance(position);
+  /** Reads of this process are from then on no older than `seen`; memory knows all up to `told`. */
+  function advance(seen: Timestamp | null, told: Timestamp | null): void {
+    if (stopped()) return;
+    if (seen !== null) sessions.advance(seen);
+    if (told === null) return;
+    if (applied === null || told.greaterThan(applied)) applied = told;
+    renewal.advance(told);
     if (lease.isHeld()) started.resolve();
   }
 
@@ -189,7 +195,10 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
     } else if (ns?.coll === rolesName) {
       subscriber.onRoleChange(String(documentKey?._id));
     } else if (ns?.coll === metaName) {
-      if (clusterTime !== undefined) acknowledge(clusterTime);
+      // A mark is written by itself: nothing else is of its time.
+      if (clusterTime === undefined) return;
+      advance(clusterTime, clusterTime);
+      acknowledge(clusterTime);
     } else if (operationType === 'delete') {
       // Whoever reads the register now does not wait for this replica.
       breakOff();

@@ -13,3 +13,8 @@ export function positionOf(resumeToken: unknown): Timestamp | null {
   if (seconds === undefined || count === undefined) return null;
   return new Timestamp({ t: Number.parseInt(seconds, 16), i: Number.parseInt(count, 16) });
 }
+
+/** The last cluster time that is certainly earlier; null where that of the position is not known. */
+export function justBefore(position: Timestamp | null): Timestamp | null {
+  return position === null ? null : new Timestamp(position.toBigInt() - 1n);
+}
