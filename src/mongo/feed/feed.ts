@@ -158,7 +158,7 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
     if (seen !== null) sessions.advance(seen);
     if (told === null) return;
     if (applied === null || told.greaterThan(applied)) applied = told;
-    renewal.advance(told);
+    renewal.advance(applied);
     if (lease.isHeld()) started.resolve();
   }
 
