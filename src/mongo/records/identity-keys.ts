@@ -1,7 +1,7 @@
 import type { Collection, Db } from 'mongodb';
 import type { IdentityKeyStore } from '../../store/identity-keys.ts';
+import { DuplicateKey } from '../../store/store.ts';
 import { identityKeysName } from '../collections.ts';
-import { isDuplicate } from '../errors.ts';
 import type { Sessions } from '../sessions.ts';
 
 /** A key of identity tokens, in the collection `identity_keys`. */
@@ -33,7 +33,7 @@ export function createIdentityKeyCollection(database: Db, sessions: Sessions): I
         await sessions.write((session) => keys.insertOne(document, { session }));
         return true;
       } catch (error) {
-        if (isDuplicate(error)) return false;
+        if (error instanceof DuplicateKey) return false;
         throw error;
       }
     },
