@@ -69,7 +69,8 @@ it('hours past their retention, and windows long past, are removed', async () =>
     tally(key, { hour: old, allowed: 1 }),
     tally(key, { hour: thisHour, allowed: 2 }),
   ]);
-  const window = (end: number) => request({ spender: String(end), windowStart: 0, windowEnd: end, limit: 1 });
+  const window = (end: number) =>
+    request({ spender: String(end), windowStart: end - 60_000, windowEnd: end, limit: 1 });
   const ends = [now - hourMs, now - 10_000, now + hourMs];
   for (const end of ends) await store.leaseUnits(window(end));
   await until('the old hour is gone', async () => (await store.getUsage(key.id, 0)).length === 1);
