@@ -1,7 +1,7 @@
 import type { JournalEntry } from '../journal/journal.ts';
 import type { JournalFilter } from '../journal/journal-store.ts';
 import { isKeyId, type KeyRecord } from '../keys/key.ts';
-import { BadRecord, type Store } from '../store/store.ts';
+import { nullIfBad, type Store } from '../store/store.ts';
 import { listAuditEventsInput, readInput } from './admin-input.ts';
 import { requireKnownAction } from './audit-actions.ts';
 import { type Call, ownerFor, visibleTo } from './call.ts';
@@ -60,13 +60,8 @@ export function createAuditOperations({
   /** The key that is asked about, so that what made it can be found; null where there is none that is to be seen. */
   async function madeBy(call: Call, target: string | undefined): Promise<KeyRecord | null> {
     if (target === undefined || !isKeyId(target)) return null;
-    try {
-      const key = await store.getKey(target);
-      return key !== null && visibleTo(call)(key) ? key : null;
-    } catch (error) {
-      if (error instanceof BadRecord) return null;
-      throw error;
-    }
+    const key = await store.getKey(target).catch(nullIfBad);
+    return key !== null && visibleTo(call)(key) ? key : null;
   }
 }
 

@@ -9,7 +9,7 @@ import { type Call, requireUnbound } from './call.ts';
 import type { KeyTerms } from './keys/key-terms.ts';
 import { listOwnersInput, putOwnerInput, updateOwnerInput } from './owner-input.ts';
 import { cut, pageSize } from './page.ts';
-import { readOwnerToken, writeOwnerToken } from './page-token.ts';
+import { readNameToken, writeNameToken } from './page-token.ts';
 
 export interface OwnerPage {
   /** By id. */
@@ -72,14 +72,14 @@ export function createOwnerOperations(dependencies: {
     },
     async listOwners({ identity }, input) {
       const { page_size, page_token } = readInput(listOwnersInput, input);
-      const after = page_token ? readOwnerToken(page_token) : null;
+      const after = page_token ? readNameToken('owners', page_token) : null;
       if (identity.owner !== null) {
         const own = await store.getOwner(identity.owner);
         return { owners: own === null ? [] : [own], nextPageToken: null };
       }
       const size = pageSize(page_size);
       const { shown, last } = cut(await store.listOwners({ after, size: size + 1 }), size);
-      return { owners: shown, nextPageToken: last === null ? null : writeOwnerToken(last.id) };
+      return { owners: shown, nextPageToken: last === null ? null : writeNameToken('owners', last.id) };
     },
   };
 }

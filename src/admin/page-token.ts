@@ -80,28 +80,20 @@ function readValue(text: string): KeyPlace['value'] {
   throw refused('is not one that this service gave');
 }
 
-/** Opaque to callers: the last owner shown. */
-export function writeOwnerToken(last: string): string {
-  return Buffer.from(`o:${last}`).toString('base64url');
+/** Lists whose page token is the name that was shown last, by what begins their tokens. */
+const namedLists = { owners: 'o:', roles: 'r:' } as const;
+
+/** Opaque to callers: the last owner or role shown. */
+export function writeNameToken(list: keyof typeof namedLists, last: string): string {
+  return Buffer.from(`${namedLists[list]}${last}`).toString('base64url');
 }
 
-/** Throws INVALID_ARGUMENT when this is no token of a list of owners. */
-export function readOwnerToken(token: string): string {
+/** Throws INVALID_ARGUMENT when this is no token of that list. */
+export function readNameToken(list: keyof typeof namedLists, token: string): string {
   const text = Buffer.from(token, 'base64url').toString();
-  if (!text.startsWith('o:')) throw refused('is not one that this service gave for a list of owners');
-  return text.slice(2);
-}
-
-/** Opaque to callers: the last role shown. */
-export function writeRoleToken(last: string): string {
-  return Buffer.from(`r:${last}`).toString('base64url');
-}
-
-/** Throws INVALID_ARGUMENT when this is no token of a list of roles. */
-export function readRoleToken(token: string): string {
-  const text = Buffer.from(token, 'base64url').toString();
-  if (!text.startsWith('r:')) throw refused('is not one that this service gave for a list of roles');
-  return text.slice(2);
+  const mark = namedLists[list];
+  if (!text.startsWith(mark)) throw refused(`is not one that this service gave for a list of ${list}`);
+  return text.slice(mark.length);
 }
 
 /** Opaque to callers: the last entry of the journal that was shown, and the query it belongs to. */

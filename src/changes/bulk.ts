@@ -1,7 +1,7 @@
 import { Failure } from '../failure.ts';
 import type { Origin } from '../journal/journal.ts';
 import type { KeyId, KeyRecord } from '../keys/key.ts';
-import { BadRecord, type Commit, type Settlement, type Store, StoreUnavailable } from '../store/store.ts';
+import { type Commit, nullIfBad, type Settlement, type Store, StoreUnavailable } from '../store/store.ts';
 import { yieldToOthers } from '../time/yield-to-others.ts';
 import { type createKeyChange, isOwnerActive, keyDraft, type Visible } from './key-change.ts';
 
@@ -54,7 +54,9 @@ export function createEndMany({ store, changeKey, now, retentionMs }: EndManyDep
     }
 
     async function endAll(batch: readonly KeyId[]): Promise<number> {
-      const records = (await Promise.all(batch.map(read))).filter((key) => key !== null);
+      const records = (await Promise.all(batch.map((id) => store.getKey(id).catch(nullIfBad)))).filter(
+        (key) => key !== null,
+      );
       const at = now();
       const wanted: { before: KeyRecord; record: KeyRecord }[] = [];
       for (const before of records) {
@@ -87,16 +89,6 @@ export function createEndMany({ store, changeKey, now, retentionMs }: EndManyDep
       }
     }
   };
-
-  /** Null for one that is gone, or cannot be read, and so allows nobody. */
-  async function read(id: KeyId): Promise<KeyRecord | null> {
-    try {
-      return await store.getKey(id);
-    } catch (error) {
-      if (error instanceof BadRecord) return null;
-      throw error;
-    }
-  }
 }
 
 /** The key as it is then; null where it has ended so already, or a revoked one is to be disabled. */

@@ -1,8 +1,8 @@
 import { Failure } from '../failure.ts';
 import { hashOfJson, type Origin } from '../journal/journal.ts';
-import type { KeyId } from '../keys/key.ts';
+import type { KeyId, KeyRecord } from '../keys/key.ts';
 import type { Digester, Secret } from '../keys/secret.ts';
-import { BadRecord, type Settlement, type Store } from '../store/store.ts';
+import { nullIfBad, type Settlement, type Store } from '../store/store.ts';
 import type { createKeyChange, Visible } from './key-change.ts';
 import { keyDraft } from './key-change.ts';
 
@@ -99,14 +99,8 @@ export function createLeakRevocation({ store, digester, changeKey, now }: LeakDe
     }
   }
 
-  async function find(secret: Secret) {
-    try {
-      return await store.findKey(digester.candidates(secret.reveal()));
-    } catch (error) {
-      // It allows nobody.
-      if (error instanceof BadRecord) return null;
-      throw error;
-    }
+  function find(secret: Secret): Promise<KeyRecord | null> {
+    return store.findKey(digester.candidates(secret.reveal())).catch(nullIfBad);
   }
 }
 

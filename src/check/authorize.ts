@@ -105,8 +105,7 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
     const { route, findCredential, ...prepared } = findRoute(request);
     const misconfigured = request.misconfigured ?? prepared.misconfigured;
     if (misconfigured !== null) {
-      const denied = { ...deny('unavailable', route.schemes[0], null), misconfigured };
-      return isObserved(route, null, dependencies) ? observed(denied) : denied;
+      return unlessObserved(route, null, { ...deny('unavailable', route.schemes[0], null), misconfigured });
     }
     if (route.isPublic) return { verdict: 'public' };
     const { environment, permissions, cost } = route;
@@ -117,8 +116,7 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
       if (denied !== null) return denied;
     }
     if (presented.kind !== 'key') {
-      const denied = deny(presented.kind, presented.speaker, terms);
-      return isObserved(route, null, dependencies) ? observed(denied) : denied;
+      return unlessObserved(route, null, deny(presented.kind, presented.speaker, terms));
     }
     const digest = digester.sign(presented.text);
     if (!isObserved(route, presented.scheme, dependencies))
@@ -127,16 +125,20 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
     return would instanceof Promise ? would.then(observed) : observed(would);
   };
 
+  function unlessObserved(route: Route, scheme: Scheme | null, denied: Denied): Denied | Observed {
+    return isObserved(route, scheme, dependencies) ? observed(denied) : denied;
+  }
+
   /** Null where clear text is allowed. */
   function denyInClear(route: Route, presented: Presented, terms: AccessTerms): Decision | null {
-    const key = presented.kind === 'key' ? presented : null;
-    const cleartext = cleartextOf(route, key?.scheme ?? null, dependencies);
+    const scheme = presented.kind === 'key' ? presented.scheme : null;
+    const cleartext = cleartextOf(route, scheme, dependencies);
     if (cleartext === 'allow') return null;
     const speaker = presented.kind === 'key' ? presented.scheme : presented.speaker;
-    const denied = deny('cleartext', speaker, terms);
-    if (isObserved(route, key?.scheme ?? null, dependencies)) return observed(denied);
-    if (cleartext === 'revoke' && key !== null) dependencies.noteInClear?.(key);
-    return denied;
+    const decision = unlessObserved(route, scheme, deny('cleartext', speaker, terms));
+    if (cleartext === 'revoke' && presented.kind === 'key' && decision.verdict === 'deny')
+      dependencies.noteInClear?.(presented);
+    return decision;
   }
 
   function decide(asked: Asked): Judged | Promise<Judged> {

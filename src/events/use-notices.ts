@@ -2,7 +2,7 @@ import { BoundedCache } from '../cache/bounded-cache.ts';
 import type { JournalDraft } from '../journal/journal.ts';
 import type { AddressUse } from '../journal/journal-store.ts';
 import type { KeyId, KeyRecord } from '../keys/key.ts';
-import { BadRecord, type Store } from '../store/store.ts';
+import { nullIfBad, type Store } from '../store/store.ts';
 import type { UsageTally } from '../store/usage-tally.ts';
 import { formatTime } from '../time/time.ts';
 import { untilAborted } from '../time/until-aborted.ts';
@@ -142,7 +142,7 @@ export function createUseNotices(
     const singly = about.slice(0, taken);
     try {
       for (const one of singly) {
-        const key = await find(one.key);
+        const key = await store.getKey(one.key).catch(nullIfBad);
         if (key !== null) drafts.push(draftOf(one, key));
       }
       if (drafts.length > 0) await store.appendJournal(drafts);
@@ -172,15 +172,6 @@ export function createUseNotices(
   function tellDropped(more: number): void {
     if (dropped + more > 0) onDropped(dropped + more);
     dropped = 0;
-  }
-
-  async function find(id: KeyId): Promise<KeyRecord | null> {
-    try {
-      return await store.getKey(id);
-    } catch (error) {
-      if (error instanceof BadRecord) return null;
-      throw error;
-    }
   }
 }
 

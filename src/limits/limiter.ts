@@ -10,7 +10,7 @@ import { type Anchored, createAccounts, type HeldWindow, type Spender } from './
 import { type Counter, remainingIn } from './counter.ts';
 import { createLeases } from './leases.ts';
 import { type LimitNews, noteExceeded, noteSpent } from './news.ts';
-import { isShort, type RateVerdict, standingOf } from './verdict.ts';
+import { isShort, type RateVerdict, standingOf, weightOf } from './verdict.ts';
 
 /** Counts what keys spend. */
 export interface Limiter {
@@ -171,7 +171,7 @@ function standOf(
   return stand;
 }
 
-/** The limit that is told: of those that are short the one that resets last, else the one with the smallest share left. */
+/** As `judge`, without a list of what is known: this is what a Check costs. */
 function verdictOn(
   counters: readonly Counter[],
   limits: readonly Limit[],
@@ -186,7 +186,7 @@ function verdictOn(
     const limit = limits[at] as Limit;
     const remaining = remainingIn(window, limit);
     if (!isAllowed && !isShort(remaining, cost)) continue;
-    const by = isAllowed ? -remaining / limit.limit : window.end;
+    const by = weightOf(limit, remaining, window.end, isAllowed);
     if (told === -1 || by > toldBy) {
       told = at;
       toldBy = by;

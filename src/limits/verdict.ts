@@ -51,25 +51,21 @@ export function isShort(remaining: number, cost: number): boolean {
 }
 
 /**
- * The verdict on a cost, of which the limit is told that resets last among those that are short of it, or where none
- * is, the one with the smallest share left; of two alike the first.
+ * How much one limit is the one to tell, where the largest is told: on an allow that with the smallest share left, on a
+ * denial, of those that are short of the cost, that which resets last. Of two alike the first is told.
  */
+export function weightOf({ limit }: Limit, remaining: number, end: number, isAllowed: boolean): number {
+  return isAllowed ? -remaining / limit : end;
+}
+
+/** The verdict on a cost, by what is known of each limit. */
 export function judge(known: readonly Known[], cost: number, now: number): RateVerdict {
   const short = known.filter(({ remaining }) => isShort(remaining, cost));
   const isAllowed = short.length === 0;
-  const told = isAllowed ? leastShare(known) : latestReset(short);
+  const weigh = ({ limit, remaining, end }: Known) => weightOf(limit, remaining, end, isAllowed);
+  const told = (isAllowed ? known : short).reduce((first, one) => (weigh(one) > weigh(first) ? one : first));
   return {
     ...{ isAllowed, ...standingOf(told, now), limits: known.map(({ limit }) => limit) },
     standings: () => known.map((one) => standingOf(one, now)),
   };
-}
-
-function leastShare(known: readonly Known[]): Known {
-  return known.reduce((least, one) =>
-    one.remaining / one.limit.limit < least.remaining / least.limit.limit ? one : least,
-  );
-}
-
-function latestReset(known: readonly Known[]): Known {
-  return known.reduce((latest, one) => (one.end > latest.end ? one : latest));
 }

@@ -227,3 +227,9 @@ export class BadRecord extends Error {
     this.id = id;
   }
 }
+
+/** For the `catch` of a read where a record that is broken is as one that is not there: it allows nobody. */
+export function nullIfBad(error: unknown): null {
+  if (error instanceof BadRecord) return null;
+  throw error;
+}

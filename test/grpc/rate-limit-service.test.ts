@@ -108,8 +108,8 @@ describe('a request to the rate limit service', () => {
   });
 
   it('says what is wrong with a key or a limit, and that the store is away', async () => {
-    const wrong = await ask([...postern, ...named], () => 'there is no key with this key_id');
-    expect(wrong.told).toMatchObject({ code: 3, message: 'there is no key with this key_id' });
+    const wrong = await ask([...postern, ...named], () => 'no key has this key_id');
+    expect(wrong.told).toMatchObject({ code: 3, message: 'no key has this key_id' });
     const away = await ask([...postern, ...named], () => {
       throw new StoreUnavailable('away');
     });

@@ -6,7 +6,7 @@ import type { KeyPolicy } from '../../check/policy.ts';
 import { type Failure, invalidArgument } from '../../failure.ts';
 import { isKeyId, type KeyId, type KeyRecord } from '../../keys/key.ts';
 import type { KeyFilter } from '../../store/key-filter.ts';
-import { BadRecord, type Store } from '../../store/store.ts';
+import { nullIfBad, type Store } from '../../store/store.ts';
 import { yieldToOthers } from '../../time/yield-to-others.ts';
 import { readInput } from '../admin-input.ts';
 import { type Call, ownerFor, visibleTo } from '../call.ts';
@@ -104,15 +104,10 @@ export function createBulkOperations(dependencies: BulkOperationsDependencies): 
   async function* named(call: Call, ids: readonly string[]): AsyncGenerator<KeyRecord> {
     const visible = visibleTo(call);
     for (const id of new Set(ids)) {
-      const key = isKeyId(id) ? await store.getKey(id).catch(nullWhereBad) : null;
+      const key = isKeyId(id) ? await store.getKey(id).catch(nullIfBad) : null;
       if (key !== null && visible(key)) yield key;
     }
   }
-}
-
-function nullWhereBad(error: unknown): null {
-  if (error instanceof BadRecord) return null;
-  throw error;
 }
 
 function tooMany(): Failure {

@@ -3,7 +3,7 @@ import { isKeyId } from '../../keys/key.ts';
 import type { Charge, ChargedLimit, ChargeLimits } from '../../limits/charging.ts';
 import type { ChargeHits, LimitHit, LimitStatus } from '../../limits/hits.ts';
 import { neverMs } from '../../limits/period.ts';
-import { BadRecord, type Store } from '../../store/store.ts';
+import { nullIfBad, type Store } from '../../store/store.ts';
 import { createKeyLimits, type KeyLimitsDependencies, limitNamed } from './key-limits.ts';
 
 export interface LimitHitsDependencies extends KeyLimitsDependencies {
@@ -29,16 +29,11 @@ export function createLimitHits(dependencies: LimitHitsDependencies): ChargeHits
 
   async function chargeOf({ keyId, limit: name, units }: LimitHit): Promise<Charge | string> {
     const key = isKeyId(keyId) ? await store.getKey(keyId).catch(nullIfBad) : null;
-    if (key === null) return 'there is no key with this key_id';
+    if (key === null) return 'no key has this key_id';
     const { limits, owner } = await limitsOf(key);
     const limit = limitNamed(limits, name);
     return typeof limit === 'string' ? `the entry limit ${limit}` : { key, owner, limit, units };
   }
-}
-
-function nullIfBad(error: unknown): null {
-  if (error instanceof BadRecord) return null;
-  throw error;
 }
 
 function statusOf({ limit, remaining, leftBefore, end }: ChargedLimit, now: number): LimitStatus {

@@ -6,7 +6,7 @@ import type { Store } from '../../store/store.ts';
 import { readInput } from '../admin-input.ts';
 import { type Call, requireUnbound } from '../call.ts';
 import { cut, pageSize } from '../page.ts';
-import { readRoleToken, writeRoleToken } from '../page-token.ts';
+import { readNameToken, writeNameToken } from '../page-token.ts';
 import { deleteRoleInput, listRolesInput, putRoleInput } from './role-input.ts';
 
 export interface RolePage {
@@ -48,10 +48,10 @@ export function createRoleOperations(dependencies: {
     async listRoles(call, input) {
       requireUnbound(call);
       const { page_size, page_token } = readInput(listRolesInput, input);
-      const after = page_token ? readRoleToken(page_token) : null;
+      const after = page_token ? readNameToken('roles', page_token) : null;
       const size = pageSize(page_size);
       const { shown, last } = cut(await store.listRoles({ after, size: size + 1 }), size);
-      return { roles: shown, nextPageToken: last === null ? null : writeRoleToken(last.id) };
+      return { roles: shown, nextPageToken: last === null ? null : writeNameToken('roles', last.id) };
     },
     async deleteRole(call, id, input = {}) {
       requireUnbound(call);

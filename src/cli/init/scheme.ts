@@ -55,7 +55,7 @@ function refused(lines: readonly string[]): CommandError {
   return new CommandError(exitCodes.usage, lines);
 }
 
-/** Ends the command where the settings are wrong, or an example is no key by them. */
+/** Ends the command where the settings are wrong, or do not take an example as a key. */
 async function judge(made: string, examples: readonly string[]): Promise<void> {
   const { examineSettings } = await import('../config/settings.ts');
   const { config, problems } = examineSettings({ config: 'made.yaml', set: {} }, {}, () => made);

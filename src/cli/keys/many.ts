@@ -130,7 +130,7 @@ function endedText(ended: Ended, verb: string, isDryRun: boolean): string {
 
 function nothingNamed(): CommandError {
   return new CommandError(exitCodes.usage, [
-    'there is no key named',
+    'no keys are named',
     'Name keys by a flag, such as --owner or --id; see: postern keys revoke-many --help',
   ]);
 }

@@ -48,9 +48,7 @@ export function allowKey(
   writeAnswerChanges(writer, allowed);
   removeSent(writer, request, { upstream, allowed, headers });
   writeWithheld(writer, allowed);
-  if (upstream.identityHeaders) writeIdentity(writer, allowed, fragments);
-  writeToken(writer, upstream.tokenFor(allowed));
-  for (const [name, value] of headers) writeHeader(writer, ok.headers, name, value);
+  writeTold(writer, allowed, fragments, { upstream, headers });
   writer.message(response.ok, since);
   writeStatus(writer, code.ok, '');
   return writer.take();
@@ -69,9 +67,7 @@ export function observe(
   const headers = allowed === null ? [] : upstream.headersFor(allowed);
   const since = writer.length;
   removeSent(writer, request, { upstream, allowed, headers });
-  if (allowed !== null && upstream.identityHeaders) writeIdentity(writer, allowed, fragmentsOf(allowed));
-  if (allowed !== null) writeToken(writer, upstream.tokenFor(allowed));
-  for (const [name, value] of headers) writeHeader(writer, ok.headers, name, value);
+  if (allowed !== null) writeTold(writer, allowed, fragmentsOf(allowed), { upstream, headers });
   writer.message(response.ok, since);
   writeStatus(writer, code.ok, '');
   return writer.take();
@@ -94,6 +90,18 @@ function writeObservedDenial(writer: BackwardWriter, denied: Denied): void {
 function writeWithheld(writer: BackwardWriter, { withheld }: Allowed): void {
   for (const name of withheld.headers) writer.text(ok.remove, name);
   for (const { name, value } of withheld.changed) writeHeader(writer, ok.headers, name, value);
+}
+
+/** What the upstream is told of a key. */
+function writeTold(
+  writer: BackwardWriter,
+  allowed: Allowed,
+  fragments: KeyFragments,
+  { upstream, headers }: Pick<SetHeaders, 'upstream' | 'headers'>,
+): void {
+  if (upstream.identityHeaders) writeIdentity(writer, allowed, fragments);
+  writeToken(writer, upstream.tokenFor(allowed));
+  for (const [name, value] of headers) writeHeader(writer, ok.headers, name, value);
 }
 
 function writeIdentity(writer: BackwardWriter, { key }: Allowed, fragments: KeyFragments): void {
