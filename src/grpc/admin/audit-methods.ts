@@ -1,5 +1,5 @@
 import type { KeyAdminServer, ListAuditEventsRequest } from '../gen/postern/admin/v1/key_admin.ts';
-import { auditMessage, listAuditEventsInputOf } from './audit-message.ts';
+import { auditMessage, listAuditEventsInputOf } from './messages/audit-message.ts';
 import type { MethodDependencies } from './unary.ts';
 
 /** Looking at the journal. */

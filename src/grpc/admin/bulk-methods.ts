@@ -4,8 +4,8 @@ import type {
   KeyAdminServer,
   RevokeKeysRequest,
 } from '../gen/postern/admin/v1/key_admin.ts';
-import { keyFilterInputOf } from './key-message.ts';
-import { timestampOf } from './time-message.ts';
+import { keyFilterInputOf } from './messages/key-message.ts';
+import { timestampOf } from './messages/time-message.ts';
 import type { MethodDependencies } from './unary.ts';
 
 /** Many keys at once. */

@@ -1,5 +1,5 @@
 import type { GetDiagnosticsRequest, KeyAdminServer } from '../gen/postern/admin/v1/key_admin.ts';
-import { durationOf, timestampOf } from './time-message.ts';
+import { durationOf, timestampOf } from './messages/time-message.ts';
 import type { MethodDependencies } from './unary.ts';
 
 /** How the service stands. */

@@ -8,7 +8,7 @@ import type {
   KeyAdminServer,
 } from '../gen/postern/admin/v1/key_admin.ts';
 import { isUnexpected, toGrpcError } from '../status.ts';
-import { importKeysInputOf, importMessage } from './import-message.ts';
+import { importKeysInputOf, importMessage } from './messages/import-message.ts';
 import { callerOf } from './unary.ts';
 
 type ImportStream = ServerDuplexStream<ImportKeysRequest, ImportKeysResponse>;

@@ -6,12 +6,12 @@ import type {
   RotateKeyRequest,
   UpdateKeyRequest,
 } from '../gen/postern/admin/v1/key_admin.ts';
-import { keyMessage } from './key-message.ts';
-import { maskedInput, toldByPlace } from './masked-update.ts';
-import { rotateKeyInputOf } from './rotation-message.ts';
-import { settlementMessage } from './settlement-message.ts';
+import { keyMessage } from './messages/key-message.ts';
+import { maskedInput, toldByPlace } from './messages/masked-update.ts';
+import { rotateKeyInputOf } from './messages/rotation-message.ts';
+import { settlementMessage } from './messages/settlement-message.ts';
+import { keyUpdate } from './messages/update-message.ts';
 import type { MethodDependencies } from './unary.ts';
-import { keyUpdate } from './update-message.ts';
 
 /** Changing keys that are there. */
 export function createKeyChangeMethods({

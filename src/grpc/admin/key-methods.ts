@@ -7,9 +7,9 @@ import type {
   ListKeysRequest,
   VerifyKeyRequest,
 } from '../gen/postern/admin/v1/key_admin.ts';
-import { createKeyInputOf, keyMessage, listKeysInputOf } from './key-message.ts';
+import { createKeyInputOf, keyMessage, listKeysInputOf } from './messages/key-message.ts';
+import { usageInputOf, usageMessage } from './messages/usage-message.ts';
 import type { MethodDependencies } from './unary.ts';
-import { usageInputOf, usageMessage } from './usage-message.ts';
 
 /** Making keys and looking at them. */
 export function createKeyMethods({

@@ -1,5 +1,5 @@
 import type { KeyAdminServer, ReportLeakedKeysRequest } from '../gen/postern/admin/v1/key_admin.ts';
-import { settlementMessage } from './settlement-message.ts';
+import { settlementMessage } from './messages/settlement-message.ts';
 import type { MethodDependencies } from './unary.ts';
 
 /** Revoking what was found where it should not be. */

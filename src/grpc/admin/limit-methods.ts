@@ -6,7 +6,7 @@ import type {
   KeyAdminServer,
   KeyLimit,
 } from '../gen/postern/admin/v1/key_admin.ts';
-import { seconds } from './time-message.ts';
+import { seconds } from './messages/time-message.ts';
 import type { MethodDependencies } from './unary.ts';
 
 /** How keys stand with their limits, and what was spent of them after the fact. */

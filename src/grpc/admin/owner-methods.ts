@@ -5,11 +5,11 @@ import type {
   PutOwnerRequest,
   UpdateOwnerRequest,
 } from '../gen/postern/admin/v1/key_admin.ts';
-import { maskedInput, toldByPlace } from './masked-update.ts';
-import { listOwnersInputOf, ownerMessage, putOwnerInputOf } from './owner-message.ts';
-import { settlementMessage } from './settlement-message.ts';
+import { maskedInput, toldByPlace } from './messages/masked-update.ts';
+import { listOwnersInputOf, ownerMessage, putOwnerInputOf } from './messages/owner-message.ts';
+import { settlementMessage } from './messages/settlement-message.ts';
+import { ownerUpdate } from './messages/update-message.ts';
 import type { MethodDependencies } from './unary.ts';
-import { ownerUpdate } from './update-message.ts';
 
 /** Putting owners, changing them and looking at them. */
 export function createOwnerMethods({

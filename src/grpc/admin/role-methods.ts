@@ -8,8 +8,8 @@ import type {
   PutRoleRequest,
   Role,
 } from '../gen/postern/admin/v1/key_admin.ts';
-import { settlementMessage } from './settlement-message.ts';
-import { seconds } from './time-message.ts';
+import { settlementMessage } from './messages/settlement-message.ts';
+import { seconds } from './messages/time-message.ts';
 import type { MethodDependencies } from './unary.ts';
 
 /** Putting roles, deleting them and looking at them. */

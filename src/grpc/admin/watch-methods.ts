@@ -7,7 +7,7 @@ import type {
   WatchKeysResponse,
 } from '../gen/postern/admin/v1/key_admin.ts';
 import { isUnexpected, toGrpcError } from '../status.ts';
-import { timestampOf } from './time-message.ts';
+import { timestampOf } from './messages/time-message.ts';
 import { callerOf } from './unary.ts';
 
 type WatchCall = ServerWritableStream<WatchKeysRequest, WatchKeysResponse>;

@@ -1,6 +1,6 @@
-import { formatTimeMs } from '../../time/time.ts';
-import type { Duration } from '../gen/google/protobuf/duration.ts';
-import type { Timestamp } from '../gen/google/protobuf/timestamp.ts';
+import { formatTimeMs } from '../../../time/time.ts';
+import type { Duration } from '../../gen/google/protobuf/duration.ts';
+import type { Timestamp } from '../../gen/google/protobuf/timestamp.ts';
 
 /** A time with its milliseconds. */
 export function timestampOf(ms: number): Timestamp {

@@ -1,5 +1,5 @@
-import { etagOf, keyState, type ShownKey } from '../../keys/key.ts';
-import { type Limit as StoredLimit, shortOfLimits } from '../../keys/limit.ts';
+import { etagOf, keyState, type ShownKey } from '../../../keys/key.ts';
+import { type Limit as StoredLimit, shortOfLimits } from '../../../keys/limit.ts';
 import {
   type CreateKeyRequest,
   type Key,
@@ -8,7 +8,7 @@ import {
   type Limit,
   type ListKeysRequest,
   type RateLimit,
-} from '../gen/postern/admin/v1/key_admin.ts';
+} from '../../gen/postern/admin/v1/key_admin.ts';
 import { durationOf, durationText, seconds, timeText } from './time-message.ts';
 
 const states = {

@@ -1,4 +1,4 @@
-import { Failure, type FieldViolation, invalidArgument } from '../../failure.ts';
+import { Failure, type FieldViolation, invalidArgument } from '../../../failure.ts';
 
 /** A request that changes fields of a thing that is there: those that a mask names, or those that are set. */
 export interface MaskedUpdate {

@@ -1,9 +1,9 @@
-import type { Imported } from '../../admin/import/import-operations.ts';
+import type { Imported } from '../../../admin/import/import-operations.ts';
 import type {
   ImportedKey,
   ImportKeysRequest,
   ImportKeysResponse,
-} from '../gen/postern/admin/v1/key_admin.ts';
+} from '../../gen/postern/admin/v1/key_admin.ts';
 import { limitsInputOf } from './key-message.ts';
 import { timeText } from './time-message.ts';
 

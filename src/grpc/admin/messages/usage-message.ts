@@ -1,5 +1,5 @@
-import type { KeyUsage } from '../../usage/usage-report.ts';
-import type { GetKeyUsageRequest, GetKeyUsageResponse } from '../gen/postern/admin/v1/key_admin.ts';
+import type { KeyUsage } from '../../../usage/usage-report.ts';
+import type { GetKeyUsageRequest, GetKeyUsageResponse } from '../../gen/postern/admin/v1/key_admin.ts';
 import { seconds, timeText } from './time-message.ts';
 
 /** What a key was used for as KeyAdmin shows it; times are whole seconds. */

@@ -1,4 +1,4 @@
-import type { RotateKeyRequest } from '../gen/postern/admin/v1/key_admin.ts';
+import type { RotateKeyRequest } from '../../gen/postern/admin/v1/key_admin.ts';
 import { durationText, timeText } from './time-message.ts';
 
 /** The request in the contract's JSON shape, without the id; what a protobuf caller left unset is left out. */

@@ -1,4 +1,4 @@
-import type { Settlement } from '../../store/store.ts';
+import type { Settlement } from '../../../store/store.ts';
 import { timestampOf } from './time-message.ts';
 
 /** From when on a change holds everywhere, to the millisecond, and who had not confirmed it; null for one that waits for nobody. */

@@ -1,6 +1,6 @@
-import { etagOf } from '../../keys/key.ts';
-import { isActive, type OwnerRecord } from '../../keys/owner.ts';
-import type { ListOwnersRequest, Owner, PutOwnerRequest } from '../gen/postern/admin/v1/key_admin.ts';
+import { etagOf } from '../../../keys/key.ts';
+import { isActive, type OwnerRecord } from '../../../keys/owner.ts';
+import type { ListOwnersRequest, Owner, PutOwnerRequest } from '../../gen/postern/admin/v1/key_admin.ts';
 import { seconds, timeText } from './time-message.ts';
 
 /** An owner as KeyAdmin shows it; times are whole seconds. */

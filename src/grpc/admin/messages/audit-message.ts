@@ -1,5 +1,5 @@
-import { auditJson, type JournalEntry } from '../../journal/journal.ts';
-import type { AuditEvent, ListAuditEventsRequest } from '../gen/postern/admin/v1/key_admin.ts';
+import { auditJson, type JournalEntry } from '../../../journal/journal.ts';
+import type { AuditEvent, ListAuditEventsRequest } from '../../gen/postern/admin/v1/key_admin.ts';
 import { timestampOf, timeText } from './time-message.ts';
 
 /** An entry of the journal as KeyAdmin shows it. */

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { defaultLimitName } from '../../keys/limit.ts';
+import { defaultLimitName } from '../../../keys/limit.ts';
 import {
   Key,
   type Limit,
@@ -7,7 +7,7 @@ import {
   type RateLimit,
   type UpdateKeyRequest,
   type UpdateOwnerRequest,
-} from '../gen/postern/admin/v1/key_admin.ts';
+} from '../../gen/postern/admin/v1/key_admin.ts';
 import { limitInputOf, rateLimitInputOf } from './key-message.ts';
 import type { MaskedUpdate } from './masked-update.ts';
 import { timeText } from './time-message.ts';
