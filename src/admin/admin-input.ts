@@ -190,5 +190,7 @@ function violationsOf(issue: z.core.$ZodIssue): FieldViolation[] {
     const [first] = issue.errors.flat().filter((inner) => inner.code === 'custom');
     if (first !== undefined) return violationsOf({ ...first, path: [...issue.path, ...first.path] });
   }
+  if (issue.code === 'invalid_key')
+    return issue.issues.map(({ message }) => ({ field, description: message }));
   return [{ field: field === '' ? '(body)' : field, description: issue.message }];
 }

@@ -13,7 +13,6 @@ export interface Key {
   readonly last4: string;
   readonly ip_allowlist: readonly string[];
   readonly plan: string | null;
-  readonly rate_limit: { readonly limit: number; readonly window: string } | null;
   readonly labels: Readonly<Record<string, string>>;
   readonly state: 'active' | 'disabled' | 'revoked' | 'expired';
   readonly updated_at: string;
@@ -21,10 +20,20 @@ export interface Key {
   readonly rotated_from: string | null;
   readonly etag: string;
   readonly roles: readonly string[];
+  readonly rate_limits: readonly KeyRateLimit[];
   readonly external_id: string | null;
   readonly created_by: string | null;
   readonly replaced_by: string | null;
   readonly blocked: 'owner_inactive' | null;
+}
+
+/** One of the limits of a key itself; it has a window or a period. */
+export interface KeyRateLimit {
+  readonly name: string;
+  readonly limit: number;
+  readonly window?: string;
+  readonly period?: 'day' | 'week' | 'month' | 'total';
+  readonly shared_by: 'key' | 'owner';
 }
 
 /** From when on a change holds everywhere. */
@@ -74,6 +83,11 @@ export interface Owner {
   readonly created_at: string;
   readonly updated_at: string;
   readonly etag: string;
+  readonly name: string | null;
+  readonly contact: string | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly billing_anchor: string | null;
+  readonly keys_max: number | null;
 }
 
 export interface Role {

@@ -2,6 +2,8 @@ import { Refusal } from '../refusal.ts';
 
 /** What a form sent, each field once. */
 export interface Form {
+  /** Whether it was sent, empty or not. */
+  has(name: string): boolean;
   /** Without spaces around it; empty where it was not sent. */
   text(name: string): string;
   /** What spaces, commas and lines part. */
@@ -12,7 +14,7 @@ export interface Form {
 
 /** Bytes of a form's body. */
 export const formBytesMax = 64 * 1_024;
-const fieldsMax = 50;
+const fieldsMax = 55;
 
 /** Throws a {@link Refusal} for a body that no form of the console sends. */
 export function readForm(body: unknown): Form {
@@ -23,6 +25,7 @@ export function readForm(body: unknown): Form {
   const fields = new Map(entries as [string, string][]);
   const text = (name: string) => (fields.get(name) ?? '').trim();
   return {
+    has: (name) => fields.has(name),
     text,
     list: (name) =>
       text(name)

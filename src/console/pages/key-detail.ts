@@ -6,8 +6,10 @@ import { html, type Markup, path, timeMarkup } from '../markup/markup.ts';
 import { Refusal } from '../refusal.ts';
 import type { Page, View, Visit } from '../session/visit.ts';
 import { eventList } from './audit-table.ts';
+import { labelsText } from './key-fields.ts';
 import { masked, stateMarkup } from './key-list.ts';
 import { limitsSection } from './limit-bars.ts';
+import { limitsText } from './limit-fields.ts';
 import { usagePlot } from './usage-plot.ts';
 
 const hourMs = 3_600_000;
@@ -73,8 +75,7 @@ function rolesMarkup({ roles }: Key): Markup {
 }
 
 function details(key: Key): Markup {
-  const { rate_limit: limit, owner, rotated_from: from, replaced_by: successor } = key;
-  const labels = Object.entries(key.labels).map(([name, value]) => `${name}=${value}`);
+  const { rate_limits: limits, owner, rotated_from: from, replaced_by: successor } = key;
   const rows: [string, Markup][] = [
     ['State', stateMarkup(key)],
     ['Key', html`<code>${masked(key)}</code>`],
@@ -86,9 +87,9 @@ function details(key: Key): Markup {
     ...(key.roles.length === 0 ? [] : [['Roles', rolesMarkup(key)] as [string, Markup]]),
     ['Allowed addresses', key.ip_allowlist.join(', ') || 'All'],
     ['Plan', key.plan ?? 'None of its own'],
-    ...(limit === null ? [] : [['Rate limit', `${limit.limit} in ${limit.window}`] as [string, Markup]]),
+    ...(limits.length === 0 ? [] : [['Limits of its own', limitsText(limits)] as [string, Markup]]),
     ...(key.external_id === null ? [] : [['Your id', key.external_id] as [string, Markup]]),
-    ['Labels', labels.join(', ') || 'None'],
+    ['Labels', labelsText(key.labels, ', ') || 'None'],
     ['Created', html`${timeMarkup(key.created_at)}${madeBy(key)}`],
     ['Last used', timeMarkup(key.last_used_at)],
     ['Expires', timeMarkup(key.expires_at)],

@@ -1,6 +1,5 @@
 import type { Key, Settlement } from '../api-answers.ts';
 import { faultSummary, post, textField } from '../markup/controls.ts';
-import type { Form } from '../markup/form.ts';
 import { html, path } from '../markup/markup.ts';
 import { type Fault, faultsIn } from '../refusal.ts';
 import type { Page, Redirect, View, Visit } from '../session/visit.ts';
@@ -10,11 +9,13 @@ import {
   chosenDate,
   expiryFields,
   labelsIn,
+  labelsText,
   sharedFields,
   shownFields,
   type Value,
   valueIn,
 } from './key-fields.ts';
+import { type LimitRow, limitFields, limitRowsIn, limitRowsOf, limitsIn } from './limit-fields.ts';
 
 /** Changing what may be changed of a key. */
 export const keyEditPage: Page = {
@@ -22,7 +23,12 @@ export const keyEditPage: Page = {
   isForWriters: true,
   async get(visit) {
     const key = await keyOf(visit);
-    return formView(visit, key, valuesOf(key), [], key.etag);
+    return formView(visit, key, {
+      value: valuesOf(key),
+      limits: limitRowsOf(key),
+      faults: [],
+      etag: key.etag,
+    });
   },
   post: editKey,
 };
@@ -34,19 +40,20 @@ async function editKey(visit: Visit): Promise<View | Redirect> {
     const { data } = await api.call<{ data: Key & Partial<Settlement> }>(
       'PATCH',
       `api-keys/${key.id}`,
-      patchOf(form),
+      patchOf(visit),
     );
     const { effective_at, unconfirmed_replicas } = data;
     if (effective_at === undefined || unconfirmed_replicas === undefined)
       return { redirect: path(['keys', key.id]) };
     return changedView({ ...data, effective_at, unconfirmed_replicas }, visit.terms, 'API key changed');
   } catch (error) {
-    return formView(visit, key, valueIn(form), faultsIn(error), form.text('etag'));
+    const shown = { value: valueIn(form), limits: limitRowsIn(form), etag: form.text('etag') };
+    return formView(visit, key, { ...shown, faults: faultsIn(error) });
   }
 }
 
 /** The etag is that of the key as the form showed it: what somebody else changed since is not overwritten. */
-function patchOf(form: Form): object {
+function patchOf({ form }: Visit): object {
   const expires_at = chosenDate(form);
   const choice = form.text('expires_in');
   return {
@@ -55,6 +62,7 @@ function patchOf(form: Form): object {
     roles: form.list('roles'),
     ip_allowlist: form.list('ip_allowlist'),
     plan: form.text('plan') || null,
+    ...limitsIn(form),
     external_id: form.text('external_id') || null,
     labels: labelsIn(form),
     ...(choice === 'never' && { expires_at: null }),
@@ -71,14 +79,20 @@ function valuesOf(key: Key): Value {
     ip_allowlist: key.ip_allowlist.join('\n'),
     plan: key.plan ?? '',
     external_id: key.external_id ?? '',
-    labels: Object.entries(key.labels)
-      .map(([name, value]) => `${name}=${value}`)
-      .join('\n'),
+    labels: labelsText(key.labels),
   };
   return (name) => values[name] ?? '';
 }
 
-function formView(visit: Visit, key: Key, value: Value, faults: readonly Fault[], etag: string): View {
+/** What stands in the form, and what is wrong with it. */
+interface Shown {
+  readonly value: Value;
+  readonly limits: readonly LimitRow[];
+  readonly etag: string;
+  readonly faults: readonly Fault[];
+}
+
+function formView(visit: Visit, key: Key, { value, limits, etag, faults }: Shown): View {
   const kept = key.expires_at === null ? 'As it is: never' : `As it is: ${key.expires_at}`;
   const fields = html`${faultSummary(faults, shownFields)}
     <input type="hidden" name="etag" value=${etag} />
@@ -87,6 +101,7 @@ function formView(visit: Visit, key: Key, value: Value, faults: readonly Fault[]
       { required: true, maxlength: 200, autocomplete: 'off' },
     )}
     ${expiryFields(value, faults, visit.terms, { value: '', text: kept })} ${sharedFields(value, faults, visit.terms)}
+    ${visit.terms.owner === null ? limitFields(limits, faults) : null}
     <div class="actions"><button>Save</button> <a href=${path(['keys', key.id])}>Cancel</a></div>`;
   return {
     title: `Edit “${key.name}”`,

@@ -26,7 +26,7 @@ export function sharedFields(value: Value, faults: readonly Fault[], { schemes }
     ),
     { 'data-check': '/console/addresses' },
   )}
-  ${textField(field('plan', 'Plan', 'Sets the rate limit. Empty for the plan of its owner, or none.'), {
+  ${textField(field('plan', 'Plan', 'Sets the limits. Empty for the plan of its owner, or none.'), {
     ...{ maxlength: 64, list: 'plans', autocomplete: 'off' },
   })}
   <datalist id="plans">${plans.map((plan) => html`<option value=${plan}></option>`)}</datalist>
@@ -89,6 +89,13 @@ export function chosenDate(form: Form): string | null {
   return `${day}T23:59:59Z`;
 }
 
+/** Labels as a form has them. */
+export function labelsText(labels: Readonly<Record<string, string>>, separator = '\n'): string {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(separator);
+}
+
 /** Labels as the API takes them. Throws a {@link Refusal} for a name that is there twice. */
 export function labelsIn(form: Form): Record<string, string> {
   const entries = form.lines('labels').map((line) => {
@@ -102,7 +109,7 @@ export function labelsIn(form: Form): Record<string, string> {
 
 export const shownFields = [
   ...['name', 'scheme', 'environment', 'owner', 'permissions', 'roles', 'ip_allowlist', 'plan'],
-  ...['external_id', 'labels'],
+  ...['external_id', 'labels', 'rate_limits'],
   ...['expires_in', 'expires_on', 'expires_at'],
 ];
 

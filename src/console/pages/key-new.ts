@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import type { Terms } from '../../admin/terms-operations.ts';
 import type { MadeKey } from '../api-answers.ts';
 import { faultSummary, fieldsOf, post, selectField, textField } from '../markup/controls.ts';
-import type { Form } from '../markup/form.ts';
 import { html, path } from '../markup/markup.ts';
 import { type Fault, faultsIn } from '../refusal.ts';
 import { secretView } from '../session/secret.ts';
@@ -16,26 +15,28 @@ import {
   type Value,
   valueIn,
 } from './key-fields.ts';
+import { type LimitRow, limitFields, limitRowsIn, limitsIn } from './limit-fields.ts';
 
 /** Making a key, and its secret, this once. */
 export const keyNewPage: Page = {
   path: '/keys/new',
   isForWriters: true,
-  get: async (visit) => formView(visit, () => '', [], randomUUID()),
+  get: async (visit) => formView(visit, () => '', [], { requestId: randomUUID(), limits: [] }),
   post: createKey,
 };
 
 async function createKey(visit: Visit): Promise<View> {
   const { api, form } = visit;
   try {
-    const { data } = await api.call<{ data: MadeKey }>('POST', 'api-keys', bodyOf(form));
+    const { data } = await api.call<{ data: MadeKey }>('POST', 'api-keys', bodyOf(visit));
     return secretView(data, data.key === null ? 'This API key was made already' : 'API key created');
   } catch (error) {
-    return formView(visit, valueIn(form), faultsIn(error), form.text('request_id'));
+    const shown = { requestId: form.text('request_id'), limits: limitRowsIn(form) };
+    return formView(visit, valueIn(form), faultsIn(error), shown);
   }
 }
 
-function bodyOf(form: Form): object {
+function bodyOf({ form }: Visit): object {
   const optional = (name: string) => form.text(name) || null;
   const expiresAt = chosenDate(form);
   const lifetime = optional('expires_in');
@@ -48,6 +49,7 @@ function bodyOf(form: Form): object {
     roles: form.list('roles'),
     ip_allowlist: form.list('ip_allowlist'),
     plan: optional('plan'),
+    ...limitsIn(form),
     external_id: optional('external_id'),
     labels: labelsIn(form),
     // Null would ask for no end.
@@ -57,7 +59,12 @@ function bodyOf(form: Form): object {
   };
 }
 
-function formView(visit: Visit, value: Value, faults: readonly Fault[], requestId: string): View {
+interface Shown {
+  readonly requestId: string;
+  readonly limits: readonly LimitRow[];
+}
+
+function formView(visit: Visit, value: Value, faults: readonly Fault[], { requestId, limits }: Shown): View {
   const { terms, token } = visit;
   const field = fieldsOf(value, faults);
   const fields = html`${faultSummary(faults, shownFields)}
@@ -75,6 +82,7 @@ function formView(visit: Visit, value: Value, faults: readonly Fault[], requestI
         : html`<p>Owner: ${terms.owner}</p>`
     }
     ${expiryFields(value, faults, terms)} ${sharedFields(value, faults, terms)}
+    ${terms.owner === null ? limitFields(limits, faults) : null}
     <div class="actions"><button>Create API key</button> <a href="/console/keys">Cancel</a></div>`;
   return {
     title: 'Create API key',

@@ -6,10 +6,17 @@ import { tableMarkup } from '../markup/table.ts';
 import { type Fault, faultsIn, Refusal } from '../refusal.ts';
 import type { Page, Redirect, View, Visit } from '../session/visit.ts';
 import { utc } from './audit.ts';
+import {
+  describingControls,
+  describingFields,
+  describingRows,
+  descriptionIn,
+  valuesOf,
+} from './owner-fields.ts';
 import { settledMarkup } from './settled.ts';
 
 const pageSize = 50;
-const shownFields = ['id', 'plan', 'active_until'];
+const shownFields = ['id', 'plan', 'active_until', ...describingFields];
 
 /** Whose keys there are, on which plan, and until when. */
 export const ownerPages: readonly Page[] = [
@@ -61,10 +68,11 @@ function table(owners: readonly Owner[]): Markup {
     return html`<p>There are no owners yet. A key may name one that is not here: it is active.</p>`;
   return tableMarkup({
     caption: 'Owners, by id',
-    columns: ['Owner', 'Plan', 'Active until', 'State'],
+    columns: ['Owner', 'Name', 'Plan', 'Active until', 'State'],
     named: 0,
     rows: owners.map((owner) => [
       html`<a href=${path(['owners', owner.id])}>${owner.id}</a>`,
+      owner.name ?? '–',
       owner.plan ?? 'None',
       timeMarkup(owner.active_until, 'No end'),
       badge(stateOf(owner)),
@@ -96,10 +104,7 @@ async function showOwner(visit: Visit): Promise<View> {
       'Nobody has put this owner: its keys, if any, are those of an active one.',
     );
   }
-  const value = (name: string) => {
-    if (name === 'plan') return owner?.plan ?? '';
-    return owner?.active_until?.replace(/Z$/, '') ?? '';
-  };
+  const value = valuesOf(owner);
   const isSuspended = owner?.suspended ?? false;
   return ownerView(visit, owner, { value, isSuspended, etag: owner?.etag ?? '', faults: [] });
 }
@@ -108,11 +113,12 @@ async function showOwner(visit: Visit): Promise<View> {
 async function saveOwner(visit: Visit): Promise<View> {
   const { api, id, form } = visit;
   const [isSuspended, etag] = [form.text('suspended') !== '', form.text('etag')];
-  const owner = {
-    ...{ plan: form.text('plan') || null, active_until: utc(form.text('active_until')) },
-    suspended: isSuspended,
-  };
   try {
+    const owner = {
+      ...{ plan: form.text('plan') || null, active_until: utc(form.text('active_until')) },
+      suspended: isSuspended,
+      ...descriptionIn(form),
+    };
     const address = `owners/${encodeURIComponent(id)}`;
     const { data } = await (etag === ''
       ? api.call<Saved>('PUT', address, owner)
@@ -176,6 +182,7 @@ function details(owner: Owner): Element {
     <div><dt>State</dt><dd>${badge(stateOf(owner))}</dd></div>
     <div><dt>Plan</dt><dd>${owner.plan ?? 'None'}</dd></div>
     <div><dt>Active until</dt><dd>${timeMarkup(owner.active_until, 'No end')}</dd></div>
+    ${describingRows(owner)}
     <div><dt>Changed</dt><dd>${timeMarkup(owner.updated_at)}</dd></div>
   </dl>`;
 }
@@ -204,6 +211,7 @@ function ownerForm({ id, token }: Visit, { value, isSuspended, etag, faults }: O
           ...{ type: 'datetime-local', step: 1 },
         },
       )}
+      ${describingControls(field)}
       <div class="field check">
         <input type="checkbox" id="suspended" name="suspended" value="yes" checked=${isSuspended} />
         <label for="suspended">Suspended: its keys do not work, whatever the date says</label>
