@@ -69,12 +69,19 @@ it('has no page with a fault that axe finds, nor one to scroll sideways, wide or
     permissions,
     owner: 'o'.repeat(128),
     labels: { a: long },
+    rate_limits: [{ name: 'n'.repeat(32), limit: 10 ** 15, period: 'month', shared_by: 'owner' }],
   });
   const other = (await console.create({ name: 'other', ip_allowlist: ['2001:db8::/32'] })).id;
-  await console.call('PUT', `/admin/owners/${'o'.repeat(128)}`, { plan: 'pro', suspended: true });
+  await console.call('PUT', `/admin/owners/${'o'.repeat(128)}`, {
+    ...{ plan: 'pro', suspended: true, name: long, contact: long, labels: { a: long } },
+    ...{ billing_anchor: '2031-01-31T10:00:00Z', keys_max: 25 },
+  });
   for (const path of ['keys', `keys/${id}`, `keys/${id}/edit`, `keys/${id}/rotate`, `keys/${id}/revoke`]) {
     await go(path);
   }
+  await page.goto(`${url}/console/keys/${id}/edit`);
+  await page.getByText('More limits').click();
+  await examine('all rows of limits');
   await page.goto(`${url}/console/keys/${id}`);
   await page.getByText('Requests by hour as a table').click();
   await examine('usage as a table');
@@ -99,7 +106,11 @@ it('has no page with a fault that axe finds, nor one to scroll sideways, wide or
   await fill(page, { Name: 'x', 'Allowed addresses': 'x', Plan: 'x', Labels: '=', Expiration: 'On a date' });
   await page.getByText('Entry 1 is not an IP address').waitFor();
   await examine('new, with a fault while typing');
-  await fill(page, { 'Expiration date': '2020-01-01' });
+  await fill(page, {
+    'Expiration date': '2020-01-01',
+    'Limit 1: units': 'many',
+    'Limit 1: in each': 'fortnight',
+  });
   await page.getByRole('button', { name: 'Create API key' }).click();
   await page.getByText('Nothing was changed').waitFor();
   await examine('new, refused');
@@ -115,7 +126,7 @@ it('has no page with a fault that axe finds, nor one to scroll sideways, wide or
   await press(`owners/${'o'.repeat(128)}`, 'Save owner', 'Owner saved');
 
   expect(faults).toEqual([]);
-  expect(seen).toHaveLength(27);
+  expect(seen).toHaveLength(28);
 
   async function go(path: string) {
     await page.goto(`${url}/console/${path}`);
@@ -185,6 +196,21 @@ it('is used with the keyboard alone: sign in, create, be told of a fault, copy, 
   expect(await page.evaluate(described)).toContain('Entry 2 is not an IP address or a CIDR block');
   await page.keyboard.press('Control+A');
   await page.keyboard.type('10.0.0.0/8');
+  await tabTo(page, 'Limit 1: units');
+  await page.keyboard.type('100');
+  await tabTo(page, 'Limit 1: in each');
+  await page.keyboard.type('month');
+  await tabTo(page, 'More limits');
+  await page.keyboard.press('Enter');
+  await tabTo(page, 'Limit 8: units');
+  await page.keyboard.type('0');
+  await tabTo(page, 'Create API key');
+  await page.keyboard.press('Enter');
+  // It stands in the row behind the one before, which is how the API counts them.
+  await page.locator('#limit_units_1:focus[aria-invalid=true]').waitFor();
+  expect(await page.evaluate(described)).toBe('expected a whole number from 1 to 1000000000000000');
+  await page.keyboard.press('Control+A');
+  await page.keyboard.press('Delete');
   await tabTo(page, 'Create API key');
   await page.keyboard.press('Enter');
 
@@ -198,6 +224,7 @@ it('is used with the keyboard alone: sign in, create, be told of a fault, copy, 
   await tabTo(page, 'Go to this API key');
   await page.keyboard.press('Enter');
   await heading(page, 'by keyboard');
+  await page.getByText('default: 100 each month').waitFor();
   await tabTo(page, 'Revoke');
   await page.keyboard.press('Enter');
   await heading(page, 'Revoke “by keyboard”?');
@@ -252,6 +279,7 @@ it('works without script: a key is made, its secret shown and not kept, and it i
   await create(page, {
     ...{ Name: 'no script', Scheme: 'powerverse', Environment: 'test' },
     ...{ Expiration: 'On a date', 'Expiration date': '2999-12-31', 'Allowed addresses': '10.0.0.0/8' },
+    ...{ 'Limit 1: units': '5', 'Limit 1: in each': 'total' },
   });
   const secret = await page.getByLabel('API key for “no script”').inputValue();
   expect(secret).toMatch(/^ak_test_[0-9A-Za-z]{32}$/);
@@ -262,6 +290,8 @@ it('works without script: a key is made, its secret shown and not kept, and it i
 
   await page.getByRole('link', { name: 'All API keys' }).click();
   await rowOf(page, 'no script').getByText('2999-12-31 23:59:59 UTC').waitFor();
+  await page.getByRole('link', { name: 'no script', exact: true }).click();
+  await page.getByText('default: 5 in all').waitFor();
   await revoke(page, 'no script');
   await page.getByText('In effect on all replicas (1) since').waitFor();
 });
