@@ -1,3 +1,4 @@
+import { addApplyCommand } from './apply/apply.ts';
 import { addAuditCommands } from './audit/audit.ts';
 import { addCompletionCommand } from './completion/completion.ts';
 import { addConfigCommands } from './config/config-command.ts';
@@ -22,6 +23,7 @@ export const addCommands: AddCommands = (program, io, exit) => {
   addInitCommands(program, io);
   addOwnerCommands(program, io);
   addRoleCommands(program, io);
+  addApplyCommand(program, io, exit);
   addImportCommand(program, io, exit);
   addStatusCommand(program, io, exit);
   addDoctorCommand(program, io, exit);

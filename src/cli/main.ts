@@ -20,6 +20,7 @@ import { setTimeout } from 'node:timers/promises';
 import { run } from './program.ts';
 import { keepYoungGenerationSmall } from './serving/heap.ts';
 import type { AppendedFile, Io, Output } from './terminal/command.ts';
+import { folders } from './terminal/folders.ts';
 import { httpFetch } from './terminal/http-fetch.ts';
 
 /** A terminal sends Ctrl-C to npm and to what npm has started, and npm passes it on: that is one request to end. */
@@ -45,6 +46,7 @@ const io: Io = {
   writeFile(path, text, { isNew }) {
     writeFileSync(path, text, { flag: isNew ? 'wx' : 'w' });
   },
+  ...folders,
   clock: { now: () => performance.now(), wait: (ms) => setTimeout(ms) },
   onReload(reload) {
     process.on('SIGHUP', reload);

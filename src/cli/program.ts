@@ -33,7 +33,7 @@ Exit codes:
   0  done
   1  the service refused, or something failed
   2  the command line, a setting or a file is wrong
-  3  keys verify: the key is not allowed
+  3  keys verify: the key is not allowed; apply --dry-run: something would change
   4  nobody answers`;
 
 /** A service, which runs for long, holds no other command in memory: all take 2 MB. */

@@ -14,6 +14,8 @@ export interface Given {
   readonly files?: Record<string, string>;
   /** Whether a person sits before it. */
   readonly isTerminal?: boolean;
+  /** Whether what comes on standard input is typed by one. */
+  readonly isTyped?: boolean;
   readonly fetch?: typeof fetch;
   /** Asks the command to end. */
   readonly stop?: AbortSignal;
@@ -45,7 +47,7 @@ export async function postern(argv: readonly string[], given: Given = {}): Promi
     environment,
     stdout: output('stdout'),
     stderr: output('stderr'),
-    stdin: Object.assign(chunks(stdin), { isTTY: false }),
+    stdin: Object.assign(chunks(stdin), { isTTY: given.isTyped ?? false }),
     fetch: given.fetch ?? fetch,
     readFile: fileText,
     async *readChunks(path) {
@@ -67,6 +69,19 @@ export async function postern(argv: readonly string[], given: Given = {}): Promi
     writeFile(path, text, { isNew }) {
       if (isNew && files[path] !== undefined)
         throw Object.assign(new Error('it is there'), { code: 'EEXIST' });
+      files[path] = text;
+    },
+    namesIn(path) {
+      if (files[path] !== undefined) return null;
+      const names = Object.keys(files).flatMap((name) =>
+        name.startsWith(`${path}/`) ? [name.slice(path.length + 1)] : [],
+      );
+      if (names.length === 0) fileText(path);
+      return names.toSorted();
+    },
+    hasText: (path) => (files[path] ?? '') !== '',
+    makeFolder() {},
+    writeSecret(path, text) {
       files[path] = text;
     },
     clock: {

@@ -1,11 +1,12 @@
 import {
-  type Document,
+  Document,
   isAlias,
   isMap,
   isScalar,
   isSeq,
   LineCounter,
   type Node,
+  parseAllDocuments,
   parseDocument,
   visit,
 } from 'yaml';
@@ -61,7 +62,24 @@ const meanings: Readonly<Record<string, string>> = {
 
 function parseConfigFile(text: string, name: string): ConfigFile {
   const counter = new LineCounter();
-  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false });
+  return fileOf(parseDocument(text, { lineCounter: counter, prettyErrors: false }), name, counter);
+}
+
+/** All YAML documents of a text, the empty ones left out. Throws {@link ConfigFileError}. */
+export function parseConfigDocuments(text: string, name: string): ConfigFile[] {
+  const counter = new LineCounter();
+  const documents = parseAllDocuments(text, { lineCounter: counter, prettyErrors: false });
+  return [...documents]
+    .filter((document): document is Document.Parsed => document instanceof Document)
+    .filter(({ contents, errors }) => errors.length > 0 || (contents !== null && !isNothing(contents)))
+    .map((document) => fileOf(document, name, counter));
+}
+
+function isNothing(node: unknown): boolean {
+  return isScalar(node) && node.value === null;
+}
+
+function fileOf(document: Document.Parsed, name: string, counter: LineCounter): ConfigFile {
   const lineAt = (offset: number) => `${name}:${Math.max(1, counter.linePos(offset).line)}`;
   const wrong = [...document.errors, ...document.warnings];
   if (wrong.length > 0) {

@@ -2,11 +2,12 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import { append } from '../keys/create.ts';
 import { type ConnectionFlags, callingCommands, connect } from '../terminal/client.ts';
-import { type AddCommand, CommandError, exitCodes, type Io } from '../terminal/command.ts';
+import type { AddCommand, Io } from '../terminal/command.ts';
 import { describe } from '../terminal/describe.ts';
 import { printableJson, table } from '../terminal/output.ts';
 import { addPageFlags, type PageFlags, printList } from '../terminal/pages.ts';
 import { settledText } from '../terminal/settled-text.ts';
+import { rolePath } from './role-path.ts';
 
 interface ShownFlags extends ConnectionFlags {
   readonly json?: boolean;
@@ -116,16 +117,6 @@ function addDelete(add: AddCommand, io: Io): void {
       const text = settledText(`${data.id} is deleted`, 'it gives nothing on any replica', data);
       io.stdout.write(flags.json ? printableJson(data) : text);
     });
-}
-
-/** The path of a role in the REST API. */
-function rolePath(id: string): string {
-  // However it is escaped, whoever reads a URL takes such a part for a step through the path.
-  if (/^\.{0,2}$/.test(id)) {
-    const what = id === '' ? 'the id of a role is empty' : `the id ${id} has no place in a URL`;
-    throw new CommandError(exitCodes.usage, [what, 'The gRPC API takes every id that is not empty.']);
-  }
-  return `/admin/roles/${encodeURIComponent(id)}`;
 }
 
 const listHeader = ['ID', 'PERMISSIONS', 'DESCRIPTION', 'UPDATED'];

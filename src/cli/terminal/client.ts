@@ -46,7 +46,12 @@ export function callingCommands(parent: Command): AddCommand {
   };
 }
 
-export async function connect(io: Io, flags: ConnectionFlags): Promise<Client> {
+export interface ConnectOptions {
+  /** What a field that is refused is called to who runs the command. Default: the flag that sets it. */
+  readonly fieldName?: (field: string) => string;
+}
+
+export async function connect(io: Io, flags: ConnectionFlags, options: ConnectOptions = {}): Promise<Client> {
   const target = targetOf(io, flags);
   const base = target.address;
   const admin = await readAdminKey(io, flags.adminKeyFile);
@@ -87,7 +92,7 @@ export async function connect(io: Io, flags: ConnectionFlags): Promise<Client> {
   }
 
   function refused(got: Got): CommandError {
-    return refusal({ ...got, target, adminKeyFrom: admin.from });
+    return refusal({ ...got, ...options, target, adminKeyFrom: admin.from });
   }
 
   async function reached<T>(ask: () => Promise<T>): Promise<T> {

@@ -19,6 +19,14 @@ export interface Io extends ServeProcess {
   replaceFile(path: string, text: string): void;
   /** Writes a file; where it is to be new and is there, throws Node's error EEXIST. */
   writeFile(path: string, text: string, options: { readonly isNew: boolean }): void;
+  /** The names in a folder, sorted; null for what is not a folder. Throws Node's error. */
+  namesIn(path: string): readonly string[] | null;
+  /** Whether there is a file with something in it. */
+  hasText(path: string): boolean;
+  /** Makes a folder that its owner alone may look into, where it is not there, and throws Node's error if it may not be written to. */
+  makeFolder(path: string): void;
+  /** Writes a file anew that its owner alone may read; a reader sees all of it, or what was there before. */
+  writeSecret(path: string, text: string): void;
   readonly clock: Clock;
 }
 
@@ -48,6 +56,8 @@ export const exitCodes = {
   usage: 2,
   /** `keys verify`: the key is not allowed. */
   denied: 3,
+  /** `apply --dry-run`: something would change. */
+  wouldChange: 3,
   unreachable: 4,
   /** `doctor`: the service could not be asked. */
   notAsked: 2,

@@ -38,18 +38,22 @@ export interface Refused {
   readonly target: Target;
   /** Where the admin key was found. */
   readonly adminKeyFrom: string;
+  /** Default: by the flag that sets it. */
+  readonly fieldName?: (field: string) => string;
 }
 
 /** What the service said, and what to do about it. */
 export function refusal(refused: Refused): CommandError {
-  const { json, adminKeyFrom } = refused;
+  const { json, adminKeyFrom, fieldName = flagOf } = refused;
   const answer = errorAnswer.safeParse(json);
   if (!answer.success) return notPostern(refused);
   const { code, message, details } = answer.data.error;
   const said = printable(message);
   const fields = details?.fields ?? [];
   if (fields.length > 0) {
-    const lines = fields.map(({ field, description }) => `  ${flagOf(field)}: ${printable(description)}`);
+    const lines = fields.map(
+      ({ field, description }) => `  ${printable(fieldName(field))}: ${printable(description)}`,
+    );
     return failed('the service does not take this:', ...lines);
   }
   if (code === 'UNAUTHENTICATED') {

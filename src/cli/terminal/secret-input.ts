@@ -29,15 +29,18 @@ export const adminKeyHint =
   'Set POSTERN_ADMIN_KEY, or name a file by POSTERN_ADMIN_KEY_FILE or --admin-key-file (- for standard input).';
 
 /** Standard input to its end, without the line feed there. `what` says to a person what to paste. */
-export async function readStandardInput({ stdin, stderr }: Io, what: string): Promise<string> {
+export async function readStandardInput(
+  { stdin, stderr }: Io,
+  what: string,
+  bytesMax = inputBytesMax,
+): Promise<string> {
   if (stdin.isTTY) stderr.write(`Paste ${what}, then press Enter and Ctrl-D:\n`);
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of stdin) {
     const part = Buffer.from(chunk as Uint8Array);
     bytes += part.length;
-    if (bytes > inputBytesMax)
-      throw new CommandError(exitCodes.usage, ['standard input is too long for a key']);
+    if (bytes > bytesMax) throw new CommandError(exitCodes.usage, [`standard input is too long for ${what}`]);
     chunks.push(part);
   }
   return withoutLineEnd(Buffer.concat(chunks).toString());
