@@ -22,6 +22,8 @@ export interface AdminClient {
   readonly broken: readonly unknown[];
   /** A call with all rights unless the metadata says otherwise; a streaming one is given one message. */
   call<Response>(method: string, request: object, metadata?: Record<string, string[]>): Promise<Response>;
+  /** Sends these bytes as a call's one message; its first answer's bytes, or what the status of a refused one says. */
+  sendBytes(method: string, bytes: Uint8Array): Promise<Buffer | Refused>;
   /** What the status of a refused call says. */
   refusal(method: string, request: object, metadata?: Record<string, string[]>): Promise<Refused>;
 }
@@ -79,10 +81,25 @@ export async function startAdmin(
     });
   }
 
+  async function sendBytes(method: string, bytes: Uint8Array): Promise<Buffer | Refused> {
+    const metadata = new Metadata();
+    metadata.set('authorization', service.adminAuthorization);
+    const { path } = KeyAdminService[method as keyof typeof KeyAdminService];
+    const asTheyAre = (message: Buffer) => message;
+    return new Promise((resolve) => {
+      // On the wire a stream of one message is the same as one message.
+      const stream = client.makeBidiStreamRequest(path, asTheyAre, asTheyAre, metadata);
+      stream.on('data', resolve);
+      stream.on('error', (error) => resolve(readRefusal(error as ServiceError)));
+      stream.end(Buffer.from(bytes));
+    });
+  }
+
   return {
     service,
     broken,
     call,
+    sendBytes,
     async refusal(method, request, metadata) {
       const error = await call(method, request, metadata).then(
         () => {

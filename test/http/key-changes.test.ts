@@ -218,6 +218,23 @@ describe('Idempotency-Key', () => {
       expect(again.json.data).toMatchObject({ id: first.json.data.id, key: null });
   });
 
+  it('names a charge, which counts once however often it is sent', async () => {
+    const { call, create } = await startListener();
+    const rate_limits = [{ name: 'monthly', limit: 100, period: 'month' }];
+    const { id } = await create({ name: 'charged', rate_limits });
+    const charge = async (body: object, name = 'c-1') => {
+      const headers = { 'idempotency-key': name };
+      const { status, json } = await call('POST', `/admin/api-keys/${id}:charge`, body, headers);
+      return [status, status === 200 ? json.data.used : json.error.code];
+    };
+    expect(await charge({ units: 12 })).toEqual([200, 12]);
+    expect(await charge({ units: 12 }, '"c-1"')).toEqual([200, 12]);
+    expect(await charge({ units: 12, request_id: 'c-1' })).toEqual([200, 12]);
+    expect(await charge({ units: 13 })).toEqual([409, 'ALREADY_EXISTS']);
+    expect(await charge({ units: 12, request_id: 'c-2' })).toEqual([400, 'INVALID_ARGUMENT']);
+    expect(await charge({ units: 13 }, 'c-2')).toEqual([200, 25]);
+  });
+
   it('names a rotation, and refuses to name a request twice', async () => {
     const { call, path } = await withKey();
     const rotate = (body: object) => call('POST', `${path}/rotate`, body, { 'idempotency-key': 'r-1' });

@@ -3,6 +3,7 @@ import { KeyAdminService } from '../gen/postern/admin/v1/key_admin.ts';
 import type { GrpcService } from '../server.ts';
 import { createAuditMethods } from './audit-methods.ts';
 import { createBulkMethods } from './bulk-methods.ts';
+import { withClampedNumbers } from './clamped-numbers.ts';
 import { createDiagnosticsMethods } from './diagnostics-methods.ts';
 import { createImportMethods } from './import-methods.ts';
 import { createKeyChangeMethods } from './key-change-methods.ts';
@@ -35,7 +36,7 @@ export function createAdminService({
   const dependencies: MethodDependencies = { admin, now, unary: createUnary(onBroken) };
   return {
     name: 'postern.admin.v1.KeyAdmin',
-    definition: KeyAdminService,
+    definition: withClampedNumbers(KeyAdminService),
     implementation: {
       ...createKeyMethods(dependencies),
       ...createKeyChangeMethods(dependencies),
