@@ -27,15 +27,22 @@ export class BoundedCache<Key, Value> {
     return entry.value;
   }
 
-  set(key: Key, value: Value): void {
+  /** Whoever keeps what it returns can say, without looking it up, that the value was asked for. */
+  set(key: Key, value: Value): { isVisited: boolean } {
     const known = this.#entries.get(key);
     if (known !== undefined) {
       if (known.value !== value) this.#onForgotten(key, known.value);
       known.value = value;
-      return;
+      return known;
     }
     if (this.#entries.size >= this.#max) this.#makeRoom();
-    this.#entries.set(key, { value, isVisited: false });
+    const entry = { value, isVisited: false };
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
+  *values(): Generator<Value, void> {
+    for (const { value } of this.#entries.values()) yield value;
   }
 
   delete(key: Key): void {

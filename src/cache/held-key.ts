@@ -19,6 +19,7 @@ class HeldKey implements CheckedKey, HeldUse {
   useHour = 0;
   lastUseMs = 0;
   useAddress = '';
+  account: unknown = null;
   readonly #terms: Terms;
 
   constructor({ id, name, expiresAt }: CheckedKey, owner: string | null, terms: Terms) {

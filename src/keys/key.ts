@@ -96,6 +96,8 @@ export interface HeldUse {
   lastUseMs: number;
   /** Where it was used from, as it came. */
   useAddress: string;
+  /** Where its limits are counted, in the words of who counts them; null where they were not asked for yet. */
+  account: unknown;
 }
 
 /** Why a Check denies a key though its own state is `active`. */

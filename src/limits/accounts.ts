@@ -2,11 +2,12 @@ import { BoundedCache } from '../cache/bounded-cache.ts';
 import type { CheckedKey } from '../keys/key.ts';
 import type { Limit } from '../keys/limit.ts';
 import type { OwnerRecord } from '../keys/owner.ts';
-import { type Counter, counterId, isCurrent, openWindow, type Window } from './counter.ts';
+import type { Advances, SpentAdvance } from './advances.ts';
+import { advance, type Counter, counterId, isCurrent, openWindow, type Window } from './counter.ts';
 import { spanAt } from './period.ts';
 
 /** Whose units are spent. */
-export type Spender = Pick<CheckedKey, 'spender' | 'owner'>;
+export type Spender = Pick<CheckedKey, 'spender' | 'owner' | 'account'>;
 /** What of an owner says when its periods begin. */
 export type Anchored = Pick<OwnerRecord, 'billingAnchor'>;
 
@@ -17,6 +18,8 @@ export interface HeldWindow {
   readonly counter: string;
   readonly start: number;
   readonly end: number;
+  /** Units of the limit. */
+  readonly limit: number;
 }
 
 /** The counters that were asked for lately, each once. */
@@ -25,6 +28,10 @@ export interface Accounts {
   countersOf(key: Spender, owner: Anchored | null, limits: readonly Limit[], now: number): readonly Counter[];
   /** A window that is held; null where it was not asked for lately. */
   find(window: HeldWindow): Window | null;
+  /** The same, opened where it is not and has an advance; null where it has none, or is over. */
+  open(window: HeldWindow): Window | null;
+  /** What was spent in advance of windows that have not ended. */
+  spentInAdvance(now: number): Iterable<SpentAdvance>;
 }
 
 export interface AccountsOptions {
@@ -32,27 +39,41 @@ export interface AccountsOptions {
   readonly spendersMax: number;
   /** Told of a window that was replaced by another before it has ended. */
   readonly onReplaced: (window: Window) => void;
+  readonly advances: Advances;
 }
 
 /** All counters of one spender, or of one owner. */
-interface Account {
-  readonly counters: Counter[];
+class Account {
+  readonly counters: Counter[] = [];
   /** What its key asked for last, and the counters of it. */
-  limits: readonly Limit[] | null;
-  owner: string | null;
-  anchor: number | null;
-  resolved: readonly Counter[];
+  limits: readonly Limit[] | null = null;
+  owner: string | null = null;
+  anchor: number | null = null;
+  resolved: readonly Counter[] = [];
+  /** Who remembers it; null once it is forgotten. */
+  heldBy: object | null;
+  /** Its place there, which is told that it was asked for. */
+  entry: { isVisited: boolean } | undefined = undefined;
+
+  constructor(heldBy: object) {
+    this.heldBy = heldBy;
+  }
 }
 
 /** Counters of limits that are gone, beside those that hold. */
 const countersMax = 32;
+/** How long a window that has ended counts, for a clock that is set back. */
+const endedMs = 120_000;
 
-export function createAccounts({ spendersMax, onReplaced }: AccountsOptions): Accounts {
-  const accounts = new BoundedCache<string, Account>(spendersMax);
+export function createAccounts({ spendersMax, onReplaced, advances }: AccountsOptions): Accounts {
+  const accounts = new BoundedCache<string, Account>(spendersMax, (_, account) => {
+    account.heldBy = null;
+    for (const { window } of account.counters) advances.forget(window);
+  });
 
   return {
     countersOf(key, owner, limits, now) {
-      const account = accountOf(key.spender);
+      const account = accountFor(key);
       const anchor = owner === null ? null : owner.billingAnchor;
       if (account.limits !== limits || account.anchor !== anchor || account.owner !== key.owner) {
         account.resolved = limits.map((limit) => counterOf(key, limit, anchor, now));
@@ -63,7 +84,7 @@ export function createAccounts({ spendersMax, onReplaced }: AccountsOptions): Ac
       const { resolved } = account;
       for (let at = 0; at < resolved.length; at++) {
         const counter = resolved[at] as Counter;
-        if (!isCurrent(counter.window, now)) roll(counter, key.owner !== null, now);
+        if (!isCurrent(counter.window, now)) roll(counter, limits[at] as Limit, key.owner !== null, now);
       }
       return resolved;
     },
@@ -73,13 +94,53 @@ export function createAccounts({ spendersMax, onReplaced }: AccountsOptions): Ac
       }
       return null;
     },
+    open,
+    *spentInAdvance(now) {
+      for (const { counters } of accounts.values()) {
+        for (const { window } of counters) {
+          const { counter, start, end } = window;
+          const units = window.advance - window.free;
+          if (window.hasAdvance && units > 0 && end + endedMs > now) yield { counter, start, end, units };
+        }
+      }
+    },
   };
+
+  function open({ holder, counter: id, start, end, limit }: HeldWindow): Window | null {
+    const per = end - start;
+    if (advances.of({ limit, per }, start).units === 0) return null;
+    const { counters } = accountOf(holder);
+    const known = counters.find((counter) => counter.id === id && counter.per === per);
+    if (known !== undefined && known.window.start >= start) return null;
+    const counter = known ?? {
+      id,
+      per,
+      anchor: null,
+      window: openWindow({ id, per, anchor: null }, false, start),
+    };
+    if (known === undefined) counters.push(counter);
+    else known.window = openWindow(known, false, start);
+    advance(counter.window, { limit, per }, advances);
+    return counter.window;
+  }
+
+  /** A key in memory has it in hand; others are looked for by their spenders' names. */
+  function accountFor(key: Spender): Account {
+    const held = key.account;
+    if (held instanceof Account && held.heldBy === accounts) {
+      if (held.entry !== undefined) held.entry.isVisited = true;
+      return held;
+    }
+    const account = accountOf(key.spender);
+    if (held !== undefined) key.account = account;
+    return account;
+  }
 
   function accountOf(holder: string): Account {
     const known = accounts.get(holder);
     if (known !== undefined) return known;
-    const account: Account = { counters: [], limits: null, owner: null, anchor: null, resolved: [] };
-    accounts.set(holder, account);
+    const account = new Account(accounts);
+    account.entry = accounts.set(holder, account);
     return account;
   }
 
@@ -91,22 +152,30 @@ export function createAccounts({ spendersMax, onReplaced }: AccountsOptions): Ac
     if (known !== undefined) {
       if (known.anchor !== anchor) {
         known.anchor = anchor;
-        roll(known, key.owner !== null, now);
+        roll(known, limit, key.owner !== null, now);
       }
       return known;
     }
     const { per } = limit;
-    const counter = { id, per, anchor, window: openWindow({ id, per, anchor }, key.owner !== null, now) };
+    const window = openWindow({ id, per, anchor }, key.owner !== null, now);
+    advance(window, limit, advances);
+    const counter = { id, per, anchor, window };
     counters.push(counter);
-    if (counters.length > countersMax) counters.shift();
+    const [oldest] = counters;
+    if (counters.length > countersMax && oldest !== undefined) {
+      counters.shift();
+      advances.forget(oldest.window);
+    }
     return counter;
   }
 
-  function roll(counter: Counter, hasOwner: boolean, now: number): void {
+  function roll(counter: Counter, limit: Limit, hasOwner: boolean, now: number): void {
     const { window, per, anchor } = counter;
     const { start, end } = spanAt(per, anchor, now);
     if (window.start === start && window.end === end) return;
+    advances.forget(window);
     counter.window = openWindow(counter, hasOwner, now);
+    advance(counter.window, limit, advances);
     if (now < window.end) onReplaced(window);
   }
 }

@@ -1,4 +1,5 @@
 import type { Limit } from '../keys/limit.ts';
+import { type Advances, longMs } from './advances.ts';
 import { spanAt } from './period.ts';
 
 /** What one replica knows of one window, or period, of one counter. */
@@ -11,11 +12,15 @@ export interface Window {
   readonly isLong: boolean;
   /** Whether what was spent before a change of the billing anchor is counted in it, until it was asked for. */
   carries: boolean;
-  /** Leased here and not spent. */
+  /** What of the limit the store never gives out, since it is or was spent without a lease. */
+  advance: number;
+  /** Whether that may be spent here. */
+  hasAdvance: boolean;
+  /** Leased here, or in advance, and not spent. */
   free: number;
-  /** Leased here, all in all. */
+  /** Leased here, all in all, and in advance. */
   granted: number;
-  /** Leased by all replicas, when the store was asked last. */
+  /** Leased by all replicas, when the store was asked last, and in advance. */
   leased: number;
   /** When that was, Unix milliseconds by the clock of the requests. */
   seenAt: number;
@@ -45,8 +50,6 @@ export interface Counter {
   window: Window;
 }
 
-const longMs = 600_000;
-
 /**
  * The name of a counter in the store: it stays while the limit's name, period and sharing do. That of a sole window of
  * a key is the key's id alone, as releases have it that know no other.
@@ -71,10 +74,24 @@ export function openWindow(
   return {
     ...{ counter: id, start, end, isLong: typeof per !== 'number' || per >= longMs },
     carries: hasOwner && isAnchored(per),
-    ...{ free: 0, granted: 0, leased: 0, seenAt: Number.NEGATIVE_INFINITY },
+    ...{ advance: 0, hasAdvance: false, free: 0, granted: 0, leased: 0, seenAt: Number.NEGATIVE_INFINITY },
     ...{ isCharged: false, isOvertaken: false, wanted: 0, lease: null },
     ...{ idleFree: 0, spentAt: now, isNearlySpentTold: false, isExceededTold: false },
   };
+}
+
+/** Gives a window its advance, where it has one; once, before anything is leased of it. */
+export function advance(
+  window: Window,
+  limit: Pick<Limit, 'limit' | 'per'>,
+  advances: Pick<Advances, 'of'>,
+): void {
+  const { units, free } = advances.of(limit, window.start);
+  window.advance = units;
+  window.hasAdvance = free > 0;
+  window.free += free;
+  window.granted += free;
+  window.leased += units;
 }
 
 /** A clock that is set back a little finds its units where it left them; one that was far ahead starts anew. */

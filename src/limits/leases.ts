@@ -1,6 +1,7 @@
 import type { Limit } from '../keys/limit.ts';
 import type { UnitReturn, UnitStore } from '../store/units.ts';
-import type { Counter, Window } from './counter.ts';
+import { type Advances, heldAtFirst, heldPartMax } from './advances.ts';
+import { advance, type Counter, type Window } from './counter.ts';
 
 /** How units come from the store, and go back to it. */
 export interface Leases {
@@ -20,20 +21,10 @@ export interface Leases {
   giveBackAll(): Promise<void>;
 }
 
-/**
- * What one replica holds at most of a limit beyond what callers wait for: with two of three replicas gone quiet
- * at the worst moment, 96 % of the limit are still admitted.
- */
-const heldPartMax = 1 / 50;
 /** What all of them together hold at most: no more than that is stranded, or told as used and is not. */
 const heldByAllPartMax = 1 / 20;
 /** And at most this part of what is left, so that the last units of a window go to whoever asks for them. */
 const heldOfRestMax = 1 / 8;
-/**
- * What is held from the first request on, within the bounds above: most keys ask some times in a window, and a lease for
- * each of these would cost more than the Check.
- */
-const heldAtFirst = 16;
 /** How long units lie here that nobody spends, before others have them. */
 const idleMs = 2_000;
 /** And so few of a limit for longer: a key that is used now and then would ask the store each time. */
@@ -47,6 +38,7 @@ const windowsAtOnce = 1_000;
 export function createLeases(
   store: Pick<UnitStore, 'leaseUnits' | 'returnUnits'>,
   sharers: () => number,
+  advances: Advances,
 ): Leases {
   /** Long windows of which something may be left to give back, those that were leased from first before the others. */
   const holding = new Set<Window>();
@@ -116,13 +108,19 @@ export function createLeases(
   /** For no units it only looks. */
   function ask(window: Window, limit: Limit, units: number, unitsMin: number, now: number): Promise<void> {
     const { counter: spender, start: windowStart, end: windowEnd, carries } = window;
-    window.isOvertaken = false;
-    window.lease = store
-      .leaseUnits({
-        ...{ spender, windowStart, windowEnd, limit: limit.limit, units, unitsMin },
+    const request = () => {
+      const isUnseen = window.seenAt === Number.NEGATIVE_INFINITY && window.advance === 0;
+      if (isUnseen) advance(window, limit, advances);
+      return store.leaseUnits({
+        ...{ spender, windowStart, windowEnd, units, unitsMin },
+        limit: Math.max(0, limit.limit - window.advance),
         ...(carries && { carriesAt: now }),
-      })
-      .then(({ granted, leased, isCharged = false }) => {
+      });
+    };
+    window.isOvertaken = false;
+    window.lease = (advances.isKnown() ? request() : advances.learn(now).then(request))
+      .then(({ granted, leased: given, isCharged = false }) => {
+        const leased = given + window.advance;
         window.free += granted;
         window.granted += granted;
         window.leased = window.isOvertaken ? Math.max(window.leased, leased) : leased;

@@ -7,6 +7,7 @@ import type { Limit } from '../keys/limit.ts';
 import { StoreUnavailable } from '../store/store.ts';
 import type { UnitStore } from '../store/units.ts';
 import { type Anchored, createAccounts, type HeldWindow, type Spender } from './accounts.ts';
+import { type Advances, noAdvances } from './advances.ts';
 import { type Counter, remainingIn } from './counter.ts';
 import { createLeases } from './leases.ts';
 import { type LimitNews, noteExceeded, noteSpent } from './news.ts';
@@ -34,14 +35,17 @@ export interface Limiter {
     cost: number,
     now: number,
   ): RateVerdict;
-  /** What is leased here of these windows and not spent, in their order. */
+  /**
+   * What is leased here of these windows and not spent, in their order; less than 0 for what was spent, or may have been,
+   * and never leased.
+   */
   held(windows: readonly HeldWindow[]): readonly number[];
   /** Units of a window were charged after the fact: so many count as leased now. */
   charged(window: HeldWindow, leased: number): void;
   /** Gives back what was not spent lately; to be called about once a second. */
   giveBack(now: number): Promise<void>;
-  /** Gives back all that is worth it. */
-  close(): Promise<void>;
+  /** Gives back all that is worth it, and writes down what was spent and never leased. */
+  close(now: number): Promise<void>;
 }
 
 export interface LimiterOptions {
@@ -51,6 +55,8 @@ export interface LimiterOptions {
   readonly allowWhenUnavailable: boolean;
   /** How many limiters lease from the same store, this one too. Default: 1. */
   readonly sharers?: () => number;
+  /** What may be spent before it is leased. Default: nothing. */
+  readonly advances?: Advances;
   /** Told of what an operator may want to hear of. Default: nobody is. */
   readonly onNews?: (news: LimitNews) => void;
 }
@@ -62,10 +68,16 @@ export interface LimiterOptions {
  */
 export function createLimiter(
   store: Pick<UnitStore, 'leaseUnits' | 'returnUnits'>,
-  { spendersMax, allowWhenUnavailable, sharers = () => 1, onNews = () => {} }: LimiterOptions,
+  {
+    spendersMax,
+    allowWhenUnavailable,
+    sharers = () => 1,
+    advances = noAdvances,
+    onNews = () => {},
+  }: LimiterOptions,
 ): Limiter {
-  const leases = createLeases(store, sharers);
-  const accounts = createAccounts({ spendersMax, onReplaced: leases.giveBackWindow });
+  const leases = createLeases(store, sharers, advances);
+  const accounts = createAccounts({ spendersMax, onReplaced: leases.giveBackWindow, advances });
 
   return {
     spend(key, owner, limits, cost, now) {
@@ -81,16 +93,24 @@ export function createLimiter(
       const counters = accounts.countersOf(key, owner, limits, now);
       return verdictOn(counters, limits, cost, standOf(counters, limits, cost) !== 'short', now);
     },
-    held: (windows) => windows.map((window) => accounts.find(window)?.free ?? 0),
+    held: (windows) =>
+      windows.map((window) => {
+        const known = accounts.find(window);
+        return known === null ? 0 - advances.lostOf(window) : known.free - known.advance;
+      }),
     charged(window, leased) {
-      const known = accounts.find(window);
+      // Of one that nobody has spent from yet, some would be spent in advance that are not left.
+      const known = accounts.find(window) ?? accounts.open(window);
       if (known === null) return;
-      known.leased = leased;
+      known.leased = leased + known.advance;
       known.isCharged = true;
       known.isOvertaken = known.lease !== null;
     },
     giveBack: leases.giveBackIdle,
-    close: leases.giveBackAll,
+    async close(now) {
+      await leases.giveBackAll();
+      await advances.settle([...accounts.spentInAdvance(now)], now).catch(() => {});
+    },
   };
 
   async function spendLeased(

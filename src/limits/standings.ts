@@ -75,6 +75,7 @@ export function windowOf(key: Spender, owner: Anchored | null, limit: Limit, now
     holder: isShared ? ownerHolder(key.owner ?? '') : key.spender,
     counter: counterId(limit, key.spender, key.owner),
     ...spanAt(limit.per, owner?.billingAnchor ?? null, now),
+    limit: limit.limit,
   };
 }
 

@@ -134,7 +134,7 @@ describe('several limits', () => {
     let admitted = 100;
     while ((await busy.spend(key('k'), null, limits, 1, noon + 2_000)).isAllowed) admitted++;
     expect(admitted).toBe(1_000);
-    await busy.close();
+    await busy.close(noon + 2_000);
     expect(ledger.countOf(noon)).toBe(1_000);
   });
 
@@ -173,7 +173,10 @@ describe('several limits', () => {
     const limiter = limiterOn(ledger);
     const monthly = limit({ name: 'monthly', limit: 1_000, per: 'month' });
     for (let spent = 0; spent < 50; spent++) await limiter.spend(key('k'), null, [monthly], 1, noon);
-    const window = { holder: 'k', counter: counterId(monthly, 'k', null), ...spanAt('month', null, noon) };
+    const window = {
+      ...{ holder: 'k', counter: counterId(monthly, 'k', null), limit: monthly.limit },
+      ...spanAt('month', null, noon),
+    };
     const [held = 0] = limiter.held([window]);
     expect(held).toBeGreaterThan(0);
     limiter.charged(window, 1_200);

@@ -8,6 +8,7 @@ import type { CheckDependencies } from '../../../grpc/check/check-server.ts';
 import type { SigningKey } from '../../../identity/signing-key.ts';
 import { createIdentityTokens, type IdentityTokens } from '../../../identity/tokens.ts';
 import { createDigester } from '../../../keys/secret.ts';
+import { createAdvances, noAdvances } from '../../../limits/advances.ts';
 import { createLimiter, type Limiter } from '../../../limits/limiter.ts';
 import type { ServiceAnswers, WorkerAnswers, WorkerStart, WorkerTold } from '../../../link/messages.ts';
 import type { Peer } from '../../../link/peer.ts';
@@ -132,7 +133,7 @@ export async function startCheckCore(
       await listener.close(drainMs);
       clearInterval(givingBack);
       const late = AbortSignal.timeout(lastWritesMsMax);
-      await untilAborted(late, limiter.close());
+      await untilAborted(late, limiter.close(now()));
       await Promise.all([usage.stop(late), untilAborted(late, failures.stop())]);
       await open?.close();
       await lines.flush();
@@ -179,6 +180,8 @@ function createDecision(
     spendersMax: config.memory.spendersMax,
     allowWhenUnavailable: config.limitsWhenUnavailable === 'allow',
     sharers: store.sharers,
+    // One process has the file of SQLite: a sole worker of it is the only one who leases.
+    advances: config.store.kind === 'sqlite' ? createAdvances(checkStore, workers === 1) : noAdvances,
     // Without a service there is nobody who would hear of it.
     onNews: (news) => void service.ask('noteLimit', news).catch(() => {}),
   });

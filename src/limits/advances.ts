@@ -1,0 +1,139 @@
+import type { Limit } from '../keys/limit.ts';
+import type { UnitStore } from '../store/units.ts';
+import { neverMs } from './period.ts';
+
+/** Units that whoever alone leases from a store may spend of each window before it asks for any. */
+export interface Advances {
+  /** False until the store was asked what those before left behind: nothing may be leased until then. */
+  isKnown(): boolean;
+  /** Asks it. Rejects with `StoreUnavailable`. */
+  learn(now: number): Promise<void>;
+  /**
+   * Of a window that opens now: what is never leased of it, and what of that may be spent here, all or none. None where
+   * somebody may have spent it: then it is nobody's.
+   */
+  of(limit: Pick<Limit, 'limit' | 'per'>, start: number): Advance;
+  /** A window is forgotten: whoever opens it again finds its advance spent. */
+  forget(window: Ended): void;
+  /** The same of a window that nobody here knows: what of it may have been spent by those before. */
+  lostOf(window: Ended & { readonly limit: number }): number;
+  /**
+   * Writes down what was spent of advances, and that nothing else was; where that cannot be, whoever comes next takes
+   * them for spent.
+   */
+  settle(spent: readonly SpentAdvance[], now: number): Promise<void>;
+}
+
+/** Where each window begins at a multiple of its length. */
+interface Ended {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface Advance {
+  readonly units: number;
+  readonly free: number;
+}
+
+export interface SpentAdvance extends Ended {
+  readonly counter: string;
+  readonly units: number;
+}
+
+/** What is held of a limit from the first request on, at most; of a small one, this part of it. */
+export const heldAtFirst = 16;
+export const heldPartMax = 1 / 50;
+
+/** Windows as long as this, and periods, begin so seldom that they are leased from the first unit on. */
+export const longMs = 600_000;
+
+/** One unit of this counter is leased for as long as advances may be spent that are not written down. */
+const marker = { spender: 'advances', windowStart: 0, windowEnd: neverMs };
+/** Windows that are written down at the end; where more were spent from, they are taken for spent. */
+const settledMax = 10_000;
+const settledAtOnce = 1_000;
+
+const none: Advance = { units: 0, free: 0 };
+
+/** For who never spends in advance, and whom nobody did before. */
+export const noAdvances: Advances = {
+  isKnown: () => true,
+  learn: async () => {},
+  of: () => none,
+  forget() {},
+  lostOf: () => 0,
+  settle: async () => {},
+};
+
+/**
+ * Nobody else leases from the store, so what is held of a limit at first needs no lease: each window has it in advance,
+ * and the store gives out the rest. That nobody spends it twice follows from when a window began: only one that begins
+ * after this limiter did, and that it never forgot, has an advance that may be spent. One counter in the store tells
+ * whether whoever was there before wrote down what it spent; where it did not, its windows are that much smaller.
+ * @param isSole false where others lease too: advances of those before are respected, and none is given
+ */
+export function createAdvances(
+  store: Pick<UnitStore, 'leaseUnits' | 'returnUnits'>,
+  isSole: boolean,
+): Advances {
+  /** Windows that begin before may have been spent from by those before; null until the store has said so. */
+  let lostBefore: number | null = null;
+  /** Windows that begin from then on have an advance here. */
+  let from = Number.POSITIVE_INFINITY;
+  let isMarked = false;
+  let learning: Promise<void> | null = null;
+  /** By length: when the last of those ends that were forgotten. */
+  const forgotten = new Map<number, number>();
+
+  return {
+    isKnown: () => lostBefore !== null,
+    learn(now) {
+      learning ??= ask(now).finally(() => {
+        learning = null;
+      });
+      return learning;
+    },
+    of({ limit, per }, start) {
+      if (typeof per !== 'number' || per >= longMs || lostBefore === null) return none;
+      const isLost = start < lostBefore || start < (forgotten.get(per) ?? 0);
+      if (!isLost && start < from) return none;
+      const units = advanceOf(limit);
+      return { units, free: isLost ? 0 : units };
+    },
+    forget({ start, end }) {
+      forgotten.set(end - start, Math.max(end, forgotten.get(end - start) ?? 0));
+    },
+    lostOf({ start, end, limit }) {
+      const isLost = start < (lostBefore ?? 0) || start < (forgotten.get(end - start) ?? 0);
+      return isLost && end - start < longMs ? advanceOf(limit) : 0;
+    },
+    async settle(spent, now) {
+      const isLostOver = lostBefore !== null && now >= lostBefore + longMs;
+      const isForgottenOver = [...forgotten.values()].every((end) => end <= now);
+      if (!isMarked || !isLostOver || !isForgottenOver || spent.length > settledMax) return;
+      for (let at = 0; at < spent.length; at += settledAtOnce) {
+        await Promise.all(spent.slice(at, at + settledAtOnce).map(writeDown));
+      }
+      await store.returnUnits([{ ...marker, units: 1 }]);
+      isMarked = false;
+    },
+  };
+
+  async function ask(now: number): Promise<void> {
+    const units = isSole ? 1 : 0;
+    const { granted, leased } = await store.leaseUnits({ ...marker, limit: 1, units, unitsMin: units });
+    const isLeftBehind = leased > granted;
+    lostBefore = isLeftBehind ? now : Number.NEGATIVE_INFINITY;
+    isMarked = isSole;
+    if (isSole) from = now;
+  }
+
+  async function writeDown({ counter: spender, start, end, units }: SpentAdvance): Promise<void> {
+    const window = { spender, windowStart: start, windowEnd: end };
+    await store.leaseUnits({ ...window, limit: Number.MAX_SAFE_INTEGER, units, unitsMin: units });
+  }
+}
+
+function advanceOf(limit: number): number {
+  return Math.min(heldAtFirst, Math.floor(limit * heldPartMax));
+}
