@@ -122,7 +122,7 @@ function freshRecord(
     ...{ createdAt: Date.now(), updatedAt: Date.now(), lastUsedAt: Date.now() },
     ...{ expiresAt: Date.now() + 365 * dayMs, disabledAt: null, revokedAt: null },
     ...{ rotatedFrom: null, rotatedTo: null, spender: id, requestKey: null, version: 1 },
-    ...{ externalId: null, createdBy: null, importId: null },
+    ...{ externalId: null, createdBy: null, importId: null, revivedAt: null },
     ...made.given.record?.(index),
   };
   return JSON.parse(JSON.stringify(record));

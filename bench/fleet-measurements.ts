@@ -189,7 +189,7 @@ function sampleKeys(count: number): KeyRecord[] {
     ...{ createdAt: now, updatedAt: now, lastUsedAt: now },
     expiresAt: at % 2 === 0 ? now + 90 * 86_400_000 : null,
     ...{ disabledAt: null, revokedAt: null, rotatedFrom: null, rotatedTo: null, spender: id },
-    ...{ externalId: null, createdBy: null, importId: null },
+    ...{ externalId: null, createdBy: null, importId: null, revivedAt: null },
     requestKey: randomBytes(32).toString('base64url'),
     version: 1,
   }));

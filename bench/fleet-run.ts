@@ -154,7 +154,7 @@ function sampleKeys(count: number): KeyRecord[] {
     ...{ permissions: ['read:assets'], ipAllowlist: [], plan: null, rateLimits: [], labels: {} },
     ...{ createdAt: now, updatedAt: now, lastUsedAt: null, expiresAt: null, disabledAt: null },
     ...{ revokedAt: null, rotatedFrom: null, rotatedTo: null, spender: id, createdBy: null },
-    ...{ importId: null, requestKey: null, version: 1, roles: [], externalId: null },
+    ...{ importId: null, revivedAt: null, requestKey: null, version: 1, roles: [], externalId: null },
   }));
 }
 

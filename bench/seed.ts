@@ -91,5 +91,6 @@ const template = {
   externalId: null,
   createdBy: null,
   importId: null,
+  revivedAt: null,
   version: 1,
 } satisfies Partial<KeyRecord>;

@@ -39,6 +39,7 @@ export function keyRecord(given: Partial<KeyRecord> = {}): KeyRecord {
     externalId: null,
     createdBy: null,
     importId: null,
+    revivedAt: null,
     version: 1,
     ...given,
   };

@@ -21,7 +21,12 @@ export interface EndedMany extends Settlement {
 export type EndMany = (
   ids: readonly KeyId[],
   ending: Ending,
-  by: { readonly visible: Visible; readonly origin: Origin },
+  by: {
+    readonly visible: Visible;
+    readonly origin: Origin;
+    /** Which keys are still to be ended, as they are when it comes to them; all unless it is given. */
+    readonly only?: (key: KeyRecord) => boolean;
+  },
 ) => Promise<EndedMany>;
 
 export interface EndManyDependencies {
@@ -32,11 +37,26 @@ export interface EndManyDependencies {
   readonly retentionMs: number;
 }
 
+/** Disables keys that nobody used, those of which it is still so, and says how many. */
+export type DisableIdle = (
+  ids: readonly KeyId[],
+  isStillIdle: (key: KeyRecord) => boolean,
+) => Promise<number>;
+
+const idleOrigin: Origin = { actor: 'postern', action: 'DisableKey', address: null, requestId: null };
+
+export function createDisableIdle(endMany: EndMany): DisableIdle {
+  return async (ids, isStillIdle) => {
+    const by = { visible: () => true, origin: idleOrigin, only: isStillIdle };
+    return (await endMany(ids, 'disabled', by)).changed;
+  };
+}
+
 /** Keys that are changed together: some milliseconds of a thread, or of a server. */
 const batchSize = 50;
 
 export function createEndMany({ store, changeKey, now, retentionMs }: EndManyDependencies): EndMany {
-  return async (ids, ending, { visible, origin }) => {
+  return async (ids, ending, { visible, origin, only = () => true }) => {
     let [changed, last]: [number, Commit | null] = [0, null];
     const owners = new Map<string | null, boolean>();
     try {
@@ -60,7 +80,7 @@ export function createEndMany({ store, changeKey, now, retentionMs }: EndManyDep
       const at = now();
       const wanted: { before: KeyRecord; record: KeyRecord }[] = [];
       for (const before of records) {
-        const next = visible(before) ? ended(before, ending, at) : null;
+        const next = visible(before) && only(before) ? ended(before, ending, at) : null;
         if (next !== null)
           wanted.push({ before, record: { ...next, updatedAt: at, version: before.version + 1 } });
       }
@@ -81,7 +101,9 @@ export function createEndMany({ store, changeKey, now, retentionMs }: EndManyDep
 
     async function endOne(id: KeyId): Promise<boolean> {
       try {
-        const { commit } = await changeKey(id, visible, origin, (key, at) => ended(key, ending, at));
+        const { commit } = await changeKey(id, visible, origin, (key, at) =>
+          only(key) ? ended(key, ending, at) : null,
+        );
         return commit !== null;
       } catch (error) {
         if (error instanceof Failure && error.code === 'NOT_FOUND') return false;

@@ -1,6 +1,7 @@
 import { Failure, notFound } from '../failure.ts';
 import { changeDraft, type Origin } from '../journal/journal.ts';
-import { etagOf, type KeyId, type KeyRecord, shownKey } from '../keys/key.ts';
+import { isAdmin } from '../keys/admin-permissions.ts';
+import { etagOf, type KeyId, type KeyRecord, keyState, shownKey } from '../keys/key.ts';
 import { isActive } from '../keys/owner.ts';
 import { ExternalIdTaken } from '../store/external-id.ts';
 import { BadRecord, type Commit, type Store } from '../store/store.ts';
@@ -56,7 +57,7 @@ export function createKeyChange({ store, now, retentionMs }: KeyChangeDependenci
       const at = now();
       const wanted = next(before, at);
       if (wanted === null) return { before, key: before, commit: null };
-      const key = { ...wanted, updatedAt: at, version: before.version + 1 };
+      const key = { ...wanted, ...revival(before, wanted, at), updatedAt: at, version: before.version + 1 };
       await guard?.(before, key, at);
       const told = { at, remark, isOwnerActive: await isOwnerActive(store, key, at) };
       const commit = await store
@@ -66,6 +67,16 @@ export function createKeyChange({ store, now, retentionMs }: KeyChangeDependenci
     }
     throw contention('key');
   };
+}
+
+/**
+ * A key that is active again has been idle from now on, not from when it was last used; so has one that was an admin key,
+ * which is never ended for being idle.
+ */
+function revival(before: KeyRecord, after: KeyRecord, at: number): Partial<KeyRecord> {
+  if (keyState(after, at) !== 'active') return {};
+  const wasSpared = keyState(before, at) !== 'active' || (isAdmin(before) && !isAdmin(after));
+  return wasSpared ? { revivedAt: at } : {};
 }
 
 /** Whether the owner of a key, if it has one, may have its keys used. What cannot be read denies nothing here. */

@@ -162,7 +162,7 @@ export function createKeyImport({ store, now, retentionMs }: KeyImportDependenci
       updatedAt: at,
       lastUsedAt: null,
       disabledAt: isDisabled ? at : null,
-      revokedAt: null,
+      ...{ revokedAt: null, revivedAt: null },
       rotatedFrom: null,
       rotatedTo: null,
       spender: id,

@@ -49,7 +49,7 @@ export function createMint(digester: Digester, now: () => number): Mint {
       createdAt: at,
       updatedAt: at,
       lastUsedAt: null,
-      disabledAt: null,
+      ...{ disabledAt: null, revivedAt: null },
       revokedAt: null,
       rotatedFrom: replaced?.id ?? null,
       rotatedTo: null,

@@ -12,7 +12,7 @@ import { isActive } from '../keys/owner.ts';
 import type { Digester, Secret } from '../keys/secret.ts';
 import { ExternalIdTaken } from '../store/external-id.ts';
 import { DuplicateKey, type Settlement, type Store } from '../store/store.ts';
-import { createEndMany, type EndMany } from './bulk.ts';
+import { createDisableIdle, createEndMany, type DisableIdle, type EndMany } from './bulk.ts';
 import {
   type Changed,
   createKeyChange,
@@ -65,6 +65,7 @@ export interface Registry extends OwnerChanges, RoleChanges {
   update(of: KeyOf, patchOf: (key: KeyRecord) => KeyPatch, ifEtag: string | null): Promise<Updated>;
   rotate(of: KeyOf, wish: RotationWish): Promise<Rotated>;
   readonly endMany: EndMany;
+  readonly disableIdle: DisableIdle;
   /** For good. A key that is revoked already stays as it is. */
   revoke(of: KeyOf): Promise<Narrowed>;
   disable(of: KeyOf): Promise<Narrowed>;
@@ -127,6 +128,7 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
   const mint = createMint(digester, now);
   const changeKey = createKeyChange({ store, now, retentionMs });
   const schemeOf = (name: string) => policy().keySchemes.find((scheme) => scheme.name === name) ?? null;
+  const endMany = createEndMany({ store, changeKey, now, retentionMs });
   const rotate = createRotation({ store, mint, schemeOf, now, retentionMs });
   let first: Minted | null = null;
 
@@ -197,7 +199,7 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
       });
       return key;
     },
-    endMany: createEndMany({ store, changeKey, now, retentionMs }),
+    ...{ endMany, disableIdle: createDisableIdle(endMany) },
     ...createOwnerChanges({ store, now }),
     ...createRoleChanges({ store, now }),
   };

@@ -20,6 +20,7 @@ export const eventTypes = [
   'role.put',
   'role.deleted',
   'key.expiring',
+  'key.unused',
   'key.new_address',
   'key.permission_denied',
   'address.many_failures',
@@ -48,6 +49,7 @@ const typeOfCall: ReadonlyMap<string, EventType> = new Map([
 
 const typeOfNotice: Readonly<Record<NoticeAction, EventType>> = {
   KeyExpiring: 'key.expiring',
+  KeyUnused: 'key.unused',
   NewAddress: 'key.new_address',
   PermissionDenied: 'key.permission_denied',
   ManyFailures: 'address.many_failures',

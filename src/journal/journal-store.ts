@@ -18,6 +18,11 @@ export interface JournalStore {
   /** Keys that are not revoked and whose `expiresAt` lies in the range, by `expiresAt` and then id, at most `size`. */
   listExpiring(range: ExpiryRange, size: number): Promise<KeyRecord[]>;
   /**
+   * Keys in whatever state of which the moment that the range is about lies in it, in the order of these moments, from at
+   * most `size` of them. A key whose latest use is later than the range may be among them, too.
+   */
+  listIdle(range: IdleRange, size: number): Promise<IdlePage>;
+  /**
    * Takes on, or keeps, a duty that one replica at a time has, for `forMs` by the store's own clock. Answers how far
    * it has been done, 0 if never; null while another holder has it.
    */
@@ -61,6 +66,29 @@ export interface ExpiryRange {
   readonly after: number;
   readonly until: number;
   readonly last?: { readonly id: KeyId; readonly expiresAt: number };
+}
+
+/** From when on a key may have been idle: its latest use, its creation where it was never used, its revival. */
+export const idleMoments = ['use', 'creation', 'revival'] as const;
+
+/** Unix milliseconds: after `after` and up to `until`; a page goes on behind the last place of the one before. */
+export interface IdleRange {
+  readonly by: (typeof idleMoments)[number];
+  readonly after: number;
+  readonly until: number;
+  readonly last?: IdlePlace;
+}
+
+export interface IdlePlace {
+  /** Unix milliseconds, as the store has it. */
+  readonly at: number;
+  readonly id: KeyId;
+}
+
+export interface IdlePage {
+  readonly keys: readonly KeyRecord[];
+  /** Null where there is no more. */
+  readonly last: IdlePlace | null;
 }
 
 export interface DutyProgress {

@@ -10,3 +10,8 @@ export interface AdminClient {
   readonly permissions: readonly string[];
   readonly owner: string | null;
 }
+
+/** Whether a key of the scheme of admin keys is one; by its own permissions alone, since roles give none of these. */
+export function isAdmin({ permissions }: { readonly permissions: readonly string[] }): boolean {
+  return adminPermissions.some((permission) => permissions.includes(permission));
+}

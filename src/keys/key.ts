@@ -40,6 +40,8 @@ export interface KeyRecord {
   readonly expiresAt: number | null;
   readonly disabledAt: number | null;
   readonly revokedAt: number | null;
+  /** When it was last good for something again, after it was disabled or had expired; null if it never was so. */
+  readonly revivedAt: number | null;
   /** The key that this one replaced; null unless a rotation made it. */
   readonly rotatedFrom: KeyId | null;
   /** The key that replaced this one, which then lives on for the grace period alone; null if none did. */

@@ -53,6 +53,11 @@ export const collectionIndexes: Readonly<Record<string, IndexDescription[]>> = {
     { key: { roles: 1, _id: -1 }, name: 'roles', partialFilterExpression: { roles: { $gt: '' } } },
     { key: { name_folded: 1, _id: 1 }, name: 'name' },
     { key: { last_used_at: 1, _id: 1 }, name: 'last_used_at' },
+    {
+      key: { revived_at: 1, _id: 1 },
+      name: 'revived_at',
+      partialFilterExpression: { revived_at: { $gte: new Date(earliest) } },
+    },
     // Of keys that have an end alone, and most have none.
     {
       key: { expires_at: 1, _id: 1 },

@@ -20,6 +20,7 @@ import { createKeyDigests, type KeyDigests } from './records/digests.ts';
 import { createDutyCollection, type DutyCollection } from './records/duties.ts';
 import { createFirstKeyInsert } from './records/first-key.ts';
 import { createIdentityKeyCollection, type IdentityKeyCollection } from './records/identity-keys.ts';
+import { createIdlePages, type IdlePages } from './records/idle.ts';
 import { createJournalCollection, type JournalCollection } from './records/journal.ts';
 import { createKeyChanges, createKeyWrites } from './records/key-changes.ts';
 import { createKeyCollection, type KeyCollection } from './records/keys.ts';
@@ -70,6 +71,7 @@ export interface Connection {
   readonly journal: JournalCollection;
   readonly addresses: AddressCollection;
   readonly duties: DutyCollection;
+  readonly idle: IdlePages;
   readonly identityKeys: IdentityKeyCollection;
   readonly limits: LimitCollection;
   readonly chargeUnits: UnitStore['chargeUnits'];
@@ -202,6 +204,7 @@ function createStored(
     journal,
     addresses: createAddressCollection(database, sessions, now),
     duties: createDutyCollection(database, sessions),
+    idle: createIdlePages(database, sessions, (id, bad) => dependencies.onBadRecord?.(id, bad)),
     identityKeys: createIdentityKeyCollection(database, sessions),
     limits: createLimitCollection(database, sessions, findTimeoutMs),
     chargeUnits: createCharges({ database, sessions, hasTransactions, timeoutMs }),

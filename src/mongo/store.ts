@@ -119,6 +119,7 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Restorab
     listJournal: watch(async (filter, page) => current().journal.list(filter, page)),
     noteAddresses: watch(async (uses) => current().addresses.noteAddresses(uses)),
     listExpiring: watch(async (range, size) => current().keys.listExpiring(range, size)),
+    listIdle: watch(async (range, size) => current().idle(range, size)),
     claimDuty: watch(async (...claim) => current().duties.claimDuty(...claim)),
     recordDuty: watch(async (...record) => current().duties.recordDuty(...record)),
     ...identityKeyCalls(watch, () => current().identityKeys),

@@ -4,6 +4,7 @@
  */
 
 import type { Rule } from '../check/rules.ts';
+import type { UnusedKeySettings } from '../events/unused-keys.ts';
 import type { AdminClient } from '../keys/admin-permissions.ts';
 import type { KeyRule } from '../keys/key-rules.ts';
 import type { Limit } from '../keys/limit.ts';
@@ -30,6 +31,7 @@ import { problemsOf, prototypeKeys, wording } from './settings-issue.ts';
 import { type LogLevel, type Settings, settingsSchema } from './settings-schema.ts';
 import { type TracingConfig, tracingOf } from './tracing-settings.ts';
 import { type TrafficConfig, trafficOf, upstreamProblems } from './traffic-settings.ts';
+import { unusedKeysOf } from './unused-key-settings.ts';
 
 /** Everything that can be set, read and checked. Nothing else reads settings. */
 export interface Config extends TrafficConfig {
@@ -82,6 +84,7 @@ export interface Config extends TrafficConfig {
   readonly plans: ReadonlyMap<string, readonly Limit[]>;
   readonly rules: readonly Rule[];
   readonly keyRules: readonly KeyRule[];
+  readonly unusedKeys: UnusedKeySettings;
   readonly stalenessMaxMs: number;
   /** The longest that a revocation waits for every replica to confirm. */
   readonly settleMaxMs: number;
@@ -199,8 +202,8 @@ function configOf(
     schemes,
     adminScheme,
     plans: new Map(Object.entries(settings.plans)),
-    rules: settings.rules,
-    keyRules: settings.key_rules,
+    ...{ rules: settings.rules, keyRules: settings.key_rules },
+    unusedKeys: unusedKeysOf(settings.unused_keys),
     stalenessMaxMs: settings.staleness_max,
     settleMaxMs: settings.settle_timeout,
     retentionMs: settings.retention,

@@ -15,6 +15,7 @@ import {
   mode,
   upstreamHeadersSpec,
 } from './traffic-settings.ts';
+import { unusedKeysSpec } from './unused-key-settings.ts';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
@@ -190,6 +191,7 @@ export const settingsSchema = z
       .prefault([])
       .describe('What keys have to be; all rules that match hold, the narrowest number wins.')
       .register(reloadable, { isList: true }),
+    unused_keys: unusedKeysSpec.prefault({}).describe('What becomes of keys that nobody uses.'),
     staleness_max: duration(1_000, 3_600_000)
       .prefault('15s')
       .describe('The longest that a replica cut off from the store answers from memory.'),

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { foldNames } from './fold-names.ts';
+import { revivals } from './revivals.ts';
 
 /** What brings the tables from one version to the next. */
 export interface Migration {
@@ -188,9 +189,7 @@ export const migrations: readonly Migration[] = [
   ALTER TABLE owners ADD COLUMN keys_max INTEGER;
   ALTER TABLE limits ADD COLUMN charged INTEGER NOT NULL DEFAULT 0;
   CREATE TABLE charges (
-    id           TEXT PRIMARY KEY NOT NULL,
-    body         TEXT NOT NULL,
-    purge_at     INTEGER NOT NULL
+    id TEXT PRIMARY KEY NOT NULL, body TEXT NOT NULL, purge_at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX charges_by_purge_at ON charges (purge_at);
   `,
@@ -242,6 +241,7 @@ export const migrations: readonly Migration[] = [
   ) STRICT;
   `,
   },
+  revivals,
 ];
 
 /** The roles of a row that a trigger is about, as JSON; NULL where there are none or they cannot be read. */

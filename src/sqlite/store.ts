@@ -184,6 +184,7 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
     listKeys: (filter, page) => withTables(({ keys }) => keys.list(filter, page)),
     listKeysInOrder: (filter, order, page) => withTables(({ keys }) => keys.listInOrder(filter, order, page)),
     listExpiring: (range, size) => withTables(({ keys }) => keys.listExpiring(range, size)),
+    listIdle: (range, size) => withTables(({ idle }) => idle(range, size)),
     countDigests: () => withTables(({ keys }) => keys.count()),
     countKeys: (at) => withTables(({ keys }) => keys.countStates(at)),
     getOwner: (id) => withTables(({ owners }) => owners.get(id)),

@@ -4,6 +4,7 @@ import type { Disk } from './disk.ts';
 import { type AddressTable, createAddressTable } from './records/addresses.ts';
 import { createDutyTable, type DutyTable } from './records/duties.ts';
 import { createIdentityKeyTable, type IdentityKeyTable } from './records/identity-keys.ts';
+import { createIdlePages, type IdlePages } from './records/idle-pages.ts';
 import { createJournalTable, type JournalTable } from './records/journal.ts';
 import { createKeyTable, type KeyTable } from './records/keys.ts';
 import { createLimitTable, type LimitTable } from './records/limits.ts';
@@ -24,6 +25,7 @@ export interface Tables {
   readonly journal: JournalTable;
   readonly addresses: AddressTable;
   readonly duties: DutyTable;
+  readonly idle: IdlePages;
   readonly identityKeys: IdentityKeyTable;
 }
 
@@ -43,6 +45,7 @@ export function createTables(
     journal: createJournalTable(database, prepare, onBadRecord),
     addresses: createAddressTable(database, disk),
     duties: createDutyTable(database, disk),
+    idle: createIdlePages(database, onBadRecord),
     identityKeys: createIdentityKeyTable(database),
   };
 }

@@ -43,6 +43,7 @@ const memberChecks: { readonly [member in keyof KeyRecord]: Check } = {
   expiresAt: orNull(isTime),
   disabledAt: orNull(isTime),
   revokedAt: orNull(isTime),
+  revivedAt: orNull(isTime),
   rotatedFrom: orNull(isText),
   rotatedTo: orNull(isText),
   spender: isText,

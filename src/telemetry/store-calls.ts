@@ -43,6 +43,7 @@ export function eachCall(store: Store, wrap: WrapCall): Store {
     listJournal: wrap('list_journal', (filter, page) => store.listJournal(filter, page)),
     noteAddresses: wrap('note_addresses', (uses) => store.noteAddresses(uses)),
     listExpiring: wrap('list_expiring', (range, size) => store.listExpiring(range, size)),
+    listIdle: wrap('list_idle', (...given) => store.listIdle(...given)),
     claimDuty: wrap('claim_duty', (...given) => store.claimDuty(...given)),
     recordDuty: wrap('record_duty', (...given) => store.recordDuty(...given)),
     listIdentityKeys: wrap('list_identity_keys', () => store.listIdentityKeys()),

@@ -13,6 +13,7 @@ import { createGithubCounts, type GithubCounts } from './github-counts.ts';
 import { createReloadCounts } from './reload-counts.ts';
 import { eachCall } from './store-calls.ts';
 import { addCertificates, addProcess, type CertificateEnd } from './telemetry-gauges.ts';
+import { createUnusedCounts } from './unused-counts.ts';
 
 /** What is counted. No label names a key, an owner or an address. */
 export interface Metrics {
@@ -26,6 +27,8 @@ export interface Metrics {
   countReload(what: 'settings' | 'tls', isSuccess: boolean): void;
   /** Counts a stored record that could not be read. */
   countBadRecord(): void;
+  /** Counts keys that nobody used, as they are told of and disabled. */
+  countUnused(what: 'notified' | 'disabled', keys: number): void;
   /** Counts GitHub's reports, and the fetches of its keys. */
   readonly github: GithubCounts;
   /** Shows when certificates expire. */
@@ -106,6 +109,7 @@ export function createMetrics(version: string): Metrics {
     },
     countBadRecord: countBadRecords(registers),
     countReload: createReloadCounts(registers),
+    countUnused: createUnusedCounts(registers),
     github: createGithubCounts(registers),
     showCertificates: (ends) => addCertificates(registry, ends),
     showProcess: () => addProcess(registry),

@@ -5,18 +5,22 @@ import { createJournalTail } from '../../src/events/journal-tail.ts';
 import { createWebhook } from '../../src/events/webhook.ts';
 import type { Store } from '../../src/store/store.ts';
 import { describeEvents } from '../events/event-cases.ts';
+import { describeUnused } from '../events/unused-cases.ts';
 import { until } from '../real/until.ts';
 import { createTestService } from '../service.ts';
 import { journalDraft } from '../store-contract/setting.ts';
 import { startReceiver, status } from '../webhook-receiver.ts';
 import { createSetting } from './setting.ts';
 
-describeEvents('MongoDB', async () => {
+const createStore = async () => {
   const setting = await createSetting(inject('mongoUri'));
   const store = setting.store();
   await store.open();
   return store;
-});
+};
+
+describeEvents('MongoDB', createStore);
+describeUnused('MongoDB', createStore);
 
 it('a watch on one replica is told of what happens on all of them, once and in order', async () => {
   const stores = await replicas(3);

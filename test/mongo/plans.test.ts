@@ -1,5 +1,5 @@
 import { describe, expect, inject, it } from 'vitest';
-import type { JournalFilter } from '../../src/journal/journal-store.ts';
+import type { IdleRange, JournalFilter } from '../../src/journal/journal-store.ts';
 import type { KeyId } from '../../src/keys/key.ts';
 import type { KeyFilter } from '../../src/store/key-filter.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -52,6 +52,39 @@ describe('a page of keys', () => {
     });
     for (const { planSummary, hasSortStage, keysExamined } of profiled) {
       expect(planSummary).toBe('IXSCAN { expires_at: 1, _id: 1 }');
+      expect(hasSortStage).toBe(undefined);
+      expect(keysExamined).toBeLessThanOrEqual(101);
+    }
+  });
+
+  it.each([
+    ['use', 'IXSCAN { last_used_at: 1, _id: 1 }'],
+    ['creation', 'IXSCAN { last_used_at: 1, _id: 1 }'],
+    ['revival', 'IXSCAN { revived_at: 1, _id: 1 }'],
+  ] as const)('that may be idle since their %s is a range, wherever it begins', async (by, plan) => {
+    const { setting, store } = await openStore();
+    const records = Array.from({ length: 600 }, (_, place) => {
+      const at = by === 'creation' ? null : testNow + 1 + Math.floor(place / 200);
+      return keyRecord({
+        id: nextId(),
+        lastUsedAt: by === 'use' ? at : null,
+        revivedAt: by === 'revival' ? at : null,
+      });
+    });
+    await store.insertKeys(records, retentionMs);
+    let range: IdleRange = { by, after: testNow - 1, until: testNow + 1_000 };
+    const found: KeyId[] = [];
+    const profiled = await profile(setting, 'keys', async () => {
+      for (;;) {
+        const { keys, last } = await store.listIdle(range, 100);
+        found.push(...keys.map(({ id }) => id));
+        if (last === null) break;
+        range = { ...range, last };
+      }
+    });
+    expect(found).toEqual(records.map(({ id }) => id));
+    for (const { planSummary, hasSortStage, keysExamined } of profiled) {
+      expect(planSummary).toBe(plan);
       expect(hasSortStage).toBe(undefined);
       expect(keysExamined).toBeLessThanOrEqual(101);
     }

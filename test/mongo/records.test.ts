@@ -15,6 +15,7 @@ const laterMembers = [
   'rate_limits',
   'roles',
   'external_id',
+  'revived_at',
 ];
 
 describe('a key as a document', () => {
@@ -25,7 +26,7 @@ describe('a key as a document', () => {
     expect(earlier).toHaveLength(document.length - laterMembers.length);
     expectSameKey(fromDocument(Object.fromEntries(earlier)), {
       ...{ ...key, rotatedTo: null, spender: key.id },
-      ...{ createdBy: null, importId: null },
+      ...{ createdBy: null, importId: null, revivedAt: null },
     });
   });
 

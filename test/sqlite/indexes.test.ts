@@ -1,8 +1,9 @@
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { JournalFilter } from '../../src/journal/journal-store.ts';
+import { idleMoments, type JournalFilter } from '../../src/journal/journal-store.ts';
 import type { KeyState } from '../../src/keys/key.ts';
 import { migrations } from '../../src/sqlite/migrations.ts';
+import { idleQuery } from '../../src/sqlite/records/idle-pages.ts';
 import { journalPage, journalSlice } from '../../src/sqlite/records/journal-pages.ts';
 import { expiryPage, keyPage, keySlice } from '../../src/sqlite/records/key-pages.ts';
 import { recordColumns } from '../../src/sqlite/records/records.ts';
@@ -77,6 +78,17 @@ it('a page of keys that end begins where the last one ended, in the order of an 
     { after: 0, until: 9, last },
   ]) {
     expect(plan(expiryPage(expiry, 10).sql)).toMatch(inOrderFrom(/keys_by_end \(.*>.* AND expires_at</));
+  }
+});
+
+it('a page of keys that may be idle is a range of an index, never sorted, wherever it begins', () => {
+  const plan = planner();
+  for (const by of idleMoments) {
+    const index = by === 'revival' ? 'keys_by_revival' : 'keys_by_last_use';
+    const found = plan(idleQuery(by));
+    expect(found).toMatch(/^SEARCH keys USING (?:COVERING )?INDEX \S+ \(.*[<>]/);
+    expect(found).toContain(index);
+    expect(found).not.toContain('TEMP B-TREE');
   }
 });
 

@@ -147,6 +147,7 @@ export const anyKeyRecord: fc.Arbitrary<KeyRecord> = fc
     expiresAt: fc.option(time),
     disabledAt: fc.option(time),
     revokedAt: fc.option(time),
+    revivedAt: fc.option(time),
     rotatedFrom: fc.option(anyId),
     externalId: fc.option(text),
     createdBy: fc.option(text),

@@ -96,7 +96,8 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
   };
   const hasOtherWriter = waysIn.fixedKey || waysIn.client;
   const guard = createLastWriterGuard({ store, adminScheme: adminScheme.name, hasOtherWriter });
-  const events = createEvents({ config, log, store, tail, now, monotonic });
+  const unused = { disable: registry.disableIdle, count: metrics.countUnused };
+  const events = createEvents({ config, log, store, tail, now, monotonic, unused });
   const usage = gatherAdminUse(config, log, events.usageStore);
   const github = githubKeysOf(config, log, metrics);
   const admin = createAdmin({

@@ -5,6 +5,7 @@ import { createExpiryNotices } from '../../events/expiry-notices.ts';
 import { createFailureNotices } from '../../events/failure-notices.ts';
 import type { JournalTail } from '../../events/journal-tail.ts';
 import { createLimitNotices } from '../../events/limit-notices.ts';
+import { createUnusedKeys, type UnusedKeysDependencies } from '../../events/unused-keys.ts';
 import { createUseNotices } from '../../events/use-notices.ts';
 import { createWebhook, type Send } from '../../events/webhook.ts';
 import type { LimitNews } from '../../limits/news.ts';
@@ -12,10 +13,12 @@ import type { Reason } from '../../schemes/answer.ts';
 import type { Config } from '../../settings/config.ts';
 import type { Store } from '../../store/store.ts';
 import type { Logger } from '../../telemetry/log.ts';
-import { repeatWork } from '../../time/repeated-work.ts';
+import { type RepeatedWork, repeatWork } from '../../time/repeated-work.ts';
 import { untilAborted } from '../../time/until-aborted.ts';
 
 const expiryRoundMs = 60_000;
+/** A quarter of the shortest time that counts, within these. */
+const unusedRoundMs = { min: 1_000, max: 60_000 };
 const failureRoundMs = 1_000;
 const manyRoundMs = 5_000;
 
@@ -35,7 +38,8 @@ export interface Events {
 }
 
 export interface EventsDependencies {
-  readonly config: Pick<Config, 'events' | 'replicaId'>;
+  readonly config: Pick<Config, 'events' | 'replicaId' | 'unusedKeys' | 'usageFlushMs' | 'adminScheme'>;
+  readonly unused: Pick<UnusedKeysDependencies, 'disable' | 'count'>;
   readonly log: Logger;
   readonly store: Store;
   readonly tail: JournalTail;
@@ -43,7 +47,8 @@ export interface EventsDependencies {
   readonly monotonic: () => number;
 }
 
-export function createEvents({ config, log, store, tail, now, monotonic }: EventsDependencies): Events {
+export function createEvents(dependencies: EventsDependencies): Events {
+  const { config, log, store, tail, now, monotonic } = dependencies;
   // One that comes back under its name goes on with its duties at once.
   const holder = config.replicaId ?? randomUUID();
   const onError = (error: unknown) => log.warn({ err: error }, 'what is to be told could not be noticed yet');
@@ -54,6 +59,7 @@ export function createEvents({ config, log, store, tail, now, monotonic }: Event
   const limits = createLimitNotices({ store, now });
   const rounds = [
     repeatWork(createExpiryNotices({ store, holder, now }), onError, { everyMs: expiryRoundMs }),
+    ...unusedRounds(dependencies, holder, onError),
     repeatWork(() => failures.flush(), onError, { everyMs: failureRoundMs }),
     repeatWork(() => limits.flush(), onError, { everyMs: failureRoundMs }),
     repeatWork(useNotices.tellMany, onError, { everyMs: manyRoundMs }),
@@ -86,6 +92,24 @@ export function createEvents({ config, log, store, tail, now, monotonic }: Event
       await Promise.all([useNotices.stop(signal), failuresTold, limitsTold]);
     },
   };
+}
+
+/** A use is written within two intervals. */
+function unusedRounds(
+  { config, store, unused, now }: EventsDependencies,
+  holder: string,
+  onError: (error: unknown) => void,
+): RepeatedWork[] {
+  const { unusedKeys, usageFlushMs, adminScheme } = config;
+  const afters = [unusedKeys.notifyAfterMs, unusedKeys.disableAfterMs].filter((after) => after !== null);
+  if (afters.length === 0) return [];
+  const everyMs = Math.min(unusedRoundMs.max, Math.max(unusedRoundMs.min, Math.min(...afters) / 4));
+  const known = { store, holder, now, adminScheme: adminScheme.name, ...unused };
+  return [
+    repeatWork(createUnusedKeys(known, { ...unusedKeys, usageLagMs: 2 * usageFlushMs }), onError, {
+      everyMs,
+    }),
+  ];
 }
 
 function sendersOf(

@@ -43,6 +43,7 @@ export interface KeyDocument {
   external_id?: string | null;
   created_by?: string | null;
   import_id?: string | null;
+  revived_at?: Date | null;
   /** Under a unique index where it is text. */
   request_key: string | null;
   version: number;
@@ -83,12 +84,11 @@ export function toDocument(record: KeyRecord, retentionMs: number): KeyDocument 
     expires_at: dateOrNull(record.expiresAt),
     disabled_at: dateOrNull(record.disabledAt),
     revoked_at: dateOrNull(record.revokedAt),
-    rotated_from: record.rotatedFrom,
-    rotated_to: record.rotatedTo,
-    spender: record.spender,
+    ...{ rotated_from: record.rotatedFrom, rotated_to: record.rotatedTo, spender: record.spender },
     external_id: record.externalId,
     created_by: record.createdBy,
     import_id: record.importId,
+    revived_at: dateOrNull(record.revivedAt),
     request_key: record.requestKey,
     version: record.version,
     held_external_id: heldExternalId(record),
@@ -134,6 +134,7 @@ export function fromDocument(document: Readonly<Record<string, unknown>>): KeyRe
     externalId: document.external_id ?? null,
     createdBy: document.created_by ?? null,
     importId: document.import_id ?? null,
+    revivedAt: time(document.revived_at ?? null),
     requestKey: document.request_key,
     version: document.version,
   });
@@ -144,7 +145,7 @@ export function listFilter(filter: KeyFilter, before: KeyId | null): Filter<KeyD
   const { owner, scheme, environment, state, permission, nameContains, search, now } = filter;
   const { externalId, role, unusedSince, expiresBefore } = filter;
   const both = [
-    ...(search !== undefined ? [searchFilter(search)] : []),
+    ...(search ? [searchFilter(search)] : []),
     ...(unusedSince !== undefined ? [unusedFilter(unusedSince)] : []),
     ...(expiresBefore !== undefined ? [endFilter(expiresBefore)] : []),
   ];
@@ -164,9 +165,8 @@ export function listFilter(filter: KeyFilter, before: KeyId | null): Filter<KeyD
 }
 
 function unusedFilter(since: number): Filter<KeyDocument> {
-  return {
-    $or: [{ last_used_at: { $lt: date(since) } }, { last_used_at: null, _id: { $lt: firstIdAt(since) } }],
-  };
+  const isUnused = { last_used_at: null, _id: { $lt: firstIdAt(since) } };
+  return { $or: [{ last_used_at: { $lt: date(since) } }, isUnused] };
 }
 
 function endFilter(before: number): Filter<KeyDocument> {

@@ -45,6 +45,7 @@ interface Rest
     | 'externalId'
     | 'createdBy'
     | 'importId'
+    | 'revivedAt'
   > {
   /** For releases that know one window alone. */
   readonly rateLimit: RateLimit | null;
@@ -53,11 +54,12 @@ interface Rest
 /** A record as the columns of its row, all but `last_used_at`, which only an insert writes. */
 export function toRow(record: KeyRecord, retentionMs: number): Parameters {
   const { name, prefix, last4, permissions, roles, ipAllowlist, plan, rateLimits, externalId } = record;
-  const { labels, createdAt, updatedAt, rotatedFrom, rotatedTo, spender, createdBy, importId } = record;
+  const { labels, createdAt, updatedAt, rotatedFrom, rotatedTo, spender, createdBy, importId, revivedAt } =
+    record;
   const rest: Rest = {
     ...{ name, prefix, last4, permissions, roles, ipAllowlist, plan, externalId },
     rateLimit: fallbackOfLimits(rateLimits),
-    ...{ labels, createdAt, updatedAt, rotatedFrom, rotatedTo, spender, createdBy, importId },
+    ...{ labels, createdAt, updatedAt, rotatedFrom, rotatedTo, spender, createdBy, importId, revivedAt },
   };
   return {
     id: record.id,
@@ -109,6 +111,7 @@ export function fromRow(row: Row): KeyRecord {
     externalId: rest.externalId ?? null,
     createdBy: rest.createdBy ?? null,
     importId: rest.importId ?? null,
+    revivedAt: rest.revivedAt ?? null,
     requestKey: row.request_key,
     version: row.version,
   });

@@ -1017,7 +1017,7 @@ export interface WatchKeysResponse {
     | undefined;
   /**
    * `key.created`, `key.updated`, `key.rotated`, `key.disabled`, `key.enabled`, `key.revoked`,
-   * `key.leaked`, `keys.imported`, `owner.put`, `key.expiring`, `key.new_address`,
+   * `key.leaked`, `keys.imported`, `owner.put`, `key.expiring`, `key.unused`, `key.new_address`,
    * `key.permission_denied`, `address.many_failures`.
    */
   type: string;
