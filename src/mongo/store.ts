@@ -118,10 +118,7 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Restorab
     appendJournal: watch(async (drafts) => current().changes.appendJournal(drafts)),
     listJournal: watch(async (filter, page) => current().journal.list(filter, page)),
     noteAddresses: watch(async (uses) => current().addresses.noteAddresses(uses)),
-    listExpiring: watch(async (range, size) => current().keys.listExpiring(range, size)),
-    listIdle: watch(async (range, size) => current().idle(range, size)),
-    claimDuty: watch(async (...claim) => current().duties.claimDuty(...claim)),
-    recordDuty: watch(async (...record) => current().duties.recordDuty(...record)),
+    ...noticeCalls(watch, current),
     ...identityKeyCalls(watch, () => current().identityKeys),
     leaseUnits: watch(async (request) => current().limits.leaseUnits(request)),
     returnUnits: watch(async (returns) => current().limits.returnUnits(returns)),
@@ -190,5 +187,20 @@ function identityKeyCalls(
     listIdentityKeys: watch(async () => keys().listIdentityKeys()),
     addIdentityKey: watch(async (record) => keys().addIdentityKey(record)),
     removeIdentityKeysBefore: watch(async (generation) => keys().removeIdentityKeysBefore(generation)),
+  };
+}
+
+/** The calls about what is to be noticed, by whoever has the duty. */
+function noticeCalls(
+  watch: <Args extends unknown[], Result>(
+    call: (...args: Args) => Promise<Result>,
+  ) => (...args: Args) => Promise<Result>,
+  current: () => Connection,
+): Pick<RestorableStore, 'claimDuty' | 'recordDuty' | 'listExpiring' | 'listIdle'> {
+  return {
+    listExpiring: watch(async (range, size) => current().keys.listExpiring(range, size)),
+    listIdle: watch(async (range, size) => current().idle(range, size)),
+    claimDuty: watch(async (...claim) => current().duties.claimDuty(...claim)),
+    recordDuty: watch(async (...record) => current().duties.recordDuty(...record)),
   };
 }

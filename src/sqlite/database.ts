@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { makeFolder } from './backup/folder.ts';
 import { sqliteError, sqliteFailure } from './errors.ts';
-import type { Migration } from './migrations.ts';
+import type { Migration } from './migration.ts';
 import { migrate } from './schema.ts';
 
 /** How long an open waits for a process that is just about to let go of the file. It blocks. */

@@ -1,4 +1,4 @@
-import type { Migration } from './migrations.ts';
+import type { Migration } from './migration.ts';
 
 /** Keys by when they were last good for something again. Older versions forget it of a key that they change. */
 export const revivals: Migration = {

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { type Migration, migrations as released } from './migrations.ts';
+import type { Migration } from './migration.ts';
+import { migrations as released } from './migrations.ts';
 import { inTransaction } from './transaction.ts';
 
 /**

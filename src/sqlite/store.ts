@@ -18,10 +18,9 @@ import { diagnoseFile } from './diagnosis.ts';
 import { createDisk } from './disk.ts';
 import { sqliteError } from './errors.ts';
 import { watchFile } from './file-watch.ts';
-import type { Migration } from './migrations.ts';
+import type { Migration } from './migration.ts';
 import { createPlace, type Place } from './place.ts';
 import { createChanges } from './records/changes.ts';
-import type { DutyTable } from './records/duties.ts';
 import type { IdentityKeyTable } from './records/identity-keys.ts';
 import { createTables, type Tables } from './tables.ts';
 import { createTroubles, lostFinding } from './trouble.ts';
@@ -183,8 +182,6 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
     getKeyByRequest: (requestKey) => withTables(({ keys }) => keys.getByRequest(requestKey)),
     listKeys: (filter, page) => withTables(({ keys }) => keys.list(filter, page)),
     listKeysInOrder: (filter, order, page) => withTables(({ keys }) => keys.listInOrder(filter, order, page)),
-    listExpiring: (range, size) => withTables(({ keys }) => keys.listExpiring(range, size)),
-    listIdle: (range, size) => withTables(({ idle }) => idle(range, size)),
     countDigests: () => withTables(({ keys }) => keys.count()),
     countKeys: (at) => withTables(({ keys }) => keys.countStates(at)),
     getOwner: (id) => withTables(({ owners }) => owners.get(id)),
@@ -208,7 +205,7 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
     listJournal: (filter, page) => withTables(({ journal }) => journal.list(filter, page)),
     noteAddresses: (uses) => withTables(({ addresses }) => addresses.note(uses)),
     ...identityKeyCalls((work) => withTables(({ identityKeys }) => work(identityKeys))),
-    ...dutyCalls((work) => withTables(({ duties }) => work(duties)), now),
+    ...noticeCalls(withTables, now),
     async diagnose() {
       if (opened?.place.isLost()) return [lostFinding(path)];
       const found = await withTables(({ database }) => diagnoseFile(database, path));
@@ -236,14 +233,17 @@ function identityKeyCalls(
   };
 }
 
-/** The calls about duties. */
-function dutyCalls(
-  withDuties: <Result>(work: (duties: DutyTable) => Result) => Promise<Result>,
+/** The calls about what is to be noticed, by whoever has the duty. */
+function noticeCalls(
+  withTables: <Result>(work: (tables: Tables) => Result) => Promise<Result>,
   now: () => number,
-): Pick<JournalStore, 'claimDuty' | 'recordDuty'> {
+): Pick<JournalStore, 'claimDuty' | 'recordDuty' | 'listExpiring' | 'listIdle'> {
   return {
-    claimDuty: (duty, holder, forMs) => withDuties((table) => table.claim({ duty, holder, forMs }, now())),
+    listExpiring: (range, size) => withTables(({ keys }) => keys.listExpiring(range, size)),
+    listIdle: (range, size) => withTables(({ idle }) => idle(range, size)),
+    claimDuty: (duty, holder, forMs) =>
+      withTables(({ duties }) => duties.claim({ duty, holder, forMs }, now())),
     recordDuty: (duty, holder, progress) =>
-      withDuties((table) => table.record({ duty, holder, progress }, now())),
+      withTables(({ duties }) => duties.record({ duty, holder, progress }, now())),
   };
 }

@@ -184,6 +184,7 @@ describe('config print', () => {
         plans: {},
         rules: [],
         key_rules: [],
+        unused_keys: {},
         upstream_headers: {},
         http_check: {},
       },
