@@ -43,10 +43,12 @@ describe('what postern init envoy prints', () => {
     expect(JSON.stringify(allowed.upstream)).not.toContain(key);
   });
 
-  it('is what the service says to do next when it has started', () => {
+  it('is what the service says to do next when it has started', async () => {
     const { host, port } = postern.check;
 
-    expect(postern.log()).toContain(`  postern init envoy --check ${host}:${port} --output envoy.yaml\n`);
+    await expect
+      .poll(() => postern.log())
+      .toContain(`  postern init envoy --check ${host}:${port} --output envoy.yaml\n`);
   });
 
   it.each(['/', '/public/things', '/healthz'])('asks for a key on %s', async (path) => {

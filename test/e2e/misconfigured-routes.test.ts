@@ -70,7 +70,9 @@ describe('a route whose context_extensions cannot be read', () => {
     const metrics = await (await fetch(`${stack.postern.url}/metrics`)).text();
     for (const member of ['unknown', 'cost', 'public', 'scheme', 'environment', 'permissions'])
       expect(metrics).toMatch(new RegExp(`postern_misconfigured_checks_total\\{member="${member}"\\} [1-9]`));
-    expect(stack.postern.logLines().filter((line) => 'misconfigured' in line)).toHaveLength(1);
+    const told = () => stack.postern.logLines().filter((line) => 'misconfigured' in line);
+    await until('the log says so', () => told().length > 0);
+    expect(told()).toHaveLength(1);
   });
 });
 

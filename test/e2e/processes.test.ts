@@ -96,7 +96,9 @@ describe.each(['SQLite', 'MongoDB'])('two processes that answer Checks, on %s', 
     expect(again).toContain(second);
     expect(answers.has('denied')).toBe(false);
     expect(await until('it answers', async () => (await asked()) === 'allowed')).toBe(true);
-    const line = postern.logLines().find(({ msg }) => msg === 'a Check worker has ended and is replaced');
+    const line = await until('the log says so', () =>
+      postern.logLines().find(({ msg }) => msg === 'a Check worker has ended and is replaced'),
+    );
     expect(line).toMatchObject({ worker: 'one/1', why: 'SIGKILL' });
   });
 });

@@ -25,8 +25,10 @@ it('a store that does not answer is waited for by one caller at a time; the othe
   await member?.kill('SIGSTOP');
   const waited = await Promise.all(Array.from({ length: 10 }, () => ask(unknownKey())));
   expect(new Set(waited.map(({ code, reason }) => `${code} ${reason}`))).toEqual(new Set(['14 unavailable']));
-  const opened = postern.logLines().filter(({ msg }) => String(msg).startsWith('the store does not answer'));
-  expect(opened).toMatchObject([{ level: 40, circuit: 'reads' }]);
+  const opened = () =>
+    postern.logLines().filter(({ msg }) => String(msg).startsWith('the store does not answer'));
+  await until('the log says so', () => opened().length > 0);
+  expect(opened()).toMatchObject([{ level: 40, circuit: 'reads' }]);
 
   const before = await operations(postern.url);
   const began = performance.now();

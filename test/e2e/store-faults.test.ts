@@ -44,8 +44,10 @@ it('a full disk refuses changes with 503 and says so; Checks go on, and with roo
   });
   const answers = await Promise.all([key, unasked, unknownKey()].map(ask));
   expect(answers).toEqual(['allowed', 'allowed', 'unknown']);
-  expect(postern.log()).toMatch(/the database file could not be read or written: the disk is full or broken/);
-  expect(postern.log()).toMatch(/something is wrong with the store/);
+  await expect
+    .poll(() => postern.log())
+    .toMatch(/the database file could not be read or written: the disk is full or broken/);
+  await expect.poll(() => postern.log()).toMatch(/something is wrong with the store/);
 
   limitFiles('unlimited');
   await until('changes are taken again', async () => (await create()).status === 201);
@@ -79,5 +81,5 @@ it('a database file that is deleted under the service turns /readyz and refuses 
   const diagnostics = await (await fetch(`${postern.url}/admin/diagnostics`, asAdmin)).json();
   const finding = expect.objectContaining({ level: 'error', code: 'store.file_lost' });
   expect(diagnostics).toMatchObject({ data: { findings: expect.arrayContaining([finding]) } });
-  expect(postern.log()).toMatch(/the database file was deleted or replaced/);
+  await expect.poll(() => postern.log()).toMatch(/the database file was deleted or replaced/);
 });

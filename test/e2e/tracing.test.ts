@@ -99,7 +99,9 @@ describe('Postern behind an Envoy that traces, both to one collector', () => {
     });
     expect(check?.attributes).not.toHaveProperty('error.type');
     expect(collector.spans().filter(({ traceId: id }) => id === unsampled)).toEqual([]);
-    const line = stack.postern.logLines().find(({ trace_id }) => trace_id === denied);
+    const line = await until('it is logged', () =>
+      stack.postern.logLines().find(({ trace_id }) => trace_id === denied),
+    );
     expect(line).toMatchObject({ msg: 'denied', reason: 'missing', span_id: check?.spanId });
   });
 

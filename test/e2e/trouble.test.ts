@@ -147,7 +147,9 @@ describe('a standalone MongoDB', () => {
     onTestFinished(() => standalone.stop());
     const { uri } = freshDatabase(`mongodb://127.0.0.1:${standalone.members[0]?.port}`);
     const postern = await start({ POSTERN_STORE: uri });
-    expect(postern.logLines().filter(({ level }) => level === 50)).toEqual([
+    const errors = () => postern.logLines().filter(({ level }) => level === 50);
+    await until('the log says so', () => errors().length > 0);
+    expect(errors()).toEqual([
       expect.objectContaining({ msg: expect.stringMatching(/standalone.*replica set/) }),
     ]);
     const check = text(postern.check);
