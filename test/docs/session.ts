@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Envoy, startEnvoy } from '../real/envoy.ts';
+import { type Envoy, patient, startEnvoy } from '../real/envoy.ts';
 import { freePort } from '../real/port.ts';
 import { until } from '../real/until.ts';
 import type { Block } from './blocks.ts';
@@ -78,11 +78,6 @@ export async function openSession(): Promise<Session> {
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-/** With time for a Check on a machine that does much else. */
-function patient(envoyYaml: string): string {
-  return envoyYaml.replace('timeout: 0.5s', 'timeout: 15s').replace('max_interval: 0.2s', 'max_interval: 6s');
 }
 
 /** Bash, which is told one block after the other. */

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { startEcho } from '../real/echo.ts';
@@ -8,6 +9,7 @@ import { until } from '../real/until.ts';
 import { checkRequest, sendCheck } from './check-client.ts';
 import { admin, makeKey, send } from './stack.ts';
 
+const POSTERN_CONFIG = fileURLToPath(new URL('./patient.yaml', import.meta.url));
 const stalenessMaxMs = 15_000; // the default
 
 interface Narrowed {
@@ -24,7 +26,9 @@ describe('two replicas on one MongoDB', () => {
     const { uri } = freshDatabase(inject('mongoUri'));
     client = await new MongoClient(uri).connect();
     [one, other] = (await Promise.all(
-      ['one', 'other'].map((id) => startPostern({ POSTERN_STORE: uri, POSTERN_REPLICA_ID: id })),
+      ['one', 'other'].map((id) =>
+        startPostern({ POSTERN_STORE: uri, POSTERN_CONFIG, POSTERN_REPLICA_ID: id }),
+      ),
     )) as [Postern, Postern];
   });
   afterAll(() => Promise.all([one?.stop(), other?.stop(), client?.close()]));
@@ -103,10 +107,14 @@ it.each(['SIGTERM', 'SIGKILL'] as const)(
   'a fleet that loses a replica to %s answers every request',
   async (signal) => {
     const { uri } = freshDatabase(inject('mongoUri'));
-    const started = await Promise.all([1, 2].map(() => startPostern({ POSTERN_STORE: uri })));
+    const started = await Promise.all([1, 2].map(() => startPostern({ POSTERN_STORE: uri, POSTERN_CONFIG })));
     const [kept, lost] = started as [Postern, Postern];
     const echo = await startEcho();
-    const envoy = await startEnvoy({ checkAddress: [kept.check, lost.check], upstreamAddress: echo.address });
+    const envoy = await startEnvoy({
+      checkAddress: [kept.check, lost.check],
+      upstreamAddress: echo.address,
+      checkTimeoutMs: 15_000,
+    });
     onTestFinished(async () => {
       await Promise.all([envoy.stop(), echo.stop(), kept.stop(), lost.stop()]);
     });
