@@ -9,8 +9,14 @@ import { type Mongo, startReplicaSet, startStandalone } from '../real/mongod.ts'
 import { until } from '../real/until.ts';
 import { createSetting, type Setting } from './setting.ts';
 
-/** Of every store here: of what kind, how large, and who shares it. A test may run on a MongoDB that has no more fixes. */
-const always = ['store.kind', 'store.size', 'fleet.replicas', 'store.single_member', 'store.version'];
+/**
+ * Of every store here: of what kind, how large, and who shares it. A test may run on a MongoDB that has no more fixes,
+ * and on a machine that is busy.
+ */
+const always = [
+  ...['store.kind', 'store.size', 'fleet.replicas', 'store.single_member', 'store.version'],
+  'store.slow',
+];
 
 const plain = {
   ...{ replicaId: 'a', stalenessMaxMs: 15_000, settleMaxMs: 1_000 },
@@ -44,6 +50,14 @@ describe('a diagnosis of MongoDB', () => {
     const { version: running } = await setting.client.db('admin').command({ buildInfo: 1 });
     const found = (await store.diagnose()).find(({ code }) => code === 'store.version');
     expect(found?.level).toBe(Number.parseInt(running, 10) >= 7 ? undefined : 'warning');
+  });
+
+  it('finds that a read and a write take long, by a clock that is fast here', async () => {
+    const { store } = await opened({ monotonic: () => performance.now() * 10_000 });
+    const found = (await store.diagnose()).filter(({ code }) => code === 'store.slow');
+    expect(found.map(({ what }) => what.slice(0, 11))).toEqual(
+      expect.arrayContaining(['A read took', 'A write too']),
+    );
   });
 
   it('finds each index that is missing, and whether that may let two keys share what one may have', async () => {
