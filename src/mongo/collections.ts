@@ -10,6 +10,7 @@ export const rolesName = 'roles';
 export const limitsName = 'limits';
 export const chargesName = 'charges';
 export const usageName = 'usage';
+export const usageBatchesName = 'usage_batches';
 export const metaName = 'meta';
 export const journalName = 'journal';
 export const addressesName = 'addresses';
@@ -81,6 +82,7 @@ export const collectionIndexes: Readonly<Record<string, IndexDescription[]>> = {
   [limitsName]: [purgeIndex],
   [chargesName]: [purgeIndex],
   [usageName]: [purgeIndex],
+  [usageBatchesName]: [purgeIndex],
   [addressesName]: [purgeIndex],
 };
 

@@ -27,10 +27,10 @@ import { createKeyCollection, type KeyCollection } from './records/keys.ts';
 import { createLimitCollection, type LimitCollection } from './records/limits.ts';
 import { createOwnerCollection, type OwnerCollection } from './records/owners.ts';
 import { createRoleCollection, type RoleCollection } from './records/roles.ts';
-import { createUsageCollection, type UsageCollection } from './records/usage.ts';
 import { currentSchema, prepareDatabase, type Schema } from './schema.ts';
 import { createSessions, type Sessions } from './sessions.ts';
 import { createTransactions, type Transactions } from './transactions.ts';
+import { createUsageCollection, type UsageCollection } from './usage/usage.ts';
 
 export interface MongoStoreDependencies {
   /** `mongodb://…/DATABASE`, of a replica set or a sharded cluster; a standalone server serves without memory. */
@@ -48,6 +48,8 @@ export interface MongoStoreDependencies {
   /** How long entries of the journal are kept. Default 400 days. */
   readonly journalRetentionMs?: number;
   readonly timeouts?: MongoTimeouts;
+  /** How long use waits for more, to be written together. Default 2 s. */
+  readonly foldEveryMs?: number;
   /** What is kept in the database; that of this release unless another is given. */
   readonly schema?: Schema;
   /** Whether a restored database is opened all the same, to make up for what it lacks. Default false. */
@@ -150,7 +152,8 @@ export async function connect(
 }
 
 /** Lets go of everything, within seconds whatever the server does. */
-export async function disconnect({ client, replication }: Connection): Promise<void> {
+export async function disconnect({ client, replication, usage }: Connection): Promise<void> {
+  await atMost(foldMaxMs, usage.stop());
   if (replication !== null) await stop(replication);
   await closeClient(client);
 }
@@ -179,6 +182,9 @@ function createStored(
   const { now, onBadRecord, journalRetentionMs: retentionMs = defaultJournalRetentionMs } = dependencies;
   const { findKeyMs: findTimeoutMs, operationMs: timeoutMs } = timeoutsOf(dependencies.timeouts);
   const hasTransactions = transactions !== null;
+  const { foldEveryMs } = dependencies;
+  const onError = (error: unknown) => dependencies.onBackgroundError?.(error);
+  const duties = createDutyCollection(database, sessions);
   const reads = {
     ...{ ...server, findTimeoutMs },
     onBadRecord: (id: string, error: Error) => onBadRecord?.(id, error),
@@ -203,12 +209,12 @@ function createStored(
     }),
     journal,
     addresses: createAddressCollection(database, sessions, now),
-    duties: createDutyCollection(database, sessions),
+    duties,
     idle: createIdlePages(database, sessions, (id, bad) => dependencies.onBadRecord?.(id, bad)),
     identityKeys: createIdentityKeyCollection(database, sessions),
     limits: createLimitCollection(database, sessions, findTimeoutMs),
     chargeUnits: createCharges({ database, sessions, hasTransactions, timeoutMs }),
-    usage: createUsageCollection(database, sessions),
+    usage: createUsageCollection({ ...dependencies, database, sessions, duties, onError, foldEveryMs }),
     marks: createRestoreMarks(database, sessions),
   };
 }
@@ -229,6 +235,8 @@ const defaultJournalRetentionMs = 400 * 86_400_000;
 /** Indexes take longer than what they are for, and another process may be making them. */
 const prepareTimeoutMinMs = 15_000;
 const closeStepMaxMs = 1_000;
+/** What is not folded by then is by another process, or at the next start. */
+const foldMaxMs = 3_000;
 
 /** Ends after `ms` whatever becomes of the work: a server that hangs must not hold up the end. */
 async function atMost(ms: number, work: Promise<unknown>): Promise<void> {

@@ -38,7 +38,9 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Restorab
   async function openAnew(): Promise<Connection> {
     const client = createClient(uri, timeouts);
     try {
-      return await connect(client, name, dependencies, subscriber);
+      const connection = await connect(client, name, dependencies, subscriber);
+      connection.usage.start();
+      return connection;
     } catch (error) {
       await closeClient(client);
       throw mongoError(error);

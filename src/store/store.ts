@@ -145,7 +145,10 @@ export interface Store extends JournalStore, UnitStore, IdentityKeyStore {
   putRole(record: RoleRecord, ifVersion: number, draft?: JournalDraft): Promise<Commit | null>;
   /** Removes the role if its version is `ifVersion`; null, and no change, if it is not. Durable when it resolves. */
   deleteRole(id: string, ifVersion: number, draft?: JournalDraft): Promise<Commit | null>;
-  /** Adds to what is known of the use of keys, and moves their `lastUsedAt` on; need not be durable at once. */
+  /**
+   * Adds to what is known of the use of keys, and moves their `lastUsedAt` on; need not be durable at once, and may be
+   * known some seconds later.
+   */
   recordUsage(tallies: readonly UsageTally[]): Promise<void>;
   /** What became of a key's requests, from the hour that holds `since` (Unix milliseconds) on, oldest first. */
   getUsage(key: KeyId, since: number): Promise<UsageTally[]>;

@@ -37,7 +37,14 @@ export interface UsageOptions {
   readonly talliesMax: number;
   /** Keys whose use is counted beside them in memory; past it their use is gathered in tallies. Default 0. */
   readonly heldMax?: number;
+  /** Tallies in one write. Default {@link batchSize}. */
+  readonly batchMax?: number;
+  /** How long after it was written the store may know of use. Default 0. */
+  readonly storeLagMs?: number;
 }
+
+/** Of a store that adds up what many processes have written: few large writes, and time for it. */
+export const writesToFold = { batchMax: 5_000, storeLagMs: 3_000 } as const satisfies Partial<UsageOptions>;
 
 const hourMs = 3_600_000;
 /** What an admin is told of use may be this late. */
@@ -59,7 +66,10 @@ export interface UsageDependencies {
 
 export function createUsage(dependencies: UsageDependencies, options: UsageOptions): Usage {
   const { store, onError, onDropped, wait = waitForTimer } = dependencies;
-  const pausesMs = Math.max(0, Math.min(options.flushMs, lagMaxMs - options.flushMs) / 2);
+  const { batchMax = batchSize, storeLagMs = 0 } = options;
+  const writtenWithinMs = lagMaxMs - storeLagMs;
+  const flushMs = Math.min(options.flushMs, writtenWithinMs);
+  const pausesMs = Math.max(0, Math.min(flushMs, writtenWithinMs - flushMs) / 2);
   let gathering = createGathering(options.talliesMax);
   const held = createHeldUses(options.heldMax ?? 0);
   let timer: NodeJS.Timeout | null = null;
@@ -82,7 +92,7 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
     start() {
       if (stopping.signal.aborted) stopping = new AbortController();
       // A store that is slow is not asked again before it has answered.
-      timer ??= setInterval(() => flushing ?? flush(pausesMs), options.flushMs).unref();
+      timer ??= setInterval(() => flushing ?? flush(pausesMs), flushMs).unref();
     },
     flush: () => flush(0),
     async stop(signal) {
@@ -125,7 +135,7 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
   async function writeAll(withPausesMs: number): Promise<void> {
     const gathered = gathering;
     gathering = createGathering(options.talliesMax);
-    const pauseMs = withPausesMs / Math.ceil((gathered.size + held.size) / batchSize);
+    const pauseMs = withPausesMs / Math.ceil((gathered.size + held.size) / batchMax);
     unwritten = gathered.size;
     const pauseBetween = createPauses(pauseMs);
     const isWritten = await writeHeld(pauseBetween);
@@ -135,7 +145,7 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
 
   /** Resolves to whether the store took all of it; what it did not take goes on waiting. */
   async function writeHeld(pauseBetween: PauseBetween): Promise<boolean> {
-    for await (const batch of held.batches(batchSize)) {
+    for await (const batch of held.batches(batchMax)) {
       unwritten += batch.length;
       await pauseBetween(false);
       if (isLate) return false;
@@ -158,7 +168,7 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
     isAsked: boolean,
   ): Promise<void> {
     let failed = !isAsked;
-    for await (const batch of batchesInOrder(gathered.parts(), batchSize)) {
+    for await (const batch of batchesInOrder(gathered.parts(), batchMax)) {
       await pauseBetween(failed);
       if (isLate) return;
       if (!failed) {

@@ -33,7 +33,7 @@ describeAdminModel(
 function createStore(now: () => number) {
   made += 1;
   return createMongoStore({
-    ...{ uri, replicaId: `model-${made}`, stalenessMaxMs: 15_000, settleMaxMs: 30_000, now },
+    ...{ uri, replicaId: `model-${made}`, stalenessMaxMs: 15_000, settleMaxMs: 30_000, now, foldEveryMs: 5 },
     ...{ monotonic: () => performance.now(), timeouts: { findKeyMs: 5_000, operationMs: 30_000 } },
   });
 }

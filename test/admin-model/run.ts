@@ -1,4 +1,5 @@
 import type { KeyId } from '../../src/keys/key.ts';
+import { until } from '../real/until.ts';
 import { type Ask, type Credentials, callerAddress, type Outcome, type Wire } from './ask.ts';
 import { markPlan } from './change-plans.ts';
 import { differences } from './learned.ts';
@@ -232,4 +233,10 @@ async function use(
   await service.store.recordUsage([{ ...tally, lastUsedAt, addresses: ['192.0.2.9'] }]);
   key.uses.push({ hour, allowed, denied });
   key.lastUsedAt = lastUsedAt ?? key.lastUsedAt;
+  const sum = key.uses.reduce((total, one) => total + one.allowed + one.denied, 0);
+  await until('the use is known', async () => {
+    const known = await service.store.getUsage(tally.key, 0);
+    const counts = known.map((one) => one.allowed + (one.denied.permission_denied ?? 0));
+    return counts.reduce((total, count) => total + count, 0) >= sum;
+  });
 }

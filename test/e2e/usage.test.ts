@@ -54,8 +54,8 @@ describe.each(Object.keys(stores) as (keyof typeof stores)[])('the use of a key,
 
     const again = await startPostern(store);
     onTestFinished(() => again.stop());
+    await expect.poll(async () => countsOf(await usageOf(again, made.id))).toEqual([1, 0]);
     const usage = await usageOf(again, made.id);
-    expect(countsOf(usage)).toEqual([1, 0]);
     expect(usage.last_used_at).not.toBe(null);
   });
 });

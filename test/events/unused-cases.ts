@@ -5,7 +5,7 @@ import { type KeyRecord, keyState } from '../../src/keys/key.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createTestService } from '../service.ts';
 import { dayMs, insertAll, listChain, testNow } from '../store-contract/setting.ts';
-import { tally } from '../store-contract/usage.ts';
+import { lastUsed, tally } from '../store-contract/usage.ts';
 
 const hourMs = 3_600_000;
 const minuteMs = 60_000;
@@ -198,6 +198,7 @@ async function setting(
 async function use(store: Store, key: KeyRecord | undefined, lastUsedAt: number): Promise<void> {
   const hour = lastUsedAt - (lastUsedAt % hourMs);
   await store.recordUsage([tally(key as KeyRecord, { hour, allowed: 1, lastUsedAt })]);
+  await lastUsed(store, key as KeyRecord, lastUsedAt);
 }
 
 async function notices(store: Store): Promise<JournalEntry[]> {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { createMongoStore } from '../../src/mongo/store.ts';
 import { type Store, StoreUnavailable } from '../../src/store/store.ts';
 import { type Mongo, startReplicaSet } from '../real/mongod.ts';
+import { until } from '../real/until.ts';
 import { ownerRecord } from '../records.ts';
 import {
   insertAll,
@@ -118,7 +119,7 @@ it('the role that the documents name is enough for all that a store does', async
       lastUsedAt: testNow,
     },
   ]);
-  expect(await other.getUsage(key.id, 0)).toHaveLength(1);
+  await until('the use is known', async () => (await other.getUsage(key.id, 0)).length === 1);
   await one.noteAddresses([{ key: key.id, address: '192.0.2.1' }]);
   expect(await one.claimDuty('test', 'a', 1_000)).toEqual({ progress: 0 });
   const owner = ownerRecord();

@@ -52,6 +52,7 @@ export async function createSetting(server: string, { fresh = false } = {}): Pro
         settleMaxMs: 30_000,
         now: Date.now,
         monotonic: () => performance.now(),
+        foldEveryMs: 10,
         ...dependencies,
         // A machine that tests may be slow; that calls end in time has tests of its own.
         timeouts: { findKeyMs: 5_000, operationMs: 30_000, connectMs: 10_000, ...dependencies.timeouts },

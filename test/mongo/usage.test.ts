@@ -3,7 +3,7 @@ import { usageRetentionMs } from '../../src/store/store.ts';
 import { until } from '../real/until.ts';
 import { request, sumOf } from '../store-contract/limits.ts';
 import { insertAll, testNow } from '../store-contract/setting.ts';
-import { tally } from '../store-contract/usage.ts';
+import { lastUsed, tally } from '../store-contract/usage.ts';
 import { createSetting, listen } from './setting.ts';
 
 const hourMs = 3_600_000;
@@ -33,6 +33,8 @@ it('several replicas record the use of one key at once: all of it is counted', a
       stores.map((one) => one.recordUsage([tally(key, { allowed: 1, denied: { expired: 2 }, lastUsedAt })])),
     ),
   );
+  await until('all of it is known', async () => (await store.getUsage(key.id, 0))[0]?.allowed === 60);
+  await lastUsed(store, key, testNow + 19);
   const [sum] = await store.getUsage(key.id, 0);
   expect(sum).toMatchObject({ allowed: 60, denied: { expired: 120 }, lastUsedAt: testNow + 19 });
   expect(await store.getKey(key.id)).toEqual({ ...key, lastUsedAt: testNow + 19 });
@@ -48,6 +50,7 @@ it('no replica is told of a last use, so that none forgets a key for having been
   await until('told of the keys', () => told.times(used.id) + told.times(marker.id) === 2);
   for (const lastUsedAt of [testNow, testNow + 1]) {
     await writer.recordUsage([tally(used, { allowed: 1, lastUsedAt })]);
+    await lastUsed(writer, used, lastUsedAt);
   }
   await writer.replaceKey({ ...marker, disabledAt: 1, version: 2 }, 1, 1);
   await until('told of what came after', () => told.times(marker.id) === 2);
@@ -73,7 +76,10 @@ it('hours past their retention, and windows long past, are removed', async () =>
     request({ spender: String(end), windowStart: end - 60_000, windowEnd: end, limit: 1 });
   const ends = [now - hourMs, now - 10_000, now + hourMs];
   for (const end of ends) await store.leaseUnits(window(end));
-  await until('the old hour is gone', async () => (await store.getUsage(key.id, 0)).length === 1);
+  await until('the new hour alone is there', async () => {
+    const hours = await store.getUsage(key.id, 0);
+    return hours.length === 1 && hours[0]?.allowed === 2;
+  });
   expect(await store.getUsage(key.id, 0)).toMatchObject([{ allowed: 2 }]);
   const limits = setting.client.db().collection('limits');
   await until('the old window is gone', async () => (await limits.countDocuments()) === 2);

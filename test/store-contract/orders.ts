@@ -6,6 +6,7 @@ import type { KeyFilter } from '../../src/store/key-filter.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { CreateStore } from '../store-contract.ts';
 import { insertAll, listIds, nextId, opened, testNow } from './setting.ts';
+import { lastUsed } from './usage.ts';
 
 const hourMs = 3_600_000;
 
@@ -40,7 +41,8 @@ export function orderContract(createStore: CreateStore): void {
 
   it('knows the last use to the second, however it was gathered', async () => {
     const { store } = await opened(createStore);
-    const ids = (await insertAll(store, Array(4).fill({}))).map(({ id }) => id);
+    const keys = await insertAll(store, Array(4).fill({}));
+    const ids = keys.map(({ id }) => id);
     const use = (key: KeyId | undefined, at: number) => ({
       ...{
         key: key as KeyId,
@@ -55,6 +57,8 @@ export function orderContract(createStore: CreateStore): void {
     const at = testNow - 3 * hourMs;
     await store.recordUsage([use(ids[0], at), use(ids[1], at + 1_000), use(ids[2], at + hourMs)]);
     await store.recordUsage([use(ids[0], at + 5_000)]);
+    for (const [place, last] of [at + 5_000, at + 1_000, at + hourMs].entries())
+      await lastUsed(store, keys[place] as KeyRecord, last);
     const order = { by: 'last_used_at', isDescending: true } as const;
     expect(await listAll(store, {}, order, 1)).toEqual([ids[2], ids[0], ids[1], ids[3]]);
     expect(await listAll(store, {}, { ...order, isDescending: false }, 1)).toEqual([

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import type { KeyRecord } from '../../src/keys/key.ts';
 import { type Store, StoreUnavailable } from '../../src/store/store.ts';
 import { addressesMax, type UsageTally } from '../../src/store/usage-tally.ts';
+import { until } from '../real/until.ts';
 import type { CreateStore } from '../store-contract.ts';
 import { insertAll, nextId, opened, retentionMs, testNow } from './setting.ts';
 
@@ -18,6 +19,7 @@ export function usageContract(createStore: CreateStore): void {
       tally(key, { denied: { rate_limited: 4, expired: 1 }, observed: { expired: 1, missing: 1 } }),
     ]);
     await store.recordUsage([tally(key, { allowed: 3 })]);
+    await counted(store, key, 5);
     expect(await store.getUsage(key.id, testNow)).toEqual([
       tally(key, {
         ...{ allowed: 5, denied: { rate_limited: 5, expired: 1 } },
@@ -30,6 +32,7 @@ export function usageContract(createStore: CreateStore): void {
     const { store, key } = await withKey(createStore);
     const some = tally(key, { allowed: 1, denied: { revoked: 2 }, lastUsedAt: testNow });
     await Promise.all(Array.from({ length: 40 }, () => store.recordUsage([some])));
+    await counted(store, key, 40);
     const [sum] = await store.getUsage(key.id, testNow);
     expect(sum).toMatchObject({ allowed: 40, denied: { revoked: 80 } });
   });
@@ -38,6 +41,7 @@ export function usageContract(createStore: CreateStore): void {
     const { store, key } = await withKey(createStore);
     const hours = [3, 0, 2, 1].map((hour) => testNow + hour * hourMs);
     await store.recordUsage(hours.map((hour, index) => tally(key, { hour, allowed: index + 1 })));
+    await counted(store, key, 10);
     const allowedSince = async (since: number) =>
       (await store.getUsage(key.id, since)).map(({ hour, allowed }) => [(hour - testNow) / hourMs, allowed]);
     const all = [
@@ -58,6 +62,8 @@ export function usageContract(createStore: CreateStore): void {
     const [other] = await insertAll(store, [{}]);
     if (other === undefined) throw new Error('no key');
     await store.recordUsage([tally(key, { allowed: 1 }), tally(other, { allowed: 2 })]);
+    await counted(store, other, 2);
+    await counted(store, key, 1);
     expect(await store.getUsage(key.id, 0)).toEqual([tally(key, { allowed: 1 })]);
     expect(await store.getUsage(other.id, 0)).toEqual([tally(other, { allowed: 2 })]);
     expect(await store.getUsage(key.id.slice(0, -1) as typeof key.id, 0)).toEqual([]);
@@ -66,7 +72,11 @@ export function usageContract(createStore: CreateStore): void {
 
   it('keeps addresses of every record, each once, and no more than a bounded sample of them', async () => {
     const { store, key } = await withKey(createStore);
-    const record = (addresses: string[]) => store.recordUsage([tally(key, { allowed: 1, addresses })]);
+    let records = 0;
+    const record = async (addresses: string[]) => {
+      await store.recordUsage([tally(key, { allowed: 1, addresses })]);
+      await counted(store, key, ++records);
+    };
     await record(['192.0.2.1', '2001:db8::1']);
     await record(['$allowed', '192.0.2.1']);
     const addresses = async () => (await store.getUsage(key.id, 0))[0]?.addresses ?? [];
@@ -80,7 +90,11 @@ export function usageContract(createStore: CreateStore): void {
 
   it('moves the last use of a key on, never back, and leaves all else of the key as it is', async () => {
     const { store, key } = await withKey(createStore);
-    const record = (lastUsedAt: number | null) => store.recordUsage([tally(key, { allowed: 1, lastUsedAt })]);
+    let records = 0;
+    const record = async (lastUsedAt: number | null) => {
+      await store.recordUsage([tally(key, { allowed: 1, lastUsedAt })]);
+      await counted(store, key, ++records);
+    };
     await record(null);
     expect(await store.getKey(key.id)).toEqual(key);
     for (const [at, latest] of [
@@ -90,6 +104,7 @@ export function usageContract(createStore: CreateStore): void {
       [testNow + 9, testNow + 9],
     ] as const) {
       await record(at);
+      await lastUsed(store, key, latest);
       expect(await store.getKey(key.id)).toEqual({ ...key, lastUsedAt: latest });
       expect((await store.getUsage(key.id, 0))[0]?.lastUsedAt).toBe(latest);
     }
@@ -99,9 +114,11 @@ export function usageContract(createStore: CreateStore): void {
   it('keeps the last use through a change of the key, and a change through a last use', async () => {
     const { store, key } = await withKey(createStore);
     await store.recordUsage([tally(key, { allowed: 1, lastUsedAt: testNow + 1 })]);
+    await lastUsed(store, key, testNow + 1);
     const changed = { ...key, name: 'Another name', version: 2 };
     await store.replaceKey(changed, 1, retentionMs);
     await store.recordUsage([tally(key, { allowed: 1, lastUsedAt: testNow + 2 })]);
+    await lastUsed(store, key, testNow + 2);
     expect(await store.getKey(key.id)).toEqual({ ...changed, lastUsedAt: testNow + 2 });
     const again = { ...changed, disabledAt: testNow, version: 3 };
     expect(await store.replaceKey(again, 2, retentionMs)).not.toBe(null);
@@ -122,6 +139,7 @@ export function usageContract(createStore: CreateStore): void {
     for (let use = 0; use < 20; use++) {
       await store.recordUsage([tally(key, { allowed: 1, lastUsedAt: testNow + use })]);
     }
+    await lastUsed(store, key, testNow + 19);
     // Of its making it is told here, and once more where a feed brings it back.
     expect(told.filter((id) => id === key.id).length).toBeLessThanOrEqual(2);
   });
@@ -130,6 +148,7 @@ export function usageContract(createStore: CreateStore): void {
     const { store } = await opened(createStore);
     const gone = { id: nextId() };
     await store.recordUsage([tally(gone, { denied: { revoked: 1 }, lastUsedAt: testNow })]);
+    await until('its use is known', async () => (await store.getUsage(gone.id, 0)).length > 0);
     expect(await store.getKey(gone.id)).toBe(null);
     expect(await store.getUsage(gone.id, 0)).toHaveLength(1);
   });
@@ -144,6 +163,7 @@ export function usageContract(createStore: CreateStore): void {
     const recorded = tally(key, { allowed: 1, addresses: ['192.0.2.1'], lastUsedAt: testNow });
     await store.recordUsage([recorded]);
     const another = await reopen();
+    await counted(another, key, 1);
     expect(await another.getUsage(key.id, 0)).toEqual([recorded]);
   });
 
@@ -154,6 +174,19 @@ export function usageContract(createStore: CreateStore): void {
     await store.close();
     await expectUnavailable(store);
   });
+}
+
+/** Until the store tells of so many requests that were allowed: use is known some time after it was recorded. */
+async function counted(store: Store, { id }: Pick<KeyRecord, 'id'>, allowed: number): Promise<void> {
+  await until('all use is known', async () => {
+    const tallies = await store.getUsage(id, 0);
+    return tallies.reduce((sum, one) => sum + one.allowed, 0) >= allowed;
+  });
+}
+
+/** Until the store tells of this last use, or a later one. */
+export async function lastUsed(store: Store, { id }: Pick<KeyRecord, 'id'>, at: number): Promise<void> {
+  await until('the last use is known', async () => ((await store.getKey(id))?.lastUsedAt ?? 0) >= at);
 }
 
 /** An hour in which nothing happened, apart from what is given. */

@@ -12,6 +12,7 @@ import {
   type Usage,
   type UsageDependencies,
   type UsageOptions,
+  writesToFold,
 } from '../../src/usage/usage.ts';
 import { keyRecord } from '../records.ts';
 
@@ -174,6 +175,17 @@ describe('usage', () => {
     expect(await pausesOf(4_000)).toEqual([500, 500, 500]);
     expect(await pausesOf(8_000)).toEqual([250, 250, 250]);
     expect(await pausesOf(10_000)).toEqual([]);
+  });
+
+  it('is written in few large writes where a store folds it, within what is left of ten seconds', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { usage, writes } = setUp({ flushMs: 10_000, ...writesToFold });
+    recordBatches(usage, 4);
+    usage.start();
+    vi.advanceTimersByTime(10_000 - writesToFold.storeLagMs);
+    await expect.poll(() => writes).toEqual([4 * batchSize]);
+    await usage.stop(AbortSignal.timeout(30_000));
   });
 
   it('makes no pause any more when it is stopped, one that it makes is ended', async () => {

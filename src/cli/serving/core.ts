@@ -26,7 +26,7 @@ import { createMetrics, type Metrics } from '../../telemetry/telemetry.ts';
 import { traceAdmin } from '../../telemetry/tracing-admin.ts';
 import { traceStore } from '../../telemetry/tracing-store.ts';
 import type { Tracing } from '../../tracing/tracing.ts';
-import { createUsage, type Usage } from '../../usage/usage.ts';
+import { createUsage, type Usage, writesToFold } from '../../usage/usage.ts';
 import { version } from '../../version.ts';
 import { createEvents } from './events.ts';
 import { type CreateStore, tellOf } from './store.ts';
@@ -128,7 +128,10 @@ function gatherAdminUse(config: Config, log: Logger, store: Pick<Store, 'recordU
       onError: (error) => log.warn({ err: error }, 'use by admin calls could not be recorded yet'),
       onDropped: (tallies) => log.warn({ tallies }, 'use by admin calls was not recorded: there was no time'),
     },
-    { flushMs: config.usageFlushMs, talliesMax: adminTalliesMax },
+    {
+      ...{ flushMs: config.usageFlushMs, talliesMax: adminTalliesMax },
+      ...(config.store.kind === 'mongodb' && writesToFold),
+    },
   );
 }
 

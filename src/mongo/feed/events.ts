@@ -10,6 +10,7 @@ import {
   ownersName,
   replicasName,
   rolesName,
+  usageBatchesName,
   usageName,
 } from '../collections.ts';
 import { askId } from './fleet.ts';
@@ -27,7 +28,9 @@ export interface FeedEvent {
 }
 
 /** What is written most, and no stream has to tell of. */
-const unwatched = [usageName, limitsName, chargesName, journalName, addressesName, dutiesName];
+const unwatched = [
+  ...[usageBatchesName, usageName, limitsName, chargesName, journalName, addressesName, dutiesName],
+];
 
 /**
  * Keeps, at the server, every change of a key but its last use; what becomes of this replica's own document alone, or

@@ -25,7 +25,7 @@ import { createLogger, type Logger } from '../../../telemetry/log.ts';
 import { traceCheckStore, traceLookups } from '../../../telemetry/tracing-check.ts';
 import { untilAborted } from '../../../time/until-aborted.ts';
 import type { Tracing } from '../../../tracing/tracing.ts';
-import { createUsage } from '../../../usage/usage.ts';
+import { createUsage, writesToFold } from '../../../usage/usage.ts';
 import { openTracing } from '../tracing.ts';
 import { type CheckListener, createCheckListener } from './check-listener.ts';
 
@@ -78,7 +78,10 @@ export async function startCheckCore(
       onError: (error) => log.warn({ err: error }, 'use could not be recorded yet'),
       onDropped: (tallies) => log.warn({ tallies }, 'the use of keys was not recorded: there was no time'),
     },
-    { flushMs: config.usageFlushMs, talliesMax, heldMax: config.memory.keysMax },
+    {
+      ...{ flushMs: config.usageFlushMs, talliesMax, heldMax: config.memory.keysMax },
+      ...(config.store.kind === 'mongodb' && writesToFold),
+    },
   );
   const failures = createWorkerFailures((counts) => service.ask('countFailures', counts));
   const logDecision = createDecisionLog({ log, random: Math.random, monotonic }, config.allowsSampleRatio);

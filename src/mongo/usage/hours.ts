@@ -4,8 +4,9 @@ import type { Reason } from '../../schemes/answer.ts';
 import { usageRetentionMs } from '../../store/store.ts';
 import { addressesMax, type UsageTally } from '../../store/usage-tally.ts';
 import { keysName, usageName } from '../collections.ts';
+import { duplicatesOf } from '../errors.ts';
+import type { KeyDocument } from '../records/records.ts';
 import type { Sessions } from '../sessions.ts';
-import type { KeyDocument } from './records.ts';
 
 /** What one key was used for in one hour, in the collection `usage`. */
 interface UsageDocument {
@@ -17,30 +18,44 @@ interface UsageDocument {
   observed?: Partial<Record<Reason, number>>;
   addresses?: string[];
   last_used_at?: Date;
+  /** The last fold that added to it; absent where only versions before have. */
+  fold?: number;
   purge_at: Date;
 }
 
-/** What keys were used for. */
-export interface UsageCollection {
-  record(tallies: readonly UsageTally[]): Promise<void>;
+/** What keys were used for, by the hour. */
+export interface UsageHours {
+  /**
+   * Adds these, of a key and an hour one at most, and moves the last use of the keys on. What a fold of this number or
+   * a later one has added to already is left as it is: the same fold may be made again, by anybody.
+   */
+  add(tallies: readonly UsageTally[], fold: number): Promise<void>;
   /** From the hour that holds `since` on, oldest first. */
   get(key: KeyId, since: number): Promise<UsageTally[]>;
 }
 
 const hourMs = 3_600_000;
 
-export function createUsageCollection(database: Db, sessions: Sessions): UsageCollection {
+export function createUsageHours(database: Db, sessions: Sessions): UsageHours {
   const usage: Collection<UsageDocument> = database.collection(usageName);
   const keys: Collection<KeyDocument> = database.collection(keysName);
 
+  /** Answers which of them could not be made, since there is such a document that they are not for. */
+  const write = (additions: AnyBulkWriteOperation<UsageDocument>[]) =>
+    sessions.write((session) => duplicatesOf(usage.bulkWrite(additions, { ordered: false, session })));
+
   return {
-    async record(tallies) {
+    async add(tallies, fold) {
       if (tallies.length === 0) return;
+      // Whoever finds a use counted finds it as the last one.
       const touches = tallies.flatMap(touch);
-      await sessions.write(async (session) => {
-        await usage.bulkWrite(tallies.map(addition), { ordered: false, session });
-        if (touches.length > 0) await keys.bulkWrite(touches, { ordered: false, session });
-      });
+      if (touches.length > 0) {
+        await sessions.write((session) => keys.bulkWrite(touches, { ordered: false, session }));
+      }
+      const additions = tallies.map((tally) => addition(tally, fold));
+      const refused = await write(additions);
+      // Made by somebody else at the same moment, or of this fold already.
+      if (refused.size > 0) await write(additions.filter((_, place) => refused.has(place)));
     },
     async get(key, since) {
       // '!' is what comes next after the space in the id.
@@ -65,7 +80,7 @@ function idOf(key: KeyId, hour: number): string {
   return `${key} ${new Date(hour).toISOString()}`;
 }
 
-function addition(tally: UsageTally): AnyBulkWriteOperation<UsageDocument> {
+function addition(tally: UsageTally, fold: number): AnyBulkWriteOperation<UsageDocument> {
   const { key, hour, allowed, addresses, lastUsedAt } = tally;
   const plus = (field: string, count: number) => ({ $add: [{ $ifNull: [`$${field}`, 0] }, count] });
   const counts = (['denied', 'observed'] as const).flatMap((kind) =>
@@ -82,10 +97,12 @@ function addition(tally: UsageTally): AnyBulkWriteOperation<UsageDocument> {
     purge_at: new Date(hour + usageRetentionMs),
     allowed: plus('allowed', allowed),
     ...Object.fromEntries(counts),
-    addresses: { $slice: [union, addressesMax] },
+    ...(addresses.length > 0 && { addresses: { $slice: [union, addressesMax] } }),
+    fold,
     ...(lastUsedAt !== null && { last_used_at: { $max: ['$last_used_at', new Date(lastUsedAt)] } }),
   };
-  return { updateOne: { filter: { _id: idOf(key, hour) }, update: [{ $set: members }], upsert: true } };
+  const filter = { _id: idOf(key, hour), fold: { $not: { $gte: fold } } };
+  return { updateOne: { filter, update: [{ $set: members }], upsert: true } };
 }
 
 function touch({ key, lastUsedAt }: UsageTally): AnyBulkWriteOperation<KeyDocument>[] {

@@ -1,0 +1,152 @@
+import { Binary, type Collection, type Db, ObjectId } from 'mongodb';
+import { usageRetentionMs } from '../../store/store.ts';
+import type { UsageTally } from '../../store/usage-tally.ts';
+import { usageBatchesName } from '../collections.ts';
+import { isDuplicate } from '../errors.ts';
+import type { Sessions } from '../sessions.ts';
+import { packTallies, unpackTallies } from './packed-tallies.ts';
+
+/** What one replica wrote of the use of many keys at once, in the collection `usage_batches`, until it is folded. */
+interface BatchDocument {
+  /** In the order of time, about: hexadecimal digits. */
+  _id: string;
+  tallies: number;
+  packed: Binary;
+  purge_at: Date;
+}
+
+/** Beside them: which are being folded. */
+interface PlanDocument {
+  _id: typeof planId;
+  fold: number;
+  batches: readonly string[];
+}
+
+/** Batches that are to be folded as one. Whoever folds them again does so under the same number. */
+export interface Fold {
+  readonly number: number;
+  readonly batches: readonly string[];
+  readonly tallies: readonly UsageTally[];
+}
+
+/** Use that is written and not folded yet. */
+export interface UsageBatches {
+  /** Durable when it resolves, to the id of the batch. */
+  add(tallies: readonly UsageTally[]): Promise<string>;
+  /** Whether one of these is left, or any at all. */
+  isLeft(batches?: readonly string[]): Promise<boolean>;
+  /**
+   * What is to be folded next: what a fold was begun with that has not come to its end, or else the oldest. Null where
+   * there is nothing, or somebody else has just begun.
+   */
+  begin(): Promise<Fold | null>;
+  /** Everything of the fold is written. */
+  end(fold: Fold): Promise<void>;
+}
+
+/** Comes after all ids of batches. */
+const planId = 'plan';
+/** Of one fold. Adding up so many takes a process some milliseconds at a time, and a server half a second. */
+const batchesMax = 500;
+const talliesMax = 20_000;
+
+export function createUsageBatches(
+  database: Db,
+  sessions: Sessions,
+  { now, onError }: { readonly now: () => number; readonly onError: (error: unknown) => void },
+): UsageBatches {
+  const batches: Collection<BatchDocument> = database.collection(usageBatchesName);
+  const plans: Collection<PlanDocument> = database.collection(usageBatchesName);
+
+  const read = (ids: readonly string[]) =>
+    sessions.read((options) => batches.find({ _id: { $in: [...ids] } }, options).toArray());
+
+  /** Begins a fold of these, unless somebody else has begun one since `last`. */
+  async function plan(last: PlanDocument | null, ids: readonly string[]): Promise<number | null> {
+    // Later than any of before, should the plan have been lost.
+    const fold = Math.max(now(), (last?.fold ?? 0) + 1);
+    try {
+      const { matchedCount, upsertedCount } = await sessions.write((session) =>
+        plans.updateOne(
+          { _id: planId, ...(last !== null && { fold: last.fold }) },
+          last === null ? { $setOnInsert: { fold, batches: ids } } : { $set: { fold, batches: ids } },
+          { upsert: last === null, session },
+        ),
+      );
+      return upsertedCount > 0 || (last !== null && matchedCount > 0) ? fold : null;
+    } catch (error) {
+      if (isDuplicate(error)) return null;
+      throw error;
+    }
+  }
+
+  async function oldest(): Promise<string[]> {
+    const waiting = await sessions.read((options) =>
+      batches
+        .find(
+          { _id: { $lt: planId } },
+          { ...options, sort: { _id: 1 }, limit: batchesMax, projection: { tallies: 1 } },
+        )
+        .toArray(),
+    );
+    const ids: string[] = [];
+    let sum = 0;
+    for (const { _id, tallies } of waiting) {
+      sum += tallies;
+      if (ids.length > 0 && sum > talliesMax) break;
+      ids.push(_id);
+    }
+    return ids;
+  }
+
+  async function remove(ids: readonly string[]): Promise<void> {
+    await sessions.write((session) => batches.deleteMany({ _id: { $in: [...ids] } }, { session }));
+  }
+
+  async function tallied(documents: readonly BatchDocument[]): Promise<UsageTally[]> {
+    const tallies: UsageTally[][] = [];
+    for (const { packed } of documents) {
+      // One that cannot be read spoils itself alone.
+      tallies.push(
+        await unpackTallies(packed.buffer).catch((error) => {
+          onError(error);
+          return [];
+        }),
+      );
+    }
+    return tallies.flat();
+  }
+
+  return {
+    async add(tallies) {
+      const _id = new ObjectId().toHexString();
+      const packed = new Binary(await packTallies(tallies));
+      const purge_at = new Date(now() + usageRetentionMs);
+      await sessions.write((session) =>
+        batches.insertOne({ _id, tallies: tallies.length, packed, purge_at }, { session }),
+      );
+      return _id;
+    },
+    async isLeft(ids) {
+      const filter = { _id: ids === undefined ? { $lt: planId } : { $in: [...ids] } };
+      const found = await sessions.read((options) =>
+        batches.findOne(filter, { ...options, projection: { _id: 1 } }),
+      );
+      return found !== null;
+    },
+    async begin() {
+      const last = await sessions.read((options) => plans.findOne({ _id: planId }, options));
+      const left = last === null ? [] : await read(last.batches);
+      if (last !== null && left.length === last.batches.length && left.length > 0) {
+        return { number: last.fold, batches: last.batches, tallies: await tallied(left) };
+      }
+      // They are removed when all is written: nothing is left to do but that.
+      if (left.length > 0) await remove(left.map(({ _id }) => _id));
+      const ids = await oldest();
+      const number = ids.length === 0 ? null : await plan(last, ids);
+      if (number === null) return null;
+      return { number, batches: ids, tallies: await tallied(await read(ids)) };
+    },
+    end: ({ batches: ids }) => remove(ids),
+  };
+}

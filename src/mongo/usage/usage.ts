@@ -1,0 +1,49 @@
+import type { Db } from 'mongodb';
+import type { KeyId } from '../../keys/key.ts';
+import type { UsageTally } from '../../store/usage-tally.ts';
+import type { DutyCollection } from '../records/duties.ts';
+import type { Sessions } from '../sessions.ts';
+import { createUsageBatches } from './batches.ts';
+import { createUsageFolding } from './folding.ts';
+import { createUsageHours } from './hours.ts';
+
+/** What keys were used for. */
+export interface UsageCollection {
+  /** Durable when it resolves; it is found once it is folded, within seconds. */
+  record(tallies: readonly UsageTally[]): Promise<void>;
+  /** From the hour that holds `since` on, oldest first. */
+  get(key: KeyId, since: number): Promise<UsageTally[]>;
+  /** Sees to what nobody has folded. */
+  start(): void;
+  /** Folds what this process has recorded, if it may. */
+  stop(): Promise<void>;
+}
+
+export interface UsageCollectionDependencies {
+  readonly database: Db;
+  readonly sessions: Sessions;
+  readonly duties: Pick<DutyCollection, 'claimDuty'>;
+  readonly now: () => number;
+  readonly monotonic: () => number;
+  readonly onError: (error: unknown) => void;
+  /** How long use may wait for more, to be folded together. Default 2 s. */
+  readonly foldEveryMs: number | undefined;
+}
+
+const foldEveryDefaultMs = 2_000;
+
+export function createUsageCollection(dependencies: UsageCollectionDependencies): UsageCollection {
+  const { database, sessions, foldEveryMs: everyMs = foldEveryDefaultMs } = dependencies;
+  const hours = createUsageHours(database, sessions);
+  const batches = createUsageBatches(database, sessions, dependencies);
+  const folding = createUsageFolding({ ...dependencies, hours, batches, everyMs });
+
+  return {
+    async record(tallies) {
+      if (tallies.length > 0) folding.wake(await batches.add(tallies));
+    },
+    get: hours.get,
+    start: () => folding.wake(),
+    stop: folding.stop,
+  };
+}
