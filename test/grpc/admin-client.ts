@@ -18,6 +18,8 @@ import { createTestService, type TestService, type TestServiceOptions } from '..
 /** A real gRPC listener over a whole core, and a client of it, until the test ends. */
 export interface AdminClient {
   readonly service: TestService;
+  /** `host:port` of the listener. */
+  readonly address: string;
   /** What the callers were not shown. */
   readonly broken: readonly unknown[];
   /** A call with all rights unless the metadata says otherwise; a streaming one is given one message. */
@@ -36,11 +38,15 @@ export interface Refused {
 }
 
 export async function startAdmin(
-  given: { readonly options?: TestServiceOptions; readonly admin?: Partial<Admin> } = {},
+  given: {
+    readonly options?: TestServiceOptions;
+    readonly admin?: Partial<Admin> | ((admin: Admin) => Partial<Admin>);
+  } = {},
 ): Promise<AdminClient> {
   const service = await createTestService(given.options);
   const broken: unknown[] = [];
-  const admin = { ...service.admin, ...given.admin };
+  const others = typeof given.admin === 'function' ? given.admin(service.admin) : given.admin;
+  const admin = { ...service.admin, ...others };
   const listener = createGrpcListener(
     createAdminService({ admin, now: () => service.clock.now, onBroken: (error) => broken.push(error) }),
     { requestBytesMax: 65_536 },
@@ -97,6 +103,7 @@ export async function startAdmin(
 
   return {
     service,
+    address: formatListen(address),
     broken,
     call,
     sendBytes,

@@ -179,6 +179,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     ],
     packages: ['@bufbuild/protobuf', '@grpc/grpc-js', '@grpc/reflection'],
   },
+  client: {
+    holds: 'what programs call Postern by: `postern/client` of the package',
+    opens: 'client.ts',
+    rooms: ['grpc'],
+    packages: ['@grpc/grpc-js'],
+  },
   http: {
     holds: 'REST, OpenAPI, health, metrics',
     opens: 'server.ts',

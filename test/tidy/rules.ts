@@ -25,8 +25,8 @@ const FUNCTION_LINES_MAX = 70; // each function inside it counts as one line
 const ENTRANCE_FILES_MAX = 6;
 const FOLDER_FILES_MAX = 25;
 const START = 'src/cli/main.ts';
-/** Programs that are run by their paths, in threads and processes of the service. */
-const PROGRAMS = [START, 'src/cli/serving/workers/check-worker.ts'];
+/** What is begun at: programs that are run by their paths, in threads and processes of the service, and what is imported by name. */
+const PROGRAMS = [START, 'src/cli/serving/workers/check-worker.ts', 'src/client/client.ts'];
 
 /** Core files that do no input or output, and import none that does. */
 const PURE: ReadonlySet<string> = new Set([
