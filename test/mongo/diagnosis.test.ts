@@ -52,12 +52,20 @@ describe('a diagnosis of MongoDB', () => {
     expect(found?.level).toBe(Number.parseInt(running, 10) >= 7 ? undefined : 'warning');
   });
 
-  it('finds that a read and a write take long, by a clock that is fast here', async () => {
-    const { store } = await opened({ monotonic: () => performance.now() * 10_000 });
+  it('finds that a read takes long, by a clock that runs fast meanwhile', async () => {
+    let [stepMs, aheadMs] = [0, 0];
+    const monotonic = () => {
+      aheadMs += stepMs;
+      return performance.now() + aheadMs;
+    };
+    const { store } = await opened({ monotonic });
+    stepMs = 400;
     const found = (await store.diagnose()).filter(({ code }) => code === 'store.slow');
-    expect(found.map(({ what }) => what.slice(0, 11))).toEqual(
-      expect.arrayContaining(['A read took', 'A write too']),
-    );
+    stepMs = 0;
+    expect(found[0]).toMatchObject({
+      level: 'warning',
+      what: expect.stringMatching(/^A read took \d{3,} ms:/),
+    });
   });
 
   it('finds each index that is missing, and whether that may let two keys share what one may have', async () => {
