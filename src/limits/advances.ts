@@ -69,7 +69,8 @@ export const noAdvances: Advances = {
  * Nobody else leases from the store, so what is held of a limit at first needs no lease: each window has it in advance,
  * and the store gives out the rest. That nobody spends it twice follows from when a window began: only one that begins
  * after this limiter did, and that it never forgot, has an advance that may be spent. One counter in the store tells
- * whether whoever was there before wrote down what it spent; where it did not, its windows are that much smaller.
+ * whether whoever was there before wrote down what it spent; where it did not, its windows are that much smaller. (A
+ * clock that is set back just when a process is killed hides which windows these are.)
  * @param isSole false where others lease too: advances of those before are respected, and none is given
  */
 export function createAdvances(
@@ -123,9 +124,10 @@ export function createAdvances(
     const units = isSole ? 1 : 0;
     const { granted, leased } = await store.leaseUnits({ ...marker, limit: 1, units, unitsMin: units });
     const isLeftBehind = leased > granted;
-    lostBefore = isLeftBehind ? now : Number.NEGATIVE_INFINITY;
+    // A window that begins this very moment may have been spent from in it.
+    lostBefore = isLeftBehind ? now + 1 : Number.NEGATIVE_INFINITY;
     isMarked = isSole;
-    if (isSole) from = now;
+    if (isSole) from = now + 1;
   }
 
   async function writeDown({ counter: spender, start, end, units }: SpentAdvance): Promise<void> {
