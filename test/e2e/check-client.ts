@@ -70,7 +70,24 @@ function peerAt(address: string): AttributeContext_Peer {
 
 /** Sends these bytes as a CheckRequest to `host:port` or `unix:/path`; rejects with a gRPC error. */
 export async function sendCheck(address: string, request: Uint8Array): Promise<CheckAnswer> {
-  const answer = await call<Uint8Array, CheckResponse>(CheckClient, address, 'check', request);
+  return answerOf(await call<Uint8Array, CheckResponse>(CheckClient, address, 'check', request));
+}
+
+/** As {@link sendCheck}, many over one connection, until it is closed. */
+export function openCheckClient(address: string) {
+  const client = new CheckClient(address, credentials.createInsecure());
+  return {
+    send: (request: Uint8Array) =>
+      new Promise<CheckAnswer>((resolve, reject) => {
+        (client.check as Unary<Uint8Array, CheckResponse>).call(client, request, (error, answer) =>
+          error ? reject(error) : resolve(answerOf(answer)),
+        );
+      }),
+    close: () => client.close(),
+  };
+}
+
+function answerOf(answer: CheckResponse): CheckAnswer {
   const { status, httpResponse, dynamicMetadata } = answer;
   const denied = httpResponse?.$case === 'deniedResponse' ? httpResponse.value : undefined;
   return {
