@@ -1,4 +1,4 @@
-import type { Decision } from '../check/authorize.ts';
+import type { Decision, Denied } from '../check/authorize.ts';
 import type { Reason } from '../schemes/answer.ts';
 
 /** Counts of Checks as plain numbers: the metrics library takes 0.2 µs for a labelled counter, this 0.01. */
@@ -6,6 +6,8 @@ export interface CheckCounts {
   count(decision: Decision): void;
   /** What was counted, by the labels of `postern_checks_total`; the reason of an allow is empty. */
   entries(): Iterable<CheckCount>;
+  /** How often each limit denied a Check. */
+  limited(): readonly LimitCount[];
 }
 
 export interface CheckCount {
@@ -16,6 +18,17 @@ export interface CheckCount {
   readonly count: number;
 }
 
+/** The name of a limit of a plan, of which the settings have so many; empty for one of a key itself, which may have any. */
+function limitOf({ key, rate }: Denied): string {
+  return rate === null || key === null || key.rateLimits.length > 0 ? '' : rate.name;
+}
+
+/** Names that are counted, of all settings that held since the start. */
+const limitsMax = 1_000;
+
+/** The name is empty for limits of keys themselves. */
+export type LimitCount = readonly [limit: string, denials: number];
+
 interface SchemeCounts {
   allowed: number;
   readonly denied: Map<Reason, number>;
@@ -25,6 +38,7 @@ interface SchemeCounts {
 
 export function createCheckCounts(): CheckCounts {
   let publicCount = 0;
+  const limited = new Map<string, number>();
   const bySchemes = new Map<string, SchemeCounts>();
 
   return {
@@ -46,7 +60,11 @@ export function createCheckCounts(): CheckCounts {
       }
       const counts = decision.verdict === 'observe' ? ofScheme.observed : ofScheme.denied;
       counts.set(judged.reason, (counts.get(judged.reason) ?? 0) + 1);
+      if (decision.verdict !== 'deny' || decision.reason !== 'rate_limited') return;
+      const limit = limitOf(decision);
+      if (limited.has(limit) || limited.size < limitsMax) limited.set(limit, (limited.get(limit) ?? 0) + 1);
     },
+    limited: () => [...limited],
     *entries() {
       if (publicCount > 0) yield { decision: 'allow', reason: '', scheme: '', count: publicCount };
       for (const [scheme, { allowed, denied, observed }] of bySchemes) {

@@ -17,6 +17,16 @@ export function addChecks(registry: Registry): (snapshot: CheckSnapshot) => void
       for (const { count, ...labels } of shown.checks) this.inc(labels, count);
     },
   });
+  new Counter({
+    name: 'postern_limit_denials_total',
+    help: 'Checks denied as rate_limited, by the name of the limit of a plan; without one for limits of keys themselves.',
+    labelNames: ['limit'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [limit, count] of shown.limited) this.inc({ limit }, count);
+    },
+  });
   new CountedHistogram(() => shown.durations, {
     name: 'postern_check_duration_seconds',
     help: 'Time from a Check received to its answer.',

@@ -1,6 +1,6 @@
 import type { Keyring } from '../cache/keyring.ts';
 import type { Decision } from '../check/authorize.ts';
-import { Buckets, type CheckCount, createCheckCounts } from './check-counts.ts';
+import { Buckets, type CheckCount, createCheckCounts, type LimitCount } from './check-counts.ts';
 import { type ConnectionCounts, createConnectionCounts } from './connection-counts.ts';
 import { type MisconfiguredCounts, noMisconfigured } from './misconfigured-routes.ts';
 
@@ -17,6 +17,8 @@ export interface CheckTelemetry {
 /** All that was counted since the start, and how much is remembered now. */
 export interface CheckSnapshot {
   readonly checks: readonly CheckCount[];
+  /** Checks that a limit denied. */
+  readonly limited: readonly LimitCount[];
   readonly durations: { readonly counts: readonly number[]; readonly sum: number };
   readonly lookups: { readonly hit: number; readonly miss: number; readonly load: number };
   readonly entries: { readonly key: number; readonly miss: number; readonly owner: number };
@@ -64,6 +66,7 @@ export function createCheckTelemetry(): CheckTelemetry {
       const { counts, sum } = durations;
       return {
         checks: [...checks.entries()],
+        limited: checks.limited(),
         durations: { counts: [...counts], sum },
         lookups: { ...lookups },
         entries: { key: keys, miss: misses, owner: owners },
@@ -84,6 +87,7 @@ export function sumSnapshots(snapshots: readonly CheckSnapshot[]): CheckSnapshot
 function addSnapshots(one: CheckSnapshot, other: CheckSnapshot): CheckSnapshot {
   return {
     checks: addCounts(one.checks, other.checks),
+    limited: addByName(one.limited, other.limited),
     durations: {
       counts: one.durations.counts.map((count, bucket) => count + (other.durations.counts[bucket] ?? 0)),
       sum: one.durations.sum + other.durations.sum,
@@ -112,6 +116,12 @@ function addCounts(some: readonly CheckCount[], others: readonly CheckCount[]): 
     sums.set(name, { ...one, count: one.count + (sums.get(name)?.count ?? 0) });
   }
   return [...sums.values()];
+}
+
+function addByName(some: readonly LimitCount[], others: readonly LimitCount[]): LimitCount[] {
+  const sums = new Map(some);
+  for (const [name, count] of others) sums.set(name, count + (sums.get(name) ?? 0));
+  return [...sums];
 }
 
 function addMembers<Counts extends Readonly<Record<keyof Counts, number>>>(

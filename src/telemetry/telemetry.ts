@@ -10,6 +10,7 @@ import { countBadRecords } from './bad-record-counts.ts';
 import { addChecks } from './check-metrics.ts';
 import type { CheckSnapshot } from './check-telemetry.ts';
 import { createGithubCounts, type GithubCounts } from './github-counts.ts';
+import { createLimitCounts } from './limit-counts.ts';
 import { createReloadCounts } from './reload-counts.ts';
 import { eachCall } from './store-calls.ts';
 import { addCertificates, addProcess, type CertificateEnd } from './telemetry-gauges.ts';
@@ -19,7 +20,7 @@ import { createUnusedCounts } from './unused-counts.ts';
 export interface Metrics {
   /** Shows what is counted where Checks are answered, which is asked for with each scrape. */
   showChecks(ask: () => Promise<CheckSnapshot>): void;
-  /** The same store, with its operations timed, and how far its feed lags. */
+  /** The same store, with its operations timed, its units of limits counted, and how far its feed lags. */
   timeStore(store: Store): Store;
   /** The same registry, with the changes timed that narrow access. */
   timeRevocations(registry: KeyRegistry): KeyRegistry;
@@ -46,6 +47,7 @@ export function createMetrics(version: string): Metrics {
   const registry = new Registry();
   const registers = [registry];
   let renewChecks = async () => {};
+  const countUnits = createLimitCounts(registers);
   const operations = new Histogram({
     name: 'postern_store_operation_duration_seconds',
     help: 'Time of a store operation, failed ones included.',
@@ -80,9 +82,10 @@ export function createMetrics(version: string): Metrics {
           this.set(store.feed.lagMs() / 1_000);
         },
       });
-      return eachCall(store, (operation, call) =>
+      const timed = eachCall(store, (operation, call) =>
         timer((seconds) => operations.observe({ operation }, seconds))(call),
       );
+      return countUnits(timed);
     },
     timeRevocations(registry) {
       const time = timer((seconds) => revocations.observe(seconds));

@@ -17,7 +17,9 @@ const limits = { hourly: 160, budget: 150, monthly: 440 };
 const hourly = { name: 'hourly', limit: limits.hourly, window: '1h' };
 const monthly = { name: 'monthly', limit: limits.monthly, period: 'month', shared_by: 'owner' };
 
-it('of three limits at once none is exceeded and nineteen twentieths of each are admitted, by three replicas whose clocks differ and of which one dies', async () => {
+it('of three limits at once none is exceeded and nineteen twentieths of each are admitted, by three replicas whose clocks differ and of which one dies', {
+  timeout: 300_000,
+}, async () => {
   const replicas = await startReplicas();
   const [first, , last] = replicas as [Postern, Postern, Postern];
   const make = async (name: string, budget: number) => {

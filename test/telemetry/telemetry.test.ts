@@ -112,6 +112,54 @@ describe('metrics', () => {
     expect((await metrics.scrape()).text).not.toContain('postern_tls_certificate_expiry_seconds{');
   });
 
+  it('count units of limits, leases, and which limit of a plan denied: a name that a key brings is none', async () => {
+    const { store, schemes } = await createTestService();
+    const metrics = createMetrics('1');
+    const checks = createCheckTelemetry();
+    metrics.showChecks(async () => checks.snapshot());
+    const timed = metrics.timeStore(store);
+    const window = { spender: 'key_a', windowStart: 0, windowEnd: 8e15 };
+    const lease = (units: number) => timed.leaseUnits({ ...window, limit: 10, units, unitsMin: units && 1 });
+    await lease(8);
+    await lease(8);
+    await lease(8);
+    await lease(0);
+    await timed.returnUnits([{ ...window, units: 3 }]);
+    const charge = (units: number) => [{ ...window, units, countMin: 0 }];
+    const once = { id: 'a', body: 'b', at: 0 };
+    for (let sent = 0; sent < 2; sent++) await timed.chargeUnits(charge(25), once);
+    await timed.chargeUnits(charge(-5), null);
+    const rate = { ...exhausted, name: 'monthly' };
+    const ofPlan = {
+      verdict: 'deny',
+      reason: 'rate_limited',
+      scheme: schemes[0],
+      terms: null,
+      rate,
+    } as const;
+    checks.observeDecision({ ...ofPlan, key: keyRecord() }, 1);
+    checks.observeDecision({ ...ofPlan, key: keyRecord() }, 1);
+    const own = [{ name: 'key_secret-name', limit: 1, per: 1_000, sharedBy: 'key' }] as const;
+    checks.observeDecision(
+      { ...ofPlan, key: keyRecord({ rateLimits: own }), rate: { ...rate, name: 'key_secret-name' } },
+      1,
+    );
+    const { text } = await metrics.scrape();
+    for (const line of [
+      'postern_limit_leases_total{result="granted"} 2',
+      'postern_limit_leases_total{result="exhausted"} 1',
+      'postern_limit_units_total{what="leased"} 10',
+      'postern_limit_units_total{what="returned"} 3',
+      'postern_limit_units_total{what="charged"} 25',
+      'postern_limit_units_total{what="given_back"} 5',
+      'postern_limit_denials_total{limit="monthly"} 2',
+      'postern_limit_denials_total{limit=""} 1',
+    ]) {
+      expect(text.split('\n')).toContain(line);
+    }
+    expect(text).not.toMatch(/key_a|key_secret/);
+  });
+
   it('say how old memory may be, whatever it is', async () => {
     const { store } = await createTestService();
     let lagMs = 1_500;
@@ -135,7 +183,14 @@ describe('what several workers counted', () => {
     Object.assign(one.connections, { open: 1 });
     Object.assign(other.connections, { open: 2 });
     other.connections.closed.age = 3;
-    const known = { ...other.snapshot(), entries: { key: 7, miss: 0, owner: 0 } };
+    const known = {
+      ...other.snapshot(),
+      entries: { key: 7, miss: 0, owner: 0 },
+      limited: [
+        ['burst', 2],
+        ['monthly', 1],
+      ] as const,
+    };
 
     expect(sumSnapshots([])).toMatchObject({ checks: [], lookups: { hit: 0 }, connections: { open: 0 } });
     expect(sumSnapshots([one.snapshot(), known])).toMatchObject({
@@ -144,6 +199,11 @@ describe('what several workers counted', () => {
       entries: { key: 7 },
       connections: { open: 3, closed: { age: 3 } },
     });
+    const limited = [{ ...one.snapshot(), limited: [['burst', 3]] as const }, ended(known)];
+    expect(sumSnapshots(limited).limited).toEqual([
+      ['burst', 5],
+      ['monthly', 1],
+    ]);
     expect(sumSnapshots([one.snapshot(), ended(known)])).toMatchObject({
       checks: [{ count: 3 }],
       entries: { key: 0 },
@@ -151,6 +211,11 @@ describe('what several workers counted', () => {
     });
   });
 });
+
+const exhausted = {
+  ...{ isAllowed: false, limit: 10, remaining: 0, lengthSeconds: 60, resetAt: 60, retryAfter: 60 },
+  ...{ limits: [], standings: () => [] },
+};
 
 const origin: Origin = { actor: 'key_a', action: 'Test', address: null, requestId: null };
 
