@@ -23,6 +23,8 @@ export type FeedOrder =
     }
   | { readonly do: 'insert'; readonly key: KeyRecord }
   | { readonly do: 'revoke'; readonly key: KeyRecord }
+  | { readonly do: 'seed'; readonly keys: readonly KeyRecord[] }
+  /** Each replica of the process writes that the same keys were used. */
   | { readonly do: 'use'; readonly tallies: readonly UsageTally[] }
   | { readonly do: 'fresh' }
   | { readonly do: 'close' };
@@ -50,10 +52,23 @@ async function open({ uri, checkout, from, count, withinMs }: FeedOrder & { do: 
       timeouts: { operationMs: 20_000, connectMs: 20_000 },
       onBackgroundError: () => void errors++,
     });
-    await store.open();
+    await openPatiently(store);
     stores.push(store);
   };
   await Promise.all(Array.from({ length: count }, (_, place) => openOne(place)));
+}
+
+/** As a service does: what is worth trying again is tried again, with jitter. */
+async function openPatiently(store: Store): Promise<void> {
+  for (;;) {
+    try {
+      return await store.open();
+    } catch (error) {
+      if ((error as Error).name !== 'StoreUnavailable') throw error;
+      errors++;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1_000 + Math.random() * 4_000));
+  }
 }
 
 async function answer(order: FeedOrder): Promise<Omit<FeedAnswer, 'ms'>> {
@@ -71,6 +86,9 @@ async function answer(order: FeedOrder): Promise<Omit<FeedAnswer, 'ms'>> {
       if (commit === null) throw new Error('the key was changed by somebody else');
       return { unconfirmed: (await store.settle(commit)).unconfirmedReplicas };
     }
+    case 'seed':
+      await store.insertKeys(order.keys, retentionMs);
+      return {};
     case 'use':
       await Promise.all(stores.map((each) => each.recordUsage(order.tallies)));
       return {};

@@ -3,8 +3,9 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { Document, MongoClient } from 'mongodb';
-import { createKeyIds, type KeyRecord } from '../src/keys/key.ts';
+import { createKeyIds, type KeyId, type KeyRecord } from '../src/keys/key.ts';
 import type { Digest } from '../src/keys/secret.ts';
+import type { UsageTally } from '../src/store/usage-tally.ts';
 import type { Mongo } from '../test/real/mongod.ts';
 import type { FeedAnswer, FeedOrder } from './fleet-feeds.ts';
 import { readProcessorTime, since } from './processor-time.ts';
@@ -18,7 +19,10 @@ export interface FleetCost {
   readonly idleWrites: number;
   /** Entries of the oplog in a second, while nothing is asked. */
   readonly idleEntries: number;
-  /** The same with one revocation a second. */
+  /** The same while each replica writes the use of {@link usedKeys} keys every five seconds, the same everywhere. */
+  readonly usingCores: number;
+  readonly usingEntries: number;
+  /** The same with one revocation a second, and no use. */
   readonly narrowingCores: number;
   readonly settledP50Ms: number;
   readonly settledP99Ms: number;
@@ -38,6 +42,10 @@ export interface FleetOptions {
   /** Replicas start at random within this time. */
   readonly withinMs: number;
 }
+
+/** Keys that are used at every replica within one interval. */
+export const usedKeys = 20;
+const useEveryMs = 5_000;
 
 /** Runs one fleet on a database of its own, and ends it. */
 export async function runFleet(client: MongoClient, mongo: Mongo, options: FleetOptions): Promise<FleetCost> {
@@ -63,9 +71,25 @@ export async function runFleet(client: MongoClient, mongo: Mongo, options: Fleet
     await pause(5_000);
     const idle = await watched(client, pid, () => pause(idleSeconds * 1_000));
     const connections = (await connected()) - before;
-    const keys = sampleKeys(revocations);
     const first = children[0];
     if (first === undefined) throw new Error('a fleet has one replica at least');
+    const used = sampleKeys(usedKeys);
+    await first.ask({ do: 'seed', keys: used });
+    const using = await watched(client, pid, async () => {
+      for (let spentMs = 0; spentMs < idleSeconds * 1_000; spentMs += useEveryMs) {
+        const began = performance.now();
+        const tallies = used.map(({ id }) => useOf(id));
+        // Replicas do not write at one moment.
+        await Promise.all(
+          children.map(async ({ ask }, at) => {
+            await pause((useEveryMs / 2) * (at / children.length));
+            await ask({ do: 'use', tallies });
+          }),
+        );
+        await pause(useEveryMs - (performance.now() - began));
+      }
+    });
+    const keys = sampleKeys(revocations);
     for (const key of keys) await first.ask({ do: 'insert', key });
     const settled: FeedAnswer[] = [];
     const narrowing = await watched(client, pid, async () => {
@@ -82,6 +106,8 @@ export async function runFleet(client: MongoClient, mongo: Mongo, options: Fleet
       idleCores: idle.cores,
       idleWrites: (idle.writes * 10) / idle.seconds / replicas,
       idleEntries: idle.entries / idle.seconds,
+      usingCores: using.cores,
+      usingEntries: using.entries / using.seconds,
       narrowingCores: narrowing.cores,
       settledP50Ms: took[Math.floor(took.length / 2)] ?? Number.NaN,
       settledP99Ms: took.at(-1) ?? Number.NaN,
@@ -119,12 +145,12 @@ async function entriesSince(client: MongoClient, before: Document, after: Docume
     .countDocuments({ ts: { $gt: from, $lte: to } });
 }
 
-interface Child {
+export interface Child {
   readonly child: ChildProcess;
   ask(order: FeedOrder): Promise<FeedAnswer>;
 }
 
-function startChild(): Child {
+export function startChild(): Child {
   const child = fork(fileURLToPath(new URL('fleet-feeds.ts', import.meta.url)), { execArgv: [] });
   const waiting = new Map<number, { resolve(answer: FeedAnswer): void; reject(error: Error): void }>();
   let asked = 0;
@@ -145,7 +171,7 @@ function startChild(): Child {
   };
 }
 
-function sampleKeys(count: number): KeyRecord[] {
+export function sampleKeys(count: number): KeyRecord[] {
   const nextId = createKeyIds(Date.now);
   const now = Date.now();
   return Array.from({ length: count }, nextId).map((id) => ({
@@ -158,6 +184,13 @@ function sampleKeys(count: number): KeyRecord[] {
   }));
 }
 
-function pause(ms: number): Promise<void> {
+function useOf(key: KeyId): UsageTally {
+  const now = Date.now();
+  const hour = now - (now % 3_600_000);
+  const none = { denied: {}, observed: {} };
+  return { key, hour, allowed: 10, ...none, lastUsedAt: now, addresses: ['192.0.2.1'] };
+}
+
+export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => (ms > 0 ? setTimeout(resolve, ms) : resolve()));
 }

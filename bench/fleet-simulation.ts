@@ -5,6 +5,8 @@
  *
  * `--replicas 10,100,300` names the fleets, `--seconds 20` how long each is looked at while it is idle, `--revocations 20`
  * how many keys are revoked, one a second; `--compare DIR` runs another checkout beside this one, for before and after.
+ * `--trouble 100` has half of such a fleet stop without a word, and takes the database away from the rest for a while;
+ * `--feeds-only` leaves out what is computed.
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -12,10 +14,12 @@ import type { MongoClient } from 'mongodb';
 import { renewalsPerLease } from '../src/mongo/feed/feed.ts';
 import { settingsSchema } from '../src/settings/settings-schema.ts';
 import type { Mongo } from '../test/real/mongod.ts';
-import { fitFleet, fittedAt } from './fleet-fit.ts';
+import { fittedAt } from './fleet-fit.ts';
 import { type KeySizes, timeStreams, weighKeys, withMongo } from './fleet-measurements.ts';
 import { type FleetCost, runFleet } from './fleet-run.ts';
-import { admittedPart, leaseWrites, usageWrites, type Workload } from './fleet-workload.ts';
+import { fitsOf, fitTable, fleetsTable } from './fleet-tables.ts';
+import { troubleFleet, troubleTable } from './fleet-trouble.ts';
+import { admittedPart, keysUsed, leaseWrites, usageWrites, type Workload } from './fleet-workload.ts';
 import { table } from './markdown.ts';
 import { wholeNumber } from './options.ts';
 import { createRandom } from './random.ts';
@@ -26,6 +30,8 @@ const { values: options } = parseArgs({
     seconds: { type: 'string', default: '20' },
     revocations: { type: 'string', default: '20' },
     compare: { type: 'string' },
+    trouble: { type: 'string' },
+    'feeds-only': { type: 'boolean', default: false },
   },
 });
 const checkout = fileURLToPath(new URL('..', import.meta.url));
@@ -46,6 +52,8 @@ const limiterFleets = [1, 10];
 const narrowingsPerSecond = 1;
 const registeredEverySeconds = 16.5;
 const startEveryMs = 200;
+/** How long batches of use wait to be folded together. */
+const foldSeconds = 2;
 /**
  * What an entry costs each stream, where the first stage of the filter leaves it out, and where it is of a key; measured on
  * MongoDB 6.0 by ten streams that read 3 000 entries at once.
@@ -53,21 +61,25 @@ const startEveryMs = 200;
 const unwatchedUs = 7;
 const lastUseUs = 40;
 
+const isComputed = !options['feeds-only'];
 const measured = await withMongo(async (client, mongo) => ({
   version: (await client.db().admin().serverInfo()).version as string,
-  sizes: await weighKeys(client, sampleSize),
-  streams: await timeStreams(client, mongo, streamsMeasured),
+  sizes: isComputed ? await weighKeys(client, sampleSize) : null,
+  streams: isComputed ? await timeStreams(client, mongo, streamsMeasured) : null,
   fleets: await runFleets(client, mongo),
+  trouble: options.trouble && (await troubleFleet(client, mongo, wholeNumber('trouble', options.trouble))),
 }));
+say(fleetsTable(measured.fleets, checkout));
+say('');
+say(fitTable(measured.fleets, checkout));
+if (measured.trouble) say(`\n${troubleTable(measured.trouble)}`);
+if (measured.streams === null || measured.sizes === null) process.exit();
+say('');
 const random = createRandom(1);
 const usage = await usageWrites(workload, random);
 const leases = new Map<number, Awaited<ReturnType<typeof leaseWrites>>>();
 for (const replicas of limiterFleets) leases.set(replicas, await leaseWrites(replicas, workload, random));
 
-say(fleetsTable());
-say('');
-say(fitTable());
-say('');
 say(`Each replica answers ${thousands(workload.checksPerSecond)} Checks a second, by Zipf's law over ${thousands(workload.keys)} keys that have a limit of
 ${workload.limit} in ${workload.windowMs / 1_000} s each; staleness_max is ${settings.staleness_max / 1_000} s, usage_flush_interval ${workload.flushMs / 1_000} s; ${narrowingsPerSecond} change a second narrows access.
 `);
@@ -95,26 +107,29 @@ function writesTable(): string {
 function columns(replicas: number): Record<string, number> {
   const renewals = replicas / (settings.staleness_max / 1_000 / renewalsPerLease);
   const acknowledgements = narrowingsPerSecond * replicas;
+  const fleet = fitsOf(measured.fleets.get(checkout) ?? []);
   const largest = limiterFleets.filter((size) => size <= replicas).at(-1) ?? 1;
   const limits = ((leases.get(largest)?.perSecond ?? 0) * replicas) / largest;
   const registered = replicas / registeredEverySeconds;
   const own = renewals + registered + acknowledgements + narrowingsPerSecond;
-  const oplog = own + limits + replicas * (usage.hours + usage.touches);
+  const batches = replicas * usage.batches;
+  // Of each key one, whichever replicas it was used at, and as many last uses.
+  const hours = keysUsed(workload, replicas * workload.checksPerSecond * foldSeconds) / foldSeconds;
+  const oplog = own + limits + batches + 2 * hours;
   // Of those that stand in collections which no stream has to tell of, and of the others.
-  const looksUs = (oplog - replicas * usage.touches) * unwatchedUs + replicas * usage.touches * lastUseUs;
+  const looksUs = (oplog - hours) * unwatchedUs + hours * lastUseUs;
   return {
     Checks: replicas * workload.checksPerSecond,
     'times asked of a majority': renewals,
     'marks, acknowledgements and registrations written': own - renewals,
     'leases of limits written': limits,
-    'hours of use written': replicas * usage.hours,
-    'last uses written': replicas * usage.touches,
-    'commands for these two': replicas * usage.commands,
+    'batches of use written': batches,
+    'hours of use written, and as many last uses': hours,
     'oplog entries that each stream looks at': oplog,
     'looks, all streams': oplog * replicas,
     'cores: streams that look at the oplog': (looksUs * replicas) / 1e6,
-    'cores: the fleet itself, idle, as fitted': fittedAt(idleFit(checkout), replicas),
-    'cores: the same with one revocation a second': fittedAt(narrowingFit(checkout), replicas),
+    'cores: the fleet itself, idle, as fitted': fittedAt(fleet.idle, replicas),
+    'cores: the same with one revocation a second': fittedAt(fleet.narrowing, replicas),
   };
 }
 
@@ -130,58 +145,11 @@ async function runFleets(client: MongoClient, mongo: Mongo): Promise<Map<string,
         withinMs: replicas * startEveryMs,
       });
       found.get(each)?.push(cost);
+      // What is known so far, should a larger one not fit.
+      process.stderr.write(`${JSON.stringify({ before: each !== checkout, ...cost })}\n`);
     }
   }
   return found;
-}
-
-function fleetsTable(): string {
-  const head = ['real feeds', 'cores, idle', 'writes of one in 10 s', 'oplog entries a second'];
-  const more = ['cores, 1 revocation a second', 'settled p50', 'p99', 'connections of one'];
-  const rows = [...measured.fleets].flatMap(([each, costs]) =>
-    costs.map((cost) => [
-      `${thousands(cost.replicas)}${each === checkout ? '' : ', before'}`,
-      cost.idleCores.toFixed(3),
-      cost.idleWrites.toFixed(1),
-      cost.idleEntries.toFixed(1),
-      cost.narrowingCores.toFixed(3),
-      `${cost.settledP50Ms.toFixed(0)} ms`,
-      `${cost.settledP99Ms.toFixed(0)} ms`,
-      (cost.connections / cost.replicas).toFixed(1),
-    ]),
-  );
-  return table([...head, ...more], rows);
-}
-
-function costsOf(of: string): readonly FleetCost[] {
-  return measured.fleets.get(of) ?? [];
-}
-
-function idleFit(of: string) {
-  return fitFleet(costsOf(of).map(({ replicas, idleCores }) => ({ n: replicas, value: idleCores })));
-}
-
-function narrowingFit(of: string) {
-  return fitFleet(
-    costsOf(of).map(({ replicas, narrowingCores }) => ({ n: replicas, value: narrowingCores })),
-  );
-}
-
-/** From what was measured to a thousand, and by how much that may be off. */
-function fitTable(): string {
-  const rows = checkouts.flatMap((each) =>
-    [
-      { what: 'idle', fit: idleFit(each) },
-      { what: '1 revocation a second', fit: narrowingFit(each) },
-    ].map(({ what, fit }) => [
-      `${what}${each === checkout ? '' : ', before'}`,
-      (fit.linear * 1_000).toFixed(2),
-      (fit.square * 1_000_000).toFixed(2),
-      fittedAt(fit, 1_000).toFixed(1),
-      `${(fit.error * 100).toFixed(0)} %`,
-    ]),
-  );
-  return table(['cores', 'n / 1,000', 'n² / 1,000²', 'at 1,000', 'the fit is off by up to'], rows);
 }
 
 function sizesTable({ document, stored, indexes, remembered }: KeySizes): string {
@@ -210,14 +178,18 @@ async function keysInUseTable(): Promise<string> {
   const rows: string[][] = [];
   for (const keys of [workload.keys, 1_000_000, 10_000, 100]) {
     const fewer = { ...workload, keys };
-    const { hours, touches } = await usageWrites(fewer, random);
+    const { tallies } = await usageWrites(fewer, random);
     const { leases: count, checks } = await leaseWrites(replicas, fewer, random);
     const perThousand = (writes: number, of: number) => thousands((writes * 1_000) / of);
-    const uses = perThousand(hours + touches, workload.checksPerSecond);
-    rows.push([thousands(keys), perThousand(count, checks), uses]);
+    const folded = (fleet: number) => {
+      const checksInFold = fleet * workload.checksPerSecond * foldSeconds;
+      return perThousand(2 * keysUsed(fewer, checksInFold), checksInFold);
+    };
+    const before = perThousand(2 * tallies, workload.checksPerSecond);
+    rows.push([thousands(keys), perThousand(count, checks), before, ...fleets.map(folded)]);
   }
-  const head = ['keys in use', 'leases for 1,000 Checks', 'hours and last uses for 1,000 Checks'];
-  return table(head, rows);
+  const head = ['keys in use', 'leases for 1,000 Checks', 'hours and last uses, before'];
+  return table([...head, ...fleets.map((size) => `at ${thousands(size)} replicas`)], rows);
 }
 
 async function limitsTable(): Promise<string> {

@@ -4,7 +4,7 @@ import { limitsOfShort } from '../src/keys/limit.ts';
 import { createLimiter } from '../src/limits/limiter.ts';
 import type { UnitLease, UnitLeaseRequest } from '../src/store/units.ts';
 import type { UsageTally } from '../src/store/usage-tally.ts';
-import { batchSize, createUsage } from '../src/usage/usage.ts';
+import { createUsage, writesToFold } from '../src/usage/usage.ts';
 import type { Random } from './random.ts';
 
 /** What a fleet is asked: Zipf's law over all keys, each replica as likely as another. */
@@ -22,22 +22,24 @@ export function draw(random: Random, keys: number): number {
   return Math.floor(Math.exp((random.below(0x7fff_ffff) / 0x7fff_ffff) * Math.log(keys + 1)));
 }
 
-/** What one replica writes of the use of keys in each second, by the real `createUsage`. */
+/** Batches that one replica writes of the use of keys in each second, by the real `createUsage`, and keys in them. */
 export async function usageWrites(workload: Workload, random: Random) {
   const { keys, checksPerSecond, flushMs } = workload;
   const flushes = 12;
-  const counted = { commands: 0, hours: 0, touches: 0 };
+  const counted = { batches: 0, tallies: 0 };
   const store = {
     async recordUsage(tallies: readonly UsageTally[]) {
-      counted.commands += 2;
-      counted.hours += tallies.length;
-      counted.touches += tallies.filter(({ lastUsedAt }) => lastUsedAt !== null).length;
+      counted.batches++;
+      counted.tallies += tallies.length;
     },
   };
   const onError = (error: unknown) => {
     throw error;
   };
-  const usage = createUsage({ store, onError, onDropped() {} }, { flushMs, talliesMax: 10_000_000 });
+  const usage = createUsage(
+    { store, onError, onDropped() {} },
+    { flushMs, talliesMax: 10_000_000, ...writesToFold },
+  );
   for (let flush = 0; flush < flushes; flush++) {
     const checks = (checksPerSecond * flushMs) / 1_000;
     for (let sent = 0; sent < checks; sent++)
@@ -45,12 +47,20 @@ export async function usageWrites(workload: Workload, random: Random) {
     await usage.flush();
   }
   const seconds = (flushes * flushMs) / 1_000;
-  return {
-    commands: counted.commands / seconds,
-    hours: counted.hours / seconds,
-    touches: counted.touches / seconds,
-    batchSize,
-  };
+  return { batches: counted.batches / seconds, tallies: counted.tallies / seconds };
+}
+
+/** How many different keys so many Checks are expected to be of, by Zipf's law. */
+export function keysUsed({ keys }: Pick<Workload, 'keys'>, checks: number): number {
+  const total = Math.log(keys + 1);
+  let used = 0;
+  // By ranks of about the same frequency.
+  for (let rank = 1; rank <= keys; ) {
+    const next = Math.min(keys + 1, Math.max(rank + 1, Math.floor(rank * 1.01)));
+    used += (next - rank) * (1 - Math.exp(-checks / (total * ((rank + next - 1) / 2))));
+    rank = next;
+  }
+  return used;
 }
 
 /** What `replicas` write for limits in one window, by the real `createLimiter` over one ledger. */

@@ -153,7 +153,7 @@ export async function connect(
 
 /** Lets go of everything, within seconds whatever the server does. */
 export async function disconnect({ client, replication, usage }: Connection): Promise<void> {
-  await atMost(foldMaxMs, usage.stop());
+  await atMost(closeStepMaxMs, usage.stop());
   if (replication !== null) await stop(replication);
   await closeClient(client);
 }
@@ -235,8 +235,6 @@ const defaultJournalRetentionMs = 400 * 86_400_000;
 /** Indexes take longer than what they are for, and another process may be making them. */
 const prepareTimeoutMinMs = 15_000;
 const closeStepMaxMs = 1_000;
-/** What is not folded by then is by another process, or at the next start. */
-const foldMaxMs = 3_000;
 
 /** Ends after `ms` whatever becomes of the work: a server that hangs must not hold up the end. */
 async function atMost(ms: number, work: Promise<unknown>): Promise<void> {

@@ -135,8 +135,8 @@ export function createUsageFolding(dependencies: UsageFoldingDependencies): Usag
       try {
         if (own.length > 0) await foldAll();
         if (claimedAt !== Number.NEGATIVE_INFINITY) await giveBack();
-      } catch (error) {
-        onError(error);
+      } catch {
+        // It is there: another process folds it, or the next that starts.
       }
     },
   };

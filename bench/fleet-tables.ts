@@ -1,0 +1,58 @@
+/** What fleets of real feeds came to, and what follows from it for larger ones. */
+import { type Fit, fitFleet, fittedAt } from './fleet-fit.ts';
+import { type FleetCost, usedKeys } from './fleet-run.ts';
+import { table } from './markdown.ts';
+
+/** By the checkout that was run. */
+export type Fleets = ReadonlyMap<string, readonly FleetCost[]>;
+
+export function fleetsTable(fleets: Fleets, checkout: string): string {
+  const idle = ['real feeds', 'cores, idle', 'writes of one in 10 s', 'oplog entries a second'];
+  const use = ['cores, use', 'oplog entries a second, use'];
+  const narrowing = ['cores, 1 revocation a second', 'settled p50', 'p99', 'connections of one'];
+  const rows = [...fleets].flatMap(([each, costs]) =>
+    costs.map((cost) => [
+      `${cost.replicas.toLocaleString('en')}${each === checkout ? '' : ', before'}`,
+      cost.idleCores.toFixed(3),
+      cost.idleWrites.toFixed(1),
+      cost.idleEntries.toFixed(1),
+      cost.usingCores.toFixed(3),
+      cost.usingEntries.toFixed(1),
+      cost.narrowingCores.toFixed(3),
+      `${cost.settledP50Ms.toFixed(0)} ms`,
+      `${cost.settledP99Ms.toFixed(0)} ms`,
+      (cost.connections / cost.replicas).toFixed(1),
+    ]),
+  );
+  return table([...idle, ...use, ...narrowing], rows);
+}
+
+/** Cores by the number of replicas. */
+export function fitsOf(costs: readonly FleetCost[]): Readonly<Record<'idle' | 'using' | 'narrowing', Fit>> {
+  const fitted = (cores: (cost: FleetCost) => number) =>
+    fitFleet(costs.map((cost) => ({ n: cost.replicas, value: cores(cost) })));
+  return {
+    idle: fitted(({ idleCores }) => idleCores),
+    using: fitted(({ usingCores }) => usingCores),
+    narrowing: fitted(({ narrowingCores }) => narrowingCores),
+  };
+}
+
+/** From what was measured to a thousand, and by how much that may be off. */
+export function fitTable(fleets: Fleets, checkout: string): string {
+  const names = {
+    idle: 'idle',
+    using: `use of ${usedKeys} keys at each`,
+    narrowing: '1 revocation a second',
+  };
+  const rows = [...fleets].flatMap(([each, costs]) =>
+    Object.entries(fitsOf(costs)).map(([kind, fit]) => [
+      `${names[kind as keyof typeof names]}${each === checkout ? '' : ', before'}`,
+      (fit.linear * 1_000).toFixed(2),
+      (fit.square * 1_000_000).toFixed(2),
+      fittedAt(fit, 1_000).toFixed(1),
+      `${(fit.error * 100).toFixed(0)} %`,
+    ]),
+  );
+  return table(['cores', 'n / 1,000', 'n² / 1,000²', 'at 1,000', 'the fit is off by up to'], rows);
+}
