@@ -1,4 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { type AdminCall, createAdminCalls } from './admin-calls.ts';
 import { benchKeys } from './keys.ts';
 import type { Peer, PosternService } from './peers/peer.ts';
@@ -11,11 +12,17 @@ export const posternWorks = [
   'the journal grows',
   'a console page is looked at',
   'keys are revoked',
+  '10,000 keys are revoked at once',
+  'all subscriptions end at once',
 ] as const;
 export type PosternWork = (typeof posternWorks)[number];
 
 /** Of the keys that {@link posternWorks} revoke, which no Check presents. */
 export const leavingOwner = 'leaving';
+/** Whose keys are revoked at once, one after another. */
+export const leavingTogether = Array.from({ length: 6 }, (_, at) => `leaving-${at}`);
+/** Of the keys that Checks present. */
+export const benchOwner = 'bench';
 
 interface Service extends PosternService {
   readonly pid: number;
@@ -25,14 +32,24 @@ interface Service extends PosternService {
 /** Does one piece of it, again and again until it is stopped. */
 type Step = (service: Service, at: number) => Promise<void>;
 
+interface Steps {
+  readonly everyMs: number;
+  readonly callers: number;
+  readonly step: Step;
+  /** Undoes what the last step did. */
+  readonly after?: (service: Service) => Promise<void>;
+}
+
 const importRows = 1_000;
 /** Seeds of the keys that are imported: none that the service has. */
 const importSeed = 1_000_000;
 let imported = 0;
 
-const steps: Readonly<
-  Record<PosternWork, { readonly everyMs: number; readonly callers: number; readonly step: Step }>
-> = {
+let revoked = 0;
+/** From when subscriptions are changed until they end: a part of a turn that is before it. */
+const untilEndMs = 1_000;
+
+const steps: Readonly<Record<PosternWork, Steps>> = {
   'settings are reloaded': {
     ...{ everyMs: 500, callers: 1 },
     async step({ pid, settingsFile }, at) {
@@ -81,7 +98,29 @@ const steps: Readonly<
       );
     },
   },
+  '10,000 keys are revoked at once': {
+    ...{ everyMs: 5_000, callers: 1 },
+    async step({ call }) {
+      const owner = leavingTogether[revoked++ % leavingTogether.length];
+      expectStatus(await call('POST', '/admin/api-keys:revoke', { filter: { owner } }), 200);
+    },
+  },
+  'all subscriptions end at once': {
+    ...{ everyMs: 5_000, callers: 1 },
+    async step({ call }) {
+      const activeUntil = new Date(Date.now() + untilEndMs).toISOString();
+      expectStatus(await call('PUT', `/admin/owners/${benchOwner}`, { active_until: activeUntil }), 200);
+    },
+    async after({ call }) {
+      expectStatus(await call('PUT', `/admin/owners/${benchOwner}`, {}), 200);
+    },
+  },
 };
+
+/** HTTP statuses of denials that the work brings about among the keys that Checks present. */
+export function deniedBy(work: PosternWork | null): readonly number[] {
+  return work === 'all subscriptions end at once' ? [402] : [];
+}
 
 /** Work that goes on until `stop` resolves; that rejects when the service refused any of it. */
 export interface Alongside {
@@ -96,16 +135,17 @@ export function startAlongside(
   { service, pid }: Pick<Peer, 'service' | 'pid'>,
 ): Alongside {
   if (service === null) return { done: () => 0, stop: async () => {} };
-  const { everyMs, callers, step } = steps[work];
+  const { everyMs, callers, step, after } = steps[work];
   const { call, close } = createAdminCalls(service.url, service.adminKey);
-  let isOver = false;
+  const over = new AbortController();
   let at = 0;
   let done = 0;
   const caller = async () => {
-    while (!isOver) {
+    while (!over.signal.aborted) {
       await step({ ...service, pid, call }, at++);
       done++;
-      await new Promise((resolve) => setTimeout(resolve, everyMs));
+      // It rejects for no other reason than that all is over.
+      await setTimeout(everyMs, undefined, { signal: over.signal }).catch(() => {});
     }
   };
   const working = Promise.all(Array.from({ length: callers }, caller));
@@ -113,8 +153,13 @@ export function startAlongside(
   return {
     done: () => done,
     async stop() {
-      isOver = true;
-      await working.finally(close);
+      over.abort();
+      try {
+        await working;
+        await after?.({ ...service, pid, call });
+      } finally {
+        await close();
+      }
     },
   };
 }

@@ -1,5 +1,5 @@
 import { scenarioTitle } from './markdown.ts';
-import { type Line, linesOf } from './report.ts';
+import { type Line, linesOf, type Spread } from './report.ts';
 import type { ScenarioResult } from './run.ts';
 
 /** A figure of Postern's that is worse than the Go server's in the same run. */
@@ -15,7 +15,8 @@ export interface Behind {
 const sameWithin = 1.05;
 
 /**
- * Where Postern is behind Go: in processor time, or, where the load is open, in p99 and p99.9. Latencies of a closed
+ * Where Postern is behind Go: in processor time, or, where the load is open, in p99 and p99.9, by the ratios of turns of
+ * the same number. Latencies of a closed
  * load tell of the rate that it reached, so none of them is compared.
  */
 export function behindGo(results: readonly ScenarioResult[]): Behind[] {
@@ -31,16 +32,16 @@ export function behindGo(results: readonly ScenarioResult[]): Behind[] {
 
 function worse(line: Line, go: Line, { group, scenario }: ScenarioResult): Omit<Behind, 'row'>[] {
   const found: Omit<Behind, 'row'>[] = [];
-  const compare = (figure: Behind['figure'], own: number, other: number) => {
-    if (own > other * sameWithin) found.push({ peer: line.name, figure, own, go: other });
+  const compare = (figure: Behind['figure'], ratio: Spread, own: number, other: number) => {
+    if (ratio.median > sameWithin) found.push({ peer: line.name, figure, own, go: other });
   };
   // Behind an Envoy, and asked by ghz on all cores, a rate of its own decides how much of a core is used.
   const isCost = !group.throughEnvoy && scenario.during === null;
   if (isCost && line.toGo !== null && line.toGo.median > sameWithin)
     found.push({ peer: line.name, figure: 'µs in all', own: line.allMicros.median, go: go.allMicros.median });
-  if (scenario.perSecond !== null) {
-    compare('p99', line.p99Ms.median, go.p99Ms.median);
-    compare('p99.9', line.p999Ms.median, go.p999Ms.median);
+  if (line.tailsToGo !== null) {
+    compare('p99', line.tailsToGo.p99, line.p99Ms.median, go.p99Ms.median);
+    compare('p99.9', line.tailsToGo.p999, line.p999Ms.median, go.p999Ms.median);
   }
   return found;
 }

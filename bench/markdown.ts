@@ -21,13 +21,16 @@ export function scenarioTable(result: ScenarioResult): string {
         'p50 ms',
         'p99 ms',
         'p99.9 ms',
+        ...tailHead(lines),
       ];
   const { rounds, seconds, order } = scenario;
   const turns = isListed(order)
     ? `${rounds} rounds of a part of the keys`
     : `${rounds} rounds of ${seconds} s`;
   const cells = (line: Line) =>
-    throughEnvoy ? edgeCells(line) : directCells(line, plainHead(lines).length > 0);
+    throughEnvoy
+      ? edgeCells(line)
+      : [...directCells(line, plainHead(lines).length > 0), ...tailCells(line, tailHead(lines).length > 0)];
   return [
     `**${scenarioTitle(result)}** (${turns})`,
     '',
@@ -48,6 +51,16 @@ export function scenarioTitle({ group, scenario }: ScenarioResult): string {
 /** Only where there is something to put below it. */
 function plainHead(lines: readonly Line[]): string[] {
   return lines.some(({ toPlain }) => toPlain !== null) ? ['to Postern'] : [];
+}
+
+/** The same, of an open load beside Go. */
+function tailHead(lines: readonly Line[]): string[] {
+  return lines.some(({ tailsToGo }) => tailsToGo !== null) ? ['p99 to Go', 'p99.9 to Go'] : [];
+}
+
+function tailCells({ tailsToGo }: Line, hasTails: boolean): string[] {
+  if (!hasTails) return [];
+  return tailsToGo === null ? ['', ''] : [spreadText(tailsToGo.p99, 2), spreadText(tailsToGo.p999, 2)];
 }
 
 export function memoryTable(results: readonly MemoryResult[]): string {

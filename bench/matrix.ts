@@ -89,6 +89,7 @@ function selection(options: MatrixOptions, seconds: number, rounds: number): Gro
     group('Checks', { ...few, keys: largeKeys, scenarios: rows({}, open) }),
     group('Tails', { scenarios: rows(open, { ...open, kind: 'malformed' }, { ...open, kind: 'revoked' }) }),
     group('Tails', {
+      seeding: 'leaving',
       members: members(options.peers.filter((peer) => peer === 'postern' || peer === 'go')),
       scenarios: rows(...posternWorks.map((during) => ({ ...open, during, seconds: Math.max(seconds, 3) }))),
     }),

@@ -16,6 +16,8 @@ const works: Readonly<Record<string, PosternWork>> = {
   journal: posternWorks[3],
   console: posternWorks[4],
   revoke: posternWorks[5],
+  'revoke-many': posternWorks[6],
+  lapse: posternWorks[7],
 };
 
 export interface Options {
@@ -160,8 +162,9 @@ function readScenario(values: Values): Scenario {
 }
 
 /** What the service has to have for it. */
-function seedingOf({ kind, order, plans, crowd }: Values): Group['seeding'] {
+function seedingOf({ kind, order, plans, crowd, during }: Values): Group['seeding'] {
   if (plans || kind === 'window') return 'plans';
+  if (during?.startsWith('revoke')) return 'leaving';
   const needsMore = ['disabled', 'expired', 'owner', 'address', 'limit'].includes(kind);
   return needsMore || isListed(oneOf('order', orders, order)) || crowd ? 'storm' : 'usual';
 }

@@ -26,6 +26,8 @@ export interface Line {
   readonly p50Ms: Spread;
   readonly p99Ms: Spread;
   readonly p999Ms: Spread;
+  /** `p99Ms` and `p999Ms` by those of the Go peer's turn of the same number, where the load is open; else null. */
+  readonly tailsToGo: { readonly p99: Spread; readonly p999: Spread } | null;
   /** Of one core, 0 to 1. */
   readonly clientShare: Spread;
   /** What there is to doubt, a few words each. */
@@ -59,6 +61,7 @@ export function linesOf({ peers, scenario }: ScenarioResult): Line[] {
       p50Ms: of(({ latencyMs }) => latencyMs.p50),
       p99Ms: of(({ latencyMs }) => latencyMs.p99),
       p999Ms: of(({ latencyMs }) => latencyMs.p999),
+      tailsToGo: go === undefined || go === peer || scenario.perSecond === null ? null : tailRatios(peer, go),
       clientShare: of(({ client, seconds }) => client.ranNs / 1e9 / seconds),
       doubts: doubts(peer, scenario),
     };
@@ -99,6 +102,12 @@ export function spreadText({ median: middle, low, high }: Spread, digits: number
 /** Turns of the same number are compared: what slows the machine for a while is in both. */
 function ratio(peer: PeerRounds, other: PeerRounds): Spread {
   return spreadOf(peer.rounds.map((round, at) => allMicros(round) / allMicros(other.rounds[at] as Round)));
+}
+
+function tailRatios(peer: PeerRounds, other: PeerRounds): { readonly p99: Spread; readonly p999: Spread } {
+  const of = (value: (round: Round) => number) =>
+    spreadOf(peer.rounds.map((round, at) => value(round) / value(other.rounds[at] as Round)));
+  return { p99: of(({ latencyMs }) => latencyMs.p99), p999: of(({ latencyMs }) => latencyMs.p999) };
 }
 
 function checksPerSecond(round: Round): number {

@@ -47,7 +47,7 @@ export function memberOf(peer: PeerName, changes: Partial<Member> = {}): Member 
 }
 
 /** Which keys a Postern has besides the active ones, and what its settings say of them. */
-export type Seeding = 'usual' | 'plans' | 'storm';
+export type Seeding = 'usual' | 'plans' | 'storm' | 'leaving';
 
 /** Scenarios on peers that are started once. */
 export interface Group {
@@ -82,7 +82,7 @@ export function restSeconds({ kind, perSecond, client }: Scenario, throughEnvoy:
 
 /** For each peer: made, put into a store and asked for once. */
 const secondsPerKey = 0.00006;
-const seedFactor: Readonly<Record<Seeding, number>> = { usual: 1, plans: 2, storm: 6 };
+const seedFactor: Readonly<Record<Seeding, number>> = { usual: 1, plans: 2, storm: 6, leaving: 2 };
 const startSeconds = 10;
 const betweenTurnsSeconds = 0.4;
 /** A turn that asks for a third of a hundred thousand keys. */

@@ -1,4 +1,4 @@
-import { leavingOwner } from './alongside.ts';
+import { leavingOwner, leavingTogether } from './alongside.ts';
 import { type KeySet, keySet, revokedKeys } from './keys.ts';
 import type { Group, Member } from './scenario.ts';
 import type { SeedKeys } from './seed.ts';
@@ -17,7 +17,10 @@ const plans =
 const patience = 'check: { store_timeout: 5s }\n';
 
 export function settingsOf({ seeding, store }: Pick<Group, 'seeding' | 'store'>): string {
-  return `${store === 'mongodb' ? patience : ''}${seeding === 'usual' ? '' : plans}` || '{}\n';
+  return (
+    `${store === 'mongodb' ? patience : ''}${seeding === 'usual' || seeding === 'leaving' ? '' : plans}` ||
+    '{}\n'
+  );
 }
 
 /** What a Postern has in its store at the start. */
@@ -45,10 +48,15 @@ export function seedKeysOf({ keys, seeding }: Group, { hasPlan }: Member, seed: 
       ],
     };
   }
-  const leaving = of('leaving', Math.min(keys, leavingKeys));
+  const revoked = revokedKeys(keys, seed);
+  if (seeding === 'usual') return { active, revoked };
+  const owners = [leavingOwner, ...leavingTogether];
+  const each = Math.min(keys, leavingKeys);
+  const leaving = of('leaving', each * owners.length);
   return {
-    active,
-    revoked: revokedKeys(keys, seed),
-    more: [{ keys: leaving, record: { owner: leavingOwner } }],
+    ...{ active, revoked },
+    more: owners.map((owner, at) => ({
+      ...{ keys: leaving.slice(at * each, (at + 1) * each), record: { owner } },
+    })),
   };
 }

@@ -1,4 +1,4 @@
-import { startAlongside } from './alongside.ts';
+import { deniedBy, startAlongside } from './alongside.ts';
 import { allowed, errorBase, type Outcome } from './answer.ts';
 import type { Generator } from './generator.ts';
 import { runGhz } from './ghz.ts';
@@ -80,10 +80,11 @@ export function phase(scenario: Scenario, peer: Peer, seconds: number | null): P
 }
 
 /** Of a flood of keys that nobody made a Postern reads so many a second, and says of the others that it does not know. */
-function expected({ kind, order }: Scenario, peer: Peer): Outcome[] {
+function expected({ kind, order, during }: Scenario, peer: Peer): Outcome[] {
   const answer = peer.answer(peer.presents(kind)) ?? Number.NaN;
   const isFlood = kind === 'miss' && isListed(order) && peer.service !== null;
-  return isFlood ? [answer, 503, errorBase + 503] : [answer];
+  if (isFlood) return [answer, 503, errorBase + 503];
+  return [answer, ...(peer.service === null ? [] : deniedBy(during))];
 }
 
 /** Within the reads that Postern spends, each second, on keys that nobody made. */

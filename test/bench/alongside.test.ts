@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createAdminCalls } from '../../bench/admin-calls.ts';
-import { leavingOwner, posternWorks, startAlongside } from '../../bench/alongside.ts';
+import { benchOwner, leavingOwner, posternWorks, startAlongside } from '../../bench/alongside.ts';
 import { adminKey, type Postern, startPostern } from '../real/postern.ts';
 import { until } from '../real/until.ts';
 
@@ -30,6 +30,12 @@ it.each(posternWorks)('has a service do it again and again: %s', async (work) =>
   const alongside = startAlongside(work, { pid, service: { url, adminKey, settingsFile } });
   await until('it was done twice', () => alongside.done() > 1);
   await expect(alongside.stop()).resolves.toBeUndefined();
+});
+
+it('gives back to subscriptions what it took from them', async () => {
+  const { call, close } = createAdminCalls(postern.url, adminKey);
+  const { json } = await call('GET', `/admin/owners/${benchOwner}`).finally(close);
+  expect(json).toMatchObject({ data: { active_until: null } });
 });
 
 it('took each of the settings over, which stayed what they were but for the level of the log', async () => {

@@ -32,6 +32,23 @@ it('gives no ratio where there was no Go', () => {
   expect(linesOf({ ...result, peers: result.peers.slice(0, 1) })[0]?.toGo).toBeNull();
 });
 
+it('compares the tails of an open load, turn by turn, and of no other', () => {
+  const tail = (p99: number) => roundOf({ latencyMs: { p50: 1, p99, p999: 2 * p99 } });
+  const open: ScenarioResult = {
+    ...{ group, scenario: { ...scenario, perSecond: 8_000 } },
+    peers: [
+      { name: 'postern', rounds: [tail(2), tail(9)], misses: 0 },
+      { name: 'go', rounds: [tail(4), tail(6)], misses: null },
+    ],
+  };
+  const [postern, go] = linesOf(open);
+  expect(postern?.tailsToGo?.p99).toEqual({ median: 1, low: 0.5, high: 1.5 });
+  expect(go?.tailsToGo).toBeNull();
+  expect(scenarioTable(open)).toContain('p99 to Go');
+  expect(linesOf(result)[0]?.tailsToGo).toBeNull();
+  expect(scenarioTable(result)).not.toContain('p99 to Go');
+});
+
 it('writes a row for each peer, with the spread of its rounds', () => {
   const lines = scenarioTable(result).split('\n');
   expect(lines[0]).toBe('**hit, 64 streams on 4 connections; 100,000 keys** (2 rounds of 1 s)');

@@ -87,6 +87,9 @@ it('measures one scenario by itself, with what the service needs for it', () => 
       ['go', false],
     ],
   ]);
+  expect(groups('--during', 'revoke-many', '--rate', '1000')).toMatchObject([
+    { seeding: 'leaving', scenarios: [{ during: '10,000 keys are revoked at once', perSecond: 1_000 }] },
+  ]);
   expect(groups('--processes', '2')).toMatchObject([{ isPinned: false, store: 'sqlite' }]);
   expect(groups('--matrix', '--section', 'Storms').map(({ title }) => title)).toEqual(['Storms']);
 });
