@@ -117,7 +117,13 @@ function freshRecord(
   const record: KeyRecord = {
     ...{ id, digest: made.digester.sign(secret), name: `bench ${index}`, ...mask(secret, 'pst_live_') },
     ...{ scheme: 'postern', environment: 'live', owner: `acme-${index % 1_000}` },
-    ...{ permissions: ['read:messages', 'write:messages'], roles: [], ipAllowlist: [], plan: 'pro' },
+    ...{
+      permissions: ['read:messages', 'write:messages'],
+      roles: [],
+      ipAllowlist: [],
+      principals: [],
+      plan: 'pro',
+    },
     ...{ rateLimits: limitsOfShort({ limit: 1_000_000_000, windowMs: dayMs }), labels: { team: 'search' } },
     ...{ createdAt: Date.now(), updatedAt: Date.now(), lastUsedAt: Date.now() },
     ...{ expiresAt: Date.now() + 365 * dayMs, disabledAt: null, revokedAt: null },

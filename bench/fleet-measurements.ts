@@ -185,7 +185,7 @@ function sampleKeys(count: number): KeyRecord[] {
     owner: `customer-${Math.floor(at / 10)}`,
     permissions: ['read:assets', 'write:assets'],
     roles: [],
-    ...{ ipAllowlist: [], plan: null, rateLimits: [], labels: { team: 'assets' } },
+    ...{ ipAllowlist: [], principals: [], plan: null, rateLimits: [], labels: { team: 'assets' } },
     ...{ createdAt: now, updatedAt: now, lastUsedAt: now },
     expiresAt: at % 2 === 0 ? now + 90 * 86_400_000 : null,
     ...{ disabledAt: null, revokedAt: null, rotatedFrom: null, rotatedTo: null, spender: id },

@@ -177,7 +177,14 @@ export function sampleKeys(count: number): KeyRecord[] {
   return Array.from({ length: count }, nextId).map((id) => ({
     ...{ id, digest: randomBytes(32).toString('base64url') as Digest, name: 'Asset backend' },
     ...{ scheme: 'postern', environment: 'live', prefix: 'pst_live_Ab3d', last4: 'w9Xz', owner: null },
-    ...{ permissions: ['read:assets'], ipAllowlist: [], plan: null, rateLimits: [], labels: {} },
+    ...{
+      permissions: ['read:assets'],
+      ipAllowlist: [],
+      principals: [],
+      plan: null,
+      rateLimits: [],
+      labels: {},
+    },
     ...{ createdAt: now, updatedAt: now, lastUsedAt: null, expiresAt: null, disabledAt: null },
     ...{ revokedAt: null, rotatedFrom: null, rotatedTo: null, spender: id, createdBy: null },
     ...{ importId: null, revivedAt: null, requestKey: null, version: 1, roles: [], externalId: null },

@@ -78,6 +78,7 @@ const template = {
   permissions: ['read', 'write'],
   roles: [],
   ipAllowlist: [],
+  principals: [],
   plan: null,
   rateLimits: [],
   labels: {},

@@ -23,6 +23,7 @@ export function keyRecord(given: Partial<KeyRecord> = {}): KeyRecord {
     permissions: [],
     roles: [],
     ipAllowlist: [],
+    principals: [],
     plan: null,
     rateLimits: [],
     labels: {},

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { principalFault, principalLengthMax } from '../check/principals.ts';
 import { type Limit, limitMax, noLimits } from '../keys/limit.ts';
 import { isVisible } from '../keys/name-text.ts';
 import { rolesMax } from '../keys/role.ts';
@@ -105,6 +106,14 @@ export const roles = z.array(role).max(rolesMax);
 export const externalId = line(128);
 export const askedPermissions = z.array(permission).max(listMax);
 export const ipAllowlist = z.array(network).max(listMax);
+/** Of a key: whom a caller's certificate may name. */
+const principal = line(principalLengthMax).superRefine((text, context) => {
+  const message = principalFault(text);
+  if (message !== null) context.addIssue({ code: 'custom', message });
+});
+export const principals = z.array(principal).max(listMax);
+/** Whom a caller's certificate names, nobody where it is empty. */
+export const callerPrincipal = z.union([z.literal(''), line(principalLengthMax)]);
 
 /** When a key is to end, in one of two ways. */
 export const expiry = {

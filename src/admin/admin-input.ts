@@ -5,6 +5,7 @@ import { sequenceOf } from '../journal/journal.ts';
 import { durationSpec } from '../settings/plan-spec.ts';
 import {
   askedPermissions,
+  callerPrincipal,
   expiry,
   externalId,
   ipAllowlist,
@@ -20,6 +21,7 @@ import {
   pageSize,
   pageToken,
   permissions,
+  principals,
   requestId,
   roles,
   time,
@@ -45,6 +47,7 @@ export const createKeyInput = z
     permissions: permissions.nullish(),
     roles: roles.nullish(),
     ip_allowlist: ipAllowlist.nullish(),
+    principals: principals.nullish(),
     ...expiry,
     plan: none(words(64)),
     ...ownLimits,
@@ -78,6 +81,7 @@ export const verifyKeyInput = z.strictObject({
   scheme: words(64).nullish(),
   environment: words(64).nullish(),
   permissions: askedPermissions.nullish(),
+  principal: callerPrincipal.nullish(),
 });
 
 export type VerifyKeyInput = z.output<typeof verifyKeyInput>;
@@ -92,6 +96,7 @@ export const updateKeyInput = z
     permissions: permissions.nullable().optional(),
     roles: roles.nullable().optional(),
     ip_allowlist: ipAllowlist.nullable().optional(),
+    principals: principals.nullable().optional(),
     expires_at: time.nullable().optional(),
     plan: words(64).nullable().optional(),
     ...ownLimits,

@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import type { Keyring } from '../cache/keyring.ts';
 import { credentialIn } from '../check/credential.ts';
 import { trimBlanks } from '../check/places.ts';
+import { isAllowedPrincipal } from '../check/principals.ts';
 import { Failure } from '../failure.ts';
 import { type AdminClient, adminRead, adminWrite } from '../keys/admin-permissions.ts';
 import { type CheckedKey, type KeyId, keyState } from '../keys/key.ts';
@@ -73,26 +74,44 @@ export function createIdentify(dependencies: IdentifyDependencies): (caller: Cal
     if (recognise(scheme, text) === null) throw unauthenticated('Invalid admin key.');
     const key = keyring.peek(digest) ?? (await keyring.load(digest, digester.candidates(text), address));
     if (key === null) throw unauthenticated('Invalid admin key.');
-    return identityOf(key, address);
+    return identityOf(key, address, principalOf(certificateNames));
   };
 
-  function identityOf(key: CheckedKey, address: string): Identity {
+  function identityOf(key: CheckedKey, address: string, principal: string): Identity {
     const canWrite = key.permissions.includes(adminWrite);
     const canRead = canWrite || key.permissions.includes(adminRead);
     const known = { actor: key.id, actorName: key.name, key: key.id, owner: key.owner };
-    return { ...known, canRead, canWrite, ...refusalOf(key, address) };
+    return { ...known, canRead, canWrite, ...refusalOf(key, address, principal) };
   }
 
-  function refusalOf(key: CheckedKey, address: string): Pick<Identity, 'refusal' | 'reason'> {
+  function refusalOf(
+    key: CheckedKey,
+    address: string,
+    principal: string,
+  ): Pick<Identity, 'refusal' | 'reason'> {
     const state = keyState(key, now());
     if (state !== 'active') {
       return { refusal: unauthenticated(`This admin key is ${state}.`), reason: state };
     }
-    if (key.ipAllowlist.length === 0 || isAllowed(key.ipAllowlist, address)) return notRefused;
-    const message = 'This admin key may not be used from this address.';
-    const refusal = new Failure('PERMISSION_DENIED', 'ADDRESS_DENIED', message);
-    return { refusal, reason: 'address_denied' };
+    if (key.ipAllowlist.length > 0 && !isAllowed(key.ipAllowlist, address)) {
+      const message = 'This admin key may not be used from this address.';
+      const refusal = new Failure('PERMISSION_DENIED', 'ADDRESS_DENIED', message);
+      return { refusal, reason: 'address_denied' };
+    }
+    if (key.principals.length > 0 && !isAllowedPrincipal(key.principals, principal)) {
+      const message =
+        'This admin key asks for a client certificate that names one of its principals; none such came with the call.';
+      const refusal = new Failure('PERMISSION_DENIED', 'PRINCIPAL_DENIED', message);
+      return { refusal, reason: 'principal_denied' };
+    }
+    return notRefused;
   }
+}
+
+/** Whom Envoy would tell of such a certificate: the first URI in it, else the first DNS name; empty for neither. */
+function principalOf(names: readonly string[]): string {
+  const first = (kind: string) => names.find((name) => name.startsWith(kind))?.slice(kind.length);
+  return first('URI:') ?? first('DNS:') ?? '';
 }
 
 const notRefused = { refusal: null, reason: null };

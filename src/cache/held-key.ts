@@ -50,6 +50,10 @@ class HeldKey implements CheckedKey, HeldUse {
     return this.#terms.ipAllowlist;
   }
 
+  get principals(): readonly string[] {
+    return this.#terms.principals;
+  }
+
   get plan(): string | null {
     return this.#terms.plan;
   }
@@ -95,16 +99,20 @@ export function createHeldKeys(): (record: KeyRecord) => CheckedKey {
   const shareList = (list: readonly string[]) => lists(JSON.stringify(list), () => list.map(shareText));
 
   return (record) => {
-    const { scheme, environment, permissions, roles, ipAllowlist, plan, rateLimits } = record;
-    const { disabledAt, revokedAt, version } = record;
+    const { scheme, environment, permissions, roles, ipAllowlist, principals } = record;
+    const { plan, rateLimits, disabledAt, revokedAt, version } = record;
     const spender = record.spender === record.id ? null : record.spender;
-    const all = [scheme, environment, permissions, roles, ipAllowlist, plan, rateLimits, record.labels];
+    const all = [
+      ...[scheme, environment, permissions, roles, ipAllowlist, principals, plan, rateLimits],
+      record.labels,
+    ];
     const shared = terms(JSON.stringify([...all, disabledAt, revokedAt, spender, version]), () => ({
       scheme: shareText(scheme),
       environment: shareText(environment),
       permissions: shareList(permissions),
       roles: shareList(roles),
       ipAllowlist: shareList(ipAllowlist),
+      principals: shareList(principals),
       plan: shareTextOrNull(plan),
       rateLimits: rateLimits.length === 0 ? noLimits : limits(JSON.stringify(rateLimits), () => rateLimits),
       labels: labels(JSON.stringify(record.labels), () => record.labels),

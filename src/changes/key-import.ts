@@ -18,6 +18,7 @@ export type ImportedKey = Pick<
   | 'permissions'
   | 'roles'
   | 'ipAllowlist'
+  | 'principals'
   | 'plan'
   | 'rateLimits'
   | 'labels'

@@ -32,6 +32,7 @@ export function keyJson(key: ShownKey, now: number) {
     etag: etagOf(key),
     roles: key.roles,
     rate_limits: key.rateLimits.map(limitJson),
+    principals: key.principals,
     external_id: key.externalId,
     created_by: key.createdBy,
     replaced_by: key.rotatedTo,

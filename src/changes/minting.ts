@@ -12,6 +12,7 @@ export interface NewKey {
   readonly permissions: readonly string[];
   readonly roles: readonly string[];
   readonly ipAllowlist: readonly string[];
+  readonly principals: readonly string[];
   readonly plan: string | null;
   readonly rateLimits: readonly Limit[];
   readonly labels: Readonly<Record<string, string>>;

@@ -126,10 +126,10 @@ export function createRotation({ store, mint, schemeOf, now, retentionMs }: Rota
 
 function grantsOf(key: KeyRecord): Omit<NewKey, 'scheme' | 'requestKey' | 'createdBy'> {
   const { name, environment, owner, permissions, roles, ipAllowlist, plan, rateLimits, labels } = key;
-  const { expiresAt, externalId } = key;
+  const { principals, expiresAt, externalId } = key;
   return {
     ...{ name, environment, owner, permissions, roles, ipAllowlist, plan, rateLimits, labels },
-    ...{ expiresAt, externalId },
+    ...{ principals, expiresAt, externalId },
   };
 }
 

@@ -3,6 +3,8 @@ import { isActive, type OwnerRecord } from '../keys/owner.ts';
 import { isAllowed } from '../net/address.ts';
 import type { Reason } from '../schemes/answer.ts';
 import { holdsAll } from './permissions.ts';
+import { isAllowedPrincipal } from './principals.ts';
+import type { AccessRequest } from './request.ts';
 
 /** What a route asks of a key. */
 export interface AccessTerms {
@@ -23,6 +25,9 @@ export interface Standing {
   readonly permissions: readonly string[];
 }
 
+/** What is read of a request only for keys that ask for it. */
+export type Caller = Pick<AccessRequest, 'principal'>;
+
 /**
  * Why this key of this owner (null for one that nobody has put), which holds these permissions in all, may not pass on
  * these terms now (Unix milliseconds), its rate limit aside; null when it may. The first that fails decides.
@@ -31,6 +36,7 @@ export function refuse(
   key: CheckedKey,
   { owner, permissions }: Standing,
   terms: AccessTerms,
+  caller: Caller,
   now: number,
 ): Reason | null {
   const state = keyState(key, now);
@@ -40,6 +46,11 @@ export function refuse(
   const { address } = terms;
   if (key.ipAllowlist.length > 0 && address !== null && !isAllowed(key.ipAllowlist, address))
     return 'address_denied';
+  if (key.principals.length > 0 && !isCalledBy(key, caller)) return 'principal_denied';
   if (!holdsAll(permissions, terms.permissions)) return 'permission_denied';
   return null;
+}
+
+function isCalledBy({ principals }: CheckedKey, { principal }: Caller): boolean {
+  return principal === undefined || isAllowedPrincipal(principals, principal);
 }

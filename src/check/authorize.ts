@@ -187,7 +187,7 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
     if (key === null || key.scheme !== scheme.name) return deny('unknown', scheme, terms);
     const at = now();
     const { owner, permissions } = standing;
-    const reason = refuse(key, standing, terms, at);
+    const reason = refuse(key, standing, terms, request, at);
     if (reason !== null) return deny(reason, scheme, terms, key);
     const limits = plans.limitsOf(key, owner, scheme);
     const rate = asked.spent ?? (limits.length === 0 ? null : spend(key, owner, limits, terms.cost, at));

@@ -21,6 +21,7 @@ export interface Key {
   readonly etag: string;
   readonly roles: readonly string[];
   readonly rate_limits: readonly KeyRateLimit[];
+  readonly principals: readonly string[];
   readonly external_id: string | null;
   readonly created_by: string | null;
   readonly replaced_by: string | null;

@@ -11,6 +11,7 @@ export type KeyPatch = Partial<
     | 'permissions'
     | 'roles'
     | 'ipAllowlist'
+    | 'principals'
     | 'expiresAt'
     | 'plan'
     | 'rateLimits'
@@ -39,13 +40,14 @@ export function patched(key: KeyRecord, patch: KeyPatch): KeyRecord | null {
 
 /**
  * Whether a patch may narrow what the key gives, so that its caller has to know from when on
- * that holds. Sure to say so when it does; it may also say so of a plan or an allowlist that is merely another.
+ * that holds. Sure to say so when it does; it may also say so of a plan or a list that is merely another.
  */
 export function narrows(before: KeyRecord, after: KeyRecord): boolean {
   return (
     before.permissions.some((permission) => !after.permissions.includes(permission)) ||
     before.roles.some((role) => !after.roles.includes(role)) ||
-    narrowsAllowlist(before.ipAllowlist, after.ipAllowlist) ||
+    narrowsList(before.ipAllowlist, after.ipAllowlist) ||
+    narrowsList(before.principals, after.principals) ||
     isLater(before.expiresAt, after.expiresAt) ||
     before.plan !== after.plan ||
     narrowsLimits(before.rateLimits, after.rateLimits)
@@ -57,10 +59,10 @@ export function mayNarrow({ name: _, labels: __, externalId: ___, ...grants }: K
   return Object.keys(grants).length > 0;
 }
 
-/** An empty one admits every address. */
-function narrowsAllowlist(before: readonly string[], after: readonly string[]): boolean {
+/** An empty one admits everybody. */
+function narrowsList(before: readonly string[], after: readonly string[]): boolean {
   if (after.length === 0) return false;
-  return before.length === 0 || before.some((network) => !after.includes(network));
+  return before.length === 0 || before.some((entry) => !after.includes(entry));
 }
 
 /** Whether one end is after another; null is never. */

@@ -30,6 +30,8 @@ export interface KeyRecord {
   /** Ids of roles, whether or not there are such roles. */
   readonly roles: readonly string[];
   readonly ipAllowlist: readonly string[];
+  /** Callers that may use it, by their certificates: SPIFFE URIs and DNS names; empty for any. */
+  readonly principals: readonly string[];
   readonly plan: string | null;
   /** Its own, which replace those of its plan; empty for none of its own. */
   readonly rateLimits: readonly Limit[];
@@ -74,6 +76,7 @@ export type CheckedKey = Pick<
   | 'permissions'
   | 'roles'
   | 'ipAllowlist'
+  | 'principals'
   | 'plan'
   | 'rateLimits'
   | 'labels'

@@ -87,13 +87,14 @@ function members(value: unknown): Json | null {
 
 /** What `keyJson` shows of a key that may be taken away. */
 function termsOf(json: Json): KeyPatch {
-  const { permissions, roles, ip_allowlist, expires_at, plan, rate_limit, rate_limits } = json;
+  const { permissions, roles, ip_allowlist, principals, expires_at, plan, rate_limit, rate_limits } = json;
   // Entries of before there were lists have the short form alone.
   const limits = rate_limits === undefined ? limitOf(rate_limit) : limitListOf(rate_limits);
   return {
     ...(Array.isArray(permissions) && { permissions: permissions.map(String) }),
     ...(Array.isArray(roles) && { roles: roles.map(String) }),
     ...(Array.isArray(ip_allowlist) && { ipAllowlist: ip_allowlist.map(String) }),
+    ...(Array.isArray(principals) && { principals: principals.map(String) }),
     ...(isTime(expires_at) && { expiresAt: timeOf(expires_at) }),
     ...((plan === null || typeof plan === 'string') && { plan }),
     ...(limits !== undefined && { rateLimits: limits }),

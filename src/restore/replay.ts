@@ -158,11 +158,12 @@ function originOf(action: string, event: string): Origin {
 /** Those of the terms that take something from the key. */
 function narrowing(key: KeyRecord, terms: KeyPatch): KeyPatch {
   const one = (patch: KeyPatch) => (narrows(key, { ...key, ...patch }) ? patch : {});
-  const { permissions, roles, ipAllowlist, expiresAt, plan, rateLimits } = terms;
+  const { permissions, roles, ipAllowlist, principals, expiresAt, plan, rateLimits } = terms;
   return {
     ...(permissions && one({ permissions })),
     ...(roles && one({ roles })),
     ...(ipAllowlist && one({ ipAllowlist })),
+    ...(principals && one({ principals })),
     ...(expiresAt !== undefined && !isShownAs(key.expiresAt, expiresAt) && one({ expiresAt })),
     ...(plan !== undefined && one({ plan })),
     ...(rateLimits !== undefined && one({ rateLimits })),

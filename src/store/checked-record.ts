@@ -34,6 +34,7 @@ const memberChecks: { readonly [member in keyof KeyRecord]: Check } = {
   permissions: areTexts,
   roles: areTexts,
   ipAllowlist: areTexts,
+  principals: areTexts,
   plan: orNull(isText),
   rateLimits: (value) => Array.isArray(value) && value.every(isLimit),
   labels: (value) => isObject(value) && Object.values(value).every(isText),

@@ -220,7 +220,7 @@ export function shownKey(model: Model, key: ModelKey): Record<string, unknown> {
     rate_limit: rateLimit && { limit: rateLimit.limit, window: `${rateLimit.windowMs / 1_000}s` },
     ...{ labels: { ...key.labels }, state: stateOf(key, now), updated_at: clock(key.updatedAt) },
     ...{ revoked_at: clockOrNull(key.revokedAt), rotated_from: key.rotatedFrom?.id ?? null },
-    ...{ etag: key.etags.at(-1), roles: [], external_id: null },
+    ...{ etag: key.etags.at(-1), roles: [], principals: [], external_id: null },
     rate_limits: rateLimit
       ? [
           {

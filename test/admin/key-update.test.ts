@@ -242,9 +242,13 @@ describe('an update that narrows access', () => {
     expect((await update(input)).settlement).not.toBe(null);
   });
 
-  it('narrows an allowlist also where every address was allowed', async () => {
+  it('narrows an allowlist also where every address was allowed, and principals where anybody was', async () => {
     const { update } = await withKey({ name: 'One' });
     expect((await update({ ip_allowlist: ['10.0.0.0/8'] })).settlement).not.toBe(null);
+    expect((await update({ principals: ['a.example', '*.b'] })).settlement).not.toBe(null);
+    expect((await update({ principals: ['a.example', '*.b', 'c'] })).settlement).toBe(null);
+    expect((await update({ principals: ['a.example'] })).settlement).not.toBe(null);
+    expect((await update({ principals: [] })).settlement).toBe(null);
   });
 
   it.each<[string, (key: KeyRecord) => object]>([

@@ -74,6 +74,7 @@ const defaults: Fields = {
   ...{
     permissions: [],
     roles: [],
+    principals: [],
     ip_allowlist: [],
     labels: {},
     rate_limits: [],

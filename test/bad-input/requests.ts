@@ -15,7 +15,7 @@ const key = { name: 'A key' };
 const grants: Fields = {
   ...({ name: 'name', permissions: 'permissions', ip_allowlist: 'networks', expires_at: 'time' } as const),
   ...({ plan: 'text64', rate_limit: 'rateLimit', rate_limits: 'limitList', labels: 'labels' } as const),
-  ...({ roles: 'roles', external_id: 'text128' } as const),
+  ...({ roles: 'roles', principals: 'principals', external_id: 'text128' } as const),
 };
 
 const account: Fields = {
@@ -51,7 +51,7 @@ export const bodies: readonly Request[] = [
         address: 'address',
         scheme: 'text64',
       },
-      ...{ environment: 'text64', permissions: 'asked' },
+      ...{ environment: 'text64', permissions: 'asked', principal: 'caller' },
     },
   },
   {

@@ -72,6 +72,35 @@ const networks: readonly Bad[] = [
   ['a name', `${tracer}.example.com`],
   ['two', '10.0.0.1,10.0.0.2'],
 ];
+const principals: readonly Bad[] = [
+  ...required(2_048),
+  ['everybody', '*'],
+  ['everything below nothing', '/*'],
+  ['every trust domain', 'spiffe://*'],
+  ['no trust domain', 'spiffe:///ns/shop/sa/web'],
+  ['a part of a segment', 'spiffe://cluster.local/ns/sh*'],
+  ['a star in the middle', 'spiffe://cluster.local/ns/*/sa/web'],
+  ['an empty segment', 'spiffe://cluster.local/ns//sa'],
+  ['a slash at the end', 'spiffe://cluster.local/ns/'],
+  ['a step up', 'spiffe://cluster.local/ns/../sa'],
+  ['an escape', 'spiffe://cluster.local/ns/%73hop'],
+  ['a query', `spiffe://cluster.local/ns?${tracer}`],
+  ['a port', 'spiffe://cluster.local:8080/ns'],
+  ['another case', 'spiffe://Cluster.Local/ns'],
+  ['another scheme', 'https://cluster.local/ns/shop/sa/web'],
+  ["Istio's short form", 'cluster.local/ns/shop/sa/web'],
+  ['nothing below', '*.'],
+  ['two stars', '*.*.example.com'],
+  ['a star within', 'api.*.example.com'],
+  ['an empty label', 'api..example.com'],
+  ["the root's dot", 'api.example.com.'],
+  ['a port of a name', 'api.example.com:443'],
+  ['an address', '10.0.0.1'],
+  ['an address of IPv6', '[2001:db8::1]'],
+  ['a block', '10.0.0.0/8'],
+  ['a subject', 'CN=web,O=Example'],
+  ['two', 'a.example.com,b.example.com'],
+];
 const listOf = (bad: readonly Bad[], max: number, good: unknown): readonly Bad[] => [
   ...bad.map(([title, value]): Bad => [`a list with ${title}`, [good, value]]),
   ['too many', Array.from({ length: max + 1 }, () => good)],
@@ -137,6 +166,8 @@ export const badValues = {
   ),
   roles: listOf(permissions, 20, 'reader'),
   networks: listOf(networks, 100, '10.0.0.0/8'),
+  principals: listOf(principals, 100, '*.example.com'),
+  caller: line(2_048),
   address: networks.filter(([title]) => title !== 'a mask'),
   time: times,
   duration: durations,
@@ -190,7 +221,15 @@ export const badValues = {
 
 export type Kind = keyof typeof badValues;
 
-const isList: readonly Kind[] = ['permissions', 'asked', 'rolePermissions', 'roles', 'networks', 'types'];
+const isList: readonly Kind[] = [
+  'permissions',
+  'asked',
+  'rolePermissions',
+  'roles',
+  'networks',
+  'principals',
+  'types',
+];
 
 /** What JSON can carry beside: other types, and text that is no Unicode. */
 export function otherTypes(kind: Kind): readonly Bad[] {

@@ -7,7 +7,8 @@ const terms = { environment: 'live', address: '192.0.2.7', permissions: [], cost
 const now = Date.UTC(2030, 5, 1);
 
 function refusal(key: KeyRecord, asked: AccessTerms, at: number) {
-  return refuse(key, { owner: null, permissions: key.permissions }, asked, at);
+  const caller = { principal: 'api.example' };
+  return refuse(key, { owner: null, permissions: key.permissions }, asked, caller, at);
 }
 
 describe('refuse', () => {
@@ -20,7 +21,8 @@ describe('refuse', () => {
     ['disabled', { disabledAt: 1, expiresAt: 1, environment: 'test' }],
     ['expired', { expiresAt: now, environment: 'test', ipAllowlist: ['10.0.0.0/8'] }],
     ['wrong_environment', { environment: 'test', ipAllowlist: ['10.0.0.0/8'] }],
-    ['address_denied', { ipAllowlist: ['10.0.0.0/8', '192.0.2.8'] }],
+    ['address_denied', { ipAllowlist: ['10.0.0.0/8', '192.0.2.8'], principals: ['other.example'] }],
+    ['principal_denied', { principals: ['other.example', 'spiffe://other/*'] }],
   ])('says %s first of all that speaks against it', (reason, record) => {
     const asked = { ...terms, permissions: ['read:things'] };
     expect(refusal(keyRecord(record), asked, now)).toBe(reason);
@@ -33,6 +35,17 @@ describe('refuse', () => {
       'permission_denied',
     );
     expect(refusal(keyRecord({ permissions: ['write:things', 'read:things', 'x'] }), asked, now)).toBeNull();
+  });
+
+  it('reads whom a certificate names only for a key that asks for it', () => {
+    const caller = {
+      get principal(): string {
+        throw new Error('was read');
+      },
+    };
+    const standing = { owner: null, permissions: [] };
+    expect(refuse(keyRecord(), standing, terms, caller, now)).toBeNull();
+    expect(() => refuse(keyRecord({ principals: ['a'] }), standing, terms, caller, now)).toThrow('was read');
   });
 
   it('judges expiry to the millisecond', () => {

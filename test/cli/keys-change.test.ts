@@ -17,12 +17,13 @@ it('changes what its flags name, and lets the rest stay', async () => {
   const { id } = await create({ name: 'a', permissions: ['a', 'b'], labels: { x: 'y' }, owner: 'acme' });
 
   const flags =
-    '--name b --permission c --permission d --allow-ip 10.0.0.0/8 --expires-at 2099-01-01T00:00:00Z';
+    '--name b --permission c --permission d --allow-ip 10.0.0.0/8 --principal *.a.example --principal b --expires-at 2099-01-01T00:00:00Z';
   const updated = await keys(['update', id, ...flags.split(' '), '--rate-limit', '5/1m', '--label', 'p=q=r']);
 
   expect(updated.stdout).toMatch(/^key_\w+ is updated: every replica judges by it since \d{4}-\S+Z\n$/);
   expect(await get(id)).toMatchObject({
     ...{ name: 'b', permissions: ['c', 'd'], ip_allowlist: ['10.0.0.0/8'], owner: 'acme' },
+    principals: ['*.a.example', 'b'],
     ...{ expires_at: '2099-01-01T00:00:00Z', rate_limit: { limit: 5, window: '60s' }, labels: { p: 'q=r' } },
   });
   const renamed = await keys(['update', id, '--name', 'c']);
@@ -34,13 +35,21 @@ it('empties what --clear names', async () => {
   const { keys, create, get } = await startService();
   const { id } = await create({
     ...{ name: 'a', permissions: ['a'], ip_allowlist: ['10.0.0.1'], expires_in: '1d', labels: { a: 'b' } },
+    principals: ['a.example'],
     ...{ rate_limit: { limit: 1, window: '1s' }, scheme: 'converra', plan: 'free' },
   });
-  const names = ['permission', 'allow-ip', 'expires-at', 'plan', 'rate-limit', 'label'];
+  const names = ['permission', 'allow-ip', 'principal', 'expires-at', 'plan', 'rate-limit', 'label'];
 
   const cleared = await keys(['update', id, ...names.flatMap((name) => ['--clear', name]), '--json']);
 
-  const empty = { permissions: [], ip_allowlist: [], expires_at: null, plan: null, rate_limit: null };
+  const empty = {
+    permissions: [],
+    ip_allowlist: [],
+    principals: [],
+    expires_at: null,
+    plan: null,
+    rate_limit: null,
+  };
   expect(JSON.parse(cleared.stdout)).toMatchObject({
     ...empty,
     labels: {},

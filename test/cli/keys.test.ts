@@ -97,7 +97,7 @@ it('hands every flag of create to the service', async () => {
   const { keys, call } = await startService();
   const flags =
     '--scheme powerverse --environment test --owner acme --permission read:assets --permission write:assets ' +
-    '--allow-ip 10.0.0.0/8 --expires-in 30d --rate-limit 100/60s --label team=grid --label a=b=c';
+    '--allow-ip 10.0.0.0/8 --principal spiffe://td/* --principal b.example --expires-in 30d --rate-limit 100/60s --label team=grid --label a=b=c';
 
   const made = await keys(`create --name ci ${flags} --json`);
 
@@ -110,6 +110,7 @@ it('hands every flag of create to the service', async () => {
     owner: 'acme',
     permissions: ['read:assets', 'write:assets'],
     ip_allowlist: ['10.0.0.0/8'],
+    principals: ['spiffe://td/*', 'b.example'],
     expires_at: expect.any(String),
     rate_limit: { limit: 100, window: '60s' },
     labels: { team: 'grid', a: 'b=c' },
@@ -120,11 +121,14 @@ it('hands every flag of create to the service', async () => {
 it('says by its flag what the service does not take', async () => {
   const { keys } = await startService();
 
-  const refused = await keys('create --name ci --allow-ip nowhere --expires-in soon --label -x=y');
+  const refused = await keys(
+    'create --name ci --allow-ip nowhere --principal * --expires-in soon --label -x=y',
+  );
 
   expect(refused).toMatchObject({ exitCode: 1, stdout: '' });
   expect(refused.stderr).toMatch(/^postern: the service does not take this:\n/);
   expect(refused.stderr).toContain('\n  --allow-ip (ip_allowlist.0): is not an IP address or a CIDR block\n');
+  expect(refused.stderr).toContain('\n  --principal (principals.0): is every caller: leave principals empty');
   expect(refused.stderr).toContain('\n  --expires-in: expected a number and a unit');
   expect(refused.stderr).toContain('\n  --label (labels.-x)');
 });

@@ -17,6 +17,7 @@ it('makes a key of what the form says, as the REST API would', async () => {
     ...{
       permissions: 'read:assets\r\nwrite:schedules, read:sites',
       ip_allowlist: '10.0.0.0/8 2001:db8::/32',
+      principals: 'spiffe://td/ns/*\r\n*.a.example',
     },
     ...{ labels: 'team=grid\r\nnote = a=b', expires_in: '7d' },
   });
@@ -34,6 +35,7 @@ it('makes a key of what the form says, as the REST API would', async () => {
       plan: null,
     },
     ...{ permissions: ['read:assets', 'write:schedules', 'read:sites'] },
+    principals: ['spiffe://td/ns/*', '*.a.example'],
     ...{ ip_allowlist: ['10.0.0.0/8', '2001:db8::/32'], labels: { team: 'grid', note: 'a=b' } },
   });
   expect(Date.parse(key.expires_at) - service.clock.now).toBeLessThanOrEqual(7 * 86_400_000);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseDocument, Scalar, type YAMLSeq } from 'yaml';
 import { configureEnvoy, type EnvoySettings } from '../../deploy/envoy/configure.ts';
+import type { CertificateFiles } from '../real/certificates.ts';
 import { startEcho } from '../real/echo.ts';
 import { type Envoy, shippedConfiguration, startEnvoy } from '../real/envoy.ts';
 import { type Postern, startPostern } from '../real/postern.ts';
@@ -34,9 +35,12 @@ export interface EnvoyChange extends EnvoySettings {
   readonly http?: Readonly<Record<string, unknown>>;
   /** Settings of the filter that asks Postern. */
   readonly filter?: Readonly<Record<string, unknown>>;
+  /** Of its listener; `validation` is Envoy's `validation_context`, without which it asks for no certificate. */
+  readonly tls?: { readonly certificate: CertificateFiles; readonly validation: object | null };
 }
 
-const MANAGER = ['static_resources', 'listeners', 0, 'filter_chains', 0, 'filters', 0, 'typed_config'];
+const CHAIN = ['static_resources', 'listeners', 0, 'filter_chains', 0];
+const MANAGER = [...CHAIN, 'filters', 0, 'typed_config'];
 const FILTER = [...MANAGER, 'http_filters', 0, 'typed_config'];
 const VIRTUAL_HOST = [...MANAGER, 'route_config', 'virtual_hosts', 0];
 const ROUTES = [...VIRTUAL_HOST, 'routes'];
@@ -52,6 +56,7 @@ export async function startChangedEnvoy({
   filtersBehind = [],
   perFilter = {},
   removesEarly = false,
+  tls,
   ...settings
 }: EnvoyChange): Promise<Envoy> {
   const shipped = await readFile(shippedConfiguration, 'utf8');
@@ -64,6 +69,7 @@ export async function startChangedEnvoy({
   if (!removesEarly) document.deleteIn([...MANAGER, 'early_header_mutation_extensions']);
   for (const [name, value] of Object.entries(http)) document.setIn([...MANAGER, name], value);
   for (const [name, value] of Object.entries(filter)) document.setIn([...FILTER, name], value);
+  if (tls !== undefined) document.setIn([...CHAIN, 'transport_socket'], document.createNode(tlsSocket(tls)));
   const list = document.getIn(ROUTES) as YAMLSeq;
   const nodes = routes.map(({ prefix, context, metadata }) =>
     document.createNode({
@@ -82,6 +88,20 @@ export async function startChangedEnvoy({
   chain.items.unshift(...filters.map((filter) => document.createNode(filter)));
   chain.items.splice(-1, 0, ...filtersBehind.map((filter) => document.createNode(filter)));
   return startEnvoy({ configYaml: document.toString() });
+}
+
+function tlsSocket({ certificate: { cert, key }, validation }: NonNullable<EnvoyChange['tls']>) {
+  const common = {
+    tls_certificates: [{ certificate_chain: { filename: cert }, private_key: { filename: key } }],
+    ...(validation !== null && { validation_context: validation }),
+  };
+  return {
+    name: 'envoy.transport_sockets.tls',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
+      common_tls_context: common,
+    },
+  };
 }
 
 function saying(context: Readonly<Record<string, string>>) {

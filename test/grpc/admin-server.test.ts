@@ -220,6 +220,7 @@ function create(given: Partial<CreateKeyRequest>): CreateKeyRequest {
     permissions: [],
     roles: [],
     ip_allowlist: [],
+    principals: [],
     labels: {},
     expires_at: undefined,
     rate_limit: undefined,

@@ -268,7 +268,13 @@ function secret(name = 'postern', environment = 'live'): string {
 
 function importedKey(value: string, more: Partial<ImportedKey> = {}): ImportedKey {
   return {
-    ...{ credential: { $case: 'secret', value }, name: 'imported', permissions: [], ip_allowlist: [] },
+    ...{
+      credential: { $case: 'secret', value },
+      name: 'imported',
+      permissions: [],
+      ip_allowlist: [],
+      principals: [],
+    },
     ...{
       expires_at: undefined,
       rate_limit: undefined,

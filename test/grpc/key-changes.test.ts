@@ -18,6 +18,7 @@ const wanted = {
   permissions: ['a', 'b'],
   roles: [],
   ip_allowlist: ['10.0.0.0/8'],
+  principals: ['*.a.example'],
   expires_at: undefined,
   expires_in: '30d',
   plan: 'pro',
@@ -63,11 +64,18 @@ describe('UpdateKey', () => {
 
   it('empties a field that the mask names and the key does not set', async () => {
     const { key, update } = await withKey();
-    const mask = ['permissions', 'ip_allowlist', 'expires_at', 'plan', 'rate_limit', 'labels'];
+    const mask = ['permissions', 'ip_allowlist', 'principals', 'expires_at', 'plan', 'rate_limit', 'labels'];
     const nothing = { expires_at: undefined, plan: undefined, rate_limit: undefined };
     const { key: updated } = await update.to({}, mask);
     expect(updated).toEqual(
-      but(key, { ...nothing, permissions: [], ip_allowlist: [], labels: {}, rate_limits: [] }),
+      but(key, {
+        ...nothing,
+        permissions: [],
+        ip_allowlist: [],
+        principals: [],
+        labels: {},
+        rate_limits: [],
+      }),
     );
     expect(await update.refused({}, ['name'])).toMatchObject({
       ...{ code: status.INVALID_ARGUMENT, fields: [{ field: 'key.name', description: 'is required' }] },
@@ -81,6 +89,7 @@ describe('UpdateKey', () => {
     const { key, update } = await withKey();
     const changes = {
       permissions: ['c'],
+      principals: ['spiffe://td/*'],
       expires_at: { seconds: Math.floor(Date.now() / 1_000) + 3_600, nanos: 0 },
       rate_limit: { limit: 1, window: { seconds: 1, nanos: 0 } },
     };

@@ -8,7 +8,16 @@ import { sendRaw, startListener } from './listener.ts';
 const keyMembers = [
   ...['id', 'name', 'prefix', 'permissions', 'created_at', 'last_used_at', 'expires_at'],
   ...['scheme', 'environment', 'owner', 'last4', 'ip_allowlist', 'plan', 'rate_limit', 'labels', 'state'],
-  ...['updated_at', 'revoked_at', 'rotated_from', 'etag', 'roles', 'rate_limits', 'external_id'],
+  ...[
+    'updated_at',
+    'revoked_at',
+    'rotated_from',
+    'etag',
+    'roles',
+    'rate_limits',
+    'principals',
+    'external_id',
+  ],
   ...['created_by', 'replaced_by', 'blocked'],
 ];
 

@@ -14,6 +14,7 @@ const laterMembers = [
   'import_id',
   'rate_limits',
   'roles',
+  'principals',
   'external_id',
   'revived_at',
 ];

@@ -52,17 +52,18 @@ async function lose(keys: readonly KeyRecord[], changes: (lost: Side) => Promise
 const one = () => keyRecord({ id: nextId(), permissions: ['read', 'write'], expiresAt: day + 500 });
 
 it('takes each term of a key that was made narrower, and no other', async () => {
-  const all = [one(), one(), one(), one(), one()] as const;
-  const [permissions, address, expiry, limit, plan] = all;
+  const all = [one(), one(), one(), one(), one(), one()] as const;
+  const [permissions, address, expiry, limit, plan, caller] = all;
   const { run, key } = await lose(all, async ({ registry }) => {
     await registry.update(of(permissions), () => ({ permissions: ['read'], name: 'another' }), null);
     await registry.update(of(address), () => ({ ipAllowlist: ['192.0.2.0/24'] }), null);
     await registry.update(of(expiry), () => ({ expiresAt: testNow + 60_000 }), null);
     await registry.update(of(limit), () => ({ rateLimits: fivePerMinute }), null);
     await registry.update(of(plan), () => ({ plan: 'free' }), null);
+    await registry.update(of(caller), () => ({ principals: ['a.example'] }), null);
   });
   const { retaken, failed } = await run();
-  expect(retaken.map(({ what }) => what)).toEqual(Array(5).fill('narrowed'));
+  expect(retaken.map(({ what }) => what)).toEqual(Array(6).fill('narrowed'));
   expect(failed).toEqual([]);
   expect(await key(permissions)).toMatchObject({
     permissions: ['read'],
@@ -73,6 +74,7 @@ it('takes each term of a key that was made narrower, and no other', async () => 
   expect(await key(expiry)).toMatchObject({ expiresAt: testNow + 60_000 });
   expect(await key(limit)).toMatchObject({ rateLimits: fivePerMinute });
   expect(await key(plan)).toMatchObject({ plan: 'free' });
+  expect(await key(caller)).toMatchObject({ principals: ['a.example'] });
 });
 
 it('gives nothing: neither time, nor permissions, nor a key that was enabled', async () => {

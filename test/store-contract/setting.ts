@@ -138,6 +138,7 @@ export const anyKeyRecord: fc.Arbitrary<KeyRecord> = fc
     permissions: texts,
     roles: texts,
     ipAllowlist: texts,
+    principals: texts,
     plan: fc.option(text),
     rateLimits: fc.array(anyLimit, { maxLength: 3 }),
     labels: fc.array(fc.tuple(text, text), { maxLength: 4 }).map((pairs) => Object.fromEntries(pairs)),

@@ -79,6 +79,7 @@ export function createImportedKeys({
       permissions: [...new Set(input.permissions ?? [])],
       roles: [...new Set(input.roles ?? [])],
       ipAllowlist: [...new Set(input.ip_allowlist ?? [])],
+      principals: [...new Set(input.principals ?? [])],
       ...{ plan, rateLimits },
       labels: input.labels ?? {},
       externalId: input.external_id,

@@ -63,6 +63,7 @@ function asRequest(input: VerifyKeyInput, schemes: readonly [Scheme, ...Scheme[]
     host: input.host ?? '',
     path: pathWith(place, input.key, input.path ?? '/'),
     address: input.address ?? null,
+    ...(input.principal != null && { principal: input.principal }),
     context,
     header: (name) => headers.get(name) ?? [],
     reservedHeaders: () => [],

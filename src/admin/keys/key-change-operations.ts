@@ -96,7 +96,8 @@ export function createKeyChangeOperations(
   }
 
   function patchOf(asked: Omit<ReturnType<typeof updateKeyInput.parse>, 'etag'>): KeyPatch {
-    const { name, permissions, roles, ip_allowlist, expires_at, plan, labels } = asked;
+    const { name, permissions, roles, ip_allowlist, principals } = asked;
+    const { expires_at, plan, labels } = asked;
     const rateLimits = limitsAsked(asked);
     const expiresAt = terms.expiryFor({ expires_at: expires_at ?? null, expires_in: null }) ?? null;
     return {
@@ -104,6 +105,7 @@ export function createKeyChangeOperations(
       ...(permissions !== undefined && { permissions: [...new Set(permissions ?? [])] }),
       ...(roles !== undefined && { roles: [...new Set(roles ?? [])] }),
       ...(ip_allowlist !== undefined && { ipAllowlist: [...new Set(ip_allowlist ?? [])] }),
+      ...(principals !== undefined && { principals: [...new Set(principals ?? [])] }),
       ...(expires_at !== undefined && { expiresAt }),
       ...(plan !== undefined && { plan }),
       ...(rateLimits !== undefined && { rateLimits }),

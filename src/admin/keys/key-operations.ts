@@ -133,6 +133,7 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
       permissions: [...new Set(asked.permissions ?? [])],
       roles: [...new Set(asked.roles ?? [])],
       ipAllowlist: [...new Set(asked.ip_allowlist ?? [])],
+      principals: [...new Set(asked.principals ?? [])],
       plan: terms.planFor(asked.plan, scheme),
       rateLimits,
       labels: asked.labels ?? {},

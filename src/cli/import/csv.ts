@@ -16,6 +16,7 @@ const columns: Readonly<Record<string, (text: string) => unknown>> = {
   permissions: list,
   roles: list,
   ip_allowlist: list,
+  principals: list,
   expires_at: plain,
   plan: plain,
   rate_limit: rateLimit,

@@ -22,6 +22,7 @@ interface CreateFlags extends ConnectionFlags {
   readonly permission?: string[];
   readonly role?: string[];
   readonly allowIp?: string[];
+  readonly principal?: string[];
   readonly expiresIn?: string;
   readonly expiresAt?: string;
   readonly plan?: string;
@@ -55,6 +56,11 @@ export function createKey(add: AddCommand, io: Io): void {
       'an address or block that may use it; repeat for more; without it, every address',
       append,
     )
+    .option(
+      '--principal <name>',
+      "whom a caller's certificate may name, a SPIFFE URI or a DNS name; repeat for more",
+      append,
+    )
     .addOption(
       new Option('--expires-in <duration>', 'how long it lives: 36h, 30d, never').conflicts('expiresAt'),
     )
@@ -86,6 +92,7 @@ function bodyOf(flags: CreateFlags): Record<string, unknown> {
     permissions: flags.permission,
     roles: flags.role,
     ip_allowlist: flags.allowIp,
+    principals: flags.principal,
     expires_in: flags.expiresIn,
     expires_at: flags.expiresAt,
     plan: flags.plan,

@@ -20,6 +20,7 @@ interface UpdateFlags extends ConnectionFlags {
   readonly permission?: string[];
   readonly role?: string[];
   readonly allowIp?: string[];
+  readonly principal?: string[];
   readonly expiresAt?: string;
   readonly plan?: string;
   readonly rateLimit?: LimitFlag[];
@@ -40,6 +41,7 @@ const clearable = {
   'rate-limit': 'rate_limit',
   label: 'labels',
   'external-id': 'external_id',
+  principal: 'principals',
 } as const;
 
 const updatedKey = z.object({
@@ -53,7 +55,7 @@ const updatedKey = z.object({
 export function updateKey(add: AddCommand, io: Io): void {
   const description =
     'Changes a key that is there, whose secret stays. What no flag names stays as it is; ' +
-    '--permission, --role, --allow-ip, --rate-limit and --label replace all that there were.';
+    '--permission, --role, --allow-ip, --principal, --rate-limit and --label replace all that there were.';
   add('update', description, [
     'postern keys update key_01k0c6h3v8s9w2m4n5p7q8r9t1 --name "Asset backend, Leeds"',
     'postern keys update key_01k0c6h3v8s9w2m4n5p7q8r9t1 --permission read:assets --permission write:assets',
@@ -64,6 +66,11 @@ export function updateKey(add: AddCommand, io: Io): void {
     .option('--permission <permission>', 'what it may do; repeat for more', append)
     .option('--role <role>', 'a role, which gives it its permissions besides; repeat for more', append)
     .option('--allow-ip <cidr>', 'an address or block that may use it; repeat for more', append)
+    .option(
+      '--principal <name>',
+      "whom a caller's certificate may name, a SPIFFE URI or a DNS name; repeat for more",
+      append,
+    )
     .option('--expires-at <time>', 'when it ends: 2031-01-31T12:00:00Z')
     .option('--plan <plan>', 'the plan whose rate limit holds')
     .option(rateLimitFlag, rateLimitNote, rateLimit)
@@ -87,6 +94,7 @@ function bodyOf(flags: UpdateFlags): Record<string, unknown> {
     permissions: flags.permission,
     roles: flags.role,
     ip_allowlist: flags.allowIp,
+    principals: flags.principal,
     expires_at: flags.expiresAt,
     plan: flags.plan,
     ...rateLimitMembers(flags.rateLimit),

@@ -13,6 +13,7 @@ interface VerifyFlags extends ConnectionFlags {
   readonly permission?: string[];
   readonly clientIp?: string;
   readonly addressOfCaller?: string;
+  readonly principal?: string;
   readonly method?: string;
   readonly host?: string;
   readonly path?: string;
@@ -44,6 +45,7 @@ export function verifyKey(add: AddCommand, io: Io, exit: (code: ExitCode) => voi
     .option('--permission <permission>', 'as a route that asks for it; repeat for more', append)
     .option('--client-ip <ip>', 'as a request from this address')
     .addOption(new Option('--address-of-caller <ip>', 'what --client-ip was called').hideHelp())
+    .option('--principal <name>', 'as a request whose certificate names it')
     .option('--method <method>', 'as a request with this method')
     .option('--host <host>', 'as a request to this host')
     .option('--path <path>', 'as a request for this path')
@@ -70,6 +72,7 @@ function bodyOf(key: string, flags: VerifyFlags): Record<string, unknown> {
     environment: flags.environment,
     permissions: flags.permission,
     address: flags.clientIp ?? flags.addressOfCaller,
+    principal: flags.principal,
     method: flags.method,
     host: flags.host,
     path: flags.path,

@@ -99,6 +99,7 @@ function firstAdminKey(config: Config): NewKey {
     permissions: [adminRead, adminWrite],
     roles: [],
     ipAllowlist: [],
+    principals: [],
     plan: null,
     rateLimits: [],
     labels: {},

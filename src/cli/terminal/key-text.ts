@@ -25,6 +25,7 @@ export const keyAnswer = z.looseObject({
   etag: z.string(),
   // A service of an older version does not say.
   roles: z.array(z.string()).optional(),
+  principals: z.array(z.string()).optional(),
   external_id: z.string().nullish(),
   rate_limits: z
     .array(
@@ -89,6 +90,7 @@ export function keyDetails(key: KeyAnswer): string {
     ['permissions', key.permissions.join(', ') || '-'],
     ...(key.roles?.length ? [['roles', key.roles.join(', ')]] : []),
     ['addresses', key.ip_allowlist.join(', ') || 'any'],
+    ...(key.principals?.length ? [['principals', key.principals.join(', ')]] : []),
     ['plan', key.plan ?? '-'],
     ['rate limit', rateLimitText(key)],
     ['labels', labels.join(', ') || '-'],

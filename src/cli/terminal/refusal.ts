@@ -21,6 +21,7 @@ const errorAnswer = z.object({
 const flagOfField: Readonly<Record<string, string>> = {
   permissions: '--permission',
   ip_allowlist: '--allow-ip',
+  principals: '--principal',
   labels: '--label',
   address: '--client-ip',
   grace_period: '--grace',

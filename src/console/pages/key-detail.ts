@@ -86,6 +86,9 @@ function details(key: Key): Markup {
     ['Permissions', key.permissions.join(', ') || 'None'],
     ...(key.roles.length === 0 ? [] : [['Roles', rolesMarkup(key)] as [string, Markup]]),
     ['Allowed addresses', key.ip_allowlist.join(', ') || 'All'],
+    ...(key.principals.length === 0
+      ? []
+      : [['Allowed callers', key.principals.join(', ')] as [string, Markup]]),
     ['Plan', key.plan ?? 'None of its own'],
     ...(limits.length === 0 ? [] : [['Limits of its own', limitsText(limits)] as [string, Markup]]),
     ...(key.external_id === null ? [] : [['Your id', key.external_id] as [string, Markup]]),

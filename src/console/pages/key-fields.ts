@@ -26,6 +26,7 @@ export function sharedFields(value: Value, faults: readonly Fault[], { schemes }
     ),
     { 'data-check': '/console/addresses' },
   )}
+  ${areaField(field('principals', 'Allowed callers', 'Whom a caller’s certificate may name, one on each line: SPIFFE URIs and DNS names, such as spiffe://cluster.local/ns/shop/* or *.example.com. None allows all.'))}
   ${textField(field('plan', 'Plan', 'Sets the limits. Empty for the plan of its owner, or none.'), {
     ...{ maxlength: 64, list: 'plans', autocomplete: 'off' },
   })}
@@ -108,8 +109,8 @@ export function labelsIn(form: Form): Record<string, string> {
 }
 
 export const shownFields = [
-  ...['name', 'scheme', 'environment', 'owner', 'permissions', 'roles', 'ip_allowlist', 'plan'],
-  ...['external_id', 'labels', 'rate_limits'],
+  ...['name', 'scheme', 'environment', 'owner', 'permissions', 'roles', 'ip_allowlist', 'principals'],
+  ...['plan', 'external_id', 'labels', 'rate_limits'],
   ...['expires_in', 'expires_on', 'expires_at'],
 ];
 

@@ -48,6 +48,7 @@ function bodyOf({ form }: Visit): object {
     permissions: form.list('permissions'),
     roles: form.list('roles'),
     ip_allowlist: form.list('ip_allowlist'),
+    principals: form.list('principals'),
     plan: optional('plan'),
     ...limitsIn(form),
     external_id: optional('external_id'),

@@ -22,6 +22,7 @@ export const keyExample = {
   etag: 'v1',
   roles: ['reader'],
   rate_limits: [{ name: 'default', limit: 100, window: '60s', shared_by: 'key' }],
+  principals: [],
   external_id: null,
   created_by: 'POSTERN_ADMIN_KEY',
   replaced_by: null,

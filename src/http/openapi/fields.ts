@@ -21,6 +21,9 @@ export const fieldNotes: Readonly<Record<string, string>> = {
     'and its Unicode form. A whole key is refused: `POST /admin/api-keys:find` takes it.',
   state: 'Keys in this state, as judged now.',
   ip_allowlist: 'Addresses and CIDR blocks, IPv4 or IPv6, that may use the key; empty for any.',
+  principals:
+    "Whom a caller's certificate may name: SPIFFE URIs, with `/*` behind for all below, and DNS names, with `*.` in front " +
+    'for all below; empty for any caller.',
   expires_at: 'When the key expires. At most one of `expires_at` and `expires_in`.',
   expires_in:
     'How long the key lives: `never`, or a number and a unit, as in `36h` or `30d`. At most one of `expires_at` and ' +
@@ -49,6 +52,8 @@ export const fieldNotes: Readonly<Record<string, string>> = {
   host: 'The host of the request.',
   path: 'The path of the request.',
   address: 'The IP address of the caller. Absent: the allowlist of the key is not judged.',
+  principal:
+    "Whom the caller's certificate names; empty for nobody. Absent: the key's `principals` are not judged.",
   page_size: 'How many in one answer, up to 1000. Absent or 0: 100.',
   page_token: 'The `next_page_token` of the answer before, with the same filters.',
   since: 'From this time on.',

@@ -53,6 +53,10 @@ const key = {
   etag: text('Changes with every change of the key; opaque.'),
   roles: list(texts, 'The ids of its roles, which give it their permissions besides.'),
   rate_limits: list(reference('Limit'), "All limits of its own; empty for its plan's."),
+  principals: list(
+    texts,
+    "SPIFFE URIs and DNS names, of which a caller's certificate names one; empty for any caller.",
+  ),
   external_id: orNull(text('What those who made it call it; null for nothing.')),
   created_by: orNull(text('Who made it, as `actor` of an audit event; null where that is not known.')),
   replaced_by: orNull(text('The key that replaced this one, by a rotation; null if none did.')),

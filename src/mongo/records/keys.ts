@@ -11,9 +11,10 @@ import { keysName } from '../collections.ts';
 import { createFreshRead, createLatestRead, type LatestReadDependencies } from '../feed/latest.ts';
 import type { ReadOptions } from '../sessions.ts';
 import { countKeyStates } from './key-counts.ts';
+import { listFilter } from './key-filter.ts';
 import { orderedRanges } from './key-ranges.ts';
 import { readPage } from './page.ts';
-import { earliest, fromDocument, type KeyDocument, listFilter, ownedText } from './records.ts';
+import { earliest, fromDocument, type KeyDocument, ownedText } from './records.ts';
 
 /** Reads of keys for Checks that are under way at once, and keys in one of them. */
 const findsAtOnce = { underWayMax: 4, askedMax: 100 };

@@ -1,10 +1,8 @@
-import type { Filter } from 'mongodb';
-import { firstIdAt, type KeyId, type KeyRecord, type KeyState, purgeAt } from '../../keys/key.ts';
-import type { KeySearch } from '../../keys/key-search.ts';
+import { type KeyRecord, purgeAt } from '../../keys/key.ts';
 import { fallbackOfLimits, storedLimits } from '../../keys/limit.ts';
-import { foldedForms, foldText } from '../../keys/name-text.ts';
+import { foldText } from '../../keys/name-text.ts';
 import { checkedRecord } from '../../store/checked-record.ts';
-import type { KeyFilter, OwnedExternalId } from '../../store/key-filter.ts';
+import type { OwnedExternalId } from '../../store/key-filter.ts';
 
 /** A key in the collection `keys`. Every member is always there; what is absent is null. */
 export interface KeyDocument {
@@ -22,6 +20,8 @@ export interface KeyDocument {
   /** Absent from documents of before there were roles. */
   roles?: readonly string[];
   ip_allowlist: readonly string[];
+  /** Absent from documents of before there were any. */
+  principals?: readonly string[];
   plan: string | null;
   /** For releases that know one window alone. */
   rate_limit: { limit: number; window_ms: number } | null;
@@ -71,6 +71,7 @@ export function toDocument(record: KeyRecord, retentionMs: number): KeyDocument 
     permissions: record.permissions,
     roles: record.roles,
     ip_allowlist: record.ipAllowlist,
+    principals: record.principals,
     plan: record.plan,
     rate_limit: fallback && { limit: fallback.limit, window_ms: fallback.windowMs },
     rate_limits:
@@ -119,6 +120,7 @@ export function fromDocument(document: Readonly<Record<string, unknown>>): KeyRe
     permissions: document.permissions,
     roles: document.roles ?? [],
     ipAllowlist: document.ip_allowlist,
+    principals: document.principals ?? [],
     plan: document.plan,
     rateLimits: storedLimits(limitList(document.rate_limits), rateLimit(document.rate_limit)),
     labels: labels(document.labels),
@@ -138,75 +140,6 @@ export function fromDocument(document: Readonly<Record<string, unknown>>): KeyRe
     requestKey: document.request_key,
     version: document.version,
   });
-}
-
-/** The keys that the filter keeps and that are older than `before`; every value is data, none an operator. */
-export function listFilter(filter: KeyFilter, before: KeyId | null): Filter<KeyDocument> {
-  const { owner, scheme, environment, state, permission, nameContains, search, now } = filter;
-  const { externalId, role, unusedSince, expiresBefore } = filter;
-  const both = [
-    ...(search ? [searchFilter(search)] : []),
-    ...(unusedSince !== undefined ? [unusedFilter(unusedSince)] : []),
-    ...(expiresBefore !== undefined ? [endFilter(expiresBefore)] : []),
-  ];
-  return {
-    // '~' sorts after every id; a document whose _id is no text is none of ours.
-    _id: { $lt: before ?? 'key_~', ...(search?.kind === 'id' && { $eq: search.id }) },
-    ...(owner !== undefined && { owner: { $eq: owner } }),
-    ...(scheme !== undefined && { scheme: { $eq: scheme } }),
-    ...(environment !== undefined && { environment: { $eq: environment } }),
-    ...(permission !== undefined && { permissions: { $eq: permission } }),
-    ...(nameContains !== undefined && inName(nameContains)),
-    ...(externalId !== undefined && { external_id: { $eq: externalId } }),
-    ...(role !== undefined && { roles: { $eq: role } }),
-    ...(both.length > 0 && { $and: both }),
-    ...(state !== undefined && stateFilters[state](new Date(now))),
-  };
-}
-
-function unusedFilter(since: number): Filter<KeyDocument> {
-  const isUnused = { last_used_at: null, _id: { $lt: firstIdAt(since) } };
-  return { $or: [{ last_used_at: { $lt: date(since) } }, isUnused] };
-}
-
-function endFilter(before: number): Filter<KeyDocument> {
-  return { expires_at: { $lt: date(before), $gte: date(earliest) } };
-}
-
-function inName(text: string): Filter<KeyDocument> {
-  return { name_folded: { $regex: foldedForms(text).map(literally).join('|') } };
-}
-
-function searchFilter(search: KeySearch): Filter<KeyDocument> {
-  switch (search.kind) {
-    case 'id':
-      return {};
-    case 'shown': {
-      const { prefixes, last4 } = search;
-      return { prefix: { $in: [...prefixes] }, ...(last4 !== null && { last4: { $eq: last4 } }) };
-    }
-    case 'text': {
-      const text = literally(search.text);
-      const last4 = { $regex: `^${text}$`, $options: 'i' };
-      return { $or: [{ prefix: { $regex: `^${text}` } }, { last4 }, inName(search.text)] };
-    }
-  }
-}
-
-const stateFilters: Readonly<Record<KeyState, (now: Date) => Filter<KeyDocument>>> = {
-  revoked: () => ({ revoked_at: { $ne: null } }),
-  disabled: () => ({ revoked_at: null, disabled_at: { $ne: null } }),
-  expired: (now) => ({ revoked_at: null, disabled_at: null, expires_at: { $lte: now } }),
-  active: (now) => ({
-    revoked_at: null,
-    disabled_at: null,
-    $or: [{ expires_at: null }, { expires_at: { $gt: now } }],
-  }),
-};
-
-/** The text as a regular expression of PCRE that matches it alone; a pattern cannot hold a NUL itself. */
-function literally(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|#-]/g, '\\$&').replaceAll('\0', '\\x00');
 }
 
 /** The earliest time that a date can hold, Unix milliseconds. */

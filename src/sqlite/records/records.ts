@@ -35,6 +35,7 @@ interface Rest
     | 'permissions'
     | 'roles'
     | 'ipAllowlist'
+    | 'principals'
     | 'plan'
     | 'labels'
     | 'createdAt'
@@ -53,11 +54,11 @@ interface Rest
 
 /** A record as the columns of its row, all but `last_used_at`, which only an insert writes. */
 export function toRow(record: KeyRecord, retentionMs: number): Parameters {
-  const { name, prefix, last4, permissions, roles, ipAllowlist, plan, rateLimits, externalId } = record;
-  const { labels, createdAt, updatedAt, rotatedFrom, rotatedTo, spender, createdBy, importId, revivedAt } =
-    record;
+  const { name, prefix, last4, permissions, roles, ipAllowlist, principals, plan } = record;
+  const { rateLimits, externalId, labels, createdAt, updatedAt, rotatedFrom, rotatedTo } = record;
+  const { spender, createdBy, importId, revivedAt } = record;
   const rest: Rest = {
-    ...{ name, prefix, last4, permissions, roles, ipAllowlist, plan, externalId },
+    ...{ name, prefix, last4, permissions, roles, ipAllowlist, principals, plan, externalId },
     rateLimit: fallbackOfLimits(rateLimits),
     ...{ labels, createdAt, updatedAt, rotatedFrom, rotatedTo, spender, createdBy, importId, revivedAt },
   };
@@ -94,6 +95,7 @@ export function fromRow(row: Row): KeyRecord {
     permissions: rest.permissions,
     roles: rest.roles ?? [],
     ipAllowlist: rest.ipAllowlist,
+    principals: rest.principals ?? [],
     plan: rest.plan,
     rateLimits: storedLimits(parseList(row), rest.rateLimit),
     labels: rest.labels,

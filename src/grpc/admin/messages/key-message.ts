@@ -43,6 +43,7 @@ export function keyMessage(key: ShownKey, now: number): Key {
     etag: etagOf(key),
     roles: [...key.roles],
     rate_limits: key.rateLimits.map(limitMessage),
+    principals: [...key.principals],
     external_id: key.externalId ?? undefined,
     created_by: key.createdBy ?? undefined,
     replaced_by: key.rotatedTo ?? undefined,

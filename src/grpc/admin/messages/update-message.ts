@@ -17,6 +17,7 @@ const ofKey = [
   'permissions',
   'roles',
   'ip_allowlist',
+  'principals',
   'expires_at',
   'plan',
   'rate_limit',

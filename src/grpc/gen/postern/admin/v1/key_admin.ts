@@ -119,6 +119,11 @@ export interface Key {
    */
   rate_limits: Limit[];
   /**
+   * Whom the caller's certificate may name for it to be used: SPIFFE URIs and DNS names; empty means
+   * anybody.
+   */
+  principals: string[];
+  /**
    * What those who made it call it: unique among the keys of its owner that are not revoked, or
    * among those of nobody. Absent if nothing.
    */
@@ -303,6 +308,12 @@ export interface CreateKeyRequest {
    * none.
    */
   rate_limits: Limit[];
+  /**
+   * SPIFFE URIs and DNS names, of which a caller's certificate names one (Envoy's `source.principal`).
+   * `spiffe://cluster.local/ns/shop/*` is all below it, `*.example.com` any name below it. Empty: any
+   * caller.
+   */
+  principals: string[];
   /**
    * What you call it: 1 to 128 characters. ALREADY_EXISTS where another key of the same owner that
    * is not revoked has it.
@@ -647,6 +658,11 @@ export interface VerifyKeyRequest {
     | undefined;
   /** Permissions asked for, all of them, beside those of the route rule. */
   permissions: string[];
+  /**
+   * Whom the caller's certificate names, as Envoy tells it; empty: it shows none. Absent: the key's
+   * `principals` are not judged.
+   */
+  principal?: string | undefined;
 }
 
 export interface VerifyKeyResponse {
@@ -846,7 +862,7 @@ export interface UpdateKeyRequest {
     | undefined;
   /**
    * Names of fields: `name`, `permissions`, `ip_allowlist`, `expires_at`, `plan`, `rate_limit`, `rate_limits`,
-   * `labels`, `roles`, `external_id`. A named field that `key` does not set becomes empty, as `expires_at` becomes never.
+   * `labels`, `roles`, `principals`, `external_id`. A named field that `key` does not set becomes empty, as `expires_at` becomes never.
    * Absent: those that `key` sets. `*`: all of them. No other field can be changed.
    */
   update_mask: string[] | undefined;
@@ -947,6 +963,7 @@ export interface ImportedKey {
   roles: string[];
   rate_limits: Limit[];
   external_id?: string | undefined;
+  principals: string[];
 }
 
 export interface ImportedKey_LabelsEntry {
@@ -1284,6 +1301,7 @@ function createBaseKey(): Key {
     etag: "",
     roles: [],
     rate_limits: [],
+    principals: [],
     external_id: undefined,
     created_by: undefined,
     replaced_by: undefined,
@@ -1358,6 +1376,9 @@ export const Key: MessageFns<Key> = {
     }
     for (const v of message.rate_limits) {
       Limit.encode(v!, writer.uint32(178).fork()).join();
+    }
+    for (const v of message.principals) {
+      writer.uint32(186).string(v!);
     }
     if (message.external_id !== undefined) {
       writer.uint32(194).string(message.external_id);
@@ -1564,6 +1585,14 @@ export const Key: MessageFns<Key> = {
             }
 
             message.rate_limits.push(Limit.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.principals.push(reader.string());
             continue;
           }
           case 24: {
@@ -2186,6 +2215,7 @@ function createBaseCreateKeyRequest(): CreateKeyRequest {
     request_id: undefined,
     roles: [],
     rate_limits: [],
+    principals: [],
     external_id: undefined,
   };
 }
@@ -2233,6 +2263,9 @@ export const CreateKeyRequest: MessageFns<CreateKeyRequest> = {
     }
     for (const v of message.rate_limits) {
       Limit.encode(v!, writer.uint32(114).fork()).join();
+    }
+    for (const v of message.principals) {
+      writer.uint32(122).string(v!);
     }
     if (message.external_id !== undefined) {
       writer.uint32(130).string(message.external_id);
@@ -2366,6 +2399,14 @@ export const CreateKeyRequest: MessageFns<CreateKeyRequest> = {
             }
 
             message.rate_limits.push(Limit.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 15: {
+            if (tag !== 122) {
+              break;
+            }
+
+            message.principals.push(reader.string());
             continue;
           }
           case 16: {
@@ -4382,6 +4423,7 @@ function createBaseVerifyKeyRequest(): VerifyKeyRequest {
     scheme: undefined,
     environment: undefined,
     permissions: [],
+    principal: undefined,
   };
 }
 
@@ -4410,6 +4452,9 @@ export const VerifyKeyRequest: MessageFns<VerifyKeyRequest> = {
     }
     for (const v of message.permissions) {
       writer.uint32(66).string(v!);
+    }
+    if (message.principal !== undefined) {
+      writer.uint32(74).string(message.principal);
     }
     return writer;
   },
@@ -4489,6 +4534,14 @@ export const VerifyKeyRequest: MessageFns<VerifyKeyRequest> = {
             }
 
             message.permissions.push(reader.string());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.principal = reader.string();
             continue;
           }
         }
@@ -6056,6 +6109,7 @@ function createBaseImportedKey(): ImportedKey {
     roles: [],
     rate_limits: [],
     external_id: undefined,
+    principals: [],
   };
 }
 
@@ -6116,6 +6170,9 @@ export const ImportedKey: MessageFns<ImportedKey> = {
     }
     if (message.external_id !== undefined) {
       writer.uint32(146).string(message.external_id);
+    }
+    for (const v of message.principals) {
+      writer.uint32(154).string(v!);
     }
     return writer;
   },
@@ -6278,6 +6335,14 @@ export const ImportedKey: MessageFns<ImportedKey> = {
             }
 
             message.external_id = reader.string();
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.principals.push(reader.string());
             continue;
           }
         }
