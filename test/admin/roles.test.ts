@@ -21,6 +21,7 @@ const unsetKey = {
   permissions: [],
   roles: [],
   ip_allowlist: [],
+  principals: [],
   labels: {},
   rate_limits: [],
   expires_at: undefined,

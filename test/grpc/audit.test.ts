@@ -23,6 +23,7 @@ it('an audit event says all that the journal does, as fields and as the line tha
       permissions: ['a'],
       roles: [],
       ip_allowlist: [],
+      principals: [],
       expires_at: undefined,
     },
     ...{ rate_limit: { limit: 1, window: { seconds: 1, nanos: 0 } }, labels: { team: 'grid' } },

@@ -39,6 +39,7 @@ const PURE: ReadonlySet<string> = new Set([
     'grpc-denial',
     'hosts',
     'places',
+    'principals',
     'request',
     'reserved-headers',
     'route',
