@@ -23,6 +23,7 @@ spec:
   roles: [reader]
   permissions: [write:bills, write:bills]
   ip_allowlist: [203.0.113.0/24]
+  principals: ["spiffe://td/*"]
   labels: { team: billing }
   rate_limit: { limit: 100, window: 1m }
   expires_at: 2199-01-31T12:00:00+01:00
@@ -72,6 +73,7 @@ it('makes what is missing, says so first, and changes nothing the second time', 
   const stored = await keyOf('job-7');
   expect(stored).toMatchObject({
     ...{ name: 'Billing job', owner: 'acme', roles: ['reader'], permissions: ['write:bills'] },
+    principals: ['spiffe://td/*'],
     ...{ labels: { team: 'billing', 'postern.dev/set': 'shop' }, expires_at: '2199-01-31T11:00:00Z' },
     rate_limit: { limit: 100, window: '60s' },
   });
@@ -196,7 +198,8 @@ it('makes a key anew whose secret is in no file, and no other key', async () => 
   files['a.yaml'] = key('job', '{ name: Job, expires_in: 30d }') + key('adopted', '{ name: Adopted }');
   const secretless = await apply('a.yaml');
   const first = await keyOf('job');
-  await call('PATCH', `/admin/api-keys/${first.id}`, { permissions: ['read:all'] });
+  const patched = { permissions: ['read:all'], principals: ['*.a.example'] };
+  await call('PATCH', `/admin/api-keys/${first.id}`, patched);
 
   const refused = await apply('a.yaml --secrets out');
   const anew = await apply('a.yaml --secrets out --yes');
@@ -210,7 +213,7 @@ it('makes a key anew whose secret is in no file, and no other key', async () => 
   });
   expect(anew.exitCode).toBe(0);
   expect(Object.keys(files)).toEqual(['a.yaml', 'out/job']);
-  expect(second).toMatchObject({ permissions: ['read:all'] });
+  expect(second).toMatchObject(patched);
   expect((await call('GET', `/admin/api-keys/${first.id}`)).json.data.state).toBe('revoked');
   const { json } = await call('POST', '/admin/api-keys:find', { key: files['out/job'] });
   expect(json.data.id).toBe(second.id);

@@ -145,10 +145,11 @@ function makeKey(
 /** What a key has and its document leaves unsaid: one that is made in its place has it too. */
 function keptOf(key: KeyAnswer, spec: Members): Members {
   const { name, scheme, environment, owner, permissions, roles, ip_allowlist, plan, labels } = key;
-  const { rate_limits, expires_at } = key;
+  const { principals, rate_limits, expires_at } = key;
   const saysEnd = spec.expires_in != null || Object.hasOwn(spec, 'expires_at');
   return {
     ...{ name, scheme, environment, owner, permissions, roles, ip_allowlist, plan, labels },
+    ...(principals?.length && { principals }),
     ...(spec.rate_limit == null && rate_limits?.length && { rate_limits }),
     ...(!saysEnd && expires_at !== null && key.state === 'active' && { expires_at }),
   };
