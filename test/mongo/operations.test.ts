@@ -124,6 +124,10 @@ describe('the indexes', () => {
       { key: { name_folded: 1, _id: 1 } },
       { key: { last_used_at: 1, _id: 1 } },
       {
+        key: { revived_at: 1, _id: 1 },
+        partialFilterExpression: { revived_at: { $gte: new Date(-8.64e15) } },
+      },
+      {
         key: { expires_at: 1, _id: 1 },
         partialFilterExpression: { expires_at: { $gte: new Date(-8.64e15) } },
       },
