@@ -216,7 +216,16 @@ function put(given: Partial<PutOwnerRequest>): PutOwnerRequest {
 }
 
 function create(given: object): object {
-  return { name: '', permissions: [], roles: [], ip_allowlist: [], principals: [], labels: {}, rate_limits: [], ...given };
+  return {
+    name: '',
+    permissions: [],
+    roles: [],
+    ip_allowlist: [],
+    principals: [],
+    labels: {},
+    rate_limits: [],
+    ...given,
+  };
 }
 
 function msOf(time: { readonly seconds: number; readonly nanos: number } | undefined): number {
