@@ -3,7 +3,9 @@ import { modelMutants } from './broken.ts';
 import { runModel } from './keyring-model.ts';
 import { buildMutant } from './mutant.ts';
 
-it('memory is never behind what it was told, nor behind the staleness bound, in any order of events', async () => {
+it('memory is never behind what it was told, nor behind the staleness bound, in any order of events', {
+  timeout: 600_000,
+}, async () => {
   const { failure, answers } = await runModel({ seed: 1, schedules: 20_000 });
   expect(failure).toBe(null);
   expect(answers).toBeGreaterThan(100_000);
