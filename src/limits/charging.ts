@@ -1,6 +1,7 @@
 import type { Limit } from '../keys/limit.ts';
 import type { ChargeOnce, UnitStore } from '../store/units.ts';
 import type { Anchored, HeldWindow, Spender } from './accounts.ts';
+import { type LimitNews, noteCharged } from './news.ts';
 import { type UsedLimit, unitWindow, windowOf } from './standings.ts';
 
 /** Units that were spent without a lease, of one limit of a key; less than 0 gives back. */
@@ -29,11 +30,19 @@ export interface ChargingDependencies {
   readonly held: (windows: readonly HeldWindow[]) => Promise<readonly number[]>;
   /** Resolves when those who lease on this replica know how much counts as leased. */
   readonly charged: (counts: readonly (readonly [window: HeldWindow, leased: number])[]) => Promise<void>;
+  /** Told of what an operator may want to hear of. Default: nobody is. */
+  readonly onNews?: (news: LimitNews) => void;
   /** Unix milliseconds. */
   readonly now: () => number;
 }
 
-export function createCharging({ store, held, charged, now }: ChargingDependencies): ChargeLimits {
+export function createCharging({
+  store,
+  held,
+  charged,
+  now,
+  onNews = () => {},
+}: ChargingDependencies): ChargeLimits {
   return async (charges, once) => {
     const at = now();
     const windows = charges.map(({ key, owner, limit }) => windowOf(key, owner, limit, at));
@@ -51,11 +60,12 @@ export function createCharging({ store, held, charged, now }: ChargingDependenci
     if (!isLook) {
       await charged(windows.map((window, place) => [window, counts[place]?.after ?? 0] as const));
     }
-    return charges.map(({ limit }, place) => {
+    return charges.map(({ key, limit }, place) => {
       const window = windows[place] as HeldWindow;
       const { before, after } = counts[place] ?? { before: 0, after: 0 };
       const heldHere = free[place] ?? 0;
       const count = after - heldHere;
+      noteCharged(key, window, limit, { before: before - heldHere, after: count }, onNews);
       const used = limit.per === 'total' ? count : Math.max(0, count);
       return {
         ...{ limit, start: window.start, end: window.end, window, held: heldHere, used },

@@ -163,9 +163,10 @@ export function createLimiter(
   function deny(key: Spender, counters: readonly Counter[], limits: readonly Limit[], cost: number): void {
     for (const [at, { window }] of counters.entries()) {
       const limit = limits[at] as Limit;
-      if (typeof limit.per === 'string' && isShort(remainingIn(window, limit), cost)) {
-        noteExceeded(key, window, limit, onNews);
-      }
+      if (typeof limit.per === 'number') continue;
+      // Others may have spent all of it since this replica spent the last.
+      noteSpent(key, window, limit, onNews);
+      if (isShort(remainingIn(window, limit), cost)) noteExceeded(key, window, limit, onNews);
     }
   }
 }

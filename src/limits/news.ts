@@ -28,6 +28,20 @@ export function noteSpent(
   onNews(newsOf('nearly_spent', key, window, limit));
 }
 
+/** Says so when units that were charged after the fact bring what was spent to four fifths of the limit. */
+export function noteCharged(
+  key: Spender,
+  window: Pick<Window, 'counter' | 'start' | 'end'>,
+  limit: Limit,
+  { before, after }: { readonly before: number; readonly after: number },
+  onNews: (news: LimitNews) => void,
+): void {
+  const bound = limit.limit * nearlySpentPart;
+  if (typeof limit.per === 'string' && before < bound && after >= bound) {
+    onNews(newsOf('nearly_spent', key, window, limit));
+  }
+}
+
 /** Says so when a request is denied for this limit, the first time in its period. */
 export function noteExceeded(
   key: Spender,
@@ -43,7 +57,7 @@ export function noteExceeded(
 function newsOf(
   kind: LimitNews['kind'],
   { spender, owner }: Spender,
-  { counter, start, end }: Window,
+  { counter, start, end }: Pick<Window, 'counter' | 'start' | 'end'>,
   limit: Limit,
 ): LimitNews {
   return { kind, spender, owner, limit, counter, start, end };

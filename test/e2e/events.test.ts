@@ -36,11 +36,24 @@ it('logs and sends what happens, with no secret in it, and loses nothing when it
   await use({ authorization }, '192.0.2.2');
   await use({ authorization }, '192.0.2.2', { permissions: 'write:a' });
   for (let at = 0; at < 5; at++) await use({ authorization: 'Bearer nonsense' }, '2001:db8::1');
-  const notices = ['key.new_address', 'key.permission_denied', 'address.many_failures'];
+  const budget = { name: 'budget', limit: 5, period: 'total' };
+  const limited = await makeKey(first, { owner: 'acme', rate_limits: [budget] });
+  // Four fifths, all of it, and one more, twice.
+  for (let at = 0; at < 7; at++) await use({ authorization: `Bearer ${limited.key}` }, '192.0.2.3');
+  const ofLimits = ['limit.nearly_spent', 'limit.exceeded'];
+  const notices = ['key.new_address', 'key.permission_denied', 'address.many_failures', ...ofLimits];
   await until('the notices', () => notices.every((type) => types(received).includes(type)));
   await until('its log', () => notices.every((type) => first.logLines().some(({ event }) => event === type)));
   const line = first.logLines().find(({ event }) => event === 'address.many_failures');
   expect(line).toMatchObject({ msg: 'event', target: null, owner: null, address: '2001:db8:0:0::/64' });
+
+  for (const type of ofLimits) {
+    // One may be sent twice; there is but one.
+    const sent = received.filter(({ json }) => json.type === type);
+    expect(new Set(sent.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
+    const details = { limit: 'budget', units: 5, shared_by: 'key', resets_at: null };
+    expect(sent[0]?.json.data).toMatchObject({ target: limited.id, owner: 'acme', details });
+  }
 
   for (let at = 0; at < 50; at++) answers.push(status(503));
   await admin(first, 'DELETE', `/admin/api-keys/${made.id}`);

@@ -168,6 +168,16 @@ describe('several limits', () => {
     expect(kinds()).toHaveLength(4);
   });
 
+  it('tell of both where another replica has spent all of it', async () => {
+    const told: string[] = [];
+    const ledger = createUnitLedger();
+    const limiter = limiterOn(ledger, { onNews: ({ kind }) => told.push(kind) });
+    const limits = [limit({ name: 'monthly', limit: 10, per: 'month' })];
+    await limiterOn(ledger).spend(key('k'), null, limits, 10, noon);
+    expect((await limiter.spend(key('k'), null, limits, 1, noon)).isAllowed).toBe(false);
+    expect(told).toEqual(['nearly_spent', 'exceeded']);
+  });
+
   it('hear of charges: what is held does not pass beyond them, and what is given back passes', async () => {
     const ledger = createUnitLedger();
     const limiter = limiterOn(ledger);

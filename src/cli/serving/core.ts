@@ -78,7 +78,7 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
   const keyring = createKeyring({ store: checkReads, feed, missBudget }, keyringBounds);
   const standings = createStandings({ store, held: limiters.held });
   const { look } = standings;
-  const charge = createCharging({ store, ...limiters, now });
+  const charge = createCharging({ store, ...limiters, now, onNews: (news) => events.noteLimit(news) });
   const judges = createJudges({ keyring, digester, limiter: { spend: look, look }, now }, config);
   const { dryRun, policy } = judges;
   const registry = metrics.timeRevocations(createRegistry({ store, digester, policy, now }, config));
