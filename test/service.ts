@@ -1,10 +1,12 @@
 import { type Admin, createAdmin } from '../src/admin/admin.ts';
+import { createHolder, type Holder } from '../src/admin/holder/holder.ts';
 import { createIdentify } from '../src/admin/identity.ts';
 import { createKeyring, type Keyring } from '../src/cache/keyring.ts';
 import { createDigestUpgrade, type DigestUpgrade } from '../src/changes/digest-upgrade.ts';
 import { createLastWriterGuard } from '../src/changes/last-writer.ts';
 import { createRegistry, type Registry } from '../src/changes/registry.ts';
 import { type Authorize, createAuthorize } from '../src/check/authorize.ts';
+import { forHolder } from '../src/check/judges.ts';
 import { createRules } from '../src/check/rules.ts';
 import { createJournalTail, type JournalTail, waking } from '../src/events/journal-tail.ts';
 import { createRefusals } from '../src/events/refusals.ts';
@@ -27,6 +29,10 @@ export interface TestService {
   readonly authorize: Authorize;
   readonly registry: Registry;
   readonly admin: Admin;
+  /** What keys may do for themselves. */
+  readonly holder: Holder;
+  /** The denials and calls of it that were counted. */
+  readonly held: { readonly failures: [string, string][]; readonly calls: [string, string][] };
   readonly tail: JournalTail;
   readonly schemes: readonly [Scheme, ...Scheme[]];
   readonly digester: Digester;
@@ -92,6 +98,15 @@ export async function createTestService(given: TestServiceOptions = {}): Promise
     { store, onError: rethrow, onDropped() {} },
     { flushMs: 1_000, talliesMax: 1_000 },
   );
+  const guard = createLastWriterGuard({ store, adminScheme: schemes[0].name, hasOtherWriter });
+  const refusals = createRefusals({ store, monotonic: now, onError: onRefusalLost });
+  const heldCalls: TestService['held'] = { failures: [], calls: [] };
+  const holder = createHolder({
+    ...{ registry, store, standings, charge, policy, guard, refusals, now },
+    authorize: createAuthorize(forHolder({ ...judging, spend: standings.look, look: standings.look })),
+    countFailure: (reason, address) => heldCalls.failures.push([reason, address]),
+    count: (operation, outcome) => heldCalls.calls.push([operation, outcome]),
+  });
   const admin = createAdmin({
     findings: () => [],
     noteUse: (key, reason, address) => usage.count(key, reason, address, clock.now),
@@ -99,9 +114,9 @@ export async function createTestService(given: TestServiceOptions = {}): Promise
     registry,
     store,
     digester,
-    refusals: createRefusals({ store, monotonic: now, onError: onRefusalLost }),
+    refusals,
     ...{ tail, monotonic: now, replicaId: 'test-replica' },
-    guard: createLastWriterGuard({ store, adminScheme: schemes[0].name, hasOtherWriter }),
+    guard,
     waysIn: { adminScheme: schemes[0].name, fixedKey: hasOtherWriter, client: false },
     authorize: dryRun,
     ...{ standings, charge },
@@ -114,6 +129,8 @@ export async function createTestService(given: TestServiceOptions = {}): Promise
     authorize,
     registry,
     admin,
+    holder,
+    held: heldCalls,
     tail,
     schemes,
     digester,

@@ -132,14 +132,19 @@ export const watchKeysInput = z.strictObject({
     .nullish(),
 });
 
+const gracePeriod = none(z.union([z.literal('0s').transform(() => 0), durationSpec]));
+
 /** `POST /admin/api-keys/{id}/rotate` and RotateKeyRequest, without the id. */
 export const rotateKeyInput = z
   .strictObject({
-    grace_period: none(z.union([z.literal('0s').transform(() => 0), durationSpec])),
+    grace_period: gracePeriod,
     ...expiry,
     request_id: requestId,
   })
   .refine(isOneExpiry, twoExpiries);
+
+/** `POST /api-key:rotate`, by the key itself. */
+export const holderRotateInput = z.strictObject({ grace_period: gracePeriod, request_id: requestId });
 
 /** `GET /admin/audit-events` and ListAuditEventsRequest. */
 export const listAuditEventsInput = z.strictObject({

@@ -116,12 +116,12 @@ function originOf(
   given: readonly unknown[],
   findHeldSecret: FindHeldSecret,
 ): Origin {
-  const name = nameOf(given, requestId, findHeldSecret);
+  const name = callNameIn(given, requestId, findHeldSecret);
   return { actor: null, action, address: address || null, requestId: name };
 }
 
 /** What a call is named: by the `request_id` of its request, else by its caller; null where neither is a name. */
-function nameOf(
+export function callNameIn(
   given: readonly unknown[],
   ofCaller: string | null | undefined,
   findHeldSecret: FindHeldSecret,

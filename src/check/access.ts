@@ -8,8 +8,8 @@ import type { AccessRequest } from './request.ts';
 
 /** What a route asks of a key. */
 export interface AccessTerms {
-  /** The environment that is served here. */
-  readonly environment: string;
+  /** The environment that is served here; null when it is not to be judged. */
+  readonly environment: string | null;
   /** The peer's IP address, empty when it is not known; null when it is not to be judged, as in a dry run. */
   readonly address: string | null;
   /** All of these must be held; `a|b` asks for one of the two. */
@@ -41,7 +41,7 @@ export function refuse(
 ): Reason | null {
   const state = keyState(key, now);
   if (state !== 'active') return state;
-  if (key.environment !== terms.environment) return 'wrong_environment';
+  if (terms.environment !== null && key.environment !== terms.environment) return 'wrong_environment';
   if (!isActive(owner, now)) return 'owner_inactive';
   const { address } = terms;
   if (key.ipAllowlist.length > 0 && address !== null && !isAllowed(key.ipAllowlist, address))

@@ -85,6 +85,8 @@ export interface AuthorizeDependencies extends RouteDefaults {
   readonly look: Spend;
   /** Told of keys that are to be revoked since they were sent in clear text; nothing follows where it is absent. */
   readonly noteInClear?: NoteInClear | undefined;
+  /** Whether keys of every environment may pass; not unless it says so. */
+  readonly isOfAnyEnvironment?: boolean;
   /** Unix milliseconds. */
   readonly now: () => number;
 }
@@ -97,7 +99,7 @@ const triesMax = 3;
  * takes, and the key is judged by what holds once the last of them is back.
  */
 export function createAuthorize(dependencies: AuthorizeDependencies): Authorize {
-  const { keyring, digester, plans, now } = dependencies;
+  const { keyring, digester, plans, now, isOfAnyEnvironment = false } = dependencies;
   const findRoute = createFindRoute(dependencies);
   const withhold = createWithhold(dependencies.schemes);
 
@@ -108,7 +110,8 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
       return unlessObserved(route, null, { ...deny('unavailable', route.schemes[0], null), misconfigured });
     }
     if (route.isPublic) return { verdict: 'public' };
-    const { environment, permissions, cost } = route;
+    const { permissions, cost } = route;
+    const environment = isOfAnyEnvironment ? null : route.environment;
     const terms = { environment, address: request.address, permissions, cost };
     const presented = findCredential(request);
     if (request.isCleartext === true) {

@@ -9,6 +9,11 @@ export interface Judges {
   readonly authorize: Authorize;
   /** The same, which counts nothing. */
   readonly dryRun: Authorize;
+  /**
+   * The same for whoever has a key and asks about that key alone: wherever its scheme wants it, by no rule, whatever its
+   * environment, and whatever is left of its limits.
+   */
+  readonly ofHolder: Authorize;
   /** What holds now. */
   readonly policy: () => Policy;
   /** Puts another policy in place for whatever comes from now on; all of it, or none where it throws. */
@@ -36,6 +41,7 @@ export function createJudges(
   return {
     authorize: (request) => standing.authorize(request),
     dryRun: (request) => standing.dryRun(request),
+    ofHolder: (request) => standing.ofHolder(request),
     policy: () => standing.policy,
     replace(next) {
       standing = judgesBy(createPolicy(next, tokenFor));
@@ -48,6 +54,13 @@ export function createJudges(
       policy,
       authorize: createAuthorize({ ...judging, ...limiter, noteInClear }),
       dryRun: createAuthorize({ ...judging, spend: limiter.look, look: limiter.look }),
+      ofHolder: createAuthorize(forHolder({ ...judging, spend: limiter.look, look: limiter.look })),
     };
   }
+}
+
+/** What {@link Judges.ofHolder} judges by: no route, no environment, and no limit. */
+export function forHolder(judging: AuthorizeDependencies): AuthorizeDependencies {
+  const plans = { limitsOf: () => [], planOf: () => null, known: () => [] };
+  return { ...judging, plans, findRule: () => null, isOfAnyEnvironment: true };
 }

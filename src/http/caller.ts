@@ -31,7 +31,7 @@ function traceOf(request: IncomingMessage): TraceHeaders {
 }
 
 /** Node keeps only the first of a repeated `Authorization`; `rawHeaders` has them all. */
-function everyValue({ rawHeaders }: IncomingMessage, name: string): string[] {
+export function everyValue({ rawHeaders }: IncomingMessage, name: string): string[] {
   return rawHeaders.filter((_, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === name);
 }
 

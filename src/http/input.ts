@@ -32,9 +32,10 @@ export function bodyInput(request: FastifyRequest): Input {
 }
 
 /** What is said in a query (`?update_mask=plan`) would be overlooked, and more be changed than was asked for. */
-function queryFault({ url }: FastifyRequest): Input | null {
+function queryFault({ url }: FastifyRequest, except: readonly string[] = []): Input | null {
   const start = url.indexOf('?');
-  const names = new Set(new URLSearchParams(start < 0 ? '' : url.slice(start + 1)).keys());
+  const given = new URLSearchParams(start < 0 ? '' : url.slice(start + 1)).keys();
+  const names = new Set([...given].filter((name) => !except.includes(name)));
   if (names.size === 0) return null;
   const description = 'unknown field: this call reads its body, and nothing in the address behind ?';
   return { value: null, fault: invalidArgument([...names].map((field) => ({ field, description }))) };
@@ -64,10 +65,15 @@ function jsonInput(body: Buffer): Input {
   return violations.length > 0 ? { value: null, fault: invalidArgument(violations) } : { value, fault: null };
 }
 
-/** {@link bodyInput} for a call that can do without a body: none is as an empty object. */
-export function optionalBodyInput(request: FastifyRequest): Input {
+/**
+ * {@link bodyInput} for a call that can do without a body: none is as an empty object. Parameters of these names may stand
+ * in the address.
+ */
+export function optionalBodyInput(request: FastifyRequest, parameters: readonly string[] = []): Input {
   const none: Input = { value: {}, fault: null };
-  return queryFault(request) ?? (bodyOf(request).length === 0 ? none : jsonInput(bodyOf(request)));
+  return (
+    queryFault(request, parameters) ?? (bodyOf(request).length === 0 ? none : jsonInput(bodyOf(request)))
+  );
 }
 
 /** The etag may stand in `If-Match` as well (RFC 9110, section 13.1.1), with its quotes or without; `*` asks for none. */

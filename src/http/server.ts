@@ -26,6 +26,7 @@ import { addBulkRoutes } from './routes/bulk-routes.ts';
 import { addDiagnosticsRoutes } from './routes/diagnostics-routes.ts';
 import { addEventRoutes } from './routes/event-routes.ts';
 import { addHealthRoutes, type HealthDependencies } from './routes/health-routes.ts';
+import { addHolderRoutes, type HolderRoutes } from './routes/holder-routes.ts';
 import { addImportRoutes } from './routes/import-routes.ts';
 import { addJwksRoute, type Jwks } from './routes/jwks-route.ts';
 import { addKeyChangeRoutes } from './routes/key-change-routes.ts';
@@ -48,6 +49,8 @@ export interface HttpServer {
 
 export interface HttpDependencies extends HealthDependencies {
   readonly admin: Admin;
+  /** What whoever has a key may do with it; nothing where it is absent. */
+  readonly holder?: HolderRoutes | undefined;
   /** What GitHub reports as leaked; absent where none of its keys are known. */
   readonly githubLeaks?: GithubLeaks | undefined;
   /** Pages for people; none where it is absent. */
@@ -108,6 +111,7 @@ export function createHttpServer(dependencies: HttpDependencies, options: HttpOp
     addTermsRoutes(app, admin);
     addEventRoutes(app, admin, log);
     addLeakRoutes(app, dependencies);
+    if (dependencies.holder !== undefined) addHolderRoutes(app, dependencies.holder, now);
   });
   const { pages } = dependencies;
   if (pages !== undefined) app.register(pages.plugin, { prefix: pages.path });

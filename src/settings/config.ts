@@ -85,6 +85,7 @@ export interface Config extends TrafficConfig {
   readonly rules: readonly Rule[];
   readonly keyRules: readonly KeyRule[];
   readonly unusedKeys: UnusedKeySettings;
+  readonly holder: Settings['holder'];
   readonly stalenessMaxMs: number;
   /** The longest that a revocation waits for every replica to confirm. */
   readonly settleMaxMs: number;
@@ -203,7 +204,7 @@ function configOf(
     adminScheme,
     plans: new Map(Object.entries(settings.plans)),
     ...{ rules: settings.rules, keyRules: settings.key_rules },
-    unusedKeys: unusedKeysOf(settings.unused_keys),
+    ...{ unusedKeys: unusedKeysOf(settings.unused_keys), holder: settings.holder },
     stalenessMaxMs: settings.staleness_max,
     settleMaxMs: settings.settle_timeout,
     retentionMs: settings.retention,

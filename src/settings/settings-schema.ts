@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { adminClient } from './admin-client-spec.ts';
 import { consoleSpec } from './console-settings.ts';
 import { eventsSpec, leaksSpec } from './event-settings.ts';
+import { holderSpec } from './holder-settings.ts';
 import { keyRuleSpec } from './key-rule-spec.ts';
 import { planSpec } from './plan-spec.ts';
 import { ruleSpec } from './rule-spec.ts';
@@ -204,6 +205,7 @@ export const settingsSchema = z
     audit: audit.prefault({}).describe('The audit log of changes, refused calls and notices.'),
     events: eventsSpec.prefault({}).describe('What is told of what happens, and to whom.'),
     leaks: leaksSpec.prefault({}).describe('Who may report leaked keys besides those with an admin key.'),
+    holder: holderSpec.prefault({}).describe('What whoever has a key may do with it, by the key itself.'),
     console: consoleSpec.prefault({}).describe('The pages for people, on the HTTP listener.'),
     memory: memory.prefault({}).describe('The most that is kept in memory.'),
     limits_when_unavailable: z

@@ -10,6 +10,7 @@ import { countBadRecords } from './bad-record-counts.ts';
 import { addChecks } from './check-metrics.ts';
 import type { CheckSnapshot } from './check-telemetry.ts';
 import { createGithubCounts, type GithubCounts } from './github-counts.ts';
+import { createHolderCounts } from './holder-counts.ts';
 import { createLimitCounts } from './limit-counts.ts';
 import { createReloadCounts } from './reload-counts.ts';
 import { eachCall } from './store-calls.ts';
@@ -30,6 +31,8 @@ export interface Metrics {
   countBadRecord(): void;
   /** Counts keys that nobody used, as they are told of and disabled. */
   countUnused(what: 'notified' | 'disabled', keys: number): void;
+  /** Counts calls that keys make for themselves. */
+  readonly countHolderCall: ReturnType<typeof createHolderCounts>;
   /** Counts GitHub's reports, and the fetches of its keys. */
   readonly github: GithubCounts;
   /** Shows when certificates expire. */
@@ -113,6 +116,7 @@ export function createMetrics(version: string): Metrics {
     countBadRecord: countBadRecords(registers),
     countReload: createReloadCounts(registers),
     countUnused: createUnusedCounts(registers),
+    countHolderCall: createHolderCounts(registers),
     github: createGithubCounts(registers),
     showCertificates: (ends) => addCertificates(registry, ends),
     showProcess: () => addProcess(registry),

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { onTestFinished } from 'vitest';
 import { createHttpServer, type HttpDependencies, type HttpOptions } from '../../src/http/server.ts';
-import { createTestService, type TestService } from '../service.ts';
+import { createTestService, type TestService, type TestServiceOptions } from '../service.ts';
 
 /** A real HTTP listener on a port of its own, over a whole core, until the test ends. */
 export interface TestListener {
@@ -29,8 +29,9 @@ export interface Reply {
 export async function startListener(
   given: Partial<HttpDependencies> | ((service: TestService) => Partial<HttpDependencies>) = {},
   options: Partial<HttpOptions> = {},
+  ofService: TestServiceOptions = {},
 ): Promise<TestListener> {
-  const service = await createTestService();
+  const service = await createTestService(ofService);
   const logged: TestListener['logged'] = [];
   const log = (level: string) => (fields: object, message: string) => {
     logged.push({ level, message, ...fields });
@@ -38,6 +39,7 @@ export async function startListener(
   const server = createHttpServer(
     {
       admin: service.admin,
+      holder: { holder: service.holder, settings: { read: true, revoke: true, rotate: true } },
       now: () => service.clock.now,
       isReady: () => ({ ready: true, why: '' }),
       metrics: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', text: 'up 1\n' }),

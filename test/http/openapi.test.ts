@@ -156,11 +156,15 @@ async function callEverything(): Promise<{ route: DocumentedRoute; reply: Reply 
   const listener = await start();
   const { find } = await read();
   const told: { route: DocumentedRoute; reply: Reply }[] = [];
-  const tell = async (id: string, subject = '', given: { body?: unknown; query?: string } = {}) => {
+  const tell = async (
+    id: string,
+    subject = '',
+    given: { body?: unknown; query?: string; headers?: Record<string, string> } = {},
+  ) => {
     const route = find(id);
     const body = given.body ?? route.requestBody?.content['application/json']?.example;
     const path = route.path.replace('{id}', subject) + (given.query ?? '');
-    const reply = await listener.call(route.method, path, body, signed(body));
+    const reply = await listener.call(route.method, path, body, { ...signed(body), ...given.headers });
     told.push({ route, reply });
     return reply.json?.data;
   };
@@ -186,6 +190,13 @@ async function callEverything(): Promise<{ route: DocumentedRoute; reply: Reply 
   await tell('DisableKeys', '', { body: { ids: ['key_none'] } });
   const second = await tell('RotateKey', first.id);
   await tell('RotateKey', second.id, { body: { request_id: 'q' } });
+  const own = await tell('CreateKey', '', { body: { name: 'own' } });
+  const bearer = (key: string) => ({ headers: { authorization: `Bearer ${key}` } });
+  await tell('GetOwnKey', '', bearer(own.key));
+  await tell('GetOwnKey', '', bearer('nobody'));
+  const rotated = await tell('RotateOwnKey', '', bearer(own.key));
+  await tell('RevokeOwnKey', '', bearer(rotated.key));
+  await tell('RevokeOwnKey', '', bearer(rotated.key));
   await tell('RevokeKey', second.id);
   await tell('ImportKeys');
   await tell('ImportKeys', '', { body: { keys: [{}, { secret: first.key, name: 'a' }], dry_run: true } });

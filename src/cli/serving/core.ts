@@ -1,5 +1,6 @@
 import { createAdmin } from '../../admin/admin.ts';
 import { findObserved } from '../../admin/diagnostics/observed.ts';
+import { createHolder } from '../../admin/holder/holder.ts';
 import { createIdentify } from '../../admin/identity.ts';
 import { createLimitHits } from '../../admin/keys/limit-hits.ts';
 import { createGithubKeys, type GithubKeys } from '../../admin/leaks/github-keys.ts';
@@ -107,9 +108,15 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
     ...{ identify, registry, store, digester, refusals, guard, waysIn, authorize: dryRun },
     ...{ policy, tail, now, monotonic, replicaId },
   });
+  const holder = createHolder({
+    ...{ registry, store, standings, charge, policy, guard, refusals, now },
+    authorize: judges.ofHolder,
+    countFailure: (reason, address) => events.countFailures(reason, address, 1),
+    count: metrics.countHolderCall,
+  });
   const githubLeaks = github === null ? undefined : createGithubLeaks({ keys: github, registry, refusals });
   const served = {
-    ...{ githubLeaks, told, checkReads },
+    ...{ githubLeaks, told, checkReads, holder },
     chargeHits: createLimitHits({ store, charge, policy, now }),
     admin: tracing === null ? admin : traceAdmin(admin, tracing),
   };

@@ -26,10 +26,11 @@ export function createHttpListener(
   config: Config,
   { core, log, isReady, tls, jwks }: HttpListenerDependencies,
 ): HttpServer {
-  const { admin, githubLeaks, metrics, now } = core;
+  const { admin, holder, githubLeaks, metrics, now } = core;
   return createHttpServer(
     {
       ...{ admin, githubLeaks, now, isReady, metrics: metrics.scrape, log, jwks },
+      holder: { holder, settings: config.holder },
       pages: pagesOf(config, log, core),
     },
     { listen: config.http.listen, bodyBytesMax: config.http.bodyBytesMax, tls },

@@ -1,4 +1,5 @@
 import { bulkOperations } from './bulk.ts';
+import { holderOperations } from './holder.ts';
 import { journalOperations, leakOperations } from './journal.ts';
 import { keyOperations } from './key.ts';
 import { keysOperations } from './keys.ts';
@@ -20,6 +21,7 @@ export function openapiDocument(version: string): Schema {
     ...roleOperations(),
     ...journalOperations(),
     ...leakOperations(),
+    ...holderOperations(),
     ...termsOperations,
     ...serviceOperations,
   };
@@ -60,6 +62,7 @@ const tags = [
   { name: 'Roles', description: 'Permissions under one name, which keys hold by naming the role.' },
   { name: 'Journal', description: 'What happened, and what happens.' },
   { name: 'Leaks', description: 'Keys that were found where they should not be.' },
+  { name: 'Holder', description: 'What whoever has a key may do with it, by the key itself.' },
   { name: 'Service', description: 'How the service stands. Nothing but diagnostics needs a key.' },
 ];
 

@@ -123,12 +123,12 @@ const id: Schema = {
   ...{ schema: { type: 'string' }, example: keyExample.id },
 };
 
-function narrowedExample(state: string) {
+export function narrowedExample(state: string) {
   const revoked = state === 'revoked' ? { revoked_at: '2031-01-01T12:00:00Z' } : {};
   return { data: { ...keyExample, ...revoked, state, etag: 'v2', ...settlementExample } };
 }
 
-const rotatedExample = {
+export const rotatedExample = {
   data: {
     ...{
       ...keyExample,

@@ -9,7 +9,7 @@ export type Schema = Readonly<Record<string, unknown>>;
 export interface Operation {
   /** The RPC's name; what has another name asks for no admin key. */
   readonly id: string;
-  readonly tag: 'Keys' | 'Owners' | 'Roles' | 'Journal' | 'Leaks' | 'Service';
+  readonly tag: 'Keys' | 'Owners' | 'Roles' | 'Journal' | 'Leaks' | 'Holder' | 'Service';
   readonly summary: string;
   readonly description?: string;
   readonly parameters?: readonly Schema[];

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Admin } from '../../admin/admin.ts';
+import type { ShownRotation } from '../../admin/keys/key-change-operations.ts';
 import type { Shown } from '../../admin/keys/shown-keys.ts';
 import { keyJson, narrowedJson } from '../../changes/key-json.ts';
 import type { Narrowed } from '../../changes/registry.ts';
@@ -8,6 +9,17 @@ import { callerOf } from '../caller.ts';
 import { bodyInput, operate, optionalBodyInput, withIdempotencyKey, withIfMatch } from '../input.ts';
 
 type OneKey = { Params: { id: string } };
+
+/** The key that replaced another, with its secret, and the other one as it is from now on. */
+export function rotatedJson(rotated: ShownRotation, at: number) {
+  const { key, secret, rotatedKey } = rotated;
+  return {
+    ...keyJson(key, at),
+    key: secret?.reveal() ?? null,
+    rotated_key: rotatedKey === null ? null : keyJson(rotatedKey, at),
+    ...settlementJson(rotated),
+  };
+}
 
 /** Changing keys that are there, under `/admin/api-keys/{id}`. */
 export function addKeyChangeRoutes(app: FastifyInstance, admin: Admin, now: () => number): void {
@@ -21,16 +33,7 @@ export function addKeyChangeRoutes(app: FastifyInstance, admin: Admin, now: () =
     const rotated = await operate(withIdempotencyKey(optionalBodyInput(request), request), (value) =>
       admin.rotateKey(callerOf(request.raw), request.params.id, value),
     );
-    const at = now();
-    const { key, secret, rotatedKey } = rotated;
-    return {
-      data: {
-        ...keyJson(key, at),
-        key: secret?.reveal() ?? null,
-        rotated_key: rotatedKey === null ? null : keyJson(rotatedKey, at),
-        ...settlementJson(rotated),
-      },
-    };
+    return { data: rotatedJson(rotated, now()) };
   });
   app.delete<OneKey>('/admin/api-keys/:id', async (request) =>
     narrowed(
