@@ -1,6 +1,7 @@
 import type { Guard } from '../../changes/key-change.ts';
 import type { Narrowed, Registry } from '../../changes/registry.ts';
 import type { Allowed, Authorize, Denied } from '../../check/authorize.ts';
+import { denialBody, denialHeaders } from '../../check/denial.ts';
 import type { KeyPolicy } from '../../check/policy.ts';
 import type { AccessRequest } from '../../check/request.ts';
 import type { Refusals } from '../../events/refusals.ts';
@@ -33,7 +34,14 @@ export interface Holder {
 }
 
 /** What a key that may not pass is told is a value, in the words of its scheme; what goes wrong behind that is thrown. */
-export type Answered<T> = { readonly denied: Denied } | { readonly denied: null; readonly answer: T };
+export type Answered<T> = { readonly denied: HolderDenial } | { readonly denied: null; readonly answer: T };
+
+/** As it goes out over HTTP. */
+export interface HolderDenial {
+  readonly status: number;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body: string;
+}
 
 export interface HeldKey {
   readonly key: KeyRecord;
@@ -71,7 +79,7 @@ export interface HolderDependencies {
   readonly authorize: Authorize;
   readonly refusals: Refusals;
   /** Counts a denial as one of those that look like guesses. No wait. */
-  readonly countFailure: (reason: Reason, address: string) => void;
+  readonly countFailure: (reason: Reason, address: string, times: number) => void;
   readonly count: (operation: HolderOperation, outcome: HolderOutcome) => void;
   readonly now: () => number;
 }
@@ -119,9 +127,9 @@ export function createHolder(dependencies: HolderDependencies): Holder {
     const judged = await authorize({ ...call, context, reservedHeaders: () => [] });
     if (judged.verdict === 'public' || judged.verdict === 'observe') throw new Error('a holder shows a key');
     if (judged.verdict === 'deny') {
-      countFailure(judged.reason, call.address);
+      countFailure(judged.reason, call.address, 1);
       count(operation, judged.reason);
-      return { denied: judged };
+      return { denied: denialOf(judged) };
     }
     const made = callOf(operation, call, input, judged.key);
     try {
@@ -159,4 +167,9 @@ export function createHolder(dependencies: HolderDependencies): Holder {
       ...{ before: null, after: null, once: null },
     });
   }
+}
+
+function denialOf(denied: Denied): HolderDenial {
+  const { status } = denied.scheme.answers[denied.reason];
+  return { status, headers: denialHeaders(denied), body: denialBody(denied) };
 }

@@ -1,4 +1,5 @@
 import { createAdmin } from '../../admin/admin.ts';
+import type { WaysIn } from '../../admin/diagnostics/admin-access.ts';
 import { findObserved } from '../../admin/diagnostics/observed.ts';
 import { createHolder } from '../../admin/holder/holder.ts';
 import { createIdentify } from '../../admin/identity.ts';
@@ -90,15 +91,11 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
     ...{ store, monotonic },
     onError: (error) => log.error({ err: error }, 'a refused admin call could not be journalled'),
   });
-  const waysIn = {
-    adminScheme: adminScheme.name,
-    fixedKey: fixedKey !== null,
-    client: clients.some(mayWriteAll),
-  };
+  const waysIn = waysInBy(config);
   const hasOtherWriter = waysIn.fixedKey || waysIn.client;
   const guard = createLastWriterGuard({ store, adminScheme: adminScheme.name, hasOtherWriter });
-  const unused = { disable: registry.disableIdle, count: metrics.countUnused };
-  const events = createEvents({ config, log, store, tail, now, monotonic, unused });
+  const { countUnused, countHolderCall } = metrics;
+  const events = createEvents({ config, log, store, registry, tail, now, monotonic, countUnused });
   const usage = gatherAdminUse(config, log, events.usageStore);
   const github = githubKeysOf(config, log, metrics);
   const admin = createAdmin({
@@ -109,10 +106,8 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
     ...{ policy, tail, now, monotonic, replicaId },
   });
   const holder = createHolder({
-    ...{ registry, store, standings, charge, policy, guard, refusals, now },
-    authorize: judges.ofHolder,
-    countFailure: (reason, address) => events.countFailures(reason, address, 1),
-    count: metrics.countHolderCall,
+    ...{ registry, store, standings, charge, policy, guard, refusals, now, count: countHolderCall },
+    ...{ authorize: judges.ofHolder, countFailure: events.countFailures },
   });
   const githubLeaks = github === null ? undefined : createGithubLeaks({ keys: github, registry, refusals });
   const served = {
@@ -184,6 +179,14 @@ function githubKeysOf(config: Config, log: Logger, metrics: Metrics): GithubKeys
     },
     github,
   );
+}
+
+/** Who may change everything, besides admin keys. */
+function waysInBy({ adminScheme, adminKey, admin }: Config): WaysIn {
+  return {
+    ...{ adminScheme: adminScheme.name, fixedKey: adminKey !== null },
+    client: admin.clients.some(mayWriteAll),
+  };
 }
 
 function mayWriteAll({ permissions, owner }: AdminClient): boolean {

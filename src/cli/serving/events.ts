@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Registry } from '../../changes/registry.ts';
 import { createEventDelivery, type EventDeliveryDependencies } from '../../events/event-delivery.ts';
 import type { KeyEvent } from '../../events/events.ts';
 import { createExpiryNotices } from '../../events/expiry-notices.ts';
@@ -39,7 +40,8 @@ export interface Events {
 
 export interface EventsDependencies {
   readonly config: Pick<Config, 'events' | 'replicaId' | 'unusedKeys' | 'usageFlushMs' | 'adminScheme'>;
-  readonly unused: Pick<UnusedKeysDependencies, 'disable' | 'count'>;
+  readonly registry: Pick<Registry, 'disableIdle'>;
+  readonly countUnused: UnusedKeysDependencies['count'];
   readonly log: Logger;
   readonly store: Store;
   readonly tail: JournalTail;
@@ -96,7 +98,7 @@ export function createEvents(dependencies: EventsDependencies): Events {
 
 /** A use is written within two intervals. */
 function unusedRounds(
-  { config, store, unused, now }: EventsDependencies,
+  { config, store, registry, countUnused, now }: EventsDependencies,
   holder: string,
   onError: (error: unknown) => void,
 ): RepeatedWork[] {
@@ -104,11 +106,16 @@ function unusedRounds(
   const afters = [unusedKeys.notifyAfterMs, unusedKeys.disableAfterMs].filter((after) => after !== null);
   if (afters.length === 0) return [];
   const everyMs = Math.min(unusedRoundMs.max, Math.max(unusedRoundMs.min, Math.min(...afters) / 4));
-  const known = { store, holder, now, adminScheme: adminScheme.name, ...unused };
+  const known = { store, holder, now, adminScheme: adminScheme.name };
+  const done = { disable: registry.disableIdle, count: countUnused };
   return [
-    repeatWork(createUnusedKeys(known, { ...unusedKeys, usageLagMs: 2 * usageFlushMs }), onError, {
-      everyMs,
-    }),
+    repeatWork(
+      createUnusedKeys({ ...known, ...done }, { ...unusedKeys, usageLagMs: 2 * usageFlushMs }),
+      onError,
+      {
+        everyMs,
+      },
+    ),
   ];
 }
 

@@ -1,9 +1,14 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Answered, HeldKey, Holder, HolderCall, HolderOperation } from '../../admin/holder/holder.ts';
+import type {
+  Answered,
+  HeldKey,
+  Holder,
+  HolderCall,
+  HolderDenial,
+  HolderOperation,
+} from '../../admin/holder/holder.ts';
 import { narrowedJson } from '../../changes/key-json.ts';
 import { usedLimitJson } from '../../changes/limit-json.ts';
-import type { Denied } from '../../check/authorize.ts';
-import { denialBody, denialHeaders } from '../../check/denial.ts';
 import { keyState } from '../../keys/key.ts';
 import { formatTime } from '../../time/time.ts';
 import { callerOf, everyValue } from '../caller.ts';
@@ -96,8 +101,7 @@ function answer<T>(reply: FastifyReply, answered: Answered<T> | null, json: (ans
   return answered.denied === null ? { data: json(answered.answer) } : deny(reply, answered.denied);
 }
 
-/** As a Check is answered: status, headers and body are the scheme's. */
-function deny(reply: FastifyReply, denied: Denied) {
-  for (const [name, value] of denialHeaders(denied)) reply.header(name, value);
-  return reply.code(denied.scheme.answers[denied.reason].status).send(denialBody(denied));
+function deny(reply: FastifyReply, { status, headers, body }: HolderDenial) {
+  for (const [name, value] of headers) reply.header(name, value);
+  return reply.code(status).send(body);
 }
