@@ -160,7 +160,15 @@ it('refuses to end the last admin key that may change everything, and journals t
   const origin = { actor: null, action: 'CreateKey', address: null, requestId: null };
   const [scheme] = service.schemes;
   const wanted = {
-    ...{ name: 'admin', scheme, environment: 'live', owner: null, permissions: ['admin:write'], roles: [] },
+    ...{
+      name: 'admin',
+      scheme,
+      environment: 'live',
+      owner: null,
+      permissions: ['admin:write'],
+      roles: [],
+      principals: [],
+    },
     ...{ ipAllowlist: [], expiresAt: null, plan: null, rateLimits: [], labels: {}, externalId: null },
     ...{ requestKey: null, createdBy: null },
   };
