@@ -12,7 +12,10 @@ it('a key that is ended by itself on one replica is denied by the other, though 
   const folder = await mkdtemp(join(tmpdir(), 'postern-holder-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const config = join(folder, 'postern.yaml');
-  await writeFile(config, 'mode: observe\nsettle_timeout: 60s\nrules: [{ match: { path: /* }, public: true }]\n');
+  await writeFile(
+    config,
+    'mode: observe\nsettle_timeout: 60s\nrules: [{ match: { path: /* }, public: true }]\n',
+  );
   const settings = { POSTERN_CONFIG: config, POSTERN_STORE: freshDatabase(inject('mongoUri')).uri };
   const replicas = await Promise.all(
     ['one', 'two'].map((name) => startPostern({ ...settings, POSTERN_REPLICA_ID: name })),
