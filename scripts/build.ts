@@ -22,9 +22,6 @@ const { status } = spawnSync('node_modules/.bin/tsc', ['--project', 'tsconfig.bu
   stdio: 'inherit',
 });
 if (status !== 0) process.exit(status ?? 1);
-// Of what programs import by name, with the types.
-const types = spawnSync('node_modules/.bin/tsc', ['--project', 'tsconfig.client.json'], { stdio: 'inherit' });
-if (types.status !== 0) process.exit(types.status ?? 1);
 // Presets and descriptors are read at run time, from beside the code.
 cpSync('src', 'dist', { recursive: true, filter: (path) => !path.endsWith('.ts') });
 await bundle();

@@ -22,7 +22,10 @@ beforeAll(async () => {
   const npm = (args: string[], cwd: string) => run('npm', args, { cwd, maxBuffer: 64 * 1024 * 1024 });
   await npm(['pack', '--pack-destination', folder], repository);
   const [packed] = globSync('postern-*.tgz', { cwd: folder });
-  await writeFile(join(folder, 'package.json'), JSON.stringify({ name: 'user', private: true }));
+  await writeFile(
+    join(folder, 'package.json'),
+    JSON.stringify({ name: 'user', version: '0.0.0', private: true }),
+  );
   await npm(['install', '--omit=dev', '--prefer-offline', '--no-audit', '--no-fund', `./${packed}`], folder);
   postern = join(folder, 'node_modules/postern/bin/postern.js');
 }, 600_000);
@@ -47,6 +50,19 @@ it('what is compiled into the package comes with its licenses, and without its p
   expect(files.filter((path) => /^node_modules\/(?:zod|lru-cache|recheck[^/]*)$/.test(path))).toEqual([]);
 });
 
+it('the list of what it brings names every package that was installed with it', async () => {
+  const { stdout } = await run('npm', ['sbom', '--sbom-format', 'spdx'], {
+    cwd: folder,
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  const listed = JSON.parse(stdout).packages.map(({ name }: { name: string }) => name);
+
+  const installed = globSync('{*,@*/*}/package.json', { cwd: join(folder, 'node_modules') });
+  const names = installed.map((path) => path.replace(/\/package\.json$/, ''));
+  expect(names.length).toBeGreaterThan(20);
+  expect(listed).toEqual(expect.arrayContaining(names));
+});
+
 it('the installed package judges the patterns of settings', async () => {
   const accept = (pattern: string) => `schemes:
   - name: acme
@@ -64,6 +80,44 @@ it('the installed package judges the patterns of settings', async () => {
     code: 2,
     stdout: expect.stringContaining('can backtrack badly'),
   });
+});
+
+it('a program in TypeScript calls the service by postern/client, with its types', async () => {
+  await writeFile(
+    join(folder, 'program.mts'),
+    `import { createClient, type Key, PosternError } from 'postern/client';
+const client = createClient({ address: 'https://127.0.0.1:1', adminKey: 'x', triesMax: 1 });
+try {
+  const made = await client.createKey({ name: 'a', labels: { team: 'b' } });
+  const key: Key | undefined = made.key;
+  console.log(key?.id, made.secret);
+  // @ts-expect-error: there is no such member
+  await client.createKey({ nam: 'a' });
+} catch (error) {
+  if (error instanceof PosternError) console.log(error.code);
+}
+client.close();
+`,
+  );
+  const types = join(repository, 'node_modules/@types');
+  const options = [
+    '--strict',
+    '--target',
+    'es2024',
+    '--module',
+    'nodenext',
+    '--typeRoots',
+    types,
+    '--types',
+    'node',
+  ];
+
+  await run(join(repository, 'node_modules/.bin/tsc'), [...options, '--noEmit', 'program.mts'], {
+    cwd: folder,
+  });
+  const { stdout } = await run(process.execPath, ['program.mts'], { cwd: folder });
+
+  expect(stdout).toBe('UNAVAILABLE\n');
 });
 
 it('the installed package serves, and sends its traces', async () => {

