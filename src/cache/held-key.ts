@@ -1,4 +1,4 @@
-import type { CheckedKey, HeldUse, KeyId, KeyRecord } from '../keys/key.ts';
+import type { CheckedKey, HeldUse, KeyId } from '../keys/key.ts';
 import { type Limit, noLimits } from '../keys/limit.ts';
 
 /** Different values of one kind that are shared; past it, what comes after is shared anew. */
@@ -88,10 +88,10 @@ class HeldKey implements CheckedKey, HeldUse {
  * common is held once. A key then takes a third of the bytes, and a Check touches what the last one touched, not
  * memory of its own.
  */
-export function createHeldKeys(): (record: KeyRecord) => CheckedKey {
+export function createHeldKeys(): (record: CheckedKey) => CheckedKey {
   const texts = createShared<string>();
   const lists = createShared<readonly string[]>();
-  const labels = createShared<KeyRecord['labels']>();
+  const labels = createShared<CheckedKey['labels']>();
   const limits = createShared<readonly Limit[]>();
   const terms = createShared<Terms>();
   const shareText = (text: string) => texts(text, () => text);

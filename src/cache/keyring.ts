@@ -6,8 +6,8 @@
 import type { CheckedKey } from '../keys/key.ts';
 import type { OwnerRecord } from '../keys/owner.ts';
 import { type Digest, pepperOf } from '../keys/secret.ts';
+import type { CheckStore } from '../store/breaker.ts';
 import type { Feed } from '../store/feed.ts';
-import type { Store } from '../store/store.ts';
 import { BoundedCache } from './bounded-cache.ts';
 import { createGrants } from './grants.ts';
 import { createHeldKeys } from './held-key.ts';
@@ -48,7 +48,7 @@ export interface KeyringOptions {
 }
 
 export interface KeyringDependencies {
-  readonly store: Pick<Store, 'findKey' | 'getOwner' | 'getRole'>;
+  readonly store: Pick<CheckStore, 'findKey' | 'getOwner' | 'getRole'>;
   readonly feed: Pick<Feed, 'subscribe' | 'isFresh'>;
   readonly missBudget: MissBudget;
 }

@@ -6,7 +6,7 @@
 import type { ForwardedAnswer } from '../forward/forwarded-answer.ts';
 import type { ForwardedCall } from '../forward/forwarded-call.ts';
 import type { SigningKey } from '../identity/signing-key.ts';
-import type { KeyId, KeyRecord } from '../keys/key.ts';
+import type { KeyId } from '../keys/key.ts';
 import type { OwnerRecord } from '../keys/owner.ts';
 import type { RoleRecord } from '../keys/role.ts';
 import type { Digest } from '../keys/secret.ts';
@@ -19,6 +19,7 @@ import type { Reason } from '../schemes/answer.ts';
 import type { SentCheckConfig } from '../settings/check-config.ts';
 import type { UnitLease, UnitLeaseRequest, UnitReturn } from '../store/units.ts';
 import type { CheckSnapshot } from '../telemetry/check-telemetry.ts';
+import type { SentKey } from './sent-keys.ts';
 import type { SentTallies } from './sent-tallies.ts';
 
 /** What was read, and how old at the most it was when the answer was given, in milliseconds. */
@@ -34,7 +35,7 @@ export interface SharedLease extends UnitLease {
 
 /** What a Check worker asks the service. */
 export type ServiceAnswers = {
-  findKey(digests: readonly Digest[]): Promise<Dated<KeyRecord | null>>;
+  findKey(digests: readonly Digest[]): Promise<Dated<SentKey | null>>;
   getOwner(id: string): Promise<Dated<OwnerRecord | null>>;
   getRole(id: string): Promise<Dated<RoleRecord | null>>;
   leaseUnits(request: UnitLeaseRequest): Promise<SharedLease>;

@@ -16,6 +16,15 @@ export interface SentTallies {
     /** Milliseconds since the hour began. */
     readonly lastUsed: Uint32Array;
   } | null;
+  /** Those that were never allowed, and denied for one reason, from one address at the most. */
+  readonly denied: {
+    readonly hour: number;
+    readonly keys: string;
+    /** Nothing between two spaces for none. */
+    readonly addresses: string;
+    readonly reasons: string;
+    readonly counts: Uint32Array;
+  } | null;
   readonly others: readonly UsageTally[];
 }
 
@@ -23,37 +32,93 @@ const hourMs = 3_600_000;
 const countMax = 0xffff_ffff;
 const none: UsageTally['denied'] = Object.freeze({});
 
-/** The order is kept, but that plain ones stand before the others. */
+/** The order is kept, but that plain ones stand before those that were denied, and these before the others. */
 export function sendTallies(tallies: readonly UsageTally[]): SentTallies {
-  const hour = tallies.find(isPlain)?.hour;
-  if (hour === undefined) return { plain: null, others: tallies };
+  const hour = tallies[0]?.hour ?? 0;
   const plain: UsageTally[] = [];
+  const denied: DeniedOnce[] = [];
   const others: UsageTally[] = [];
-  for (const tally of tallies) (tally.hour === hour && isPlain(tally) ? plain : others).push(tally);
+  for (const tally of tallies) {
+    const once = tally.hour === hour ? deniedOnce(tally) : null;
+    if (once !== null) denied.push(once);
+    else (tally.hour === hour && isPlain(tally) ? plain : others).push(tally);
+  }
+  return { plain: plainColumns(hour, plain), denied: deniedColumns(hour, denied), others };
+}
+
+export function takeTallies({ plain, denied, others }: SentTallies): readonly UsageTally[] {
+  return [...plainTallies(plain), ...deniedTallies(denied), ...others];
+}
+
+function plainColumns(hour: number, plain: readonly UsageTally[]): SentTallies['plain'] {
+  if (plain.length === 0) return null;
   return {
-    plain: {
-      hour,
-      keys: plain.map(({ key }) => key).join(' '),
-      addresses: plain.map(({ addresses }) => addresses[0]).join(' '),
-      allowed: Uint32Array.from(plain, ({ allowed }) => allowed),
-      lastUsed: Uint32Array.from(plain, ({ lastUsedAt }) => (lastUsedAt as number) - hour),
-    },
-    others,
+    hour,
+    keys: plain.map(({ key }) => key).join(' '),
+    addresses: plain.map(({ addresses }) => addresses[0]).join(' '),
+    allowed: Uint32Array.from(plain, ({ allowed }) => allowed),
+    lastUsed: Uint32Array.from(plain, ({ lastUsedAt }) => (lastUsedAt as number) - hour),
   };
 }
 
-export function takeTallies({ plain, others }: SentTallies): readonly UsageTally[] {
-  if (plain === null) return others;
+function plainTallies(plain: SentTallies['plain']): UsageTally[] {
+  if (plain === null) return [];
   const { hour, allowed, lastUsed } = plain;
   const addresses = plain.addresses.split(' ');
-  const tallies = plain.keys.split(' ').map(
-    (key, at): UsageTally => ({
-      ...{ key: key as KeyId, hour, allowed: allowed[at] as number, denied: none, observed: none },
-      lastUsedAt: hour + (lastUsed[at] as number),
-      addresses: [addresses[at] as string],
-    }),
-  );
-  return others.length === 0 ? tallies : [...tallies, ...others];
+  return plain.keys.split(' ').map((key, at) => ({
+    ...{ key: key as KeyId, hour, allowed: allowed[at] as number, denied: none, observed: none },
+    lastUsedAt: hour + (lastUsed[at] as number),
+    addresses: [addresses[at] as string],
+  }));
+}
+
+interface DeniedOnce {
+  readonly key: KeyId;
+  readonly address: string;
+  readonly reason: string;
+  readonly count: number;
+}
+
+function deniedColumns(hour: number, denied: readonly DeniedOnce[]): SentTallies['denied'] {
+  if (denied.length === 0) return null;
+  return {
+    hour,
+    keys: denied.map(({ key }) => key).join(' '),
+    addresses: denied.map(({ address }) => address).join(' '),
+    reasons: denied.map(({ reason }) => reason).join(' '),
+    counts: Uint32Array.from(denied, ({ count }) => count),
+  };
+}
+
+function deniedTallies(denied: SentTallies['denied']): UsageTally[] {
+  if (denied === null) return [];
+  const { hour, counts } = denied;
+  const addresses = denied.addresses.split(' ');
+  const reasons = denied.reasons.split(' ');
+  return denied.keys.split(' ').map((key, at) => {
+    const address = addresses[at] as string;
+    return {
+      ...{ key: key as KeyId, hour, allowed: 0, denied: { [reasons[at] as string]: counts[at] as number } },
+      ...{ observed: none, lastUsedAt: null, addresses: address === '' ? [] : [address] },
+    };
+  });
+}
+
+/** Null for a tally that is more than that. */
+function deniedOnce({
+  key,
+  allowed,
+  denied,
+  observed,
+  lastUsedAt,
+  addresses,
+}: UsageTally): DeniedOnce | null {
+  if (allowed !== 0 || lastUsedAt !== null || addresses.length > 1) return null;
+  const [only, another] = Object.entries(denied);
+  if (only === undefined || another !== undefined) return null;
+  for (const _ in observed) return null;
+  const [reason, count] = only;
+  return count > countMax ? null : { key, address: addresses[0] ?? '', reason, count };
 }
 
 function isPlain({ hour, allowed, denied, observed, lastUsedAt, addresses }: UsageTally): boolean {

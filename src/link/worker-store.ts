@@ -1,16 +1,16 @@
+import type { CheckStore } from '../store/breaker.ts';
 import { type Store, StoreUnavailable } from '../store/store.ts';
 import type { Dated, ServiceAnswers } from './messages.ts';
 import type { Peer } from './peer.ts';
+import { takeKey } from './sent-keys.ts';
 import { sendTallies } from './sent-tallies.ts';
 
 /** What a Check worker asks of the store. */
-export type WorkerStore = Pick<
-  Store,
-  'findKey' | 'getOwner' | 'getRole' | 'leaseUnits' | 'returnUnits' | 'recordUsage'
-> & {
-  /** How many Check workers lease from the same store, as far as is known. */
-  readonly sharers: () => number;
-};
+export type WorkerStore = CheckStore &
+  Pick<Store, 'recordUsage'> & {
+    /** How many Check workers lease from the same store, as far as is known. */
+    readonly sharers: () => number;
+  };
 
 export interface WorkerStoreDependencies {
   readonly service: Pick<Peer<ServiceAnswers, never>, 'ask'>;
@@ -29,7 +29,10 @@ export function createWorkerStore(dependencies: WorkerStoreDependencies): Worker
   let sharers = workers;
 
   return {
-    findKey: (digests) => inTime(() => service.ask('findKey', digests)),
+    async findKey(digests) {
+      const found = await inTime(() => service.ask('findKey', digests));
+      return found === null ? null : takeKey(found);
+    },
     getOwner: (id) => inTime(() => service.ask('getOwner', id)),
     getRole: (id) => inTime(() => service.ask('getRole', id)),
     async leaseUnits(request) {

@@ -1,7 +1,12 @@
+import type { CheckedKey } from '../keys/key.ts';
+import type { Digest } from '../keys/secret.ts';
 import { type Store, StoreUnavailable, UnreadableRecord } from './store.ts';
 
 /** What a Check asks of the store. */
-export type CheckStore = Pick<Store, 'findKey' | 'getOwner' | 'getRole' | 'leaseUnits' | 'returnUnits'>;
+export interface CheckStore extends Pick<Store, 'getOwner' | 'getRole' | 'leaseUnits' | 'returnUnits'> {
+  /** As the store's, without what no Check looks at. */
+  findKey(digests: readonly Digest[]): Promise<CheckedKey | null>;
+}
 
 /** Reads and leases are told apart: a store without a majority may still answer reads. */
 export type Circuit = 'reads' | 'leases';

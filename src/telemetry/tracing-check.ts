@@ -2,6 +2,7 @@ import type { Keyring } from '../cache/keyring.ts';
 import type { Decision } from '../check/authorize.ts';
 import type { AccessRequest } from '../check/request.ts';
 import { rpcStatus } from '../net/rpc.ts';
+import type { CheckStore } from '../store/breaker.ts';
 import type { Store } from '../store/store.ts';
 import type { CallSpan, Tracing } from '../tracing/tracing.ts';
 import { attribute, checkForm, storeForm } from '../tracing/tracing-attributes.ts';
@@ -59,8 +60,8 @@ export function traceLookups(keyring: Keyring, tracing: Tracing): Keyring {
 
 /** The same store; what a traced Check asks of it is a part of the Check's span. */
 export function traceCheckStore<
-  CheckStore extends Pick<Store, 'findKey' | 'getOwner' | 'getRole' | 'leaseUnits'>,
->(store: CheckStore, kind: Store['kind'], tracing: Tracing): CheckStore {
+  Traced extends Pick<CheckStore, 'findKey' | 'getOwner' | 'getRole' | 'leaseUnits'>,
+>(store: Traced, kind: Store['kind'], tracing: Tracing): Traced {
   return {
     ...store,
     findKey: tracing.timed(storeForm(kind, 'find_key'), store.findKey),

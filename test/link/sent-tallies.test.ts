@@ -14,6 +14,10 @@ describe('tallies that are sent to the service', () => {
       tally({ addresses: [] }),
       tally({ addresses: ['192.0.2.1', '192.0.2.2'] }),
       tally({ allowed: 0, lastUsedAt: null, denied: { expired: 2 } }),
+      tally({ allowed: 0, lastUsedAt: null, addresses: [], denied: { permission_denied: 1 } }),
+      tally({ allowed: 0, lastUsedAt: null, denied: { expired: 2, rate_limited: 1 } }),
+      tally({ allowed: 0, lastUsedAt: null, denied: { expired: 2 }, observed: { unknown: 1 } }),
+      tally({ allowed: 0, lastUsedAt: null, denied: { expired: 2 }, hour: noon + hourMs }),
       tally({ denied: { rate_limited: 1 } }),
       tally({ observed: { unknown: 1 } }),
       tally({ hour: noon + hourMs, lastUsedAt: noon + hourMs }),
@@ -31,6 +35,15 @@ describe('tallies that are sent to the service', () => {
   it('keep the order of those that are alike', () => {
     const tallies = Array.from({ length: 500 }, () => tally({}));
     expect(takeTallies(structuredClone(sendTallies(tallies)))).toEqual(tallies);
+  });
+
+  it('are no objects one by one, where keys were denied for one reason', () => {
+    const tallies = Array.from({ length: 500 }, () =>
+      tally({ allowed: 0, lastUsedAt: null, denied: { permission_denied: 1 } }),
+    );
+    const sent = sendTallies(tallies);
+    expect(sent.others).toEqual([]);
+    expect(takeTallies(structuredClone(sent))).toEqual(tallies);
   });
 });
 

@@ -1,5 +1,6 @@
 import type { Registry } from '../../../changes/registry.ts';
 import type { ServiceAnswers } from '../../../link/messages.ts';
+import { sendKey } from '../../../link/sent-keys.ts';
 import { takeTallies } from '../../../link/sent-tallies.ts';
 import type { ToldWorker } from '../../../link/told-changes.ts';
 import type { Store } from '../../../store/store.ts';
@@ -24,7 +25,11 @@ export function serviceAnswers(
   worker: ToldWorker,
 ): ServiceAnswers {
   return {
-    findKey: (digests) => worker.dated(() => checkReads.findKey(digests)),
+    findKey: (digests) =>
+      worker.dated(async () => {
+        const key = await checkReads.findKey(digests);
+        return key === null ? null : sendKey(key);
+      }),
     getOwner: (id) => worker.dated(() => checkReads.getOwner(id)),
     getRole: (id) => worker.dated(() => checkReads.getRole(id)),
     leaseUnits: async (request) => ({ ...(await store.leaseUnits(request)), sharers: sharers() }),
