@@ -43,7 +43,13 @@ export function createRoleChanges({ store, now }: RoleChangesDependencies): Role
           return { role: before, ...(await store.settle({ at })) };
         const version = before?.version ?? 0;
         const createdAt = before?.createdAt ?? at;
-        const role: RoleRecord = { ...wanted, createdAt, updatedAt: at, version: version + 1 };
+        // Begun at the time: a role that is made again is no version of the one that was deleted.
+        const role: RoleRecord = {
+          ...wanted,
+          createdAt,
+          updatedAt: at,
+          version: before === null ? at : version + 1,
+        };
         const commit = await store.putRole(role, version, draftOf(origin, before, role));
         if (commit !== null) return { role, ...(await store.settle(commit)) };
       }

@@ -157,6 +157,43 @@ it('takes an owner back to what an update made of it', async () => {
   expect(await store.getOwner('known')).toMatchObject({ suspended: true });
 });
 
+it('takes from roles what they lost, deletes those that were deleted, and gives back none', async () => {
+  const roleOrigin = (action: string): Origin => ({ ...origin, action });
+  const put = ({ registry }: Side, id: string, ...permissions: string[]) =>
+    registry.putRole({ id, description: null, permissions }, null, roleOrigin('PutRole'));
+  const before = async (side: Side) => {
+    for (const id of ['narrowed', 'widened', 'deleted', 'again']) await put(side, id, 'read', 'write');
+  };
+  const key = one();
+  const { run, store, registry } = await lose([key], async (side) => {
+    await before(side);
+    await put(side, 'narrowed', 'read');
+    await put(side, 'widened', 'read', 'write', 'more');
+    await side.registry.deleteRole('deleted', null, roleOrigin('DeleteRole'));
+    await side.registry.deleteRole('again', null, roleOrigin('DeleteRole'));
+    await put(side, 'again', 'write');
+    await put(side, 'made', 'read');
+  });
+  await before({ store, registry });
+  expect((await run(true)).retaken).toHaveLength(3);
+  const held = async (id: string) => (await store.getRole(id))?.permissions ?? null;
+  expect(await held('narrowed')).toEqual(['read', 'write']);
+  const { retaken } = await run();
+  expect(retaken.map(({ what, target }) => [what, target])).toEqual([
+    ['role', 'narrowed'],
+    ['role', 'deleted'],
+    ['role', 'again'],
+  ]);
+  expect(await Promise.all(['narrowed', 'widened', 'deleted', 'again', 'made'].map(held))).toEqual([
+    ['read'],
+    ['read', 'write'],
+    null,
+    ['write'],
+    null,
+  ]);
+  expect((await run()).retaken).toEqual([]);
+});
+
 it('names keys that were made since, but for those that were revoked by then, and counts imports', async () => {
   const [made, ended] = [one(), one()];
   const { run, lost } = await lose([], async ({ store, registry }) => {
