@@ -39,6 +39,8 @@ export interface AccountsOptions {
   readonly spendersMax: number;
   /** Told of a window that was replaced by another before it has ended. */
   readonly onReplaced: (window: Window) => void;
+  /** Told of a window whose limit was lowered. */
+  readonly onLowered: (window: Window) => void;
   readonly advances: Advances;
 }
 
@@ -65,7 +67,8 @@ const countersMax = 32;
 /** How long a window that has ended counts, for a clock that is set back. */
 const endedMs = 120_000;
 
-export function createAccounts({ spendersMax, onReplaced, advances }: AccountsOptions): Accounts {
+export function createAccounts(options: AccountsOptions): Accounts {
+  const { spendersMax, onReplaced, onLowered, advances } = options;
   const accounts = new BoundedCache<string, Account>(spendersMax, (_, account) => {
     account.heldBy = null;
     for (const { window } of account.counters) advances.forget(window);
@@ -115,7 +118,7 @@ export function createAccounts({ spendersMax, onReplaced, advances }: AccountsOp
     const counter = known ?? {
       id,
       per,
-      anchor: null,
+      ...{ anchor: null, limit },
       window: openWindow({ id, per, anchor: null }, false, start),
     };
     if (known === undefined) counters.push(counter);
@@ -150,6 +153,8 @@ export function createAccounts({ spendersMax, onReplaced, advances }: AccountsOp
     const { counters } = accountOf(isShared ? ownerHolder(key.owner ?? '') : key.spender);
     const known = counters.find((counter) => counter.id === id && counter.per === limit.per);
     if (known !== undefined) {
+      if (limit.limit < known.limit) onLowered(known.window);
+      known.limit = limit.limit;
       if (known.anchor !== anchor) {
         known.anchor = anchor;
         roll(known, limit, key.owner !== null, now);
@@ -159,7 +164,7 @@ export function createAccounts({ spendersMax, onReplaced, advances }: AccountsOp
     const { per } = limit;
     const window = openWindow({ id, per, anchor }, key.owner !== null, now);
     advance(window, limit, advances);
-    const counter = { id, per, anchor, window };
+    const counter = { id, per, anchor, limit: limit.limit, window };
     counters.push(counter);
     const [oldest] = counters;
     if (counters.length > countersMax && oldest !== undefined) {

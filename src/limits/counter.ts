@@ -47,6 +47,8 @@ export interface Counter {
   readonly per: Limit['per'];
   /** From when its periods run; null for the calendar. */
   anchor: number | null;
+  /** What its limit was when it was asked for last. */
+  limit: number;
   window: Window;
 }
 

@@ -141,7 +141,8 @@ export function createLeases(
     const returns: UnitReturn[] = [];
     for (const window of windows) {
       const { counter: spender, start: windowStart, end: windowEnd, free: units } = window;
-      if (units <= 0 || !window.isLong) continue;
+      // What is spent in advance was never leased, and is nobody else's.
+      if (units <= 0 || window.hasAdvance) continue;
       window.free = 0;
       window.granted -= units;
       window.leased -= units;

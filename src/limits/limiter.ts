@@ -77,7 +77,13 @@ export function createLimiter(
   }: LimiterOptions,
 ): Limiter {
   const leases = createLeases(store, sharers, advances);
-  const accounts = createAccounts({ spendersMax, onReplaced: leases.giveBackWindow, advances });
+  const accounts = createAccounts({
+    ...{ spendersMax, advances, onReplaced: leases.giveBackWindow },
+    onLowered(window) {
+      // Others may have spent meanwhile what is held here: the store is asked again, under the limit that holds now.
+      if (sharers() > 1) leases.giveBackWindow(window);
+    },
+  });
 
   return {
     spend(key, owner, limits, cost, now) {

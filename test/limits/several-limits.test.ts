@@ -102,6 +102,32 @@ describe('several limits', () => {
     ]).toEqual([...[true, true, true]]);
   });
 
+  it.each([
+    ['month', 'month'],
+    ['minute', 60_000],
+  ] as const)(
+    'that are lowered within their %s are kept to by all, whatever each had leased before',
+    async (_, per) => {
+      const ledger = createUnitLedger();
+      const [one, other] = [limiterOn(ledger, { sharers: () => 2 }), limiterOn(ledger, { sharers: () => 2 })];
+      const [before, after, raised] = [1_000, 600, 700].map((units) => [limit({ limit: units, per })]);
+      const spend = async (limiter: Limiter, limits: readonly Limit[] = [], times = 0) => {
+        let admitted = 0;
+        for (let sent = 0; sent < times; sent++) {
+          if ((await limiter.spend(key('k'), null, limits, 1, noon)).isAllowed) admitted++;
+        }
+        return admitted;
+      };
+      expect(await spend(one, before, 100)).toBe(100);
+      expect(await spend(other, before, 550)).toBe(550);
+      // The first has leased some that it has not spent; others have spent as much meanwhile.
+      expect([await spend(one, after, 100), await spend(other, after, 100)]).toEqual([0, 0]);
+      const more = (await spend(one, raised, 200)) + (await spend(other, raised, 200));
+      expect(650 + more).toBeLessThanOrEqual(700);
+      expect(650 + more).toBeGreaterThanOrEqual(665);
+    },
+  );
+
   it('give nothing anew where the billing anchor changes: what was spent counts in the period that runs then', async () => {
     const ledger = createUnitLedger();
     const limits = [limit({ name: 'monthly', limit: 10, per: 'month', sharedBy: 'owner' })];
@@ -250,6 +276,58 @@ describe('a thousand random plans', () => {
         },
       ),
       { numRuns: 1_000 },
+    );
+  });
+});
+
+describe('clocks that differ and step, and keys that change their owner', () => {
+  const pers: readonly Limit['per'][] = [60_000, 3_600_000, 'day', 'month', 'total'];
+  const aLimit = fc.record({
+    limit: fc.integer({ min: 1, max: 60 }),
+    per: fc.constantFrom(...pers),
+    sharedBy: fc.constantFrom('key' as const, 'owner' as const),
+  });
+  const step = fc.record({
+    replica: fc.nat(2),
+    key: fc.constantFrom('a', 'b'),
+    owner: fc.constantFrom('acme', 'globex', null),
+    cost: fc.integer({ min: 1, max: 5 }),
+    waitMs: fc.constantFrom(0, 0, 0, 500, 30_000, dayMs),
+    // By how much the clock of that replica is off from now on.
+    offMs: fc.constantFrom(0, 0, 90_000, -90_000, 7_200_000, -7_200_000),
+  });
+
+  it('exceed no limit in any window that a replica goes by, which is the one that it knows while its clock shows the one before', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(aLimit, { minLength: 1, maxLength: 3 }),
+        fc.array(step, { minLength: 1, maxLength: 60 }),
+        async (drawn, steps) => {
+          const limits = drawn.map((one, place) => ({ ...one, name: `l${place}` }));
+          const ledger = createUnitLedger();
+          const limiters = [1, 2, 3].map(() => limiterOn(ledger, { sharers: () => 3 }));
+          const known = new Map<string, { readonly start: number; readonly end: number }>();
+          const spent = new Map<string, number>();
+          let now = noon;
+          for (const { replica, key: spender, owner, cost, waitMs, offMs } of steps) {
+            now += waitMs;
+            const at = now + offMs;
+            const limiter = limiters[replica] as Limiter;
+            const { isAllowed } = await limiter.spend(key(spender, owner), null, limits, cost, at);
+            for (const one of limits) {
+              const counter = counterId(one, spender, owner);
+              const last = known.get(`${replica} ${counter}`);
+              const goesOn = last !== undefined && at < last.end && at >= 2 * last.start - last.end;
+              const window = goesOn ? last : spanAt(one.per, null, at);
+              known.set(`${replica} ${counter}`, window);
+              const name = `${counter} ${window.start}`;
+              if (isAllowed) spent.set(name, (spent.get(name) ?? 0) + cost);
+              expect(spent.get(name) ?? 0).toBeLessThanOrEqual(one.limit);
+            }
+          }
+        },
+      ),
+      { numRuns: 300 },
     );
   });
 });
