@@ -12,18 +12,20 @@ export interface AddressTable {
 const usesAtOnce = 100;
 
 export function createAddressTable(database: DatabaseSync, { write }: Disk): AddressTable {
-  const known = database.prepare('SELECT 1 FROM addresses WHERE key = :key AND address = :address');
-  const count = database.prepare('SELECT count(*) AS count FROM addresses WHERE key = :key');
+  // How many are known of the key; less than 0 where this one is. Nothing is counted then.
+  const count = database.prepare(
+    `SELECT CASE WHEN EXISTS (SELECT 1 FROM addresses WHERE key = ?1 AND address = ?2) THEN -1
+       ELSE (SELECT count(*) FROM addresses WHERE key = ?1) END AS count`,
+  );
   const insert = database.prepare(
     // A key that is gone leaves nothing behind.
-    'INSERT INTO addresses (key, address) SELECT :key, :address WHERE EXISTS (SELECT 1 FROM keys WHERE id = :key)',
+    'INSERT INTO addresses (key, address) SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM keys WHERE id = ?1)',
   );
 
   function isNew({ key, address }: AddressUse): boolean {
-    if (known.get({ key, address }) !== undefined) return false;
-    const before = Number(count.get({ key })?.count);
-    if (before >= keyAddressesMax) return false;
-    return Number(insert.run({ key, address }).changes) > 0 && before > 0;
+    const before = Number(count.get(key, address)?.count);
+    if (before < 0 || before >= keyAddressesMax) return false;
+    return Number(insert.run(key, address).changes) > 0 && before > 0;
   }
 
   return {

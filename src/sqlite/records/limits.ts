@@ -28,7 +28,8 @@ export function createLimitTable(database: DatabaseSync): LimitTable {
   const statements = prepareStatements(database);
 
   function standing(window: UnitWindow): { readonly leased: number; readonly isCharged: boolean } {
-    const row = statements.get.get(nameOf(window));
+    const { spender, windowStart, windowEnd } = window;
+    const row = statements.get.get(spender, windowStart, windowEnd);
     const leased = Number(row?.leased ?? 0);
     const isCharged = Number(row?.charged ?? 0) !== 0;
     if (window.carriesAt === undefined) return { leased, isCharged };
@@ -45,14 +46,14 @@ export function createLimitTable(database: DatabaseSync): LimitTable {
 
   return {
     lease(request) {
-      const { limit, units, unitsMin } = request;
+      const { limit, units, unitsMin, spender, windowStart, windowEnd } = request;
       const { leased: before, isCharged } = standing(request);
       const left = limit - before;
       const granted = left < Math.max(1, unitsMin) ? 0 : Math.min(units, left);
       // One process has the file, and it leases within a transaction: nothing comes between a read and its write.
       // What is carried is carried once and for all.
       if (granted > 0 || request.carriesAt !== undefined)
-        statements.put.run({ ...nameOf(request), leased: before + granted });
+        statements.put.run(spender, windowStart, windowEnd, before + granted);
       return { granted, leased: before + granted, ...(isCharged && { isCharged }) };
     },
     giveBack({ units, ...window }) {
@@ -89,14 +90,17 @@ const longGraceMs = windowGraceMs({ spender: '', windowStart: 0, windowEnd: Numb
 function prepareStatements(database: DatabaseSync) {
   const window = 'spender = :spender AND window_start = :start AND window_end = :end';
   return {
-    get: database.prepare(`SELECT leased, charged FROM limits WHERE ${window}`),
+    // These two are what a lease takes: places cost it less than names do.
+    get: database.prepare(
+      'SELECT leased, charged FROM limits WHERE spender = ? AND window_start = ? AND window_end = ?',
+    ),
     carried: database.prepare(
       `SELECT max(leased) AS leased FROM limits
        WHERE spender = :spender AND window_start < :end AND window_end > :start
          AND window_start <= :at AND window_end > :at`,
     ),
     put: database.prepare(
-      `INSERT INTO limits (spender, window_start, window_end, leased) VALUES (:spender, :start, :end, :leased)
+      `INSERT INTO limits (spender, window_start, window_end, leased) VALUES (?, ?, ?, ?)
        ON CONFLICT DO UPDATE SET leased = excluded.leased`,
     ),
     charge: database.prepare(
