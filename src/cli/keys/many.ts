@@ -96,7 +96,13 @@ async function endAll(client: Client, io: Io, path: string, { filter, ids }: Nam
   const replicas = new Set<string>();
   for await (const batch of batches(client, filter, ids)) {
     const body = { ids: batch, ...(Object.keys(filter).length > 0 && { filter }) };
-    const { data } = await client.call(endedAnswer, 'POST', path, body);
+    const { data } = await client.call(endedAnswer, 'POST', path, body).catch((error: unknown) => {
+      if (changed > 0)
+        io.stderr.write(
+          `postern: ${changed} were done before this; they stay so, and asked again it goes on\n`,
+        );
+      throw error;
+    });
     matched += data.matched;
     changed += data.changed;
     if (data.effective_at !== null && data.effective_at > at) at = data.effective_at;
