@@ -18,6 +18,7 @@ import { listContract } from './store-contract/lists.ts';
 import { orderContract } from './store-contract/orders.ts';
 import { ownerContract } from './store-contract/owners.ts';
 import { replaceContract } from './store-contract/replace.ts';
+import { requestLogContract } from './store-contract/request-log.ts';
 import { requestContract } from './store-contract/requests.ts';
 import { roleContract } from './store-contract/roles.ts';
 import { rotateContract } from './store-contract/rotate.ts';
@@ -47,6 +48,7 @@ export function describeStoreContract(name: string, createStore: CreateStore): v
     ownerContract(createStore);
     limitContract(createStore);
     usageContract(createStore);
+    requestLogContract(createStore);
     feedContract(createStore);
     importContract(createStore);
     rotateContract(createStore);

@@ -37,6 +37,7 @@ import { createLeakOperations, type LeakOperations } from './leaks/leak-operatio
 import { createOwnerOperations, type OwnerOperations } from './owner-operations.ts';
 import { createRoleOperations, type RoleOperations } from './roles/role-operations.ts';
 import { createTermsOperations, type TermsOperations } from './terms-operations.ts';
+import { createRequestOperations, type RequestOperations } from './use/request-operations.ts';
 import { createWatchOperations, type WatchOperations } from './watch-operations.ts';
 
 interface Operations
@@ -50,6 +51,7 @@ interface Operations
     DiagnosticsOperations,
     LeakOperations,
     LimitOperations,
+    RequestOperations,
     TermsOperations,
     WatchOperations {}
 
@@ -84,6 +86,7 @@ export interface AdminDependencies {
     | 'getRole'
     | 'listRoles'
     | 'getUsage'
+    | 'listRequests'
     | 'countOwned'
     | 'listJournal'
     | 'countDigests'
@@ -104,6 +107,8 @@ export interface AdminDependencies {
   /** Counts a call as a use of the admin key that it came by. */
   readonly noteUse: AdmitDependencies['noteUse'];
   readonly tail: JournalTail;
+  /** Whether requests are logged; default: they are. */
+  readonly isRequestLogOn?: () => boolean;
   /** Refuses what would leave nobody who may change everything. */
   readonly guard: Guard & { readonly many: EndsLastWriter };
   /** Who may change everything, besides admin keys. */
@@ -133,6 +138,7 @@ export function createAdmin(dependencies: AdminDependencies): Admin {
     ...createDiagnosticsOperations(dependencies),
     ...createLeakOperations(dependencies),
     ...createLimitOperations(dependencies),
+    ...createRequestOperations(dependencies),
     ...createTermsOperations({ ...dependencies, terms }),
     ...createWatchOperations(dependencies),
   };

@@ -8,6 +8,7 @@ export const operationPermissions = {
   CreateKey: adminWrite,
   GetKey: adminRead,
   GetKeyUsage: adminRead,
+  ListKeyRequests: adminRead,
   GetKeyLimits: adminRead,
   ChargeKey: adminWrite,
   ListKeys: adminRead,

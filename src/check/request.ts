@@ -1,4 +1,5 @@
 import type { Misconfigured } from './context.ts';
+import type { RequestTarget } from './request-target.ts';
 import type { ReservedHeaders } from './reserved-headers.ts';
 
 /**
@@ -23,6 +24,10 @@ export interface AccessRequest {
   readonly context: ReadonlyMap<string, string>;
   /** Every value of one header, in order; the name in lower case. */
   header(name: string): readonly string[];
+  /** As `isSameTarget`, where a wire can tell it without reading what it asks for. */
+  isTo?(target: RequestTarget): boolean;
+  /** As `targetMark`. */
+  mark?(): number;
   /** The names of the headers, each once and in lower case, that an upstream could take for one of these. */
   reservedHeaders(reserved: ReservedHeaders): readonly string[];
 }

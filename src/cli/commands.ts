@@ -13,6 +13,7 @@ import { addRestoreCommands } from './restore/restore.ts';
 import { addRoleCommands } from './roles/roles.ts';
 import { addCommands as addServeCommand } from './serving/serve-command.ts';
 import type { AddCommands } from './terminal/command.ts';
+import { addRequestsCommand } from './use/requests.ts';
 import { addWatchCommand } from './watch.ts';
 
 /** All commands, in the order in which help lists them. */
@@ -28,6 +29,7 @@ export const addCommands: AddCommands = (program, io, exit) => {
   addStatusCommand(program, io, exit);
   addDoctorCommand(program, io, exit);
   addAuditCommands(program, io, exit);
+  addRequestsCommand(program, io);
   addWatchCommand(program, io);
   addBackupCommand(program, io);
   addRestoreCommands(program, io, exit);

@@ -68,6 +68,20 @@ export interface KeyLimit {
   readonly shared_by: 'key' | 'owner';
 }
 
+/** Requests that are alike, within one minute. */
+export interface LoggedRequest {
+  readonly at: string;
+  readonly count: number;
+  readonly key_id: string | null;
+  readonly method: string | null;
+  readonly host: string | null;
+  readonly path: string | null;
+  readonly address: string | null;
+  readonly decision: 'allow' | 'deny' | 'observed';
+  readonly reason: string | null;
+  readonly status: number;
+}
+
 export interface Bucket {
   readonly start: string;
   readonly allowed: number;

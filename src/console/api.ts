@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Terms } from '../admin/terms-operations.ts';
-import type { AuditEvent, Key, KeyLimit, Owner, Page, Usage } from './api-answers.ts';
+import type { AuditEvent, Key, KeyLimit, LoggedRequest, Owner, Page, Usage } from './api-answers.ts';
 import { Refusal } from './refusal.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -13,6 +13,8 @@ export interface Api {
   keys(query: string): Promise<Page<Key>>;
   usage(id: string, sinceIso: string): Promise<Usage>;
   limits(id: string): Promise<readonly KeyLimit[]>;
+  /** Of one key, or with null of all; null where requests are not logged. */
+  requests(id: string | null, query: string): Promise<Page<LoggedRequest> | null>;
   owners(query: string): Promise<Page<Owner>>;
   events(query: string): Promise<Page<AuditEvent>>;
 }
@@ -52,6 +54,15 @@ export function createApi(app: FastifyInstance, request: FastifyRequest, authori
     keys: (query) => call('GET', `api-keys?${query}`),
     usage: (id, sinceIso) => dataOf(`api-keys/${encodeURIComponent(id)}/usage?since=${sinceIso}`),
     limits: (id) => dataOf(`api-keys/${encodeURIComponent(id)}/limits`),
+    async requests(id, query) {
+      const path = id === null ? 'requests' : `api-keys/${encodeURIComponent(id)}/requests`;
+      try {
+        return await call('GET', `${path}?${query}`);
+      } catch (error) {
+        if (error instanceof Refusal && error.reason === 'REQUEST_LOG_OFF') return null;
+        throw error;
+      }
+    },
     owners: (query) => call('GET', `owners?${query}`),
     events: (query) => call('GET', `audit-events?${query}`),
   };

@@ -21,6 +21,7 @@ import { keyListPage } from './pages/key-list.ts';
 import { keyNewPage } from './pages/key-new.ts';
 import { keyRotatePage } from './pages/key-rotate.ts';
 import { ownerPages } from './pages/owners.ts';
+import { requestsPage } from './pages/requests.ts';
 import { rolePages } from './pages/roles.ts';
 import { Refusal } from './refusal.ts';
 import { type PageDependencies, refuseOthers, type Show, type SignIn } from './routing.ts';
@@ -57,6 +58,7 @@ const pages: readonly Page[] = [
   ...keyChangePages,
   ...ownerPages,
   ...rolePages,
+  requestsPage,
   auditPage,
   addressCheckPage,
 ];

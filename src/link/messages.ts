@@ -17,6 +17,7 @@ import type { Listen } from '../net/listen.ts';
 import type { TlsMaterial } from '../net/tls.ts';
 import type { Reason } from '../schemes/answer.ts';
 import type { SentCheckConfig } from '../settings/check-config.ts';
+import type { RequestRow } from '../store/request-log.ts';
 import type { UnitLease, UnitLeaseRequest, UnitReturn } from '../store/units.ts';
 import type { CheckSnapshot } from '../telemetry/check-telemetry.ts';
 import type { SentKey } from './sent-keys.ts';
@@ -43,6 +44,7 @@ export type ServiceAnswers = {
   /** Units of limits that were spent without a lease: all or none; a text says what is wrong with them. */
   chargeHits: ChargeHits;
   recordUsage(tallies: SentTallies): Promise<void>;
+  recordRequests(rows: readonly RequestRow[]): Promise<void>;
   /** Of the log, whole ones. */
   writeLines(lines: string): void;
   /** Revokes a key as leaked, since it came in clear text. */

@@ -16,6 +16,7 @@ export const journalName = 'journal';
 export const addressesName = 'addresses';
 export const dutiesName = 'duties';
 export const identityKeysName = 'identity_keys';
+export const requestsName = 'requests';
 
 /** The document in the collection `meta` that says where the journal ends. */
 export const journalHeadId = 'journal_head';
@@ -84,6 +85,13 @@ export const collectionIndexes: Readonly<Record<string, IndexDescription[]>> = {
   [usageName]: [purgeIndex],
   [usageBatchesName]: [purgeIndex],
   [addressesName]: [purgeIndex],
+  [requestsName]: [
+    purgeIndex,
+    { key: { at: -1, row: -1 }, name: 'at' },
+    { key: { key_id: 1, at: -1, row: -1 }, name: 'key' },
+    { key: { owner: 1, at: -1, row: -1 }, name: 'owner' },
+    { key: { reason: 1, at: -1, row: -1 }, name: 'reason' },
+  ],
 };
 
 /** Makes what is missing of collections and indexes, and changes nothing that is there. */

@@ -4,6 +4,7 @@ import { createCoalesced } from '../store/coalesced.ts';
 import type { FeedSubscriber } from '../store/feed.ts';
 import type { Finding } from '../store/finding.ts';
 import { createLease, type Lease } from '../store/lease.ts';
+import type { RequestStore } from '../store/request-log.ts';
 import type { UnitStore } from '../store/units.ts';
 import { concerns, type MongoTimeouts, timeoutsOf } from './client.ts';
 import { createDiagnosis } from './diagnosis/diagnosis.ts';
@@ -26,6 +27,7 @@ import { createKeyChanges, createKeyWrites } from './records/key-changes.ts';
 import { createKeyCollection, type KeyCollection } from './records/keys.ts';
 import { createLimitCollection, type LimitCollection } from './records/limits.ts';
 import { createOwnerCollection, type OwnerCollection } from './records/owners.ts';
+import { createRequestCollection } from './records/requests.ts';
 import { createRoleCollection, type RoleCollection } from './records/roles.ts';
 import { currentSchema, prepareDatabase, type Schema } from './schema.ts';
 import { createSessions, type Sessions } from './sessions.ts';
@@ -47,6 +49,8 @@ export interface MongoStoreDependencies {
   readonly monotonic: () => number;
   /** How long entries of the journal are kept. Default 400 days. */
   readonly journalRetentionMs?: number;
+  /** How long the request log is kept. Default 7 days. */
+  readonly requestRetentionMs?: number;
   readonly timeouts?: MongoTimeouts;
   /** How long use waits for more, to be written together. Default 2 s. */
   readonly foldEveryMs?: number;
@@ -78,6 +82,7 @@ export interface Connection {
   readonly limits: LimitCollection;
   readonly chargeUnits: UnitStore['chargeUnits'];
   readonly usage: UsageCollection;
+  readonly requests: RequestStore;
   readonly marks: RestoreMarks;
   readonly diagnose: () => Promise<readonly Finding[]>;
   /** Null on a standalone server. */
@@ -182,7 +187,6 @@ function createStored(
   const { now, onBadRecord, journalRetentionMs: retentionMs = defaultJournalRetentionMs } = dependencies;
   const { findKeyMs: findTimeoutMs, operationMs: timeoutMs } = timeoutsOf(dependencies.timeouts);
   const hasTransactions = transactions !== null;
-  const { foldEveryMs } = dependencies;
   const onError = (error: unknown) => dependencies.onBackgroundError?.(error);
   const duties = createDutyCollection(database, sessions);
   const reads = {
@@ -214,7 +218,8 @@ function createStored(
     identityKeys: createIdentityKeyCollection(database, sessions),
     limits: createLimitCollection(database, sessions, findTimeoutMs),
     chargeUnits: createCharges({ database, sessions, hasTransactions, timeoutMs }),
-    usage: createUsageCollection({ ...dependencies, database, sessions, duties, onError, foldEveryMs }),
+    usage: createUsageCollection({ ...dependencies, database, sessions, duties, onError }),
+    requests: createRequestCollection(database, sessions, dependencies.requestRetentionMs),
     marks: createRestoreMarks(database, sessions),
   };
 }

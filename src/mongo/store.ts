@@ -6,6 +6,7 @@
 import type { RestorableStore } from '../restore/restore-mark.ts';
 import type { FeedSubscriber } from '../store/feed.ts';
 import type { IdentityKeyStore } from '../store/identity-keys.ts';
+import type { RequestStore } from '../store/request-log.ts';
 import { StoreUnavailable } from '../store/store.ts';
 import { concerns, createClient, databaseName, timeoutsOf } from './client.ts';
 import { keysName } from './collections.ts';
@@ -122,6 +123,7 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Restorab
     noteAddresses: watch(async (uses) => current().addresses.noteAddresses(uses)),
     ...noticeCalls(watch, current),
     ...identityKeyCalls(watch, () => current().identityKeys),
+    ...requestCalls(watch, () => current().requests),
     leaseUnits: watch(async (request) => current().limits.leaseUnits(request)),
     returnUnits: watch(async (returns) => current().limits.returnUnits(returns)),
     countUnits: watch(async (windows) => current().limits.countUnits(windows)),
@@ -175,6 +177,14 @@ function ownerAndRoleCalls(
     listRoles: watch(async (page) => current().roles.list(page)),
     putRole: watch(async (...change) => current().changes.putRole(...change)),
     deleteRole: watch(async (...change) => current().changes.deleteRole(...change)),
+  };
+}
+
+/** The calls about the log of requests. */
+function requestCalls(watch: Relogin['watch'], requests: () => RequestStore): RequestStore {
+  return {
+    recordRequests: watch(async (rows) => requests().recordRequests(rows)),
+    listRequests: watch(async (...asked) => requests().listRequests(...asked)),
   };
 }
 

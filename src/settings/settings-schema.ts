@@ -5,6 +5,7 @@ import { eventsSpec, leaksSpec } from './event-settings.ts';
 import { holderSpec } from './holder-settings.ts';
 import { keyRuleSpec } from './key-rule-spec.ts';
 import { planSpec } from './plan-spec.ts';
+import { reloadable, reloadableIn } from './reloadable.ts';
 import { ruleSpec } from './rule-spec.ts';
 import { schemeSpec } from './scheme-spec.ts';
 import { countOrAuto, duration, listen, store, text, tls, wholeNumber } from './setting-forms.ts';
@@ -102,8 +103,16 @@ const audit = z.strictObject({
     .describe('How long audit events are kept.'),
 });
 
-/** Settings that a running service takes over when they are read again; all others hold from the next start on. */
-const reloadable = z.registry<{ readonly isList: boolean }>();
+const requestLog = z.strictObject({
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe('Whether requests are logged by key, method, host, path, address and what became of them.')
+    .register(reloadable, { isList: false }),
+  retention: duration(60_000, 3_650 * day)
+    .prefault('7d')
+    .describe('How long they are kept.'),
+});
 
 /** A scheme that ships with the product, by name. */
 export const presetName = z.string();
@@ -203,6 +212,7 @@ export const settingsSchema = z
       .prefault('30d')
       .describe('How long keys are kept after they have ended.'),
     audit: audit.prefault({}).describe('The audit log of changes, refused calls and notices.'),
+    request_log: requestLog.prefault({}).describe('The log of what requests were made with which key.'),
     events: eventsSpec.prefault({}).describe('What is told of what happens, and to whom.'),
     leaks: leaksSpec.prefault({}).describe('Who may report leaked keys besides those with an admin key.'),
     holder: holderSpec.prefault({}).describe('What whoever has a key may do with it, by the key itself.'),
@@ -232,12 +242,3 @@ export type SettingsIssue = z.core.$ZodIssue;
 
 /** The names of the settings that can be reloaded, as in `log.level`, with those that are lists of thousands apart. */
 export const reloadableSettings = reloadableIn(settingsSchema.shape);
-
-function reloadableIn(shape: z.core.$ZodShape, path = ''): { name: string; isList: boolean }[] {
-  return Object.entries(shape).flatMap(([member, schema]) => {
-    const found = reloadable.get(schema as z.ZodType);
-    if (found !== undefined) return [{ name: `${path}${member}`, isList: found.isList }];
-    const section = schema instanceof z.ZodPrefault ? schema.unwrap() : schema;
-    return section instanceof z.ZodObject ? reloadableIn(section.shape, `${path}${member}.`) : [];
-  });
-}

@@ -1,3 +1,4 @@
+import { identityKeysStep, requestLogStep } from './added-tables.ts';
 import { foldNames } from './fold-names.ts';
 import type { Migration } from './migration.ts';
 import { revivals } from './revivals.ts';
@@ -218,16 +219,9 @@ export const migrations: readonly Migration[] = [
   CREATE INDEX keys_by_expiry ON keys (expires_at, id);
   `,
   },
-  {
-    // Older versions know nothing of it.
-    readerMin: 2,
-    statements: `
-  CREATE TABLE identity_keys (
-    generation INTEGER PRIMARY KEY, private_key TEXT NOT NULL, created_at INTEGER NOT NULL
-  ) STRICT;
-  `,
-  },
+  identityKeysStep,
   revivals,
+  requestLogStep,
 ];
 
 /** The roles of a row that a trigger is about, as JSON; NULL where there are none or they cannot be read. */

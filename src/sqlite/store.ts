@@ -3,13 +3,13 @@
  * another store would need too.
  */
 
-import { setImmediate } from 'node:timers/promises';
 import type { JournalStore } from '../journal/journal-store.ts';
+import type { KeyId } from '../keys/key.ts';
 import { type RestorableStore, RestoredStore } from '../restore/restore-mark.ts';
 import type { FeedSubscriber } from '../store/feed.ts';
 import type { IdentityKeyStore } from '../store/identity-keys.ts';
 import { createLeaseBatches } from '../store/lease-batches.ts';
-import { StoreUnavailable, usageRetentionMs } from '../store/store.ts';
+import { type Store, StoreUnavailable } from '../store/store.ts';
 import type { StoreTrouble } from '../store/trouble.ts';
 import { listenForBackups } from './backup/backup-socket.ts';
 import { getMark, putMark } from './backup/mark.ts';
@@ -20,6 +20,7 @@ import { sqliteError } from './errors.ts';
 import { watchFile } from './file-watch.ts';
 import type { Migration } from './migration.ts';
 import { createPlace, type Place } from './place.ts';
+import { createPurge } from './purge.ts';
 import { createChanges } from './records/changes.ts';
 import type { IdentityKeyTable } from './records/identity-keys.ts';
 import { createTables, type Tables } from './tables.ts';
@@ -32,6 +33,8 @@ export interface SqliteStoreDependencies {
   readonly now: () => number;
   /** How long entries of the journal are kept; 400 days unless it is given. */
   readonly journalRetentionMs?: number;
+  /** How long the request log is kept. Default 7 days. */
+  readonly requestRetentionMs?: number;
   /** What the tables are made by; those of this release unless others are given. */
   readonly migrations?: readonly Migration[];
   /** Whether a restored store is opened all the same, to make up for what it lacks. Default false. */
@@ -51,13 +54,9 @@ export interface SqliteStoreDependencies {
 }
 
 const purgeEveryMs = 60_000;
-/** Records that one purge removes before it lets others have the thread. */
-const purgeBatchSize = 500;
 
 /** Transactions of leases that wait for the disk, which is waited for once for all of them. */
 const leaseBatchesMax = 16;
-
-const defaultJournalRetentionMs = 400 * 86_400_000;
 
 interface Opened extends Tables {
   readonly timer: NodeJS.Timeout;
@@ -74,7 +73,6 @@ interface Opened extends Tables {
  */
 export function createSqliteStore(dependencies: SqliteStoreDependencies): RestorableStore {
   const { path, now, onBadRecord, onBackgroundError, migrations, opensRestored = false } = dependencies;
-  const { journalRetentionMs = defaultJournalRetentionMs } = dependencies;
   const { stalenessMaxMs = 15_000, lookEveryMs = 500, onLost, onTrouble } = dependencies;
   const troubles = createTroubles(path, now, (...trouble) => onTrouble?.(...trouble));
   let opened: Opened | null = null;
@@ -94,30 +92,15 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
     }
   }
 
+  const unlost = () => (opened?.place.isLost() ? null : opened);
+  const onKeyRemoved = (id: KeyId) => subscriber?.onChange(id, null);
+
   /** Throws where the file is not in its place at this very moment. */
   function requireFile(): void {
     if (opened?.place.look() === false) throw lost();
   }
 
-  async function purge(): Promise<void> {
-    if (opened?.place.isLost()) return;
-    try {
-      opened?.limits.purge(now());
-      for (let full = true; full && opened !== null; await setImmediate()) {
-        full = opened.usage.purge(now() - usageRetentionMs, purgeBatchSize) === purgeBatchSize;
-      }
-      for (let full = true; full && opened !== null; await setImmediate()) {
-        const ids = opened.keys.purge(now(), purgeBatchSize);
-        for (const id of ids) subscriber?.onChange(id, null);
-        full = ids.length === purgeBatchSize;
-      }
-      for (let full = true; full && opened !== null; await setImmediate()) {
-        full = opened.journal.purge(now() - journalRetentionMs, purgeBatchSize) === purgeBatchSize;
-      }
-    } catch (error) {
-      onBackgroundError?.(error);
-    }
-  }
+  const purge = createPurge({ ...dependencies, tables: unlost, onKeyRemoved });
 
   const leaseBatched = createLeaseBatches(
     {
@@ -200,8 +183,7 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
         return counts;
       }),
     countUnits: (windows) => withTables(({ limits }) => windows.map(limits.count)),
-    recordUsage: (tallies) => withTables(({ usage }) => usage.record(tallies)),
-    getUsage: (key, since) => withTables(({ usage }) => usage.get(key, since)),
+    ...useCalls(withTables),
     listJournal: (filter, page) => withTables(({ journal }) => journal.list(filter, page)),
     noteAddresses: (uses) => withTables(({ addresses }) => addresses.note(uses)),
     ...identityKeyCalls((work) => withTables(({ identityKeys }) => work(identityKeys))),
@@ -220,6 +202,18 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
 function lost(): StoreUnavailable {
   const message = 'the database file was deleted or replaced under the service: start it again';
   return new StoreUnavailable(message, { trouble: 'lost' });
+}
+
+/** The calls about what keys do. */
+function useCalls(
+  withTables: <Result>(work: (tables: Tables) => Result | Promise<Result>) => Promise<Result>,
+): Pick<Store, 'recordUsage' | 'getUsage' | 'recordRequests' | 'listRequests'> {
+  return {
+    recordUsage: (tallies) => withTables(({ usage }) => usage.record(tallies)),
+    getUsage: (key, since) => withTables(({ usage }) => usage.get(key, since)),
+    recordRequests: (rows) => withTables(({ requests }) => requests.record(rows)),
+    listRequests: (filter, page) => withTables(({ requests }) => requests.list(filter, page)),
+  };
 }
 
 /** The calls about the keys of identity tokens. */

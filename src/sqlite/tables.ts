@@ -9,6 +9,7 @@ import { createJournalTable, type JournalTable } from './records/journal.ts';
 import { createKeyTable, type KeyTable } from './records/keys.ts';
 import { createLimitTable, type LimitTable } from './records/limits.ts';
 import { createOwnerTable, type OwnerTable } from './records/owners.ts';
+import { createRequestTable, type RequestTable } from './records/requests.ts';
 import { createRoleTable, type RoleTable } from './records/roles.ts';
 import { createUsageTable, type UsageTable } from './records/usage.ts';
 import { createStatements } from './statements.ts';
@@ -22,6 +23,7 @@ export interface Tables {
   readonly roles: RoleTable;
   readonly limits: LimitTable;
   readonly usage: UsageTable;
+  readonly requests: RequestTable;
   readonly journal: JournalTable;
   readonly addresses: AddressTable;
   readonly duties: DutyTable;
@@ -42,6 +44,7 @@ export function createTables(
     roles: createRoleTable(database, onBadRecord),
     limits: createLimitTable(database),
     usage: createUsageTable(database),
+    requests: createRequestTable(database),
     journal: createJournalTable(database, prepare, onBadRecord),
     addresses: createAddressTable(database, disk),
     duties: createDutyTable(database, disk),

@@ -14,6 +14,7 @@ import type { Feed } from './feed.ts';
 import type { Finding } from './finding.ts';
 import type { IdentityKeyStore } from './identity-keys.ts';
 import type { DigestChange, KeyFilter, OwnedExternalId, OwnedKeys } from './key-filter.ts';
+import type { RequestStore } from './request-log.ts';
 import type { KeyCounts, ReplicaLag } from './standing.ts';
 import type { StoreTrouble } from './trouble.ts';
 import type { UnitStore } from './units.ts';
@@ -27,7 +28,7 @@ import type { UsageTally } from './usage-tally.ts';
  * A record that cannot be read spoils itself alone: getting or finding it rejects with {@link BadRecord},
  * and lists leave it out.
  */
-export interface Store extends JournalStore, UnitStore, IdentityKeyStore {
+export interface Store extends JournalStore, UnitStore, IdentityKeyStore, RequestStore {
   /** For logs and metrics: `sqlite` or `mongodb`. */
   readonly kind: string;
   /** Records that {@link Store.insertKeys} takes without holding up the thread for more than some milliseconds. */

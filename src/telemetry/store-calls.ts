@@ -57,6 +57,8 @@ export function eachCall(store: Store, wrap: WrapCall): Store {
     countUnits: wrap('count_units', (windows) => store.countUnits(windows)),
     recordUsage: wrap('record_usage', (tallies) => store.recordUsage(tallies)),
     getUsage: wrap('get_usage', (key, since) => store.getUsage(key, since)),
+    recordRequests: wrap('record_requests', (rows) => store.recordRequests(rows)),
+    listRequests: wrap('list_requests', (...asked) => store.listRequests(...asked)),
     diagnose: wrap('diagnose', () => store.diagnose()),
     countReplicas: wrap('count_replicas', () => store.countReplicas()),
     listReplicas: wrap('list_replicas', () => store.listReplicas()),

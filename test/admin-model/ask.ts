@@ -2,7 +2,14 @@ import type { Admin } from '../../src/admin/admin.ts';
 
 export type Operation = Exclude<
   keyof Admin,
-  'signIn' | 'putRole' | 'getRole' | 'listRoles' | 'deleteRole' | 'revokeKeys' | 'disableKeys'
+  | 'signIn'
+  | 'listKeyRequests'
+  | 'putRole'
+  | 'getRole'
+  | 'listRoles'
+  | 'deleteRole'
+  | 'revokeKeys'
+  | 'disableKeys'
 >;
 
 /** A call in the contract's JSON shape, apart from what carries it. */

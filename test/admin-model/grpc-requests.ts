@@ -5,6 +5,7 @@ import {
   ImportKeysRequest,
   Key,
   ListAuditEventsRequest,
+  ListKeyRequestsRequest,
   ListKeysRequest,
   ListOwnersRequest,
   Owner,
@@ -19,7 +20,9 @@ import type { Ask } from './ask.ts';
 
 type Input = Readonly<Record<string, unknown>>;
 
-type Asked = Pick<Ask, 'id' | 'input'> & { readonly operation: Ask['operation'] | 'putRole' };
+type Asked = Pick<Ask, 'id' | 'input'> & {
+  readonly operation: Ask['operation'] | 'listKeyRequests' | 'putRole';
+};
 
 /** The message for a call in the contract's JSON shape. */
 export function requestOf({ operation, id, input }: Asked): object {
@@ -32,6 +35,8 @@ export function requestOf({ operation, id, input }: Asked): object {
       return filled(ListKeysRequest, { ...input, state: stateOf(input.state) });
     case 'getKeyUsage':
       return filled(GetKeyUsageRequest, { id, ...fieldsOf(input) });
+    case 'listKeyRequests':
+      return filled(ListKeyRequestsRequest, { id, ...fieldsOf(input) });
     case 'verifyKey':
       return filled(VerifyKeyRequest, input);
     case 'updateKey':

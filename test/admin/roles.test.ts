@@ -54,6 +54,10 @@ const operations: Readonly<Record<string, Operation>> = {
     ...{ needs: 'read', elsewhere: 'NOT_FOUND', message: (id) => ({ id, since: undefined }) },
     rest: (id) => ['GET', `/admin/api-keys/${id}/usage`],
   },
+  listKeyRequests: {
+    ...{ needs: 'read', elsewhere: 'NOT_FOUND', message: (id) => ({ ...unsetPage, id }) },
+    rest: (id) => ['GET', `/admin/api-keys/${id}/requests`],
+  },
   getKeyLimits: {
     ...{ needs: 'read', elsewhere: 'NOT_FOUND', message: (id) => ({ id }) },
     rest: (id) => ['GET', `/admin/api-keys/${id}/limits`],

@@ -104,6 +104,10 @@ export const queries: readonly Request[] = [
     fields: { since: 'time' },
   },
   {
+    ...{ rpc: 'listKeyRequests', method: 'GET', path: '/admin/api-keys/{id}/requests', good: {} },
+    fields: { page_size: 'size', page_token: 'token', since: 'time', until: 'time' },
+  },
+  {
     ...{ rpc: 'listOwners', method: 'GET', path: '/admin/owners', good: {} },
     fields: { page_size: 'size', page_token: 'token' },
   },

@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { createGithubLeaks } from '../../src/admin/leaks/github-leaks.ts';
 import type { KeyId } from '../../src/keys/key.ts';
 import { StoreUnavailable } from '../../src/store/store.ts';
+import { request } from '../store-contract/request-log.ts';
 import { type Reply, startListener, type TestListener } from './listener.ts';
 import { createJudge, type Document, type DocumentedRoute, routesIn, servedRoutes } from './openapi.ts';
 
@@ -179,6 +180,8 @@ async function callEverything(): Promise<{ route: DocumentedRoute; reply: Reply 
   await use(listener, first.id);
   await tell('GetKey', first.id);
   await tell('GetKeyUsage', first.id);
+  await tell('ListKeyRequests', first.id);
+  await tell('ListRequests', '', { query: '?page_size=1' });
   await tell('GetKeyLimits', first.id);
   await tell('ChargeKey', first.id);
   await tell('UpdateKey', first.id);
@@ -239,6 +242,18 @@ async function use({ service }: TestListener, id: KeyId): Promise<void> {
       lastUsedAt,
       addresses: ['203.0.113.7'],
     },
+  ]);
+  await service.store.recordRequests([
+    request({ id: 'a', key: id, at: lastUsedAt }),
+    request({
+      id: 'b',
+      key: null,
+      owner: null,
+      at: lastUsedAt,
+      path: null,
+      reason: 'missing',
+      decision: 'deny',
+    }),
   ]);
 }
 

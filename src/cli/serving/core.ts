@@ -17,7 +17,7 @@ import { createRefusals } from '../../events/refusals.ts';
 import { type AdminClient, adminWrite } from '../../keys/admin-permissions.ts';
 import { createDigester } from '../../keys/secret.ts';
 import { createCharging } from '../../limits/charging.ts';
-import { createStandings } from '../../limits/standings.ts';
+import { createStandings, type Standings } from '../../limits/standings.ts';
 import { createToldChanges } from '../../link/told-changes.ts';
 import type { Config } from '../../settings/config.ts';
 import { type BadRecords, createBadRecords } from '../../store/bad-records.ts';
@@ -28,6 +28,7 @@ import { createMetrics, type Metrics } from '../../telemetry/telemetry.ts';
 import { traceAdmin } from '../../telemetry/tracing-admin.ts';
 import { traceStore } from '../../telemetry/tracing-store.ts';
 import type { Tracing } from '../../tracing/tracing.ts';
+import { createRequestSink } from '../../usage/requests/request-sink.ts';
 import { createUsage, type Usage, writesToFold } from '../../usage/usage.ts';
 import { version } from '../../version.ts';
 import { createEvents } from './events.ts';
@@ -55,7 +56,7 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
   const { createStore, log, tracing, replicaId, limiters } = dependencies;
   const now = () => Date.now();
   const metrics = createMetrics(version);
-  const place = { isLost: false };
+  const [place, requestLog] = [{ isLost: false }, { isOn: config.requestLog.isEnabled }];
   const badRecords = createBadRecords({ monotonic, onMet: tellOf(log), onRead: metrics.countBadRecord });
   const timed = metrics.timeStore(
     storeIn(place, { createStore, config: { ...config, replicaId }, log, badRecords }),
@@ -79,13 +80,15 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
   const feed = withOthers(single.feed, told.subscriber);
   const keyring = createKeyring({ store: checkReads, feed, missBudget }, keyringBounds);
   const standings = createStandings({ store, held: limiters.held });
-  const { look } = standings;
   const charge = createCharging({ store, ...limiters, now, onNews: (news) => events.noteLimit(news) });
-  const judges = createJudges({ keyring, digester, limiter: { spend: look, look }, now }, config);
+  const judges = createJudges({ keyring, digester, limiter: lookOnly(standings), now }, config);
   const { dryRun, policy } = judges;
   const registry = metrics.timeRevocations(createRegistry({ store, digester, policy, now }, config));
-  const { adminScheme, adminKey: fixedKey } = config;
-  const { clients } = config.admin;
+  const {
+    adminScheme,
+    adminKey: fixedKey,
+    admin: { clients },
+  } = config;
   const identify = createIdentify({ keyring, digester, scheme: adminScheme, fixedKey, clients, now });
   const refusals = createRefusals({
     ...{ store, monotonic },
@@ -100,9 +103,9 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
   const github = githubKeysOf(config, log, metrics);
   const admin = createAdmin({
     findings: () => [...findObserved(policy()), ...(github?.findings() ?? [])],
+    isRequestLogOn: () => requestLog.isOn,
     noteUse: (key, reason, address) => usage.count(key, reason, address, now()),
-    ...{ standings, charge },
-    ...{ identify, registry, store, digester, refusals, guard, waysIn, authorize: dryRun },
+    ...{ standings, charge, identify, registry, store, digester, refusals, guard, waysIn, authorize: dryRun },
     ...{ policy, tail, now, monotonic, replicaId },
   });
   const holder = createHolder({
@@ -111,7 +114,7 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
   });
   const githubLeaks = github === null ? undefined : createGithubLeaks({ keys: github, registry, refusals });
   const served = {
-    ...{ githubLeaks, told, checkReads, holder },
+    ...{ githubLeaks, told, checkReads, holder, requestLog, requestSink: createRequestSink(store) },
     chargeHits: createLimitHits({ store, charge, policy, now }),
     admin: tracing === null ? admin : traceAdmin(admin, tracing),
   };
@@ -120,6 +123,11 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
     isStoreLost: () => place.isLost,
     ...{ judges, metrics, store, registry, usage, upgrade, refusals, events, tail, now },
   };
+}
+
+/** Whatever is judged here spends nothing. */
+function lookOnly({ look }: Pick<Standings, 'look'>) {
+  return { spend: look, look };
 }
 
 /** What admin keys are used for; that of Checks is gathered where they are answered. */

@@ -158,6 +158,7 @@ export function createService(
     async apply(next) {
       const before = core.judges.policy();
       core.judges.replace(next);
+      core.requestLog.isOn = next.requestLog.isEnabled;
       log.level = next.logLevel;
       await workers.apply(sentConfigOf(next));
       void warnAboutRemoved({ store, log, now }, before, core.judges.policy());

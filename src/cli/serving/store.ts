@@ -34,10 +34,11 @@ function createStore(
   const onBackgroundError = (error: unknown) =>
     log.error({ err: error }, 'the store failed in the background');
   const journalRetentionMs = config.audit.retentionMs;
+  const requestRetentionMs = config.requestLog.retentionMs;
   if (config.store.kind === 'sqlite') {
     const { path } = config.store;
     return createSqliteStore({
-      ...{ path, now, journalRetentionMs, opensRestored, onBadRecord, onBackgroundError },
+      ...{ path, now, journalRetentionMs, requestRetentionMs, opensRestored, onBadRecord, onBackgroundError },
       stalenessMaxMs: config.stalenessMaxMs,
       onTrouble: (trouble, error) => log.error({ trouble, err: error }, 'something is wrong with the store'),
       onLost(isLost) {
@@ -57,6 +58,7 @@ function createStore(
       settleMaxMs: config.settleMaxMs,
       timeouts: { findKeyMs: config.check.storeTimeoutMs },
       journalRetentionMs,
+      requestRetentionMs,
       opensRestored,
       now,
       monotonic: () => performance.now(),

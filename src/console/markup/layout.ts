@@ -21,6 +21,7 @@ const sections = [
   ['/console/keys', 'API Keys'],
   ['/console/owners', 'Owners'],
   ['/console/roles', 'Roles'],
+  ['/console/requests', 'Requests'],
   ['/console/audit', 'Audit'],
 ] as const;
 

@@ -1,6 +1,6 @@
 import { isKeyId } from '../../keys/key.ts';
 import type { Api } from '../api.ts';
-import type { Key, Usage } from '../api-answers.ts';
+import type { Page as Answer, Key, LoggedRequest, Usage } from '../api-answers.ts';
 import { post } from '../markup/controls.ts';
 import { html, type Markup, path, timeMarkup } from '../markup/markup.ts';
 import { Refusal } from '../refusal.ts';
@@ -10,6 +10,7 @@ import { labelsText } from './key-fields.ts';
 import { masked, stateMarkup } from './key-list.ts';
 import { limitsSection } from './limit-bars.ts';
 import { limitsText } from './limit-fields.ts';
+import { requestTable } from './request-table.ts';
 import { usagePlot } from './usage-plot.ts';
 
 const hourMs = 3_600_000;
@@ -19,6 +20,7 @@ const spans = [
   ['720', '30 days'],
 ] as const;
 const eventsShown = 10;
+const requestsShown = 20;
 const addressesShown = 100;
 
 /** One key: what it is, what it is used for, what was done with it. */
@@ -29,15 +31,17 @@ async function showKey(visit: Visit): Promise<View> {
   const key = await keyOf(visit);
   const hours = Number(spans.find(([span]) => span === query.get('hours'))?.[0] ?? spans[0][0]);
   const since = new Date((Math.floor(now / hourMs) - hours + 1) * hourMs).toISOString();
-  const [usage, limits, events] = await Promise.all([
+  const [usage, limits, requests, events] = await Promise.all([
     api.usage(key.id, since),
     api.limits(key.id),
+    api.requests(key.id, `page_size=${requestsShown}`),
     api.events(new URLSearchParams({ target: key.id, page_size: String(eventsShown) }).toString()),
   ]);
   return {
     title: key.name,
     main: html`${visit.canWrite ? actions(key, visit.token) : null} ${details(key)}
       ${limitsSection(limits)} ${usageSection(key, usage, hours, now)}
+      ${requestsSection(requests)}
       <section aria-labelledby="audit">
         <h2 id="audit">Audit</h2>
         ${eventList(events.data)}
@@ -112,6 +116,15 @@ function details(key: Key): Markup {
 function madeBy({ created_by: by }: Key): Markup {
   if (by === null) return '';
   return isKeyId(by) ? html` by <a href=${path(['keys', by])}>${by}</a>` : ` by ${by}`;
+}
+
+/** Nothing where requests are not logged. */
+function requestsSection(requests: Answer<LoggedRequest> | null): Markup {
+  if (requests === null) return null;
+  return html`<section aria-labelledby="requests">
+    <h2 id="requests">Last requests</h2>
+    ${requestTable(requests.data, false)}
+  </section>`;
 }
 
 function usageSection(key: Key, { buckets, addresses }: Usage, hours: number, now: number): Markup {

@@ -14,6 +14,7 @@ import { createOwnerMethods } from './owner-methods.ts';
 import { createRoleMethods } from './role-methods.ts';
 import { createTermsMethods } from './terms-methods.ts';
 import { createUnary, type MethodDependencies } from './unary.ts';
+import { createUseMethods } from './use-methods.ts';
 import { createWatchMethods } from './watch-methods.ts';
 
 export interface AdminServiceDependencies {
@@ -49,6 +50,7 @@ export function createAdminService({
       ...createLeakMethods(dependencies),
       ...createLimitMethods(dependencies),
       ...createTermsMethods(dependencies),
+      ...createUseMethods(dependencies),
       ...createWatchMethods({ admin, onBroken }),
     },
   };

@@ -1,6 +1,8 @@
 import type { AccessRequest } from '../../check/request.ts';
-import { lowerCase, type ReservedHeaders, readByte } from '../../check/reserved-headers.ts';
+import type { RequestTarget } from '../../check/request-target.ts';
+import { lowerCase, type ReservedHeaders } from '../../check/reserved-headers.ts';
 import { addressIn, addressOfHeader } from './address-bytes.ts';
+import { isReservedAt, isTargetAt, markAt } from './bytes-in-place.ts';
 import { CheckLayout, type Pairs } from './check-layout.ts';
 import { contextOfMetadata } from './route-metadata.ts';
 
@@ -143,6 +145,14 @@ class WireRequest implements CheckRequest {
     return names ?? noValues;
   }
 
+  isTo(target: RequestTarget): boolean {
+    return isTargetAt(this.#bytes, this.#layout(), target);
+  }
+
+  mark(): number {
+    return markAt(this.#bytes, this.#layout());
+  }
+
   keep(): void {
     this.#bytes = Buffer.from(this.#bytes);
   }
@@ -207,21 +217,9 @@ class WireRequest implements CheckRequest {
     return true;
   }
 
-  #isReserved(pairs: Pairs, pair: number, { prefixes, names }: ReservedHeaders): boolean {
+  #isReserved(pairs: Pairs, pair: number, reserved: ReservedHeaders): boolean {
     const nameAt = pairs.nameAt(pair);
-    const length = pairs.nameEnd(pair) - nameAt;
-    for (const prefix of prefixes) if (length >= prefix.length && this.#readsAs(nameAt, prefix)) return true;
-    for (const name of names) if (length === name.length && this.#readsAs(nameAt, name)) return true;
-    return false;
-  }
-
-  /** Whether what begins there is read as this text, whatever it has between letters and digits. */
-  #readsAs(nameAt: number, text: string): boolean {
-    const bytes = this.#bytes;
-    for (let at = 0; at < text.length; at++) {
-      if (readByte(bytes[nameAt + at] as number) !== text.charCodeAt(at)) return false;
-    }
-    return true;
+    return isReservedAt(this.#bytes, nameAt, pairs.nameEnd(pair) - nameAt, reserved);
   }
 
   #nameOf(pairs: Pairs, pair: number): string {

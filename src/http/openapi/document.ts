@@ -10,12 +10,14 @@ import { reference } from './schema-forms.ts';
 import { schemas } from './schemas.ts';
 import { serviceOperations } from './service.ts';
 import { termsOperations } from './terms.ts';
+import { useOperations, useSchemas } from './use.ts';
 
 /** The whole REST API as an OpenAPI 3.1 document; what requests take is read from the schemas that judge them. */
 export function openapiDocument(version: string): Schema {
   const operations: Operations = {
     ...keysOperations(),
     ...keyOperations(),
+    ...useOperations(),
     ...bulkOperations(),
     ...ownerOperations(),
     ...roleOperations(),
@@ -40,7 +42,11 @@ export function openapiDocument(version: string): Schema {
     paths: Object.fromEntries(
       Object.entries(operations).map(([path, methods]) => [path, pathObject(methods)]),
     ),
-    components: { schemas: { ...schemas, ...roleSchemas }, responses: errorResponses(), securitySchemes },
+    components: {
+      schemas: { ...schemas, ...roleSchemas, ...useSchemas },
+      responses: errorResponses(),
+      securitySchemes,
+    },
   };
 }
 

@@ -62,6 +62,8 @@ export const fieldNotes: Readonly<Record<string, string>> = {
   action: 'Calls of this name, as in `RevokeKey`.',
   target: 'What is about this key or owner.',
   outcome: 'Calls that ended so.',
+  decision: 'Requests that ended so; `observed`: would have been denied, but for observe mode.',
+  reason: 'Requests that were denied for this reason, or would have been.',
   notices:
     'Also what is not an admin call. All of the audit log is then there, as verifying its hashes needs.',
   order: 'Which come first. Absent: `newest`.',

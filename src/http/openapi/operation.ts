@@ -7,8 +7,10 @@ export type Schema = Readonly<Record<string, unknown>>;
 
 /** One operation of the REST API, in the terms of this service. */
 export interface Operation {
-  /** The RPC's name; what has another name asks for no admin key. */
+  /** The RPC's name; what has another name, and names no RPC below, asks for no admin key. */
   readonly id: string;
+  /** Of a second route to one RPC. */
+  readonly rpc?: string;
   readonly tag: 'Keys' | 'Owners' | 'Roles' | 'Journal' | 'Leaks' | 'Holder' | 'Service';
   readonly summary: string;
   readonly description?: string;
@@ -51,7 +53,7 @@ export const ifMatchHeader: Schema = {
 /** An operation as OpenAPI has it. */
 export function operationObject(operation: Operation): Schema {
   const { id, tag, summary, description, parameters = [], request, answer } = operation;
-  const needs = permissionFor(id);
+  const needs = permissionFor(operation.rpc ?? id);
   const needed = needs === null ? [] : [`Needs \`${needs}\`.`];
   return {
     operationId: id,
@@ -101,8 +103,8 @@ function content(type: string, schema: Schema, example: unknown): Schema {
   return { [type]: { schema, example } };
 }
 
-function errorsOf({ id, request, errors = [] }: Operation): number[] {
-  const called = permissionFor(id) === null ? [] : [400, 401, 403, 500, 503];
+function errorsOf({ id, rpc = id, request, errors = [] }: Operation): number[] {
+  const called = permissionFor(rpc) === null ? [] : [400, 401, 403, 500, 503];
   const read = request === undefined ? [] : [413];
   return [...new Set([...called, ...read, ...errors])].toSorted((one, other) => one - other);
 }

@@ -27,7 +27,7 @@ export interface UsageCollectionDependencies {
   readonly monotonic: () => number;
   readonly onError: (error: unknown) => void;
   /** How long use may wait for more, to be folded together. Default 2 s. */
-  readonly foldEveryMs: number | undefined;
+  readonly foldEveryMs?: number | undefined;
 }
 
 const foldEveryDefaultMs = 2_000;

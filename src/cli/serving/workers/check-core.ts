@@ -1,7 +1,7 @@
 import { createKeyring } from '../../../cache/keyring.ts';
 import { createMissBudget } from '../../../cache/miss-budget.ts';
 import { createNoteInClear } from '../../../check/cleartext.ts';
-import { createJudges } from '../../../check/judges.ts';
+import { createJudges, type Judges } from '../../../check/judges.ts';
 import { failures as guesses } from '../../../events/failure-notices.ts';
 import { createForward } from '../../../forward/judge.ts';
 import type { CheckDependencies } from '../../../grpc/check/check-server.ts';
@@ -25,6 +25,7 @@ import { createLogger, type Logger } from '../../../telemetry/log.ts';
 import { traceCheckStore, traceLookups } from '../../../telemetry/tracing-check.ts';
 import { untilAborted } from '../../../time/until-aborted.ts';
 import type { Tracing } from '../../../tracing/tracing.ts';
+import { createRequestLog, type RequestLog } from '../../../usage/requests/request-log.ts';
 import { createUsage, writesToFold } from '../../../usage/usage.ts';
 import { openTracing } from '../tracing.ts';
 import { type CheckListener, createCheckListener } from './check-listener.ts';
@@ -83,13 +84,16 @@ export async function startCheckCore(
       ...(config.store.kind === 'mongodb' && writesToFold),
     },
   );
+  const requests = gatherRequests(service, { config, log, judges });
   const failures = createWorkerFailures((counts) => service.ask('countFailures', counts));
   const logDecision = createDecisionLog({ log, random: Math.random, monotonic }, config.allowsSampleRatio);
   const onBroken = (error: unknown) => log.error({ err: error }, 'broken');
   const onDecision: CheckDependencies['onDecision'] = (decision, request, durationMs, span) => {
     const address = request?.address ?? '';
     telemetry.observeDecision(decision, durationMs);
-    usage.record(decision, address, now());
+    const at = now();
+    usage.record(decision, address, at);
+    requests.record(decision, request, at);
     if (decision.verdict === 'deny' && guesses.has(decision.reason)) failures.count(decision.reason, address);
     logDecision(decision, request, span);
   };
@@ -115,6 +119,7 @@ export async function startCheckCore(
   );
   feed.start();
   usage.start();
+  requests.start();
   failures.start();
   const givingBack = setInterval(() => void limiter.giveBack(now()), giveBackEveryMs).unref();
 
@@ -125,6 +130,7 @@ export async function startCheckCore(
     apply(next) {
       const settings = checkConfigOf(next);
       judges.replace(settings);
+      requests.setOn(settings.requestLog.isEnabled);
       log.level = settings.logLevel;
     },
     secure(material) {
@@ -133,16 +139,35 @@ export async function startCheckCore(
     async drain(drainMs) {
       // Most of it is written while calls are still under way.
       void usage.flush();
+      void requests.flush();
       await listener.close(drainMs);
       clearInterval(givingBack);
       const late = AbortSignal.timeout(lastWritesMsMax);
       await untilAborted(late, limiter.close(now()));
-      await Promise.all([usage.stop(late), untilAborted(late, failures.stop())]);
+      await Promise.all([usage.stop(late), requests.stop(late), untilAborted(late, failures.stop())]);
       await open?.close();
       await lines.flush();
       feed.stop();
     },
   };
+}
+
+/** What becomes of requests, for the log of them. */
+function gatherRequests(
+  service: Pick<Peer<ServiceAnswers, WorkerTold>, 'ask'>,
+  { config, log, judges }: Pick<Known, 'config' | 'log'> & { readonly judges: Judges },
+): RequestLog {
+  const requests = createRequestLog(
+    {
+      send: (rows) => service.ask('recordRequests', rows),
+      schemes: () => judges.policy().keySchemes,
+      onError: (error) => log.warn({ err: error }, 'requests could not be logged yet'),
+      onDropped: (left) => log.warn({ requests: left }, 'requests were not logged: there was no room'),
+    },
+    { flushMs: config.usageFlushMs },
+  );
+  requests.setOn(config.requestLog.isEnabled);
+  return requests;
 }
 
 interface Known {

@@ -4,6 +4,7 @@ import { sendKey } from '../../../link/sent-keys.ts';
 import { takeTallies } from '../../../link/sent-tallies.ts';
 import type { ToldWorker } from '../../../link/told-changes.ts';
 import type { Store } from '../../../store/store.ts';
+import type { RequestSink } from '../../../usage/requests/request-sink.ts';
 import type { Events } from '../events.ts';
 
 export interface ServiceAnswersDependencies {
@@ -15,13 +16,14 @@ export interface ServiceAnswersDependencies {
   /** What a Check reads. */
   readonly checkReads: Pick<Store, 'findKey' | 'getOwner' | 'getRole'>;
   readonly events: Pick<Events, 'usageStore' | 'countFailures' | 'noteLimit'>;
+  readonly requestSink: RequestSink;
   /** Writes lines of the log as they are. */
   readonly writeLines: (lines: string) => void;
 }
 
 /** What the service answers to one of its Check workers. */
 export function serviceAnswers(
-  { store, sharers, chargeHits, registry, checkReads, events, writeLines }: ServiceAnswersDependencies,
+  { store, sharers, chargeHits, registry, checkReads, events, ...others }: ServiceAnswersDependencies,
   worker: ToldWorker,
 ): ServiceAnswers {
   return {
@@ -36,7 +38,8 @@ export function serviceAnswers(
     chargeHits,
     returnUnits: (returns) => store.returnUnits(returns),
     recordUsage: (tallies) => events.usageStore.recordUsage(takeTallies(tallies)),
-    writeLines,
+    recordRequests: (rows) => others.requestSink.record(rows),
+    writeLines: others.writeLines,
     revokeInClear: (id) => registry.revokeInClear(id),
     noteLimit: events.noteLimit,
     countFailures(failures) {

@@ -468,6 +468,75 @@ export interface UsageBucket_ObservedEntry {
   value: number;
 }
 
+/** Filters narrow the list and are joined by "and"; an absent one keeps all. */
+export interface ListKeyRequestsRequest {
+  /** The key's id. Empty: requests with any key, and with none. */
+  id: string;
+  /** At this time or later. */
+  since:
+    | Timestamp
+    | undefined;
+  /** Before this time. */
+  until:
+    | Timestamp
+    | undefined;
+  /** `allow`, `deny` or `observed`. */
+  decision?:
+    | string
+    | undefined;
+  /** Rows in one answer, 1 to 1000. 0: 100. More than 1000 counts as 1000. */
+  page_size: number;
+  /** The `next_page_token` of the answer before, with the same filters. Empty: the first page. */
+  page_token: string;
+  /** Requests with keys of exactly this owner; without an id only. */
+  owner?:
+    | string
+    | undefined;
+  /** Requests that were denied for this reason, or would have been; without an id only. */
+  reason?: string | undefined;
+}
+
+export interface ListKeyRequestsResponse {
+  requests: LoggedRequest[];
+  /** Opaque. Empty: this was the last page. */
+  next_page_token: string;
+}
+
+/** What became of requests that are alike, within one minute. */
+export interface LoggedRequest {
+  /** When the first of them came. */
+  at: Timestamp | undefined;
+  count: number;
+  /** Absent where no such key is known. */
+  key_id?:
+    | string
+    | undefined;
+  /** Absent, as `host` and `address`, where it is not known, or `path` is absent. */
+  method?: string | undefined;
+  host?:
+    | string
+    | undefined;
+  /**
+   * Without its query, a key in it as its prefix and `…`. Absent where the key had more than 200 in
+   * that minute: the rest are counted here.
+   */
+  path?: string | undefined;
+  address?:
+    | string
+    | undefined;
+  /** `allow`, `deny`, or `observed`: would have been denied, but for observe mode. */
+  decision: string;
+  /** As in `rate_limited`; absent for an allow. */
+  reason?:
+    | string
+    | undefined;
+  /** The HTTP status of the denial; 200 for an allow. */
+  status: number;
+  scheme: string;
+  /** That of the key, or what the route asked for; absent where it is not known. */
+  environment?: string | undefined;
+}
+
 export interface GetKeyLimitsRequest {
   /** Required. */
   id: string;
@@ -3298,6 +3367,375 @@ export const UsageBucket_ObservedEntry: MessageFns<UsageBucket_ObservedEntry> = 
             }
 
             message.value = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListKeyRequestsRequest(): ListKeyRequestsRequest {
+  return {
+    id: "",
+    since: undefined,
+    until: undefined,
+    decision: undefined,
+    page_size: 0,
+    page_token: "",
+    owner: undefined,
+    reason: undefined,
+  };
+}
+
+export const ListKeyRequestsRequest: MessageFns<ListKeyRequestsRequest> = {
+  encode(message: ListKeyRequestsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.since !== undefined) {
+      Timestamp.encode(message.since, writer.uint32(18).fork()).join();
+    }
+    if (message.until !== undefined) {
+      Timestamp.encode(message.until, writer.uint32(26).fork()).join();
+    }
+    if (message.decision !== undefined) {
+      writer.uint32(34).string(message.decision);
+    }
+    if (message.page_size !== 0) {
+      writer.uint32(40).int32(message.page_size);
+    }
+    if (message.page_token !== "") {
+      writer.uint32(50).string(message.page_token);
+    }
+    if (message.owner !== undefined) {
+      writer.uint32(58).string(message.owner);
+    }
+    if (message.reason !== undefined) {
+      writer.uint32(66).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListKeyRequestsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListKeyRequestsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.since = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.until = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.decision = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.page_size = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.page_token = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListKeyRequestsResponse(): ListKeyRequestsResponse {
+  return { requests: [], next_page_token: "" };
+}
+
+export const ListKeyRequestsResponse: MessageFns<ListKeyRequestsResponse> = {
+  encode(message: ListKeyRequestsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.requests) {
+      LoggedRequest.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.next_page_token !== "") {
+      writer.uint32(18).string(message.next_page_token);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListKeyRequestsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListKeyRequestsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requests.push(LoggedRequest.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.next_page_token = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLoggedRequest(): LoggedRequest {
+  return {
+    at: undefined,
+    count: 0,
+    key_id: undefined,
+    method: undefined,
+    host: undefined,
+    path: undefined,
+    address: undefined,
+    decision: "",
+    reason: undefined,
+    status: 0,
+    scheme: "",
+    environment: undefined,
+  };
+}
+
+export const LoggedRequest: MessageFns<LoggedRequest> = {
+  encode(message: LoggedRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.at !== undefined) {
+      Timestamp.encode(message.at, writer.uint32(10).fork()).join();
+    }
+    if (message.count !== 0) {
+      writer.uint32(16).int64(message.count);
+    }
+    if (message.key_id !== undefined) {
+      writer.uint32(26).string(message.key_id);
+    }
+    if (message.method !== undefined) {
+      writer.uint32(34).string(message.method);
+    }
+    if (message.host !== undefined) {
+      writer.uint32(42).string(message.host);
+    }
+    if (message.path !== undefined) {
+      writer.uint32(50).string(message.path);
+    }
+    if (message.address !== undefined) {
+      writer.uint32(58).string(message.address);
+    }
+    if (message.decision !== "") {
+      writer.uint32(66).string(message.decision);
+    }
+    if (message.reason !== undefined) {
+      writer.uint32(74).string(message.reason);
+    }
+    if (message.status !== 0) {
+      writer.uint32(80).int32(message.status);
+    }
+    if (message.scheme !== "") {
+      writer.uint32(90).string(message.scheme);
+    }
+    if (message.environment !== undefined) {
+      writer.uint32(98).string(message.environment);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LoggedRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLoggedRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.at = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.count = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.key_id = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.method = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.decision = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.status = reader.int32();
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.scheme = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.environment = reader.string();
             continue;
           }
         }
@@ -8269,6 +8707,24 @@ export const KeyAdminService = {
     responseDeserialize: (value: Buffer): GetKeyUsageResponse => GetKeyUsageResponse.decode(value),
   },
   /**
+   * Lists what became of the requests of a key, or of all keys and of none, the newest first; may lag
+   * by up to 10 s. The same request within a minute is one row with its count. Needs admin:read; an
+   * admin key that has an owner sees those of its keys.
+   *
+   * NOT_FOUND: no such key; or requests are not logged (`request_log.enabled`).
+   */
+  listKeyRequests: {
+    path: "/postern.admin.v1.KeyAdmin/ListKeyRequests" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListKeyRequestsRequest): Buffer =>
+      Buffer.from(ListKeyRequestsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListKeyRequestsRequest => ListKeyRequestsRequest.decode(value),
+    responseSerialize: (value: ListKeyRequestsResponse): Buffer =>
+      Buffer.from(ListKeyRequestsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListKeyRequestsResponse => ListKeyRequestsResponse.decode(value),
+  },
+  /**
    * Changes the fields of a key that the mask names. Needs admin:write.
    *
    * NOT_FOUND: no such key. ABORTED: the key has another etag than the one given.
@@ -8650,6 +9106,14 @@ export interface KeyAdminServer extends UntypedServiceImplementation {
    * NOT_FOUND: no such key.
    */
   getKeyUsage: handleUnaryCall<GetKeyUsageRequest, GetKeyUsageResponse>;
+  /**
+   * Lists what became of the requests of a key, or of all keys and of none, the newest first; may lag
+   * by up to 10 s. The same request within a minute is one row with its count. Needs admin:read; an
+   * admin key that has an owner sees those of its keys.
+   *
+   * NOT_FOUND: no such key; or requests are not logged (`request_log.enabled`).
+   */
+  listKeyRequests: handleUnaryCall<ListKeyRequestsRequest, ListKeyRequestsResponse>;
   /**
    * Changes the fields of a key that the mask names. Needs admin:write.
    *

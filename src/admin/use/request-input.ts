@@ -1,0 +1,22 @@
+import { z } from 'zod';
+import { reasons } from '../../schemes/answer.ts';
+import { requestDecisions } from '../../store/request-log.ts';
+import { none, owner, pageSize, pageToken, time } from '../admin-fields.ts';
+
+const ofAll = {
+  since: none(time),
+  until: none(time),
+  decision: none(z.enum(requestDecisions, `is none of ${requestDecisions.join(', ')}`)),
+  page_size: pageSize,
+  page_token: pageToken,
+};
+
+/** `GET /admin/api-keys/{id}/requests` and ListKeyRequestsRequest with an id, without it. */
+export const listKeyRequestsInput = z.strictObject(ofAll);
+
+/** `GET /admin/requests` and ListKeyRequestsRequest without an id. */
+export const listRequestsInput = z.strictObject({
+  ...ofAll,
+  owner: none(owner),
+  reason: none(z.enum(reasons, `is none of ${reasons.join(', ')}`)),
+});

@@ -1,0 +1,48 @@
+import { setImmediate } from 'node:timers/promises';
+import type { KeyId } from '../keys/key.ts';
+import { defaultRequestRetentionMs } from '../store/request-log.ts';
+import { usageRetentionMs } from '../store/store.ts';
+import type { Tables } from './tables.ts';
+
+export interface PurgeDependencies {
+  /** Null while the store is not open, or its file is lost. */
+  readonly tables: () => Tables | null;
+  readonly now: () => number;
+  readonly onKeyRemoved: (id: KeyId) => void;
+  readonly onBackgroundError?: (error: unknown) => void;
+  /** Default 400 days. */
+  readonly journalRetentionMs?: number;
+  readonly requestRetentionMs?: number;
+}
+
+/** Records that one purge removes before it lets others have the thread. */
+const batchSize = 500;
+const defaultJournalRetentionMs = 400 * 86_400_000;
+
+/** Removes what is past its retention. Never rejects; what is left is removed the next time. */
+export function createPurge(dependencies: PurgeDependencies): () => Promise<void> {
+  const { tables, now, onKeyRemoved, onBackgroundError } = dependencies;
+  const { journalRetentionMs = defaultJournalRetentionMs } = dependencies;
+  const { requestRetentionMs = defaultRequestRetentionMs } = dependencies;
+  return () => purge().catch((error: unknown) => onBackgroundError?.(error));
+
+  async function purge(): Promise<void> {
+    tables()?.limits.purge(now());
+    await inBatches(({ usage }) => usage.purge(now() - usageRetentionMs, batchSize));
+    await inBatches(({ keys }) => {
+      const ids = keys.purge(now(), batchSize);
+      for (const id of ids) onKeyRemoved(id);
+      return ids.length;
+    });
+    await inBatches(({ journal }) => journal.purge(now() - journalRetentionMs, batchSize));
+    await inBatches(({ requests }) => requests.purge(now() - requestRetentionMs, batchSize));
+  }
+
+  async function inBatches(purge: (tables: Tables) => number): Promise<void> {
+    for (;;) {
+      const open = tables();
+      if (open === null || purge(open) < batchSize) return;
+      await setImmediate();
+    }
+  }
+}

@@ -1,0 +1,228 @@
+import { expect, it } from 'vitest';
+import type { Allowed, Decision, Denied } from '../../src/check/authorize.ts';
+import { createCheckReader } from '../../src/grpc/check/check-request.ts';
+import { CheckRequest } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts';
+import type { KeyRecord } from '../../src/keys/key.ts';
+import { readPresets } from '../../src/presets/read.ts';
+import type { Reason } from '../../src/schemes/answer.ts';
+import { mintSecret, type Scheme } from '../../src/schemes/scheme.ts';
+import type { RequestRow, StoredRequest } from '../../src/store/request-log.ts';
+import { StoreUnavailable } from '../../src/store/store.ts';
+import { createRequestLog } from '../../src/usage/requests/request-log.ts';
+import { createRequestSink } from '../../src/usage/requests/request-sink.ts';
+import { checkBytes } from '../check-bytes.ts';
+import { keyRecord } from '../records.ts';
+import { accessRequest } from '../requests.ts';
+
+const noon = Date.UTC(2031, 0, 1, 12);
+const schemes = [...readPresets().values()];
+const scheme = schemes[0] as Scheme;
+
+function setUp(options: { readonly rowsMax?: number; readonly fails?: () => boolean } = {}) {
+  const sent: RequestRow[] = [];
+  const dropped: number[] = [];
+  const log = createRequestLog(
+    {
+      async send(rows) {
+        if (options.fails?.()) throw new StoreUnavailable('away');
+        sent.push(...rows);
+      },
+      schemes: () => schemes,
+      onError() {},
+      onDropped: (requests) => dropped.push(requests),
+    },
+    { flushMs: 1_000, ...(options.rowsMax !== undefined && { rowsMax: options.rowsMax }) },
+  );
+  return { log, sent, dropped };
+}
+
+const allowed = (key: KeyRecord) => ({ verdict: 'allow', key, scheme }) as unknown as Allowed;
+const denied = (reason: Reason, key: KeyRecord | null = null) =>
+  ({ verdict: 'deny', reason, key, scheme, terms: { environment: 'live' } }) as unknown as Denied;
+const get = (path: string, more: Parameters<typeof accessRequest>[0] = {}) =>
+  accessRequest({ path, ...more });
+
+it('counts the same request within a minute as one row, from its first', async () => {
+  const { log, sent } = setUp();
+  const key = keyRecord({ owner: 'acme' });
+  for (const at of [9_000, 12_000, 59_999, 60_000])
+    log.record(allowed(key), get(`/v1/assets?page=${at}`), noon + at);
+  await log.flush();
+  const row = {
+    ...{ key: key.id, owner: 'acme', method: 'GET', host: 'api.example.com', path: '/v1/assets' },
+    ...{ address: '192.0.2.1', decision: 'allow', reason: null, status: 200 },
+    ...{ scheme: scheme.name, environment: key.environment },
+  };
+  expect(sent).toEqual([
+    { ...row, at: noon + 9_000, count: 3 },
+    { ...row, at: noon + 60_000, count: 1 },
+  ]);
+});
+
+it('keeps apart what differs in method, host, path, address, decision or reason', async () => {
+  const { log, sent } = setUp();
+  const [one, other] = [keyRecord(), keyRecord()];
+  const records: [Decision, Parameters<typeof accessRequest>[0]][] = [
+    [allowed(one), { path: '/a' }],
+    [allowed(other), { path: '/a' }],
+    [allowed(one), { path: '/b' }],
+    [allowed(one), { path: '/a', method: 'POST' }],
+    [allowed(one), { path: '/a', host: 'other.example.com' }],
+    [allowed(one), { path: '/a', address: '192.0.2.2' }],
+    [denied('expired', one), { path: '/a' }],
+    [denied('revoked', one), { path: '/a' }],
+    [{ verdict: 'observe', would: denied('revoked', one) }, { path: '/a' }],
+    [denied('missing'), { path: '/a' }],
+  ];
+  for (let times = 0; times < 3; times++)
+    for (const [decision, request] of records) log.record(decision, accessRequest(request), noon);
+  await log.flush();
+  expect(sent.map(({ count }) => count)).toEqual(records.map(() => 3));
+  expect(sent.slice(-4).map(({ decision, reason, status }) => [decision, reason, status])).toEqual([
+    ...[
+      ['deny', 'expired', 401],
+      ['deny', 'revoked', 401],
+    ],
+    ...[
+      ['observed', 'revoked', 401],
+      ['deny', 'missing', 401],
+    ],
+  ]);
+  expect(sent.at(-1)).toMatchObject({ key: null, owner: null, environment: 'live' });
+});
+
+it('logs what would pass in observe mode as an allow, and nothing of public routes', async () => {
+  const { log, sent } = setUp();
+  log.record({ verdict: 'observe', would: allowed(keyRecord()) }, get('/'), noon);
+  log.record({ verdict: 'public' }, get('/'), noon);
+  await log.flush();
+  expect(sent.map(({ decision }) => decision)).toEqual(['allow']);
+});
+
+it('keeps 200 paths of a key in a minute, and counts the rest in one row without a path', async () => {
+  const { log, sent } = setUp();
+  const key = keyRecord();
+  for (let times = 0; times < 2; times++)
+    for (let path = 0; path < 250; path++) log.record(allowed(key), get(`/things/${path}`), noon + times);
+  log.record(allowed(keyRecord()), get('/things/249'), noon);
+  await log.flush();
+  const rows = sent.filter((row) => row.key === key.id);
+  expect(rows.filter(({ path }) => path !== null).map(({ count }) => count)).toEqual(new Array(200).fill(2));
+  expect(rows.filter(({ path }) => path === null)).toMatchObject([
+    { count: 100, method: null, host: null, address: null, decision: 'allow' },
+  ]);
+  expect(sent).toHaveLength(202);
+});
+
+it('holds no more rows than it may, and says how many requests it left out', async () => {
+  const { log, sent, dropped } = setUp({ rowsMax: 3 });
+  for (let times = 0; times < 2; times++)
+    for (let key = 0; key < 5; key++) log.record(allowed(keyRecord()), get('/'), noon);
+  await log.flush();
+  expect([sent.length, dropped]).toEqual([3, [7]]);
+});
+
+it('hands on what could not be handed on before, and loses no count', async () => {
+  let isAway = true;
+  const { log, sent } = setUp({ fails: () => isAway });
+  const key = keyRecord();
+  log.record(allowed(key), get('/'), noon);
+  await log.flush();
+  log.record(allowed(key), get('/'), noon);
+  isAway = false;
+  await log.flush();
+  await log.flush();
+  expect(sent.map(({ count }) => count)).toEqual([2]);
+});
+
+it('gathers nothing while it is off', async () => {
+  const { log, sent } = setUp();
+  log.setOn(false);
+  log.record(allowed(keyRecord()), get('/'), noon);
+  log.setOn(true);
+  log.record(allowed(keyRecord()), get('/on'), noon);
+  await log.flush();
+  expect(sent.map(({ path }) => path)).toEqual(['/on']);
+});
+
+it('shows a key in a path as its prefix, whatever scheme it is of, and nothing that holds one', async () => {
+  const { log, sent } = setUp();
+  const shownOf = async (path: string, more: Parameters<typeof accessRequest>[0] = {}) => {
+    log.record(denied('unknown'), get(path, more), noon);
+    await log.flush();
+    return sent.at(-1);
+  };
+  for (const each of schemes) {
+    const secret = mintSecret(each, 'live')?.secret.reveal() ?? '';
+    const prefix = each.prefixes.find(({ text }) => secret.startsWith(text))?.text ?? '';
+    for (const written of [secret, encodeURIComponent(secret).replace('_', '%5F')]) {
+      const row = await shownOf(`/v1/${written}/x?key=${secret}`);
+      expect(row?.path).toMatch(new RegExp(`^/v1/${prefix}[^/]{0,4}…/x$`));
+    }
+    for (const path of [`/v1/a:${secret}/x`, `/v1/${secret}.json/x`])
+      expect((await shownOf(path))?.path).not.toContain(secret.slice(prefix.length + 8, -4));
+    const host = await shownOf('/', { host: `${secret}.example.com`, method: secret });
+    expect(JSON.stringify(host)).not.toContain(secret.slice(prefix.length + 8, -4));
+  }
+});
+
+it('writes a method, a host and an address down only where they are one, and a path as text that can be shown', async () => {
+  const { log, sent } = setUp();
+  const shownOf = async (given: Parameters<typeof accessRequest>[0]) => {
+    log.record(denied('missing'), accessRequest(given), noon);
+    await log.flush();
+    return sent.at(-1);
+  };
+  expect(await shownOf({ method: 'G\nET', host: 'a b', address: '<script>' })).toMatchObject({
+    ...{ method: null, host: null, address: null, path: '/' },
+  });
+  expect(await shownOf({ host: 'API.Example.com:8443' })).toMatchObject({ host: 'api.example.com:8443' });
+  expect(await shownOf({ path: '/a\n\u202e/b#c' })).toMatchObject({ path: '/a%0A%E2%80%AE/b' });
+  const long = (await shownOf({ path: `/${'abc/'.repeat(1_000)}` }))?.path ?? '';
+  expect(long.length).toBeLessThan(1_100);
+  expect(long.endsWith('/…')).toBe(true);
+});
+
+it('tells requests of Envoy apart by their bytes as it does by their texts', async () => {
+  const { log, sent } = setUp();
+  const read = createCheckReader();
+  const key = keyRecord();
+  const paths = ['/a', '/ab', '/a?b', '/a?c', '/ab?', '/é', '/é?x', '/A'];
+  for (let times = 0; times < 3; times++)
+    for (const path of paths) {
+      const message = CheckRequest.decode(checkBytes({}));
+      const http = { ...(message.attributes?.request?.http as object), path };
+      const attributes = { ...message.attributes, request: { time: undefined, http } };
+      const bytes = Buffer.from(CheckRequest.encode({ attributes } as CheckRequest).finish());
+      log.record(allowed(key), read(bytes), noon);
+    }
+  await log.flush();
+  expect(sent.map(({ path, count }) => [path, count])).toEqual([
+    ...[
+      ['/a', 9],
+      ['/ab', 6],
+      ['/é', 6],
+      ['/A', 3],
+    ],
+  ]);
+});
+
+it('counts the paths of a key over all workers of a replica', async () => {
+  const stored = new Map<string, StoredRequest>();
+  const sink = createRequestSink({
+    async recordRequests(rows) {
+      for (const row of rows)
+        stored.set(row.id, { ...row, count: row.count + (stored.get(row.id)?.count ?? 0) });
+    },
+  });
+  const key = keyRecord();
+  for (const from of [0, 150]) {
+    const { log, sent } = setUp();
+    for (let path = from; path < from + 150; path++) log.record(allowed(key), get(`/${path}`), noon);
+    await log.flush();
+    await sink.record(sent);
+  }
+  const rows = [...stored.values()];
+  expect(rows).toHaveLength(201);
+  expect(rows.filter(({ path }) => path === null)).toMatchObject([{ count: 100 }]);
+});
