@@ -17,7 +17,15 @@ const log = createRequestLog(
 const read = createCheckReader();
 const decisions = Array.from({ length: keys }, (_, at): Allowed => {
   const id = `key_01k0c6h3v8${(at * 2_654_435_761).toString(36).padStart(16, '0')}` as KeyId;
-  const bounds = { permissions: [], principals: [], roles: [], ipAllowlist: [], rateLimits: [], labels: {}, version: 1 };
+  const bounds = {
+    permissions: [],
+    principals: [],
+    roles: [],
+    ipAllowlist: [],
+    rateLimits: [],
+    labels: {},
+    version: 1,
+  };
   const times = { expiresAt: null, disabledAt: null, revokedAt: null };
   const key = { id, name: 'a', scheme: 'postern', environment: 'live', owner: 'acme', plan: null };
   const withheld = { headers: [], changed: [], parameters: [] };

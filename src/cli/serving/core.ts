@@ -84,11 +84,8 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
   const judges = createJudges({ keyring, digester, limiter: lookOnly(standings), now }, config);
   const { dryRun, policy } = judges;
   const registry = metrics.timeRevocations(createRegistry({ store, digester, policy, now }, config));
-  const {
-    adminScheme,
-    adminKey: fixedKey,
-    admin: { clients },
-  } = config;
+  const { adminScheme, adminKey: fixedKey } = config;
+  const { clients } = config.admin;
   const identify = createIdentify({ keyring, digester, scheme: adminScheme, fixedKey, clients, now });
   const refusals = createRefusals({
     ...{ store, monotonic },
