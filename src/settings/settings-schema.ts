@@ -5,10 +5,19 @@ import { eventsSpec, leaksSpec } from './event-settings.ts';
 import { holderSpec } from './holder-settings.ts';
 import { keyRuleSpec } from './key-rule-spec.ts';
 import { planSpec } from './plan-spec.ts';
-import { reloadable, reloadableIn } from './reloadable.ts';
 import { ruleSpec } from './rule-spec.ts';
 import { schemeSpec } from './scheme-spec.ts';
-import { countOrAuto, duration, listen, store, text, tls, wholeNumber } from './setting-forms.ts';
+import {
+  countOrAuto,
+  duration,
+  listen,
+  reloadable,
+  reloadableIn,
+  store,
+  text,
+  tls,
+  wholeNumber,
+} from './setting-forms.ts';
 import { ratio, tracingSpec } from './tracing-settings.ts';
 import {
   cleartext,
