@@ -24,6 +24,7 @@ import {
   httpCheckSpec,
   identityTokenSpec,
   mode,
+  requestLogSpec,
   upstreamHeadersSpec,
 } from './traffic-settings.ts';
 import { unusedKeysSpec } from './unused-key-settings.ts';
@@ -110,17 +111,6 @@ const audit = z.strictObject({
   retention: duration(1_000, 3_650 * day)
     .prefault('400d')
     .describe('How long audit events are kept.'),
-});
-
-const requestLog = z.strictObject({
-  enabled: z
-    .boolean()
-    .default(true)
-    .describe('Whether requests are logged by key, method, host, path, address and what became of them.')
-    .register(reloadable, { isList: false }),
-  retention: duration(60_000, 3_650 * day)
-    .prefault('7d')
-    .describe('How long they are kept.'),
 });
 
 /** A scheme that ships with the product, by name. */
@@ -221,7 +211,7 @@ export const settingsSchema = z
       .prefault('30d')
       .describe('How long keys are kept after they have ended.'),
     audit: audit.prefault({}).describe('The audit log of changes, refused calls and notices.'),
-    request_log: requestLog.prefault({}).describe('The log of what requests were made with which key.'),
+    request_log: requestLogSpec.prefault({}).describe('The log of what requests were made with which key.'),
     events: eventsSpec.prefault({}).describe('What is told of what happens, and to whom.'),
     leaks: leaksSpec.prefault({}).describe('Who may report leaked keys besides those with an admin key.'),
     holder: holderSpec.prefault({}).describe('What whoever has a key may do with it, by the key itself.'),

@@ -7,7 +7,7 @@ import type { TlsFiles } from '../net/tls.ts';
 import type { Cleartext, Mode, Scheme } from '../schemes/scheme.ts';
 import type { ConfigProblem } from './config-problem.ts';
 import { suggestion } from './nearest-name.ts';
-import { duration, headerName, listen, neededHeaders, text, tls } from './setting-forms.ts';
+import { duration, headerName, listen, neededHeaders, reloadable, text, tls } from './setting-forms.ts';
 
 /** What is settled for all requests, apart from any scheme. */
 export interface TrafficConfig extends Omit<UpstreamSettings, 'identityToken'> {
@@ -148,3 +148,15 @@ export function upstreamProblems(
     return [{ path: ['upstream_headers', name], message }];
   });
 }
+
+/** What is kept of each request. */
+export const requestLogSpec = z.strictObject({
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe('Whether requests are logged by key, method, host, path, address and what became of them.')
+    .register(reloadable, { isList: false }),
+  retention: duration(60_000, 3_650 * 86_400_000)
+    .prefault('7d')
+    .describe('How long they are kept.'),
+});
