@@ -29,11 +29,14 @@ export interface Upstream {
   readonly reserved: ReservedHeaders;
   /** Each name once; what is not known is not there. */
   headersFor(allowed: Allowed): readonly HeaderPair[];
-  /** The signed identity, the same pair as long as it holds; null for none. */
+  /** The signed identity, the same as long as it holds; null for none. */
   readonly tokenFor: TokenFor;
 }
 
-export type TokenFor = (allowed: Allowed) => HeaderPair | null;
+/** A header, and what a wire writes for it once it has: null before. It is kept here since a map of them costs more. */
+export type TokenHeader = [name: string, value: string, written: Uint8Array | null];
+
+export type TokenFor = (allowed: Allowed) => TokenHeader | null;
 
 const none: readonly HeaderPair[] = [];
 

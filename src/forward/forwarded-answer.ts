@@ -57,7 +57,7 @@ export function forwardedAnswer(
   const told = [
     ...(upstream.identityHeaders ? identityOf(judged) : []),
     ...upstream.headersFor(judged),
-    ...(token === null ? [] : [token]),
+    ...(token === null ? [] : [[token[0], token[1]] as const]),
   ];
   const names = told.map(([name]) => name);
   const withheld = decision.verdict === 'allow' ? decision.withheld.headers : [];

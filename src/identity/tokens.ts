@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
 import { BoundedCache } from '../cache/bounded-cache.ts';
 import type { Allowed } from '../check/authorize.ts';
-import type { HeaderPair } from '../check/upstream.ts';
+import type { TokenHeader } from '../check/upstream.ts';
 import type { KeyId } from '../keys/key.ts';
 import type { SigningKey } from './signing-key.ts';
 
@@ -17,7 +17,7 @@ export interface IdentityTokenSettings {
 /** Tokens for the upstream, each made once per key and half of its life. */
 export interface IdentityTokens {
   /** Null until there is a key to sign with. */
-  tokenFor(allowed: Allowed): HeaderPair | null;
+  tokenFor(allowed: Allowed): TokenHeader | null;
   /** Tokens are signed by this from now on; those that are out stay valid. */
   signBy(key: SigningKey): void;
 }
@@ -26,7 +26,7 @@ export interface IdentityTokens {
 const tokensMax = 100_000;
 
 interface Made {
-  readonly pair: HeaderPair;
+  readonly told: TokenHeader;
   readonly version: number;
   readonly plan: string | null;
   readonly permissions: readonly string[];
@@ -53,7 +53,7 @@ export function createIdentityTokens(settings: IdentityTokenSettings, now: () =>
         areSame(known.permissions, permissions) &&
         at < known.renewAt
       )
-        return known.pair;
+        return known.told;
       if (signer === null) return null;
       const { id, version, owner, scheme, environment } = key;
       const iat = Math.floor(at / 1_000);
@@ -64,9 +64,9 @@ export function createIdentityTokens(settings: IdentityTokenSettings, now: () =>
       };
       const text = `${signer.head}.${encoded(claims)}`;
       const signature = sign('sha256', Buffer.from(text), { key: signer.key, dsaEncoding: 'ieee-p1363' });
-      const pair = [header, `${text}.${signature.toString('base64url')}`] as const;
-      made.set(id, { pair, version, plan, permissions, renewAt: at + expiresInMs / 2 });
-      return pair;
+      const told: TokenHeader = [header, `${text}.${signature.toString('base64url')}`, null];
+      made.set(id, { told, version, plan, permissions, renewAt: at + expiresInMs / 2 });
+      return told;
     },
   };
 }

@@ -76,10 +76,12 @@ describe('config check', () => {
 
   it('finds files of TLS and a folder for SQLite that cannot be used, with their lines', async () => {
     const yaml =
-      'store: sqlite:package.json/postern.db\nadmin: { tls: { cert: /nowhere/a.pem, key: /nowhere/b.pem } }\n';
+      'store: sqlite:package.json/postern.db\nadmin: { tls: { cert: /nowhere/a.pem, key: /nowhere/b.pem } }\n' +
+      'http_check: { listen: 127.0.0.1:0, tls: { cert: /nowhere/c.pem, key: /nowhere/b.pem } }\n';
     const { exitCode, stdout } = await postern(['config', 'check', 'a.yaml'], { files: { 'a.yaml': yaml } });
     expect(exitCode).toBe(2);
     expect(stdout).toMatch(/^a\.yaml:2: admin\.tls: \/nowhere\/a\.pem .*$/m);
+    expect(stdout).toMatch(/^a\.yaml:3: http_check\.tls: \/nowhere\/c\.pem .*$/m);
     expect(stdout).toMatch(/^a\.yaml:1: store: .*package\.json is not a folder$/m);
     expect(stdout).not.toContain('is valid');
   });

@@ -103,6 +103,9 @@ describe('doctor, of TLS', () => {
     vi.useFakeTimers({ now: Date.now() - 90 * dayMs, toFake: ['Date'] });
     onTestFinished(() => void vi.useRealTimers());
     expect(brief((await settled({ http: { tls: files } })).findings)).toEqual(['error tls.not_yet']);
+    const overHttp = { listen: '127.0.0.1:0', tls: files };
+    const { findings } = await settled({ http_check: overHttp });
+    expect(findings).toMatchObject([{ code: 'tls.not_yet', where: `http_check.tls.cert ${files.cert}` }]);
   });
 
   it('looks at each certificate of a chain and at the authority of clients', async () => {

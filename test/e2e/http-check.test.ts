@@ -1,4 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readFile } from 'node:fs/promises';
+import { request } from 'node:https';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { createAuthority } from '../real/certificates.ts';
 import type { Postern } from '../real/postern.ts';
 import { startConfigured } from './routes.ts';
 import { admin, makeKey, send } from './stack.ts';
@@ -132,6 +135,65 @@ it('answers 200 with what the upstream is to be told, and counts as any Check', 
     .toMatchObject({ data: { buckets: [{ allowed: 1 }] } });
   const watched = await send(url, '/check/watched/a', bearer('rubbish'));
   expect([watched.status, watched.headers['x-postern-key-id']]).toEqual([200, undefined]);
+});
+
+it('is asked as Traefik does: the original request in X-Forwarded-*, the headers of the client as they came', async () => {
+  const forwarded = (method: string, uri: string, more: Headers = []): Headers => [
+    ...more,
+    ['x-forwarded-method', method],
+    ['x-forwarded-proto', 'https'],
+    ['x-forwarded-host', 'api.example.com'],
+    ['x-forwarded-uri', uri],
+    ['x-forwarded-for', '127.0.0.1'],
+    ['accept-encoding', 'gzip'],
+    ['user-agent', 'curl/8.5.0'],
+  ];
+  const asked = (path: string, headers: Headers) => answer(path, headers);
+  expect(await asked('/check?permissions=read:a', forwarded('GET', '/v1?a=b', bearer(key)))).toBe('200');
+  expect(await asked('/check?permissions=read:b', forwarded('GET', '/v1', bearer(key)))).toBe(
+    '403 insufficient_permissions',
+  );
+  expect(await asked('/check', forwarded('PUT', '/rule/a', bearer(key)))).toBe(
+    '403 insufficient_permissions',
+  );
+  expect(await asked('/check', forwarded('GET', '/secure/a', bearer(key)))).toBe('200');
+  expect(await asked('/check', forwarded('GET', '/open/a'))).toBe('200');
+  expect(await asked('/check', forwarded('GET', '/v1'))).toBe('401 missing_api_key');
+});
+
+it('denies keys with principals, since no proxy says over HTTP whom a certificate names', async () => {
+  const made = await makeKey(postern, { principals: ['*.example.com'] });
+  expect(await answer('/check', bearer(made.key))).toBe('403 caller_not_allowed');
+});
+
+it('listens where POSTERN_HTTP_CHECK_LISTEN says, over TLS for clients with a certificate, and tells of its own', async () => {
+  const authority = await createAuthority();
+  const server = await authority.issue([{ type: 'dns', value: 'localhost' }]);
+  const client = await authority.issue([{ type: 'dns', value: 'proxy.example' }]);
+  const tls = JSON.stringify({ ...server, client_ca: authority.cert });
+  const own = await startConfigured(`http_check: { tls: ${tls} }`, {
+    POSTERN_HTTP_CHECK_LISTEN: '127.0.0.1:0',
+  });
+  onTestFinished(() => own.stop());
+  const made = await makeKey(own);
+  const ca = await readFile(authority.cert);
+  const shown = { cert: await readFile(client.cert), key: await readFile(client.key) };
+  const asked = (certificate: object): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      const { host, port } = own.httpCheck ?? { host: '', port: 0 };
+      const headers = { authorization: `Bearer ${made.key}` };
+      const place = { host, port, servername: 'localhost', path: '/check', headers, agent: false };
+      const sent = request({ ...place, ca, ...certificate }, (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      });
+      sent.on('error', reject).end();
+    });
+  expect(await asked(shown)).toBe(200);
+  await expect(asked({})).rejects.toThrow();
+  const metrics = await (await fetch(`${own.url}/metrics`)).text();
+  expect(metrics).toMatch(/^postern_tls_certificate_expiry_seconds\{listener="http_check"\} \d/m);
+  expect(metrics).toMatch(/^postern_checks_total\{decision="allow",reason="",scheme="postern"\} 1$/m);
 });
 
 type Headers = readonly (readonly [name: string, value: string])[];

@@ -29,6 +29,7 @@ const variables: Readonly<Record<string, string>> = {
   POSTERN_CHECK_LISTEN: 'check.listen',
   POSTERN_ADMIN_LISTEN: 'admin.listen',
   POSTERN_HTTP_LISTEN: 'http.listen',
+  POSTERN_HTTP_CHECK_LISTEN: 'http_check.listen',
   POSTERN_STORE: 'store',
   POSTERN_PROCESSES: 'processes',
   POSTERN_ENVIRONMENT: 'environment',

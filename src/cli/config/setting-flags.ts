@@ -6,6 +6,7 @@ const settingFlags = [
   ['--check-listen <address>', 'check.listen', 'Check over gRPC: host:port or unix:/path'],
   ['--admin-listen <address>', 'admin.listen', 'KeyAdmin over gRPC'],
   ['--http-listen <address>', 'http.listen', 'REST, health and metrics'],
+  ['--http-check-listen <address>', 'http_check.listen', 'Checks over HTTP, off unless set'],
   ['--store <store>', 'store', 'sqlite:FILE, sqlite::memory: or mongodb://…/DATABASE'],
   ['--processes <count>', 'processes', 'how many processes answer Checks, or auto'],
   ['--environment <environment>', 'environment', 'what is served where a route names none'],

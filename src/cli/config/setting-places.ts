@@ -6,8 +6,10 @@ import type { ConfigProblem } from '../../settings/config-problem.ts';
 
 /** What the settings name on this machine and cannot be used as it is: files of TLS, and the folder of the store. */
 export function placeProblems(config: Config): ConfigProblem[] {
-  const problems: ConfigProblem[] = (['check', 'admin', 'http'] as const).flatMap((name) => {
-    const { tls } = config[name];
+  const { check, admin, http, httpCheck } = config;
+  const listeners = Object.entries({ check, admin, http, http_check: httpCheck });
+  const problems: ConfigProblem[] = listeners.flatMap(([name, listener]) => {
+    const tls = listener?.tls ?? null;
     const why = tls === null ? null : whyUnusable(() => readTls(tls));
     return why === null ? [] : [{ path: [name, 'tls'], message: why }];
   });

@@ -8,8 +8,6 @@ import { certificateFindings } from './certificates.ts';
 import type { Examination } from './examination.ts';
 import { socketFindings } from './sockets.ts';
 
-const listeners = ['check', 'admin', 'http'] as const;
-
 /**
  * What is wrong with the settings and the files that they name, on the machine that the command runs on; with it the
  * settings, null where they are wrong.
@@ -39,9 +37,13 @@ function settingsWrong([first = '', ...rest]: readonly string[], file: string | 
   );
 }
 
+/** By their names in the settings. */
+function listenersOf({ check, admin, http, httpCheck }: Config) {
+  return Object.entries({ check, admin, http, ...(httpCheck !== null && { http_check: httpCheck }) });
+}
+
 function listenerFindings(config: Config, now: number): Finding[] {
-  return listeners.flatMap((name) => {
-    const { listen, tls } = config[name];
+  return listenersOf(config).flatMap(([name, { listen, tls }]) => {
     const findings: Finding[] = [];
     if (listen.kind === 'unix') findings.push(...socketFindings(listen.path));
     if (tls !== null) return [...findings, ...certificateFindings(name, tls, now)];
@@ -55,9 +57,13 @@ function listenerFindings(config: Config, now: number): Finding[] {
 /** The files that hold what nobody else may read. */
 function secretFiles(environment: Environment, config: Config | null): string[] {
   const named = Object.entries(environment)
-    .filter(([name]) => /^POSTERN_(?:ADMIN_KEY|PEPPERS|CHECKSUM_KEYS|WEBHOOK_SECRET|STORE)_FILE$/.test(name))
+    .filter(([name]) =>
+      /^POSTERN_(?:ADMIN_KEY|PEPPERS|CHECKSUM_KEYS|WEBHOOK_SECRET|CONSOLE_SESSION_SECRET|IDENTITY_KEYS|STORE)_FILE$/.test(
+        name,
+      ),
+    )
     .flatMap(([, path]) => path || []);
-  const keys = config === null ? [] : listeners.flatMap((name) => config[name].tls?.key ?? []);
+  const keys = config === null ? [] : listenersOf(config).flatMap(([, { tls }]) => tls?.key ?? []);
   return [...new Set([...named, ...keys])];
 }
 

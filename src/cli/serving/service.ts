@@ -221,11 +221,11 @@ function createForwarding(
 
 function showProcess(metrics: Metrics, workers: CheckWorkers, tls: TlsSources): void {
   metrics.showChecks(workers.snapshot);
+  const { check, admin, http, httpCheck } = tls;
   metrics.showCertificates(() =>
-    (['check', 'admin', 'http'] as const).flatMap((listener) => {
-      const source = tls[listener];
-      return source === null ? [] : [{ listener, validTo: source.material.validTo }];
-    }),
+    Object.entries({ check, admin, http, http_check: httpCheck }).flatMap(([listener, source]) =>
+      source === null ? [] : [{ listener, validTo: source.material.validTo }],
+    ),
   );
   metrics.showProcess();
 }
