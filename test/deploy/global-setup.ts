@@ -1,10 +1,19 @@
 import { fetchSchemas } from './schema-sources.ts';
-import { actionlint, hadolint, helm, promtool, registry, zizmor } from './tools.ts';
+import {
+  actionlint,
+  goGenerators,
+  grpcForPython,
+  hadolint,
+  helm,
+  promtool,
+  registry,
+  zizmor,
+} from './tools.ts';
 
 /** Finds or fetches what the checks need before any test's clock runs; fails with how to get what is missing. */
 export default async function setup(): Promise<void> {
   // Fetched beside Helm, which keeps the processor busy and not the network.
-  await Promise.all([compiled(), promtool(), hadolint(), zizmor(), fetchSchemas()]);
+  await Promise.all([compiled(), promtool(), hadolint(), zizmor(), grpcForPython(), fetchSchemas()]);
 }
 
 /** One after another: each keeps all processors busy by itself. */
@@ -12,4 +21,5 @@ async function compiled(): Promise<void> {
   await helm();
   await actionlint();
   await registry();
+  await goGenerators();
 }

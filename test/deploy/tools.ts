@@ -123,6 +123,31 @@ export async function registry(): Promise<string> {
   return join(folder, 'oci-registry');
 }
 
+/** The folder with protoc's generators for Go; the first call on a machine compiles them. */
+export function goGenerators(): Promise<string> {
+  return fetched({
+    name: 'protoc-gen-go-1.36.12',
+    note: 'protoc-gen-go 1.36.12 and protoc-gen-go-grpc 1.6.0, compiled by Go',
+    async fill(folder) {
+      await goInstall('google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12', folder);
+      await goInstall('google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.0', folder);
+    },
+  });
+}
+
+/** The folder with gRPC for the Python that is here, and its protoc; the first call on a machine fetches it. */
+export async function grpcForPython(): Promise<string> {
+  const version = await output('python3', ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])']);
+  return fetched({
+    name: `grpcio-1.85.1-python-${version.trim()}`,
+    note: 'grpcio and grpcio-tools 1.85.1, 10 MB',
+    async fill(folder) {
+      const options = ['--quiet', '--disable-pip-version-check', '--only-binary=:all:', '--target', folder];
+      await output('python3', ['-m', 'pip', 'install', ...options, 'grpcio==1.85.1', 'grpcio-tools==1.85.1']);
+    },
+  });
+}
+
 /** Compiles the commands of a module of ours into the folder, as its go.sum has what they need. */
 async function goBuild(module: string, folder: string): Promise<void> {
   const env = { ...process.env, GOFLAGS: '-buildvcs=false', CGO_ENABLED: '0' };
