@@ -72,5 +72,9 @@ export function invalidArgument(violations: readonly FieldViolation[]): Failure 
  * sent in its place may be a secret.
  */
 export function notFound(kind: string): Failure {
-  return new Failure('NOT_FOUND', `${kind.toUpperCase()}_NOT_FOUND`, `There is no ${kind} with this id.`);
+  return new Failure(
+    'NOT_FOUND',
+    `${kind.toUpperCase().replaceAll(' ', '_')}_NOT_FOUND`,
+    `There is no ${kind} with this id.`,
+  );
 }

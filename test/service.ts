@@ -1,6 +1,8 @@
 import { type Admin, createAdmin } from '../src/admin/admin.ts';
 import { createHolder, type Holder } from '../src/admin/holder/holder.ts';
-import { createIdentify } from '../src/admin/identity.ts';
+import { createIdentify, type Identity } from '../src/admin/identity.ts';
+import type { PortalTerms } from '../src/admin/people/portal-operations.ts';
+import { createTickets, type Tickets } from '../src/admin/people/tickets.ts';
 import { createKeyring, type Keyring } from '../src/cache/keyring.ts';
 import { createDigestUpgrade, type DigestUpgrade } from '../src/changes/digest-upgrade.ts';
 import { createLastWriterGuard } from '../src/changes/last-writer.ts';
@@ -9,7 +11,7 @@ import { type Authorize, createAuthorize } from '../src/check/authorize.ts';
 import { forHolder } from '../src/check/judges.ts';
 import { createRules } from '../src/check/rules.ts';
 import { createJournalTail, type JournalTail, waking } from '../src/events/journal-tail.ts';
-import { createRefusals } from '../src/events/refusals.ts';
+import { createRefusals, type Refusals } from '../src/events/refusals.ts';
 import type { KeyRule } from '../src/keys/key-rules.ts';
 import { createDigester, type Digester, type Pepper, Secret } from '../src/keys/secret.ts';
 import { createCharging } from '../src/limits/charging.ts';
@@ -42,6 +44,8 @@ export interface TestService {
   readonly clock: { now: number };
   /** Not started: tests flush it. */
   readonly usage: Usage;
+  readonly tickets: Tickets<Identity>;
+  readonly refusals: Refusals;
   /** The value of an `Authorization` header with all rights. */
   readonly adminAuthorization: string;
 }
@@ -54,6 +58,8 @@ export interface TestServiceOptions {
   /** Behind the presets. */
   readonly schemes?: readonly Scheme[];
   readonly keyRules?: readonly KeyRule[];
+  /** Where a console would be; by default where a request says. */
+  readonly portal?: PortalTerms;
   /** Whether someone may change everything whatever becomes of the keys, as `POSTERN_ADMIN_KEY` may. */
   readonly hasOtherWriter?: boolean;
   /** Told of refused calls that could not be journalled; throws unless it is given. */
@@ -93,7 +99,10 @@ export async function createTestService(given: TestServiceOptions = {}): Promise
   const dryRun = createAuthorize({ ...judging, spend: standings.look, look: standings.look });
   const registry = createRegistry({ store, digester, policy, now }, { retentionMs: 30 * 86_400_000 });
   const fixedKey = new Secret(adminKey);
-  const identify = createIdentify({ keyring, digester, scheme: schemes[0], fixedKey, clients: [], now });
+  const tickets = createTickets<Identity>();
+  const identify = createIdentify({
+    ...{ keyring, digester, scheme: schemes[0], fixedKey, clients: [], tickets, now },
+  });
   const usage = createUsage(
     { store, onError: rethrow, onDropped() {} },
     { flushMs: 1_000, talliesMax: 1_000 },
@@ -122,6 +131,10 @@ export async function createTestService(given: TestServiceOptions = {}): Promise
     ...{ standings, charge },
     policy,
     now,
+    portal: given.portal ?? {
+      ...{ origin: null, isSecure: false, returnOrigins: ['https://portal.example.com'] },
+      ownOrigin: () => null,
+    },
   });
   return {
     store,
@@ -137,6 +150,8 @@ export async function createTestService(given: TestServiceOptions = {}): Promise
     upgrade,
     usage,
     clock,
+    tickets,
+    refusals,
     adminAuthorization: `Bearer ${adminKey}`,
   };
 }

@@ -17,6 +17,7 @@ import { limitContract } from './store-contract/limits.ts';
 import { listContract } from './store-contract/lists.ts';
 import { orderContract } from './store-contract/orders.ts';
 import { ownerContract } from './store-contract/owners.ts';
+import { portalSessionContract } from './store-contract/portal-sessions.ts';
 import { replaceContract } from './store-contract/replace.ts';
 import { requestLogContract } from './store-contract/request-log.ts';
 import { requestContract } from './store-contract/requests.ts';
@@ -60,5 +61,6 @@ export function describeStoreContract(name: string, createStore: CreateStore): v
     expiryContract(createStore);
     dutyContract(createStore);
     identityKeyContract(createStore);
+    portalSessionContract(createStore);
   });
 }

@@ -35,6 +35,11 @@ import { createRuleGuard } from './keys/rule-guard.ts';
 import { createShowKeys } from './keys/shown-keys.ts';
 import { createLeakOperations, type LeakOperations } from './leaks/leak-operations.ts';
 import { createOwnerOperations, type OwnerOperations } from './owner-operations.ts';
+import {
+  createPortalOperations,
+  type PortalOperations,
+  type PortalTerms,
+} from './people/portal-operations.ts';
 import { createRoleOperations, type RoleOperations } from './roles/role-operations.ts';
 import { createTermsOperations, type TermsOperations } from './terms-operations.ts';
 import { createRequestOperations, type RequestOperations } from './use/request-operations.ts';
@@ -52,6 +57,7 @@ interface Operations
     LeakOperations,
     LimitOperations,
     RequestOperations,
+    PortalOperations,
     TermsOperations,
     WatchOperations {}
 
@@ -113,6 +119,8 @@ export interface AdminDependencies {
   readonly guard: Guard & { readonly many: EndsLastWriter };
   /** Who may change everything, besides admin keys. */
   readonly waysIn: WaysIn;
+  /** Null where there is no console. */
+  readonly portal: PortalTerms | null;
   /** A Check that counts nothing. */
   readonly authorize: Authorize;
   /** What holds now. */
@@ -139,6 +147,7 @@ export function createAdmin(dependencies: AdminDependencies): Admin {
     ...createLeakOperations(dependencies),
     ...createLimitOperations(dependencies),
     ...createRequestOperations(dependencies),
+    ...createPortalOperations(dependencies),
     ...createTermsOperations({ ...dependencies, terms }),
     ...createWatchOperations(dependencies),
   };

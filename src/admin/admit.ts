@@ -9,7 +9,7 @@ import { callName, requestId } from './admin-fields.ts';
 import type { Call } from './call.ts';
 import { visibleTo } from './call.ts';
 import { type FindHeldSecret, refuseHeldSecrets } from './held-secret.ts';
-import { type Caller, type Identity, requireRead, requireWrite } from './identity.ts';
+import { type Caller, type Identity, mayCallAs, requireMayCall } from './identity.ts';
 import { type OperationName, operationPermissions } from './operation-permissions.ts';
 
 export interface AdmitDependencies {
@@ -38,12 +38,11 @@ export function createAdmit(
 ) {
   return (name: string, action: OperationName, operation: Operation): Admitted => {
     const isChange = operationPermissions[action] === adminWrite;
-    const requireAccess = isChange ? requireWrite : requireRead;
 
-    function countUse({ key, canRead, canWrite, reason }: Identity, { address }: Caller): void {
+    function countUse(identity: Identity, { address }: Caller): void {
+      const { key, reason } = identity;
       if (key === null) return;
-      const lacks = isChange ? !canWrite : !canRead;
-      noteUse(key, reason ?? (lacks ? 'permission_denied' : null), address);
+      noteUse(key, reason ?? (mayCallAs(identity, action) ? null : 'permission_denied'), address);
     }
 
     return async (caller, ...rest) => {
@@ -58,12 +57,12 @@ export function createAdmit(
             usedAt = monotonic();
             countUse(current, caller);
           }
-          requireAccess(current);
+          requireMayCall(current, action);
         };
         const { actor, actorName } = identity;
         call = { identity, origin: { ...anonymous, actor, actorName }, renew };
         countUse(identity, caller);
-        requireAccess(identity);
+        requireMayCall(identity, action);
         refuseHeldSecrets(findHeldSecret, name, rest);
         return await operation(call, ...rest);
       } catch (error) {

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import type { Visible } from '../changes/key-change.ts';
 import { Failure, notFound } from '../failure.ts';
 import type { Origin } from '../journal/journal.ts';
+import { opensAdmin } from '../keys/admin-permissions.ts';
 import { isKeyId, type KeyId } from '../keys/key.ts';
 import type { Identity } from './identity.ts';
 
@@ -14,9 +15,17 @@ export interface Call {
   readonly renew: () => Promise<void>;
 }
 
-/** Which keys the caller may know of. */
-export function visibleTo({ identity }: Call): Visible {
-  return (key) => identity.owner === null || key.owner === identity.owner;
+/** Which keys the caller may know of: for a portal session no admin key, by which it would outlive itself. */
+export function visibleTo({ identity: { owner, portal } }: Call): Visible {
+  return (key) =>
+    (owner === null || key.owner === owner) && (portal === null || !opensAdmin(key.permissions));
+}
+
+/** Throws PERMISSION_DENIED where a portal session would give a key what opens the admin API. */
+export function requireMayGive({ identity: { portal } }: Call, permissions: readonly string[]): void {
+  if (portal === null || !opensAdmin(permissions)) return;
+  const message = 'A portal session may give no key a permission that begins with "admin:".';
+  throw new Failure('PERMISSION_DENIED', 'PORTAL_PERMISSION_REQUIRED', message);
 }
 
 /** The owner that a call is about: the one it names, or the one that its admin key is bound to. */

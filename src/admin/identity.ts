@@ -6,11 +6,19 @@ import { isAllowedPrincipal } from '../check/principals.ts';
 import { Failure } from '../failure.ts';
 import { type AdminClient, adminRead, adminWrite } from '../keys/admin-permissions.ts';
 import { type CheckedKey, type KeyId, keyState } from '../keys/key.ts';
+import type { PortalPermission } from '../keys/portal-session.ts';
 import type { Digest, Digester, Secret } from '../keys/secret.ts';
 import { isAllowed } from '../net/address.ts';
 import type { Reason } from '../schemes/answer.ts';
 import { recognise, type Scheme } from '../schemes/scheme.ts';
 import type { TraceHeaders } from '../tracing/tracing-context.ts';
+import {
+  type OperationName,
+  operationPermissions,
+  portalMayCall,
+  portalNeeds,
+} from './operation-permissions.ts';
+import type { Tickets } from './people/tickets.ts';
 
 /** Who makes an admin call, and what they may do. */
 export interface Identity {
@@ -20,6 +28,8 @@ export interface Identity {
   readonly actorName: string | null;
   /** The admin key whose use this is; null where none is kept. */
   readonly key: KeyId | null;
+  /** What a portal session may do, and nothing else; null for who comes by anything else. */
+  readonly portal: readonly PortalPermission[] | null;
   readonly canRead: boolean;
   readonly canWrite: boolean;
   /** The one owner whose keys they see and change; null for every owner's. */
@@ -52,6 +62,8 @@ export interface IdentifyDependencies {
   /** The admin key of the settings, null for none. */
   readonly fixedKey: Secret | null;
   readonly clients: readonly AdminClient[];
+  /** Of who has signed in to the console without an admin key. */
+  readonly tickets: Pick<Tickets<Identity>, 'find'>;
   readonly now: () => number;
 }
 
@@ -60,13 +72,15 @@ export interface IdentifyDependencies {
  * UNAUTHENTICATED when nobody can be told; who is known and may not call has a refusal.
  */
 export function createIdentify(dependencies: IdentifyDependencies): (caller: Caller) => Promise<Identity> {
-  const { keyring, digester, scheme, fixedKey, clients, now } = dependencies;
+  const { keyring, digester, scheme, fixedKey, clients, tickets, now } = dependencies;
   const fixedDigest = fixedKey === null ? null : digester.sign(fixedKey.reveal());
 
   return async ({ authorization, address, certificateNames = [] }) => {
     const client = clients.find(({ name }) => certificateNames.includes(name));
     if (authorization.length === 0 && client !== undefined) return clientIdentity(client);
     const text = bearerToken(authorization);
+    const visitor = tickets.find(text);
+    if (visitor !== null) return visitor;
     const digest = digester.sign(text);
     if (fixedDigest !== null && equal(digest, fixedDigest)) {
       return { ...keyless, actor: 'POSTERN_ADMIN_KEY', canRead: true, canWrite: true, owner: null };
@@ -80,7 +94,7 @@ export function createIdentify(dependencies: IdentifyDependencies): (caller: Cal
   function identityOf(key: CheckedKey, address: string, principal: string): Identity {
     const canWrite = key.permissions.includes(adminWrite);
     const canRead = canWrite || key.permissions.includes(adminRead);
-    const known = { actor: key.id, actorName: key.name, key: key.id, owner: key.owner };
+    const known = { actor: key.id, actorName: key.name, key: key.id, owner: key.owner, portal: null };
     return { ...known, canRead, canWrite, ...refusalOf(key, address, principal) };
   }
 
@@ -115,7 +129,8 @@ function principalOf(names: readonly string[]): string {
 }
 
 const notRefused = { refusal: null, reason: null };
-const keyless = { actorName: null, key: null, ...notRefused };
+/** Who comes by no key of which a use is counted. */
+export const keyless = { actorName: null, key: null, portal: null, ...notRefused };
 
 function clientIdentity({ name, permissions, owner }: AdminClient): Identity {
   const canWrite = permissions.includes(adminWrite);
@@ -123,16 +138,20 @@ function clientIdentity({ name, permissions, owner }: AdminClient): Identity {
   return { ...keyless, actor: name, canRead, canWrite, owner };
 }
 
-/** Throws their refusal where they have one, and PERMISSION_DENIED unless they may read. */
-export function requireRead(identity: Identity): void {
+/** Throws their refusal where they have one, and PERMISSION_DENIED unless they may make such a call. */
+export function requireMayCall(identity: Identity, operation: OperationName): void {
   if (identity.refusal !== null) throw identity.refusal;
-  if (!identity.canRead) throw lacking(adminRead);
+  if (mayCallAs(identity, operation)) return;
+  if (identity.portal === null) throw lacking(operationPermissions[operation]);
+  const needed = portalNeeds(operation);
+  const message =
+    needed === null ? 'This is not for a portal session.' : `The portal session lacks ${needed}.`;
+  throw new Failure('PERMISSION_DENIED', 'PORTAL_PERMISSION_REQUIRED', message);
 }
 
-/** Throws their refusal where they have one, and PERMISSION_DENIED unless they may change things. */
-export function requireWrite(identity: Identity): void {
-  if (identity.refusal !== null) throw identity.refusal;
-  if (!identity.canWrite) throw lacking(adminWrite);
+export function mayCallAs({ portal, canRead, canWrite }: Identity, operation: OperationName): boolean {
+  if (portal !== null) return portalMayCall(portal, operation);
+  return operationPermissions[operation] === adminWrite ? canWrite : canRead;
 }
 
 function bearerToken(authorization: readonly string[]): string {

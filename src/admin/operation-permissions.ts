@@ -1,4 +1,5 @@
 import { adminRead, adminWrite } from '../keys/admin-permissions.ts';
+import type { PortalPermission } from '../keys/portal-session.ts';
 
 /**
  * The permission that each operation of KeyAdmin needs, by its RPC's name; SignIn is the console's, and no RPC. Every face reads it here: the operations
@@ -30,6 +31,8 @@ export const operationPermissions = {
   GetRole: adminRead,
   ListRoles: adminRead,
   DeleteRole: adminWrite,
+  CreatePortalSession: adminWrite,
+  DeletePortalSession: adminWrite,
   ListAuditEvents: adminRead,
   GetDiagnostics: adminRead,
   GetTerms: adminRead,
@@ -48,7 +51,41 @@ export function permissionFor(operation: string): AdminPermission | null {
     : null;
 }
 
-/** Whether a caller with these permissions may make the call: writing includes reading. */
+const readsKeys = ['GetTerms', 'GetKey', 'ListKeys', 'FindKey'] as const;
+
+/** The operations that each permission of a portal session is for; what is named nowhere is for none. */
+const portalOperations: Readonly<Record<PortalPermission, readonly OperationName[]>> = {
+  'keys:read': readsKeys,
+  'keys:write': [
+    ...([
+      ...readsKeys,
+      'CreateKey',
+      'UpdateKey',
+      'RotateKey',
+      'RevokeKey',
+      'DisableKey',
+      'EnableKey',
+    ] as const),
+    ...(['RevokeKeys', 'DisableKeys'] as const),
+  ],
+  'usage:read': ['GetTerms', 'GetKeyUsage', 'GetKeyLimits'],
+};
+
+/** Whether a portal session with these permissions may make the call. */
+export function portalMayCall(permissions: readonly string[], operation: OperationName): boolean {
+  return Object.entries(portalOperations).some(
+    ([permission, operations]) => permissions.includes(permission) && operations.includes(operation),
+  );
+}
+
+/** The least that a portal session needs for the call; null where none may make it. */
+export function portalNeeds(operation: OperationName): string | null {
+  const found = Object.entries(portalOperations).find(([, operations]) => operations.includes(operation));
+  return found?.[0] ?? null;
+}
+
+/** Whether a caller with these permissions may make the call, as `GetTerms` tells them: writing includes reading. */
 export function mayCall(permissions: readonly string[], operation: OperationName): boolean {
-  return permissions.includes(adminWrite) || permissions.includes(operationPermissions[operation]);
+  const isAdmin = permissions.includes(adminWrite) || permissions.includes(operationPermissions[operation]);
+  return isAdmin || portalMayCall(permissions, operation);
 }

@@ -10,9 +10,9 @@ import type { KeyTerms } from './keys/key-terms.ts';
 
 /** Who calls, and what keys they may ask for. */
 export interface Terms {
-  /** The id of the admin key, `POSTERN_ADMIN_KEY`, or the name of a client certificate. */
+  /** As in the journal: the id of the admin key, `POSTERN_ADMIN_KEY`, the name of a client certificate, `portal:{id}`. */
   readonly actor: string;
-  /** `admin:read`, and `admin:write` where they may change things. */
+  /** `admin:read`, and `admin:write` where they may change things; of a portal session its own. */
   readonly permissions: readonly string[];
   /** The one owner whose keys they see and change; null for every owner's. */
   readonly owner: string | null;
@@ -69,7 +69,7 @@ export function createTermsOperations({
   readonly policy: () => Pick<KeyPolicy, 'keySchemes' | 'plans' | 'keyRules'>;
 }): TermsOperations {
   return {
-    async getTerms({ identity: { actor, owner, canWrite } }) {
+    async getTerms({ identity: { actor, owner, canWrite, portal } }) {
       const { keySchemes, plans, keyRules } = policy();
       const schemes = keySchemes.map((scheme) => ({
         name: scheme.name,
@@ -78,7 +78,7 @@ export function createTermsOperations({
         imports_only: scheme.mint === null,
         places: scheme.places.map(placeOf),
       }));
-      const permissions = canWrite ? [adminRead, adminWrite] : [adminRead];
+      const permissions = portal ?? (canWrite ? [adminRead, adminWrite] : [adminRead]);
       return {
         actor,
         permissions,

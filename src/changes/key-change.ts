@@ -8,7 +8,7 @@ import { BadRecord, type Commit, type Store } from '../store/store.ts';
 import { keyJson } from './key-json.ts';
 
 /** Which keys the one who asks may know of; the others do not exist to them. */
-export type Visible = (key: Pick<KeyRecord, 'owner'>) => boolean;
+export type Visible = (key: Pick<KeyRecord, 'owner' | 'permissions'>) => boolean;
 
 /** The record as it is to be, by a change at that time; null when it is so already. May throw a refusal. */
 export type Change = (current: KeyRecord, at: number) => KeyRecord | null;

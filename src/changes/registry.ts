@@ -26,6 +26,7 @@ import { createKeyImport, type ImportKeys } from './key-import.ts';
 import { createLeakRevocation, type RevokeInClear, type RevokeLeaked } from './leaks.ts';
 import { createMint, type Minted, type NewKey } from './minting.ts';
 import { createOwnerChanges, type OwnerChanges } from './owner-changes.ts';
+import { createPortalChanges, type PortalChanges } from './portal-changes.ts';
 import { createRoleChanges, type RoleChanges } from './role-changes.ts';
 import { createRotation, type Rotated, type RotationWish } from './rotation.ts';
 
@@ -49,7 +50,7 @@ export interface Updated {
  * Every change of a key and of an owner, written with its entry in the journal, which names the origin. NOT_FOUND
  * for keys that are not visible, ABORTED where others keep changing the same thing.
  */
-export interface Registry extends OwnerChanges, RoleChanges {
+export interface Registry extends OwnerChanges, RoleChanges, PortalChanges {
   /**
    * FAILED_PRECONDITION when the owner is not active and no earlier request of the same name made the key. The guard,
    * which may refuse, is asked when none did.
@@ -103,6 +104,8 @@ export interface RegistryDependencies {
     | 'getRole'
     | 'putRole'
     | 'deleteRole'
+    | 'getPortalSession'
+    | 'putPortalSession'
     | 'settle'
   >;
   readonly digester: Digester;
@@ -202,6 +205,7 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
     ...{ endMany, disableIdle: createDisableIdle(endMany) },
     ...createOwnerChanges({ store, now }),
     ...createRoleChanges({ store, now }),
+    ...createPortalChanges({ store, now }),
   };
 
   async function madeBefore({ requestKey }: NewKey): Promise<Made | null> {

@@ -8,6 +8,7 @@ import { addImportCommand } from './import/import.ts';
 import { addInitCommands } from './init/init.ts';
 import { addKeyCommands } from './keys/keys.ts';
 import { addOwnerCommands } from './owners/owners.ts';
+import { addPortalCommands } from './portal/portal.ts';
 import { addBackupCommand } from './restore/backup.ts';
 import { addRestoreCommands } from './restore/restore.ts';
 import { addRoleCommands } from './roles/roles.ts';
@@ -25,6 +26,7 @@ export const addCommands: AddCommands = (program, io, exit) => {
   addOwnerCommands(program, io);
   addRoleCommands(program, io);
   addApplyCommand(program, io, exit);
+  addPortalCommands(program, io);
   addImportCommand(program, io, exit);
   addStatusCommand(program, io, exit);
   addDoctorCommand(program, io, exit);

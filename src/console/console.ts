@@ -6,7 +6,9 @@
 import cookie from '@fastify/cookie';
 import formbody from '@fastify/formbody';
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
-import { mayCall } from '../admin/operation-permissions.ts';
+import type { Identity } from '../admin/identity.ts';
+import { mayCall, type OperationName } from '../admin/operation-permissions.ts';
+import type { Tickets } from '../admin/people/tickets.ts';
 import { addressCheckPage } from './address-check.ts';
 import { addAssets } from './markup/assets.ts';
 import { emptyForm, formBytesMax } from './markup/form.ts';
@@ -21,12 +23,15 @@ import { keyListPage } from './pages/key-list.ts';
 import { keyNewPage } from './pages/key-new.ts';
 import { keyRotatePage } from './pages/key-rotate.ts';
 import { ownerPages } from './pages/owners.ts';
+import { signedOutView } from './pages/portal.ts';
 import { requestsPage } from './pages/requests.ts';
 import { rolePages } from './pages/roles.ts';
 import { Refusal } from './refusal.ts';
 import { type PageDependencies, refuseOthers, type Show, type SignIn } from './routing.ts';
 import { createAccess } from './session/access.ts';
 import { isFromHere } from './session/origin.ts';
+import type { Portal } from './session/portal.ts';
+import { addPortal } from './session/portal-routes.ts';
 import { createSessions, type SessionOptions } from './session/session.ts';
 import { addSignIn } from './session/sign-in-routes.ts';
 import type { Page, View } from './session/visit.ts';
@@ -39,6 +44,9 @@ export interface ConsoleLog {
 
 export interface ConsoleDependencies {
   readonly signIn: SignIn;
+  readonly portal: Portal;
+  /** What REST knows those by who have no admin key. */
+  readonly tickets: Pick<Tickets<Identity>, 'issue'>;
   readonly log: ConsoleLog;
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -83,7 +91,8 @@ export function createConsole(dependencies: ConsoleDependencies, options: Consol
     await app.register(cookie);
     await app.register(formbody, { bodyLimit: formBytesMax });
     const sessions = createSessions(dependencies.now, options);
-    const access = createAccess(app, sessions, options);
+    const { now, signIn, portal, tickets } = dependencies;
+    const access = createAccess(app, { sessions, tickets, portal }, options);
     // Before any session is begun: what another site brings about changes no cookie.
     app.addHook('onRequest', async (request, reply) => {
       reply.headers(standingHeaders);
@@ -92,13 +101,18 @@ export function createConsole(dependencies: ConsoleDependencies, options: Consol
     });
     const assets = addAssets(app);
     const show = createShow(assets);
-    const { now, signIn } = dependencies;
-    const routing = { access, show, now, signIn, tokenOf: sessions.token };
+    const routing = { access, show, now, signIn, portal, tokenOf: sessions.token };
     addSignIn(app, routing);
+    addPortal(app, routing);
     for (const page of pages) addPage(app, page, routing);
     const failed = createFailed(show, dependencies.log);
     app.setErrorHandler((error, request, reply) => failed(error, request, reply));
-    app.setNotFoundHandler((request, reply) => failed(nothingHere(), request, reply));
+    app.setNotFoundHandler(async (request, reply) => {
+      const known = await access.enterKnown(request, reply);
+      if (known?.entrance == null) return failed(nothingHere(), request, reply);
+      const around = { entrance: known.entrance, token: sessions.token(known.session) };
+      return show(request, reply, errorView(nothingHere(), false), around);
+    });
   };
   return { path: '/console', plugin };
 }
@@ -107,13 +121,15 @@ function addPage(app: FastifyInstance, page: Page, { access, show, now, tokenOf 
   const serve =
     (handler: NonNullable<Page['get']>) => async (request: FastifyRequest, reply: FastifyReply) => {
       const isPost = request.method === 'POST';
-      const { session, entrance, ended } = await access.enter(request, reply);
+      const { session, entrance, ended, before } = await access.enter(request, reply);
+      if (before?.kind === 'portal') return show(request, reply, signedOutView(before.returnUrl, true));
       if (entrance === null) return show(request, reply, { redirect: ended ? '/console?ended' : '/console' });
       const { api, terms } = entrance;
       const around = { entrance, token: tokenOf(session) };
+      const may = (operation: OperationName) => mayCall(terms.permissions, operation);
       try {
         const visit = {
-          ...{ api, terms, canWrite: mayCall(terms.permissions, 'CreateKey'), token: around.token },
+          ...{ api, terms, canWrite: may('CreateKey'), may, token: around.token },
           id: (request.params as { id?: string }).id ?? '',
           query: new URL(request.url, 'http://console').searchParams,
           form: isPost ? access.formOf(request, session) : emptyForm,
@@ -139,6 +155,7 @@ function createShow(assets: Surroundings['assets']): Show {
     const surroundings = {
       ...{ assets, terms: around?.entrance.terms ?? null, path: request.url },
       ...{ token: around?.token ?? '', canSignOut: around?.entrance.isByHeader === false },
+      returnUrl: around?.entrance.returnUrl ?? null,
     };
     const posted = request.method === 'POST' ? { shownAs: pathOfForm(request.url) } : {};
     reply.code(view.status ?? 200).type('text/html; charset=utf-8');

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Refusal } from './refusal.ts';
 import type { Access, Entrance } from './session/access.ts';
+import type { Portal } from './session/portal.ts';
 import type { Session } from './session/session.ts';
 import type { Data, Redirect, View } from './session/visit.ts';
 
@@ -26,6 +27,7 @@ export interface PageDependencies {
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly signIn: SignIn;
+  readonly portal: Portal;
   /** What the forms of a session carry. */
   readonly tokenOf: (session: Session) => string;
 }

@@ -35,6 +35,7 @@ import { addLeakRoutes } from './routes/leak-routes.ts';
 import { addLimitRoutes } from './routes/limit-routes.ts';
 import { withOtherMethodsRefused } from './routes/other-methods.ts';
 import { addOwnerRoutes } from './routes/owner-routes.ts';
+import { addPortalRoutes } from './routes/portal-routes.ts';
 import { addRequestRoutes } from './routes/request-routes.ts';
 import { addRoleRoutes } from './routes/role-routes.ts';
 import { addTermsRoutes } from './routes/terms-routes.ts';
@@ -107,6 +108,7 @@ export function createHttpServer(dependencies: HttpDependencies, options: HttpOp
     addImportRoutes(app, admin);
     addOwnerRoutes(app, admin, now);
     addRoleRoutes(app, admin);
+    addPortalRoutes(app, admin);
     addAuditRoutes(app, admin);
     addRequestRoutes(app, admin);
     addDiagnosticsRoutes(app, admin);

@@ -3,6 +3,11 @@ export const adminRead = 'admin:read';
 export const adminWrite = 'admin:write';
 export const adminPermissions = [adminRead, adminWrite] as const;
 
+/** Whether one of these opens the admin API, or looks so. */
+export function opensAdmin(permissions: readonly string[]): boolean {
+  return permissions.some((permission) => permission.startsWith('admin:'));
+}
+
 /** Who may make admin calls by a client certificate. */
 export interface AdminClient {
   /** One of the certificate's names, with its kind: `URI:spiffe://cluster.local/ns/ops/sa/deploy`. */

@@ -17,6 +17,7 @@ export const addressesName = 'addresses';
 export const dutiesName = 'duties';
 export const identityKeysName = 'identity_keys';
 export const requestsName = 'requests';
+export const portalSessionsName = 'portal_sessions';
 
 /** The document in the collection `meta` that says where the journal ends. */
 export const journalHeadId = 'journal_head';
@@ -79,7 +80,8 @@ export const collectionIndexes: Readonly<Record<string, IndexDescription[]>> = {
     ...['owner', 'actor', 'action', 'target'].map((name) => ({ key: { [name]: 1, _id: 1 } as const, name })),
   ],
   [replicasName]: [{ key: { expires_at: 1 }, name: 'expires_at', expireAfterSeconds: 0 }],
-  // Windows that have ended, ids of charges, hours past their retention, addresses that nobody comes from any more.
+  // Windows that have ended, ids of charges, hours past their retention, addresses that nobody comes from any more,
+  // sessions a day after their end.
   [limitsName]: [purgeIndex],
   [chargesName]: [purgeIndex],
   [usageName]: [purgeIndex],
@@ -92,6 +94,7 @@ export const collectionIndexes: Readonly<Record<string, IndexDescription[]>> = {
     { key: { owner: 1, at: -1, row: -1 }, name: 'owner' },
     { key: { reason: 1, at: -1, row: -1 }, name: 'reason' },
   ],
+  [portalSessionsName]: [purgeIndex],
 };
 
 /** Makes what is missing of collections and indexes, and changes nothing that is there. */

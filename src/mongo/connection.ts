@@ -27,6 +27,7 @@ import { createKeyChanges, createKeyWrites } from './records/key-changes.ts';
 import { createKeyCollection, type KeyCollection } from './records/keys.ts';
 import { createLimitCollection, type LimitCollection } from './records/limits.ts';
 import { createOwnerCollection, type OwnerCollection } from './records/owners.ts';
+import { createPortalCollection, type PortalCollection } from './records/portal-sessions.ts';
 import { createRequestCollection } from './records/requests.ts';
 import { createRoleCollection, type RoleCollection } from './records/roles.ts';
 import { currentSchema, prepareDatabase, type Schema } from './schema.ts';
@@ -73,6 +74,7 @@ export interface Connection {
   readonly digests: KeyDigests;
   readonly owners: OwnerCollection;
   readonly roles: RoleCollection;
+  readonly portalSessions: PortalCollection;
   readonly changes: Changes;
   readonly journal: JournalCollection;
   readonly addresses: AddressCollection;
@@ -201,14 +203,13 @@ function createStored(
   const digests = createKeyDigests(reads);
   const owners = createOwnerCollection({ ...reads, queue });
   const roles = createRoleCollection({ ...reads, queue });
+  const portalSessions = createPortalCollection({ ...reads, queue });
   return {
+    ...{ digests, owners, roles, portalSessions },
     keys: createKeyCollection(reads),
-    digests,
-    owners,
-    roles,
     changes: createChanges({
       keys: createKeyChanges({ database, sessions, queue, hasTransactions }),
-      ...{ digests, owners, roles, queue, subscriber, now },
+      ...{ digests, owners, roles, portalSessions, queue, subscriber, now },
       insertFirst: createFirstKeyInsert({ database, queue, hasTransactions }),
     }),
     journal,

@@ -165,6 +165,8 @@ function ownerAndRoleCalls(
   | 'listRoles'
   | 'putRole'
   | 'deleteRole'
+  | 'getPortalSession'
+  | 'putPortalSession'
 > {
   return {
     replaceKeys: watch(async (...changes) => current().changes.replaceKeys(...changes)),
@@ -177,6 +179,8 @@ function ownerAndRoleCalls(
     listRoles: watch(async (page) => current().roles.list(page)),
     putRole: watch(async (...change) => current().changes.putRole(...change)),
     deleteRole: watch(async (...change) => current().changes.deleteRole(...change)),
+    getPortalSession: watch(async (id) => current().portalSessions.get(id)),
+    putPortalSession: watch(async (...change) => current().changes.putPortalSession(...change)),
   };
 }
 

@@ -29,6 +29,11 @@ export function configWarnings(config: Config): ConfigProblem[] {
     const message = `browsers and fetch connect to no port ${listen.port}, so that the console and many clients cannot be used; expected another one`;
     warnings.push({ path: ['http', 'listen'], message });
   }
+  const { console } = config;
+  if (console?.origin?.startsWith('https:') === true && !console.isSecure) {
+    const message = 'is an https origin, and cookies go over http too: set console.behind_tls or http.tls';
+    warnings.push({ path: ['console', 'origin'], message });
+  }
   if (config.admin.clients.length > 0 && !config.admin.tls?.clientCa && !config.http.tls?.clientCa) {
     const message = 'neither admin.tls nor http.tls has a client_ca, so that no client shows a certificate';
     warnings.push({ path: ['admin', 'clients'], message });

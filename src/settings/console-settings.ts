@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { duration } from './setting-forms.ts';
+import { duration, text } from './setting-forms.ts';
 
 /** How the pages for people are served. */
 export interface ConsoleSettings {
@@ -9,11 +9,24 @@ export interface ConsoleSettings {
   readonly sessionMaxMs: number;
   /** Whether browsers reach it by TLS. */
   readonly isSecure: boolean;
+  /** Where browsers reach it, as in `https://console.example.com`; null where only a request says it. */
+  readonly origin: string | null;
+  /** Where the pages of portal sessions may lead back to. */
+  readonly returnOrigins: readonly string[];
   /** What sessions are sealed by; null where each process makes its own. */
   readonly sessionSecret: Buffer | null;
 }
 
 const day = 86_400_000;
+const originError = 'expected an origin, scheme, host and port alone: https://console.example.com';
+
+/** An origin as browsers write it. */
+const origin = text(/^https?:\/\/[^/?#@\s\\]+$/, originError).transform((given, context) => {
+  const url = URL.parse(given);
+  if (url !== null && url.origin !== 'null') return url.origin;
+  context.addIssue(originError);
+  return z.NEVER;
+});
 
 /** `console` in the settings. */
 export const consoleSpec = z.strictObject({
@@ -31,17 +44,27 @@ export const consoleSpec = z.strictObject({
     .boolean()
     .default(false)
     .describe('Whether browsers reach it by TLS of a proxy in front; where http.tls is set they do.'),
+  origin: origin
+    .optional()
+    .describe('Where browsers reach it: https://console.example.com (default: as a request says).'),
+  return_origins: z
+    .array(origin)
+    .max(100)
+    .prefault([])
+    .describe('Origins that the pages of portal sessions may lead back to.'),
 });
 
 /** Null where there are to be no pages. */
 export function consoleOf(
-  { enabled, session_idle, session_max, behind_tls }: z.output<typeof consoleSpec>,
+  settings: z.output<typeof consoleSpec>,
   hasTls: boolean,
   sessionSecret: Buffer | null,
 ): ConsoleSettings | null {
-  if (!enabled) return null;
+  if (!settings.enabled) return null;
+  const { session_idle, session_max, behind_tls, origin, return_origins } = settings;
   return {
     ...{ sessionIdleMs: session_idle, sessionMaxMs: session_max },
     ...{ isSecure: behind_tls || hasTls, sessionSecret },
+    ...{ origin: origin ?? null, returnOrigins: [...new Set(return_origins)] },
   };
 }

@@ -1,6 +1,7 @@
 import { identityKeysStep, requestLogStep } from './added-tables.ts';
 import { foldNames } from './fold-names.ts';
 import type { Migration } from './migration.ts';
+import { portalSessions } from './portal-migration.ts';
 import { revivals } from './revivals.ts';
 
 /**
@@ -222,6 +223,7 @@ export const migrations: readonly Migration[] = [
   identityKeysStep,
   revivals,
   requestLogStep,
+  portalSessions,
 ];
 
 /** The roles of a row that a trigger is about, as JSON; NULL where there are none or they cannot be read. */

@@ -35,6 +35,7 @@ export function createPurge(dependencies: PurgeDependencies): () => Promise<void
       return ids.length;
     });
     await inBatches(({ journal }) => journal.purge(now() - journalRetentionMs, batchSize));
+    await inBatches(({ portalSessions }) => portalSessions.purge(now(), batchSize));
     await inBatches(({ requests }) => requests.purge(now() - requestRetentionMs, batchSize));
   }
 

@@ -3,7 +3,6 @@
  * another store would need too.
  */
 
-import type { JournalStore } from '../journal/journal-store.ts';
 import type { KeyId } from '../keys/key.ts';
 import { type RestorableStore, RestoredStore } from '../restore/restore-mark.ts';
 import type { FeedSubscriber } from '../store/feed.ts';
@@ -187,7 +186,7 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
     listJournal: (filter, page) => withTables(({ journal }) => journal.list(filter, page)),
     noteAddresses: (uses) => withTables(({ addresses }) => addresses.note(uses)),
     ...identityKeyCalls((work) => withTables(({ identityKeys }) => work(identityKeys))),
-    ...noticeCalls(withTables, now),
+    ...sideCalls(withTables, now),
     async diagnose() {
       if (opened?.place.isLost()) return [lostFinding(path)];
       const found = await withTables(({ database }) => diagnoseFile(database, path));
@@ -227,12 +226,13 @@ function identityKeyCalls(
   };
 }
 
-/** The calls about what is to be noticed, by whoever has the duty. */
-function noticeCalls(
+/** The calls about portal sessions, and about what is to be noticed, by whoever has the duty. */
+function sideCalls(
   withTables: <Result>(work: (tables: Tables) => Result) => Promise<Result>,
   now: () => number,
-): Pick<JournalStore, 'claimDuty' | 'recordDuty' | 'listExpiring' | 'listIdle'> {
+): Pick<RestorableStore, 'getPortalSession' | 'claimDuty' | 'recordDuty' | 'listExpiring' | 'listIdle'> {
   return {
+    getPortalSession: (id) => withTables(({ portalSessions }) => portalSessions.get(id)),
     listExpiring: (range, size) => withTables(({ keys }) => keys.listExpiring(range, size)),
     listIdle: (range, size) => withTables(({ idle }) => idle(range, size)),
     claimDuty: (duty, holder, forMs) =>

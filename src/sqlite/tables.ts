@@ -9,6 +9,7 @@ import { createJournalTable, type JournalTable } from './records/journal.ts';
 import { createKeyTable, type KeyTable } from './records/keys.ts';
 import { createLimitTable, type LimitTable } from './records/limits.ts';
 import { createOwnerTable, type OwnerTable } from './records/owners.ts';
+import { createPortalSessionTable, type PortalSessionTable } from './records/portal-sessions.ts';
 import { createRequestTable, type RequestTable } from './records/requests.ts';
 import { createRoleTable, type RoleTable } from './records/roles.ts';
 import { createUsageTable, type UsageTable } from './records/usage.ts';
@@ -29,6 +30,7 @@ export interface Tables {
   readonly duties: DutyTable;
   readonly idle: IdlePages;
   readonly identityKeys: IdentityKeyTable;
+  readonly portalSessions: PortalSessionTable;
 }
 
 export function createTables(
@@ -50,5 +52,6 @@ export function createTables(
     duties: createDutyTable(database, disk),
     idle: createIdlePages(database, onBadRecord),
     identityKeys: createIdentityKeyTable(database),
+    portalSessions: createPortalSessionTable(database),
   };
 }

@@ -14,6 +14,7 @@ import type { Feed } from './feed.ts';
 import type { Finding } from './finding.ts';
 import type { IdentityKeyStore } from './identity-keys.ts';
 import type { DigestChange, KeyFilter, OwnedExternalId, OwnedKeys } from './key-filter.ts';
+import type { PortalSessionStore } from './portal-sessions.ts';
 import type { RequestStore } from './request-log.ts';
 import type { KeyCounts, ReplicaLag } from './standing.ts';
 import type { StoreTrouble } from './trouble.ts';
@@ -28,7 +29,7 @@ import type { UsageTally } from './usage-tally.ts';
  * A record that cannot be read spoils itself alone: getting or finding it rejects with {@link BadRecord},
  * and lists leave it out.
  */
-export interface Store extends JournalStore, UnitStore, IdentityKeyStore, RequestStore {
+export interface Store extends JournalStore, UnitStore, IdentityKeyStore, PortalSessionStore, RequestStore {
   /** For logs and metrics: `sqlite` or `mongodb`. */
   readonly kind: string;
   /** Records that {@link Store.insertKeys} takes without holding up the thread for more than some milliseconds. */
@@ -220,12 +221,14 @@ export class DuplicateKey extends Error {
   }
 }
 
+type BadKind = 'a key' | 'an owner' | 'a role' | 'an event' | 'a portal session';
+
 /** What is stored under the id of a key, an owner or a role cannot be read as one: it is broken, and never allows anyone. */
 export class BadRecord extends Error {
   readonly id: string;
 
   /** `member` is the first at fault; no value is quoted. */
-  constructor(id: string, member: string, kind: 'a key' | 'an owner' | 'a role' | 'an event' = 'a key') {
+  constructor(id: string, member: string, kind: BadKind = 'a key') {
     super(`the stored record of ${id} is not ${kind}: ${member} is missing or of the wrong type`);
     this.name = 'BadRecord';
     this.id = id;

@@ -39,6 +39,8 @@ export function eachCall(store: Store, wrap: WrapCall): Store {
     listRoles: wrap('list_roles', (page) => store.listRoles(page)),
     putRole: wrap('put_role', (...given) => store.putRole(...given)),
     deleteRole: wrap('delete_role', (...given) => store.deleteRole(...given)),
+    getPortalSession: wrap('get_portal_session', (id) => store.getPortalSession(id)),
+    putPortalSession: wrap('put_portal_session', (...given) => store.putPortalSession(...given)),
     appendJournal: wrap('append_journal', (drafts) => store.appendJournal(drafts)),
     listJournal: wrap('list_journal', (filter, page) => store.listJournal(filter, page)),
     noteAddresses: wrap('note_addresses', (uses) => store.noteAddresses(uses)),

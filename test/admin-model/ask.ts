@@ -10,6 +10,8 @@ export type Operation = Exclude<
   | 'deleteRole'
   | 'revokeKeys'
   | 'disableKeys'
+  | 'createPortalSession'
+  | 'deletePortalSession'
 >;
 
 /** A call in the contract's JSON shape, apart from what carries it. */

@@ -5,11 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { createConsole } from '../../src/console/console.ts';
-import { callerBy } from '../../src/http/caller.ts';
 import { createHttpServer } from '../../src/http/server.ts';
 import { StoreUnavailable } from '../../src/store/store.ts';
 import { createTestService } from '../service.ts';
-import { fixedAdminKey, startConsole } from './browser.ts';
+import { consoleDependencies, fixedAdminKey, startConsole } from './browser.ts';
 
 it('shows who may only read nothing that changes anything, and refuses it', async () => {
   const { browser, adminKey, create, call } = await startConsole();
@@ -139,13 +138,12 @@ it('gives no address where there is none, so that a key for addresses is of no u
       ...{ admin: service.admin, now: () => service.clock.now, isReady: () => ({ ready: true, why: '' }) },
       metrics: async () => ({ contentType: 'text/plain', text: '' }),
       log: { debug() {}, warn() {}, error() {} },
-      pages: createConsole(
-        {
-          ...{ log: { warn() {}, error() {} }, now: () => service.clock.now },
-          signIn: (request, adminKey) => service.admin.signIn(callerBy(request, adminKey)),
-        },
-        { secret: Buffer.alloc(32), idleMs: 1e6, ageMaxMs: 1e6, isSecure: false },
-      ),
+      pages: createConsole(consoleDependencies(service), {
+        secret: Buffer.alloc(32),
+        idleMs: 1e6,
+        ageMaxMs: 1e6,
+        isSecure: false,
+      }),
     },
     { listen: { kind: 'unix', path } },
   );

@@ -1,6 +1,9 @@
-import { type ConsoleOptions, createConsole } from '../../src/console/console.ts';
+import { createPortalAccess } from '../../src/admin/people/portal-access.ts';
+import { portalBy } from '../../src/cli/serving/http-listener.ts';
+import { type ConsoleDependencies, type ConsoleOptions, createConsole } from '../../src/console/console.ts';
 import { callerBy } from '../../src/http/caller.ts';
 import { startListener, type TestListener } from '../http/listener.ts';
+import type { TestService } from '../service.ts';
 
 /** What a server without script of the page would see of a browser: cookies, forms, redirects as they come. */
 export interface Browser {
@@ -44,13 +47,13 @@ export async function startConsole(
 ): Promise<TestConsole> {
   const listener = await startListener(
     (service) => ({
-      pages: createConsole(
-        {
-          ...{ log: { warn() {}, error() {} }, now: () => service.clock.now },
-          signIn: (request, adminKey) => service.admin.signIn(callerBy(request, adminKey)),
-        },
-        { secret: Buffer.alloc(32, 7), idleMs: hour / 2, ageMaxMs: 12 * hour, isSecure: false, ...options },
-      ),
+      pages: createConsole(consoleDependencies(service), {
+        secret: Buffer.alloc(32, 7),
+        idleMs: hour / 2,
+        ageMaxMs: 12 * hour,
+        isSecure: false,
+        ...options,
+      }),
     }),
     { bodyBytesMax },
   );
@@ -69,6 +72,17 @@ export async function startConsole(
       };
       return (await listener.create({ ...wanted, scheme: 'postern' })).key;
     },
+  };
+}
+
+/** As `serve` wires them. */
+export function consoleDependencies(service: TestService): ConsoleDependencies {
+  const now = () => service.clock.now;
+  const { tickets } = service;
+  return {
+    ...{ log: { warn() {}, error() {} }, now, tickets },
+    signIn: (request, adminKey) => service.admin.signIn(callerBy(request, adminKey)),
+    portal: portalBy(createPortalAccess({ ...service, now })),
   };
 }
 

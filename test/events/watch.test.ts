@@ -278,7 +278,7 @@ function notice({ owner }: { owner: string | null }) {
 }
 
 function watchCall() {
-  const nobody = { actorName: null, key: null, owner: null, refusal: null, reason: null };
+  const nobody = { actorName: null, key: null, portal: null, owner: null, refusal: null, reason: null };
   const identity = { ...nobody, actor: 'key_admin', canRead: true, canWrite: false };
   const origin = { actor: 'key_admin', action: 'WatchKeys', address: null, requestId: null };
   return { identity, origin, renew: async () => {} };

@@ -347,6 +347,7 @@ function brokenAdmin(error: Error): Admin {
       findings: none,
       standings: none,
       charge: none,
+      portal: null,
     },
     policy: () => ({
       plans: createPlans(new Map()),

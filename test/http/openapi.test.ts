@@ -212,6 +212,8 @@ async function callEverything(): Promise<{ route: DocumentedRoute; reply: Reply 
   await tell('GetRole', 'reader');
   await tell('ListRoles');
   await tell('DeleteRole', 'reader');
+  const session = await tell('CreatePortalSession');
+  await tell('DeletePortalSession', session.id);
   await tell('ListAuditEvents', '', { query: '?notices=true&order=oldest' });
   await tell('ReportLeakedKeys');
   await tell('ReportLeakedKeysByGithub');

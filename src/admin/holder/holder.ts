@@ -153,7 +153,7 @@ export function createHolder(dependencies: HolderDependencies): Holder {
     return {
       identity: {
         ...{ ...acting, key: key.id, owner: key.owner, canRead: false, canWrite: false },
-        ...{ refusal: null, reason: null },
+        ...{ portal: null, refusal: null, reason: null },
       },
       origin: { ...acting, action: actionOf[operation], address: address || null, requestId: named },
       renew: async () => {},

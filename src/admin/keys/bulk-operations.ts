@@ -92,9 +92,10 @@ export function createBulkOperations(dependencies: BulkOperationsDependencies): 
     const searched = search == null ? undefined : keySearch(search, keySchemes);
     const wanted: KeyFilter = { ...pageFilter({ ...asked, owner, search: searched }), now: now() };
     const filter = await settledSearch(store, wanted);
+    const visible = visibleTo(call);
     for (let before: KeyId | null = null; ; await yieldToOthers()) {
       const page: KeyRecord[] = await store.listKeys(filter, { before, size: pageSize });
-      for (const key of page) if (ids.size === 0 || ids.has(key.id)) yield key;
+      for (const key of page) if ((ids.size === 0 || ids.has(key.id)) && visible(key)) yield key;
       const last = page.at(-1);
       if (last === undefined || page.length < pageSize) return;
       before = last.id;

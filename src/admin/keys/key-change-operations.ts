@@ -7,7 +7,7 @@ import type { KeyPatch } from '../../keys/key-patch.ts';
 import type { Store } from '../../store/store.ts';
 import { limitsAsked } from '../admin-fields.ts';
 import { emptyInput, readInput, rotateKeyInput, updateKeyInput } from '../admin-input.ts';
-import { type Call, keyId, requestKey, visibleTo } from '../call.ts';
+import { type Call, keyId, requestKey, requireMayGive, visibleTo } from '../call.ts';
 import type { KeyTerms } from './key-terms.ts';
 import { requireRoles } from './known-roles.ts';
 import { requireMayLimit, requireSharer } from './limit-terms.ts';
@@ -117,6 +117,7 @@ export function createKeyChangeOperations(
   /** A plan is another thing to each scheme. */
   function checked(call: Call, patch: KeyPatch, key: KeyRecord): KeyPatch {
     requireMayLimit(call, patch, key);
+    requireMayGive(call, patch.permissions ?? []);
     requireSharer(patch.rateLimits ?? [], key.owner);
     const scheme = policy().keySchemes.find((known) => known.name === key.scheme) ?? null;
     // One that it has already, though nobody knows it any more, is sent back by whoever sends the whole key.

@@ -12,7 +12,7 @@ import { type Store, usageRetentionMs } from '../../store/store.ts';
 import { type KeyUsage, reportUsage } from '../../usage/usage-report.ts';
 import { limitsAsked } from '../admin-fields.ts';
 import { createKeyInput, findKeyInput, getKeyUsageInput, readInput, verifyKeyInput } from '../admin-input.ts';
-import { type Call, keyId, ownerFor, requestKey, visibleTo } from '../call.ts';
+import { type Call, keyId, ownerFor, requestKey, requireMayGive, visibleTo } from '../call.ts';
 import { cut, pageSize } from '../page.ts';
 import { pageFilter, readPageToken, writePageToken } from '../page-token.ts';
 import { createDryRun, type Verification } from './dry-run.ts';
@@ -90,7 +90,8 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
       const filter = pageFilter({ ...asked, owner, search: searched });
       const order = orderOf(order_by);
       const after = page_token ? readPageToken(page_token, filter, order) : null;
-      return listPage({ ...filter, now: now() }, order, { after, size: pageSize(page_size) });
+      const page = await listPage({ ...filter, now: now() }, order, { after, size: pageSize(page_size) });
+      return { ...page, keys: page.keys.filter(visibleTo(call)) };
     },
     async findKey(call, input) {
       const { key: secret } = readInput(findKeyInput, input);
@@ -124,6 +125,7 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
     const owner = ownerFor(call, asked.owner);
     const rateLimits = limitsAsked(asked) ?? noLimits;
     requireMayLimit(call, { plan: asked.plan, rateLimits });
+    requireMayGive(call, asked.permissions ?? []);
     requireSharer(rateLimits, owner);
     return {
       name: asked.name,

@@ -2,10 +2,11 @@ import { createAdmin } from '../../admin/admin.ts';
 import type { WaysIn } from '../../admin/diagnostics/admin-access.ts';
 import { findObserved } from '../../admin/diagnostics/observed.ts';
 import { createHolder } from '../../admin/holder/holder.ts';
-import { createIdentify } from '../../admin/identity.ts';
+import { createIdentify, type IdentifyDependencies, type Identity } from '../../admin/identity.ts';
 import { createLimitHits } from '../../admin/keys/limit-hits.ts';
 import { createGithubKeys, type GithubKeys } from '../../admin/leaks/github-keys.ts';
 import { createGithubLeaks } from '../../admin/leaks/github-leaks.ts';
+import { createTickets } from '../../admin/people/tickets.ts';
 import { createKeyring } from '../../cache/keyring.ts';
 import { createMissBudget } from '../../cache/miss-budget.ts';
 import { createDigestUpgrade } from '../../changes/digest-upgrade.ts';
@@ -19,6 +20,7 @@ import { createDigester } from '../../keys/secret.ts';
 import { createCharging } from '../../limits/charging.ts';
 import { createStandings, type Standings } from '../../limits/standings.ts';
 import { createToldChanges } from '../../link/told-changes.ts';
+import type { Listen } from '../../net/listen.ts';
 import type { Config } from '../../settings/config.ts';
 import { type BadRecords, createBadRecords } from '../../store/bad-records.ts';
 import type { Feed, FeedSubscriber } from '../../store/feed.ts';
@@ -32,6 +34,7 @@ import { createRequestSink } from '../../usage/requests/request-sink.ts';
 import { createUsage, type Usage, writesToFold } from '../../usage/usage.ts';
 import { version } from '../../version.ts';
 import { createEvents } from './events.ts';
+import { portalTermsOf } from './portal-terms.ts';
 import { type CreateStore, tellOf } from './store.ts';
 import type { CheckWorkers } from './workers/check-workers.ts';
 
@@ -49,11 +52,13 @@ export interface CoreDependencies {
   readonly replicaId: string;
   /** Those who answer Checks, and lease units for them. */
   readonly limiters: Pick<CheckWorkers, 'held' | 'charged'>;
+  /** Where the HTTP listener is open; null while it is not. */
+  readonly httpAt: () => Listen | null;
 }
 
 /** Wires what changes keys and what tells of them, apart from every wire; Checks are decided elsewhere. */
 export function createCore(config: Config, dependencies: CoreDependencies) {
-  const { createStore, log, tracing, replicaId, limiters } = dependencies;
+  const { createStore, log, tracing, replicaId, limiters, httpAt } = dependencies;
   const now = () => Date.now();
   const metrics = createMetrics(version);
   const [place, requestLog] = [{ isLost: false }, { isOn: config.requestLog.isEnabled }];
@@ -84,16 +89,15 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
   const judges = createJudges({ keyring, digester, limiter: lookOnly(standings), now }, config);
   const { dryRun, policy } = judges;
   const registry = metrics.timeRevocations(createRegistry({ store, digester, policy, now }, config));
-  const { adminScheme, adminKey: fixedKey } = config;
-  const { clients } = config.admin;
-  const identify = createIdentify({ keyring, digester, scheme: adminScheme, fixedKey, clients, now });
+  const tickets = createTickets<Identity>();
+  const identify = identifyBy(config, { keyring, digester, tickets, now });
   const refusals = createRefusals({
     ...{ store, monotonic },
     onError: (error) => log.error({ err: error }, 'a refused admin call could not be journalled'),
   });
   const waysIn = waysInBy(config);
   const hasOtherWriter = waysIn.fixedKey || waysIn.client;
-  const guard = createLastWriterGuard({ store, adminScheme: adminScheme.name, hasOtherWriter });
+  const guard = createLastWriterGuard({ store, adminScheme: waysIn.adminScheme, hasOtherWriter });
   const { countUnused, countHolderCall } = metrics;
   const events = createEvents({ config, log, store, registry, tail, now, monotonic, countUnused });
   const usage = gatherAdminUse(config, log, events.usageStore);
@@ -104,6 +108,7 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
     noteUse: (key, reason, address) => usage.count(key, reason, address, now()),
     ...{ standings, charge, identify, registry, store, digester, refusals, guard, waysIn, authorize: dryRun },
     ...{ policy, tail, now, monotonic, replicaId },
+    portal: portalTermsOf(config, httpAt),
   });
   const holder = createHolder({
     ...{ registry, store, standings, charge, policy, guard, refusals, now, count: countHolderCall },
@@ -118,7 +123,7 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
   return {
     ...served,
     isStoreLost: () => place.isLost,
-    ...{ judges, metrics, store, registry, usage, upgrade, refusals, events, tail, now },
+    ...{ judges, metrics, store, registry, usage, upgrade, refusals, events, tail, now, tickets },
   };
 }
 
@@ -184,6 +189,13 @@ function githubKeysOf(config: Config, log: Logger, metrics: Metrics): GithubKeys
     },
     github,
   );
+}
+
+function identifyBy(
+  { adminScheme: scheme, adminKey: fixedKey, admin: { clients } }: Config,
+  given: Pick<IdentifyDependencies, 'keyring' | 'digester' | 'tickets' | 'now'>,
+) {
+  return createIdentify({ ...given, scheme, fixedKey, clients });
 }
 
 /** Who may change everything, besides admin keys. */

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { createPortalAccess, type PortalAccess } from '../../admin/people/portal-access.ts';
 import { createConsole } from '../../console/console.ts';
+import type { Portal } from '../../console/session/portal.ts';
 import { callerBy } from '../../http/caller.ts';
 import type { Jwks } from '../../http/routes/jwks-route.ts';
 import {
@@ -41,12 +43,25 @@ export function createHttpListener(
 function pagesOf(
   { console }: Config,
   log: Logger,
-  { admin, now }: Pick<ReturnType<typeof createCore>, 'admin' | 'now'>,
+  { admin, registry, store, refusals, tickets, now }: ReturnType<typeof createCore>,
 ): HttpPages | undefined {
   if (console === null) return undefined;
   const { sessionSecret, sessionIdleMs: idleMs, sessionMaxMs: ageMaxMs, isSecure } = console;
   return createConsole(
-    { log, now, signIn: (request, adminKey) => admin.signIn(callerBy(request, adminKey)) },
+    {
+      ...{ log, now, tickets },
+      signIn: (request, adminKey) => admin.signIn(callerBy(request, adminKey)),
+      portal: portalBy(createPortalAccess({ registry, store, refusals, now })),
+    },
     { secret: sessionSecret ?? randomBytes(32), idleMs, ageMaxMs, isSecure },
   );
+}
+
+/** A browser has no other name than its address. */
+export function portalBy({ canOpen, identity, open, end }: PortalAccess): Portal {
+  return {
+    ...{ canOpen, identity },
+    open: (request, token) => open(callerBy(request, null), token),
+    end: (request, id) => end(callerBy(request, null), id),
+  };
 }

@@ -74,7 +74,9 @@ export function createService(
     held: (...asked: Parameters<CheckWorkers['held']>) => workers.held(...asked),
     charged: (...told: Parameters<CheckWorkers['charged']>) => workers.charged(...told),
   };
-  const core = createCore(config, { createStore, log, tracing, replicaId, limiters });
+  let openAt: Listen | null = null;
+  const httpAt = () => openAt;
+  const core = createCore(config, { createStore, log, tracing, replicaId, limiters, httpAt });
   const { metrics, store, registry, admin, usage, upgrade, refusals, events, told, tail, now } = core;
   const onBroken = (error: unknown) => log.error({ err: error }, 'broken');
   const tls = createTlsSources(config, {
@@ -111,13 +113,8 @@ export function createService(
   );
   const forward = createForwarding(config, { workers, tls: tls.httpCheck, onBroken });
   const identityKeys = createIdentity(config, { store, signBy: workers.signBy, log, now });
-  const http = createHttpListener(config, {
-    jwks: () => identityKeys?.jwks() ?? null,
-    core,
-    log,
-    isReady,
-    tls: tls.http,
-  });
+  const jwks = () => identityKeys?.jwks() ?? null;
+  const http = createHttpListener(config, { jwks, core, log, isReady, tls: tls.http });
   const setServing = (serving: boolean) => {
     workers.setServing(serving);
     keyAdmin.setServing(serving);
@@ -134,6 +131,7 @@ export function createService(
         admin: await keyAdmin.listen(config.admin.listen).catch(nameSetting('admin.listen')),
         http: await http.listen().catch(nameSetting('http.listen')),
       };
+      openAt = addresses.http;
       for (const { path, message } of configWarnings(config)) log.warn({ setting: path.join('.') }, message);
       tls.start();
       return addresses;

@@ -1,5 +1,7 @@
 import { mayCall } from '../../admin/operation-permissions.ts';
 import type { Terms } from '../../admin/terms-operations.ts';
+import { returnLink } from '../pages/portal.ts';
+import { sectionsFor } from '../sections.ts';
 import type { View } from '../session/visit.ts';
 import { post } from './controls.ts';
 import { html, type Markup, render } from './markup.ts';
@@ -15,15 +17,9 @@ export interface Surroundings {
   readonly path: string;
   /** Whether they can sign out: not where something in front signs them in. */
   readonly canSignOut: boolean;
+  /** Where a link leads back to; null for none. */
+  readonly returnUrl: string | null;
 }
-
-const sections = [
-  ['/console/keys', 'API Keys'],
-  ['/console/owners', 'Owners'],
-  ['/console/roles', 'Roles'],
-  ['/console/requests', 'Requests'],
-  ['/console/audit', 'Audit'],
-] as const;
 
 /** The whole document. */
 export function document(view: View, surroundings: Surroundings): string {
@@ -53,28 +49,32 @@ export function document(view: View, surroundings: Surroundings): string {
   return `<!doctype html>${render(page)}`;
 }
 
-function header({ actor, owner, permissions }: Terms, surroundings: Surroundings): Markup {
-  const { path, token, canSignOut } = surroundings;
+/** A portal session is known to nobody by its id. */
+function nameOf({ actor, owner }: Terms): string {
+  if (owner === null) return actor;
+  return actor.startsWith('portal:') ? owner : `${actor}, owner ${owner}`;
+}
+
+function header(terms: Terms, surroundings: Surroundings): Markup {
+  const { permissions } = terms;
+  const { path, token, canSignOut, returnUrl } = surroundings;
   const mayWrite = mayCall(permissions, 'CreateKey');
   return html`<header>
-    <a class="brand" href="/console/keys">Postern</a>
+    <a class="brand" href="/console">Postern</a>
     <nav aria-labelledby="settings">
       <span id="settings">Settings</span>
       <ul>
-        ${sections
-          .filter(([href]) => owner === null || href !== '/console/roles')
-          .map(
-            ([href, name]) => html`<li>
+        ${sectionsFor(terms).map(
+          ({ href, name }) => html`<li>
             <a href=${href} aria-current=${path.startsWith(href) ? 'page' : undefined}>${name}</a>
           </li>`,
-          )}
+        )}
       </ul>
     </nav>
     <div class="who">
+      ${returnUrl === null ? null : returnLink(returnUrl)}
       <span>
-        <span class="unseen">Signed in as </span>${actor}${owner === null ? '' : `, owner ${owner}`}${
-          mayWrite ? '' : ', read only'
-        }
+        <span class="unseen">Signed in as </span>${nameOf(terms)}${mayWrite ? '' : ', read only'}
       </span>
       ${canSignOut ? post('/console/sign-out', token, html`<button class="quiet">Sign out</button>`) : null}
     </div>

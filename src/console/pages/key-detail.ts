@@ -1,6 +1,6 @@
 import { isKeyId } from '../../keys/key.ts';
 import type { Api } from '../api.ts';
-import type { Page as Answer, Key, LoggedRequest, Usage } from '../api-answers.ts';
+import type { Page as Answer, AuditEvent, Key, LoggedRequest, Usage } from '../api-answers.ts';
 import { post } from '../markup/controls.ts';
 import { html, type Markup, path, timeMarkup } from '../markup/markup.ts';
 import { Refusal } from '../refusal.ts';
@@ -27,26 +27,23 @@ const addressesShown = 100;
 export const keyDetailPage: Page = { path: '/keys/:id', get: showKey };
 
 async function showKey(visit: Visit): Promise<View> {
-  const { api, query, now } = visit;
+  const { api, query, now, may } = visit;
   const key = await keyOf(visit);
   const hours = Number(spans.find(([span]) => span === query.get('hours'))?.[0] ?? spans[0][0]);
   const since = new Date((Math.floor(now / hourMs) - hours + 1) * hourMs).toISOString();
+  const ofKey = new URLSearchParams({ target: key.id, page_size: String(eventsShown) }).toString();
   const [usage, limits, requests, events] = await Promise.all([
-    api.usage(key.id, since),
-    api.limits(key.id),
-    api.requests(key.id, `page_size=${requestsShown}`),
-    api.events(new URLSearchParams({ target: key.id, page_size: String(eventsShown) }).toString()),
+    may('GetKeyUsage') ? api.usage(key.id, since) : null,
+    may('GetKeyLimits') ? api.limits(key.id) : null,
+    may('ListKeyRequests') ? api.requests(key.id, `page_size=${requestsShown}`) : null,
+    may('ListAuditEvents') ? api.events(ofKey) : null,
   ]);
   return {
     title: key.name,
-    main: html`${visit.canWrite ? actions(key, visit.token) : null} ${details(key)}
-      ${limitsSection(limits)} ${usageSection(key, usage, hours, now)}
-      ${requestsSection(requests)}
-      <section aria-labelledby="audit">
-        <h2 id="audit">Audit</h2>
-        ${eventList(events.data)}
-        <p><a href=${path(['audit'], { target: key.id })}>All entries about this key</a></p>
-      </section>`,
+    main: html`${visit.canWrite ? actions(key, visit.token) : null} ${details(key, visit)}
+      ${limits && limitsSection(limits)} ${usage && usageSection(key, usage, hours, now)}
+      ${may('ListKeyRequests') ? requestsSection(requests) : null}
+      ${events && auditSection(key, events.data)}`,
   };
 }
 
@@ -78,7 +75,20 @@ function rolesMarkup({ roles }: Key): Markup {
   return html`${roles.map((role, at) => html`${at > 0 ? ', ' : ''}<a href=${path(['roles', role])}>${role}</a>`)}`;
 }
 
-function details(key: Key): Markup {
+function auditSection({ id }: Key, events: readonly AuditEvent[]): Markup {
+  return html`<section aria-labelledby="audit">
+    <h2 id="audit">Audit</h2>
+    ${eventList(events)}
+    <p><a href=${path(['audit'], { target: id })}>All entries about this key</a></p>
+  </section>`;
+}
+
+/** An id, which leads to its page for who may see that. */
+function linked(id: string, href: string, isSeen: boolean): Markup {
+  return isSeen ? html`<a href=${href}>${id}</a>` : id;
+}
+
+function details(key: Key, { may }: Pick<Visit, 'may'>): Markup {
   const { rate_limits: limits, owner, rotated_from: from, replaced_by: successor } = key;
   const rows: [string, Markup][] = [
     ['State', stateMarkup(key)],
@@ -86,9 +96,11 @@ function details(key: Key): Markup {
     ['Id', html`<code>${key.id}</code>`],
     ['Scheme', key.scheme],
     ['Environment', key.environment],
-    ['Owner', owner === null ? 'Nobody' : html`<a href=${path(['owners', owner])}>${owner}</a>`],
+    ['Owner', owner === null ? 'Nobody' : linked(owner, path(['owners', owner]), may('GetOwner'))],
     ['Permissions', key.permissions.join(', ') || 'None'],
-    ...(key.roles.length === 0 ? [] : [['Roles', rolesMarkup(key)] as [string, Markup]]),
+    ...(key.roles.length === 0
+      ? []
+      : [['Roles', may('GetRole') ? rolesMarkup(key) : key.roles.join(', ')] as [string, Markup]]),
     ['Allowed addresses', key.ip_allowlist.join(', ') || 'All'],
     ...(key.principals.length === 0
       ? []
@@ -97,7 +109,7 @@ function details(key: Key): Markup {
     ...(limits.length === 0 ? [] : [['Limits of its own', limitsText(limits)] as [string, Markup]]),
     ...(key.external_id === null ? [] : [['Your id', key.external_id] as [string, Markup]]),
     ['Labels', labelsText(key.labels, ', ') || 'None'],
-    ['Created', html`${timeMarkup(key.created_at)}${madeBy(key)}`],
+    ['Created', html`${timeMarkup(key.created_at)}${may('ListAuditEvents') ? madeBy(key) : ''}`],
     ['Last used', timeMarkup(key.last_used_at)],
     ['Expires', timeMarkup(key.expires_at)],
     ...(key.revoked_at === null ? [] : [['Revoked', timeMarkup(key.revoked_at)] as [string, Markup]]),

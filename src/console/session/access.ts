@@ -1,9 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Identity } from '../../admin/identity.ts';
+import type { Tickets } from '../../admin/people/tickets.ts';
 import type { Terms } from '../../admin/terms-operations.ts';
 import { type Api, createApi } from '../api.ts';
 import { type Form, readForm } from '../markup/form.ts';
 import { Refusal } from '../refusal.ts';
-import type { Session, Sessions } from './session.ts';
+import type { Portal } from './portal.ts';
+import type { Holder, Session, Sessions } from './session.ts';
 
 /** Who is allowed to see a page. */
 export interface Entrance {
@@ -11,6 +14,8 @@ export interface Entrance {
   readonly terms: Terms;
   /** By a header that something in front of the console sent, and not by its own cookie. */
   readonly isByHeader: boolean;
+  /** Where they came from, and are led back to; null for nowhere. */
+  readonly returnUrl: string | null;
 }
 
 /** Who asked for a page. */
@@ -21,6 +26,8 @@ export interface Entered {
   readonly entrance: Entrance | null;
   /** Whether they were signed in before, and are not any more. */
   readonly ended: boolean;
+  /** Who they were then, where the cookie still says it. */
+  readonly before: Holder | null;
 }
 
 export interface Access {
@@ -30,15 +37,23 @@ export interface Access {
    */
   isLedHere(request: FastifyRequest): boolean;
   enter(request: FastifyRequest, reply: FastifyReply): Promise<Entered>;
+  /** {@link Access.enter} where the request brings a session along; null, and no cookie, where it does not. */
+  enterKnown(request: FastifyRequest, reply: FastifyReply): Promise<Entered | null>;
   /** The session of the request, a new one where it has none, and whether one had ended. */
   session(
     request: FastifyRequest,
     reply: FastifyReply,
   ): { readonly session: Session; readonly ended: boolean };
-  /** Another session, of who has this key, or of nobody. */
-  begin(reply: FastifyReply, adminKey: string | null): Session;
+  /** Another session, of them, or of nobody. */
+  begin(reply: FastifyReply, holder: Holder | null): Session;
   /** What a form of this session sent. Throws a {@link Refusal} for another session's. */
   formOf(request: FastifyRequest, session: Session): Form;
+}
+
+export interface AccessDependencies {
+  readonly sessions: Sessions;
+  readonly tickets: Pick<Tickets<Identity>, 'issue'>;
+  readonly portal: Pick<Portal, 'identity'>;
 }
 
 export interface AccessOptions {
@@ -46,7 +61,11 @@ export interface AccessOptions {
   readonly isSecure: boolean;
 }
 
-export function createAccess(app: FastifyInstance, sessions: Sessions, { isSecure }: AccessOptions): Access {
+export function createAccess(
+  app: FastifyInstance,
+  { sessions, tickets, portal }: AccessDependencies,
+  { isSecure }: AccessOptions,
+): Access {
   // `__Host-` would take the cookie to every path of the host.
   const cookie = isSecure ? '__Secure-postern_console' : 'postern_console';
   const attributes = { path: '/console', httpOnly: true, sameSite: 'strict', secure: isSecure } as const;
@@ -60,8 +79,8 @@ export function createAccess(app: FastifyInstance, sessions: Sessions, { isSecur
     return { session: used, ended: false };
   }
 
-  function begin(reply: FastifyReply, adminKey: string | null): Session {
-    const begun = sessions.start(adminKey);
+  function begin(reply: FastifyReply, holder: Holder | null): Session {
+    const begun = sessions.start(holder);
     write(reply, begun);
     return begun;
   }
@@ -73,21 +92,9 @@ export function createAccess(app: FastifyInstance, sessions: Sessions, { isSecur
     },
     session,
     begin,
-    async enter(request, reply) {
-      const found = session(request, reply);
-      const { adminKey } = found.session;
-      const header = bearerOf(request);
-      const authorization = header ?? (adminKey === null ? null : `Bearer ${adminKey}`);
-      if (authorization === null) return { ...found, entrance: null };
-      const api = createApi(app, request, authorization);
-      try {
-        const entrance = { api, terms: await api.terms(), isByHeader: header !== null };
-        return { session: found.session, entrance, ended: false };
-      } catch (error) {
-        if (header !== null || !isAboutIdentity(error)) throw error;
-        return { session: begin(reply, null), entrance: null, ended: true };
-      }
-    },
+    enter,
+    enterKnown: async (request, reply) =>
+      sessions.open(request.cookies[cookie]) === null ? null : enter(request, reply),
     formOf(request, session) {
       const form = readForm(request.body);
       if (sessions.isToken(session, form.text('token'))) return form;
@@ -95,6 +102,39 @@ export function createAccess(app: FastifyInstance, sessions: Sessions, { isSecur
       throw new Refusal(403, 'OLD_FORM', message);
     },
   };
+
+  async function enter(request: FastifyRequest, reply: FastifyReply): Promise<Entered> {
+    const found = session(request, reply);
+    const { holder } = found.session;
+    const header = bearerOf(request);
+    const authorization = header ?? (holder === null ? null : await authorizationOf(holder, reply));
+    if (authorization === null && holder !== null) return endedFor(holder, reply);
+    if (authorization === null) return { ...found, entrance: null, before: null };
+    const api = createApi(app, request, authorization);
+    try {
+      const terms = await api.terms();
+      const returnUrl = header === null && holder?.kind === 'portal' ? holder.returnUrl : null;
+      const entrance = { api, terms, returnUrl, isByHeader: header !== null };
+      return { session: found.session, entrance, ended: false, before: null };
+    } catch (error) {
+      if (header !== null || holder === null || !isAboutIdentity(error)) throw error;
+      return endedFor(holder, reply);
+    }
+  }
+
+  function endedFor(holder: Holder, reply: FastifyReply): Entered {
+    return { session: begin(reply, null), entrance: null, ended: true, before: holder };
+  }
+
+  /** What REST knows them by while the request lasts; null once they may not come in any more. */
+  async function authorizationOf(holder: Holder, reply: FastifyReply): Promise<string | null> {
+    if (holder.kind === 'key') return `Bearer ${holder.adminKey}`;
+    const identity = await portal.identity(holder.id);
+    if (identity === null) return null;
+    const ticket = tickets.issue(identity);
+    reply.raw.once('close', ticket.end);
+    return ticket.authorization;
+  }
 
   function write(reply: FastifyReply, session: Session): void {
     reply.setCookie(cookie, sessions.seal(session), attributes);

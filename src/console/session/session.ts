@@ -7,12 +7,23 @@ import {
   timingSafeEqual,
 } from 'node:crypto';
 
+/** Who has signed in, as the cookie says it. */
+export type Holder =
+  | { readonly kind: 'key'; readonly adminKey: string }
+  | {
+      readonly kind: 'portal';
+      readonly id: string;
+      readonly returnUrl: string | null;
+      /** Unix milliseconds; its session lasts until then, however seldom it is used. */
+      readonly expiresAt: number;
+    };
+
 /** Who looks at the console in one browser, for a while. */
 export interface Session {
   /** What its forms are bound to. */
   readonly id: string;
   /** Null before signing in. */
-  readonly adminKey: string | null;
+  readonly holder: Holder | null;
   /** Unix milliseconds, as below: when it signed in. */
   readonly startedAt: number;
   /** When it was last used, to a twentieth of the idle bound. */
@@ -30,7 +41,7 @@ export interface SessionOptions {
 
 /** Sessions that are kept nowhere but in the cookie, sealed. */
 export interface Sessions {
-  start(adminKey: string | null): Session;
+  start(holder: Holder | null): Session;
   /** The session in a cookie's value; null for none, one that has ended, or one that was not sealed here. */
   open(sealed: string | undefined): Session | null;
   /** The session as used now; the same one where its time need not be written again. */
@@ -47,29 +58,38 @@ const purpose = Buffer.from('postern console session v1');
 const nonceBytes = 12;
 const tagBytes = 16;
 const sealedLengthMax = 4_096;
+/** Past the end of every portal session. */
+const portalAgeMaxMs = 2 * 86_400_000;
 
 export function createSessions(now: () => number, { secret, idleMs, ageMaxMs }: SessionOptions): Sessions {
   const sealKey = derive(secret, 'postern console: sealing sessions');
   const tokenKey = derive(secret, 'postern console: tokens of forms');
 
   return {
-    start: (adminKey) => ({
-      ...{ id: randomBytes(16).toString('base64url'), adminKey },
+    start: (holder) => ({
+      ...{ id: randomBytes(16).toString('base64url'), holder },
       ...{ startedAt: now(), seenAt: now() },
     }),
     open(sealed) {
       const text = sealed === undefined || sealed.length > sealedLengthMax ? null : unseal(sealed);
       if (text === null) return null;
-      const [id, adminKey, startedAt, seenAt] = JSON.parse(text) as [string, string | null, number, number];
-      const at = now();
-      const isOver = at - seenAt >= idleMs || at - startedAt >= ageMaxMs;
-      return isOver ? null : { id, adminKey, startedAt, seenAt };
+      const [id, kept, startedAt, seenAt] = JSON.parse(text) as [
+        string,
+        string | Holder | null,
+        number,
+        number,
+      ];
+      // Releases that know admin keys alone write the key itself.
+      const holder = typeof kept === 'string' ? { kind: 'key' as const, adminKey: kept } : kept;
+      const session = { id, holder, startedAt, seenAt };
+      return isOver(session) ? null : session;
     },
     touch: (session) => (now() - session.seenAt < idleMs / 20 ? session : { ...session, seenAt: now() }),
-    seal({ id, adminKey, startedAt, seenAt }) {
+    seal({ id, holder, startedAt, seenAt }) {
       const nonce = randomBytes(nonceBytes);
       const sealing = createCipheriv(cipher, sealKey, nonce).setAAD(purpose);
-      const text = JSON.stringify([id, adminKey, startedAt, seenAt]);
+      const kept = holder?.kind === 'key' ? holder.adminKey : holder;
+      const text = JSON.stringify([id, kept, startedAt, seenAt]);
       const body = Buffer.concat([sealing.update(text, 'utf8'), sealing.final()]);
       return Buffer.concat([nonce, body, sealing.getAuthTag()]).toString('base64url');
     },
@@ -79,6 +99,13 @@ export function createSessions(now: () => number, { secret, idleMs, ageMaxMs }: 
       return one.length === other.length && timingSafeEqual(one, other);
     },
   };
+
+  /** That of a portal session is kept, for its page to say so. */
+  function isOver({ holder, seenAt, startedAt }: Session): boolean {
+    const at = now();
+    if (holder?.kind === 'portal') return at - startedAt >= portalAgeMaxMs;
+    return at - seenAt >= idleMs || at - startedAt >= ageMaxMs;
+  }
 
   function token({ id }: Session): string {
     return createHmac('sha256', tokenKey).update(id).digest('base64url');

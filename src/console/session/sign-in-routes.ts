@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Failure } from '../../failure.ts';
 import { createApi } from '../api.ts';
+import { homeOf } from '../pages/home.ts';
+import { signedOutView } from '../pages/portal.ts';
 import { isAdminKeyText, signInView } from '../pages/sign-in.ts';
 import { type PageDependencies, refuseOthers } from '../routing.ts';
 import { createAttempts, retrySeconds } from './attempts.ts';
@@ -10,13 +12,15 @@ const keys = { redirect: '/console/keys' };
 /** Signing in at `/console`, and out. */
 export function addSignIn(
   app: FastifyInstance,
-  { access, show, now, tokenOf, signIn }: PageDependencies,
+  { access, show, now, tokenOf, signIn, portal }: PageDependencies,
 ): void {
   const attempts = createAttempts(now);
 
   app.get('/', async (request, reply) => {
-    const { session, entrance, ended } = await access.enter(request, reply);
-    if (entrance !== null) return show(request, reply, keys);
+    const { session, entrance, ended, before } = await access.enter(request, reply);
+    if (entrance !== null)
+      return show(request, reply, homeOf(entrance.terms), { entrance, token: tokenOf(session) });
+    if (before?.kind === 'portal') return show(request, reply, signedOutView(before.returnUrl, true));
     const hasEnded = ended || request.url.endsWith('?ended');
     const note = hasEnded ? 'Your session has ended. Sign in again.' : '';
     return show(request, reply, signInView(tokenOf(session), { note }));
@@ -32,7 +36,7 @@ export function addSignIn(
     // The right key is taken however many wrong ones came before: behind a proxy, all have one address.
     const problem = await whyNot(request, adminKey);
     if (problem === null) {
-      access.begin(reply, adminKey);
+      access.begin(reply, { kind: 'key', adminKey });
       return show(request, reply, keys);
     }
     const isOften = attempts.isRefused(address);
@@ -44,9 +48,13 @@ export function addSignIn(
   refuseOthers(app, '/', ['GET', 'POST']);
 
   app.post('/sign-out', async (request, reply) => {
-    access.formOf(request, access.session(request, reply).session);
+    const { session } = access.session(request, reply);
+    access.formOf(request, session);
     access.begin(reply, null);
-    return show(request, reply, { redirect: '/console' });
+    const { holder } = session;
+    if (holder?.kind !== 'portal') return show(request, reply, { redirect: '/console' });
+    await portal.end(request.raw, holder.id);
+    return show(request, reply, signedOutView(holder.returnUrl, false));
   });
   refuseOthers(app, '/sign-out', ['POST']);
 

@@ -1,3 +1,4 @@
+import type { OperationName } from '../../admin/operation-permissions.ts';
 import type { Terms } from '../../admin/terms-operations.ts';
 import type { Api } from '../api.ts';
 import type { Form } from '../markup/form.ts';
@@ -8,7 +9,9 @@ export interface Visit {
   readonly api: Api;
   /** Who they are, and what they may ask for. */
   readonly terms: Terms;
+  /** Whether they may make keys and change them. */
   readonly canWrite: boolean;
+  readonly may: (operation: OperationName) => boolean;
   /** What each form on the page carries as `token`. */
   readonly token: string;
   /** The part of the path that a page's own path names. */

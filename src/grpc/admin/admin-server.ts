@@ -11,6 +11,7 @@ import { createKeyMethods } from './key-methods.ts';
 import { createLeakMethods } from './leak-methods.ts';
 import { createLimitMethods } from './limit-methods.ts';
 import { createOwnerMethods } from './owner-methods.ts';
+import { createPortalMethods } from './portal-methods.ts';
 import { createRoleMethods } from './role-methods.ts';
 import { createTermsMethods } from './terms-methods.ts';
 import { createUnary, type MethodDependencies } from './unary.ts';
@@ -45,6 +46,7 @@ export function createAdminService({
       ...createImportMethods({ admin, onBroken, stopping }),
       ...createOwnerMethods(dependencies),
       ...createRoleMethods(dependencies),
+      ...createPortalMethods(dependencies),
       ...createAuditMethods(dependencies),
       ...createDiagnosticsMethods(dependencies),
       ...createLeakMethods(dependencies),

@@ -5,6 +5,7 @@ import { keyOperations } from './key.ts';
 import { keysOperations } from './keys.ts';
 import { type Operations, operationObject, type Schema } from './operation.ts';
 import { ownerOperations } from './owners.ts';
+import { portalOperations, portalSchemas } from './portal.ts';
 import { roleOperations, roleSchemas } from './roles.ts';
 import { reference } from './schema-forms.ts';
 import { schemas } from './schemas.ts';
@@ -21,6 +22,7 @@ export function openapiDocument(version: string): Schema {
     ...bulkOperations(),
     ...ownerOperations(),
     ...roleOperations(),
+    ...portalOperations(),
     ...journalOperations(),
     ...leakOperations(),
     ...holderOperations(),
@@ -43,7 +45,7 @@ export function openapiDocument(version: string): Schema {
       Object.entries(operations).map(([path, methods]) => [path, pathObject(methods)]),
     ),
     components: {
-      schemas: { ...schemas, ...roleSchemas, ...useSchemas },
+      schemas: { ...schemas, ...roleSchemas, ...portalSchemas, ...useSchemas },
       responses: errorResponses(),
       securitySchemes,
     },
@@ -66,6 +68,7 @@ const tags = [
   { name: 'Keys', description: 'Making, changing and withdrawing keys.' },
   { name: 'Owners', description: 'Whose keys may be used, and until when.' },
   { name: 'Roles', description: 'Permissions under one name, which keys hold by naming the role.' },
+  { name: 'Portal sessions', description: 'Links by which customers look after their keys in the console.' },
   { name: 'Journal', description: 'What happened, and what happens.' },
   { name: 'Leaks', description: 'Keys that were found where they should not be.' },
   { name: 'Holder', description: 'What whoever has a key may do with it, by the key itself.' },

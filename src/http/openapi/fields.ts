@@ -81,4 +81,5 @@ export const fieldNotes: Readonly<Record<string, string>> = {
   units: 'Units that were spent, and not 0; less than 0 gives back.',
   url: 'Where it was found, for the audit log.',
   source: 'Who found it, or how.',
+  return_url: 'Where a link on every page leads back to; its origin is one of `console.return_origins`.',
 };

@@ -11,7 +11,7 @@ export interface Operation {
   readonly id: string;
   /** Of a second route to one RPC. */
   readonly rpc?: string;
-  readonly tag: 'Keys' | 'Owners' | 'Roles' | 'Journal' | 'Leaks' | 'Holder' | 'Service';
+  readonly tag: 'Keys' | 'Owners' | 'Roles' | 'Portal sessions' | 'Journal' | 'Leaks' | 'Holder' | 'Service';
   readonly summary: string;
   readonly description?: string;
   readonly parameters?: readonly Schema[];

@@ -5,6 +5,7 @@ import type { KeyDigests } from './digests.ts';
 import type { createFirstKeyInsert } from './first-key.ts';
 import type { KeyChanges } from './key-changes.ts';
 import type { OwnerCollection } from './owners.ts';
+import type { PortalCollection } from './portal-sessions.ts';
 import { toDocument } from './records.ts';
 import type { RoleCollection } from './roles.ts';
 
@@ -18,6 +19,7 @@ export type Changes = Pick<
   | 'putOwner'
   | 'putRole'
   | 'deleteRole'
+  | 'putPortalSession'
   | 'replaceDigests'
   | 'replaceKey'
   | 'replaceKeys'
@@ -30,6 +32,7 @@ export interface ChangeDependencies {
   readonly insertFirst: ReturnType<typeof createFirstKeyInsert>;
   readonly owners: OwnerCollection;
   readonly roles: RoleCollection;
+  readonly portalSessions: PortalCollection;
   readonly queue: ChangeQueue;
   readonly subscriber: FeedSubscriber;
   /** Unix milliseconds. */
@@ -38,7 +41,7 @@ export interface ChangeDependencies {
 
 /** The changes of the store's contract, of which the subscriber has heard when they resolve. */
 export function createChanges(dependencies: ChangeDependencies): Changes {
-  const { keys, digests, insertFirst, owners, roles, queue, subscriber, now } = dependencies;
+  const { keys, digests, insertFirst, owners, roles, portalSessions, queue, subscriber, now } = dependencies;
 
   return {
     async insertKey(record, retentionMs, draft) {
@@ -94,6 +97,7 @@ export function createChanges(dependencies: ChangeDependencies): Changes {
       subscriber.onRoleChange(id);
       return { at: now() };
     },
+    putPortalSession: portalSessions.put,
     async appendJournal(drafts) {
       if (drafts.length === 0) return;
       await queue({ drafts, isDue: async () => true, apply: async () => true });

@@ -19,6 +19,7 @@ export type Changes = Pick<
   | 'putOwner'
   | 'putRole'
   | 'deleteRole'
+  | 'putPortalSession'
   | 'appendJournal'
 >;
 
@@ -176,6 +177,13 @@ export function createChanges({ now, withTables, requireFile, subscriber }: Chan
       );
       if (deleted !== null) subscriber()?.onRoleChange(id);
       return committed(deleted);
+    },
+    async putPortalSession(record, ifVersion, draft) {
+      const put = await change(
+        ({ portalSessions }) => (portalSessions.put(record, ifVersion) ? true : null),
+        () => draft,
+      );
+      return put !== null;
     },
     appendJournal: (drafts) =>
       withTables(async ({ disk, journal }) => {

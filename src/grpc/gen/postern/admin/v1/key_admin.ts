@@ -899,6 +899,56 @@ export interface DeleteRoleResponse {
   unconfirmed_replicas: string[];
 }
 
+export interface CreatePortalSessionRequest {
+  /** Whose keys it is for. Required, but for an admin key that has an owner. */
+  owner: string;
+  /** `keys:read`, `keys:write`, which includes reading, `usage:read`; one at least. */
+  permissions: string[];
+  /** Where a link on every page leads back to; its origin is one of `console.return_origins`. */
+  return_url?:
+    | string
+    | undefined;
+  /** How long the session lasts, 1s to 24h; absent: 1h. */
+  expires_in?: string | undefined;
+}
+
+export interface CreatePortalSessionResponse {
+  /** `ps_` and a random part. */
+  id: string;
+  /** Opens the session once, within 5 minutes; in this answer and no other. */
+  url: string;
+  /** When the session ends. */
+  expires_at: Timestamp | undefined;
+}
+
+export interface DeletePortalSessionRequest {
+  /** Required. */
+  id: string;
+}
+
+export interface DeletePortalSessionResponse {
+  session: PortalSession | undefined;
+}
+
+/** A while in which somebody looks after the keys of one owner in the console. */
+export interface PortalSession {
+  /** `ps_` and a random part. */
+  id: string;
+  owner: string;
+  permissions: string[];
+  return_url?: string | undefined;
+  created_at:
+    | Timestamp
+    | undefined;
+  /** Absent while its link was not opened. */
+  opened_at: Timestamp | undefined;
+  expires_at:
+    | Timestamp
+    | undefined;
+  /** When somebody ended it; absent where nobody has. */
+  ended_at: Timestamp | undefined;
+}
+
 export interface GetOwnerRequest {
   /** Required. */
   id: string;
@@ -1301,7 +1351,10 @@ export interface GetTermsRequest {
 }
 
 export interface GetTermsResponse {
-  /** The id of the admin key, `POSTERN_ADMIN_KEY`, or the name of a client certificate. */
+  /**
+   * The id of the admin key, `POSTERN_ADMIN_KEY`, the name of a client certificate, or of who is
+   * signed in to the console what the journal calls them.
+   */
   actor: string;
   /** `admin:read`, and `admin:write` where they may change things. */
   permissions: string[];
@@ -5960,6 +6013,377 @@ export const DeleteRoleResponse: MessageFns<DeleteRoleResponse> = {
   },
 };
 
+function createBaseCreatePortalSessionRequest(): CreatePortalSessionRequest {
+  return { owner: "", permissions: [], return_url: undefined, expires_in: undefined };
+}
+
+export const CreatePortalSessionRequest: MessageFns<CreatePortalSessionRequest> = {
+  encode(message: CreatePortalSessionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.owner !== "") {
+      writer.uint32(10).string(message.owner);
+    }
+    for (const v of message.permissions) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.return_url !== undefined) {
+      writer.uint32(26).string(message.return_url);
+    }
+    if (message.expires_in !== undefined) {
+      writer.uint32(34).string(message.expires_in);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreatePortalSessionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreatePortalSessionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.permissions.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.return_url = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.expires_in = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseCreatePortalSessionResponse(): CreatePortalSessionResponse {
+  return { id: "", url: "", expires_at: undefined };
+}
+
+export const CreatePortalSessionResponse: MessageFns<CreatePortalSessionResponse> = {
+  encode(message: CreatePortalSessionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.url !== "") {
+      writer.uint32(18).string(message.url);
+    }
+    if (message.expires_at !== undefined) {
+      Timestamp.encode(message.expires_at, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CreatePortalSessionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCreatePortalSessionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.url = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.expires_at = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDeletePortalSessionRequest(): DeletePortalSessionRequest {
+  return { id: "" };
+}
+
+export const DeletePortalSessionRequest: MessageFns<DeletePortalSessionRequest> = {
+  encode(message: DeletePortalSessionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeletePortalSessionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeletePortalSessionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDeletePortalSessionResponse(): DeletePortalSessionResponse {
+  return { session: undefined };
+}
+
+export const DeletePortalSessionResponse: MessageFns<DeletePortalSessionResponse> = {
+  encode(message: DeletePortalSessionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.session !== undefined) {
+      PortalSession.encode(message.session, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeletePortalSessionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeletePortalSessionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.session = PortalSession.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBasePortalSession(): PortalSession {
+  return {
+    id: "",
+    owner: "",
+    permissions: [],
+    return_url: undefined,
+    created_at: undefined,
+    opened_at: undefined,
+    expires_at: undefined,
+    ended_at: undefined,
+  };
+}
+
+export const PortalSession: MessageFns<PortalSession> = {
+  encode(message: PortalSession, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== "") {
+      writer.uint32(10).string(message.id);
+    }
+    if (message.owner !== "") {
+      writer.uint32(18).string(message.owner);
+    }
+    for (const v of message.permissions) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.return_url !== undefined) {
+      writer.uint32(34).string(message.return_url);
+    }
+    if (message.created_at !== undefined) {
+      Timestamp.encode(message.created_at, writer.uint32(42).fork()).join();
+    }
+    if (message.opened_at !== undefined) {
+      Timestamp.encode(message.opened_at, writer.uint32(50).fork()).join();
+    }
+    if (message.expires_at !== undefined) {
+      Timestamp.encode(message.expires_at, writer.uint32(58).fork()).join();
+    }
+    if (message.ended_at !== undefined) {
+      Timestamp.encode(message.ended_at, writer.uint32(66).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PortalSession {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePortalSession();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.id = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.permissions.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.return_url = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.created_at = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.opened_at = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.expires_at = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.ended_at = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseGetOwnerRequest(): GetOwnerRequest {
   return { id: "" };
 }
@@ -9075,6 +9499,40 @@ export const KeyAdminService = {
     responseSerialize: (value: DeleteRoleResponse): Buffer => Buffer.from(DeleteRoleResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): DeleteRoleResponse => DeleteRoleResponse.decode(value),
   },
+  /**
+   * Makes a link by which somebody else's customer looks after the keys of one owner in the console,
+   * for a while. Opened once, within 5 minutes. Needs admin:write.
+   *
+   * FAILED_PRECONDITION: the console is switched off, or nothing says where it is (`console.origin`).
+   */
+  createPortalSession: {
+    path: "/postern.admin.v1.KeyAdmin/CreatePortalSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CreatePortalSessionRequest): Buffer =>
+      Buffer.from(CreatePortalSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CreatePortalSessionRequest => CreatePortalSessionRequest.decode(value),
+    responseSerialize: (value: CreatePortalSessionResponse): Buffer =>
+      Buffer.from(CreatePortalSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CreatePortalSessionResponse => CreatePortalSessionResponse.decode(value),
+  },
+  /**
+   * Ends a portal session: when this returns no replica shows a page by it any more. One that has
+   * ended already stays as it is. Needs admin:write.
+   *
+   * NOT_FOUND: no such session, or it ended more than a day ago.
+   */
+  deletePortalSession: {
+    path: "/postern.admin.v1.KeyAdmin/DeletePortalSession" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeletePortalSessionRequest): Buffer =>
+      Buffer.from(DeletePortalSessionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeletePortalSessionRequest => DeletePortalSessionRequest.decode(value),
+    responseSerialize: (value: DeletePortalSessionResponse): Buffer =>
+      Buffer.from(DeletePortalSessionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeletePortalSessionResponse => DeletePortalSessionResponse.decode(value),
+  },
 } as const;
 
 export interface KeyAdminServer extends UntypedServiceImplementation {
@@ -9266,6 +9724,20 @@ export interface KeyAdminServer extends UntypedServiceImplementation {
    * NOT_FOUND: no such role. ABORTED: as of PutRole.
    */
   deleteRole: handleUnaryCall<DeleteRoleRequest, DeleteRoleResponse>;
+  /**
+   * Makes a link by which somebody else's customer looks after the keys of one owner in the console,
+   * for a while. Opened once, within 5 minutes. Needs admin:write.
+   *
+   * FAILED_PRECONDITION: the console is switched off, or nothing says where it is (`console.origin`).
+   */
+  createPortalSession: handleUnaryCall<CreatePortalSessionRequest, CreatePortalSessionResponse>;
+  /**
+   * Ends a portal session: when this returns no replica shows a page by it any more. One that has
+   * ended already stays as it is. Needs admin:write.
+   *
+   * NOT_FOUND: no such session, or it ended more than a day ago.
+   */
+  deletePortalSession: handleUnaryCall<DeletePortalSessionRequest, DeletePortalSessionResponse>;
 }
 
 function longToNumber(int64: { toString(): string }): number {

@@ -1,0 +1,63 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { type PortalSessionRecord, portalPurgeAt } from '../../keys/portal-session.ts';
+import { checkedPortalSession } from '../../store/checked-portal-session.ts';
+import { BadRecord } from '../../store/store.ts';
+import type { Row } from './records.ts';
+
+/** The table of portal sessions, synchronously. Throws SQLite's errors. */
+export interface PortalSessionTable {
+  get(id: string): PortalSessionRecord | null;
+  put(record: PortalSessionRecord, ifVersion: number): boolean;
+  /** Removes at most `size` that nobody needs any more at that time; says how many. */
+  purge(now: number, size: number): number;
+}
+
+export function createPortalSessionTable(database: DatabaseSync): PortalSessionTable {
+  const get = database.prepare('SELECT * FROM portal_sessions WHERE id = :id');
+  const insert = database.prepare(
+    `INSERT OR IGNORE INTO portal_sessions (id, version, purge_at, record)
+     VALUES (:id, :version, :purge_at, :record)`,
+  );
+  const update = database.prepare(
+    `UPDATE portal_sessions SET version = :version, purge_at = :purge_at, record = :record
+     WHERE id = :id AND version = :if_version`,
+  );
+  const purge = database.prepare(
+    `DELETE FROM portal_sessions WHERE id IN
+       (SELECT id FROM portal_sessions WHERE purge_at <= :now ORDER BY purge_at LIMIT :size)`,
+  );
+
+  return {
+    get(id) {
+      const row = get.get({ id });
+      return row === undefined ? null : fromRow(row);
+    },
+    put({ id, version, ...rest }, ifVersion) {
+      const record = { id, version, ...rest };
+      const row = { id, version, purge_at: portalPurgeAt(record), record: JSON.stringify(rest) };
+      const { changes } = ifVersion === 0 ? insert.run(row) : update.run({ ...row, if_version: ifVersion });
+      return changes > 0;
+    },
+    purge: (now, size) => Number(purge.run({ now, size }).changes),
+  };
+}
+
+/** Throws `BadRecord` where the row is no portal session. */
+function fromRow({ id, version, record }: Row): PortalSessionRecord {
+  const rest = parsed(String(id), record);
+  return checkedPortalSession({
+    ...{ id, version, owner: rest.owner, permissions: rest.permissions, returnUrl: rest.returnUrl },
+    ...{ tokenDigest: rest.tokenDigest, createdAt: rest.createdAt, openUntil: rest.openUntil },
+    ...{ openedAt: rest.openedAt, expiresAt: rest.expiresAt, endedAt: rest.endedAt },
+  });
+}
+
+function parsed(id: string, record: unknown): Readonly<Record<string, unknown>> {
+  try {
+    const rest: unknown = JSON.parse(String(record));
+    if (typeof rest === 'object' && rest !== null) return rest as Record<string, unknown>;
+  } catch {
+    // The parser's message quotes the text.
+  }
+  throw new BadRecord(id, 'record', 'a portal session');
+}
