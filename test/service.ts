@@ -62,12 +62,14 @@ export interface TestServiceOptions {
   readonly portal?: PortalTerms;
   /** Whether someone may change everything whatever becomes of the keys, as `POSTERN_ADMIN_KEY` may. */
   readonly hasOtherWriter?: boolean;
+  /** Whether callers can show a certificate. */
+  readonly asksForCertificates?: boolean;
   /** Told of refused calls that could not be journalled; throws unless it is given. */
   readonly onRefusalLost?: (error: unknown) => void;
 }
 
 export async function createTestService(given: TestServiceOptions = {}): Promise<TestService> {
-  const { hasOtherWriter = true, onRefusalLost = rethrow } = given;
+  const { hasOtherWriter = true, asksForCertificates = false, onRefusalLost = rethrow } = given;
   const clock = { now: Date.now() };
   const now = () => clock.now;
   const plain = given.store ?? createSqliteStore({ path: ':memory:', now });
@@ -107,7 +109,8 @@ export async function createTestService(given: TestServiceOptions = {}): Promise
     { store, onError: rethrow, onDropped() {} },
     { flushMs: 1_000, talliesMax: 1_000 },
   );
-  const guard = createLastWriterGuard({ store, adminScheme: schemes[0].name, hasOtherWriter });
+  const ways = { adminScheme: schemes[0].name, asksForCertificates };
+  const guard = createLastWriterGuard({ store, hasOtherWriter, ...ways });
   const refusals = createRefusals({ store, monotonic: now, onError: onRefusalLost });
   const heldCalls: TestService['held'] = { failures: [], calls: [] };
   const holder = createHolder({
@@ -126,7 +129,7 @@ export async function createTestService(given: TestServiceOptions = {}): Promise
     refusals,
     ...{ tail, monotonic: now, replicaId: 'test-replica' },
     guard,
-    waysIn: { adminScheme: schemes[0].name, fixedKey: hasOtherWriter, client: false },
+    waysIn: { ...ways, fixedKey: hasOtherWriter, client: false },
     authorize: dryRun,
     ...{ standings, charge },
     policy,

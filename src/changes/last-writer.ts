@@ -10,6 +10,8 @@ export interface LastWriterDependencies {
   readonly adminScheme: string;
   /** Whether somebody may change everything whatever becomes of the keys: by the settings, that is. */
   readonly hasOtherWriter: boolean;
+  /** Whether callers can show a certificate; where none can, an admin key with principals is of no use. */
+  readonly asksForCertificates: boolean;
 }
 
 const pageSize = 100;
@@ -24,7 +26,7 @@ export type EndsLastWriter = (ending: ReadonlySet<KeyId>, at: number) => Promise
 export function createLastWriterGuard(
   dependencies: LastWriterDependencies,
 ): Guard & { readonly many: EndsLastWriter } {
-  const { store, adminScheme, hasOtherWriter } = dependencies;
+  const { store, adminScheme, hasOtherWriter, asksForCertificates } = dependencies;
 
   const one: Guard = async (before, after, at) => {
     if (hasOtherWriter || !mayWriteAll(before, at) || mayWriteAll(after, at)) return;
@@ -40,7 +42,8 @@ export function createLastWriterGuard(
 
   function mayWriteAll(key: KeyRecord, at: number): boolean {
     const isAdmin = key.scheme === adminScheme && key.owner === null && key.permissions.includes(adminWrite);
-    return isAdmin && keyState(key, at) === 'active';
+    const isUsable = asksForCertificates || key.principals.length === 0;
+    return isAdmin && isUsable && keyState(key, at) === 'active';
   }
 
   /** Whether a writer is there beside these, and whether one is among these. */
@@ -63,6 +66,6 @@ export function createLastWriterGuard(
 
 function lastWriter(): Failure {
   const message =
-    'This is the last admin key that may change everything. Create another with admin:write and without an owner first.';
+    'This is the last admin key that may change everything. Create another with admin:write, without an owner and without principals first.';
   return new Failure('FAILED_PRECONDITION', 'LAST_ADMIN_KEY', message);
 }

@@ -13,10 +13,12 @@ const writer = (id: string, more: Partial<KeyRecord> = {}) =>
 
 describe('who may change everything', () => {
   const found = async (keys: readonly KeyRecord[], ways = {}) => {
-    const waysIn = { adminScheme: 'postern', fixedKey: false, client: false, ...ways };
+    const none = { fixedKey: false, client: false, asksForCertificates: false };
+    const waysIn = { adminScheme: 'postern', ...none, ...ways };
     const findings = await findAccessTrouble({ listKeys: async () => [...keys] }, waysIn, now);
     return findings.map(({ level, code }) => `${level} ${code}`);
   };
+  const bound = writer('c', { expiresAt: now + 60 * dayMs, principals: ['ops.example.com'] });
   const ending = (id: string, days: number) => writer(id, { expiresAt: now + days * dayMs });
 
   it.each([
@@ -27,6 +29,9 @@ describe('who may change everything', () => {
     ['one alone who ends soon', [ending('a', 13)], {}, ['warning admin.last_writer']],
     ['one alone who does not end', [writer('a')], {}, ['info admin.last_writer', 'info admin.no_expiry']],
     ['two', [ending('a', 60), ending('b', 13)], {}, []],
+    ['one alone whose principals nobody can show', [bound], {}, ['error admin.no_writer']],
+    ['one beside such a one', [ending('a', 60), bound], {}, ['info admin.last_writer']],
+    ['two, where certificates are asked for', [ending('a', 60), bound], { asksForCertificates: true }, []],
     ['the settings', [], { fixedKey: true }, ['info admin.fixed_key']],
     ['a certificate', [], { client: true }, []],
   ] as const)('may be %s', async (_, keys, ways, finds) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Caller } from '../../src/admin/identity.ts';
-import { audit, callerWith, refusal, start } from '../admin-calls.ts';
+import { audit, callerWith, refusal, root, start } from '../admin-calls.ts';
 import type { TestService } from '../service.ts';
 
 const refused = 'FAILED_PRECONDITION LAST_ADMIN_KEY';
@@ -11,6 +11,10 @@ const ways: [string, (service: TestService, caller: Caller, id: string) => Promi
   [
     'stripped of admin:write',
     ({ admin }, caller, id) => admin.updateKey(caller, id, { permissions: ['admin:read'] }),
+  ],
+  [
+    'bound to principals that no caller can show',
+    ({ admin }, caller, id) => admin.updateKey(caller, id, { principals: ['ops.example.com'] }),
   ],
   ['stripped of everything', ({ admin }, caller, id) => admin.updateKey(caller, id, { permissions: null })],
 ];
@@ -43,6 +47,13 @@ describe.each(ways)('the last admin key that may change everything, when it is t
         const expires_at = new Date(service.clock.now + 1).toISOString();
         await service.admin.updateKey(other, other.key.id, { expires_at });
         service.clock.now += 1;
+      },
+    ],
+    [
+      'has principals that no caller can show',
+      async (service) => {
+        const other = await callerWith(service, ['admin:write']);
+        await service.admin.updateKey(root(service), other.key.id, { principals: ['ops.example.com'] });
       },
     ],
     [
@@ -95,4 +106,27 @@ it('a key that is disabled already, or never could change everything, is revoked
   for (const { key } of [other, bound]) {
     expect(await refusal(service.admin.revokeKey(last, key.id))).toBe('was not refused');
   }
+});
+
+it('a key with principals may be the last where callers show certificates, and stays', async () => {
+  const service = await start({ hasOtherWriter: false, asksForCertificates: true });
+  const last = await callerWith(service, ['admin:write']);
+  const principals = ['ops.example.com'];
+  await service.admin.updateKey(last, last.key.id, { principals });
+  const caller = { ...last, certificateNames: ['DNS:ops.example.com'] };
+  expect(await refusal(service.admin.revokeKey(caller, last.key.id))).toBe(refused);
+  const other = await service.admin.createKey(caller, {
+    name: 'b',
+    permissions: ['admin:write'],
+    principals,
+  });
+  expect(await refusal(service.admin.revokeKey(caller, other.key.id))).toBe('was not refused');
+});
+
+it('a key with principals that no caller can show is revoked without a question', async () => {
+  const service = await start({ hasOtherWriter: false });
+  const last = await callerWith(service, ['admin:write']);
+  const wanted = { name: 'b', permissions: ['admin:write'], principals: ['ops.example.com'] };
+  const { key } = await service.admin.createKey(last, wanted);
+  expect(await refusal(service.admin.revokeKey(last, key.id))).toBe('was not refused');
 });

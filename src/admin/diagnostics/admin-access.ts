@@ -11,6 +11,8 @@ export interface WaysIn {
   readonly fixedKey: boolean;
   /** Whether a client certificate may change everything. */
   readonly client: boolean;
+  /** Whether callers can show a certificate; where none can, an admin key with principals is no way in. */
+  readonly asksForCertificates: boolean;
 }
 
 const pageSize = 100;
@@ -21,10 +23,12 @@ const expirySoonMs = 14 * 86_400_000;
 /** What is wrong with who may change everything: nobody, one alone who ends soon, and what is better known. */
 export async function findAccessTrouble(
   store: Pick<Store, 'listKeys'>,
-  { adminScheme, fixedKey, client }: WaysIn,
+  { adminScheme, fixedKey, client, asksForCertificates }: WaysIn,
   now: number,
 ): Promise<Finding[]> {
-  const writers = await listWriters(store, adminScheme, now);
+  const writers = (await listWriters(store, adminScheme, now)).filter(
+    ({ principals }) => asksForCertificates || principals.length === 0,
+  );
   const findings: Finding[] = [];
   if (fixedKey) findings.push(fixedKeyInUse);
   const [only] = writers;
@@ -45,7 +49,7 @@ const fixedKeyInUse = info(
 
 const noWriter = error(
   'admin.no_writer',
-  'Nobody may change everything: there is no active admin key with admin:write and without an owner.',
+  'Nobody may change everything: there is no active admin key with admin:write and without an owner. One with principals counts where a listener asks for client certificates.',
   'Start the service with POSTERN_ADMIN_KEY set, and create one with it.',
 );
 

@@ -97,7 +97,7 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
   });
   const waysIn = waysInBy(config);
   const hasOtherWriter = waysIn.fixedKey || waysIn.client;
-  const guard = createLastWriterGuard({ store, adminScheme: waysIn.adminScheme, hasOtherWriter });
+  const guard = createLastWriterGuard({ store, ...waysIn, hasOtherWriter });
   const { countUnused, countHolderCall } = metrics;
   const events = createEvents({ config, log, store, registry, tail, now, monotonic, countUnused });
   const usage = gatherAdminUse(config, log, events.usageStore);
@@ -199,10 +199,11 @@ function identifyBy(
 }
 
 /** Who may change everything, besides admin keys. */
-function waysInBy({ adminScheme, adminKey, admin }: Config): WaysIn {
+function waysInBy({ adminScheme, adminKey, admin, http }: Config): WaysIn {
+  const asksForCertificates = [admin.tls, http.tls].some((tls) => tls !== null && tls.clientCa !== null);
   return {
-    ...{ adminScheme: adminScheme.name, fixedKey: adminKey !== null },
-    client: admin.clients.some(mayWriteAll),
+    ...{ adminScheme: adminScheme.name, fixedKey: adminKey !== null, asksForCertificates },
+    client: asksForCertificates && admin.clients.some(mayWriteAll),
   };
 }
 
