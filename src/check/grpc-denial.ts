@@ -45,7 +45,7 @@ export function grpcHeaders(
 const statusOf: Readonly<Record<number, number>> = { 401: 16, 402: 7, 403: 7, 429: 8, 503: 14 };
 
 /** By the status that the scheme answers with, and where that is another, by the reason's own. */
-function grpcStatus({ scheme, reason }: Denied): number {
+export function grpcStatus({ scheme, reason }: Denied): number {
   return statusOf[scheme.answers[reason].status] ?? statusOf[reasonStatus[reason]] ?? 7;
 }
 

@@ -20,7 +20,7 @@ import { createHealth } from './health-methods.ts';
 import { createReflectionMethods } from './reflection-methods.ts';
 import { credentialsOf } from './tls-credentials.ts';
 
-/** A gRPC listener with health and reflection beside its one service. */
+/** A gRPC listener with health and reflection beside its services. */
 export interface GrpcListener {
   /** Resolves to where it listens; rejects with a `ListenError` when it cannot. */
   listen(listen: Listen): Promise<Listen>;
@@ -50,7 +50,10 @@ export interface GrpcListenerOptions {
 const bounds = { streamsMax: 100, sessionMiB: 16, keepaliveMs: 20_000, pingMaxMs: 10_000 };
 const mebibyte = 1_024 * 1_024;
 
-export function createGrpcListener(service: GrpcService, options: GrpcListenerOptions): GrpcListener {
+export function createGrpcListener(
+  service: GrpcService | readonly GrpcService[],
+  options: GrpcListenerOptions,
+): GrpcListener {
   // It would write to standard error, between the lines of our log, what is answered or thrown here anyway.
   setLogVerbosity(logVerbosity.NONE);
   const serverOptions: ServerOptions = {
@@ -63,10 +66,12 @@ export function createGrpcListener(service: GrpcService, options: GrpcListenerOp
   };
   const server = new Server(serverOptions);
   const credentials = credentialsOf(options.tls ?? null);
-  server.addService(service.definition, service.implementation);
-  const health = createHealth([service.name]);
+  const services = [service].flat();
+  const names = services.map(({ name }) => name);
+  for (const { definition, implementation } of services) server.addService(definition, implementation);
+  const health = createHealth(names);
   addMethods(server, health.methods);
-  addMethods(server, createReflectionMethods([service.name, 'grpc.health.v1.Health']));
+  addMethods(server, createReflectionMethods([...names, 'grpc.health.v1.Health']));
 
   return {
     async listen(listen) {

@@ -27,13 +27,19 @@ export type GrpcError = Pick<ServiceError, 'code' | 'details' | 'metadata'>;
  * that cannot be reached as UNAVAILABLE; anything else as INTERNAL without its text.
  */
 export function toGrpcError(error: unknown): GrpcError {
-  if (error instanceof Failure) return rich(codes[error.code], error.message, error.reason, error.violations);
+  if (error instanceof Failure)
+    return grpcError(codes[error.code], error.message, error.reason, error.violations);
   if (error instanceof StoreUnavailable) {
     const { trouble } = error;
     const message = trouble === null ? 'The store cannot be reached. Try again.' : troubleWords[trouble];
-    return rich(status.UNAVAILABLE, message, 'STORE_UNAVAILABLE', []);
+    return grpcError(status.UNAVAILABLE, message, 'STORE_UNAVAILABLE', []);
   }
-  return rich(status.INTERNAL, 'Something went wrong inside Postern; its log says what.', 'INTERNAL', []);
+  return grpcError(
+    status.INTERNAL,
+    'Something went wrong inside Postern; its log says what.',
+    'INTERNAL',
+    [],
+  );
 }
 
 /** Whether the log should have the error itself: it is not one that the caller was told of. */
@@ -41,7 +47,13 @@ export function isUnexpected(error: unknown): boolean {
   return !(error instanceof Failure || error instanceof StoreUnavailable);
 }
 
-function rich(code: number, message: string, reason: string, violations: Failure['violations']): GrpcError {
+/** An error with its ErrorInfo and, where a field is at fault, its BadRequest. */
+export function grpcError(
+  code: number,
+  message: string,
+  reason: string,
+  violations: Failure['violations'],
+): GrpcError {
   const info = ErrorInfo.encode({ reason, domain: errorDomain, metadata: {} }).finish();
   const details = [{ typeUrl: 'type.googleapis.com/google.rpc.ErrorInfo', value: info }];
   if (violations.length > 0) {

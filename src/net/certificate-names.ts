@@ -7,3 +7,10 @@ export function certificateNames(subjectAltName: string | undefined): string[] {
   if (subjectAltName === undefined || subjectAltName.includes('"')) return [];
   return subjectAltName.split(', ').filter((name) => /^(?:DNS|URI|email):[\x21-\x7e]+$/.test(name));
 }
+
+/** Whom a certificate names, as Envoy has it: its first URI, else its first DNS name; empty for nobody. */
+export function principalOf(names: readonly string[]): string {
+  const first =
+    names.find((name) => name.startsWith('URI:')) ?? names.find((name) => name.startsWith('DNS:'));
+  return first?.slice('URI:'.length) ?? '';
+}

@@ -1,7 +1,15 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import {
+  credentials,
+  Metadata,
+  makeGenericClientConstructor,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
 import { expect, inject, it, onTestFinished } from 'vitest';
+import { KeyHolderService } from '../../src/grpc/gen/postern/holder/v1/key_holder.ts';
 import { freshDatabase } from '../real/mongod.ts';
 import { type Postern, startPostern } from '../real/postern.ts';
 import { until } from '../real/until.ts';
@@ -50,6 +58,36 @@ it('a key that is ended by itself on one replica is denied by the other, though 
   expect(journal).toMatchObject({ data: [{ action: 'RevokeKey', target: made.id, outcome: 'ok' }] });
   const counted = /^postern_holder_calls_total\{operation="revoke",result="ok"\} 1$/m;
   expect(await (await fetch(`${one.url}/metrics`)).text()).toMatch(counted);
+});
+
+it('a key that is ended over gRPC on one replica is denied by the other, and what is off is not there', async () => {
+  const settings = { POSTERN_STORE: freshDatabase(inject('mongoUri')).uri };
+  const replicas = await Promise.all(
+    ['one', 'two'].map((name) => startPostern({ ...settings, POSTERN_REPLICA_ID: name })),
+  );
+  onTestFinished(async () => void (await Promise.all(replicas.map((replica) => replica.stop()))));
+  const [one, two] = replicas as [Postern, Postern];
+  const made = await makeKey(one, { permissions: ['read:a'] });
+  const Client = makeGenericClientConstructor(KeyHolderService, 'KeyHolder');
+  const own = ({ admin: { host, port } }: Postern, method: string) => {
+    const client = new Client(`${host}:${port}`, credentials.createInsecure());
+    const metadata = new Metadata();
+    metadata.set('authorization', `Bearer ${made.key}`);
+    return new Promise<{ code: number; key?: { id: string } }>((resolve) => {
+      const invoke = (client[method] as (...args: unknown[]) => void).bind(client);
+      invoke({}, metadata, (error: ServiceError | null, answer: { key: { id: string } }) =>
+        resolve(error ?? { ...answer, code: status.OK }),
+      );
+    }).finally(() => client.close());
+  };
+  for (const postern of replicas) {
+    expect(await own(postern, 'getKey')).toMatchObject({ code: status.OK, key: { id: made.id } });
+    expect(await own(postern, 'rotateKey')).toMatchObject({ code: status.UNIMPLEMENTED });
+  }
+  expect(await own(one, 'revokeKey')).toMatchObject({ code: status.OK, unconfirmed_replicas: [] });
+  expect(await own(two, 'getKey')).toMatchObject({ code: status.UNAUTHENTICATED });
+  const journal = await admin(one, 'GET', `/admin/audit-events?actor=${made.id}`);
+  expect(journal).toMatchObject({ data: [{ action: 'RevokeKey', target: made.id, outcome: 'ok' }] });
 });
 
 it('guesses by it are told of as those of Checks are', async () => {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { HolderSettings } from '../../src/http/routes/holder-routes.ts';
+import type { HolderSettings } from '../../src/admin/holder/holder.ts';
 import { StoreUnavailable } from '../../src/store/store.ts';
 import { listChain } from '../store-contract/setting.ts';
 import { sendRaw, startListener, type TestListener } from './listener.ts';

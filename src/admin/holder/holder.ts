@@ -2,6 +2,7 @@ import type { Guard } from '../../changes/key-change.ts';
 import type { Narrowed, Registry } from '../../changes/registry.ts';
 import type { Allowed, Authorize, Denied } from '../../check/authorize.ts';
 import { denialBody, denialHeaders } from '../../check/denial.ts';
+import { grpcMessage, grpcStatus } from '../../check/grpc-denial.ts';
 import type { KeyPolicy } from '../../check/policy.ts';
 import type { AccessRequest } from '../../check/request.ts';
 import type { Refusals } from '../../events/refusals.ts';
@@ -36,11 +37,14 @@ export interface Holder {
 /** What a key that may not pass is told is a value, in the words of its scheme; what goes wrong behind that is thrown. */
 export type Answered<T> = { readonly denied: HolderDenial } | { readonly denied: null; readonly answer: T };
 
-/** As it goes out over HTTP. */
 export interface HolderDenial {
+  readonly reason: Reason;
+  /** As it goes out over HTTP. */
   readonly status: number;
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body: string;
+  /** As it goes out over gRPC, besides the headers. */
+  readonly grpc: { readonly code: number; readonly message: string };
 }
 
 export interface HeldKey {
@@ -60,6 +64,8 @@ export interface HolderCall extends Pick<AccessRequest, 'method' | 'host' | 'pat
 
 export const holderOperations = ['read', 'revoke', 'rotate'] as const;
 export type HolderOperation = (typeof holderOperations)[number];
+/** Those of the calls that are there. */
+export type HolderSettings = Readonly<Record<HolderOperation, boolean>>;
 /** What came of a call: `ok`, why the key was denied, or the code of the refusal of one that was not. */
 export type HolderOutcome = 'ok' | Reason | Lowercase<Failure['code']>;
 
@@ -170,6 +176,8 @@ export function createHolder(dependencies: HolderDependencies): Holder {
 }
 
 function denialOf(denied: Denied): HolderDenial {
-  const { status } = denied.scheme.answers[denied.reason];
-  return { status, headers: denialHeaders(denied), body: denialBody(denied) };
+  const { reason, scheme } = denied;
+  const { status } = scheme.answers[reason];
+  const grpc = { code: grpcStatus(denied), message: grpcMessage(denied) };
+  return { reason, status, headers: denialHeaders(denied), body: denialBody(denied), grpc };
 }

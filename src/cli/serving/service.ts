@@ -3,6 +3,7 @@ import { availableParallelism, hostname } from 'node:os';
 import type { Registry } from '../../changes/registry.ts';
 import { createForwardServer, type ForwardServer } from '../../forward/forward.ts';
 import { createAdminService } from '../../grpc/admin/admin-server.ts';
+import { createHolderService } from '../../grpc/holder/holder-server.ts';
 import { createGrpcListener } from '../../grpc/server.ts';
 import { createIdentityKeys, type IdentityKeys } from '../../identity/identity.ts';
 import { type Listen, ListenError } from '../../net/listen.ts';
@@ -105,19 +106,18 @@ export function createService(
     ...{ now, monotonic },
     onStep: (byMs) => log.warn({ by_ms: byMs }, 'the system clock was set: expiry and rate limits follow it'),
   });
-  const keyAdmin = createGrpcListener(
-    createAdminService({ admin, now, onBroken, stopping: stopping.signal }),
-    {
-      ...{ requestBytesMax: config.admin.requestBytesMax, tls: tls.admin },
-    },
-  );
+  const keyHolder = createHolderService({ holder: core.holder, now, onBroken }, config.holder);
+  const keyAdmin = createAdminService({ admin, now, onBroken, stopping: stopping.signal });
+  const adminListener = createGrpcListener(keyHolder === null ? [keyAdmin] : [keyAdmin, keyHolder], {
+    ...{ requestBytesMax: config.admin.requestBytesMax, tls: tls.admin },
+  });
   const forward = createForwarding(config, { workers, tls: tls.httpCheck, onBroken });
   const identityKeys = createIdentity(config, { store, signBy: workers.signBy, log, now });
   const jwks = () => identityKeys?.jwks() ?? null;
   const http = createHttpListener(config, { jwks, core, log, isReady, tls: tls.http });
   const setServing = (serving: boolean) => {
     workers.setServing(serving);
-    keyAdmin.setServing(serving);
+    adminListener.setServing(serving);
   };
   const started = workers.start();
   // Told to whoever waits for it.
@@ -128,7 +128,7 @@ export function createService(
     registry,
     async listen() {
       const addresses = {
-        admin: await keyAdmin.listen(config.admin.listen).catch(nameSetting('admin.listen')),
+        admin: await adminListener.listen(config.admin.listen).catch(nameSetting('admin.listen')),
         http: await http.listen().catch(nameSetting('http.listen')),
       };
       openAt = addresses.http;
@@ -178,7 +178,7 @@ export function createService(
       // Before those whom it asks.
       const forwarded = forward?.close(drainMs) ?? Promise.resolve();
       const checked = forwarded.then(() => workers.close(Math.max(0, drained - performance.now())));
-      await Promise.all([checked, keyAdmin.close(drainMs)]);
+      await Promise.all([checked, adminListener.close(drainMs)]);
       // Last, so that /readyz says meanwhile that this replica drains.
       await http.close(Math.max(0, drained - performance.now()));
       const late = AbortSignal.timeout(lastWritesMsMax);

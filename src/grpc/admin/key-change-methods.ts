@@ -1,5 +1,3 @@
-import type { Shown } from '../../admin/keys/shown-keys.ts';
-import type { Narrowed } from '../../changes/registry.ts';
 import type {
   KeyAdminServer,
   RevokeKeyRequest,
@@ -8,8 +6,8 @@ import type {
 } from '../gen/postern/admin/v1/key_admin.ts';
 import { keyMessage } from './messages/key-message.ts';
 import { maskedInput, toldByPlace } from './messages/masked-update.ts';
-import { rotateKeyInputOf } from './messages/rotation-message.ts';
-import { settlementMessage } from './messages/settlement-message.ts';
+import { rotatedMessage, rotateKeyInputOf } from './messages/rotation-message.ts';
+import { narrowedMessage, settlementMessage } from './messages/settlement-message.ts';
 import { keyUpdate } from './messages/update-message.ts';
 import type { MethodDependencies } from './unary.ts';
 
@@ -22,11 +20,6 @@ export function createKeyChangeMethods({
   KeyAdminServer,
   'updateKey' | 'rotateKey' | 'revokeKey' | 'disableKey' | 'enableKey'
 > {
-  const narrowed = (result: Shown<Narrowed>) => ({
-    key: keyMessage(result.key, now()),
-    ...settlementMessage(result),
-  });
-
   return {
     updateKey: unary(async (caller, request: UpdateKeyRequest) => {
       const update = keyUpdate(request);
@@ -36,17 +29,13 @@ export function createKeyChangeMethods({
     }),
     rotateKey: unary(async (caller, request: RotateKeyRequest) => {
       const rotated = await admin.rotateKey(caller, request.id, rotateKeyInputOf(request));
-      const [at, { key, secret, rotatedKey }] = [now(), rotated];
-      return {
-        key: keyMessage(key, at),
-        secret: secret?.reveal() ?? '',
-        rotated_key: rotatedKey === null ? undefined : keyMessage(rotatedKey, at),
-        ...settlementMessage(rotated),
-      };
+      return rotatedMessage(rotated, now());
     }),
-    revokeKey: unary(async (caller, { id }: RevokeKeyRequest) => narrowed(await admin.revokeKey(caller, id))),
+    revokeKey: unary(async (caller, { id }: RevokeKeyRequest) =>
+      narrowedMessage(await admin.revokeKey(caller, id), now()),
+    ),
     disableKey: unary(async (caller, { id }: RevokeKeyRequest) =>
-      narrowed(await admin.disableKey(caller, id)),
+      narrowedMessage(await admin.disableKey(caller, id), now()),
     ),
     enableKey: unary(async (caller, { id }: RevokeKeyRequest) => ({
       key: keyMessage(await admin.enableKey(caller, id), now()),

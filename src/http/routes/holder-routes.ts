@@ -5,19 +5,17 @@ import type {
   Holder,
   HolderCall,
   HolderDenial,
-  HolderOperation,
+  HolderSettings,
 } from '../../admin/holder/holder.ts';
 import { narrowedJson } from '../../changes/key-json.ts';
 import { usedLimitJson } from '../../changes/limit-json.ts';
 import { keyState } from '../../keys/key.ts';
+import { principalOf } from '../../net/certificate-names.ts';
 import { formatTime } from '../../time/time.ts';
 import { callerOf, everyValue } from '../caller.ts';
 import { type Input, optionalBodyInput, withIdempotencyKey } from '../input.ts';
 import { wireErrorAnswer } from '../status.ts';
 import { rotatedJson } from './key-change-routes.ts';
-
-/** Those of the holder's calls that are there. */
-export type HolderSettings = Readonly<Record<HolderOperation, boolean>>;
 
 export interface HolderRoutes {
   readonly holder: Holder;
@@ -81,16 +79,9 @@ function callOf({ raw }: FastifyRequest): HolderCall {
   const { address, requestId = null, certificateNames = [] } = callerOf(raw);
   return {
     ...{ method: raw.method ?? '', host: everyValue(raw, 'host')[0] ?? '', path: raw.url ?? '' },
-    ...{ address, requestId, principal: principalIn(certificateNames) },
+    ...{ address, requestId, principal: principalOf(certificateNames) },
     header: (name) => everyValue(raw, name),
   };
-}
-
-/** As Envoy has it of a certificate: its URI, else its DNS name. */
-function principalIn(names: readonly string[]): string {
-  const first =
-    names.find((name) => name.startsWith('URI:')) ?? names.find((name) => name.startsWith('DNS:'));
-  return first?.slice('URI:'.length) ?? '';
 }
 
 function answer<T>(reply: FastifyReply, answered: Answered<T> | null, json: (answer: T) => unknown) {

@@ -11,7 +11,8 @@ import {
 } from '../../gen/postern/admin/v1/key_admin.ts';
 import { durationOf, durationText, seconds, timeText } from './time-message.ts';
 
-const states = {
+/** `Key.state` by a key's state. */
+export const keyStates = {
   active: KeyState.KEY_STATE_ACTIVE,
   disabled: KeyState.KEY_STATE_DISABLED,
   revoked: KeyState.KEY_STATE_REVOKED,
@@ -36,7 +37,7 @@ export function keyMessage(key: ShownKey, now: number): Key {
     plan: key.plan ?? undefined,
     rate_limit: shortMessage(key.rateLimits),
     labels: { ...key.labels },
-    state: states[keyState(key, now)],
+    state: keyStates[keyState(key, now)],
     updated_at: seconds(key.updatedAt),
     revoked_at: seconds(key.revokedAt),
     rotated_from: key.rotatedFrom ?? undefined,
@@ -118,7 +119,7 @@ export function keyFilterInputOf({
   expires_before,
   ...rest
 }: KeyFilter): Record<string, unknown> {
-  const [name] = Object.entries(states).find(([, value]) => value === state) ?? [];
+  const [name] = Object.entries(keyStates).find(([, value]) => value === state) ?? [];
   const asked = state === KeyState.KEY_STATE_UNSPECIFIED ? {} : { state: name ?? String(state) };
   return {
     ...rest,
