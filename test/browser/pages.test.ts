@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import axe, { type AxeResults } from 'axe-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { fixedAdminKey, startConsole, type TestConsole } from '../console/browser.ts';
 import { tally } from '../store-contract/usage.ts';
+import { axeFaults } from './axe-faults.ts';
 import { create, fill, heading, launchBrowser, revoke, rowOf, signIn, visit } from './visitor.ts';
 
 const hour = 3_600_000;
@@ -142,23 +142,7 @@ it('has no page with a fault that axe finds, nor one to scroll sideways, wide or
 
   async function examine(what: string) {
     seen.push(what);
-    await page.evaluate(`${axe.source}; axe.configure({ rules: [{ id: 'target-size', enabled: true }] })`);
-    for (const [width, colorScheme] of [
-      [360, 'dark'],
-      [1280, 'light'],
-    ] as const) {
-      await page.setViewportSize({ width, height: 900 });
-      await page.emulateMedia({ colorScheme });
-      const over = Number(await page.evaluate('document.documentElement.scrollWidth - innerWidth'));
-      if (over > 0) faults.push(`${what}: ${over} px too wide at ${width}`);
-      const run = 'axe.run({ preload: false }).then(({ violations }) => violations)';
-      const violations = (await page.evaluate(run)) as AxeResults['violations'];
-      for (const { id: rule, nodes } of violations) {
-        faults.push(
-          `${what}, ${width}, ${colorScheme}: ${rule} at ${nodes.map(({ html }) => html).join(' ')}`,
-        );
-      }
-    }
+    faults.push(...(await axeFaults(page, what)));
   }
 });
 
