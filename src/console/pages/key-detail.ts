@@ -91,7 +91,7 @@ function linked(id: string, href: string, isSeen: boolean): Markup {
 function details(key: Key, { may }: Pick<Visit, 'may'>): Markup {
   const { rate_limits: limits, owner, rotated_from: from, replaced_by: successor } = key;
   const rows: [string, Markup][] = [
-    ['State', stateMarkup(key)],
+    ['State', stateMarkup(key, may('GetOwner'))],
     ['Key', html`<code>${masked(key)}</code>`],
     ['Id', html`<code>${key.id}</code>`],
     ['Scheme', key.scheme],

@@ -47,7 +47,7 @@ async function search(visit: Visit): Promise<View | Redirect> {
 }
 
 async function listView(
-  { api, terms, canWrite, token }: Visit,
+  { api, terms, canWrite, may, token }: Visit,
   filters: Filters,
   place: Place,
 ): Promise<View> {
@@ -61,7 +61,7 @@ async function listView(
     title: 'API Keys',
     status: faults.length > 0 ? 400 : 200,
     main: html`${canWrite ? html`<p><a class="button" href="/console/keys/new">Create API key</a></p>` : null}
-    ${filterForm(terms, token, filters, faults)} ${faults.length > 0 ? null : table(found.data, filters, canWrite)}
+    ${filterForm(terms, token, filters, faults)} ${faults.length > 0 ? null : table(found.data, filters, { canWrite, may })}
     ${pagerMarkup(['keys'], filters, place, found.next_page_token)}`,
   };
 }
@@ -107,7 +107,11 @@ function filterForm(
 
 const columns = 'Name, Key, Environment, Permissions, Created, Last used, Expires, State'.split(', ');
 
-function table(keys: readonly Key[], filters: Filters, canWrite: boolean): Markup {
+function table(
+  keys: readonly Key[],
+  filters: Filters,
+  { canWrite, may }: Pick<Visit, 'canWrite' | 'may'>,
+): Markup {
   if (keys.length === 0) {
     const isFiltered = Object.values(filters).some((value) => value !== null);
     return html`<p>${isFiltered ? 'No API key matches.' : 'There are no API keys yet.'}</p>`;
@@ -115,11 +119,11 @@ function table(keys: readonly Key[], filters: Filters, canWrite: boolean): Marku
   return tableMarkup({
     ...{ caption: 'API keys, the newest first', named: 0 },
     columns: canWrite ? [...columns, 'Actions'] : columns,
-    rows: keys.map((key) => (canWrite ? [...cells(key), revokeLink(key)] : cells(key))),
+    rows: keys.map((key) => (canWrite ? [...cells(key, may), revokeLink(key)] : cells(key, may))),
   });
 }
 
-function cells(key: Key): Row {
+function cells(key: Key, may: Visit['may']): Row {
   return [
     html`<a href=${path(['keys', key.id])}>${key.name}</a>`,
     html`<code>${masked(key)}</code>`,
@@ -128,7 +132,7 @@ function cells(key: Key): Row {
     timeMarkup(key.created_at),
     timeMarkup(key.last_used_at),
     timeMarkup(key.expires_at),
-    stateMarkup(key),
+    stateMarkup(key, may('GetOwner')),
   ];
 }
 
@@ -138,9 +142,13 @@ function revokeLink({ id, name, state }: Key): Markup {
 }
 
 /** The state of a key; that no request of it passes goes before that it is active. */
-export function stateMarkup({ state, blocked, owner }: Pick<Key, 'state' | 'blocked' | 'owner'>): Markup {
+export function stateMarkup(
+  { state, blocked, owner }: Pick<Key, 'state' | 'blocked' | 'owner'>,
+  isOwnerSeen: boolean,
+): Markup {
   if (blocked === null || owner === null) return badge(state);
-  return html`${badge('blocked')} <a href=${path(['owners', owner])}>its owner is inactive</a>`;
+  const why = 'its owner is inactive';
+  return html`${badge('blocked')} ${isOwnerSeen ? html`<a href=${path(['owners', owner])}>${why}</a>` : why}`;
 }
 
 /** What may be shown of a key, to tell it from others. */
