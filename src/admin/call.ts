@@ -32,12 +32,12 @@ export function requireMayGive({ identity: { portal } }: Call, permissions: read
 export function ownerFor({ identity }: Call, asked: string | null): string | null {
   if (identity.owner === null || identity.owner === asked) return asked;
   if (asked === null) return identity.owner;
-  throw bound();
+  throw bound(identity);
 }
 
 /** Throws PERMISSION_DENIED for an admin key that has an owner. */
 export function requireUnbound({ identity }: Call): void {
-  if (identity.owner !== null) throw bound();
+  if (identity.owner !== null) throw bound(identity);
 }
 
 /** An id that cannot be one is answered as one that is not there. */
@@ -55,7 +55,8 @@ export function requestKey({ identity }: Call, requestId: string | null, ...abou
   return hash('sha256', JSON.stringify([identity.owner, requestId, ...about]), 'base64url');
 }
 
-function bound(): Failure {
-  const message = "The admin key is bound to one owner and may not reach beyond that owner's keys.";
+function bound({ portal }: Identity): Failure {
+  const who = portal === null ? 'admin key' : 'portal session';
+  const message = `The ${who} is bound to one owner and may not reach beyond that owner's keys.`;
   return new Failure('PERMISSION_DENIED', 'OWNER_MISMATCH', message);
 }

@@ -68,7 +68,7 @@ const portalOperations: Readonly<Record<PortalPermission, readonly OperationName
     ] as const),
     ...(['RevokeKeys', 'DisableKeys'] as const),
   ],
-  'usage:read': ['GetTerms', 'GetKeyUsage', 'GetKeyLimits'],
+  'usage:read': ['GetTerms', 'GetKeyUsage', 'GetKeyLimits', 'ListKeyRequests'],
 };
 
 /** Whether a portal session with these permissions may make the call. */

@@ -34,3 +34,25 @@ export async function startPortal(): Promise<TestPortal> {
   };
   return { ...started, own, foreign, portal, opened };
 }
+
+type Attempt = readonly [
+  status: number,
+  try_: (visitor: Browser) => Promise<{ status: number; text: string }>,
+];
+
+/** What is refused with that status, and shows nothing of who else there is. */
+export async function expectRefused(visitor: Browser, attempts: readonly Attempt[]): Promise<void> {
+  const answers = [];
+  for (const [, attempt] of attempts) answers.push(await attempt(visitor));
+  expect(answers.map(({ status }) => status)).toEqual(attempts.map(([status]) => status));
+  for (const { text } of answers) expect(text).not.toMatch(/of globex|the house/);
+}
+
+export const get = (status: number, path: string): Attempt => [
+  status,
+  (visitor) => visitor.get(`/console${path}`),
+];
+export const post = (status: number, path: string, fields: Record<string, string> = {}): Attempt => [
+  status,
+  (visitor) => visitor.post(`/console${path}`, fields),
+];

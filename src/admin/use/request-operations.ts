@@ -48,10 +48,19 @@ export function createRequestOperations({
     const asked = readInput(listRequestsInput, input);
     const owner = ownerFor(call, asked.owner);
     const { reason } = asked;
-    return list(
-      { ...filterOf(asked), ...(owner !== null && { owner }), ...(reason !== null && { reason }) },
-      asked,
-    );
+    const filter = { ...(owner !== null && { owner }), ...(reason !== null && { reason }) };
+    const page = await list({ ...filterOf(asked), ...filter }, asked);
+    return call.identity.portal === null ? page : { ...page, requests: await visible(call, page.requests) };
+  }
+
+  /** Those of keys that the caller may know of; so a page may be shorter than was asked for. */
+  async function visible(call: Call, requests: readonly StoredRequest[]): Promise<StoredRequest[]> {
+    const isVisible = visibleTo(call);
+    const ids = new Set(requests.flatMap(({ key }) => (key === null ? [] : [key])));
+    // No more than there are rows on a page.
+    const keys = await Promise.all([...ids].map((id) => store.getKey(id)));
+    const seen = new Set(keys.flatMap((key) => (key !== null && isVisible(key) ? [key.id] : [])));
+    return requests.filter(({ key }) => key !== null && seen.has(key));
   }
 
   async function list(filter: RequestFilter, page: Page): Promise<RequestPage> {

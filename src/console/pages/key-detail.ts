@@ -28,29 +28,39 @@ export const keyDetailPage: Page = { path: '/keys/:id', get: showKey };
 
 async function showKey(visit: Visit): Promise<View> {
   const { api, query, now, may } = visit;
-  const key = await keyOf(visit);
+  const key = isUseAlone(visit) ? null : await keyOf(visit);
+  const id = key?.id ?? knownId(visit.id);
   const hours = Number(spans.find(([span]) => span === query.get('hours'))?.[0] ?? spans[0][0]);
   const since = new Date((Math.floor(now / hourMs) - hours + 1) * hourMs).toISOString();
-  const ofKey = new URLSearchParams({ target: key.id, page_size: String(eventsShown) }).toString();
+  const ofKey = new URLSearchParams({ target: id, page_size: String(eventsShown) }).toString();
   const [usage, limits, requests, events] = await Promise.all([
-    may('GetKeyUsage') ? api.usage(key.id, since) : null,
-    may('GetKeyLimits') ? api.limits(key.id) : null,
-    may('ListKeyRequests') ? api.requests(key.id, `page_size=${requestsShown}`) : null,
+    may('GetKeyUsage') ? api.usage(id, since) : null,
+    may('GetKeyLimits') ? api.limits(id) : null,
+    may('ListKeyRequests') ? api.requests(id, `page_size=${requestsShown}`) : null,
     may('ListAuditEvents') ? api.events(ofKey) : null,
   ]);
   return {
-    title: key.name,
-    main: html`${visit.canWrite ? actions(key, visit.token) : null} ${details(key, visit)}
-      ${limits && limitsSection(limits)} ${usage && usageSection(key, usage, hours, now)}
+    title: key?.name ?? id,
+    main: html`${key && visit.canWrite ? actions(key, visit.token) : null} ${key && details(key, visit)}
+      ${limits && limitsSection(limits)} ${usage && usageSection(id, usage, hours, now)}
       ${may('ListKeyRequests') ? requestsSection(requests) : null}
-      ${events && auditSection(key, events.data)}`,
+      ${events && auditSection(id, events.data)}`,
   };
 }
 
 /** The key that a page is about. Throws a {@link Refusal} where there is none that the caller may see. */
 export async function keyOf({ api, id }: { readonly api: Api; readonly id: string }): Promise<Key> {
+  return api.key(knownId(id));
+}
+
+function knownId(id: string): string {
   if (!isKeyId(id)) throw new Refusal(404, 'KEY_NOT_FOUND', 'There is no key with this id.');
-  return api.key(id);
+  return id;
+}
+
+/** Whether somebody may see what a key is used for, and nothing else of it. */
+function isUseAlone({ may }: Visit): boolean {
+  return may('GetKeyUsage') && !may('GetKey');
 }
 
 function actions({ id, state }: Key, token: string): Markup {
@@ -75,7 +85,7 @@ function rolesMarkup({ roles }: Key): Markup {
   return html`${roles.map((role, at) => html`${at > 0 ? ', ' : ''}<a href=${path(['roles', role])}>${role}</a>`)}`;
 }
 
-function auditSection({ id }: Key, events: readonly AuditEvent[]): Markup {
+function auditSection(id: string, events: readonly AuditEvent[]): Markup {
   return html`<section aria-labelledby="audit">
     <h2 id="audit">Audit</h2>
     ${eventList(events)}
@@ -139,13 +149,13 @@ function requestsSection(requests: Answer<LoggedRequest> | null): Markup {
   </section>`;
 }
 
-function usageSection(key: Key, { buckets, addresses }: Usage, hours: number, now: number): Markup {
+function usageSection(id: string, { buckets, addresses }: Usage, hours: number, now: number): Markup {
   return html`<section aria-labelledby="usage">
     <h2 id="usage">Usage</h2>
     <ul class="choices" aria-label="Time shown">
       ${spans.map(
         ([span, text]) => html`<li>
-          <a href=${path(['keys', key.id], { hours: span })} aria-current=${Number(span) === hours ? 'true' : undefined}
+          <a href=${path(['keys', id], { hours: span })} aria-current=${Number(span) === hours ? 'true' : undefined}
             >${text}</a
           >
         </li>`,
