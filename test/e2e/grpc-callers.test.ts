@@ -71,6 +71,17 @@ describe('a gRPC caller who is denied', () => {
     ]);
   });
 
+  it('reads when to come again in the metadata', async () => {
+    const { key } = await makeKey(stack.postern, { rate_limit: { limit: 1, window: '3650d' } });
+    await call('/any.S/M', key);
+    const { promise, resolve } = Promise.withResolvers<ServiceError | null>();
+    makeCall('/any.S/M', key, stack.envoy.url, resolve);
+    const error = await promise;
+    expect(error?.code).toBe(8);
+    expect(Number(error?.metadata.get('retry-after')[0])).toBeGreaterThan(0);
+    expect(error?.metadata.get('x-ratelimit-limit')).toEqual(['1']);
+  });
+
   it("reads each vendor's own words", async () => {
     expect(await call('/mavera.S/M')).toEqual([16, 'No Authorization header provided']);
     expect(await call('/converra.S/M', 'rubbish')).toEqual([16, 'Invalid API key']);
@@ -130,6 +141,17 @@ describe('a gRPC caller while the store cannot be reached', () => {
 
 /** What a gRPC client reads: code and message. */
 function call(path: string, key?: string, url = stack.envoy.url): Promise<[code: number, message: string]> {
+  const { promise, resolve } = Promise.withResolvers<[number, string]>();
+  makeCall(path, key, url, (error) => resolve([error?.code ?? 0, error?.details ?? '']));
+  return promise;
+}
+
+function makeCall(
+  path: string,
+  key: string | undefined,
+  url: string,
+  answered: (error: ServiceError | null) => void,
+): void {
   const bytes = { serialize: (text: string) => Buffer.from(text), deserialize: String };
   const method = {
     ...{ path, requestStream: false, responseStream: false },
@@ -140,12 +162,10 @@ function call(path: string, key?: string, url = stack.envoy.url): Promise<[code:
   const client = new Client(new URL(url).host, credentials.createInsecure());
   const metadata = new Metadata();
   if (key !== undefined) metadata.set('authorization', `Bearer ${key}`);
-  const { promise, resolve } = Promise.withResolvers<[number, string]>();
   (client.method as (...given: unknown[]) => void)('', metadata, (error: ServiceError | null) => {
     client.close();
-    resolve([error?.code ?? 0, error?.details ?? '']);
+    answered(error);
   });
-  return promise;
 }
 
 /** The headers of the answer as they are on the wire. */
