@@ -20,6 +20,7 @@ class HeldKey implements CheckedKey, HeldUse {
   lastUseMs = 0;
   useAddress = '';
   account: unknown = null;
+  requestRow = -1;
   readonly #terms: Terms;
 
   constructor({ id, name, expiresAt }: CheckedKey, owner: string | null, terms: Terms) {

@@ -24,9 +24,9 @@ export interface AccessRequest {
   readonly context: ReadonlyMap<string, string>;
   /** Every value of one header, in order; the name in lower case. */
   header(name: string): readonly string[];
-  /** As `isSameTarget`, where a wire can tell it without reading what it asks for. */
+  /** Whether it is for that, where a wire can tell it without making texts of its bytes. */
   isTo?(target: RequestTarget): boolean;
-  /** As `targetMark`. */
+  /** A number that is the same for the same path without its query, and differs for most others. */
   mark?(): number;
   /** The names of the headers, each once and in lower case, that an upstream could take for one of these. */
   reservedHeaders(reserved: ReservedHeaders): readonly string[];

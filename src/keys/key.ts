@@ -103,6 +103,8 @@ export interface HeldUse {
   useAddress: string;
   /** Where its limits are counted, in the words of who counts them; null where they were not asked for yet. */
   account: unknown;
+  /** Where the request log has the latest of its rows; below 0 where it has none. */
+  requestRow: number;
 }
 
 /** Why a Check denies a key though its own state is `active`. */

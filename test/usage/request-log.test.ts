@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest';
+import { createHeldKeys } from '../../src/cache/held-key.ts';
 import type { Allowed, Decision, Denied } from '../../src/check/authorize.ts';
 import { createCheckReader } from '../../src/grpc/check/check-request.ts';
 import { CheckRequest } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts';
-import type { KeyRecord } from '../../src/keys/key.ts';
+import type { CheckedKey } from '../../src/keys/key.ts';
 import { readPresets } from '../../src/presets/read.ts';
 import type { Reason } from '../../src/schemes/answer.ts';
 import { mintSecret, type Scheme } from '../../src/schemes/scheme.ts';
@@ -36,8 +37,16 @@ function setUp(options: { readonly rowsMax?: number; readonly fails?: () => bool
   return { log, sent, dropped };
 }
 
-const allowed = (key: KeyRecord) => ({ verdict: 'allow', key, scheme }) as unknown as Allowed;
-const denied = (reason: Reason, key: KeyRecord | null = null) =>
+/** Keeps rows by their ids, whatever their minute. */
+const storing = (stored: Map<string, StoredRequest>) => ({
+  async recordRequests(rows: readonly StoredRequest[]) {
+    for (const row of rows)
+      stored.set(row.id, { ...row, count: row.count + (stored.get(row.id)?.count ?? 0) });
+  },
+});
+
+const allowed = (key: CheckedKey) => ({ verdict: 'allow', key, scheme }) as unknown as Allowed;
+const denied = (reason: Reason, key: CheckedKey | null = null) =>
   ({ verdict: 'deny', reason, key, scheme, terms: { environment: 'live' } }) as unknown as Denied;
 const get = (path: string, more: Parameters<typeof accessRequest>[0] = {}) =>
   accessRequest({ path, ...more });
@@ -207,14 +216,81 @@ it('tells requests of Envoy apart by their bytes as it does by their texts', asy
   ]);
 });
 
+const hold = createHeldKeys();
+
+/** As Envoy asks it, of a reader as Checks have it. */
+function createAsk() {
+  const read = createCheckReader();
+  return (path: string, more: { readonly method?: string; readonly host?: string } = {}) => {
+    const message = CheckRequest.decode(checkBytes({}));
+    const http = { ...(message.attributes?.request?.http as object), path, ...more };
+    const attributes = { ...message.attributes, request: { time: undefined, http } };
+    return read(Buffer.from(CheckRequest.encode({ attributes } as CheckRequest).finish()));
+  };
+}
+
+it('finds the rows of a key in memory whatever it had before, and of one that was changed meanwhile', async () => {
+  const { log, sent } = setUp();
+  const ask = createAsk();
+  const records = [keyRecord(), keyRecord({ version: 2 })];
+  const held = records.map(hold);
+  const paths = Array.from({ length: 12 }, (_, at) => `/v1/${at}`);
+  for (const [minute, perPath] of [3, 2].entries())
+    for (let times = 0; times < perPath; times++)
+      for (const key of times === 1 ? records.map(hold) : held)
+        for (const path of paths) {
+          log.record(allowed(key), ask(`${path}?${times}`), noon + minute * 60_000);
+          log.record(denied('expired', key), ask(path), noon + minute * 60_000);
+        }
+  await log.flush();
+  const counts = (at: number) => sent.filter((row) => row.at === at).map(({ count }) => count);
+  expect(counts(noon)).toEqual(new Array(48).fill(3));
+  expect(counts(noon + 60_000)).toEqual(new Array(48).fill(2));
+  expect(new Set(sent.map(({ key, decision, path }) => `${key} ${decision} ${path}`)).size).toBe(48);
+});
+
+it('tells the bytes of method, host and path of a key in memory apart', async () => {
+  const { log, sent } = setUp();
+  const ask = createAsk();
+  const key = hold(keyRecord());
+  const asked = [
+    ...[ask.bind(null, '/ab', { host: 'c.example' }), ask.bind(null, '/a', { host: 'bc.example' })],
+    ...[ask.bind(null, '/ab', { method: 'PUT' }), ask.bind(null, '/ab', { method: 'GET' })],
+  ];
+  for (let times = 0; times < 3; times++) for (const one of asked) log.record(allowed(key), one(), noon);
+  await log.flush();
+  expect(sent.map(({ count }) => count)).toEqual([3, 3, 3, 3]);
+});
+
+it('keeps 200 paths of a key in memory, and all that come after as one, each counted once', async () => {
+  const { log, sent } = setUp();
+  const ask = createAsk();
+  const key = hold(keyRecord());
+  for (let times = 0; times < 3; times++)
+    for (let path = 0; path < 230; path++) log.record(allowed(key), ask(`/${path}`), noon);
+  await log.flush();
+  expect(sent.filter(({ path }) => path !== null).map(({ count }) => count)).toEqual(new Array(200).fill(3));
+  expect(sent.filter(({ path }) => path === null).map(({ count }) => count)).toEqual([90]);
+});
+
+it('writes no more rows of a minute than a replica may, and says how many requests it left out', async () => {
+  const stored = new Map<string, StoredRequest>();
+  const dropped: number[] = [];
+  const sink = createRequestSink({ store: storing(stored), onDropped: (left) => dropped.push(left) }, 3);
+  const keys = Array.from({ length: 5 }, () => keyRecord());
+  for (let minute = 0; minute < 4; minute++) {
+    const { log, sent } = setUp();
+    for (const key of [...keys, ...keys]) log.record(allowed(key), get('/'), noon + minute * 60_000);
+    await log.flush();
+    for (let worker = 0; worker < 2; worker++) await sink.record(sent);
+  }
+  expect([...stored.values()].map(({ count }) => count)).toEqual(new Array(3).fill(16));
+  expect(dropped).toEqual([8]);
+});
+
 it('counts the paths of a key over all workers of a replica', async () => {
   const stored = new Map<string, StoredRequest>();
-  const sink = createRequestSink({
-    async recordRequests(rows) {
-      for (const row of rows)
-        stored.set(row.id, { ...row, count: row.count + (stored.get(row.id)?.count ?? 0) });
-    },
-  });
+  const sink = createRequestSink({ store: storing(stored), onDropped() {} });
   const key = keyRecord();
   for (const from of [0, 150]) {
     const { log, sent } = setUp();

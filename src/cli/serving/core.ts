@@ -116,7 +116,7 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
   });
   const githubLeaks = github === null ? undefined : createGithubLeaks({ keys: github, registry, refusals });
   const served = {
-    ...{ githubLeaks, told, checkReads, holder, requestLog, requestSink: createRequestSink(store) },
+    ...{ githubLeaks, told, checkReads, holder, requestLog, requestSink: requestSinkOf(store, log) },
     chargeHits: createLimitHits({ store, charge, policy, now }),
     admin: tracing === null ? admin : traceAdmin(admin, tracing),
   };
@@ -145,6 +145,13 @@ function gatherAdminUse(config: Config, log: Logger, store: Pick<Store, 'recordU
       ...(config.store.kind === 'mongodb' && writesToFold),
     },
   );
+}
+
+function requestSinkOf(store: Store, log: Logger) {
+  return createRequestSink({
+    store,
+    onDropped: (requests) => log.warn({ requests }, 'requests were not logged: there was no room'),
+  });
 }
 
 /** The store that the settings name, which says in `place` whether its file was deleted or replaced. */

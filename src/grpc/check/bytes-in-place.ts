@@ -22,20 +22,22 @@ function readsAs(bytes: Buffer, from: number, text: string): boolean {
   return true;
 }
 
-/** Whether a request is for this target; false, too, for one that is written in more than ASCII. */
-export function isTargetAt(
-  bytes: Buffer,
-  layout: CheckLayout,
-  { method, host, path }: RequestTarget,
-): boolean {
+/** Whether a request is for this target. Read from the end of the path, where those of one API differ. */
+export function isTargetAt(bytes: Buffer, layout: CheckLayout, target: RequestTarget): boolean {
   const { methodAt, methodEnd, hostAt, hostEnd, pathAt, pathEnd } = layout;
-  if (methodEnd - methodAt !== method.length || hostEnd - hostAt !== host.length) return false;
-  const end = pathAt + path.length;
+  const { bytes: wanted, from, pathLength, hostLength, methodLength } = target;
+  if (methodEnd - methodAt !== methodLength || hostEnd - hostAt !== hostLength) return false;
+  const end = pathAt + pathLength;
   if (end > pathEnd || (end < pathEnd && !isPathEnd(bytes[end] as number))) return false;
-  return isAt(bytes, pathAt, path) && isAt(bytes, hostAt, host) && isAt(bytes, methodAt, method);
+  const hostFrom = from + pathLength;
+  return (
+    isAt(bytes, pathAt, wanted, from, pathLength) &&
+    isAt(bytes, hostAt, wanted, hostFrom, hostLength) &&
+    isAt(bytes, methodAt, wanted, hostFrom + hostLength, methodLength)
+  );
 }
 
-/** As `targetMark` makes it of a path in ASCII. */
+/** Of the path there without its query: see `AccessRequest.mark`. */
 export function markAt(bytes: Buffer, { pathAt, pathEnd }: CheckLayout): number {
   const end = Math.min(pathEnd, pathAt + markedMax);
   let mark = markStart;
@@ -47,11 +49,7 @@ export function markAt(bytes: Buffer, { pathAt, pathEnd }: CheckLayout): number 
   return mark;
 }
 
-/** Other characters than ASCII are never told from their first byte alone: they are as another text. */
-function isAt(bytes: Buffer, from: number, text: string): boolean {
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code > 0x7f || bytes[from + at] !== code) return false;
-  }
+function isAt(bytes: Buffer, at: number, wanted: Uint8Array, from: number, length: number): boolean {
+  for (let back = length - 1; back >= 0; back--) if (bytes[at + back] !== wanted[from + back]) return false;
   return true;
 }

@@ -1,12 +1,13 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Decision } from '../../check/authorize.ts';
 import type { AccessRequest } from '../../check/request.ts';
-import { isSameTarget, markNext, targetMark } from '../../check/request-target.ts';
 import type { Scheme } from '../../schemes/scheme.ts';
 import { minuteMs, type RequestRow } from '../../store/request-log.ts';
 import { untilAborted } from '../../time/until-aborted.ts';
+import { aboutOf, askedOf, type Gathered, type Judged, nameOf } from './gathered.ts';
+import { createMinuteRows } from './minute-rows.ts';
 import { createRequestQuota, withoutPath } from './request-quota.ts';
-import { barePath, createShowRequest } from './shown-request.ts';
+import { createShowRequest, noTarget } from './shown-request.ts';
 
 /** Gathers what became of requests, minute by minute, and hands it on in batches. */
 export interface RequestLog {
@@ -38,22 +39,6 @@ export interface RequestLogOptions {
   readonly rowsMax?: number;
 }
 
-/** A row that is added to, and what a request is compared with, as it came. */
-interface Gathered {
-  readonly minute: number;
-  readonly row: RequestRow;
-  readonly scheme: string;
-  readonly method: string;
-  readonly host: string;
-  readonly path: string;
-  /** As it came; null where no request could be read. */
-  readonly address: string | null;
-  /** Since it was handed on last. */
-  count: number;
-}
-
-/** Places of rows that are found without making a name of what they are about. */
-const slotsSize = 65_536;
 const batchSize = 250;
 
 export function createRequestLog(
@@ -62,12 +47,9 @@ export function createRequestLog(
 ): RequestLog {
   const { send, schemes, onError, onDropped } = dependencies;
   const { flushMs, rowsMax = 20_000 } = options;
-  const slots: (Gathered | undefined)[] = new Array(slotsSize).fill(undefined);
   const show = createShowRequest();
   const quota = createRequestQuota(1);
-  /** Of the minute, by what they are about. */
-  let rows = new Map<string, Gathered>();
-  let minute = -1;
+  const rows = createMinuteRows();
   /** Those with something to hand on. */
   let used: Gathered[] = [];
   let dropped = 0;
@@ -80,64 +62,41 @@ export function createRequestLog(
     const judged = decision.verdict === 'observe' ? decision.would : decision;
     if (judged.verdict === 'public') return;
     const kind = judged.verdict === 'allow' ? 'allow' : decision.verdict === 'observe' ? 'observed' : 'deny';
-    const id = judged.key === null ? null : judged.key.id;
-    const place = placeOf(id, request);
-    let gathered = slots[place];
-    if (gathered === undefined || !isLike(gathered, judged, kind, request, now)) {
-      gathered = slots[place ^ 1];
-      if (gathered === undefined || !isLike(gathered, judged, kind, request, now)) {
-        const found = find(judged, kind, request, now);
-        if (found === null) {
-          dropped++;
-          return;
-        }
-        gathered = found;
-        // The older of the two is the less likely to be asked for.
-        if (found.row.path !== null)
-          slots[(slots[place]?.minute ?? -1) < found.minute ? place : place ^ 1] = found;
-      }
-    }
-    if (gathered.count++ === 0) used.push(gathered);
+    if (now < rows.minute || now >= rows.minute + minuteMs) rows.begin(now - (now % minuteMs));
+    const found = request === null ? undefined : rows.find(judged, kind, request);
+    const gathered = found ?? gather(judged, kind, request, now);
+    if (gathered === null) dropped++;
+    else if (gathered.count++ === 0) used.push(gathered);
   }
 
-  function find(
+  /** The row by its name, made where there is none; null where there is no room. */
+  function gather(
     judged: Judged,
     decision: RequestRow['decision'],
     request: AccessRequest | null,
     now: number,
   ): Gathered | null {
-    const start = now - (now % minuteMs);
-    if (start !== minute) {
-      minute = start;
-      rows = new Map();
-    }
-    // To name what a request is about takes some microseconds, and is in vain where there is no room.
+    // To name what a request is about takes a microsecond, and is in vain where there is no room.
     if (rows.size >= rowsMax || used.length >= rowsMax) return null;
-    const isAllowed = judged.verdict === 'allow';
-    const reason = isAllowed ? null : judged.reason;
-    const scheme = judged.scheme.name;
-    const [method, host] = [request?.method ?? '', request?.host ?? ''];
-    const path = barePath(request?.path ?? '');
-    const address = request === null ? null : request.address;
-    const key = judged.key?.id ?? null;
-    const environment = environmentOf(judged);
-    const about = [key, decision, reason, scheme, environment];
-    const name = JSON.stringify([...about, method, host, path, address]);
-    const known = rows.get(name);
-    if (known !== undefined) return known;
-    const status = isAllowed ? 200 : judged.scheme.answers[judged.reason].status;
-    const whole: RequestRow = {
-      ...{ at: now, count: 1, key, owner: judged.key?.owner ?? null },
-      ...show(request, schemes()),
-      ...{ decision, reason, status, scheme, environment },
-    };
-    const hasRoom = quota.take(start, name, whole);
-    const kept = hasRoom ? name : JSON.stringify(about);
-    const met = hasRoom ? undefined : rows.get(kept);
-    if (met !== undefined) return met;
+    const { key } = judged;
+    const about = aboutOf(judged, decision);
+    const asked = askedOf(request);
+    const name = nameOf(about, asked);
+    const known = rows.named(name);
+    if (known !== undefined) {
+      if (request !== null) rows.note(known, request, key);
+      return known;
+    }
+    const mayHaveRoom = quota.mayTake(rows.minute, about.key, asked.path);
+    const shown = mayHaveRoom ? show(request, schemes()) : noTarget;
+    const whole: RequestRow = { at: now, count: 1, owner: key?.owner ?? null, ...about, ...shown };
+    const hasRoom = mayHaveRoom && quota.take(rows.minute, name, whole);
+    const restName = nameOf(about, null);
+    const rest = hasRoom ? undefined : rows.named(restName);
+    if (rest !== undefined) return rest;
     const row = hasRoom ? whole : withoutPath(whole);
-    const made: Gathered = { minute: start, row, scheme, method, host, path, address, count: 0 };
-    rows.set(kept, made);
+    const made = rows.add(hasRoom ? name : restName, { row, ...asked }, key);
+    if (hasRoom && request !== null) rows.note(made, request, key);
     return made;
   }
 
@@ -193,53 +152,4 @@ export function createRequestLog(
       await untilAborted(signal, flush());
     },
   };
-}
-
-/** Whether a request is one more of those that were gathered there. */
-function isLike(
-  gathered: Gathered,
-  judged: Judged,
-  decision: RequestRow['decision'],
-  request: AccessRequest | null,
-  now: number,
-): boolean {
-  const { row, minute } = gathered;
-  return (
-    request !== null &&
-    now >= minute &&
-    now < minute + minuteMs &&
-    row.key === (judged.key === null ? null : judged.key.id) &&
-    row.decision === decision &&
-    (judged.verdict === 'allow' || judged.reason === row.reason) &&
-    gathered.scheme === judged.scheme.name &&
-    gathered.address === request.address &&
-    // A key has the same as long as it lives.
-    (judged.key !== null || row.environment === environmentOf(judged)) &&
-    isSameTarget(request, gathered)
-  );
-}
-
-type Judged = Exclude<Exclude<Decision, { verdict: 'observe' }>, { verdict: 'public' }>;
-
-function environmentOf(judged: Judged): string | null {
-  if (judged.key !== null) return judged.key.environment;
-  return judged.verdict === 'deny' ? (judged.terms?.environment ?? null) : null;
-}
-
-/** By its path and some characters of the others: what is found there is compared. */
-function placeOf(key: string | null, request: AccessRequest | null): number {
-  if (request === null) return 0;
-  let mark = targetMark(request);
-  const { address } = request;
-  if (key !== null) mark = markEnd(mark, key);
-  if (address !== null) mark = markEnd(mark, address);
-  mark = Math.imul(mark ^ (mark >>> 15), 0x2c1b3c6d);
-  return (mark ^ (mark >>> 13)) & (slotsSize - 1);
-}
-
-function markEnd(mark: number, text: string): number {
-  let next = mark;
-  for (let at = Math.max(0, text.length - 4); at < text.length; at++)
-    next = markNext(next, text.charCodeAt(at));
-  return next;
 }

@@ -6,6 +6,8 @@ const rowsMaxOfKey = 1_000;
 
 /** Which rows of a minute are kept apart, so that no key fills the log. */
 export interface RequestQuota {
+  /** False where a row of that key which was not met before has no room, unless its path is shown as another's. */
+  mayTake(minute: number, key: RequestRow['key'], path: string): boolean;
   /** Whether a row that was not met before in this minute, by its name, has room; those without a path always have. */
   take(minute: number, name: string, row: Pick<RequestRow, 'key' | 'path'>): boolean;
 }
@@ -20,6 +22,11 @@ export function createRequestQuota(minutesMax: number): RequestQuota {
   const minutes = new Map<number, { readonly met: Set<string>; readonly keys: Map<string | null, OfKey> }>();
 
   return {
+    mayTake(minute, key, path) {
+      const ofKey = minutes.get(minute)?.keys.get(key);
+      if (ofKey === undefined) return true;
+      return ofKey.rows < rowsMaxOfKey && (ofKey.paths.size < pathsMax || ofKey.paths.has(path));
+    },
     take(minute, name, { key, path }) {
       const known = minutes.get(minute) ?? { met: new Set(), keys: new Map() };
       if (!minutes.has(minute)) {

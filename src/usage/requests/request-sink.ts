@@ -8,21 +8,49 @@ export interface RequestSink {
   record(rows: readonly RequestRow[]): Promise<void>;
 }
 
+export interface RequestSinkDependencies {
+  readonly store: Pick<RequestStore, 'recordRequests'>;
+  /** So many requests of a minute that is over are not in the log, since it had no room for them. */
+  readonly onDropped: (requests: number) => void;
+}
+
 /** Minutes of which workers may still hand on rows. */
 const minutesMax = 3;
 
-export function createRequestSink(store: Pick<RequestStore, 'recordRequests'>): RequestSink {
+/** @param rowsMax of a minute, of all workers together; past it requests unlike those are not in the log */
+export function createRequestSink(
+  { store, onDropped }: RequestSinkDependencies,
+  rowsMax = 20_000,
+): RequestSink {
   const quota = createRequestQuota(minutesMax);
-  return {
-    record: (rows) =>
-      store.recordRequests(
-        rows.map((row) => {
-          const stored = withId(row);
-          if (quota.take(row.at - (row.at % minuteMs), stored.id, row)) return stored;
-          return withId(withoutPath(row));
-        }),
-      ),
-  };
+  const minutes = new Map<number, { readonly ids: Set<string>; dropped: number }>();
+
+  function ofMinute(start: number) {
+    const known = minutes.get(start) ?? { ids: new Set<string>(), dropped: 0 };
+    if (minutes.has(start)) return known;
+    minutes.set(start, known);
+    for (const [oldest, { dropped }] of minutes) {
+      if (minutes.size <= minutesMax) break;
+      minutes.delete(oldest);
+      if (dropped > 0) onDropped(dropped);
+    }
+    return known;
+  }
+
+  function keep(row: RequestRow): StoredRequest[] {
+    const start = row.at - (row.at % minuteMs);
+    const own = withId(row);
+    const stored = quota.take(start, own.id, row) ? own : withId(withoutPath(row));
+    const minute = ofMinute(start);
+    if (minute.ids.size < rowsMax || minute.ids.has(stored.id)) {
+      minute.ids.add(stored.id);
+      return [stored];
+    }
+    minute.dropped += row.count;
+    return [];
+  }
+
+  return { record: async (rows) => store.recordRequests(rows.flatMap(keep)) };
 }
 
 /** The same for all that is alike, on every replica. */

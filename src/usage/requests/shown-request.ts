@@ -13,14 +13,15 @@ const methodForm = /^[A-Za-z][A-Za-z_-]{0,31}$/;
 const hostForm = /^[a-z0-9._:[\]-]{1,255}$/;
 /** A key without a prefix is told from other words by standing where a credential does; shorter ones are words. */
 const wordMin = 8;
-const nothing: Shown = { method: null, host: null, path: null, address: null };
+/** Of a request that could not be read, or is counted with others. */
+export const noTarget: Shown = { method: null, host: null, path: null, address: null };
 
 /** What of a request may be written down: no query, no key, and of what a client chose only what it is taken for. */
 export function createShowRequest(): (request: AccessRequest | null, schemes: readonly Scheme[]) => Shown {
   const finders = new WeakMap<readonly Scheme[], HoldsSecret>();
 
   return (request, schemes) => {
-    if (request === null) return nothing;
+    if (request === null) return noTarget;
     const holds = finders.get(schemes) ?? createSecretFinder(schemes);
     finders.set(schemes, holds);
     const method = methodForm.test(request.method) && !holds(request.method) ? request.method : null;
