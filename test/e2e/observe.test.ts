@@ -85,6 +85,22 @@ describe('a request that is only observed', () => {
       .toMatchObject({ data: { buckets: [{ allowed: 1, denied: {}, observed: { permission_denied: 3 } }] } });
   });
 
+  it('is counted by owner and by path in the log of requests, beside what would pass', async () => {
+    const made = await makeKey(stack.postern, { owner: 'counted' });
+    for (const path of ['/write/orders', '/write/orders?page=2', '/write/assets', '/write/orders'])
+      await ask(path, bearer(made.key));
+    await ask('/a', bearer(made.key));
+    await ask('/orders/without-key');
+    await expect
+      .poll(() => loggedBy('owner=counted&decision=observed'))
+      .toEqual({ 'permission_denied 403 /write/orders': 3, 'permission_denied 403 /write/assets': 1 });
+    await expect.poll(() => loggedBy('owner=counted&decision=allow')).toEqual({ 'null 200 /a': 1 });
+    expect(await loggedBy('owner=counted&decision=deny')).toEqual({});
+    await expect
+      .poll(() => loggedBy('decision=observed&reason=missing'))
+      .toMatchObject({ 'missing 401 /orders/without-key': 1 });
+  });
+
   it('is dry-run so, too', async () => {
     const { key } = await makeKey(stack.postern);
     const verify = async (body: unknown) =>
@@ -141,6 +157,19 @@ async function counted(decision: string, reason: string, scheme: string): Promis
   const series = `postern_checks_total{decision="${decision}",reason="${reason}",scheme="${scheme}"} `;
   const line = text.split('\n').find((one) => one.startsWith(series));
   return line === undefined ? 0 : Number(line.slice(series.length));
+}
+
+/** How many requests the log has of each reason, status and path. */
+async function loggedBy(query: string): Promise<Record<string, number>> {
+  const { data } = (await admin(stack.postern, 'GET', `/admin/requests?page_size=1000&${query}`)) as {
+    data: { count: number; reason: string | null; status: number; path: string }[];
+  };
+  const counts: Record<string, number> = {};
+  for (const { count, reason, status, path } of data) {
+    const name = `${reason} ${status} ${path}`;
+    counts[name] = (counts[name] ?? 0) + count;
+  }
+  return counts;
 }
 
 function metadataOf(path: string): unknown {
