@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { presetNames, readPresets } from '../../src/presets/read.ts';
 import { reasons } from '../../src/schemes/answer.ts';
@@ -58,6 +59,20 @@ describe('presets', () => {
     ['mira', 'SK-MIRA-', 'a1'.repeat(20), false],
   ])('%s takes %s%s: %s', (name, prefix, body, taken) => {
     expect(recognise(presets.get(name as 'mira') as Scheme, prefix + body) !== null).toBe(taken);
+  });
+
+  it('called problem answers every reason as RFC 9457 has it, with the status and its name in the body', () => {
+    const { answers } = presets.get('problem') as Scheme;
+    for (const reason of reasons) {
+      const { status, headers, body } = answers[reason];
+      const types = headers.flatMap(([name, value]) =>
+        name.toLowerCase() === 'content-type' ? [value] : [],
+      );
+      expect([reason, types]).toEqual([reason, ['application/problem+json']]);
+      const detail = expect.stringMatching(/\.$/);
+      const problem = { type: 'about:blank', title: STATUS_CODES[status], status, detail };
+      expect(JSON.parse(body({}))).toMatchObject(problem);
+    }
   });
 
   it('turn away a key of the product whose checksum is wrong, at any character', () => {
