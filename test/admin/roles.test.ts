@@ -12,8 +12,15 @@ interface Operation {
   readonly needs: 'read' | 'write';
   /** What one who is bound to another owner, with all rights, is told; themselves alone unless it says otherwise. */
   readonly elsewhere: 'ok' | 'NOT_FOUND' | 'PERMISSION_DENIED';
-  readonly message: (id: string, secret: string) => object;
-  readonly rest: (id: string, secret: string) => readonly [method: string, path: string, body?: unknown];
+  /** Whether an admin key of the owner may make it, though one of another owner is told PERMISSION_DENIED. */
+  readonly isForOwner?: true;
+  /** `session` is the id of a portal session of acme. */
+  readonly message: (id: string, secret: string, session: string) => object;
+  readonly rest: (
+    id: string,
+    secret: string,
+    session: string,
+  ) => readonly [method: string, path: string, body?: unknown];
 }
 
 const unsetPage = { page_size: 0, page_token: '' };
@@ -27,6 +34,7 @@ const unsetKey = {
   expires_at: undefined,
   rate_limit: undefined,
 };
+const portalSession = { owner: 'acme', permissions: ['keys:read'] };
 const imported = (id: string) => ({
   name: 'Imported',
   sha256: Buffer.from(id.padEnd(32).slice(-32)).toString('hex'),
@@ -174,6 +182,15 @@ const operations: Readonly<Record<string, Operation>> = {
     ...{ needs: 'write', elsewhere: 'PERMISSION_DENIED', message: () => ({ id: 'reader', etag: '' }) },
     rest: () => ['DELETE', '/admin/roles/reader'],
   },
+  createPortalSession: {
+    ...{ needs: 'write', elsewhere: 'PERMISSION_DENIED', isForOwner: true },
+    message: () => portalSession,
+    rest: () => ['POST', '/admin/portal-sessions', portalSession],
+  },
+  deletePortalSession: {
+    ...{ needs: 'write', elsewhere: 'NOT_FOUND', message: (_id, _secret, session) => ({ id: session }) },
+    rest: (_id, _secret, session) => ['DELETE', `/admin/portal-sessions/${session}`],
+  },
   // Last: it ends the key.
   revokeKey: {
     ...{ needs: 'write', elsewhere: 'NOT_FOUND', message: (id) => ({ id }) },
@@ -280,7 +297,8 @@ const roles: Readonly<Record<string, Role>> = {
   },
   'a key of the owner': {
     authorization: async (service) => [...(await callerWith(service, ['admin:write'], 'acme')).authorization],
-    expected: ({ elsewhere }) => (elsewhere === 'PERMISSION_DENIED' ? elsewhere : 'ok'),
+    expected: ({ elsewhere, isForOwner = false }) =>
+      elsewhere === 'PERMISSION_DENIED' && !isForOwner ? elsewhere : 'ok',
   },
   'a key that may write': {
     authorization: async (service) => [await writer(service)],
@@ -293,6 +311,11 @@ const roles: Readonly<Record<string, Role>> = {
 };
 
 const nobody = 'key_00000000000000000000000000';
+const noSession = `ps_${'0'.repeat(22)}`;
+/** Where the console is, which over gRPC no call says. */
+const portal = {
+  ...{ origin: 'https://console.example.com', isSecure: true, returnOrigins: [], ownOrigin: () => null },
+};
 const isTold = (outcome: string) => outcome === 'UNAUTHENTICATED' || outcome === 'PERMISSION_DENIED';
 
 it('every method of KeyAdmin is in the table', () => {
@@ -301,15 +324,15 @@ it('every method of KeyAdmin is in the table', () => {
 
 describe.each(Object.entries(roles))('whoever calls with %s', (_, { authorization, expected }) => {
   it('is told the same of each method over gRPC, before whether the thing is there', async () => {
-    const { service, call } = await startAdmin();
+    const { service, call } = await startAdmin({ options: { portal } });
     const metadata = { authorization: await authorization(service) };
     const outcomeOf = (name: string, request: object) =>
       call(name, request, metadata).then(
         () => 'ok',
         (error: ServiceError) => status[error.code] ?? 'no status',
       );
-    await expectOutcomes(service, expected, (name, { message }, id, secret) =>
-      outcomeOf(name, message(id, secret)),
+    await expectOutcomes(service, expected, (name, { message }, ...about) =>
+      outcomeOf(name, message(...about)),
     );
   });
 
@@ -328,7 +351,7 @@ describe.each(Object.entries(roles))('whoever calls with %s', (_, { authorizatio
       }
       return ((await response.json()) as { error: { code: string } }).error.code;
     };
-    await expectOutcomes(service, expected, (_, { rest }, id, secret) => outcomeOf(rest(id, secret)));
+    await expectOutcomes(service, expected, (_, { rest }, ...about) => outcomeOf(rest(...about)));
   });
 });
 
@@ -336,10 +359,15 @@ describe.each(Object.entries(roles))('whoever calls with %s', (_, { authorizatio
 async function expectOutcomes(
   service: TestService,
   expected: Role['expected'],
-  call: (name: string, operation: Operation, id: string, secret: string) => Promise<string>,
+  call: (
+    name: string,
+    operation: Operation,
+    ...about: [id: string, secret: string, session: string]
+  ) => Promise<string>,
 ): Promise<void> {
   await service.admin.putOwner(root(service), 'acme', {});
   await service.admin.putRole(root(service), 'reader', { permissions: ['read:b'] });
+  const { session } = await service.admin.createPortalSession(root(service), portalSession, 'localhost');
   const wanted: Record<string, string> = {};
   const told: Record<string, string> = {};
   let refused = (await audit(service, { outcome: 'refused' })).length;
@@ -347,9 +375,9 @@ async function expectOutcomes(
   for (const [name, operation] of Object.entries(operations)) {
     const made = await service.admin.createKey(root(service), { name, owner: 'acme', rate_limit });
     wanted[name] = expected(operation);
-    told[name] = await call(name, operation, made.key.id, made.secret?.reveal() ?? '');
+    told[name] = await call(name, operation, made.key.id, made.secret?.reveal() ?? '', session.id);
     if (isTold(wanted[name] ?? ''))
-      expect([name, await call(name, operation, nobody, 'x')]).toEqual([name, told[name]]);
+      expect([name, await call(name, operation, nobody, 'x', noSession)]).toEqual([name, told[name]]);
     // A read that found nothing is not journalled.
     if (isTold(told[name] ?? '')) refused += 2;
     else if (
