@@ -49,7 +49,9 @@ export function listenForBackups(
   // Only this process has the database: whoever listened there, or made copies, before is gone.
   removeCopies(path);
   rmSync(socketPath, { force: true });
-  server.listen(socketPath, () => chmodSync(socketPath, 0o600));
+  server.listen(socketPath);
+  // The socket is there at once; in the callback of `listen` it would be narrowed only after who opens the store goes on.
+  if (server.listening) chmodSync(socketPath, 0o600);
   server.unref();
 
   async function send(socket: Socket): Promise<void> {
