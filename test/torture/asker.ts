@@ -12,7 +12,8 @@ export interface CheckAnswer {
 
 /** Asks Checks of one service process on one connection, which comes back by itself. */
 export interface Asker {
-  ask(key: string, deadlineMs: number): Promise<CheckAnswer>;
+  /** A key's Checks ask for the same permission each time; null for none. */
+  ask(key: string, permission: string | null, deadlineMs: number): Promise<CheckAnswer>;
   close(): void;
 }
 
@@ -29,10 +30,11 @@ export function createAsker({ host, port }: Address): Asker {
     'grpc.use_local_subchannel_pool': 1,
   });
   return {
-    ask(key, deadlineMs) {
+    ask(key, permission, deadlineMs) {
+      const request = requestFor(key, permission);
       const { promise, resolve } = Promise.withResolvers<CheckAnswer>();
       const options = { deadline: Date.now() + deadlineMs };
-      client.makeUnaryRequest(path, asIs, CheckResponse.decode, requestFor(key), options, (error, answer) => {
+      client.makeUnaryRequest(path, asIs, CheckResponse.decode, request, options, (error, answer) => {
         resolve(
           error || answer === undefined ? { verdict: 'none', reason: String(error?.code) } : read(answer),
         );
@@ -45,11 +47,12 @@ export function createAsker({ host, port }: Address): Asker {
 
 const requests = new Map<string, Buffer>();
 
-function requestFor(key: string): Buffer {
+function requestFor(key: string, permission: string | null): Buffer {
   const ready = requests.get(key);
   if (ready !== undefined) return ready;
   if (requests.size >= requestsMax) requests.clear();
-  const made = Buffer.from(checkRequest({ authorization: `Bearer ${key}` }));
+  const context = permission === null ? {} : { permissions: permission };
+  const made = Buffer.from(checkRequest({ authorization: `Bearer ${key}` }, undefined, context));
   requests.set(key, made);
   return made;
 }

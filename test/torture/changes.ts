@@ -6,7 +6,10 @@ import { passed } from './pace.ts';
 import { instantOf } from './scenarios.ts';
 import type { Key, Witness } from './witness.ts';
 
-/** Keys that are made, disabled, enabled and revoked, and owners that are suspended, through any service process. */
+/**
+ * Keys that are made, disabled, enabled and revoked, owners that are suspended, and roles that are narrowed and removed,
+ * through any service process.
+ */
 export interface Changes {
   /** Every key that was made. */
   readonly made: readonly Key[];
@@ -20,6 +23,7 @@ export interface ChangesOptions {
   readonly workers: number;
   readonly liveMin: number;
   readonly owners: number;
+  readonly roles: number;
 }
 
 /** After a change has come into effect it is looked at so often, at growing intervals. */
@@ -34,6 +38,9 @@ export function startChanges(
 ): Changes {
   const made: Key[] = [];
   const owners = Array.from({ length: options.owners }, (_, index) => `owner-${index}`);
+  /** Those of which it is known what they give. */
+  const roles: string[] = [];
+  let rolesMade = 0;
   /** What is being changed: nothing is changed by two at once. */
   const busy = new Set<string>();
   const looking = new Set<Promise<unknown>>();
@@ -45,15 +52,20 @@ export function startChanges(
       const kind = random.below(100);
       if (load.live.size < options.liveMin || kind < 40) await make();
       else if (kind < 80) await onKey(revoke);
-      else if (kind < 92) await onKey(disableForAWhile);
-      else await onOwner(suspendForAWhile);
+      else if (kind < 90) await onKey(disableForAWhile);
+      else if (kind < 95) await onIdle(owners, suspendForAWhile);
+      else if (roles.length < options.roles) await makeRole();
+      else await onIdle(roles, narrowForAWhile);
       await passed(1);
     }
   }
 
   async function make(): Promise<void> {
-    const owner = random.below(4) === 0 ? owners[random.below(owners.length)] : undefined;
-    const key = await witness.create(running(), owner === undefined ? {} : { owner });
+    const kind = random.below(4);
+    const owner = kind === 0 ? owners[random.below(owners.length)] : undefined;
+    const role = kind === 1 ? roles[random.below(roles.length)] : undefined;
+    const wanted = { ...(owner !== undefined && { owner }), ...(role !== undefined && { role }) };
+    const key = await witness.create(running(), wanted);
     if (key === undefined) return;
     made.push(key);
     load.live.set(key.id, key);
@@ -69,13 +81,19 @@ export function startChanges(
     busy.delete(key.id);
   }
 
-  async function onOwner(change: (owner: string) => Promise<void>): Promise<void> {
-    const idle = owners.filter((owner) => !busy.has(owner));
-    const owner = idle[random.below(idle.length)];
-    if (owner === undefined) return;
-    busy.add(owner);
-    await change(owner);
-    busy.delete(owner);
+  async function onIdle(ids: readonly string[], change: (id: string) => Promise<void>): Promise<void> {
+    const idle = ids.filter((id) => !busy.has(id));
+    const id = idle[random.below(idle.length)];
+    if (id === undefined) return;
+    busy.add(id);
+    await change(id);
+    busy.delete(id);
+  }
+
+  async function makeRole(): Promise<void> {
+    const role = `role-${rolesMade++}`;
+    const { outcome } = await witness.change(running(), 'widen', role);
+    if (outcome === 'done') roles.push(role);
   }
 
   async function revoke(key: Key): Promise<void> {
@@ -98,6 +116,17 @@ export function startChanges(
     await untilDone('suspend', owner, keys);
     await passed(random.below(200));
     await untilDone('resume', owner, []);
+  }
+
+  /** One of which it is not known what it gives is left alone: another is made in its place. */
+  async function narrowForAWhile(role: string): Promise<void> {
+    const keys = [...load.live.values()].filter((key) => key.role === role);
+    const taking = random.below(2) === 0 ? 'narrow' : 'remove';
+    const taken = await witness.change(running(), taking, role);
+    if (taken.outcome === 'done') lookWhenInEffect(taken, keys);
+    await passed(random.below(200));
+    const given = taken.outcome === 'done' && (await witness.change(running(), 'widen', role));
+    if (given === false || given.outcome !== 'done') roles.splice(roles.indexOf(role), 1);
   }
 
   async function untilDone(

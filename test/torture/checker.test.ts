@@ -32,6 +32,12 @@ it.each<[title: string, history: HistoryRecord[]]>([
     [created, change('disable', 200, 220), change('enable', 210, 230), check(400), denied(400)],
   ],
   ['a key of an owner who is suspended', [ownKey(), suspended(200, 220), denied(230)]],
+  ['a key whose role was narrowed', [roleKey(), ofRole('narrow', 200, 220), denied(230)]],
+  [
+    'a key whose role was removed and made again',
+    [roleKey(), ofRole('remove', 200, 220), denied(230), ofRole('widen', 300, 310), check(320)],
+  ],
+  ['a key of another role than the one that was narrowed', [created, ofRole('narrow', 200, 220), check(230)]],
   [
     'a key that is read as it was left',
     [created, state(120, 'active'), revoked(200, 220), state(300, 'revoked')],
@@ -60,6 +66,26 @@ it.each<[title: string, rule: Rule, history: HistoryRecord[]]>([
     'an allow after DisableKey returned',
     'no allow once a change that takes away has come into effect',
     [created, change('disable', 200, 220), check(221)],
+  ],
+  [
+    'an allow after the role was narrowed',
+    'no allow once a change that takes away has come into effect',
+    [roleKey(), ofRole('narrow', 200, 220), check(221)],
+  ],
+  [
+    'an allow after the role was removed',
+    'no allow once a change that takes away has come into effect',
+    [roleKey(), ofRole('remove', 200, 220), check(221), ofRole('widen', 300, 310)],
+  ],
+  [
+    'a denial long after the role was widened again',
+    'a key that was given back is allowed once staleness_max has passed',
+    [roleKey(), ofRole('narrow', 200, 220), ofRole('widen', 300, 310), denied(3_320)],
+  ],
+  [
+    'a denial of a key whose role gives what it asks for',
+    'a good key is never denied',
+    [roleKey(), denied(120, 130, 'permission_denied')],
   ],
   [
     'an allow after the owner was suspended',
@@ -152,7 +178,7 @@ it('names the records that show what is wrong', () => {
 });
 
 function change(operation: Operation, begin: number, end: number): ChangeRecord {
-  const isTaking = ['revoke', 'disable', 'suspend'].includes(operation);
+  const isTaking = ['revoke', 'disable', 'suspend', 'narrow', 'remove'].includes(operation);
   return {
     ...{ type: 'change', replica: 'replica-a', operation, subject: 'key', begin, end, wallOffset },
     ...{ outcome: 'done', status: 200 },
@@ -175,6 +201,14 @@ function suspended(begin: number, end: number): ChangeRecord {
 
 function ownKey(): ChangeRecord {
   return { ...created, owner: 'acme' };
+}
+
+function roleKey(): ChangeRecord {
+  return { ...created, role: 'reader' };
+}
+
+function ofRole(operation: 'narrow' | 'remove' | 'widen', begin: number, end: number): ChangeRecord {
+  return { ...change(operation, begin, end), subject: 'reader' };
 }
 
 function limited(limit: number): ChangeRecord {

@@ -23,21 +23,19 @@ const roundingMs = 2;
 
 /**
  * Judges a history by itself: of the service it knows no more than what its callers are promised. Calls of
- * one subject (a key or an owner) that change it must not have been made at the same time.
+ * one subject (a key, an owner or a role) that change it must not have been made at the same time.
  */
 export function judge(records: readonly HistoryRecord[]): Violation[] {
   const [opening] = records;
   if (opening?.type !== 'opening') throw new Error('a history begins with its opening');
   const timelines = new Map<string, Timeline>();
-  const owners = new Map<string, string>();
   const made = creationsOf(records);
-  for (const [subject, changes] of bySubject(records)) {
-    timelines.set(subject, timelineOf(changes, opening));
-    const owner = made.get(subject)?.owner;
-    if (owner) owners.set(subject, owner);
-  }
-  const of = (key: string) =>
-    [timelines.get(key), timelines.get(owners.get(key) ?? '')].filter((timeline) => timeline !== undefined);
+  for (const [subject, changes] of bySubject(records)) timelines.set(subject, timelineOf(changes, opening));
+  const of = (key: string) => {
+    const { owner, role } = made.get(key) ?? {};
+    const subjects = [key, owner ?? '', role ?? ''].map((subject) => timelines.get(subject));
+    return subjects.filter((timeline) => timeline !== undefined);
+  };
 
   const violations: Violation[] = [];
   for (const record of records) {
@@ -76,8 +74,8 @@ interface Timeline {
   stateAt(instant: Instant): 'active' | 'disabled' | 'revoked' | null;
 }
 
-const takes = ['revoke', 'disable', 'suspend'];
-const gives = ['enable', 'resume'];
+const takes = ['revoke', 'disable', 'suspend', 'narrow', 'remove'];
+const gives = ['enable', 'resume', 'widen'];
 
 function timelineOf(changes: readonly ChangeRecord[], { stalenessMaxMs }: OpeningRecord): Timeline {
   const mattering = changes.filter(({ outcome }) => outcome !== 'refused');

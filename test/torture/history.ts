@@ -15,13 +15,23 @@ export interface CheckRecord {
   readonly reason: string;
 }
 
-export type Operation = 'create' | 'revoke' | 'disable' | 'enable' | 'suspend' | 'resume';
+/** `suspend` and `resume` are of an owner; `narrow`, `remove` and `widen` of a role, by which a key holds what it asks for. */
+export type Operation =
+  | 'create'
+  | 'revoke'
+  | 'disable'
+  | 'enable'
+  | 'suspend'
+  | 'resume'
+  | 'narrow'
+  | 'remove'
+  | 'widen';
 
 export interface ChangeRecord {
   readonly type: 'change';
   readonly replica: string;
   readonly operation: Operation;
-  /** The key's id; the owner's of `suspend` and `resume`. */
+  /** The id of the key, the owner or the role. */
   readonly subject: string;
   readonly begin: Instant;
   readonly end: Instant;
@@ -35,6 +45,8 @@ export interface ChangeRecord {
   readonly wallOffset: number;
   /** Of a new key. */
   readonly owner?: string | null;
+  /** By which alone it holds the permission that its Checks ask for; null where they ask for none. */
+  readonly role?: string | null;
   readonly limit?: { readonly limit: number; readonly windowMs: number } | null;
 }
 

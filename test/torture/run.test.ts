@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { report } from './report.ts';
-import { run } from './run.ts';
+import { type RunResult, run } from './run.ts';
 
 it('a fleet under load, changes and random faults keeps every promise', { timeout: 300_000 }, async () => {
   const result = await run({
@@ -10,6 +10,7 @@ it('a fleet under load, changes and random faults keeps every promise', { timeou
   expect(result.violations.length, report(result)).toBe(0);
   expect(result.revocations).toBeGreaterThan(0);
   expect(result.faults.size).toBeGreaterThan(0);
+  expect(takenByRole(result), report(result)).toBeGreaterThan(0);
 });
 
 it('two processes that answer Checks on SQLite keep every promise', { timeout: 300_000 }, async () => {
@@ -21,3 +22,8 @@ it('two processes that answer Checks on SQLite keep every promise', { timeout: 3
   expect(result.revocations).toBeGreaterThan(0);
   expect([...result.faults.keys()].join()).toMatch('a process for Checks');
 });
+
+/** Of the Checks of keys whose role was narrowed or removed, so many were told so. */
+function takenByRole({ records }: RunResult): number {
+  return records.filter((record) => record.type === 'check' && record.reason === 'permission_denied').length;
+}

@@ -8,10 +8,13 @@ export interface Key {
   readonly id: string;
   readonly text: string;
   readonly owner: string | null;
+  /** By which alone it holds the permission that its Checks ask for; without one they ask for none. */
+  readonly role?: string;
 }
 
 export interface NewKey {
   readonly owner?: string;
+  readonly role?: string;
   readonly limit?: { readonly limit: number; readonly windowMs: number };
 }
 
@@ -23,7 +26,7 @@ export interface Witness {
   check(replica: Replica, key: Key, deadlineMs?: number): Promise<CheckRecord>;
   /** Undefined where the key is not known to have been made: nobody can ask for it then. */
   create(replica: Replica, wanted?: NewKey): Promise<Key | undefined>;
-  /** `subject` is a key's id, or an owner's. */
+  /** `subject` is the id of a key, an owner or a role. */
   change(replica: Replica, operation: Exclude<Operation, 'create'>, subject: string): Promise<ChangeRecord>;
   state(replica: Replica, key: Key): Promise<StateRecord | undefined>;
   /** Returns what is to be called when it is over. */
@@ -40,6 +43,8 @@ export interface WitnessOptions {
 
 const checkDeadlineMs = 10_000;
 const changeDeadlineMs = 8_000;
+/** What a role gives until it is narrowed. */
+const byRole = 'torture:use';
 
 interface Answered {
   readonly begin: number;
@@ -113,7 +118,9 @@ export function createWitness(options: WitnessOptions): Witness {
     async check(replica, key, deadlineMs = checkDeadlineMs) {
       const begin = now();
       const asker = askerOf(replica);
-      const { verdict, reason } = (await asker?.ask(key.text, deadlineMs)) ?? { verdict: 'none', reason: '' };
+      const permission = key.role === undefined ? null : byRole;
+      const answer = await asker?.ask(key.text, permission, deadlineMs);
+      const { verdict, reason } = answer ?? { verdict: 'none', reason: '' };
       const end = now();
       return note({
         type: 'check',
@@ -126,17 +133,19 @@ export function createWitness(options: WitnessOptions): Witness {
       } as const);
     },
     async create(replica, wantedKey = {}) {
-      const { owner = null, limit = null } = wantedKey;
+      const { owner = null, role = null, limit = null } = wantedKey;
       const rateLimit = limit === null ? null : { limit: limit.limit, window: `${limit.windowMs}ms` };
       const wanted = {
         name: 'torture',
         ...(owner && { owner }),
+        ...(role && { roles: [role] }),
         ...(rateLimit && { rate_limit: rateLimit }),
       };
       const answered = await call(replica, 'POST', '/admin/api-keys', wanted);
       const id = typeof answered.data.id === 'string' ? answered.data.id : '';
-      noteChange(replica, 'create', id, answered, { owner, limit });
-      return id === '' ? undefined : { id, text: String(answered.data.key), owner };
+      noteChange(replica, 'create', id, answered, { owner, role, limit });
+      if (id === '') return undefined;
+      return { id, text: String(answered.data.key), owner, ...(role !== null && { role }) };
     },
     async change(replica, operation, subject) {
       const [method, path, body] = requestOf(operation, subject);
@@ -161,6 +170,7 @@ export function createWitness(options: WitnessOptions): Witness {
 function requestOf(operation: Exclude<Operation, 'create'>, subject: string): [string, string, unknown?] {
   const key = `/admin/api-keys/${subject}`;
   const owner = `/admin/owners/${subject}`;
+  const role = `/admin/roles/${subject}`;
   switch (operation) {
     case 'revoke':
       return ['DELETE', key];
@@ -171,5 +181,11 @@ function requestOf(operation: Exclude<Operation, 'create'>, subject: string): [s
       return ['PUT', owner, { suspended: true }];
     case 'resume':
       return ['PUT', owner, { suspended: false }];
+    case 'narrow':
+      return ['PUT', role, { permissions: [] }];
+    case 'remove':
+      return ['DELETE', role];
+    case 'widen':
+      return ['PUT', role, { permissions: [byRole] }];
   }
 }
