@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { judge } from '../torture/checker.ts';
 import { type Fleet, type FleetOptions, startFleet } from '../torture/fleet.ts';
 import type { ChangeRecord, CheckRecord } from '../torture/history.ts';
+import { quietOldPrimary } from '../torture/quiet-old-primary.ts';
 import {
   cutOffReplica,
   instantOf,
@@ -23,6 +24,13 @@ const stalenessMaxMs = 6_000;
 describe('a fleet of three, on a replica set that waits long before it elects', () => {
   // So long that an old primary takes itself for the primary until the end of a test.
   const { run } = useFleet({ stalenessMaxMs, electionTimeoutMs: 60_000 });
+
+  it('allows nothing by what an old primary says to which nothing was written since it was cut off', async () => {
+    const { checks, stillPrimary, after } = await run((...given) => quietOldPrimary(...given, 2));
+    expect(stillPrimary).toBe(true);
+    expect(verdicts(checks)).toEqual(['unavailable']);
+    expect(after).toBe('revoked');
+  });
 
   it('lets no key in that was revoked while a replica was stopped, and names the replica as long as it may', async () => {
     const { first, second, answers, after } = await run(stoppedReplica);

@@ -1,5 +1,6 @@
 import type { FleetOptions } from './fleet.ts';
 import type { Mutant } from './mutant.ts';
+import { quietOldPrimary } from './quiet-old-primary.ts';
 import {
   cutOffReplica,
   oldPrimary,
@@ -119,8 +120,8 @@ export const fleetMutants: readonly FleetMutant[] = [
     file: 'src/mongo/sessions.ts',
     find: "readConcern: { level: 'linearizable' } });\n          const time",
     replace: "readConcern: { level: 'local' } });\n          const time",
-    scenario: oldPrimary,
-    fleet: patient,
+    scenario: quietOldPrimary,
+    fleet: { ...patient, electionTimeoutMs: 60_000 },
   },
   {
     title: 'the lease is renewed by a time that was asked for, whatever the answer',

@@ -25,8 +25,8 @@ export interface FleetOptions {
 /** A mongod of the replica set, which everybody reaches through the network alone. */
 export interface FleetMember extends Member {
   readonly name: string;
-  /** To this member alone, past the network. */
-  command(body: Document): Promise<Document>;
+  /** To this member alone, past the network; of the database `admin` unless another is named. */
+  command(body: Document, database?: string): Promise<Document>;
 }
 
 /** A service process, and those that come after it under the same name. */
@@ -42,6 +42,8 @@ export interface Replica {
 
 export interface Fleet {
   readonly network: Network;
+  /** Where the services keep everything; '' where that is no MongoDB. */
+  readonly database: string;
   readonly members: readonly FleetMember[];
   readonly replicas: readonly Replica[];
   /** What Checks are asked of, each on a connection of its own: one for each process that answers them. */
@@ -78,7 +80,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     const ports = await Promise.all(members.map(({ name, port }) => network.front(name, port)));
     await initiate(members, ports, options.electionTimeoutMs ?? 1_000);
     const hosts = ports.map((port) => `127.0.0.1:${port}`).join(',');
-    const { uri } = freshDatabase(`mongodb://${hosts}/?replicaSet=${set}`);
+    const { name: database, uri } = freshDatabase(`mongodb://${hosts}/?replicaSet=${set}`);
 
     const scratch = await mkdtemp(join(tmpdir(), 'postern-fleet-'));
     stops.push(() => rm(scratch, { recursive: true, force: true }));
@@ -101,7 +103,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     await primaryOf(members);
     await Promise.all(replicas.map((replica) => replica.start()));
     return {
-      ...{ network, members, replicas, doors: doorsOf(replicas, processes), processes, stop },
+      ...{ network, database, members, replicas, doors: doorsOf(replicas, processes), processes, stop },
       primary: () => primaryOf(members),
       isolate(member) {
         for (const other of members) if (other !== member) network.cut(member.name, other.name, 'reset');
@@ -148,6 +150,7 @@ export async function startSqliteFleet({
   return {
     ...{
       network: createNetwork(),
+      database: '',
       members: [],
       replicas,
       doors: doorsOf(replicas, processes),
@@ -217,7 +220,7 @@ function fleetMember(mongod: Mongo, name: string): FleetMember & { close(): Prom
   return {
     ...member,
     name,
-    command: (body) => client.db('admin').command(body),
+    command: (body, database = 'admin') => client.db(database).command(body),
     close: () => client.close(),
   };
 }

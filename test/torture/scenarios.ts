@@ -57,16 +57,12 @@ export const cutOffReplica = async (fleet: Fleet, witness: Witness) => {
  * alone. Wants an election timeout that is longer than all of it.
  */
 export const oldPrimary = async (fleet: Fleet, witness: Witness) => {
-  const [misled, other, third] = replicasOf(fleet);
+  const [misled, other] = replicasOf(fleet);
   const [revoked, kept, toggled] = await knownKeys(fleet, witness, 3);
   const cold = await makeKeys(witness, other, 40);
   await witness.change(other, 'disable', toggled.id);
   const old = await fleet.primary();
-  const rest = fleet.members.filter((member) => member !== old);
-  const end = witness.fault(`${old.name} is cut off, and talks to ${misled.name}`);
-  fleet.isolate(old);
-  fleet.cutOff(misled, rest);
-  for (const replica of [other, third]) fleet.network.cut(replica.name, old.name, 'reset');
+  const end = mislead(fleet, witness, old);
   const electedIn = elect(fleet, old);
   // A key of which the old primary can know nothing, and one after another that only it has been asked for.
   const made: Key[] = [];
@@ -218,13 +214,24 @@ export const recovery = async (fleet: Fleet, witness: Witness) => {
   return { keys: keys.length, callers: callers.length, reads: (await keyReads(lonely)) - before };
 };
 
-function replicasOf({ replicas }: Fleet): [Replica, Replica, Replica] {
+/** Cuts the primary off from everybody but the first service process, and that one from everybody else. */
+export function mislead(fleet: Fleet, witness: Witness, old: FleetMember): () => void {
+  const [misled, other, third] = replicasOf(fleet);
+  const rest = fleet.members.filter((member) => member !== old);
+  const end = witness.fault(`${old.name} is cut off, and talks to ${misled.name}`);
+  fleet.isolate(old);
+  fleet.cutOff(misled, rest);
+  for (const replica of [other, third]) fleet.network.cut(replica.name, old.name, 'reset');
+  return end;
+}
+
+export function replicasOf({ replicas }: Fleet): [Replica, Replica, Replica] {
   const [one, two, three] = replicas;
   if (one === undefined || two === undefined || three === undefined) throw new Error('too few replicas');
   return [one, two, three];
 }
 
-async function makeKeys(witness: Witness, by: Replica, count: number): Promise<[Key, Key, ...Key[]]> {
+export async function makeKeys(witness: Witness, by: Replica, count: number): Promise<[Key, Key, ...Key[]]> {
   const keys: Key[] = [];
   // Changes that wait at once are committed together.
   while (keys.length < count) {
@@ -257,13 +264,13 @@ async function untilMade(witness: Witness, by: Replica): Promise<Key> {
   return until(what, () => witness.create(by), { deadlineMs: 90_000 });
 }
 
-async function letsIn(witness: Witness, replica: Replica, key: Key): Promise<void> {
+export async function letsIn(witness: Witness, replica: Replica, key: Key): Promise<void> {
   const isLetIn = async () => (await witness.check(replica, key)).verdict === 'allowed';
   await until(`${replica.name} lets ${key.id} in`, isLetIn, { deadlineMs: 90_000 });
 }
 
 /** The reason why a key is not allowed, once it is not for want of MongoDB. */
-async function denial(witness: Witness, replica: Replica, key: Key): Promise<string> {
+export async function denial(witness: Witness, replica: Replica, key: Key): Promise<string> {
   return until(`${replica.name} denies ${key.id}`, async () => {
     const { verdict, reason } = await witness.check(replica, key);
     return verdict === 'denied' && reason;
@@ -292,7 +299,7 @@ function keepAsking(witness: Witness, replica: Replica, keys: () => readonly Key
 }
 
 /** Has another member elected at once, however long the election timeout is. */
-async function elect(fleet: Fleet, old: FleetMember): Promise<void> {
+export async function elect(fleet: Fleet, old: FleetMember): Promise<void> {
   const [next] = fleet.members.filter((member) => member !== old);
   await until(
     'another member is primary',
