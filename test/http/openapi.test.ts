@@ -58,6 +58,25 @@ it('says of every admin operation how it may refuse', async () => {
   }
 });
 
+it('takes Idempotency-Key for request_id wherever there is one, and says so', async () => {
+  const { text, routes } = await read();
+  const { call } = await start();
+  const named = routes.filter(({ requestBody }) => /"request_id":/.test(schemaOf(text, requestBody)));
+  expect(named.map(({ operationId }) => operationId).toSorted()).toEqual([
+    ...['ChargeKey', 'CreateKey', 'RotateKey', 'RotateOwnKey'],
+  ]);
+  for (const { path, method, parameters = [] } of named) {
+    expect([path, JSON.stringify(parameters)]).toEqual([path, expect.stringContaining('"Idempotency-Key"')]);
+    // A holder's own key is another matter: test/http/holder-routes.test.ts.
+    if (!path.startsWith('/admin/')) continue;
+    const where = path.replace('{id}', noKey);
+    const { status, json } = await call(method, where, { request_id: 'a' }, { 'idempotency-key': 'b' });
+    expect([path, status, json.error.details.fields]).toEqual([
+      ...[path, 400, [{ field: 'request_id', description: 'is not the one in Idempotency-Key' }]],
+    ]);
+  }
+});
+
 it('shows requests that the service takes, and what it answers to each is as described', async () => {
   const told = await callEverything();
   const { routes, judge, judgeAs } = await read();
@@ -221,6 +240,14 @@ async function callEverything(): Promise<{ route: DocumentedRoute; reply: Reply 
     await tell(id);
   told.push({ route: find('WatchKeys'), reply: await watch(listener) });
   return told;
+}
+
+/** What a body may be, as JSON; what it refers to once. */
+function schemaOf(text: string, requestBody: unknown): string {
+  const said = JSON.stringify(requestBody ?? null);
+  const [, name] = /"#\/components\/schemas\/([^"]+)"/.exec(said) ?? [];
+  const { components } = JSON.parse(text) as { components: { schemas: Record<string, unknown> } };
+  return name === undefined ? said : said + JSON.stringify(components.schemas[name]);
 }
 
 /** As GitHub signs; others do not look at it. */

@@ -14,6 +14,7 @@ export interface Document {
 export interface DocumentedOperation {
   readonly operationId: string;
   readonly description: string;
+  readonly parameters?: readonly object[];
   readonly requestBody?: { readonly content: Readonly<Record<string, { readonly example: unknown }>> };
   readonly responses: Readonly<Record<string, DocumentedResponse>>;
 }
