@@ -1,6 +1,7 @@
 import { describe } from 'vitest';
 import type { Store } from '../src/store/store.ts';
 import { addressContract } from './store-contract/addresses.ts';
+import { countContract } from './store-contract/counts.ts';
 import { digestContract } from './store-contract/digests.ts';
 import { dutyContract } from './store-contract/duties.ts';
 import { expiryContract } from './store-contract/expiring.ts';
@@ -42,6 +43,7 @@ export function describeStoreContract(name: string, createStore: CreateStore): v
     replaceContract(createStore);
     firstKeyContract(createStore);
     listContract(createStore);
+    countContract(createStore);
     orderContract(createStore);
     externalIdContract(createStore);
     roleContract(createStore);

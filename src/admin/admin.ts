@@ -93,6 +93,7 @@ export interface AdminDependencies {
     | 'listRoles'
     | 'getUsage'
     | 'listRequests'
+    | 'countListed'
     | 'countOwned'
     | 'listJournal'
     | 'countDigests'

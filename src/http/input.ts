@@ -103,7 +103,7 @@ function isIdempotencyKey(name: string | undefined): boolean {
   return name?.toLowerCase() === 'idempotency-key';
 }
 
-/** The query as an input object: `page_size` is a number, `notices` true or false, all else is text. */
+/** The query as an input object: `page_size` is a number, `notices` and `include_total` true or false, all else is text. */
 export function queryInput(url: string): Input {
   const start = url.indexOf('?');
   const parameters = new URLSearchParams(start < 0 ? '' : url.slice(start + 1));
@@ -114,7 +114,7 @@ export function queryInput(url: string): Input {
     if (name === 'page_size') {
       if (/^[0-9]{1,10}$/.test(text)) value.set(name, Number(text));
       else violations.push({ field: name, description: 'is not a whole number' });
-    } else if (name === 'notices') {
+    } else if (name === 'notices' || name === 'include_total') {
       if (text === 'true' || text === 'false') value.set(name, text === 'true');
       else violations.push({ field: name, description: 'is neither true nor false' });
     } else value.set(name, text);

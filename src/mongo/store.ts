@@ -108,6 +108,7 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Restorab
     getKeyByRequest: watch(async (requestKey) => current().keys.getByRequest(requestKey)),
     listKeys: watch(async (filter, page) => current().keys.list(filter, page)),
     listKeysInOrder: watch(async (...given) => current().keys.listInOrder(...given)),
+    countListed: watch(async (...given) => current().keys.countListed(...given)),
     insertKey: watch(async (...change) => current().changes.insertKey(...change)),
     insertFirstKey: watch(async (...change) => current().changes.insertFirstKey(...change)),
     insertKeys: watch(async (...change) => current().changes.insertKeys(...change)),

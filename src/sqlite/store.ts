@@ -154,7 +154,6 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
 
     getRestoreMark: () => withTables(({ database }) => getMark(database)),
     putRestoreMark: (mark) => withTables(({ database }) => putMark(database, mark)),
-
     ...createChanges({ now, withTables, requireFile, subscriber: () => subscriber }),
     findKey: (digests) => withTables(({ keys }) => keys.find(digests)),
     findDigests: (digests) => withTables(({ keys }) => keys.findDigests(digests)),
@@ -163,6 +162,7 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
     getKey: (id) => withTables(({ keys }) => keys.get(id)),
     getKeyByRequest: (requestKey) => withTables(({ keys }) => keys.getByRequest(requestKey)),
     listKeys: (filter, page) => withTables(({ keys }) => keys.list(filter, page)),
+    countListed: (filter, max) => withTables(({ keys }) => keys.countListed(filter, max)),
     listKeysInOrder: (filter, order, page) => withTables(({ keys }) => keys.listInOrder(filter, order, page)),
     countDigests: () => withTables(({ keys }) => keys.count()),
     countKeys: (at) => withTables(({ keys }) => keys.countStates(at)),

@@ -68,6 +68,9 @@ export interface Store extends JournalStore, UnitStore, IdentityKeyStore, Portal
     page: { readonly after: KeyPlace | null; readonly size: number },
   ): Promise<KeyRecord[]>;
 
+  /** How many keys the filter keeps, up to `max`. */
+  countListed(filter: KeyFilter, max: number): Promise<number>;
+
   /**
    * Durable when it resolves. Rejects with {@link DuplicateKey} if the id, the digest or the request is taken, with
    * {@link ExternalIdTaken} if a key of the same owner that is not revoked has the external id, and then keeps nothing. Like every change here: where a draft is given, it is written into the journal with the

@@ -22,6 +22,7 @@ export function eachCall(store: Store, wrap: WrapCall): Store {
     getKeyByRequest: wrap('get_key_by_request', (requestKey) => store.getKeyByRequest(requestKey)),
     listKeys: wrap('list_keys', (filter, page) => store.listKeys(filter, page)),
     listKeysInOrder: wrap('list_keys', (...given) => store.listKeysInOrder(...given)),
+    countListed: wrap('count_listed', (...given) => store.countListed(...given)),
     insertKey: wrap('insert_key', (...given) => store.insertKey(...given)),
     insertFirstKey: wrap('insert_first_key', (...given) => store.insertFirstKey(...given)),
     insertKeys: wrap('insert_keys', (...given) => store.insertKeys(...given)),

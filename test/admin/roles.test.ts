@@ -55,7 +55,11 @@ const operations: Readonly<Record<string, Operation>> = {
     rest: (id) => ['GET', `/admin/api-keys/${id}`],
   },
   listKeys: {
-    ...{ needs: 'read', elsewhere: 'ok', message: () => ({ ...unsetPage, state: 0, order_by: '' }) },
+    ...{
+      needs: 'read',
+      elsewhere: 'ok',
+      message: () => ({ ...unsetPage, state: 0, order_by: '', include_total: false }),
+    },
     rest: () => ['GET', '/admin/api-keys'],
   },
   getKeyUsage: {

@@ -82,6 +82,7 @@ const defaults: Fields = {
     page_token: '',
     state: 0,
     notices: false,
+    include_total: false,
   },
   ...{ order: '', order_by: '', etag: '', after: '', suspended: false, types: [], resume_token: '' },
 };

@@ -86,6 +86,9 @@ describe('KeyAdmin', () => {
       list({ owner: 'pager', page_size: 2, page_token }),
     );
     expect(second).toMatchObject({ keys: [{ name: 'p1' }], next_page_token: '' });
+    expect(first.total_size).toBeUndefined();
+    const counted = list({ owner: 'pager', page_size: 1, page_token: '', include_total: true });
+    expect(await call<ListKeysResponse>('listKeys', counted)).toMatchObject({ total_size: 3 });
     const error = await refusal('listKeys', list({ owner: 'other', page_token }));
     expect(error).toMatchObject({ code: status.INVALID_ARGUMENT, fields: [{ field: 'page_token' }] });
     const forged = await refusal('listKeys', list({ page_token: 'AAAA' }));
@@ -235,6 +238,7 @@ function list(given: Partial<ListKeysRequest>): ListKeysRequest {
     page_token: '',
     state: 0,
     order_by: '',
+    include_total: false,
     unused_since: undefined,
     expires_before: undefined,
     ...given,

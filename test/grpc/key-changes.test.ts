@@ -189,6 +189,7 @@ it('says of a key that its owner blocks it', async () => {
     page_token: '',
     state: 0,
     order_by: '',
+    include_total: false,
     owner: 'acme',
   });
   expect(keys).toEqual([{ ...made.key, blocked: 'owner_inactive' }]);

@@ -229,7 +229,34 @@ it('turns the parameters of a list into its filters and pages', async () => {
   expect(named.json.data.map(({ name }: { name: string }) => name)).toEqual(['three']);
 });
 
+it('says how many keys there are on all pages where it is asked, of a bound admin key those of its owner', async () => {
+  const { call, create } = await startListener();
+  for (let at = 0; at < 3; at++) await create({ name: 'one', owner: 'acme' });
+  await create({ name: 'other' });
+  const bound = await create({
+    ...{ name: 'reader', scheme: 'postern', owner: 'acme', permissions: ['admin:read'] },
+  });
+  const total = async (query: string, key?: string) =>
+    (
+      await call(
+        ...(['GET', `/admin/api-keys?${query}`, undefined] as const),
+        key === undefined ? undefined : { authorization: `Bearer ${key}` },
+      )
+    ).json;
+
+  const first = await total('owner=acme&page_size=2&include_total=true');
+  expect([first.data.length, first.total_size]).toEqual([2, 4]);
+  const token = encodeURIComponent(first.next_page_token);
+  const next = await total(`owner=acme&page_size=2&include_total=true&page_token=${token}`);
+  expect([next.data.length, next.total_size]).toEqual([2, 4]);
+  expect((await total('name_contains=nobody&include_total=true')).total_size).toBe(0);
+  expect((await total('include_total=true', bound.key)).total_size).toBe(4);
+  for (const query of ['page_size=2', 'include_total=false'])
+    expect(await total(query)).not.toHaveProperty('total_size');
+});
+
 it.each([
+  ['include_total=1', 'include_total', 'is neither true nor false'],
   ['page_size=ten', 'page_size', 'is not a whole number'],
   ['page_size=-1', 'page_size', 'is not a whole number'],
   ['owner=a&owner=b', 'owner', 'is given more than once'],

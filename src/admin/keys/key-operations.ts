@@ -29,7 +29,12 @@ export interface KeyPage {
   readonly keys: readonly ShownKey[];
   /** Null on the last page. */
   readonly nextPageToken: string | null;
+  /** How many there are on all pages, where it was asked for: exact to 10 000, and one more beyond. */
+  readonly totalSize?: number;
 }
+
+/** What is counted of a list. */
+const totalMax = 10_001;
 
 /** Making keys and looking at them. */
 export interface KeyOperations {
@@ -45,7 +50,10 @@ export interface KeyOperations {
 
 export interface KeyOperationsDependencies {
   readonly registry: Pick<Registry, 'create'>;
-  readonly store: Pick<Store, 'findKey' | 'getKey' | 'listKeys' | 'listKeysInOrder' | 'getUsage' | 'getRole'>;
+  readonly store: Pick<
+    Store,
+    'findKey' | 'getKey' | 'listKeys' | 'listKeysInOrder' | 'countListed' | 'getUsage' | 'getRole'
+  >;
   readonly digester: Digester;
   /** A Check that counts nothing. */
   readonly authorize: Authorize;
@@ -80,7 +88,10 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
       return reportUsage(key, await store.getUsage(key.id, since ?? now() - usageRetentionMs));
     },
     async listKeys(call, input) {
-      const { page_size, page_token, search, order_by, ...asked } = readInput(listKeysInput, input);
+      const { page_size, page_token, search, order_by, include_total, ...asked } = readInput(
+        listKeysInput,
+        input,
+      );
       const { keySchemes } = policy();
       for (const [field, text] of Object.entries({ search, name_contains: asked.name_contains })) {
         if (text != null) requireNoKey(field, text, keySchemes);
@@ -90,7 +101,9 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
       const filter = pageFilter({ ...asked, owner, search: searched });
       const order = orderOf(order_by);
       const after = page_token ? readPageToken(page_token, filter, order) : null;
-      const page = await listPage({ ...filter, now: now() }, order, { after, size: pageSize(page_size) });
+      const page = await listPage({ ...filter, now: now() }, order, {
+        ...{ after, size: pageSize(page_size), isCounted: include_total },
+      });
       return { ...page, keys: page.keys.filter(visibleTo(call)) };
     },
     async findKey(call, input) {
@@ -149,20 +162,30 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
   async function listPage(
     filter: KeyFilter,
     order: KeyOrder,
-    { after, size }: { readonly after: KeyPlace | null; readonly size: number },
+    { after, size, isCounted }: AskedPage,
   ): Promise<KeyPage> {
     const settled = await settledSearch(store, filter);
     const found =
       order.by === 'created_at' && order.isDescending
         ? store.listKeys(settled, { before: after?.id ?? null, size: size + 1 })
         : store.listKeysInOrder(settled, order, { after, size: size + 1 });
-    const { shown, last } = cut(await found, size);
+    const [{ shown, last }, totalSize] = await Promise.all([
+      found.then((keys) => cut(keys, size)),
+      isCounted ? store.countListed(settled, totalMax) : undefined,
+    ]);
     if (shown.length === 0 && after === null) await requireKnownFilter(store, filter, policy());
     return {
       keys: await show.all(shown),
       nextPageToken: last === null ? null : writePageToken(last, filter, order),
+      ...(totalSize !== undefined && { totalSize }),
     };
   }
+}
+
+interface AskedPage {
+  readonly after: KeyPlace | null;
+  readonly size: number;
+  readonly isCounted: boolean;
 }
 
 function orderOf(text: string | null | undefined): KeyOrder {

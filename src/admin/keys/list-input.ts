@@ -38,4 +38,8 @@ export const listKeysInput = z.strictObject({
   page_token: pageToken,
   ...filters,
   order_by: z.enum(orders, `is none of ${orders.join(', ')}`).nullish(),
+  include_total: z
+    .boolean()
+    .nullish()
+    .transform((value) => value ?? false),
 });

@@ -37,7 +37,11 @@ export function createKeyMethods({
     listKeys: unary(async (caller, request: ListKeysRequest) => {
       const page = await admin.listKeys(caller, listKeysInputOf(request));
       const at = now();
-      return { keys: page.keys.map((key) => keyMessage(key, at)), next_page_token: page.nextPageToken ?? '' };
+      return {
+        keys: page.keys.map((key) => keyMessage(key, at)),
+        next_page_token: page.nextPageToken ?? '',
+        total_size: page.totalSize,
+      };
     }),
     verifyKey: unary(async (caller, request: VerifyKeyRequest) => {
       const judged = await admin.verifyKey(caller, { ...request });

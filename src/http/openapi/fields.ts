@@ -13,6 +13,7 @@ export const fieldNotes: Readonly<Record<string, string>> = {
   role: 'Keys that name this role.',
   order_by:
     'What the keys are listed by; keys without that value come last either way. Absent: `created_at desc`.',
+  include_total: 'Whether the answer has `total_size`: how many keys there are on all pages.',
   description: 'What it is for, at most 256 characters.',
   permission: 'Keys that have this permission.',
   name_contains: 'Keys whose name holds this, whatever the case of its letters and its Unicode form.',

@@ -13,6 +13,8 @@ import {
 } from './operation.ts';
 import { answerOf, closed, count, list, pageOf, reference, text } from './schema-forms.ts';
 
+const totalSize = count('Where `include_total` asks: keys on all pages, exact to 10000; 10001 for more.');
+
 /** The routes about keys together. */
 export function keysOperations(): Operations {
   return { ...listOperations(), ...askOperations() };
@@ -26,7 +28,7 @@ function listOperations(): Operations {
         parameters: queryParameters(inputSchema(listKeysInput)),
         answer: {
           description: 'A page of keys.',
-          schema: pageOf('Key'),
+          schema: pageOf('Key', { total_size: totalSize }),
           example: { data: [keyExample], next_page_token: null },
         },
       },

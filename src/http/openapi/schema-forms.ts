@@ -14,10 +14,10 @@ export function answerOf(data: Schema): Schema {
   return closed({ data });
 }
 
-/** `{"data": […], "next_page_token": …}` */
-export function pageOf(item: string): Schema {
+/** `{"data": […], "next_page_token": …}`, with more that may be there. */
+export function pageOf(item: string, more: Readonly<Record<string, Schema>> = {}): Schema {
   const token = orNull(text('Opaque; the `page_token` of the next page. Null on the last one.'));
-  return closed({ data: list(reference(item)), next_page_token: token });
+  return closed({ data: list(reference(item)), next_page_token: token, ...more }, Object.keys(more));
 }
 
 export function reference(name: string): Schema {

@@ -21,7 +21,11 @@ export function addKeyRoutes(app: FastifyInstance, admin: Admin, now: () => numb
       admin.listKeys(callerOf(request.raw), value),
     );
     const at = now();
-    return { data: page.keys.map((key) => keyJson(key, at)), next_page_token: page.nextPageToken };
+    return {
+      data: page.keys.map((key) => keyJson(key, at)),
+      next_page_token: page.nextPageToken,
+      ...(page.totalSize !== undefined && { total_size: page.totalSize }),
+    };
   });
   app.post('/admin/api-keys::find', async (request) => {
     const input = bodyInput(request);

@@ -35,6 +35,7 @@ export interface KeyCollection {
     order: KeyOrder,
     page: { readonly after: KeyPlace | null; readonly size: number },
   ): Promise<KeyRecord[]>;
+  countListed(filter: KeyFilter, max: number): Promise<number>;
   listExpiring(range: ExpiryRange, size: number): Promise<KeyRecord[]>;
   countStates(now: number): Promise<KeyCounts>;
 }
@@ -112,6 +113,8 @@ export function createKeyCollection(dependencies: KeyCollectionDependencies): Ke
             keys.find(listFilter(filter, from), { ...read, sort: { _id: -1 }, limit }).toArray(),
           ),
       }),
+    countListed: (filter, max) =>
+      sessions.read((read) => keys.countDocuments(listFilter(filter, null), { ...read, limit: max })),
     countStates: (now) => countKeyStates(database, sessions, now),
     listInOrder: (filter, order, { after, size }) =>
       readPage({

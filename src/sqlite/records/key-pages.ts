@@ -1,4 +1,3 @@
-import type { ExpiryRange } from '../../journal/journal-store.ts';
 import { firstIdAt, type KeyId, type KeyState } from '../../keys/key.ts';
 import type { KeySearch } from '../../keys/key-search.ts';
 import { foldedForms } from '../../keys/name-text.ts';
@@ -83,11 +82,18 @@ export function keyPage(filter: KeyFilter, range: KeyRange, size: number): Query
     `SELECT ${recordColumns} FROM ${lead.from}`,
     conditions,
     `ORDER BY ${lead.id} DESC LIMIT :size`,
-    {
-      ...parametersOf(filter, range),
-      size,
-    },
+    { ...parametersOf(filter, range), size },
   );
+}
+
+/** How many keys of the range the filter keeps, up to `max`. */
+export function keyCount(filter: KeyFilter, range: KeyRange, max: number): Query {
+  const lead = leadOf(filter);
+  const conditions = [...rangeConditions(lead, range), ...filterConditions(filter, lead)];
+  return query(`SELECT count(*) AS count FROM (SELECT 1 FROM ${lead.from}`, conditions, 'LIMIT :max)', {
+    ...parametersOf(filter, range),
+    max,
+  });
 }
 
 /**
@@ -108,18 +114,6 @@ export function keySlice(filter: KeyFilter, before: KeyId | null, size: number):
     conditions,
     `ORDER BY ${lead.id} DESC LIMIT 1 OFFSET :size`,
     { ...Object.fromEntries(used), size: size - 1 },
-  );
-}
-
-/** Keys that are not revoked and end within the range, by their end. */
-export function expiryPage(range: ExpiryRange, size: number): Query {
-  const { after, until, last } = range;
-  const start = last === undefined ? 'expires_at > :after' : '(expires_at, id) > (:after, :last)';
-  return query(
-    `SELECT ${recordColumns} FROM keys INDEXED BY keys_by_end`,
-    ['revoked_at IS NULL', start, 'expires_at <= :until'],
-    'ORDER BY expires_at, id LIMIT :size',
-    { after: last?.expiresAt ?? after, until, size, ...(last !== undefined && { last: last.id }) },
   );
 }
 
@@ -243,7 +237,12 @@ function parametersOf(filter: KeyFilter, { from, before }: KeyRange): Parameters
   return parameters;
 }
 
-function query(select: string, conditions: readonly string[], end: string, parameters: Parameters): Query {
+export function query(
+  select: string,
+  conditions: readonly string[],
+  end: string,
+  parameters: Parameters,
+): Query {
   const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
   return { sql: `${select} ${where} ${end}`, parameters };
 }

@@ -6,9 +6,11 @@ import { type KeyOrder, type KeyPlace, newestFirst } from '../../keys/key-order.
 import type { Digest } from '../../keys/secret.ts';
 import type { DigestChange, KeyFilter, OwnedExternalId, OwnedKeys } from '../../store/key-filter.ts';
 import type { KeyCounts } from '../../store/standing.ts';
-import { BadRecord } from '../../store/store.ts';
+import { BadRecord, type Store } from '../../store/store.ts';
 import type { Prepare } from '../statements.ts';
-import { expiryPage, type KeyRange, keyPage, keySlice } from './key-pages.ts';
+import { expiryPage } from './expiry-pages.ts';
+import { countListed } from './key-count.ts';
+import { type KeyRange, keyPage, keySlice } from './key-pages.ts';
 import { orderedPlaces } from './ordered-pages.ts';
 import { readPage } from './pages.ts';
 import { fromRow, type Parameters, type Query, type Row, recordColumns, toRow } from './records.ts';
@@ -22,15 +24,9 @@ export interface KeyTable {
   /** The places of those that are taken. */
   findExternalIds(asked: readonly OwnedExternalId[]): Set<number>;
   getByRequest(requestKey: string): KeyRecord | null;
-  list(
-    filter: KeyFilter,
-    page: { readonly before: KeyId | null; readonly size: number },
-  ): Promise<KeyRecord[]>;
-  listInOrder(
-    filter: KeyFilter,
-    order: KeyOrder,
-    page: { readonly after: KeyPlace | null; readonly size: number },
-  ): Promise<KeyRecord[]>;
+  readonly list: Store['listKeys'];
+  readonly listInOrder: Store['listKeysInOrder'];
+  readonly countListed: Store['countListed'];
   listExpiring(range: ExpiryRange, size: number): KeyRecord[];
   /** How many there are, by the id of the pepper. */
   count(): Promise<Map<string, number>>;
@@ -140,6 +136,7 @@ export function createKeyTable(
       }
     },
     listInOrder,
+    countListed: (filter, max) => countListed(all, filter, max),
     listExpiring: (range, size) =>
       readPage(size, {
         ...reading,

@@ -64,16 +64,17 @@ function sortedPlaces(
   if (leads === null) return null;
   const places: KeyPlace[] = [];
   for (const lead of leads) {
-    const met = all(countQuery(filter, lead));
+    const met = all(countQuery(filter, lead, sortedMax + 1));
     if (Number(met[0]?.count) > sortedMax - places.length) return null;
     places.push(...all(placesQuery(filter, lead, values[order.by])).map(placeIn));
   }
   return places.toSorted((one, other) => comparePlaces(order, one, other));
 }
 
-function countQuery(filter: KeyFilter, { from, condition }: KeyLead): Query {
+/** How many the lead leaves, up to `max`. */
+export function countQuery(filter: KeyFilter, { from, condition }: KeyLead, max: number): Query {
   const where = condition === null ? '' : ` WHERE ${condition}`;
-  const sql = `SELECT count(*) AS count FROM (SELECT 1 FROM ${from}${where} LIMIT ${sortedMax + 1})`;
+  const sql = `SELECT count(*) AS count FROM (SELECT 1 FROM ${from}${where} LIMIT ${max})`;
   return { sql, parameters: used(sql, conditionsOf(filter).parameters) };
 }
 

@@ -404,6 +404,8 @@ export interface ListKeysRequest {
    * round. Keys without that value come last either way. Empty: `created_at desc`.
    */
   order_by: string;
+  /** Whether the answer has `total_size`. */
+  include_total: boolean;
 }
 
 export interface FindKeyRequest {
@@ -419,6 +421,8 @@ export interface ListKeysResponse {
   keys: Key[];
   /** Opaque. Empty: this was the last page. */
   next_page_token: string;
+  /** How many keys there are on all pages, where `include_total` asks: exact to 10000; 10001 for more. */
+  total_size?: number | undefined;
 }
 
 export interface GetKeyUsageRequest {
@@ -2774,6 +2778,7 @@ function createBaseListKeysRequest(): ListKeysRequest {
     expires_before: undefined,
     role: undefined,
     order_by: "",
+    include_total: false,
   };
 }
 
@@ -2820,6 +2825,9 @@ export const ListKeysRequest: MessageFns<ListKeysRequest> = {
     }
     if (message.order_by !== "") {
       writer.uint32(114).string(message.order_by);
+    }
+    if (message.include_total !== false) {
+      writer.uint32(120).bool(message.include_total);
     }
     return writer;
   },
@@ -2949,6 +2957,14 @@ export const ListKeysRequest: MessageFns<ListKeysRequest> = {
             message.order_by = reader.string();
             continue;
           }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.include_total = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3055,7 +3071,7 @@ export const FindKeyResponse: MessageFns<FindKeyResponse> = {
 };
 
 function createBaseListKeysResponse(): ListKeysResponse {
-  return { keys: [], next_page_token: "" };
+  return { keys: [], next_page_token: "", total_size: undefined };
 }
 
 export const ListKeysResponse: MessageFns<ListKeysResponse> = {
@@ -3065,6 +3081,9 @@ export const ListKeysResponse: MessageFns<ListKeysResponse> = {
     }
     if (message.next_page_token !== "") {
       writer.uint32(18).string(message.next_page_token);
+    }
+    if (message.total_size !== undefined) {
+      writer.uint32(24).int32(message.total_size);
     }
     return writer;
   },
@@ -3096,6 +3115,14 @@ export const ListKeysResponse: MessageFns<ListKeysResponse> = {
             }
 
             message.next_page_token = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.total_size = reader.int32();
             continue;
           }
         }
