@@ -129,7 +129,7 @@ export async function createTestService(given: TestServiceOptions = {}): Promise
     refusals,
     ...{ tail, monotonic: now, replicaId: 'test-replica' },
     guard,
-    waysIn: { ...ways, fixedKey: hasOtherWriter, client: false },
+    waysIn: { ...ways, fixedKey: hasOtherWriter, client: false, oidc: false },
     authorize: dryRun,
     ...{ standings, charge },
     policy,

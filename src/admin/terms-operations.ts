@@ -10,7 +10,10 @@ import type { KeyTerms } from './keys/key-terms.ts';
 
 /** Who calls, and what keys they may ask for. */
 export interface Terms {
-  /** As in the journal: the id of the admin key, `POSTERN_ADMIN_KEY`, the name of a client certificate, `portal:{id}`. */
+  /**
+   * As in the journal: the id of the admin key, `POSTERN_ADMIN_KEY`, the name of a client certificate, `portal:{id}`,
+   * `oidc:{sub}`.
+   */
   readonly actor: string;
   /** `admin:read`, and `admin:write` where they may change things; of a portal session its own. */
   readonly permissions: readonly string[];

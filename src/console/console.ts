@@ -29,6 +29,9 @@ import { rolePages } from './pages/roles.ts';
 import { Refusal } from './refusal.ts';
 import { type PageDependencies, refuseOthers, type Show, type SignIn } from './routing.ts';
 import { createAccess } from './session/access.ts';
+import type { Oidc } from './session/oidc.ts';
+import { createOidcAttempts } from './session/oidc-attempts.ts';
+import { addOidc } from './session/oidc-routes.ts';
 import { isFromHere } from './session/origin.ts';
 import type { Portal } from './session/portal.ts';
 import { addPortal } from './session/portal-routes.ts';
@@ -45,6 +48,8 @@ export interface ConsoleLog {
 export interface ConsoleDependencies {
   readonly signIn: SignIn;
   readonly portal: Portal;
+  /** Null where no provider signs people in. */
+  readonly oidc: Oidc | null;
   /** What REST knows those by who have no admin key. */
   readonly tickets: Pick<Tickets<Identity>, 'issue'>;
   readonly log: ConsoleLog;
@@ -55,6 +60,8 @@ export interface ConsoleDependencies {
 export interface ConsoleOptions extends SessionOptions {
   /** Whether browsers reach it by TLS, so that they are to send the cookie over nothing else. */
   readonly isSecure: boolean;
+  /** Whether people may sign in with an admin key. */
+  readonly takesAdminKeys: boolean;
 }
 
 const pages: readonly Page[] = [
@@ -91,8 +98,8 @@ export function createConsole(dependencies: ConsoleDependencies, options: Consol
     await app.register(cookie);
     await app.register(formbody, { bodyLimit: formBytesMax });
     const sessions = createSessions(dependencies.now, options);
-    const { now, signIn, portal, tickets } = dependencies;
-    const access = createAccess(app, { sessions, tickets, portal }, options);
+    const { now, signIn, portal, tickets, oidc } = dependencies;
+    const access = createAccess(app, { sessions, tickets, portal, oidc }, options);
     // Before any session is begun: what another site brings about changes no cookie.
     app.addHook('onRequest', async (request, reply) => {
       reply.headers(standingHeaders);
@@ -101,9 +108,11 @@ export function createConsole(dependencies: ConsoleDependencies, options: Consol
     });
     const assets = addAssets(app);
     const show = createShow(assets);
-    const routing = { access, show, now, signIn, portal, tokenOf: sessions.token };
+    const ways = { provider: oidc?.provider ?? null, takesAdminKeys: options.takesAdminKeys };
+    const routing = { access, show, now, signIn, portal, oidc, ways, tokenOf: sessions.token };
     addSignIn(app, routing);
     addPortal(app, routing);
+    if (oidc !== null) addOidc(app, routing, { oidc, attempts: createOidcAttempts(now, options) });
     for (const page of pages) addPage(app, page, routing);
     const failed = createFailed(show, dependencies.log);
     app.setErrorHandler((error, request, reply) => failed(error, request, reply));
@@ -155,7 +164,7 @@ function createShow(assets: Surroundings['assets']): Show {
     const surroundings = {
       ...{ assets, terms: around?.entrance.terms ?? null, path: request.url },
       ...{ token: around?.token ?? '', canSignOut: around?.entrance.isByHeader === false },
-      returnUrl: around?.entrance.returnUrl ?? null,
+      ...{ returnUrl: around?.entrance.returnUrl ?? null, name: around?.entrance.name ?? null },
     };
     const posted = request.method === 'POST' ? { shownAs: pathOfForm(request.url) } : {};
     reply.code(view.status ?? 200).type('text/html; charset=utf-8');

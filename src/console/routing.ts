@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { SignInWays } from './pages/sign-in.ts';
 import { Refusal } from './refusal.ts';
 import type { Access, Entrance } from './session/access.ts';
+import type { Oidc } from './session/oidc.ts';
 import type { Portal } from './session/portal.ts';
 import type { Session } from './session/session.ts';
 import type { Data, Redirect, View } from './session/visit.ts';
@@ -27,7 +29,10 @@ export interface PageDependencies {
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly signIn: SignIn;
+  readonly ways: SignInWays;
   readonly portal: Portal;
+  /** Null where no provider signs people in. */
+  readonly oidc: Oidc | null;
   /** What the forms of a session carry. */
   readonly tokenOf: (session: Session) => string;
 }

@@ -13,7 +13,8 @@ import type { Listen } from '../net/listen.ts';
 import type { TlsFiles } from '../net/tls.ts';
 import type { Scheme } from '../schemes/scheme.ts';
 import { ConfigError } from './config-problem.ts';
-import { type ConsoleSettings, consoleOf } from './console-settings.ts';
+import { type ConsoleSettings, consoleOf } from './console/console-settings.ts';
+import { oidcProblems } from './console/oidc-spec.ts';
 import {
   type EventConfig,
   eventsOf,
@@ -159,7 +160,7 @@ export function readConfig(
     ...ruleProblems(members.rules, names),
     ...keyRuleProblems(members.key_rules, [...names, adminScheme.name]),
     ...listenerProblems(result.data),
-    ...wrongSecrets,
+    ...[wrongSecrets, oidcProblems(result.data?.console, given)].flat(),
     ...unsignedWebhook(result.data?.events, given),
   ];
   if (!result.success || problems.length > 0) throw new ConfigError(problems);
@@ -198,7 +199,7 @@ function configOf(
       bodyBytesMax: settings.http.body_bytes_max,
       tls: settings.http.tls ?? null,
     },
-    console: consoleOf(settings.console, settings.http.tls !== undefined, secrets.sessionSecret),
+    console: consoleOf(settings.console, settings.http.tls !== undefined, secrets),
     ...{ store: settings.store, processes: settings.processes },
     ...trafficOf(settings),
     ...{ environment: settings.environment, logLevel: settings.log.level },
@@ -229,8 +230,7 @@ function configOf(
     drainMs: settings.drain_timeout,
     replicaId: settings.replica_id ?? null,
     adminKey: secrets.adminKey,
-    peppers: secrets.peppers,
-    identityKeys: secrets.identityKeys,
+    ...{ peppers: secrets.peppers, identityKeys: secrets.identityKeys },
   });
 }
 

@@ -12,6 +12,8 @@ export interface SecretSettings {
   readonly checksumKeys?: string;
   /** The base64 of 32 or more bytes, for sessions of the console. */
   readonly sessionSecret?: string;
+  /** As the OpenID provider gave it. */
+  readonly oidcClientSecret?: string;
   /** `whsec_base64`, or several with commas. */
   readonly webhookSecret?: string;
   /** PKCS #8 as PEM, one or several one after the other; for identity tokens, the first signs. */
@@ -26,6 +28,8 @@ export interface Secrets {
   readonly checksumKeys: readonly Pepper[];
   /** Null where each process makes its own. */
   readonly sessionSecret: Buffer | null;
+  /** What the console proves itself by to the OpenID provider. */
+  readonly oidcClientSecret: Secret | null;
   /** Each signs what is sent to the webhook. */
   readonly webhookSecrets: readonly Buffer[];
   /** PKCS #8 as PEM each, of P-256; none where the store has them. */
@@ -56,6 +60,11 @@ export function readSecrets(given: SecretSettings): Secrets & { readonly problem
     peppers: read('POSTERN_PEPPERS', () => keysOf(given.peppers), []),
     checksumKeys: read('POSTERN_CHECKSUM_KEYS', () => keysOf(given.checksumKeys), []),
     sessionSecret: read('POSTERN_CONSOLE_SESSION_SECRET', () => sessionSecretOf(given.sessionSecret), null),
+    oidcClientSecret: read(
+      'POSTERN_OIDC_CLIENT_SECRET',
+      () => oidcClientSecretOf(given.oidcClientSecret),
+      null,
+    ),
     webhookSecrets: read('POSTERN_WEBHOOK_SECRET', () => webhookSecretsOf(given.webhookSecret), []),
     identityKeys: read('POSTERN_IDENTITY_KEYS', () => identityKeysOf(given.identityKeys), []),
     traceHeaders: read('OTEL_EXPORTER_OTLP_HEADERS', () => traceHeadersOf(given.traceHeaders), {}),
@@ -93,6 +102,12 @@ function sessionSecretOf(text: string | undefined): Buffer | null {
   const secret = Buffer.from(/^[A-Za-z0-9+/_-]+={0,2}$/.test(text) ? text : '', 'base64');
   if (secret.length >= keyBytesMin) return secret;
   throw new SecretFormError(`expected the base64 of ${keyBytesMin} or more bytes`);
+}
+
+function oidcClientSecretOf(text: string | undefined): Secret | null {
+  if (text === undefined) return null;
+  if (/^[\x20-\x7e]{1,1024}$/.test(text)) return new Secret(text);
+  throw new SecretFormError('expected 1 to 1024 printable ASCII characters');
 }
 
 function webhookSecretsOf(text: string | undefined): Buffer[] {

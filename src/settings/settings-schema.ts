@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { adminClient } from './admin-client-spec.ts';
-import { consoleSpec } from './console-settings.ts';
+import { consoleSpec } from './console/console-settings.ts';
 import { eventsSpec, leaksSpec } from './event-settings.ts';
 import { holderSpec } from './holder-settings.ts';
 import { keyRuleSpec } from './key-rule-spec.ts';

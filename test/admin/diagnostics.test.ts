@@ -13,7 +13,7 @@ const writer = (id: string, more: Partial<KeyRecord> = {}) =>
 
 describe('who may change everything', () => {
   const found = async (keys: readonly KeyRecord[], ways = {}) => {
-    const none = { fixedKey: false, client: false, asksForCertificates: false };
+    const none = { fixedKey: false, client: false, oidc: false, asksForCertificates: false };
     const waysIn = { adminScheme: 'postern', ...none, ...ways };
     const findings = await findAccessTrouble({ listKeys: async () => [...keys] }, waysIn, now);
     return findings.map(({ level, code }) => `${level} ${code}`);
@@ -34,6 +34,13 @@ describe('who may change everything', () => {
     ['two, where certificates are asked for', [ending('a', 60), bound], { asksForCertificates: true }, []],
     ['the settings', [], { fixedKey: true }, ['info admin.fixed_key']],
     ['a certificate', [], { client: true }, []],
+    ['an OpenID provider alone', [], { oidc: true }, ['info admin.oidc_alone']],
+    [
+      'an OpenID provider beside one',
+      [writer('a', { expiresAt: null })],
+      { oidc: true },
+      ['info admin.no_expiry'],
+    ],
   ] as const)('may be %s', async (_, keys, ways, finds) => {
     expect(await found(keys, ways)).toEqual(finds);
   });

@@ -12,7 +12,10 @@ const example = readFileSync('deploy/postern.example.yaml', 'utf8');
 /** Without the `#` before settings; a line that begins with `# ` is a note. */
 const switchedOn = example.replaceAll(/^#(?=[^ \n]| {2})/gm, '');
 /** What the example needs besides. */
-const secrets = { POSTERN_WEBHOOK_SECRET: `whsec_${Buffer.alloc(32).toString('base64')}` };
+const secrets = {
+  POSTERN_WEBHOOK_SECRET: `whsec_${Buffer.alloc(32).toString('base64')}`,
+  POSTERN_OIDC_CLIENT_SECRET: 'a secret of the provider',
+};
 
 describe('config check', () => {
   it('says that a file is valid, and ends with 0', async () => {
@@ -153,7 +156,12 @@ describe('config print', () => {
       secrets,
       () => yaml,
     );
-    expect(JSON.stringify(config)).toBe(JSON.stringify(meant));
+    // A secret has no JSON form.
+    const shown = (of: typeof config) => {
+      const console = of?.console && { ...of.console, oidc: { ...of.console.oidc, clientSecret: null } };
+      return JSON.stringify({ ...of, console });
+    };
+    expect(shown(config)).toBe(shown(meant));
   });
 
   it('prints a number from the environment or a flag as the number that it is', async () => {
@@ -177,6 +185,8 @@ describe('config print', () => {
     for (const listener of ['check', 'admin', 'http']) delete defaults[listener].tls;
     defaults.admin.clients = [];
     delete defaults.check.address_header;
+    for (const setting of ['origin', 'oidc']) delete defaults.console[setting];
+    defaults.console.return_origins = [];
     delete defaults.tracing.endpoint;
     defaults.tracing.attributes = {};
     expect(parse(stdout)).toEqual({
@@ -305,6 +315,7 @@ describe('docs/configuration.md', () => {
       'PEPPERS',
       'CHECKSUM_KEYS',
       'CONSOLE_SESSION_SECRET',
+      'OIDC_CLIENT_SECRET',
       'WEBHOOK_SECRET',
     ];
     for (const name of [...variables, ...others]) expect(text).toContain(`\`POSTERN_${name}\``);

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 
 const root = new URL('../../', import.meta.url).pathname;
 const areas =
-  'admin|clock|database|envoy|fleet|leaks|listen|pepper|plans|secret|service|settings|socket|store|tls|version';
+  'admin|clock|console|database|envoy|fleet|leaks|listen|pepper|plans|secret|service|settings|socket|store|tls|version';
 
 it('docs/doctor.md has every finding that there is, once, and no other', () => {
   const told = codesIn(

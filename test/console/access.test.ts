@@ -142,7 +142,7 @@ it('gives no address where there is none, so that a key for addresses is of no u
         secret: Buffer.alloc(32),
         idleMs: 1e6,
         ageMaxMs: 1e6,
-        isSecure: false,
+        ...{ isSecure: false, takesAdminKeys: true },
       }),
     },
     { listen: { kind: 'unix', path } },

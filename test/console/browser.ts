@@ -9,6 +9,8 @@ import type { TestService } from '../service.ts';
 export interface Browser {
   /** The cookie as the browser keeps it, `name=value`; null for none. */
   cookie: string | null;
+  /** That of a sign-in by an OpenID provider that was begun, likewise. */
+  attempt: string | null;
   /** Sent with each request. */
   readonly headers: Record<string, string>;
   get(path: string): Promise<Shown>;
@@ -43,17 +45,23 @@ const hour = 3_600_000;
 /** A whole listener with the console, over a store of its own, until the test ends. */
 export async function startConsole(
   options: Partial<ConsoleOptions> = {},
-  { bodyBytesMax = 1_048_576 } = {},
+  {
+    bodyBytesMax = 1_048_576,
+    oidcOf = () => null,
+  }: { bodyBytesMax?: number; oidcOf?: (service: TestService) => ConsoleDependencies['oidc'] } = {},
 ): Promise<TestConsole> {
   const listener = await startListener(
     (service) => ({
-      pages: createConsole(consoleDependencies(service), {
-        secret: Buffer.alloc(32, 7),
-        idleMs: hour / 2,
-        ageMaxMs: 12 * hour,
-        isSecure: false,
-        ...options,
-      }),
+      pages: createConsole(
+        { ...consoleDependencies(service), oidc: oidcOf(service) },
+        {
+          secret: Buffer.alloc(32, 7),
+          idleMs: hour / 2,
+          ageMaxMs: 12 * hour,
+          ...{ isSecure: false, takesAdminKeys: true },
+          ...options,
+        },
+      ),
     }),
     { bodyBytesMax },
   );
@@ -80,7 +88,7 @@ export function consoleDependencies(service: TestService): ConsoleDependencies {
   const now = () => service.clock.now;
   const { tickets } = service;
   return {
-    ...{ log: { warn() {}, error() {} }, now, tickets },
+    ...{ log: { warn() {}, error() {} }, now, tickets, oidc: null },
     signIn: (request, adminKey) => service.admin.signIn(callerBy(request, adminKey)),
     portal: portalBy(createPortalAccess({ ...service, now })),
   };
@@ -90,7 +98,7 @@ export function consoleDependencies(service: TestService): ConsoleDependencies {
 export function createBrowser(base: string): Browser {
   let token = '';
   const browser: Browser = {
-    cookie: null,
+    ...{ cookie: null, attempt: null },
     headers: {},
     get: (path) => ask(path, { method: 'GET' }),
     post: (path, fields, headers = {}) =>
@@ -109,13 +117,17 @@ export function createBrowser(base: string): Browser {
   return browser;
 
   async function ask(path: string, { headers, ...init }: RequestInit): Promise<Shown> {
-    const cookie = browser.cookie === null ? {} : { cookie: browser.cookie };
+    const cookies = [browser.cookie, browser.attempt].filter((cookie) => cookie !== null);
+    const cookie = cookies.length === 0 ? {} : { cookie: cookies.join('; ') };
     const response = await fetch(base + path, {
       ...{ ...init, redirect: 'manual' },
       headers: { ...cookie, ...browser.headers, ...(headers as Record<string, string>) },
     });
-    const [set] = response.headers.getSetCookie();
-    if (set !== undefined) browser.cookie = set.split(';')[0] ?? null;
+    for (const set of response.headers.getSetCookie()) {
+      const kept = set.split(';')[0] ?? null;
+      if (!/^[\w]+_oidc=/.test(set)) browser.cookie = kept;
+      else browser.attempt = /_oidc=;/.test(set) ? null : kept;
+    }
     const html = await response.text();
     token = /name="token" value="([^"]+)"/.exec(html)?.[1] ?? token;
     const text = html

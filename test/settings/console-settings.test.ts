@@ -11,7 +11,7 @@ function examine(yaml: string, environment: Record<string, string> = {}) {
 it('has a console with sessions of half an hour and half a day, over cleartext, unless it is told otherwise', () => {
   expect(examine('').config?.console).toEqual({
     ...{ sessionIdleMs: 1_800_000, sessionMaxMs: 43_200_000, isSecure: false, sessionSecret: null },
-    ...{ origin: null, returnOrigins: [] },
+    ...{ origin: null, returnOrigins: [], adminKeys: true, oidc: null },
   });
 });
 

@@ -152,6 +152,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       '@opentelemetry/sdk-trace',
     ],
   },
+  oidc: {
+    holds: 'signing in by an OpenID provider, loaded with the first sign-in',
+    opens: 'oidc.ts',
+    rooms: [],
+    packages: ['openid-client'],
+  },
   h2: {
     holds: 'gRPC over HTTP/2 frames on plain sockets, which Checks come by',
     opens: 'listener.ts',
@@ -208,6 +214,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
         'link',
         'mongo',
         'net',
+        'oidc',
         'otel',
         'presets',
         'restore',

@@ -13,6 +13,8 @@ export interface WaysIn {
   readonly client: boolean;
   /** Whether callers can show a certificate; where none can, an admin key with principals is no way in. */
   readonly asksForCertificates: boolean;
+  /** Whether somebody may change everything who signs in to the console by the OpenID provider. */
+  readonly oidc: boolean;
 }
 
 const pageSize = 100;
@@ -23,7 +25,7 @@ const expirySoonMs = 14 * 86_400_000;
 /** What is wrong with who may change everything: nobody, one alone who ends soon, and what is better known. */
 export async function findAccessTrouble(
   store: Pick<Store, 'listKeys'>,
-  { adminScheme, fixedKey, client, asksForCertificates }: WaysIn,
+  { adminScheme, fixedKey, client, oidc, asksForCertificates }: WaysIn,
   now: number,
 ): Promise<Finding[]> {
   const writers = (await listWriters(store, adminScheme, now)).filter(
@@ -33,8 +35,8 @@ export async function findAccessTrouble(
   if (fixedKey) findings.push(fixedKeyInUse);
   const [only] = writers;
   if (!fixedKey && !client) {
-    if (only === undefined) findings.push(noWriter);
-    else if (writers.length === 1) findings.push(lastWriter(only, now));
+    if (only === undefined) findings.push(oidc ? oidcAlone : noWriter);
+    else if (!oidc && writers.length === 1) findings.push(lastWriter(only, now));
   }
   const lasting = writers.filter(({ expiresAt }) => expiresAt === null).length;
   if (lasting > 0) findings.push(withoutExpiry(lasting));
@@ -51,6 +53,12 @@ const noWriter = error(
   'admin.no_writer',
   'Nobody may change everything: there is no active admin key with admin:write and without an owner. One with principals counts where a listener asks for client certificates.',
   'Start the service with POSTERN_ADMIN_KEY set, and create one with it.',
+);
+
+const oidcAlone = info(
+  'admin.oidc_alone',
+  'Nobody may change everything but who signs in to the console by the OpenID provider: while that is away, nobody can.',
+  'postern keys create --name "Second admin" --scheme postern --permission admin:write, and keep it where it is found then.',
 );
 
 function lastWriter({ id, expiresAt }: KeyRecord, now: number): Finding {

@@ -15,6 +15,7 @@ export interface FromEnvironment {
     readonly peppers: string | undefined;
     readonly checksumKeys: string | undefined;
     readonly sessionSecret: string | undefined;
+    readonly oidcClientSecret: string | undefined;
     readonly webhookSecret: string | undefined;
     readonly identityKeys: string | undefined;
     readonly traceHeaders: string | undefined;
@@ -44,6 +45,7 @@ const otherVariables = [
   'POSTERN_PEPPERS',
   'POSTERN_CHECKSUM_KEYS',
   'POSTERN_CONSOLE_SESSION_SECRET',
+  'POSTERN_OIDC_CLIENT_SECRET',
   'POSTERN_WEBHOOK_SECRET',
   'POSTERN_IDENTITY_KEYS',
   'POSTERN_ADDRESS',
@@ -84,6 +86,7 @@ export function readEnvironment(
     peppers: read('POSTERN_PEPPERS'),
     checksumKeys: read('POSTERN_CHECKSUM_KEYS'),
     sessionSecret: read('POSTERN_CONSOLE_SESSION_SECRET'),
+    oidcClientSecret: read('POSTERN_OIDC_CLIENT_SECRET'),
     webhookSecret: read('POSTERN_WEBHOOK_SECRET'),
     identityKeys: read('POSTERN_IDENTITY_KEYS'),
     traceHeaders: otelHeaders.map(read).find((headers) => headers !== undefined),
@@ -96,6 +99,7 @@ export function readEnvironment(
       peppers: secrets.peppers?.text,
       checksumKeys: secrets.checksumKeys?.text,
       sessionSecret: secrets.sessionSecret?.text,
+      oidcClientSecret: secrets.oidcClientSecret?.text,
       webhookSecret: secrets.webhookSecret?.text,
       identityKeys: secrets.identityKeys?.text,
       traceHeaders: secrets.traceHeaders?.text,

@@ -18,6 +18,7 @@ const secrets = [
   'POSTERN_PEPPERS',
   'POSTERN_CHECKSUM_KEYS',
   'POSTERN_CONSOLE_SESSION_SECRET',
+  'POSTERN_OIDC_CLIENT_SECRET',
   'POSTERN_WEBHOOK_SECRET',
 ].map((name) => ({ name, variable: `${name}_FILE` }));
 

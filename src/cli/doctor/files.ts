@@ -58,7 +58,7 @@ function listenerFindings(config: Config, now: number): Finding[] {
 function secretFiles(environment: Environment, config: Config | null): string[] {
   const named = Object.entries(environment)
     .filter(([name]) =>
-      /^POSTERN_(?:ADMIN_KEY|PEPPERS|CHECKSUM_KEYS|WEBHOOK_SECRET|CONSOLE_SESSION_SECRET|IDENTITY_KEYS|STORE)_FILE$/.test(
+      /^POSTERN_(?:ADMIN_KEY|PEPPERS|CHECKSUM_KEYS|WEBHOOK_SECRET|CONSOLE_SESSION_SECRET|OIDC_CLIENT_SECRET|IDENTITY_KEYS|STORE)_FILE$/.test(
         name,
       ),
     )

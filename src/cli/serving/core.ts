@@ -1,5 +1,4 @@
 import { createAdmin } from '../../admin/admin.ts';
-import type { WaysIn } from '../../admin/diagnostics/admin-access.ts';
 import { findObserved } from '../../admin/diagnostics/observed.ts';
 import { createHolder } from '../../admin/holder/holder.ts';
 import { createIdentify, type IdentifyDependencies, type Identity } from '../../admin/identity.ts';
@@ -15,7 +14,6 @@ import { createRegistry } from '../../changes/registry.ts';
 import { createJudges } from '../../check/judges.ts';
 import { createJournalTail, type JournalTail, waking } from '../../events/journal-tail.ts';
 import { createRefusals } from '../../events/refusals.ts';
-import { type AdminClient, adminWrite } from '../../keys/admin-permissions.ts';
 import { createDigester } from '../../keys/secret.ts';
 import { createCharging } from '../../limits/charging.ts';
 import { createStandings, type Standings } from '../../limits/standings.ts';
@@ -34,8 +32,10 @@ import { createRequestSink } from '../../usage/requests/request-sink.ts';
 import { createUsage, type Usage, writesToFold } from '../../usage/usage.ts';
 import { version } from '../../version.ts';
 import { createEvents } from './events.ts';
+import { createOidcSignIn } from './oidc-sign-in.ts';
 import { portalTermsOf } from './portal-terms.ts';
 import { type CreateStore, tellOf } from './store.ts';
+import { waysInBy } from './ways-in.ts';
 import type { CheckWorkers } from './workers/check-workers.ts';
 
 /** Distinct admin keys an hour whose use is held until it can be written. */
@@ -96,14 +96,18 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
     onError: (error) => log.error({ err: error }, 'a refused admin call could not be journalled'),
   });
   const waysIn = waysInBy(config);
-  const hasOtherWriter = waysIn.fixedKey || waysIn.client;
+  const hasOtherWriter = waysIn.fixedKey || waysIn.client || waysIn.oidc;
+  const oidc = createOidcSignIn(config.console, { refusals, log, monotonic });
   const guard = createLastWriterGuard({ store, ...waysIn, hasOtherWriter });
   const { countUnused, countHolderCall } = metrics;
   const events = createEvents({ config, log, store, registry, tail, now, monotonic, countUnused });
   const usage = gatherAdminUse(config, log, events.usageStore);
   const github = githubKeysOf(config, log, metrics);
   const admin = createAdmin({
-    findings: () => [...findObserved(policy()), ...(github?.findings() ?? [])],
+    findings: () => [
+      ...findObserved(policy()),
+      ...[github, oidc].flatMap((source) => source?.findings() ?? []),
+    ],
     isRequestLogOn: () => requestLog.isOn,
     noteUse: (key, reason, address) => usage.count(key, reason, address, now()),
     ...{ standings, charge, identify, registry, store, digester, refusals, guard, waysIn, authorize: dryRun },
@@ -116,7 +120,7 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
   });
   const githubLeaks = github === null ? undefined : createGithubLeaks({ keys: github, registry, refusals });
   const served = {
-    ...{ githubLeaks, told, checkReads, holder, requestLog, requestSink: requestSinkOf(store, log) },
+    ...{ githubLeaks, oidc, told, checkReads, holder, requestLog, requestSink: requestSinkOf(store, log) },
     chargeHits: createLimitHits({ store, charge, policy, now }),
     admin: tracing === null ? admin : traceAdmin(admin, tracing),
   };
@@ -203,19 +207,6 @@ function identifyBy(
   given: Pick<IdentifyDependencies, 'keyring' | 'digester' | 'tickets' | 'now'>,
 ) {
   return createIdentify({ ...given, scheme, fixedKey, clients });
-}
-
-/** Who may change everything, besides admin keys. */
-function waysInBy({ adminScheme, adminKey, admin, http }: Config): WaysIn {
-  const asksForCertificates = [admin.tls, http.tls].some((tls) => tls !== null && tls.clientCa !== null);
-  return {
-    ...{ adminScheme: adminScheme.name, fixedKey: adminKey !== null, asksForCertificates },
-    client: asksForCertificates && admin.clients.some(mayWriteAll),
-  };
-}
-
-function mayWriteAll({ permissions, owner }: AdminClient): boolean {
-  return owner === null && permissions.includes(adminWrite);
 }
 
 /** The same feed, of which others hear too, after its subscriber. */

@@ -43,17 +43,17 @@ export function createHttpListener(
 function pagesOf(
   { console }: Config,
   log: Logger,
-  { admin, registry, store, refusals, tickets, now }: ReturnType<typeof createCore>,
+  { admin, registry, store, refusals, tickets, oidc, now }: ReturnType<typeof createCore>,
 ): HttpPages | undefined {
   if (console === null) return undefined;
-  const { sessionSecret, sessionIdleMs: idleMs, sessionMaxMs: ageMaxMs, isSecure } = console;
+  const { sessionSecret, sessionIdleMs: idleMs, sessionMaxMs: ageMaxMs, isSecure, adminKeys } = console;
   return createConsole(
     {
-      ...{ log, now, tickets },
+      ...{ log, now, tickets, oidc },
       signIn: (request, adminKey) => admin.signIn(callerBy(request, adminKey)),
       portal: portalBy(createPortalAccess({ registry, store, refusals, now })),
     },
-    { secret: sessionSecret ?? randomBytes(32), idleMs, ageMaxMs, isSecure },
+    { secret: sessionSecret ?? randomBytes(32), idleMs, ageMaxMs, isSecure, takesAdminKeys: adminKeys },
   );
 }
 

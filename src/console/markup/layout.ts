@@ -12,6 +12,8 @@ export interface Surroundings {
   readonly assets: { readonly style: string; readonly script: string; readonly icon: string };
   /** Who is signed in; null for nobody. */
   readonly terms: Terms | null;
+  /** What they are called by; null for their actor. */
+  readonly name: string | null;
   readonly token: string;
   /** The path of the page, which tells what of the navigation it is in. */
   readonly path: string;
@@ -50,14 +52,14 @@ export function document(view: View, surroundings: Surroundings): string {
 }
 
 /** A portal session is known to nobody by its id. */
-function nameOf({ actor, owner }: Terms): string {
-  if (owner === null) return actor;
-  return actor.startsWith('portal:') ? owner : `${actor}, owner ${owner}`;
+function nameOf({ actor, owner }: Terms, name: string | null): string {
+  if (owner === null) return name ?? actor;
+  return actor.startsWith('portal:') ? owner : `${name ?? actor}, owner ${owner}`;
 }
 
 function header(terms: Terms, surroundings: Surroundings): Markup {
   const { permissions } = terms;
-  const { path, token, canSignOut, returnUrl } = surroundings;
+  const { path, name: called, token, canSignOut, returnUrl } = surroundings;
   const mayWrite = mayCall(permissions, 'CreateKey');
   return html`<header>
     <a class="brand" href="/console">Postern</a>
@@ -74,7 +76,7 @@ function header(terms: Terms, surroundings: Surroundings): Markup {
     <div class="who">
       ${returnUrl === null ? null : returnLink(returnUrl)}
       <span>
-        <span class="unseen">Signed in as </span>${nameOf(terms)}${mayWrite ? '' : ', read only'}
+        <span class="unseen">Signed in as </span>${nameOf(terms, called)}${mayWrite ? '' : ', read only'}
       </span>
       ${canSignOut ? post('/console/sign-out', token, html`<button class="quiet">Sign out</button>`) : null}
     </div>

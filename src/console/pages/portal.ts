@@ -24,6 +24,16 @@ export function signedOutView(returnUrl: string | null, hasEnded: boolean): View
   };
 }
 
+/** Of who has signed out here; at the OpenID provider they may still be signed in. */
+export function signedOutOidcView(provider: string, url: string | null): View {
+  return {
+    title: 'You are signed out',
+    main: html`<p>The session of the console has ended.</p>
+      ${url === null ? null : html`<p><a rel="noreferrer" href=${url}>Sign out of ${provider}, too</a></p>`}
+      <p><a href="/console">Sign in again</a></p>`,
+  };
+}
+
 /** Back to where somebody came from. */
 export function returnLink(returnUrl: string): Markup {
   return html`<a class="return" rel="noreferrer" href=${returnUrl}>Back to ${new URL(returnUrl).host}</a>`;

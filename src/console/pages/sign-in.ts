@@ -1,9 +1,39 @@
 import { post, textField } from '../markup/controls.ts';
-import { html } from '../markup/markup.ts';
+import { html, type Markup } from '../markup/markup.ts';
 import type { View } from '../session/visit.ts';
 
-/** The form for an admin key. `problem` says why the last one was not taken, `note` why there is the form at all. */
-export function signInView(token: string, { problem = '', note = '', status = 200 } = {}): View {
+/** How people sign in. */
+export interface SignInWays {
+  /** The OpenID provider that signs them in; null for none. */
+  readonly provider: string | null;
+  /** Whether admin keys are taken. */
+  readonly takesAdminKeys: boolean;
+}
+
+/**
+ * Where people sign in. `problem` says why the last admin key was not taken, `alert` why they are not signed in, `note`
+ * why they are to sign in at all.
+ */
+export function signInView(
+  token: string,
+  { provider, takesAdminKeys }: SignInWays,
+  { problem = '', alert = '', note = '', status = 200 } = {},
+): View {
+  const button = html`<p class="actions">
+    <a class="button" role="button" href="/console/oidc">Sign in with ${provider}</a>
+  </p>`;
+  return {
+    title: 'Sign in',
+    status,
+    ...(alert !== '' && { shownAs: '/console' }),
+    main: html`${note === '' ? null : html`<p class="note" role="status">${note}</p>`}
+    ${alert === '' ? null : html`<p class="warning" role="alert">${alert}</p>`}
+    ${provider === null ? null : button}
+    ${takesAdminKeys ? adminKeyForm(token, problem, provider === null) : null}`,
+  };
+}
+
+function adminKeyForm(token: string, problem: string, autofocus: boolean): Markup {
   const faults = problem === '' ? [] : [{ field: 'admin_key', description: problem }];
   const field = textField(
     {
@@ -11,16 +41,11 @@ export function signInView(token: string, { problem = '', note = '', status = 20
       hint: 'A key with the permission admin:read or admin:write. It stays in a cookie that no script can read.',
     },
     {
-      ...{ type: 'password', autocomplete: 'current-password', required: true, autofocus: true },
+      ...{ type: 'password', autocomplete: 'current-password', required: true, autofocus },
       maxlength: adminKeyLengthMax,
     },
   );
-  return {
-    title: 'Sign in',
-    status,
-    main: html`${note === '' ? null : html`<p class="note" role="status">${note}</p>`}
-    ${post('/console', token, html`${field}<button>Sign in</button>`, 'Signing in…')}`,
-  };
+  return post('/console', token, html`${field}<button>Sign in</button>`, 'Signing in…');
 }
 
 /** As long as a browser's cookie can hold, sealed. */

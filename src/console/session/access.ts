@@ -5,6 +5,7 @@ import type { Terms } from '../../admin/terms-operations.ts';
 import { type Api, createApi } from '../api.ts';
 import { type Form, readForm } from '../markup/form.ts';
 import { Refusal } from '../refusal.ts';
+import type { Oidc } from './oidc.ts';
 import type { Portal } from './portal.ts';
 import type { Holder, Session, Sessions } from './session.ts';
 
@@ -14,6 +15,8 @@ export interface Entrance {
   readonly terms: Terms;
   /** By a header that something in front of the console sent, and not by its own cookie. */
   readonly isByHeader: boolean;
+  /** What they are called by; null for their actor. */
+  readonly name: string | null;
   /** Where they came from, and are led back to; null for nowhere. */
   readonly returnUrl: string | null;
 }
@@ -54,17 +57,21 @@ export interface AccessDependencies {
   readonly sessions: Sessions;
   readonly tickets: Pick<Tickets<Identity>, 'issue'>;
   readonly portal: Pick<Portal, 'identity'>;
+  /** Null where no provider signs people in. */
+  readonly oidc: Pick<Oidc, 'identity'> | null;
 }
 
 export interface AccessOptions {
   /** Whether browsers are to send the cookie over TLS alone. */
   readonly isSecure: boolean;
+  /** Whether sessions by admin keys go on. */
+  readonly takesAdminKeys: boolean;
 }
 
 export function createAccess(
   app: FastifyInstance,
-  { sessions, tickets, portal }: AccessDependencies,
-  { isSecure }: AccessOptions,
+  { sessions, tickets, portal, oidc }: AccessDependencies,
+  { isSecure, takesAdminKeys }: AccessOptions,
 ): Access {
   // `__Host-` would take the cookie to every path of the host.
   const cookie = isSecure ? '__Secure-postern_console' : 'postern_console';
@@ -113,8 +120,10 @@ export function createAccess(
     const api = createApi(app, request, authorization);
     try {
       const terms = await api.terms();
-      const returnUrl = header === null && holder?.kind === 'portal' ? holder.returnUrl : null;
-      const entrance = { api, terms, returnUrl, isByHeader: header !== null };
+      const by = header === null ? holder : null;
+      const returnUrl = by?.kind === 'portal' ? by.returnUrl : null;
+      const name = by?.kind === 'oidc' ? by.email : null;
+      const entrance = { api, terms, returnUrl, name, isByHeader: header !== null };
       return { session: found.session, entrance, ended: false, before: null };
     } catch (error) {
       if (header !== null || holder === null || !isAboutIdentity(error)) throw error;
@@ -128,8 +137,9 @@ export function createAccess(
 
   /** What REST knows them by while the request lasts; null once they may not come in any more. */
   async function authorizationOf(holder: Holder, reply: FastifyReply): Promise<string | null> {
-    if (holder.kind === 'key') return `Bearer ${holder.adminKey}`;
-    const identity = await portal.identity(holder.id);
+    if (holder.kind === 'key') return takesAdminKeys ? `Bearer ${holder.adminKey}` : null;
+    const identity =
+      holder.kind === 'oidc' ? (oidc?.identity(holder) ?? null) : await portal.identity(holder.id);
     if (identity === null) return null;
     const ticket = tickets.issue(identity);
     reply.raw.once('close', ticket.end);

@@ -1,11 +1,5 @@
-import {
-  createCipheriv,
-  createDecipheriv,
-  createHmac,
-  hkdfSync,
-  randomBytes,
-  timingSafeEqual,
-} from 'node:crypto';
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createSealing, deriveKey } from './sealing.ts';
 
 /** Who has signed in, as the cookie says it. */
 export type Holder =
@@ -16,7 +10,19 @@ export type Holder =
       readonly returnUrl: string | null;
       /** Unix milliseconds; its session lasts until then, however seldom it is used. */
       readonly expiresAt: number;
-    };
+    }
+  | OidcHolder;
+
+/** Who signed in by the OpenID provider. */
+export interface OidcHolder {
+  readonly kind: 'oidc';
+  /** The provider that knows them, and what it calls them. */
+  readonly issuer: string;
+  readonly sub: string;
+  readonly email: string | null;
+  /** The value by which a grant held when they signed in. */
+  readonly value: string;
+}
 
 /** Who looks at the console in one browser, for a while. */
 export interface Session {
@@ -53,17 +59,15 @@ export interface Sessions {
   isToken(session: Session, token: string): boolean;
 }
 
-const cipher = 'aes-256-gcm';
-const purpose = Buffer.from('postern console session v1');
-const nonceBytes = 12;
-const tagBytes = 16;
-const sealedLengthMax = 4_096;
 /** Past the end of every portal session. */
 const portalAgeMaxMs = 2 * 86_400_000;
 
 export function createSessions(now: () => number, { secret, idleMs, ageMaxMs }: SessionOptions): Sessions {
-  const sealKey = derive(secret, 'postern console: sealing sessions');
-  const tokenKey = derive(secret, 'postern console: tokens of forms');
+  const sealing = createSealing(secret, {
+    use: 'postern console: sealing sessions',
+    purpose: 'postern console session v1',
+  });
+  const tokenKey = deriveKey(secret, 'postern console: tokens of forms');
 
   return {
     start: (holder) => ({
@@ -71,7 +75,7 @@ export function createSessions(now: () => number, { secret, idleMs, ageMaxMs }: 
       ...{ startedAt: now(), seenAt: now() },
     }),
     open(sealed) {
-      const text = sealed === undefined || sealed.length > sealedLengthMax ? null : unseal(sealed);
+      const text = sealing.open(sealed);
       if (text === null) return null;
       const [id, kept, startedAt, seenAt] = JSON.parse(text) as [
         string,
@@ -86,12 +90,8 @@ export function createSessions(now: () => number, { secret, idleMs, ageMaxMs }: 
     },
     touch: (session) => (now() - session.seenAt < idleMs / 20 ? session : { ...session, seenAt: now() }),
     seal({ id, holder, startedAt, seenAt }) {
-      const nonce = randomBytes(nonceBytes);
-      const sealing = createCipheriv(cipher, sealKey, nonce).setAAD(purpose);
       const kept = holder?.kind === 'key' ? holder.adminKey : holder;
-      const text = JSON.stringify([id, kept, startedAt, seenAt]);
-      const body = Buffer.concat([sealing.update(text, 'utf8'), sealing.final()]);
-      return Buffer.concat([nonce, body, sealing.getAuthTag()]).toString('base64url');
+      return sealing.seal(JSON.stringify([id, kept, startedAt, seenAt]));
     },
     token,
     isToken(session, given) {
@@ -110,22 +110,4 @@ export function createSessions(now: () => number, { secret, idleMs, ageMaxMs }: 
   function token({ id }: Session): string {
     return createHmac('sha256', tokenKey).update(id).digest('base64url');
   }
-
-  function unseal(sealed: string): string | null {
-    const bytes = Buffer.from(sealed, 'base64url');
-    if (bytes.length <= nonceBytes + tagBytes) return null;
-    const opening = createDecipheriv(cipher, sealKey, bytes.subarray(0, nonceBytes), {
-      authTagLength: tagBytes,
-    });
-    opening.setAAD(purpose).setAuthTag(bytes.subarray(-tagBytes));
-    try {
-      return opening.update(bytes.subarray(nonceBytes, -tagBytes), undefined, 'utf8') + opening.final('utf8');
-    } catch {
-      return null;
-    }
-  }
-}
-
-function derive(secret: Buffer, use: string): Buffer {
-  return Buffer.from(hkdfSync('sha256', secret, '', use, 32));
 }

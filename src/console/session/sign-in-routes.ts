@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Failure } from '../../failure.ts';
 import { createApi } from '../api.ts';
 import { homeOf } from '../pages/home.ts';
-import { signedOutView } from '../pages/portal.ts';
+import { signedOutOidcView, signedOutView } from '../pages/portal.ts';
 import { isAdminKeyText, signInView } from '../pages/sign-in.ts';
 import { type PageDependencies, refuseOthers } from '../routing.ts';
 import { createAttempts, retrySeconds } from './attempts.ts';
@@ -12,7 +12,7 @@ const keys = { redirect: '/console/keys' };
 /** Signing in at `/console`, and out. */
 export function addSignIn(
   app: FastifyInstance,
-  { access, show, now, tokenOf, signIn, portal }: PageDependencies,
+  { access, show, now, tokenOf, signIn, portal, oidc, ways }: PageDependencies,
 ): void {
   const attempts = createAttempts(now);
 
@@ -23,15 +23,19 @@ export function addSignIn(
     if (before?.kind === 'portal') return show(request, reply, signedOutView(before.returnUrl, true));
     const hasEnded = ended || request.url.endsWith('?ended');
     const note = hasEnded ? 'Your session has ended. Sign in again.' : '';
-    return show(request, reply, signInView(tokenOf(session), { note }));
+    return show(request, reply, signInView(tokenOf(session), ways, { note }));
   });
 
   app.post('/', async (request, reply) => {
     const { session } = access.session(request, reply);
     const address = request.raw.socket.remoteAddress ?? '';
-    const form = access.formOf(request, session);
     const again = (status: number, problem: string) =>
-      show(request, reply, signInView(tokenOf(session), { status, problem }));
+      show(request, reply, signInView(tokenOf(session), ways, { status, problem }));
+    if (!ways.takesAdminKeys) {
+      const alert = 'Admin keys are not taken here.';
+      return show(request, reply, signInView(tokenOf(session), ways, { status: 403, alert }));
+    }
+    const form = access.formOf(request, session);
     const adminKey = form.text('admin_key');
     // The right key is taken however many wrong ones came before: behind a proxy, all have one address.
     const problem = await whyNot(request, adminKey);
@@ -52,6 +56,9 @@ export function addSignIn(
     access.formOf(request, session);
     access.begin(reply, null);
     const { holder } = session;
+    if (holder?.kind === 'oidc' && oidc !== null) {
+      return show(request, reply, signedOutOidcView(oidc.provider, await oidc.signOutUrl()));
+    }
     if (holder?.kind !== 'portal') return show(request, reply, { redirect: '/console' });
     await portal.end(request.raw, holder.id);
     return show(request, reply, signedOutView(holder.returnUrl, false));

@@ -26,7 +26,7 @@ seccompProfile:
 
 {{- /* Variable → entry of values.secrets; POSTERN_STORE only where the store is not this pod's own file. */}}
 {{- define "postern.secretFiles" -}}
-{{- $names := dict "adminKey" "POSTERN_ADMIN_KEY" "peppers" "POSTERN_PEPPERS" "checksumKeys" "POSTERN_CHECKSUM_KEYS" "webhookSecret" "POSTERN_WEBHOOK_SECRET" "consoleSession" "POSTERN_CONSOLE_SESSION_SECRET" -}}
+{{- $names := dict "adminKey" "POSTERN_ADMIN_KEY" "peppers" "POSTERN_PEPPERS" "checksumKeys" "POSTERN_CHECKSUM_KEYS" "webhookSecret" "POSTERN_WEBHOOK_SECRET" "consoleSession" "POSTERN_CONSOLE_SESSION_SECRET" "oidcClient" "POSTERN_OIDC_CLIENT_SECRET" -}}
 {{- if eq .Values.store "mongodb" }}{{ $_ := set $names "store" "POSTERN_STORE" }}{{ end -}}
 {{- $files := dict -}}
 {{- range $entry, $variable := $names }}

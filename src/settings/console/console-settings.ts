@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { duration, text } from './setting-forms.ts';
+import type { Secrets } from '../secret-settings.ts';
+import { duration, text } from '../setting-forms.ts';
+import { type OidcSettings, oidcOf, oidcSpec } from './oidc-spec.ts';
 
 /** How the pages for people are served. */
 export interface ConsoleSettings {
@@ -13,6 +15,10 @@ export interface ConsoleSettings {
   readonly origin: string | null;
   /** Where the pages of portal sessions may lead back to. */
   readonly returnOrigins: readonly string[];
+  /** Whether people may sign in with an admin key. */
+  readonly adminKeys: boolean;
+  /** Who signs people in; null for nobody. */
+  readonly oidc: OidcSettings | null;
   /** What sessions are sealed by; null where each process makes its own. */
   readonly sessionSecret: Buffer | null;
 }
@@ -52,19 +58,25 @@ export const consoleSpec = z.strictObject({
     .max(100)
     .prefault([])
     .describe('Origins that the pages of portal sessions may lead back to.'),
+  admin_keys: z
+    .boolean()
+    .default(true)
+    .describe('Whether people may sign in with an admin key; without it console.oidc is needed.'),
+  oidc: oidcSpec.optional().describe('The OpenID provider that signs operators in.'),
 });
 
 /** Null where there are to be no pages. */
 export function consoleOf(
   settings: z.output<typeof consoleSpec>,
   hasTls: boolean,
-  sessionSecret: Buffer | null,
+  { sessionSecret, oidcClientSecret }: Pick<Secrets, 'sessionSecret' | 'oidcClientSecret'>,
 ): ConsoleSettings | null {
   if (!settings.enabled) return null;
   const { session_idle, session_max, behind_tls, origin, return_origins } = settings;
   return {
     ...{ sessionIdleMs: session_idle, sessionMaxMs: session_max },
     ...{ isSecure: behind_tls || hasTls, sessionSecret },
+    ...{ adminKeys: settings.admin_keys, oidc: oidcOf(settings.oidc, oidcClientSecret) },
     ...{ origin: origin ?? null, returnOrigins: [...new Set(return_origins)] },
   };
 }
