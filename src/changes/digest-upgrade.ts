@@ -42,11 +42,13 @@ export function createDigestUpgrade(
   let flushing: Promise<void> | null = null;
 
   return {
-    watch: (find) => async (digests) => {
-      const record = await find(digests);
-      if (record !== null) note(record.id, record.digest, digests[0]);
-      return record;
-    },
+    watch:
+      (find) =>
+      async (digests, ...asker) => {
+        const record = await find(digests, ...asker);
+        if (record !== null) note(record.id, record.digest, digests[0]);
+        return record;
+      },
     start() {
       // A store that is slow is not asked again before it has answered.
       timer ??= setInterval(() => flushing ?? flush(), flushMs).unref();

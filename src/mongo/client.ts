@@ -1,7 +1,7 @@
 import { type DbOptions, MongoClient, type MongoClientOptions, ReadConcern } from 'mongodb';
 
 export interface MongoTimeouts {
-  /** Of `findKey`, on the way of a Check, which must end before Envoy's own 250 ms do. Default 150. */
+  /** Of reads and leases that a Check waits for, which must end before Envoy's own 250 ms do. Default 150. */
   readonly findKeyMs?: number;
   /** Of every other operation, server selection included. Default 5 000. */
   readonly operationMs?: number;
@@ -77,8 +77,8 @@ const socketTimeoutMinMs = 3_000;
 const heartbeatFrequencyMS = 2_000;
 /**
  * Of one replica to the primary; beside them two to each member, by which the driver watches it. What Checks wait for
- * is gathered into four reads of keys, four writes of leases and two reads of owners at once; one is the change stream's,
- * one the transactions', the rest is for admin calls. A thousand replicas hold some 4 000 connections, and 23 000 at most.
+ * is gathered into four reads of keys, four writes of leases, two reads of owners and two of roles at once; one is the
+ * change stream's, one the transactions', the rest is for admin calls. A thousand replicas hold some 4 000 connections, and 23 000 at most.
  */
 const connectionsMax = 20;
 /** The change stream's, and one that is there already when a Check finds its key not in memory. */

@@ -192,7 +192,7 @@ function createStored(
   const onError = (error: unknown) => dependencies.onBackgroundError?.(error);
   const duties = createDutyCollection(database, sessions);
   const reads = {
-    ...{ ...server, findTimeoutMs },
+    ...{ ...server, timeoutsMs: { check: findTimeoutMs, others: timeoutMs } },
     onBadRecord: (id: string, error: Error) => onBadRecord?.(id, error),
   };
   const journal = createJournalCollection({ ...reads, now, retentionMs });

@@ -101,7 +101,7 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Restorab
       await disconnect(connection);
     },
 
-    findKey: watch(async (digests) => current().keys.find(digests)),
+    findKey: watch(async (...asked) => current().keys.find(...asked)),
     getKey: watch(async (id) => current().keys.get(id)),
     findDigests: watch(async (digests) => current().digests.find(digests)),
     findExternalIds: watch(async (asked) => current().keys.findExternalIds(asked)),
@@ -172,11 +172,11 @@ function ownerAndRoleCalls(
   return {
     replaceKeys: watch(async (...changes) => current().changes.replaceKeys(...changes)),
     countOwned: watch(async (...given) => current().keys.countOwned(...given)),
-    getOwner: watch(async (id) => current().owners.get(id)),
+    getOwner: watch(async (...asked) => current().owners.get(...asked)),
     getOwners: watch(async (ids) => current().owners.getAll(ids)),
     listOwners: watch(async (page) => current().owners.list(page)),
     putOwner: watch(async (...change) => current().changes.putOwner(...change)),
-    getRole: watch(async (id) => current().roles.get(id)),
+    getRole: watch(async (...asked) => current().roles.get(...asked)),
     listRoles: watch(async (page) => current().roles.list(page)),
     putRole: watch(async (...change) => current().changes.putRole(...change)),
     deleteRole: watch(async (...change) => current().changes.deleteRole(...change)),

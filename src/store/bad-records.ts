@@ -64,9 +64,9 @@ export function createBadRecords({ monotonic, onMet, onRead }: BadRecordsDepende
     note,
     watch: (reads) => ({
       ...reads,
-      findKey: (digests) => guarded(`key ${digests[0]}`, () => reads.findKey(digests)),
-      getOwner: (id) => guarded(`owner ${id}`, () => reads.getOwner(id)),
-      getRole: (id) => guarded(`role ${id}`, () => reads.getRole(id)),
+      findKey: (digests, ...asker) => guarded(`key ${digests[0]}`, () => reads.findKey(digests, ...asker)),
+      getOwner: (id, ...asker) => guarded(`owner ${id}`, () => reads.getOwner(id, ...asker)),
+      getRole: (id, ...asker) => guarded(`role ${id}`, () => reads.getRole(id, ...asker)),
     }),
     findings() {
       const from = monotonic() - shownForMs;

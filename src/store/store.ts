@@ -46,7 +46,7 @@ export interface Store extends JournalStore, UnitStore, IdentityKeyStore, Portal
   close(): Promise<void>;
 
   /** The record whose digest is one of these; digests are unique, so there is at most one that is asked for. */
-  findKey(digests: readonly Digest[]): Promise<KeyRecord | null>;
+  findKey(digests: readonly Digest[], asker?: Asker): Promise<KeyRecord | null>;
   getKey(id: KeyId): Promise<KeyRecord | null>;
   /** Those of the digests that keys have. */
   findDigests(digests: readonly Digest[]): Promise<ReadonlySet<Digest>>;
@@ -133,7 +133,7 @@ export interface Store extends JournalStore, UnitStore, IdentityKeyStore, Portal
   countDigests(): Promise<ReadonlyMap<string, number>>;
   /** How many keys there are in each state, as it is judged at `now`, Unix milliseconds. */
   countKeys(now: number): Promise<KeyCounts>;
-  getOwner(id: string): Promise<OwnerRecord | null>;
+  getOwner(id: string, asker?: Asker): Promise<OwnerRecord | null>;
   /** Those of these owners, at most {@link insertsMax}, that somebody has put, in no order. */
   getOwners(ids: readonly string[]): Promise<OwnerRecord[]>;
   /** By id, at most `size`, after `after` when it is given. */
@@ -143,7 +143,7 @@ export interface Store extends JournalStore, UnitStore, IdentityKeyStore, Portal
    * is not. Durable when it resolves.
    */
   putOwner(record: OwnerRecord, ifVersion: number, draft?: JournalDraft): Promise<Commit | null>;
-  getRole(id: string): Promise<RoleRecord | null>;
+  getRole(id: string, asker?: Asker): Promise<RoleRecord | null>;
   /** By id, at most `size`, after `after` when it is given. */
   listRoles(page: { readonly after: string | null; readonly size: number }): Promise<RoleRecord[]>;
   /** As {@link Store.putOwner}. */
@@ -179,6 +179,9 @@ export interface Store extends JournalStore, UnitStore, IdentityKeyStore, Portal
  * {@link Store.getOwners}, ids in one of {@link Store.findExternalIds}.
  */
 export const insertsMax = 1_000;
+
+/** Who waits for a read, where that is a Check: its deadline is short, and no read of others holds it up. */
+export type Asker = 'check';
 
 /** How long the use of keys is kept. */
 export const usageRetentionMs = 90 * 86_400_000;

@@ -47,7 +47,7 @@ describe('an address', () => {
     const timeouts = { operationMs: 500, connectMs: 500 };
     const store = createMongoStore({ ...dependencies, uri, timeouts });
     await expect(earlierThan(10_000, () => store.open())).rejects.toThrow(StoreUnavailable);
-    await expect(store.findKey([keyRecord().digest])).rejects.toThrow(StoreUnavailable);
+    await expect(store.findKey([keyRecord().digest], 'check')).rejects.toThrow(StoreUnavailable);
   });
 
   it('with a wrong password makes open reject with StoreUnavailable that says so', async () => {

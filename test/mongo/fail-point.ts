@@ -21,7 +21,12 @@ export async function failCommands(
 
 /** Whether a command has come to the fail point. */
 export async function isEntered(setting: Pick<Setting, 'client'>): Promise<boolean> {
+  return (await timesEntered(setting)) > 0;
+}
+
+/** How many commands have come to the fail point, since the server began. */
+export async function timesEntered(setting: Pick<Setting, 'client'>): Promise<number> {
   const admin = setting.client.db('admin');
   const point = await admin.command({ getParameter: 1, 'failpoint.failCommand': 1 });
-  return point['failpoint.failCommand'].timesEntered > 0;
+  return point['failpoint.failCommand'].timesEntered;
 }

@@ -65,7 +65,7 @@ describe('a replica set of three', () => {
     endLease();
     await until('memory may answer again', () => reader.feed.isFresh());
     expect(told.gaps).toBe(gaps);
-    for (const key of keys) expect(await reader.findKey([key.digest])).toMatchObject({ id: key.id });
+    for (const key of keys) expect(await reader.findKey([key.digest], 'check')).toMatchObject({ id: key.id });
   });
 
   it('keeps the journal one chain, with an entry for each key that is there, when its primary is killed', async () => {
@@ -115,7 +115,7 @@ describe('a replica set of three', () => {
     await old.kill('SIGCONT');
     const end = performance.now() + 2_000;
     while (performance.now() < end) {
-      const found = await reader.findKey([revoked.digest]).catch(onlyUnavailable);
+      const found = await reader.findKey([revoked.digest], 'check').catch(onlyUnavailable);
       expect(found?.revokedAt ?? 1).toBe(1);
     }
   });
@@ -130,11 +130,11 @@ describe('a replica set of three', () => {
     const key = keyRecord({ id: nextId() });
     await expect(writer.insertKey(key, retentionMs)).rejects.toThrow(StoreUnavailable);
     endLease();
-    await expect(reader.findKey([key.digest])).rejects.toThrow(StoreUnavailable);
+    await expect(reader.findKey([key.digest], 'check')).rejects.toThrow(StoreUnavailable);
     expect(reader.feed.isFresh()).toBe(false);
     await goOn();
     await until('memory may answer again', () => reader.feed.isFresh());
     const after = await insert();
-    expect(await reader.findKey([after.digest])).toMatchObject({ id: after.id });
+    expect(await reader.findKey([after.digest], 'check')).toMatchObject({ id: after.id });
   });
 });

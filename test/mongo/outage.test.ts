@@ -133,7 +133,7 @@ describe('a server that is stopped', () => {
     await member?.kill('SIGSTOP');
     onTestFinished(() => member?.kill('SIGCONT'));
     const digests = [keyRecord({ ...key }).digest];
-    await expect(earlierThan(1_000, () => store.findKey(digests))).rejects.toThrow(StoreUnavailable);
+    await expect(earlierThan(1_000, () => store.findKey(digests, 'check'))).rejects.toThrow(StoreUnavailable);
     await until('memory may not answer any more', () => !store.feed.isFresh());
     await member?.kill('SIGCONT');
     await until('memory may answer again', () => store.feed.isFresh());
@@ -227,7 +227,7 @@ describe('an answer that does not arrive', () => {
     it(`of a read is StoreUnavailable: error ${errorCode}`, async () => {
       const { setting, store } = await openStore();
       await failCommands(setting, { failCommands: ['find'], errorCode });
-      await expect(store.findKey([keyRecord().digest])).rejects.toThrow(StoreUnavailable);
+      await expect(store.findKey([keyRecord().digest], 'check')).rejects.toThrow(StoreUnavailable);
     });
   }
 });

@@ -117,9 +117,8 @@ function createWorld(parts: Parts, random: Random) {
     const number = lease.begin();
     return sessions.write((session) => mongo.write(session, { kind: 'beat', beat: number }));
   };
-  const readLatest = parts.createLatestRead({
-    ...{ sessions, lease, findTimeoutMs: 60_000, catchUp: parts.createCoalesced(beat) },
-  });
+  const catchUp = parts.createCoalesced(beat);
+  const readLatest = parts.createLatestRead({ sessions, lease, catchUp }, 60_000);
   let subscriber: FeedSubscriber = { onChange() {}, onRoleChange() {}, onOwnerChange() {}, onGap() {} };
   function ignore(error: unknown): void {
     if (!(error instanceof parts.StoreUnavailable)) failure ??= String(error);

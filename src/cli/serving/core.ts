@@ -76,14 +76,11 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
     { store, onError: (error) => log.warn({ err: error }, 'digests could not be replaced yet') },
     upgradeBounds,
   );
-  const checkReads = badRecords.watch({
-    findKey: upgrade.watch(store.findKey),
-    getOwner: store.getOwner,
-    getRole: store.getRole,
-  });
+  const findKey = upgrade.watch(store.findKey);
+  const reads = badRecords.watch({ findKey, getOwner: store.getOwner, getRole: store.getRole });
   const missBudget = createMissBudget(monotonic, { readsPerSecond: config.memory.missReadsPerSecond });
   const feed = withOthers(single.feed, told.subscriber);
-  const keyring = createKeyring({ store: checkReads, feed, missBudget }, keyringBounds);
+  const keyring = createKeyring({ store: reads, feed, missBudget }, keyringBounds);
   const standings = createStandings({ store, held: limiters.held });
   const charge = createCharging({ store, ...limiters, now, onNews: (news) => events.noteLimit(news) });
   const judges = createJudges({ keyring, digester, limiter: lookOnly(standings), now }, config);
@@ -120,7 +117,7 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
   });
   const githubLeaks = github === null ? undefined : createGithubLeaks({ keys: github, registry, refusals });
   const served = {
-    ...{ githubLeaks, oidc, told, checkReads, holder, requestLog, requestSink: requestSinkOf(store, log) },
+    ...{ githubLeaks, oidc, told, reads, holder, requestLog, requestSink: requestSinkOf(store, log) },
     chargeHits: createLimitHits({ store, charge, policy, now }),
     admin: tracing === null ? admin : traceAdmin(admin, tracing),
   };

@@ -1,19 +1,17 @@
-import { StoreUnavailable } from '../../store/store.ts';
+import { type Asker, StoreUnavailable } from '../../store/store.ts';
 import type { ReadOptions, Sessions } from '../sessions.ts';
 
 export interface LatestReadDependencies {
   readonly sessions: Sessions;
   /** Null where there is no change stream: each read is then the latest by itself. */
   readonly lease: { isHeld(): boolean } | null;
-  readonly findTimeoutMs: number;
+  /** Of a read that a Check waits for, and of one that others do. */
+  readonly timeoutsMs: { readonly check: number; readonly others: number };
   /** Resolves when reads that begin then are no older than this call. */
   readonly catchUp: () => Promise<unknown>;
 }
 
-/**
- * A read on the path of a Check, whose answer is no staler than memory may be; where it `isNothing`, no
- * staler than the call.
- */
+/** A read whose answer is no staler than memory may be; where it `isNothing`, no staler than the call. */
 export type LatestRead = <T>(
   work: (options: ReadOptions) => Promise<T>,
   isNothing?: (found: T) => boolean,
@@ -24,9 +22,10 @@ export type LatestRead = <T>(
  * a linearizable read will do: an old primary that is cut off answers any other. And what is not there may
  * be too new for it: who has just made a key must not be told that it is unknown.
  */
-export function createLatestRead(dependencies: LatestReadDependencies): LatestRead {
-  const { sessions, lease, findTimeoutMs: timeoutMs, catchUp } = dependencies;
-
+export function createLatestRead(
+  { sessions, lease, catchUp }: Omit<LatestReadDependencies, 'timeoutsMs'>,
+  timeoutMs: number,
+): LatestRead {
   return async (work, isNothing = () => false) => {
     const isLeased = lease?.isHeld() ?? false;
     const linearizable = lease !== null && !isLeased;
@@ -42,6 +41,15 @@ export function createLatestRead(dependencies: LatestReadDependencies): LatestRe
     if (isLeased && !lease?.isHeld()) throw new StoreUnavailable('the lease ended during a read');
     return found;
   };
+}
+
+/** What reads within a deadline, made once for Checks and once for all others: they share no queue. */
+export function byAsker<R>(
+  { timeoutsMs }: Pick<LatestReadDependencies, 'timeoutsMs'>,
+  create: (timeoutMs: number) => R,
+): (asker: Asker | undefined) => R {
+  const [forChecks, forOthers] = [create(timeoutsMs.check), create(timeoutsMs.others)];
+  return (asker) => (asker === 'check' ? forChecks : forOthers);
 }
 
 /** A read that is no older than the call, whoever it is that has changed what it reads. */

@@ -6,9 +6,9 @@ import type { Digest } from '../../keys/secret.ts';
 import { createGathered } from '../../store/gathered.ts';
 import type { KeyFilter, OwnedExternalId, OwnedKeys } from '../../store/key-filter.ts';
 import type { KeyCounts } from '../../store/standing.ts';
-import type { BadRecord } from '../../store/store.ts';
+import type { Asker, BadRecord } from '../../store/store.ts';
 import { keysName } from '../collections.ts';
-import { createFreshRead, createLatestRead, type LatestReadDependencies } from '../feed/latest.ts';
+import { byAsker, createFreshRead, createLatestRead, type LatestReadDependencies } from '../feed/latest.ts';
 import type { ReadOptions } from '../sessions.ts';
 import { countKeyStates } from './key-counts.ts';
 import { listFilter } from './key-filter.ts';
@@ -16,12 +16,12 @@ import { orderedRanges } from './key-ranges.ts';
 import { readPage } from './page.ts';
 import { earliest, fromDocument, type KeyDocument, ownedText } from './records.ts';
 
-/** Reads of keys for Checks that are under way at once, and keys in one of them. */
+/** Reads of keys for Checks that are under way at once, as many for all others, and keys in one of them. */
 const findsAtOnce = { underWayMax: 4, askedMax: 100 };
 
 /** The collection of keys as it is read: what the store's contract says of each operation. */
 export interface KeyCollection {
-  find(digests: readonly Digest[]): Promise<KeyRecord | null>;
+  find(digests: readonly Digest[], asker?: Asker): Promise<KeyRecord | null>;
   get(id: KeyId): Promise<KeyRecord | null>;
   countOwned(asked: OwnedKeys, max: number): Promise<number>;
   findExternalIds(asked: readonly OwnedExternalId[]): Promise<ReadonlySet<number>>;
@@ -47,29 +47,15 @@ export interface KeyCollectionDependencies extends LatestReadDependencies {
 
 export function createKeyCollection(dependencies: KeyCollectionDependencies): KeyCollection {
   const { database, sessions, onBadRecord } = dependencies;
-  const readLatest = createLatestRead(dependencies);
   const readFresh = createFreshRead(dependencies);
   const keys: Collection<KeyDocument> = database.collection(keysName);
   const toRecord = (document: KeyDocument) => fromDocument({ ...document });
-  const byDigest = (digests: readonly Digest[], read: ReadOptions) =>
-    keys.find({ digest: { $in: [...digests] } }, read).toArray();
-  /** In a session of its own, which is no older than that of any who asks. */
-  const findGathered = createGathered(async (asked: readonly (readonly Digest[])[]) => {
-    const found = await sessions.read((read) => byDigest(asked.flat(), read), {
-      timeoutMs: dependencies.findTimeoutMs,
-    });
-    const documents = new Map<string, KeyDocument>(found.map((document) => [document.digest, document]));
-    return asked.map((digests) => digests.flatMap((digest) => documents.get(digest) ?? []));
-  }, findsAtOnce);
+  const finds = byAsker(dependencies, (timeoutMs) => createFind(keys, dependencies, timeoutMs));
 
   return {
-    async find(digests) {
+    async find(digests, asker) {
       if (digests.length === 0) return null;
-      const found = await readLatest(
-        // A linearizable read is of one key.
-        (read) => (read.readConcern === undefined ? findGathered(digests) : byDigest(digests, read)),
-        (documents) => documents.length === 0,
-      );
+      const found = await finds(asker)(digests);
       const wanted = digests.flatMap((digest) => found.filter((document) => document.digest === digest));
       return wanted[0] === undefined ? null : toRecord(wanted[0]);
     },
@@ -161,6 +147,31 @@ export function createKeyCollection(dependencies: KeyCollectionDependencies): Ke
           }),
       }),
   };
+}
+
+/** Keys by their digests, in no order. */
+function createFind(
+  keys: Collection<KeyDocument>,
+  dependencies: LatestReadDependencies,
+  timeoutMs: number,
+): (digests: readonly Digest[]) => Promise<readonly KeyDocument[]> {
+  const { sessions } = dependencies;
+  const readLatest = createLatestRead(dependencies, timeoutMs);
+  const byDigest = (digests: readonly Digest[], read: ReadOptions) =>
+    keys.find({ digest: { $in: [...digests] } }, read).toArray();
+  /** In a session of its own, which is no older than that of any who asks. */
+  const findGathered = createGathered(async (asked: readonly (readonly Digest[])[]) => {
+    const found = await sessions.read((read) => byDigest(asked.flat(), read), { timeoutMs });
+    const documents = new Map<string, KeyDocument>(found.map((document) => [document.digest, document]));
+    return asked.map((digests) => digests.flatMap((digest) => documents.get(digest) ?? []));
+  }, findsAtOnce);
+
+  return (digests) =>
+    readLatest(
+      // A linearizable read is of one key.
+      (read) => (read.readConcern === undefined ? findGathered(digests) : byDigest(digests, read)),
+      (documents) => documents.length === 0,
+    );
 }
 
 /** Also of a document that cannot be read as a key. */

@@ -41,6 +41,7 @@ const grantsMax = 64;
 /** Batches that are under way at once, each with a connection of its own. */
 const batchesMax = 4;
 
+/** `timeoutMs` is that of leases, which Checks wait for, and of what they give back. */
 export function createLimitCollection(database: Db, sessions: Sessions, timeoutMs: number): LimitCollection {
   const limits: Collection<LimitDocument> = database.collection(limitsName);
   const batched = createLeaseBatches({ leaseAll }, { underWayMax: batchesMax });
@@ -54,19 +55,16 @@ export function createLimitCollection(database: Db, sessions: Sessions, timeoutM
       });
     },
     countUnits: (windows) =>
-      sessions.read(
-        async (read) => {
-          const ids = windows.map(windowId);
-          const documents = await limits.find({ _id: { $in: ids } }, read).toArray();
-          const counts = new Map(documents.map(({ _id, leased }) => [_id, leased]));
-          return Promise.all(
-            windows.map(async (window) =>
-              withCarried(counts.get(windowId(window)) ?? 0, await carriedInto(limits, window, read)),
-            ),
-          );
-        },
-        { timeoutMs },
-      ),
+      sessions.read(async (read) => {
+        const ids = windows.map(windowId);
+        const documents = await limits.find({ _id: { $in: ids } }, read).toArray();
+        const counts = new Map(documents.map(({ _id, leased }) => [_id, leased]));
+        return Promise.all(
+          windows.map(async (window) =>
+            withCarried(counts.get(windowId(window)) ?? 0, await carriedInto(limits, window, read)),
+          ),
+        );
+      }),
   };
 
   /** By two questions to the server where many windows are asked for, and by one for each that is asked for again. */

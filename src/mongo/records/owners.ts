@@ -1,12 +1,11 @@
 import type { ClientSession, Collection, Db } from 'mongodb';
 import type { JournalDraft } from '../../journal/journal.ts';
 import type { OwnerRecord } from '../../keys/owner.ts';
-import { createGathered } from '../../store/gathered.ts';
-import { BadRecord, DuplicateKey } from '../../store/store.ts';
+import { type Asker, BadRecord, DuplicateKey } from '../../store/store.ts';
 import { ownersName } from '../collections.ts';
 import type { ChangeQueue } from '../feed/change-queue.ts';
-import { createLatestRead, type LatestReadDependencies } from '../feed/latest.ts';
-import { withinDeadline } from '../sessions.ts';
+import type { LatestReadDependencies } from '../feed/latest.ts';
+import { createReadById } from './by-id.ts';
 import { readPage } from './page.ts';
 import { date, dateOrNull, labels, time } from './records.ts';
 
@@ -30,7 +29,7 @@ interface OwnerDocument {
 
 /** The collection of owners: what the store's contract says of each operation, the feed and the commit aside. */
 export interface OwnerCollection {
-  get(id: string): Promise<OwnerRecord | null>;
+  get(id: string, asker?: Asker): Promise<OwnerRecord | null>;
   /** Those of them that there are and that can be read. */
   getAll(ids: readonly string[]): Promise<OwnerRecord[]>;
   list(page: { readonly after: string | null; readonly size: number }): Promise<OwnerRecord[]>;
@@ -46,24 +45,9 @@ export interface OwnerCollectionDependencies extends LatestReadDependencies {
 export function createOwnerCollection(dependencies: OwnerCollectionDependencies): OwnerCollection {
   const { database, sessions, queue, onBadRecord } = dependencies;
   const owners: Collection<OwnerDocument> = database.collection(ownersName);
-  const readLatest = createLatestRead(dependencies);
-  const getGathered = createGathered(getTogether, { underWayMax: 2, askedMax: 200 });
-
-  async function getTogether(ids: readonly string[]): Promise<(OwnerRecord | null | Error)[]> {
-    const documents = await readLatest((read) => owners.find({ _id: { $in: [...ids] } }, read).toArray());
-    const found = new Map(documents.map((document) => [document._id, document]));
-    return ids.map((id) => {
-      const document = found.get(id);
-      try {
-        return document === undefined ? null : fromDocument({ ...document });
-      } catch (error) {
-        return error as Error;
-      }
-    });
-  }
 
   return {
-    get: (id) => withinDeadline(dependencies.findTimeoutMs, () => getGathered(id)),
+    get: createReadById(owners, dependencies, fromDocument),
     getAll: (ids) =>
       readPage({
         ...{ size: ids.length, from: null, onBadRecord },

@@ -39,7 +39,7 @@ export interface PortalSessionDependencies extends LatestReadDependencies {
 export function createPortalCollection(dependencies: PortalSessionDependencies): PortalCollection {
   const { database, sessions, queue } = dependencies;
   const kept: Collection<PortalSessionDocument> = database.collection(portalSessionsName);
-  const readLatest = createLatestRead(dependencies);
+  const readLatest = createLatestRead(dependencies, dependencies.timeoutsMs.others);
 
   return {
     async get(id) {

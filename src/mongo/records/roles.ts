@@ -1,10 +1,11 @@
 import type { ClientSession, Collection, Db } from 'mongodb';
 import type { JournalDraft } from '../../journal/journal.ts';
 import type { RoleRecord } from '../../keys/role.ts';
-import { BadRecord, DuplicateKey } from '../../store/store.ts';
+import { type Asker, BadRecord, DuplicateKey } from '../../store/store.ts';
 import { rolesName } from '../collections.ts';
 import type { Change, ChangeQueue } from '../feed/change-queue.ts';
-import { createLatestRead, type LatestReadDependencies } from '../feed/latest.ts';
+import type { LatestReadDependencies } from '../feed/latest.ts';
+import { createReadById } from './by-id.ts';
 import { readPage } from './page.ts';
 import { date, time } from './records.ts';
 
@@ -20,7 +21,7 @@ interface RoleDocument {
 
 /** The collection of roles: what the store's contract says of each operation, the feed and the commit aside. */
 export interface RoleCollection {
-  get(id: string): Promise<RoleRecord | null>;
+  get(id: string, asker?: Asker): Promise<RoleRecord | null>;
   list(page: { readonly after: string | null; readonly size: number }): Promise<RoleRecord[]>;
   put(record: RoleRecord, ifVersion: number, draft?: JournalDraft): Promise<boolean>;
   delete(id: string, ifVersion: number, draft?: JournalDraft): Promise<boolean>;
@@ -35,17 +36,13 @@ export interface RoleCollectionDependencies extends LatestReadDependencies {
 export function createRoleCollection(dependencies: RoleCollectionDependencies): RoleCollection {
   const { database, sessions, queue, onBadRecord } = dependencies;
   const roles: Collection<RoleDocument> = database.collection(rolesName);
-  const readLatest = createLatestRead(dependencies);
   const change = (only: Omit<Change, 'drafts'>, draft?: JournalDraft) =>
     draft === undefined ? sessions.write(only.apply) : queue({ ...only, drafts: [draft] });
   const isOf = (id: string, version: number) => async (session: ClientSession) =>
     ((await roles.findOne({ _id: { $eq: id } }, { session }))?.version ?? 0) === version;
 
   return {
-    async get(id) {
-      const document = await readLatest((read) => roles.findOne({ _id: { $eq: id } }, read));
-      return document === null ? null : fromDocument({ ...document });
-    },
+    get: createReadById(roles, dependencies, fromDocument),
     list: ({ after, size }) =>
       readPage({
         ...{ size, from: after, onBadRecord },

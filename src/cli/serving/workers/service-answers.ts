@@ -13,8 +13,8 @@ export interface ServiceAnswersDependencies {
   /** How many Check workers lease from the same store. */
   readonly sharers: () => number;
   readonly registry: Pick<Registry, 'revokeInClear'>;
-  /** What a Check reads. */
-  readonly checkReads: Pick<Store, 'findKey' | 'getOwner' | 'getRole'>;
+  /** What a Check reads, and admin calls do. */
+  readonly reads: Pick<Store, 'findKey' | 'getOwner' | 'getRole'>;
   readonly events: Pick<Events, 'usageStore' | 'countFailures' | 'noteLimit'>;
   readonly requestSink: RequestSink;
   /** Writes lines of the log as they are. */
@@ -23,17 +23,17 @@ export interface ServiceAnswersDependencies {
 
 /** What the service answers to one of its Check workers. */
 export function serviceAnswers(
-  { store, sharers, chargeHits, registry, checkReads, events, ...others }: ServiceAnswersDependencies,
+  { store, sharers, chargeHits, registry, reads, events, ...others }: ServiceAnswersDependencies,
   worker: ToldWorker,
 ): ServiceAnswers {
   return {
     findKey: (digests) =>
       worker.dated(async () => {
-        const key = await checkReads.findKey(digests);
+        const key = await reads.findKey(digests, 'check');
         return key === null ? null : sendKey(key);
       }),
-    getOwner: (id) => worker.dated(() => checkReads.getOwner(id)),
-    getRole: (id) => worker.dated(() => checkReads.getRole(id)),
+    getOwner: (id) => worker.dated(() => reads.getOwner(id, 'check')),
+    getRole: (id) => worker.dated(() => reads.getRole(id, 'check')),
     leaseUnits: async (request) => ({ ...(await store.leaseUnits(request)), sharers: sharers() }),
     chargeHits,
     returnUnits: (returns) => store.returnUnits(returns),
