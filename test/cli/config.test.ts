@@ -188,6 +188,8 @@ describe('config print', () => {
     for (const setting of ['origin', 'oidc']) delete defaults.console[setting];
     defaults.console.return_origins = [];
     delete defaults.tracing.endpoint;
+    delete defaults.console.origin;
+    defaults.console.return_origins = [];
     defaults.tracing.attributes = {};
     expect(parse(stdout)).toEqual({
       ...defaults,
