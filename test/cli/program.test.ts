@@ -114,7 +114,7 @@ it('refuses to read two keys from standard input', async () => {
 it('ends with 2 when standard input is no key by its length', async () => {
   const refused = await postern(['keys', 'verify'], { environment, stdin: 'x'.repeat(100_000) });
 
-  expect(refused).toMatchObject({ exitCode: 2, stderr: 'postern: standard input is too long for a key\n' });
+  expect(refused).toMatchObject({ exitCode: 2, stderr: 'postern: standard input is too long for the key\n' });
 });
 
 it('ends with 4 and names the address and the setting when nobody answers', async () => {
