@@ -161,6 +161,6 @@ export const anyKeyRecord: fc.Arbitrary<KeyRecord> = fc
   .map((members) => {
     const id = nextId();
     // Of one owner no two have the same.
-    const externalId = members.externalId && `${members.externalId}${id}`;
+    const externalId = members.externalId === null ? null : `${members.externalId}${id}`;
     return { id, digest: digestOf(id), ...members, externalId };
   });
