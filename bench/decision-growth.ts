@@ -1,5 +1,6 @@
 import type { Rule } from '../src/check/rules.ts';
 import type { Limit } from '../src/keys/limit.ts';
+import type { RoleRecord } from '../src/keys/role.ts';
 import { readPresets } from '../src/presets/read.ts';
 import type { Scheme } from '../src/schemes/scheme.ts';
 import { type RequestGiven, requestsOf } from './decision-request.ts';
@@ -30,6 +31,16 @@ const dimensions: readonly Dimension[] = [
     name: 'permissions on the key',
     sizes: [1, 10, 100, 1_000],
     of: (size) => ({ setting: { record: () => ({ permissions: [...names(size - 1), 'write:messages'] }) } }),
+  },
+  {
+    name: 'roles of the key, the last of which has the permission',
+    sizes: [0, 1, 5, 20],
+    of: (size) => ({
+      setting: {
+        record: () => (size === 0 ? {} : { permissions: [], roles: names(size) }),
+        role: (id) => role(id, id === names(size).at(-1) ? ['write:messages'] : names(10)),
+      },
+    }),
   },
   {
     name: 'permissions of the route, 100 on the key',
@@ -106,6 +117,10 @@ function limitsOf(count: number): Limit[] {
 
 function names(count: number): string[] {
   return Array.from({ length: count }, (_, at) => `read:things-${at}`);
+}
+
+function role(id: string, permissions: readonly string[]): RoleRecord {
+  return { id, description: null, permissions, createdAt: 0, updatedAt: 0, version: 1 };
 }
 
 function blocks(count: number): string[] {

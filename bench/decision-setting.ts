@@ -4,6 +4,7 @@ import { createRules, type Rule } from '../src/check/rules.ts';
 import { createAnswer } from '../src/grpc/check/check-server.ts';
 import { createKeyIds, type KeyRecord } from '../src/keys/key.ts';
 import { limitsOfShort } from '../src/keys/limit.ts';
+import type { RoleRecord } from '../src/keys/role.ts';
 import { createDigester, mask, type Pepper } from '../src/keys/secret.ts';
 import { createLimiter } from '../src/limits/limiter.ts';
 import { createPlans } from '../src/limits/plan.ts';
@@ -23,6 +24,8 @@ export interface SettingGiven {
   readonly secrets?: readonly string[];
   /** What a key has beside or in place of what all have. */
   readonly record?: (index: number) => Partial<KeyRecord>;
+  /** Roles that keys have; by default there is none. */
+  readonly role?: (id: string) => RoleRecord;
   readonly rules?: readonly Rule[];
   /** Beside the presets. */
   readonly schemes?: readonly Scheme[];
@@ -51,7 +54,7 @@ export async function createSetting(given: SettingGiven): Promise<Setting> {
   const store = {
     asked: 0,
     findKey: async () => freshRecord(secrets, store.asked, { digester, nextId, given }),
-    getRole: async () => null,
+    getRole: async (id: string) => given.role?.(id) ?? null,
     getOwner: async () => null,
     leaseUnits: async ({ units }: UnitLeaseRequest): Promise<UnitLease> => ({
       granted: units,
