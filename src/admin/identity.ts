@@ -9,6 +9,7 @@ import { type CheckedKey, type KeyId, keyState } from '../keys/key.ts';
 import type { PortalPermission } from '../keys/portal-session.ts';
 import type { Digest, Digester, Secret } from '../keys/secret.ts';
 import { isAllowed } from '../net/address.ts';
+import { principalOf } from '../net/certificate-names.ts';
 import type { Reason } from '../schemes/answer.ts';
 import { recognise, type Scheme } from '../schemes/scheme.ts';
 import type { TraceHeaders } from '../tracing/tracing-context.ts';
@@ -120,12 +121,6 @@ export function createIdentify(dependencies: IdentifyDependencies): (caller: Cal
     }
     return notRefused;
   }
-}
-
-/** Whom Envoy would tell of such a certificate: the first URI in it, else the first DNS name; empty for neither. */
-function principalOf(names: readonly string[]): string {
-  const first = (kind: string) => names.find((name) => name.startsWith(kind))?.slice(kind.length);
-  return first('URI:') ?? first('DNS:') ?? '';
 }
 
 const notRefused = { refusal: null, reason: null };
