@@ -1,5 +1,13 @@
 import type { PortalSessionRecord } from '../keys/portal-session.ts';
-import { BadRecord } from './store.ts';
+import {
+  areTexts,
+  checkedMembers,
+  isCount,
+  isText,
+  isTime,
+  type MemberChecks,
+  orNull,
+} from './member-checks.ts';
 
 /** The record itself if each member is what {@link PortalSessionRecord} says; throws `BadRecord` if one is not. */
 export function checkedPortalSession(
@@ -7,26 +15,19 @@ export function checkedPortalSession(
     readonly [member in keyof PortalSessionRecord]: unknown;
   },
 ): PortalSessionRecord {
-  for (const [member, isRight] of Object.entries(memberChecks)) {
-    if (isRight(record[member as keyof PortalSessionRecord])) continue;
-    throw new BadRecord(String(record.id), member, 'a portal session');
-  }
-  return record as PortalSessionRecord;
+  return checkedMembers(record, memberChecks, 'a portal session');
 }
 
-const isText = (value: unknown) => typeof value === 'string';
-const isTime = (value: unknown) => Number.isSafeInteger(value);
-
-const memberChecks: { readonly [member in keyof PortalSessionRecord]: (value: unknown) => boolean } = {
+const memberChecks: MemberChecks<PortalSessionRecord> = {
   id: isText,
   owner: isText,
-  permissions: (value) => Array.isArray(value) && value.every(isText),
-  returnUrl: (value) => value === null || isText(value),
+  permissions: areTexts,
+  returnUrl: orNull(isText),
   tokenDigest: isText,
   createdAt: isTime,
   openUntil: isTime,
-  openedAt: (value) => value === null || isTime(value),
+  openedAt: orNull(isTime),
   expiresAt: isTime,
-  endedAt: (value) => value === null || isTime(value),
-  version: (value) => Number.isSafeInteger(value) && Number(value) >= 1,
+  endedAt: orNull(isTime),
+  version: isCount,
 };

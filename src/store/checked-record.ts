@@ -1,28 +1,24 @@
 import type { KeyRecord } from '../keys/key.ts';
 import { isLimit } from '../keys/limit.ts';
-import { BadRecord } from './store.ts';
+import {
+  areTexts,
+  checkedMembers,
+  isCount,
+  isText,
+  isTime,
+  type MemberChecks,
+  orNull,
+} from './member-checks.ts';
 
-/** The record itself if each member is what {@link KeyRecord} says; throws {@link BadRecord} if one is not. */
+/** The record itself if each member is what {@link KeyRecord} says; throws `BadRecord` if one is not. */
 export function checkedRecord(record: { readonly [member in keyof KeyRecord]: unknown }): KeyRecord {
-  for (const [member, isRight] of Object.entries(memberChecks)) {
-    if (!isRight(record[member as keyof KeyRecord])) throw new BadRecord(String(record.id), member);
-  }
-  return record as KeyRecord;
+  return checkedMembers(record, memberChecks);
 }
 
-type Check = (value: unknown) => boolean;
-const isText: Check = (value) => typeof value === 'string';
-const isTime: Check = (value) => Number.isSafeInteger(value);
-const isCount: Check = (value) => Number.isSafeInteger(value) && Number(value) >= 1;
-const areTexts: Check = (value) => Array.isArray(value) && value.every(isText);
-const orNull =
-  (isRight: Check): Check =>
-  (value) =>
-    value === null || isRight(value);
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const memberChecks: { readonly [member in keyof KeyRecord]: Check } = {
+const memberChecks: MemberChecks<KeyRecord> = {
   id: isText,
   digest: isText,
   name: isText,

@@ -227,7 +227,7 @@ export class DuplicateKey extends Error {
   }
 }
 
-type BadKind = 'a key' | 'an owner' | 'a role' | 'an event' | 'a portal session';
+export type BadKind = 'a key' | 'an owner' | 'a role' | 'an event' | 'a portal session';
 
 /** What is stored under the id of a key, an owner or a role cannot be read as one: it is broken, and never allows anyone. */
 export class BadRecord extends Error {

@@ -1,13 +1,22 @@
-import type { ClientSession, Collection, Db } from 'mongodb';
+import type { Collection, Db } from 'mongodb';
 import type { JournalDraft } from '../../journal/journal.ts';
 import type { OwnerRecord } from '../../keys/owner.ts';
-import { type Asker, BadRecord, DuplicateKey } from '../../store/store.ts';
+import {
+  checkedMembers,
+  isCount,
+  isText,
+  isTime,
+  type MemberChecks,
+  orNull,
+} from '../../store/member-checks.ts';
+import type { Asker, BadRecord } from '../../store/store.ts';
 import { ownersName } from '../collections.ts';
 import type { ChangeQueue } from '../feed/change-queue.ts';
 import type { LatestReadDependencies } from '../feed/latest.ts';
 import { createReadById } from './by-id.ts';
 import { readPage } from './page.ts';
 import { date, dateOrNull, labels, time } from './records.ts';
+import { createVersionedChanges } from './versioned.ts';
 
 /** An owner in the collection `owners`. */
 interface OwnerDocument {
@@ -43,8 +52,9 @@ export interface OwnerCollectionDependencies extends LatestReadDependencies {
 }
 
 export function createOwnerCollection(dependencies: OwnerCollectionDependencies): OwnerCollection {
-  const { database, sessions, queue, onBadRecord } = dependencies;
+  const { database, sessions, onBadRecord } = dependencies;
   const owners: Collection<OwnerDocument> = database.collection(ownersName);
+  const changes = createVersionedChanges(owners, dependencies);
 
   return {
     get: createReadById(owners, dependencies, fromDocument),
@@ -73,34 +83,7 @@ export function createOwnerCollection(dependencies: OwnerCollectionDependencies)
           ),
         toRecord: (document) => fromDocument({ ...document }),
       }),
-    async put(record, ifVersion, draft) {
-      const document = toDocument(record);
-      const { _id, ...members } = document;
-      const change = {
-        async apply(session: ClientSession) {
-          if (ifVersion === 0) {
-            await owners.insertOne(document, { session });
-            return true;
-          }
-          const update = { $set: members };
-          const { matchedCount } = await owners.updateOne({ _id, version: ifVersion }, update, { session });
-          return matchedCount > 0;
-        },
-        async isDue(session: ClientSession) {
-          const there = await owners.findOne({ _id: { $eq: _id } }, { session });
-          return (there?.version ?? 0) === ifVersion;
-        },
-      };
-      try {
-        return await (draft === undefined
-          ? sessions.write(change.apply)
-          : queue({ ...change, drafts: [draft] }));
-      } catch (error) {
-        // Somebody else has put it.
-        if (error instanceof DuplicateKey) return false;
-        throw error;
-      }
-    },
+    put: (record, ifVersion, draft) => changes.put(toDocument(record), ifVersion, draft),
   };
 }
 
@@ -137,27 +120,20 @@ function fromDocument(document: Readonly<Record<string, unknown>>): OwnerRecord 
     updatedAt: time(document.updated_at),
     version: document.version,
   };
-  for (const [member, isRight] of Object.entries(memberChecks)) {
-    if (!isRight(record[member as keyof OwnerRecord]))
-      throw new BadRecord(String(record.id), member, 'an owner');
-  }
-  return record as OwnerRecord;
+  return checkedMembers(record, memberChecks, 'an owner');
 }
 
-const isText = (value: unknown) => typeof value === 'string';
-const isTime = (value: unknown) => Number.isSafeInteger(value);
-
-const memberChecks: { readonly [member in keyof OwnerRecord]: (value: unknown) => boolean } = {
+const memberChecks: MemberChecks<OwnerRecord> = {
   id: isText,
-  plan: (value) => value === null || isText(value),
-  activeUntil: (value) => value === null || isTime(value),
+  plan: orNull(isText),
+  activeUntil: orNull(isTime),
   suspended: (value) => typeof value === 'boolean',
-  name: (value) => value === null || isText(value),
-  contact: (value) => value === null || isText(value),
+  name: orNull(isText),
+  contact: orNull(isText),
   labels: (value) => typeof value === 'object' && value !== null && Object.values(value).every(isText),
-  billingAnchor: (value) => value === null || isTime(value),
-  keysMax: (value) => value === null || Number.isSafeInteger(value),
+  billingAnchor: orNull(isTime),
+  keysMax: orNull(Number.isSafeInteger),
   createdAt: isTime,
   updatedAt: isTime,
-  version: (value) => Number.isSafeInteger(value) && Number(value) >= 1,
+  version: isCount,
 };

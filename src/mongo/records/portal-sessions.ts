@@ -1,12 +1,12 @@
-import type { ClientSession, Collection, Db } from 'mongodb';
+import type { Collection, Db } from 'mongodb';
 import type { JournalDraft } from '../../journal/journal.ts';
 import { type PortalSessionRecord, portalPurgeAt } from '../../keys/portal-session.ts';
 import { checkedPortalSession } from '../../store/checked-portal-session.ts';
-import { DuplicateKey } from '../../store/store.ts';
 import { portalSessionsName } from '../collections.ts';
 import type { ChangeQueue } from '../feed/change-queue.ts';
 import { createLatestRead, type LatestReadDependencies } from '../feed/latest.ts';
 import { date, dateOrNull, time } from './records.ts';
+import { createVersionedChanges } from './versioned.ts';
 
 /** A portal session in the collection `portal_sessions`. */
 interface PortalSessionDocument {
@@ -37,8 +37,8 @@ export interface PortalSessionDependencies extends LatestReadDependencies {
 }
 
 export function createPortalCollection(dependencies: PortalSessionDependencies): PortalCollection {
-  const { database, sessions, queue } = dependencies;
-  const kept: Collection<PortalSessionDocument> = database.collection(portalSessionsName);
+  const kept: Collection<PortalSessionDocument> = dependencies.database.collection(portalSessionsName);
+  const changes = createVersionedChanges(kept, dependencies);
   const readLatest = createLatestRead(dependencies, dependencies.timeoutsMs.others);
 
   return {
@@ -46,29 +46,7 @@ export function createPortalCollection(dependencies: PortalSessionDependencies):
       const document = await readLatest((read) => kept.findOne({ _id: { $eq: id } }, read));
       return document === null ? null : fromDocument({ ...document });
     },
-    async put(record, ifVersion, draft) {
-      const document = toDocument(record);
-      const { _id, ...members } = document;
-      const apply = async (session: ClientSession) => {
-        if (ifVersion === 0) {
-          await kept.insertOne(document, { session });
-          return true;
-        }
-        const update = { $set: members };
-        const { matchedCount } = await kept.updateOne({ _id, version: ifVersion }, update, { session });
-        return matchedCount > 0;
-      };
-      const isDue = async (session: ClientSession) =>
-        ((await kept.findOne({ _id: { $eq: _id } }, { session }))?.version ?? 0) === ifVersion;
-      try {
-        return draft === undefined
-          ? await sessions.write(apply)
-          : await queue({ apply, isDue, drafts: [draft] });
-      } catch (error) {
-        if (error instanceof DuplicateKey) return false;
-        throw error;
-      }
-    },
+    put: (record, ifVersion, draft) => changes.put(toDocument(record), ifVersion, draft),
   };
 }
 

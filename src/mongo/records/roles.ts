@@ -1,13 +1,23 @@
-import type { ClientSession, Collection, Db } from 'mongodb';
+import type { Collection, Db } from 'mongodb';
 import type { JournalDraft } from '../../journal/journal.ts';
 import type { RoleRecord } from '../../keys/role.ts';
-import { type Asker, BadRecord, DuplicateKey } from '../../store/store.ts';
+import {
+  areTexts,
+  checkedMembers,
+  isCount,
+  isText,
+  isTime,
+  type MemberChecks,
+  orNull,
+} from '../../store/member-checks.ts';
+import type { Asker, BadRecord } from '../../store/store.ts';
 import { rolesName } from '../collections.ts';
-import type { Change, ChangeQueue } from '../feed/change-queue.ts';
+import type { ChangeQueue } from '../feed/change-queue.ts';
 import type { LatestReadDependencies } from '../feed/latest.ts';
 import { createReadById } from './by-id.ts';
 import { readPage } from './page.ts';
 import { date, time } from './records.ts';
+import { createVersionedChanges } from './versioned.ts';
 
 /** A role in the collection `roles`. */
 interface RoleDocument {
@@ -34,12 +44,9 @@ export interface RoleCollectionDependencies extends LatestReadDependencies {
 }
 
 export function createRoleCollection(dependencies: RoleCollectionDependencies): RoleCollection {
-  const { database, sessions, queue, onBadRecord } = dependencies;
+  const { database, sessions, onBadRecord } = dependencies;
   const roles: Collection<RoleDocument> = database.collection(rolesName);
-  const change = (only: Omit<Change, 'drafts'>, draft?: JournalDraft) =>
-    draft === undefined ? sessions.write(only.apply) : queue({ ...only, drafts: [draft] });
-  const isOf = (id: string, version: number) => async (session: ClientSession) =>
-    ((await roles.findOne({ _id: { $eq: id } }, { session }))?.version ?? 0) === version;
+  const changes = createVersionedChanges(roles, dependencies);
 
   return {
     get: createReadById(roles, dependencies, fromDocument),
@@ -53,31 +60,8 @@ export function createRoleCollection(dependencies: RoleCollectionDependencies): 
           ),
         toRecord: (document) => fromDocument({ ...document }),
       }),
-    async put(record, ifVersion, draft) {
-      const document = toDocument(record);
-      const { _id, ...members } = document;
-      const apply = async (session: ClientSession) => {
-        if (ifVersion === 0) {
-          await roles.insertOne(document, { session });
-          return true;
-        }
-        const update = { $set: members };
-        const { matchedCount } = await roles.updateOne({ _id, version: ifVersion }, update, { session });
-        return matchedCount > 0;
-      };
-      try {
-        return await change({ apply, isDue: isOf(_id, ifVersion) }, draft);
-      } catch (error) {
-        // Somebody else has put it.
-        if (error instanceof DuplicateKey) return false;
-        throw error;
-      }
-    },
-    delete(id, ifVersion, draft) {
-      const apply = async (session: ClientSession) =>
-        (await roles.deleteOne({ _id: { $eq: id }, version: ifVersion }, { session })).deletedCount > 0;
-      return change({ apply, isDue: isOf(id, ifVersion) }, draft);
-    },
+    put: (record, ifVersion, draft) => changes.put(toDocument(record), ifVersion, draft),
+    delete: changes.delete,
   };
 }
 
@@ -102,21 +86,14 @@ function fromDocument(document: Readonly<Record<string, unknown>>): RoleRecord {
     updatedAt: time(document.updated_at),
     version: document.version,
   };
-  for (const [member, isRight] of Object.entries(memberChecks)) {
-    if (!isRight(record[member as keyof RoleRecord]))
-      throw new BadRecord(String(record.id), member, 'a role');
-  }
-  return record as RoleRecord;
+  return checkedMembers(record, memberChecks, 'a role');
 }
 
-const isText = (value: unknown) => typeof value === 'string';
-const isTime = (value: unknown) => Number.isSafeInteger(value);
-
-const memberChecks: { readonly [member in keyof RoleRecord]: (value: unknown) => boolean } = {
+const memberChecks: MemberChecks<RoleRecord> = {
   id: isText,
-  description: (value) => value === null || isText(value),
-  permissions: (value) => Array.isArray(value) && value.every(isText),
+  description: orNull(isText),
+  permissions: areTexts,
   createdAt: isTime,
   updatedAt: isTime,
-  version: (value) => Number.isSafeInteger(value) && Number(value) >= 1,
+  version: isCount,
 };
