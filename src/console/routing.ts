@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { SignInWays } from './pages/sign-in.ts';
+import type { SignInWays } from './pages/entrance/sign-in.ts';
 import { Refusal } from './refusal.ts';
 import type { Access, Entrance } from './session/access.ts';
 import type { Oidc } from './session/oidc.ts';

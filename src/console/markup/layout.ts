@@ -1,6 +1,6 @@
 import { mayCall } from '../../admin/operation-permissions.ts';
 import type { Terms } from '../../admin/terms-operations.ts';
-import { returnLink } from '../pages/portal.ts';
+import { returnLink } from '../pages/entrance/portal.ts';
 import { sectionsFor } from '../sections.ts';
 import type { View } from '../session/visit.ts';
 import { post } from './controls.ts';

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { signInView } from '../pages/sign-in.ts';
+import { signInView } from '../pages/entrance/sign-in.ts';
 import { type PageDependencies, refuseOthers } from '../routing.ts';
 import type { Oidc, OidcOutcome } from './oidc.ts';
 import type { OidcAttempts } from './oidc-attempts.ts';

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { openPortalView, usedPortalView } from '../pages/portal.ts';
+import { openPortalView, usedPortalView } from '../pages/entrance/portal.ts';
 import { type PageDependencies, refuseOthers } from '../routing.ts';
 
 type OfToken = { Params: { token: string } };

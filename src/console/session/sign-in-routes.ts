@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Failure } from '../../failure.ts';
 import { createApi } from '../api.ts';
-import { homeOf } from '../pages/home.ts';
-import { signedOutOidcView, signedOutView } from '../pages/portal.ts';
-import { isAdminKeyText, signInView } from '../pages/sign-in.ts';
+import { homeOf } from '../pages/entrance/home.ts';
+import { signedOutOidcView, signedOutView } from '../pages/entrance/portal.ts';
+import { isAdminKeyText, signInView } from '../pages/entrance/sign-in.ts';
 import { type PageDependencies, refuseOthers } from '../routing.ts';
 import { createAttempts, retrySeconds } from './attempts.ts';
 

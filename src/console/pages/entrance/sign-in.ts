@@ -1,6 +1,6 @@
-import { post, textField } from '../markup/controls.ts';
-import { html, type Markup } from '../markup/markup.ts';
-import type { View } from '../session/visit.ts';
+import { post, textField } from '../../markup/controls.ts';
+import { html, type Markup } from '../../markup/markup.ts';
+import type { View } from '../../session/visit.ts';
 
 /** How people sign in. */
 export interface SignInWays {

@@ -1,5 +1,5 @@
-import type { Bucket } from '../api-answers.ts';
-import { type Element, html, type Markup, timeMarkup } from '../markup/markup.ts';
+import type { Bucket } from '../../api-answers.ts';
+import { type Element, html, type Markup, timeMarkup } from '../../markup/markup.ts';
 
 const hourMs = 3_600_000;
 const height = 120;

@@ -1,16 +1,16 @@
-import { isKeyId } from '../../keys/key.ts';
-import type { Api } from '../api.ts';
-import type { Page as Answer, AuditEvent, Key, LoggedRequest, Usage } from '../api-answers.ts';
-import { post } from '../markup/controls.ts';
-import { html, type Markup, path, timeMarkup } from '../markup/markup.ts';
-import { Refusal } from '../refusal.ts';
-import type { Page, View, Visit } from '../session/visit.ts';
-import { eventList } from './audit-table.ts';
-import { labelsText } from './key-fields.ts';
-import { masked, stateMarkup } from './key-list.ts';
+import { isKeyId } from '../../../keys/key.ts';
+import type { Api } from '../../api.ts';
+import type { Page as Answer, AuditEvent, Key, LoggedRequest, Usage } from '../../api-answers.ts';
+import { post } from '../../markup/controls.ts';
+import { html, type Markup, path, timeMarkup } from '../../markup/markup.ts';
+import { Refusal } from '../../refusal.ts';
+import type { Page, View, Visit } from '../../session/visit.ts';
+import { eventList } from '../activity/audit-table.ts';
+import { labelsText } from '../keys/key-fields.ts';
+import { masked, stateMarkup } from '../keys/key-list.ts';
+import { limitsText } from '../keys/limit-fields.ts';
+import { requestTable } from '../requests/request-table.ts';
 import { limitsSection } from './limit-bars.ts';
-import { limitsText } from './limit-fields.ts';
-import { requestTable } from './request-table.ts';
 import { usagePlot } from './usage-plot.ts';
 
 const hourMs = 3_600_000;

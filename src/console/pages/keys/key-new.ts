@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import type { Terms } from '../../admin/terms-operations.ts';
-import type { MadeKey } from '../api-answers.ts';
-import { faultSummary, fieldsOf, post, selectField, textField } from '../markup/controls.ts';
-import { html, path } from '../markup/markup.ts';
-import { type Fault, faultsIn } from '../refusal.ts';
-import { secretView } from '../session/secret.ts';
-import type { Page, View, Visit } from '../session/visit.ts';
+import type { Terms } from '../../../admin/terms-operations.ts';
+import type { MadeKey } from '../../api-answers.ts';
+import { faultSummary, fieldsOf, post, selectField, textField } from '../../markup/controls.ts';
+import { html, path } from '../../markup/markup.ts';
+import { type Fault, faultsIn } from '../../refusal.ts';
+import { secretView } from '../../session/secret.ts';
+import type { Page, View, Visit } from '../../session/visit.ts';
 import {
   chosenDate,
   expiryFields,

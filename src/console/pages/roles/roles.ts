@@ -1,11 +1,11 @@
-import type { Page as AnswerPage, Role, Settlement } from '../api-answers.ts';
-import { areaField, faultSummary, fieldsOf, post, textField } from '../markup/controls.ts';
-import { type Element, html, type Markup, path, timeMarkup } from '../markup/markup.ts';
-import { apiQuery, pagerMarkup, placeIn } from '../markup/pager.ts';
-import { tableMarkup } from '../markup/table.ts';
-import { type Fault, faultsIn, Refusal } from '../refusal.ts';
-import type { Page, Redirect, View, Visit } from '../session/visit.ts';
-import { settledMarkup } from './settled.ts';
+import type { Page as AnswerPage, Role, Settlement } from '../../api-answers.ts';
+import { areaField, faultSummary, fieldsOf, post, textField } from '../../markup/controls.ts';
+import { type Element, html, type Markup, path, timeMarkup } from '../../markup/markup.ts';
+import { apiQuery, pagerMarkup, placeIn } from '../../markup/pager.ts';
+import { tableMarkup } from '../../markup/table.ts';
+import { type Fault, faultsIn, Refusal } from '../../refusal.ts';
+import type { Page, Redirect, View, Visit } from '../../session/visit.ts';
+import { settledMarkup } from '../settled.ts';
 
 const pageSize = 50;
 const shownFields = ['id', 'description', 'permissions'];

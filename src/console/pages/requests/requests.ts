@@ -1,10 +1,10 @@
-import type { Page as Answer, LoggedRequest } from '../api-answers.ts';
-import { faultSummary, selectField, textField } from '../markup/controls.ts';
-import { html } from '../markup/markup.ts';
-import { apiQuery, filtersIn, pagerMarkup, placeIn } from '../markup/pager.ts';
-import { type Fault, faultsIn } from '../refusal.ts';
-import type { Page, View, Visit } from '../session/visit.ts';
-import { utc } from './audit.ts';
+import type { Page as Answer, LoggedRequest } from '../../api-answers.ts';
+import { faultSummary, selectField, textField } from '../../markup/controls.ts';
+import { html } from '../../markup/markup.ts';
+import { apiQuery, filtersIn, pagerMarkup, placeIn } from '../../markup/pager.ts';
+import { type Fault, faultsIn } from '../../refusal.ts';
+import type { Page, View, Visit } from '../../session/visit.ts';
+import { utc } from '../activity/audit.ts';
 import { requestTable } from './request-table.ts';
 
 const pageSize = 50;

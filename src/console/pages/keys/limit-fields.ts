@@ -1,9 +1,9 @@
-import { limitsPerListMax, periods } from '../../keys/limit.ts';
-import type { Key, KeyRateLimit } from '../api-answers.ts';
-import { selectField, textField } from '../markup/controls.ts';
-import type { Form } from '../markup/form.ts';
-import { type Element, html, type Markup } from '../markup/markup.ts';
-import type { Fault } from '../refusal.ts';
+import { limitsPerListMax, periods } from '../../../keys/limit.ts';
+import type { Key, KeyRateLimit } from '../../api-answers.ts';
+import { selectField, textField } from '../../markup/controls.ts';
+import type { Form } from '../../markup/form.ts';
+import { type Element, html, type Markup } from '../../markup/markup.ts';
+import type { Fault } from '../../refusal.ts';
 
 /** One limit as it stands in a form. */
 export interface LimitRow {

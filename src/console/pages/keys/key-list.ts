@@ -1,11 +1,11 @@
-import type { Terms } from '../../admin/terms-operations.ts';
-import type { Page as Answer, Key } from '../api-answers.ts';
-import { type Field, faultSummary, selectField, textField } from '../markup/controls.ts';
-import { badge, type Element, html, type Markup, path, timeMarkup } from '../markup/markup.ts';
-import { apiQuery, filtersIn, type Place, pagerMarkup, placeIn } from '../markup/pager.ts';
-import { type Row, tableMarkup } from '../markup/table.ts';
-import { type Fault, faultsIn, Refusal } from '../refusal.ts';
-import type { Page, Redirect, View, Visit } from '../session/visit.ts';
+import type { Terms } from '../../../admin/terms-operations.ts';
+import type { Page as Answer, Key } from '../../api-answers.ts';
+import { type Field, faultSummary, selectField, textField } from '../../markup/controls.ts';
+import { badge, type Element, html, type Markup, path, timeMarkup } from '../../markup/markup.ts';
+import { apiQuery, filtersIn, type Place, pagerMarkup, placeIn } from '../../markup/pager.ts';
+import { type Row, tableMarkup } from '../../markup/table.ts';
+import { type Fault, faultsIn, Refusal } from '../../refusal.ts';
+import type { Page, Redirect, View, Visit } from '../../session/visit.ts';
 
 const pageSize = 50;
 const filterNames = [

@@ -1,11 +1,11 @@
-import type { Terms } from '../../admin/terms-operations.ts';
-import type { Key, Settlement } from '../api-answers.ts';
-import { post } from '../markup/controls.ts';
-import { html, path, timeMarkup } from '../markup/markup.ts';
-import type { Page, View, Visit } from '../session/visit.ts';
+import type { Terms } from '../../../admin/terms-operations.ts';
+import type { Key, Settlement } from '../../api-answers.ts';
+import { post } from '../../markup/controls.ts';
+import { html, path, timeMarkup } from '../../markup/markup.ts';
+import type { Page, View, Visit } from '../../session/visit.ts';
+import { masked } from '../keys/key-list.ts';
+import { settledMarkup } from '../settled.ts';
 import { keyOf } from './key-detail.ts';
-import { masked } from './key-list.ts';
-import { settledMarkup } from './settled.ts';
 
 type NarrowedKey = Key & Settlement;
 

@@ -1,5 +1,5 @@
-import { html, type Markup } from '../markup/markup.ts';
-import type { View } from '../session/visit.ts';
+import { html, type Markup } from '../../markup/markup.ts';
+import type { View } from '../../session/visit.ts';
 
 /** Before a portal session is opened: what follows links by itself, a scanner of mail, presses no button. */
 export const openPortalView: View = {

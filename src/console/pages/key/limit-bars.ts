@@ -1,5 +1,5 @@
-import type { KeyLimit } from '../api-answers.ts';
-import { html, type Markup, timeMarkup } from '../markup/markup.ts';
+import type { KeyLimit } from '../../api-answers.ts';
+import { html, type Markup, timeMarkup } from '../../markup/markup.ts';
 
 /** How a key stands with its limits, a bar for each; nothing for a key without one. */
 export function limitsSection(limits: readonly KeyLimit[]): Markup {

@@ -1,9 +1,9 @@
-import type { Terms } from '../../admin/terms-operations.ts';
-import { parseDuration } from '../../time/time.ts';
-import { areaField, fieldsOf, type Option, selectField, textField } from '../markup/controls.ts';
-import type { Form } from '../markup/form.ts';
-import { type Element, html, type Markup } from '../markup/markup.ts';
-import { type Fault, Refusal } from '../refusal.ts';
+import type { Terms } from '../../../admin/terms-operations.ts';
+import { parseDuration } from '../../../time/time.ts';
+import { areaField, fieldsOf, type Option, selectField, textField } from '../../markup/controls.ts';
+import type { Form } from '../../markup/form.ts';
+import { type Element, html, type Markup } from '../../markup/markup.ts';
+import { type Fault, Refusal } from '../../refusal.ts';
 
 /** What stands in a form: what was sent, or else what holds. */
 export type Value = (name: string) => string;

@@ -1,9 +1,9 @@
-import type { Owner } from '../api-answers.ts';
-import { areaField, type fieldsOf, textField } from '../markup/controls.ts';
-import type { Form } from '../markup/form.ts';
-import { html, type Markup, timeMarkup } from '../markup/markup.ts';
-import { utc } from './audit.ts';
-import { labelsIn, labelsText, type Value } from './key-fields.ts';
+import type { Owner } from '../../api-answers.ts';
+import { areaField, type fieldsOf, textField } from '../../markup/controls.ts';
+import type { Form } from '../../markup/form.ts';
+import { html, type Markup, timeMarkup } from '../../markup/markup.ts';
+import { utc } from '../activity/audit.ts';
+import { labelsIn, labelsText, type Value } from '../keys/key-fields.ts';
 
 /** What describes an owner and bounds it, beside its plan and its subscription. */
 export const describingFields = ['name', 'contact', 'labels', 'billing_anchor', 'keys_max'];

@@ -1,7 +1,7 @@
-import type { Terms } from '../../admin/terms-operations.ts';
-import { html } from '../markup/markup.ts';
-import { sectionsFor } from '../sections.ts';
-import type { Redirect, View } from '../session/visit.ts';
+import type { Terms } from '../../../admin/terms-operations.ts';
+import { html } from '../../markup/markup.ts';
+import { sectionsFor } from '../../sections.ts';
+import type { Redirect, View } from '../../session/visit.ts';
 
 /** Where they go who have signed in. */
 export function homeOf(terms: Terms): View | Redirect {

@@ -1,6 +1,6 @@
-import type { LoggedRequest } from '../api-answers.ts';
-import { badge, html, type Markup, path, timeMarkup } from '../markup/markup.ts';
-import { tableMarkup } from '../markup/table.ts';
+import type { LoggedRequest } from '../../api-answers.ts';
+import { badge, html, type Markup, path, timeMarkup } from '../../markup/markup.ts';
+import { tableMarkup } from '../../markup/table.ts';
 
 /** What became of requests, the newest first. */
 export function requestTable(requests: readonly LoggedRequest[], showsKeys: boolean): Markup {

@@ -1,9 +1,9 @@
-import type { Page as Answer, AuditEvent } from '../api-answers.ts';
-import { faultSummary, selectField, textField } from '../markup/controls.ts';
-import { html } from '../markup/markup.ts';
-import { apiQuery, filtersIn, pagerMarkup, placeIn } from '../markup/pager.ts';
-import { type Fault, faultsIn } from '../refusal.ts';
-import type { Page, View, Visit } from '../session/visit.ts';
+import type { Page as Answer, AuditEvent } from '../../api-answers.ts';
+import { faultSummary, selectField, textField } from '../../markup/controls.ts';
+import { html } from '../../markup/markup.ts';
+import { apiQuery, filtersIn, pagerMarkup, placeIn } from '../../markup/pager.ts';
+import { type Fault, faultsIn } from '../../refusal.ts';
+import type { Page, View, Visit } from '../../session/visit.ts';
 import { eventList } from './audit-table.ts';
 
 const pageSize = 50;

@@ -1,10 +1,8 @@
-import type { Key, Settlement } from '../api-answers.ts';
-import { faultSummary, post, textField } from '../markup/controls.ts';
-import { html, path } from '../markup/markup.ts';
-import { type Fault, faultsIn } from '../refusal.ts';
-import type { Page, Redirect, View, Visit } from '../session/visit.ts';
-import { changedView } from './key-change.ts';
-import { keyOf } from './key-detail.ts';
+import type { Key, Settlement } from '../../api-answers.ts';
+import { faultSummary, post, textField } from '../../markup/controls.ts';
+import { html, path } from '../../markup/markup.ts';
+import { type Fault, faultsIn } from '../../refusal.ts';
+import type { Page, Redirect, View, Visit } from '../../session/visit.ts';
 import {
   chosenDate,
   expiryFields,
@@ -14,8 +12,10 @@ import {
   shownFields,
   type Value,
   valueIn,
-} from './key-fields.ts';
-import { type LimitRow, limitFields, limitRowsIn, limitRowsOf, limitsIn } from './limit-fields.ts';
+} from '../keys/key-fields.ts';
+import { type LimitRow, limitFields, limitRowsIn, limitRowsOf, limitsIn } from '../keys/limit-fields.ts';
+import { changedView } from './key-change.ts';
+import { keyOf } from './key-detail.ts';
 
 /** Changing what may be changed of a key. */
 export const keyEditPage: Page = {

@@ -1,6 +1,6 @@
-import type { AuditEvent } from '../api-answers.ts';
-import { badge, html, type Markup, path, timeMarkup } from '../markup/markup.ts';
-import { tableMarkup } from '../markup/table.ts';
+import type { AuditEvent } from '../../api-answers.ts';
+import { badge, html, type Markup, path, timeMarkup } from '../../markup/markup.ts';
+import { tableMarkup } from '../../markup/table.ts';
 
 /** Entries of the journal, the newest first, with what each changed. */
 export function eventList(events: readonly AuditEvent[]): Markup {

@@ -1,11 +1,12 @@
-import type { Owner, Settlement } from '../api-answers.ts';
-import { faultSummary, fieldsOf, post, textField } from '../markup/controls.ts';
-import { badge, type Element, html, type Markup, path, timeMarkup } from '../markup/markup.ts';
-import { apiQuery, pagerMarkup, placeIn } from '../markup/pager.ts';
-import { tableMarkup } from '../markup/table.ts';
-import { type Fault, faultsIn, Refusal } from '../refusal.ts';
-import type { Page, Redirect, View, Visit } from '../session/visit.ts';
-import { utc } from './audit.ts';
+import type { Owner, Settlement } from '../../api-answers.ts';
+import { faultSummary, fieldsOf, post, textField } from '../../markup/controls.ts';
+import { badge, type Element, html, type Markup, path, timeMarkup } from '../../markup/markup.ts';
+import { apiQuery, pagerMarkup, placeIn } from '../../markup/pager.ts';
+import { tableMarkup } from '../../markup/table.ts';
+import { type Fault, faultsIn, Refusal } from '../../refusal.ts';
+import type { Page, Redirect, View, Visit } from '../../session/visit.ts';
+import { utc } from '../activity/audit.ts';
+import { settledMarkup } from '../settled.ts';
 import {
   describingControls,
   describingFields,
@@ -13,7 +14,6 @@ import {
   descriptionIn,
   valuesOf,
 } from './owner-fields.ts';
-import { settledMarkup } from './settled.ts';
 
 const pageSize = 50;
 const shownFields = ['id', 'plan', 'active_until', ...describingFields];

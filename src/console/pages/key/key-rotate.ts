@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import type { Terms } from '../../admin/terms-operations.ts';
-import type { RotatedKey } from '../api-answers.ts';
-import { faultSummary, post, selectField } from '../markup/controls.ts';
-import { html, path, timeMarkup } from '../markup/markup.ts';
-import { type Fault, faultsIn } from '../refusal.ts';
-import { secretView } from '../session/secret.ts';
-import type { Page, View, Visit } from '../session/visit.ts';
+import type { Terms } from '../../../admin/terms-operations.ts';
+import type { RotatedKey } from '../../api-answers.ts';
+import { faultSummary, post, selectField } from '../../markup/controls.ts';
+import { html, path, timeMarkup } from '../../markup/markup.ts';
+import { type Fault, faultsIn } from '../../refusal.ts';
+import { secretView } from '../../session/secret.ts';
+import type { Page, View, Visit } from '../../session/visit.ts';
+import { chosenDate, expiryFields, type Value, valueIn } from '../keys/key-fields.ts';
+import { masked } from '../keys/key-list.ts';
+import { settledMarkup } from '../settled.ts';
 import { keyOf } from './key-detail.ts';
-import { chosenDate, expiryFields, type Value, valueIn } from './key-fields.ts';
-import { masked } from './key-list.ts';
-import { settledMarkup } from './settled.ts';
 
 const graces = [
   { value: '1h', text: '1 hour' },
