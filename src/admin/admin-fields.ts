@@ -3,6 +3,7 @@ import { principalFault, principalLengthMax } from '../check/principals.ts';
 import { type Limit, limitMax, noLimits } from '../keys/limit.ts';
 import { isVisible } from '../keys/name-text.ts';
 import { rolesMax } from '../keys/role.ts';
+import { type Digest, digestOfSha256 } from '../keys/secret.ts';
 import { parseNetwork } from '../net/address.ts';
 import { durationSpec, limitListSpec, rateLimitSpec } from '../settings/plan-spec.ts';
 import { parseTime } from '../time/time.ts';
@@ -173,3 +174,11 @@ export function callName(header: string | null): string | null {
 export const pageSize = z.int().min(0, 'is not negative').max(2_147_483_647).nullish();
 /** One of a list by name holds a name. */
 export const pageToken = z.string().max(2_048).nullish();
+
+/** A whole key's, in any of the ways that people write one. */
+export const sha256 = z.string().transform((text, context): Digest => {
+  const digest = digestOfSha256(text);
+  if (digest !== null) return digest;
+  context.addIssue('is not a SHA-256: write its 32 bytes as 64 hexadecimal digits, base64 or base64url');
+  return z.NEVER;
+});

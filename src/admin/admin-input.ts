@@ -24,6 +24,7 @@ import {
   principals,
   requestId,
   roles,
+  sha256,
   time,
   twoExpiries,
   twoLimitForms,
@@ -54,9 +55,20 @@ export const createKeyInput = z
     labels: labels.nullish(),
     external_id: none(externalId),
     request_id: requestId,
+    sha256: none(sha256),
+    prefix: none(line(32)),
+    last4: none(line(4)),
   })
   .refine(isOneExpiry, twoExpiries)
-  .refine(isOneLimitForm, twoLimitForms);
+  .refine(isOneLimitForm, twoLimitForms)
+  .refine(({ sha256: digest, prefix }) => digest !== null || prefix === null, {
+    path: ['prefix'],
+    message: 'goes with sha256 alone; of a key that is made it is read from the key',
+  })
+  .refine(({ sha256: digest, last4 }) => digest !== null || last4 === null, {
+    path: ['last4'],
+    message: 'goes with sha256 alone; of a key that is made it is read from the key',
+  });
 
 /** `GET /admin/api-keys/{id}/usage` and GetKeyUsageRequest, without the id. */
 export const getKeyUsageInput = z.strictObject({ since: none(time) });

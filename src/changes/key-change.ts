@@ -138,6 +138,15 @@ export function externalIdTaken(): Failure {
   ]);
 }
 
+/** ALREADY_EXISTS. */
+export function digestTaken(): Failure {
+  const message =
+    'There is a key with this sha256 already; a secret is that of one key, revoked ones among them.';
+  return new Failure('ALREADY_EXISTS', 'KEY_EXISTS', message, [
+    { field: 'sha256', description: 'there is a key with it already' },
+  ]);
+}
+
 function toldAsTaken(error: unknown): never {
   throw error instanceof ExternalIdTaken ? externalIdTaken() : error;
 }

@@ -25,28 +25,43 @@ export interface NewKey {
   readonly createdBy: string | null;
 }
 
+/** What is known of a secret that was made elsewhere. */
+export type KnownSecret = Pick<KeyRecord, 'digest' | 'prefix' | 'last4'>;
+
 /** A key that is to be written, and the secret that nothing else holds. */
 export interface Minted {
   readonly key: KeyRecord;
   readonly secret: Secret;
 }
 
-/** Makes keys that nobody has yet. Throws RangeError for an environment that the scheme has no keys for. */
-export type Mint = (wanted: NewKey, replaced?: KeyRecord) => Minted;
+export interface Mint {
+  /** A key that nobody has yet. Throws RangeError for an environment that the scheme has no keys for. */
+  readonly mint: (wanted: NewKey, replaced?: KeyRecord) => Minted;
+  /** The record of a key whose secret was made elsewhere. */
+  readonly record: (wanted: NewKey, known: KnownSecret, replaced?: KeyRecord) => KeyRecord;
+}
 
 export function createMint(digester: Digester, now: () => number): Mint {
   const nextId = createKeyIds(now);
-  return ({ scheme, ...wanted }, replaced) => {
-    const minted = mintSecret(scheme, wanted.environment);
-    if (minted === null) throw new RangeError(`the scheme ${scheme.name} has no keys for the environment`);
-    const secret = minted.secret.reveal();
+  return {
+    record,
+    mint(wanted, replaced) {
+      const { scheme } = wanted;
+      const minted = mintSecret(scheme, wanted.environment);
+      if (minted === null) throw new RangeError(`the scheme ${scheme.name} has no keys for the environment`);
+      const secret = minted.secret.reveal();
+      const known = { ...maskOf(scheme, secret, minted.prefix), digest: digester.sign(secret) };
+      return { key: record(wanted, known, replaced), secret: minted.secret };
+    },
+  };
+
+  function record({ scheme, ...wanted }: NewKey, known: KnownSecret, replaced?: KeyRecord): KeyRecord {
     const [at, id] = [now(), nextId()];
-    const key: KeyRecord = {
+    return {
       ...wanted,
-      ...maskOf(scheme, secret, minted.prefix),
+      ...known,
       scheme: scheme.name,
       id,
-      digest: digester.sign(secret),
       createdAt: at,
       updatedAt: at,
       lastUsedAt: null,
@@ -58,6 +73,5 @@ export function createMint(digester: Digester, now: () => number): Mint {
       spender: replaced?.spender ?? id,
       version: 1,
     };
-    return { key, secret: minted.secret };
-  };
+  }
 }

@@ -16,6 +16,7 @@ import { createDisableIdle, createEndMany, type DisableIdle, type EndMany } from
 import {
   type Changed,
   createKeyChange,
+  digestTaken,
   externalIdTaken,
   type Guard,
   keyDraft,
@@ -24,7 +25,7 @@ import {
 } from './key-change.ts';
 import { createKeyImport, type ImportKeys } from './key-import.ts';
 import { createLeakRevocation, type RevokeInClear, type RevokeLeaked } from './leaks.ts';
-import { createMint, type Minted, type NewKey } from './minting.ts';
+import { createMint, type KnownSecret, type Minted, type NewKey } from './minting.ts';
 import { createOwnerChanges, type OwnerChanges } from './owner-changes.ts';
 import { createPortalChanges, type PortalChanges } from './portal-changes.ts';
 import { createRoleChanges, type RoleChanges } from './role-changes.ts';
@@ -32,7 +33,7 @@ import { createRotation, type Rotated, type RotationWish } from './rotation.ts';
 
 export interface Made {
   readonly key: KeyRecord;
-  /** Null when an earlier request of the same name made the key: a secret exists once. */
+  /** Null when an earlier request of the same name made the key, a secret exists once, and where it was made elsewhere. */
   readonly secret: Secret | null;
 }
 
@@ -53,9 +54,10 @@ export interface Updated {
 export interface Registry extends OwnerChanges, RoleChanges, PortalChanges {
   /**
    * FAILED_PRECONDITION when the owner is not active and no earlier request of the same name made the key. The guard,
-   * which may refuse, is asked when none did.
+   * which may refuse, is asked when none did. `known` is of a secret that was made elsewhere: ALREADY_EXISTS where a
+   * key has its digest.
    */
-  create(wanted: NewKey, origin: Origin, guard?: () => Promise<void>): Promise<Made>;
+  create(wanted: NewKey, origin: Origin, options?: CreateOptions): Promise<Made>;
   /** The first key of a store that never had one; null when it had. To be tried again after `StoreUnavailable`. */
   createFirst(wanted: NewKey, origin: Origin): Promise<Made | null>;
   readonly import: ImportKeys;
@@ -73,6 +75,11 @@ export interface Registry extends OwnerChanges, RoleChanges, PortalChanges {
   revokeLeaked: RevokeLeaked;
   readonly revokeInClear: RevokeInClear;
   enable(of: KeyOf): Promise<KeyRecord>;
+}
+
+export interface CreateOptions {
+  readonly guard?: () => Promise<void>;
+  readonly known?: KnownSecret | null;
 }
 
 /** A key that somebody wants changed, as far as they may see it. */
@@ -128,7 +135,7 @@ const changeMaxMs = 30_000;
 export function createRegistry(dependencies: RegistryDependencies, options: RegistryOptions): Registry {
   const { store, digester, policy, now } = dependencies;
   const { retentionMs, stalenessMaxMs = 15_000 } = options;
-  const mint = createMint(digester, now);
+  const { mint, record } = createMint(digester, now);
   const changeKey = createKeyChange({ store, now, retentionMs });
   const schemeOf = (name: string) => policy().keySchemes.find((scheme) => scheme.name === name) ?? null;
   const endMany = createEndMany({ store, changeKey, now, retentionMs });
@@ -137,20 +144,21 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
 
   return {
     ...createLeakRevocation({ store, digester, changeKey, now }),
-    async create(wanted, origin, guard) {
+    async create(wanted, origin, { guard, known = null } = {}) {
       // Before all else: what came of the first try is true of the retry, whatever holds by now.
       const before = await madeBefore(wanted);
       if (before !== null) return before;
       await guard?.();
       await requireActive(wanted.owner);
-      const made = mint(wanted);
+      const made = known === null ? mint(wanted) : { key: record(wanted, known), secret: null };
       try {
         await store.insertKey(made.key, retentionMs, keyDraft(origin, null, made.key, { at: now() }));
         return made;
       } catch (error) {
         if (error instanceof ExternalIdTaken) throw externalIdTaken();
-        const meanwhile = error instanceof DuplicateKey ? await madeBefore(wanted) : null;
-        if (meanwhile === null) throw error;
+        if (!(error instanceof DuplicateKey)) throw error;
+        const meanwhile = await madeBefore(wanted);
+        if (meanwhile === null) throw known === null ? error : digestTaken();
         return meanwhile;
       }
     },

@@ -32,7 +32,7 @@ export interface Rotated extends Settlement {
 
 export interface RotationDependencies {
   readonly store: Pick<Store, 'getKey' | 'getKeyByRequest' | 'getOwner' | 'rotateKey' | 'settle'>;
-  readonly mint: Mint;
+  readonly mint: Mint['mint'];
   /** The scheme of that name, null for one that is configured no more. */
   readonly schemeOf: (name: string) => Scheme | null;
   /** Unix milliseconds. */

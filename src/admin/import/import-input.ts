@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { type Digest, digestOfSha256 } from '../../keys/secret.ts';
 import { insertsMax } from '../../store/store.ts';
 import {
   externalId,
@@ -14,6 +13,7 @@ import {
   permissions,
   principals,
   roles,
+  sha256,
   time,
   twoLimitForms,
   words,
@@ -28,13 +28,6 @@ const flag = z
 export const importKeysInput = z.strictObject({
   keys: z.array(z.unknown()).max(insertsMax, `may have at most ${insertsMax} entries`),
   dry_run: flag,
-});
-
-const sha256 = z.string().transform((text, context): Digest => {
-  const digest = digestOfSha256(text);
-  if (digest !== null) return digest;
-  context.addIssue('is not a SHA-256: write its 32 bytes as 64 hexadecimal digits, base64 or base64url');
-  return z.NEVER;
 });
 
 /** One key of an import. What is not given is null or empty. */

@@ -1,12 +1,13 @@
 import type { ImportedKey } from '../../changes/key-import.ts';
 import { Failure, type FieldViolation } from '../../failure.ts';
 import { noLimits } from '../../keys/limit.ts';
-import { type Digester, narrowMask } from '../../keys/secret.ts';
+import type { Digester } from '../../keys/secret.ts';
 import { hasNoPrefix, maskOf, type Prefix, placeName, recognise, type Scheme } from '../../schemes/scheme.ts';
 import { limitsAsked } from '../admin-fields.ts';
 import { readInput } from '../admin-input.ts';
 import { type Call, ownerFor } from '../call.ts';
 import type { FindHeldSecret } from '../held-secret.ts';
+import { environmentViolation, knownByDigest, prefixShown } from '../keys/digest-terms.ts';
 import type { KeyTerms } from '../keys/key-terms.ts';
 import { unknownRole } from '../keys/known-roles.ts';
 import { limitViolation, requireSharer } from '../keys/limit-terms.ts';
@@ -108,11 +109,8 @@ export function createImportedKeys({
       return { digest: digester.sign(secret), candidates, environment: has, ...masked };
     }
     if (sha256 === null) throw new Error('unreachable: a key without a secret has its digest');
-    const own = prefix ?? scheme.prefixes.find((one) => one.environment === has);
-    const given = { prefix: shown.prefix ?? own?.text ?? '', last4: shown.last4 ?? '' };
-    // How long the secret is, nobody knows: no shorter than the scheme takes.
-    const masked = narrowMask(given, own?.text ?? '', scheme.bodyLengthMin);
-    return { digest: sha256, candidates: [sha256], environment: has, ...masked };
+    const known = knownByDigest(scheme, sha256, shown, has);
+    return { ...known, candidates: [sha256], environment: has };
   }
 
   /** Of a key without a prefix, the scheme that its looks are those of; null where there is none. */
@@ -138,21 +136,5 @@ function prefixIn(
     const description = `has not the form of the scheme ${scheme.name}: no Check would ever accept it`;
     return recognise(scheme, secret) ?? { field: 'secret', description };
   }
-  if (shown === null) return null;
-  const description = `is not how a key of the scheme ${scheme.name} begins: no Check would ever accept it`;
-  return scheme.prefixes.find(({ text }) => shown.startsWith(text)) ?? { field: 'prefix', description };
-}
-
-function environmentViolation(
-  { name, prefixes }: Scheme,
-  prefix: Prefix | null,
-  environment: string,
-): FieldViolation | null {
-  if (prefix !== null && prefix.environment !== environment) {
-    const description = `the key begins as one for ${prefix.environment} does`;
-    return { field: 'environment', description };
-  }
-  if (prefixes.some((known) => known.environment === environment)) return null;
-  const known = prefixes.map((one) => one.environment).join(', ');
-  return { field: 'environment', description: `the scheme ${name} has keys for: ${known}` };
+  return prefixShown(scheme, shown);
 }

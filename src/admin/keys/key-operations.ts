@@ -2,11 +2,12 @@ import type { NewKey } from '../../changes/minting.ts';
 import type { Made, Registry } from '../../changes/registry.ts';
 import type { Authorize } from '../../check/authorize.ts';
 import type { KeyPolicy } from '../../check/policy.ts';
-import { Failure, notFound } from '../../failure.ts';
+import { Failure, invalidArgument, notFound } from '../../failure.ts';
 import type { KeyRecord, ShownKey } from '../../keys/key.ts';
 import { type KeyOrder, type KeyPlace, newestFirst } from '../../keys/key-order.ts';
 import { noLimits } from '../../keys/limit.ts';
 import type { Digester } from '../../keys/secret.ts';
+import type { Scheme } from '../../schemes/scheme.ts';
 import type { KeyFilter } from '../../store/key-filter.ts';
 import { type Store, usageRetentionMs } from '../../store/store.ts';
 import { type KeyUsage, reportUsage } from '../../usage/usage-report.ts';
@@ -15,6 +16,7 @@ import { createKeyInput, findKeyInput, getKeyUsageInput, readInput, verifyKeyInp
 import { type Call, keyId, ownerFor, requestKey, requireMayGive, visibleTo } from '../call.ts';
 import { cut, pageSize } from '../page.ts';
 import { pageFilter, readPageToken, writePageToken } from '../page-token.ts';
+import { environmentViolation, knownByDigest, prefixShown } from './digest-terms.ts';
 import { createDryRun, type Verification } from './dry-run.ts';
 import type { KeyTerms } from './key-terms.ts';
 import { requireRoles } from './known-roles.ts';
@@ -71,14 +73,23 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
 
   return {
     async createKey(call, input) {
-      const { request_id, ...asked } = readInput(createKeyInput, input);
+      const { request_id, sha256, ...asked } = readInput(createKeyInput, input);
       // Null asks for no end; who says nothing of it gets what the rules say.
       const isAsked = asked.expires_in !== null || Object(input).expires_at !== undefined;
-      const key = newKey(call, asked, request_id);
+      const scheme =
+        sha256 === null ? terms.schemeToMake(asked.scheme ?? null) : terms.schemeFor(asked.scheme ?? null);
+      const environment = environmentOf(asked, scheme);
+      const key = newKey(call, asked, { scheme, environment, requestId: request_id });
+      const known = sha256 === null ? null : knownByDigest(scheme, sha256, asked, environment);
       const ruled = { ...key, scheme: key.scheme.name };
       const wanted = isAsked ? key : { ...key, expiresAt: rules.defaultExpiry(ruled) };
       return rules.inTurn(ruled, async (requireRoom) =>
-        show.changed(await registry.create(wanted, call.origin, () => requireAllowed(wanted, requireRoom))),
+        show.changed(
+          await registry.create(wanted, call.origin, {
+            guard: () => requireAllowed(wanted, requireRoom),
+            known,
+          }),
+        ),
       );
     },
     getKey: async (call, id) => show.one(await keyOf(call, id)),
@@ -129,12 +140,25 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
     return key;
   }
 
+  /** As the caller says, else as the beginning says that it shows of a key made elsewhere. */
+  function environmentOf({ environment, prefix }: AskedKey, scheme: Scheme): string {
+    const shown = prefixShown(scheme, prefix);
+    if (shown !== null && 'field' in shown) throw invalidArgument([shown]);
+    const own = terms.environmentFor(environment ?? shown?.environment ?? null, scheme);
+    const contradiction = environmentViolation(scheme, shown, own);
+    if (contradiction !== null) throw invalidArgument([contradiction]);
+    return own;
+  }
+
   function newKey(
     call: Call,
-    asked: Omit<ReturnType<typeof createKeyInput.parse>, 'request_id'>,
-    requestId: string | null,
+    asked: AskedKey,
+    {
+      scheme,
+      environment,
+      requestId,
+    }: { readonly scheme: Scheme; readonly environment: string; readonly requestId: string | null },
   ): NewKey {
-    const scheme = terms.schemeToMake(asked.scheme ?? null);
     const owner = ownerFor(call, asked.owner);
     const rateLimits = limitsAsked(asked) ?? noLimits;
     requireMayLimit(call, { plan: asked.plan, rateLimits });
@@ -143,7 +167,7 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
     return {
       name: asked.name,
       scheme,
-      environment: terms.environmentFor(asked.environment ?? null, scheme),
+      environment,
       owner,
       permissions: [...new Set(asked.permissions ?? [])],
       roles: [...new Set(asked.roles ?? [])],
@@ -181,6 +205,8 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
     };
   }
 }
+
+type AskedKey = Omit<ReturnType<typeof createKeyInput.parse>, 'request_id' | 'sha256'>;
 
 interface AskedPage {
   readonly after: KeyPlace | null;

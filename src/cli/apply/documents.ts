@@ -36,11 +36,16 @@ const documentShape = z.strictObject({
     .transform((spec) => spec ?? {}),
 });
 
+const elsewhereMade = 'is not for a document: apply makes the secrets of its keys';
+
 /** Members of a body that a document says in another place, or not at all. */
 const notHere: Readonly<Record<string, string>> = {
   external_id: 'stands beside spec',
   id: 'stands beside spec, as external_id',
   etag: 'is not for a document: it says how things are to be, whatever they were',
+  sha256: elsewhereMade,
+  prefix: elsewhereMade,
+  last4: elsewhereMade,
   request_id: 'is not for a document: applying it again makes no second key',
 };
 

@@ -4,7 +4,7 @@ import { actingOwner, ownerFlagNote } from '../terminal/acting-owner.ts';
 import { type ConnectionFlags, connect } from '../terminal/client.ts';
 import type { AddCommand, Io } from '../terminal/command.ts';
 import { keyAnswer } from '../terminal/key-text.ts';
-import { printSecret } from '../terminal/secret-output.ts';
+import { printKeyWithoutSecret, printSecret } from '../terminal/secret-output.ts';
 import {
   type LimitFlag,
   rateLimit,
@@ -30,6 +30,7 @@ interface CreateFlags extends ConnectionFlags {
   readonly label?: Record<string, string>;
   readonly externalId?: string;
   readonly requestId?: string;
+  readonly sha256?: string;
   readonly json?: boolean;
   readonly hint?: boolean;
 }
@@ -70,13 +71,15 @@ export function createKey(add: AddCommand, io: Io): void {
     .option('--label <name=value>', "the operator's own note; repeat for more", label)
     .option('--external-id <id>', 'what your own system calls it')
     .option('--request-id <id>', 'makes a retry safe: the same id makes no second key')
+    .option('--sha256 <digest>', 'of a secret that was made elsewhere, which then nobody is told')
     .option('--hint', 'say how the key is used, on standard error, as on a terminal')
     .option('--json', 'print the key and all about it as JSON')
     .action(async (flags: CreateFlags) => {
       const body = { ...bodyOf(flags), owner: actingOwner(io, flags.owner) };
       const client = await connect(io, flags);
       const { data } = await client.call(createdKey, 'POST', '/admin/api-keys', body);
-      printSecret(io, data, flags);
+      if (flags.sha256 === undefined) printSecret(io, data, flags);
+      else printKeyWithoutSecret(io, data, flags);
       if (data.key !== null && (flags.hint || io.stdout.isTTY)) {
         const hint = await usageHint(client, data.scheme);
         if (hint !== null) io.stderr.write(`Use it through your proxy, with the key in KEY:\n\n  ${hint}\n`);
@@ -100,6 +103,7 @@ function bodyOf(flags: CreateFlags): Record<string, unknown> {
     labels: flags.label,
     external_id: flags.externalId,
     request_id: flags.requestId,
+    sha256: flags.sha256,
   };
 }
 

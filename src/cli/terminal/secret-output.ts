@@ -22,6 +22,16 @@ export function printSecret(io: Io, data: KeyWithSecret, { json }: { readonly js
   }
 }
 
+/** Prints a key whose secret was made elsewhere: as JSON, with all about it, or its id alone on one line. */
+export function printKeyWithoutSecret(
+  io: Io,
+  data: KeyWithSecret,
+  { json }: { readonly json?: boolean },
+): void {
+  if (json) io.stdout.write(printableJson(data));
+  else io.stdout.write(io.stdout.isTTY ? keyDetails(data) : `${printable(data.id)}\n`);
+}
+
 function madeBefore({ id }: KeyWithSecret): CommandError {
   return new CommandError(exitCodes.failed, [
     `an earlier call with this --request-id made ${printable(id)}; its key was told then, and never again`,

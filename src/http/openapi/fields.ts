@@ -45,7 +45,9 @@ export const fieldNotes: Readonly<Record<string, string>> = {
   filter: 'What the keys meet, as in the query of a list. At least one of `filter` and `ids`.',
   ids: 'At most 10000 ids; one that there is not is left.',
   secret: 'The whole key, of the form of its scheme. Either this or `sha256`.',
-  sha256: 'SHA-256 of the whole key: 64 hexadecimal digits, or base64 or base64url of the 32 bytes.',
+  sha256:
+    'Of a key that was made elsewhere, SHA-256 of the whole: 64 hexadecimal digits, or base64 or base64url of the ' +
+    '32 bytes.',
   disabled: 'Whether the key is to be disabled.',
   prefix: 'What lists show of the beginning of a key that comes as a digest.',
   last4: 'The last four characters of a key that comes as a digest.',

@@ -318,7 +318,23 @@ export interface CreateKeyRequest {
    * What you call it: 1 to 128 characters. ALREADY_EXISTS where another key of the same owner that
    * is not revoked has it.
    */
-  external_id?: string | undefined;
+  external_id?:
+    | string
+    | undefined;
+  /**
+   * For a secret that was made elsewhere and that only its user is to know: SHA-256 of the whole key,
+   * prefix included, as 64 hexadecimal digits, base64 or base64url of the 32 bytes. Of such a key
+   * the answer has no secret. ALREADY_EXISTS where a key has it.
+   */
+  sha256?:
+    | string
+    | undefined;
+  /**
+   * With `sha256`: what lists show of the key, at most 32 characters of its beginning and its last
+   * four.
+   */
+  prefix?: string | undefined;
+  last4?: string | undefined;
 }
 
 export interface CreateKeyRequest_LabelsEntry {
@@ -331,7 +347,7 @@ export interface CreateKeyResponse {
     | Key
     | undefined;
   /**
-   * The whole key, as its user presents it. Empty in the answer to a retry with the same
+   * The whole key, as its user presents it. Empty where it was made by `sha256`, and in the answer to a retry with the same
    * `request_id`: a secret is shown once, and if that answer was lost, so is the secret. Revoke the
    * key then, and make another under a new `request_id`.
    */
@@ -2343,6 +2359,9 @@ function createBaseCreateKeyRequest(): CreateKeyRequest {
     rate_limits: [],
     principals: [],
     external_id: undefined,
+    sha256: undefined,
+    prefix: undefined,
+    last4: undefined,
   };
 }
 
@@ -2395,6 +2414,15 @@ export const CreateKeyRequest: MessageFns<CreateKeyRequest> = {
     }
     if (message.external_id !== undefined) {
       writer.uint32(130).string(message.external_id);
+    }
+    if (message.sha256 !== undefined) {
+      writer.uint32(138).string(message.sha256);
+    }
+    if (message.prefix !== undefined) {
+      writer.uint32(146).string(message.prefix);
+    }
+    if (message.last4 !== undefined) {
+      writer.uint32(154).string(message.last4);
     }
     return writer;
   },
@@ -2541,6 +2569,30 @@ export const CreateKeyRequest: MessageFns<CreateKeyRequest> = {
             }
 
             message.external_id = reader.string();
+            continue;
+          }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.sha256 = reader.string();
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.prefix = reader.string();
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.last4 = reader.string();
             continue;
           }
         }
