@@ -14,7 +14,7 @@ import { addAssets } from './markup/assets.ts';
 import { emptyForm, formBytesMax } from './markup/form.ts';
 import { document, type Surroundings } from './markup/layout.ts';
 import { html } from './markup/markup.ts';
-import { auditPage } from './pages/activity/audit.ts';
+import { auditPage, formerAuditPage } from './pages/activity/audit.ts';
 import { signedOutView } from './pages/entrance/portal.ts';
 import { errorView, refusalOf } from './pages/error-page.ts';
 import { keyChangePages } from './pages/key/key-change.ts';
@@ -62,6 +62,8 @@ export interface ConsoleOptions extends SessionOptions {
   readonly isSecure: boolean;
   /** Whether people may sign in with an admin key. */
   readonly takesAdminKeys: boolean;
+  /** The environment that is served. */
+  readonly environment: string;
 }
 
 const pages: readonly Page[] = [
@@ -75,6 +77,7 @@ const pages: readonly Page[] = [
   ...rolePages,
   requestsPage,
   auditPage,
+  formerAuditPage,
   addressCheckPage,
 ];
 
@@ -107,7 +110,7 @@ export function createConsole(dependencies: ConsoleDependencies, options: Consol
       if (request.method === 'GET' && access.isLedHere(request)) return show(request, reply, askAgainView);
     });
     const assets = addAssets(app);
-    const show = createShow(assets);
+    const show = createShow(assets, options);
     const ways = { provider: oidc?.provider ?? null, takesAdminKeys: options.takesAdminKeys };
     const routing = { access, show, now, signIn, portal, oidc, ways, tokenOf: sessions.token };
     addSignIn(app, routing);
@@ -157,12 +160,13 @@ function addPage(app: FastifyInstance, page: Page, { access, show, now, tokenOf 
   refuseOthers(app, page.path, methods);
 }
 
-function createShow(assets: Surroundings['assets']): Show {
+function createShow(assets: Surroundings['assets'], { environment }: ConsoleOptions): Show {
   return (request, reply, view, around) => {
     if ('redirect' in view) return reply.redirect(view.redirect, 303);
     if ('json' in view) return reply.send(view.json);
     const surroundings = {
       ...{ assets, terms: around?.entrance.terms ?? null, path: request.url },
+      ...{ host: request.host, environment },
       ...{ token: around?.token ?? '', canSignOut: around?.entrance.isByHeader === false },
       ...{ returnUrl: around?.entrance.returnUrl ?? null, name: around?.entrance.name ?? null },
     };

@@ -1,10 +1,14 @@
 import { mayCall, type OperationName } from '../admin/operation-permissions.ts';
 import type { Terms } from '../admin/terms-operations.ts';
+import type { Icon } from './markup/icons.ts';
 
 /** One of the places that the navigation leads to. */
 export interface Section {
   readonly href: string;
   readonly name: string;
+  readonly icon: Icon;
+  /** Further paths whose pages belong to it. */
+  readonly also?: readonly string[];
   /** What who sees it must be able to ask for. */
   readonly needs: OperationName;
   /** Whether it is for those alone who are bound to no owner. */
@@ -12,11 +16,14 @@ export interface Section {
 }
 
 const all: readonly Section[] = [
-  { href: '/console/keys', name: 'API Keys', needs: 'ListKeys' },
-  { href: '/console/owners', name: 'Owners', needs: 'ListOwners' },
-  { href: '/console/roles', name: 'Roles', needs: 'ListRoles', isUnbound: true },
-  { href: '/console/requests', name: 'Requests', needs: 'ListKeyRequests' },
-  { href: '/console/audit', name: 'Audit', needs: 'ListAuditEvents' },
+  { href: '/console/keys', name: 'API Keys', icon: 'keys', needs: 'ListKeys' },
+  { href: '/console/owners', name: 'Owners', icon: 'owners', needs: 'ListOwners' },
+  {
+    ...{ href: '/console/activity', name: 'Activity', icon: 'activity', needs: 'ListAuditEvents' },
+    also: ['/console/audit'],
+  },
+  { href: '/console/requests', name: 'Requests', icon: 'requests', needs: 'ListKeyRequests' },
+  { href: '/console/roles', name: 'Roles', icon: 'roles', needs: 'ListRoles', isUnbound: true },
 ];
 
 /** Those that somebody may see. */

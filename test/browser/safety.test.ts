@@ -79,7 +79,7 @@ describe('a secret', () => {
     await look();
     await page.goForward();
     await look();
-    for (const link of ['Edit', 'Cancel', 'Rotate', 'Cancel', 'API Keys', 'Owners', 'Audit']) {
+    for (const link of ['Edit', 'Cancel', 'Rotate', 'Cancel', 'API Keys', 'Owners', 'Activity']) {
       await page.getByRole('link', { name: link, exact: true }).first().click();
       await look();
     }
@@ -96,7 +96,7 @@ describe('a secret', () => {
 
     expect(looked.length).toBeGreaterThan(35);
     expect(looked.join('\n')).not.toContain(secret);
-    expect(wire.text()).toContain('/console/audit');
+    expect(wire.text()).toContain('/console/activity');
     expect(wire.text()).not.toContain(secret);
     expect(postern.log()).not.toContain(secret);
     expect(visitor.troubles).toEqual([]);
@@ -173,8 +173,8 @@ describe('a page of another origin', () => {
       await page.goto(await startForeign(host, `<a href="${url}/console/owners">Owners</a>`));
       await page.getByRole('link', { name: 'Owners' }).click();
       await heading(page, 'Owners');
-      await page.getByRole('link', { name: 'Audit' }).click();
-      await heading(page, 'Audit');
+      await page.getByRole('link', { name: 'Activity' }).click();
+      await heading(page, 'Activity');
     },
   );
 
@@ -240,7 +240,7 @@ describe('script', () => {
       [`${url}/console/keys?${query}`, 1],
       [`${url}/console/owners`, 1],
       [owner, 1],
-      [`${url}/console/audit`, 1],
+      [`${url}/console/activity`, 1],
     ] as const) {
       await page.goto(address);
       await page.waitForLoadState('load');
@@ -330,7 +330,7 @@ describe('a session', () => {
     const other = await visitor.context.newPage();
     await other.goto(`${url}/console/keys/new`);
     await fill(other, { Name: 'too late' });
-    await page.getByRole('link', { name: 'Audit' }).click();
+    await page.getByRole('link', { name: 'Activity' }).click();
     await page.getByRole('button', { name: 'Sign out' }).click();
     await heading(page, 'Sign in');
 
@@ -371,7 +371,7 @@ describe('a session', () => {
     await page.getByRole('link', { name: 'Go to API Keys' }).click();
     await createAndCopy(page, { Name: 'made by globex' });
     expect(await keyNamed('made by globex')).toMatchObject({ owner: 'globex' });
-    await page.getByRole('link', { name: 'Audit' }).click();
+    await page.getByRole('link', { name: 'Activity' }).click();
     expect(await page.content()).not.toContain('initech');
   });
 
@@ -398,7 +398,7 @@ describe('a session', () => {
     const operator = await newVisitor();
     await signIn(operator.page, url, adminKey);
     await revoke(operator.page, 'admin:write of nobody');
-    await page.getByRole('link', { name: 'Audit' }).click();
+    await page.getByRole('link', { name: 'Activity' }).click();
     await heading(page, 'Sign in');
     await page.getByText('Your session has ended. Sign in again.').waitFor();
   });

@@ -17,7 +17,7 @@ it('shows who may only read nothing that changes anything, and refuses it', asyn
   const reader = browser();
   await reader.signIn(await adminKey('admin:read'));
 
-  for (const path of ['/keys', `/keys/${id}`, '/owners', '/owners/acme', '/audit']) {
+  for (const path of ['/keys', `/keys/${id}`, '/owners', '/owners/acme', '/activity']) {
     const shown = await reader.get(`/console${path}`);
     expect([path, shown.status]).toEqual([path, 200]);
     expect(shown.text).toContain(', read only');
@@ -80,7 +80,7 @@ it('shows who is bound to an owner that owner’s keys alone, and makes keys of 
   }
   expect((await acme.post(`/console/keys/${theirs.id}/revoke`, {})).status).toBe(404);
   expect((await acme.get('/console/owners/globex')).status).toBe(404);
-  expect((await acme.get('/console/audit')).text).not.toContain('globex');
+  expect((await acme.get('/console/activity')).text).not.toContain('globex');
   expect((await call('GET', '/admin/api-keys?owner=acme&name_contains=made')).json.data).toHaveLength(1);
 });
 
@@ -142,7 +142,7 @@ it('gives no address where there is none, so that a key for addresses is of no u
         secret: Buffer.alloc(32),
         idleMs: 1e6,
         ageMaxMs: 1e6,
-        ...{ isSecure: false, takesAdminKeys: true },
+        ...{ isSecure: false, takesAdminKeys: true, environment: 'live' },
       }),
     },
     { listen: { kind: 'unix', path } },

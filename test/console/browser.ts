@@ -58,7 +58,7 @@ export async function startConsole(
           secret: Buffer.alloc(32, 7),
           idleMs: hour / 2,
           ageMaxMs: 12 * hour,
-          ...{ isSecure: false, takesAdminKeys: true },
+          ...{ isSecure: false, takesAdminKeys: true, environment: 'live' },
           ...options,
         },
       ),

@@ -39,7 +39,7 @@ it('has no script, style or handler in its pages but the files that it serves', 
   const { operator, create } = await startConsole();
   const { id } = await create({ name: 'a key' });
 
-  for (const path of ['/keys', '/keys/new', `/keys/${id}`, `/keys/${id}/edit`, '/owners', '/audit']) {
+  for (const path of ['/keys', '/keys/new', `/keys/${id}`, `/keys/${id}/edit`, '/owners', '/activity']) {
     const { html } = await operator.get(`/console${path}`);
     expect(html.match(/<script[^>]*>[^<]*/g)).toEqual([
       expect.stringMatching(/^<script type="module" src="\/console\/assets\/console\.js\?[0-9a-f]{16}">$/),
@@ -193,7 +193,7 @@ it('answers 405 with Allow to other methods', async () => {
     ['PUT', '/console', 'GET, HEAD, POST'],
     ['DELETE', '/console/keys', 'GET, HEAD, POST'],
     ['GET', '/console/keys/key_00000000000000000000000000/enable', 'POST'],
-    ['POST', '/console/audit', 'GET, HEAD'],
+    ['POST', '/console/activity', 'GET, HEAD'],
     ['PATCH', '/console/keys/new', 'GET, HEAD, POST'],
   ] as const) {
     const refused = await fetch(base + path, { method });

@@ -129,7 +129,7 @@ it('shows a secret once: sent again, the form makes no second key and shows no s
     `/keys/${id}`,
     `/keys/${id}/edit`,
     `/keys/${id}/revoke`,
-    '/audit',
+    '/activity',
     '/keys/new',
     '/owners',
   ];
@@ -150,7 +150,7 @@ it('shows a name that is markup as text, everywhere', async () => {
     `/keys/${id}/edit`,
     `/keys/${id}/revoke`,
     `/keys/${id}/rotate`,
-    '/audit',
+    '/activity',
   ];
   const searched = `/console/keys?${new URLSearchParams({ name_contains: nasty })}`;
   const shown = await Promise.all(
@@ -310,7 +310,7 @@ it('shows a key of an owner that is not active as blocked, in the list and on it
 
   await call('PUT', '/admin/owners/acme', { suspended: true });
   const why =
-    /<span class="badge blocked">Blocked<\/span> <a href="\/console\/owners\/acme">its owner is inactive<\/a>/;
+    /<span class="state blocked">Blocked<\/span> <a href="\/console\/owners\/acme">its owner is inactive<\/a>/;
   expect(await list()).toMatch(why);
   expect((await operator.get(`/console/keys/${id}`)).html).toMatch(why);
   // What ended is shown as ended.

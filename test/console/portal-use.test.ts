@@ -103,7 +103,7 @@ it('a portal session is told that an inactive owner blocks its keys, and led to 
   const { visitor } = await opened();
   for (const path of ['/console/keys', `/console/keys/${own.id}`]) {
     const { html } = await visitor.get(path);
-    expect(html).toContain('<span class="badge blocked">Blocked</span> its owner is inactive');
+    expect(html).toContain('<span class="state blocked">Blocked</span> its owner is inactive');
     expect(html).not.toContain('/console/owners');
   }
 });

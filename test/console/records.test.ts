@@ -155,9 +155,9 @@ it('lists the journal by filters, with what each change was', async () => {
   await create({ name: 'later' });
   const minuteLater = new Date(service.clock.now + 60_000).toISOString().slice(0, 16);
 
-  const about = await operator.get(`/console/audit?target=${id}&action=CreateKey&outcome=ok`);
-  const future = await operator.get(`/console/audit?since=${minuteLater}`);
-  const wrong = await operator.get('/console/audit?since=x&outcome=maybe');
+  const about = await operator.get(`/console/activity?target=${id}&action=CreateKey&outcome=ok`);
+  const future = await operator.get(`/console/activity?since=${minuteLater}`);
+  const wrong = await operator.get('/console/activity?since=x&outcome=maybe');
 
   expect(about.text).toContain('&quot;name&quot;: &quot;written down&quot;');
   expect(about.text).not.toContain('later');

@@ -41,7 +41,7 @@ export function createHttpListener(
 
 /** Without a secret of the settings, sessions are of this process alone. */
 function pagesOf(
-  { console }: Config,
+  { console, environment }: Config,
   log: Logger,
   { admin, registry, store, refusals, tickets, oidc, now }: ReturnType<typeof createCore>,
 ): HttpPages | undefined {
@@ -53,7 +53,14 @@ function pagesOf(
       signIn: (request, adminKey) => admin.signIn(callerBy(request, adminKey)),
       portal: portalBy(createPortalAccess({ registry, store, refusals, now })),
     },
-    { secret: sessionSecret ?? randomBytes(32), idleMs, ageMaxMs, isSecure, takesAdminKeys: adminKeys },
+    {
+      secret: sessionSecret ?? randomBytes(32),
+      idleMs,
+      ageMaxMs,
+      isSecure,
+      takesAdminKeys: adminKeys,
+      environment,
+    },
   );
 }
 

@@ -3,10 +3,21 @@ import { readFileSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
 import type { Surroundings } from './layout.ts';
 
+/** What pages load: each file of the parts below `assets/` that are listed, in this order. */
 const files = {
-  style: ['console.css', 'text/css; charset=utf-8'],
-  script: ['console.js', 'text/javascript; charset=utf-8'],
-  icon: ['icon.svg', 'image/svg+xml'],
+  style: {
+    name: 'console.css',
+    type: 'text/css; charset=utf-8',
+    parts: ['tokens', 'base', 'frame', 'controls', 'chips', 'notes', 'table', 'plot', 'print'].map(
+      (part) => `styles/${part}.css`,
+    ),
+  },
+  script: {
+    name: 'console.js',
+    type: 'text/javascript; charset=utf-8',
+    parts: ['page', 'keyboard'].map((part) => `scripts/${part}.js`),
+  },
+  icon: { name: 'icon.svg', type: 'image/svg+xml', parts: ['icon.svg'] },
 } as const;
 
 /**
@@ -14,8 +25,10 @@ const files = {
  * good; what has another mark, as while replicas of two versions run, is not kept.
  */
 export function addAssets(app: FastifyInstance): Surroundings['assets'] {
-  const addresses = Object.entries(files).map(([use, [name, type]]) => {
-    const bytes = readFileSync(new URL(`./assets/${name}`, import.meta.url));
+  const addresses = Object.entries(files).map(([use, { name, type, parts }]) => {
+    const bytes = Buffer.concat(
+      parts.map((part) => readFileSync(new URL(`./assets/${part}`, import.meta.url))),
+    );
     const mark = hash('sha256', bytes, 'hex').slice(0, 16);
     app.get(`/assets/${name}`, async (request, reply) => {
       const isMarked = request.url.endsWith(`?${mark}`);

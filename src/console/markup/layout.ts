@@ -1,10 +1,8 @@
-import { mayCall } from '../../admin/operation-permissions.ts';
 import type { Terms } from '../../admin/terms-operations.ts';
-import { returnLink } from '../pages/entrance/portal.ts';
-import { sectionsFor } from '../sections.ts';
 import type { View } from '../session/visit.ts';
-import { post } from './controls.ts';
-import { html, type Markup, render } from './markup.ts';
+import { icon } from './icons.ts';
+import { type Element, html, render } from './markup.ts';
+import { rail } from './rail.ts';
 
 /** What is around a page's own part. */
 export interface Surroundings {
@@ -17,6 +15,10 @@ export interface Surroundings {
   readonly token: string;
   /** The path of the page, which tells what of the navigation it is in. */
   readonly path: string;
+  /** What the browser calls this instance by. */
+  readonly host: string;
+  /** The environment that it serves. */
+  readonly environment: string;
   /** Whether they can sign out: not where something in front signs them in. */
   readonly canSignOut: boolean;
   /** Where a link leads back to; null for none. */
@@ -25,7 +27,7 @@ export interface Surroundings {
 
 /** The whole document. */
 export function document(view: View, surroundings: Surroundings): string {
-  const { assets, terms } = surroundings;
+  const { assets, terms, environment } = surroundings;
   const page = html`<html lang="en">
     <head>
       <meta charset="utf-8" />
@@ -33,52 +35,29 @@ export function document(view: View, surroundings: Surroundings): string {
       <meta name="color-scheme" content="light dark" />
       <meta name="robots" content="noindex" />
       ${view.asksAgain ? html`<meta http-equiv="refresh" content="0" />` : null}
-      <title>${view.title} · Postern</title>
+      <title>${view.title}${terms === null ? '' : ` · ${environment}`} · Postern</title>
       <link rel="icon" href=${assets.icon} type="image/svg+xml" />
       <link rel="stylesheet" href=${assets.style} />
       <script type="module" src=${assets.script}></script>
     </head>
-    <body>
+    <body class=${terms === null ? undefined : 'framed'}>
       <a class="skip" href="#main">Skip to content</a>
-      ${terms === null ? null : header(terms, surroundings)}
-      <main id="main" tabindex="-1" data-shown-as=${view.shownAs}>
-        <h1>${view.title}</h1>
-        ${view.main}
-      </main>
+      ${terms === null ? null : rail(terms, surroundings)}
+      <main id="main" tabindex="-1" data-shown-as=${view.shownAs}>${head(view)} ${view.main}</main>
       <p class="unseen" id="status" role="status"></p>
     </body>
   </html>`;
   return `<!doctype html>${render(page)}`;
 }
 
-/** A portal session is known to nobody by its id. */
-function nameOf({ actor, owner }: Terms, name: string | null): string {
-  if (owner === null) return name ?? actor;
-  return actor.startsWith('portal:') ? owner : `${name ?? actor}, owner ${owner}`;
-}
-
-function header(terms: Terms, surroundings: Surroundings): Markup {
-  const { permissions } = terms;
-  const { path, name: called, token, canSignOut, returnUrl } = surroundings;
-  const mayWrite = mayCall(permissions, 'CreateKey');
-  return html`<header>
-    <a class="brand" href="/console">Postern</a>
-    <nav aria-labelledby="settings">
-      <span id="settings">Settings</span>
-      <ul>
-        ${sectionsFor(terms).map(
-          ({ href, name }) => html`<li>
-            <a href=${href} aria-current=${path.startsWith(href) ? 'page' : undefined}>${name}</a>
-          </li>`,
-        )}
-      </ul>
-    </nav>
-    <div class="who">
-      ${returnUrl === null ? null : returnLink(returnUrl)}
-      <span>
-        <span class="unseen">Signed in as </span>${nameOf(terms, called)}${mayWrite ? '' : ', read only'}
-      </span>
-      ${canSignOut ? post('/console/sign-out', token, html`<button class="quiet">Sign out</button>`) : null}
+/** The title, what stands above and under it, and beside it what is done from here. */
+function head({ title, trail, lead, total, actions }: View): Element {
+  return html`<div class="head">
+    <div>
+      ${trail === undefined ? null : html`<p class="trail"><a href=${trail.href}>${icon('back')} ${trail.name}</a></p>`}
+      <h1>${title}${total === undefined ? null : html`<span class="total">${total}</span>`}</h1>
+      ${lead === undefined ? null : html`<p class="lead">${lead}</p>`}
     </div>
-  </header>`;
+    ${actions === undefined || actions === null ? null : html`<div class="actions">${actions}</div>`}
+  </div>`;
 }

@@ -24,7 +24,34 @@ export const render = rendering.render;
 /** A time as UTC; the script of the page writes it in the reader's zone. */
 export function timeMarkup(iso: string | null, otherwise = 'Never'): Markup {
   if (iso === null) return otherwise;
-  return html`<time datetime=${iso}>${iso.slice(0, 19).replace('T', ' ')} UTC</time>`;
+  return html`<time datetime=${iso}>${utcText(iso)}</time>`;
+}
+
+/** How long ago a time is, or how far ahead, as in "3 h ago" and "in 6 d"; the time itself is in its title. */
+export function agoMarkup(iso: string | null, now: number, otherwise = 'Never'): Markup {
+  if (iso === null) return otherwise;
+  return html`<time datetime=${iso} title=${utcText(iso)} data-ago="">${agoText(Date.parse(iso) - now)}</time>`;
+}
+
+function utcText(iso: string): string {
+  return `${iso.slice(0, 19).replace('T', ' ')} UTC`;
+}
+
+const units = [
+  ['y', 365 * 86_400_000],
+  ['mo', 30 * 86_400_000],
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['min', 60_000],
+] as const;
+
+/** Milliseconds from now (below 0 for what is past) in the largest unit that fits. */
+export function agoText(ms: number): string {
+  const length = Math.abs(ms);
+  const [unit, size] = units.find(([, unitMs]) => length >= unitMs) ?? ['', 0];
+  if (size === 0) return ms > 0 ? 'in a moment' : 'just now';
+  const text = `${Math.floor(length / size)} ${unit}`;
+  return ms > 0 ? `in ${text}` : `${text} ago`;
 }
 
 /** The path of a page, its parts escaped; members of the query that are null or empty are left out. */
@@ -34,7 +61,7 @@ export function path(parts: readonly string[], query: Readonly<Record<string, st
   return `/console${parts.map((part) => `/${encodeURIComponent(part)}`).join('')}${search}`;
 }
 
-/** A state as a word in a coloured frame. */
-export function badge(word: string): Element {
-  return html`<span class=${`badge ${word}`}>${word.charAt(0).toUpperCase() + word.slice(1)}</span>`;
+/** A state as a word and a dot; `words` where they are others than the state's name. */
+export function stateMark(state: string, words = state): Element {
+  return html`<span class=${`state ${state}`}>${words.charAt(0).toUpperCase() + words.slice(1)}</span>`;
 }

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Identity } from '../../admin/identity.ts';
 import type { Tickets } from '../../admin/people/tickets.ts';
 import type { Terms } from '../../admin/terms-operations.ts';
+import { isKeyId } from '../../keys/key.ts';
 import { type Api, createApi } from '../api.ts';
 import { type Form, readForm } from '../markup/form.ts';
 import { Refusal } from '../refusal.ts';
@@ -122,7 +123,7 @@ export function createAccess(
       const terms = await api.terms();
       const by = header === null ? holder : null;
       const returnUrl = by?.kind === 'portal' ? by.returnUrl : null;
-      const name = by?.kind === 'oidc' ? by.email : null;
+      const name = by?.kind === 'oidc' ? by.email : await nameOf(api, terms);
       const entrance = { api, terms, returnUrl, name, isByHeader: header !== null };
       return { session: found.session, entrance, ended: false, before: null };
     } catch (error) {
@@ -149,6 +150,15 @@ export function createAccess(
   function write(reply: FastifyReply, session: Session): void {
     reply.setCookie(cookie, sessions.seal(session), attributes);
   }
+}
+
+/** That of the admin key, where it has one. A page that can be shown without it is. */
+async function nameOf(api: Api, { actor }: Terms): Promise<string | null> {
+  if (!isKeyId(actor)) return null;
+  return api.key(actor).then(
+    ({ name }) => name,
+    () => null,
+  );
 }
 
 function isAboutIdentity(error: unknown): boolean {

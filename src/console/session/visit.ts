@@ -26,6 +26,14 @@ export interface Visit {
 /** What is shown. */
 export interface View {
   readonly title: string;
+  /** Above the title, the way back. */
+  readonly trail?: { readonly href: string; readonly name: string };
+  /** Beside the title, how many there are of what is listed. */
+  readonly total?: string;
+  /** Under the title, a line about it. */
+  readonly lead?: Markup;
+  /** At the right of the title: the primary action of the page, of class `primary`, and others. */
+  readonly actions?: Markup;
   readonly main: Markup;
   /** 200 unless it is given. */
   readonly status?: number;

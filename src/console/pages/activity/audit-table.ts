@@ -1,5 +1,5 @@
 import type { AuditEvent } from '../../api-answers.ts';
-import { badge, html, type Markup, path, timeMarkup } from '../../markup/markup.ts';
+import { html, type Markup, path, stateMark, timeMarkup } from '../../markup/markup.ts';
 import { tableMarkup } from '../../markup/table.ts';
 
 /** Entries of the journal, the newest first, with what each changed. */
@@ -12,7 +12,7 @@ export function eventList(events: readonly AuditEvent[]): Markup {
     rows: events.map((event) => [
       event.action,
       timeMarkup(event.at),
-      html`${badge(event.outcome)}${event.error === null ? '' : ` ${event.error}`}`,
+      html`${stateMark(event.outcome)}${event.error === null ? '' : ` ${event.error}`}`,
       named(event.actor, event.actor_name),
       named(event.target, event.target_name),
       event.address ?? '–',

@@ -1,6 +1,6 @@
 import type { Page as Answer, AuditEvent } from '../../api-answers.ts';
 import { faultSummary, selectField, textField } from '../../markup/controls.ts';
-import { html } from '../../markup/markup.ts';
+import { html, path } from '../../markup/markup.ts';
 import { apiQuery, filtersIn, pagerMarkup, placeIn } from '../../markup/pager.ts';
 import { type Fault, faultsIn } from '../../refusal.ts';
 import type { Page, View, Visit } from '../../session/visit.ts';
@@ -15,7 +15,17 @@ const outcomes = [
 ];
 
 /** What was done and refused, the newest first. */
-export const auditPage: Page = { path: '/audit', get: listEvents };
+export const auditPage: Page = { path: '/activity', get: listEvents };
+
+/** The address of 0.1. */
+export const formerAuditPage: Page = {
+  path: '/audit',
+  async get({ api, may, query }) {
+    // Who may not see it is told so here.
+    if (!may('ListAuditEvents')) await api.events('page_size=1');
+    return { redirect: path(['activity'], Object.fromEntries(query)) };
+  },
+};
 
 async function listEvents({ api, query }: Visit): Promise<View> {
   const filters = filtersIn(query, names);
@@ -30,19 +40,19 @@ async function listEvents({ api, query }: Visit): Promise<View> {
   });
   const field = (name: string, label: string) => ({ name, label, value: filters[name] ?? '', faults });
   return {
-    title: 'Audit',
+    title: 'Activity',
     status: faults.length > 0 ? 400 : 200,
-    main: html`<form class="filters" role="search" aria-label="Audit entries" method="get" action="/console/audit">
+    main: html`<form class="filters" role="search" aria-label="Audit entries" method="get" action="/console/activity">
         ${faultSummary(faults, names)} ${textField(field('action', 'Action'), { maxlength: 64 })}
         ${textField(field('actor', 'Actor'), { maxlength: 256 })}
         ${textField(field('target', 'Target'), { maxlength: 256 })}
         ${selectField(field('outcome', 'Outcome'), outcomes)}
         ${textField(field('since', 'Since (UTC)'), { type: 'datetime-local' })}
         ${textField(field('until', 'Until (UTC)'), { type: 'datetime-local' })}
-        <div class="actions"><button>Search</button> <a href="/console/audit">Show all</a></div>
+        <div class="actions"><button>Search</button> <a href="/console/activity">Show all</a></div>
       </form>
       ${faults.length > 0 ? null : eventList(found.data)}
-      ${pagerMarkup(['audit'], filters, place, found.next_page_token)}`,
+      ${pagerMarkup(['activity'], filters, place, found.next_page_token)}`,
   };
 }
 

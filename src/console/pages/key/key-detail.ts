@@ -89,7 +89,7 @@ function auditSection(id: string, events: readonly AuditEvent[]): Markup {
   return html`<section aria-labelledby="audit">
     <h2 id="audit">Audit</h2>
     ${eventList(events)}
-    <p><a href=${path(['audit'], { target: id })}>All entries about this key</a></p>
+    <p><a href=${path(['activity'], { target: id })}>All entries about this key</a></p>
   </section>`;
 }
 

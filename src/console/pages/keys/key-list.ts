@@ -1,7 +1,7 @@
 import type { Terms } from '../../../admin/terms-operations.ts';
 import type { Page as Answer, Key } from '../../api-answers.ts';
 import { type Field, faultSummary, selectField, textField } from '../../markup/controls.ts';
-import { badge, type Element, html, type Markup, path, timeMarkup } from '../../markup/markup.ts';
+import { type Element, html, type Markup, path, stateMark, timeMarkup } from '../../markup/markup.ts';
 import { apiQuery, filtersIn, type Place, pagerMarkup, placeIn } from '../../markup/pager.ts';
 import { type Row, tableMarkup } from '../../markup/table.ts';
 import { type Fault, faultsIn, Refusal } from '../../refusal.ts';
@@ -146,9 +146,9 @@ export function stateMarkup(
   { state, blocked, owner }: Pick<Key, 'state' | 'blocked' | 'owner'>,
   isOwnerSeen: boolean,
 ): Markup {
-  if (blocked === null || owner === null) return badge(state);
+  if (blocked === null || owner === null) return stateMark(state);
   const why = 'its owner is inactive';
-  return html`${badge('blocked')} ${isOwnerSeen ? html`<a href=${path(['owners', owner])}>${why}</a>` : why}`;
+  return html`${stateMark('blocked')} ${isOwnerSeen ? html`<a href=${path(['owners', owner])}>${why}</a>` : why}`;
 }
 
 /** What may be shown of a key, to tell it from others. */

@@ -1,6 +1,6 @@
 import type { Owner, Settlement } from '../../api-answers.ts';
 import { faultSummary, fieldsOf, post, textField } from '../../markup/controls.ts';
-import { badge, type Element, html, type Markup, path, timeMarkup } from '../../markup/markup.ts';
+import { type Element, html, type Markup, path, stateMark, timeMarkup } from '../../markup/markup.ts';
 import { apiQuery, pagerMarkup, placeIn } from '../../markup/pager.ts';
 import { tableMarkup } from '../../markup/table.ts';
 import { type Fault, faultsIn, Refusal } from '../../refusal.ts';
@@ -75,7 +75,7 @@ function table(owners: readonly Owner[]): Markup {
       owner.name ?? '–',
       owner.plan ?? 'None',
       timeMarkup(owner.active_until, 'No end'),
-      badge(stateOf(owner)),
+      stateMark(stateOf(owner)),
     ]),
   });
 }
@@ -179,7 +179,7 @@ function ownerView(visit: Visit, owner: Owner | null, form: OwnerForm): View {
 
 function details(owner: Owner): Element {
   return html`<dl>
-    <div><dt>State</dt><dd>${badge(stateOf(owner))}</dd></div>
+    <div><dt>State</dt><dd>${stateMark(stateOf(owner))}</dd></div>
     <div><dt>Plan</dt><dd>${owner.plan ?? 'None'}</dd></div>
     <div><dt>Active until</dt><dd>${timeMarkup(owner.active_until, 'No end')}</dd></div>
     ${describingRows(owner)}

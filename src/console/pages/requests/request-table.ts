@@ -1,5 +1,5 @@
 import type { LoggedRequest } from '../../api-answers.ts';
-import { badge, html, type Markup, path, timeMarkup } from '../../markup/markup.ts';
+import { html, type Markup, path, stateMark, timeMarkup } from '../../markup/markup.ts';
 import { tableMarkup } from '../../markup/table.ts';
 
 /** What became of requests, the newest first. */
@@ -31,6 +31,6 @@ function requestMarkup({ method, host, path: asked }: LoggedRequest): Markup {
 }
 
 function resultMarkup({ decision, reason, status }: LoggedRequest): Markup {
-  if (decision === 'allow') return badge('allowed');
-  return html`${badge(decision === 'observed' ? 'observed' : 'denied')} ${reason} (${status})`;
+  if (decision === 'allow') return stateMark('allowed');
+  return html`${stateMark(decision === 'observed' ? 'observed' : 'denied')} ${reason} (${status})`;
 }
