@@ -63,7 +63,7 @@ it('shows how a key stands with its limits, a bar for each', async () => {
 
   const { text, html } = await operator.get(`/console/keys/${id}`);
 
-  expect(text).toContain('900 of 1000, 100 left, for all keys of the owner');
+  expect(text).toContain('900 of 1,000, 100 left, for all keys of the owner');
   expect(text).toContain('12 of 10, 0 left');
   expect(text).toContain('never resets');
   const bars = [...html.matchAll(/<meter [^>]*max="(\d+)"[^>]*value="(\d+)"/g)].map(([, ...bar]) => bar);

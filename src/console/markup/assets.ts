@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { FastifyInstance } from 'fastify';
-import type { Surroundings } from './layout.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** What pages load: each file of the parts below `assets/` that are listed, in this order. */
 const files = {

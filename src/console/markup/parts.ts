@@ -25,13 +25,16 @@ export function menu(label: string, items: readonly Markup[]): Element {
   </details>`;
 }
 
+/** From which part on a bar warns, as the event `limit.nearly_spent` does. */
+const nearlySpentPart = 0.8;
+
 /** How much of a whole is used; `labelledby` is the id of what names it. */
-export function meter(value: number, most: number, labelledby: string, high = 0.8): Element {
+export function meter(value: number, most: number, labelledby: string): Element {
   return html`<meter
     aria-labelledby=${labelledby}
     min="0"
     max=${most}
-    high=${most * high}
+    high=${most * nearlySpentPart}
     optimum="0"
     value=${Math.min(most, Math.max(0, value))}
   ></meter>`;

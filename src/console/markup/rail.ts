@@ -4,8 +4,8 @@ import { returnLink } from '../pages/entrance/portal.ts';
 import { type Section, sectionsFor } from '../sections.ts';
 import { post } from './controls.ts';
 import { icon } from './icons.ts';
-import type { Surroundings } from './layout.ts';
 import { type Element, html } from './markup.ts';
+import type { Surroundings } from './surroundings.ts';
 
 /** As many sections as a bar at the bottom of a phone has room for, beside a menu with the others. */
 const firstSections = 4;

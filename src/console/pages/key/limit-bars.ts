@@ -1,5 +1,6 @@
 import type { KeyLimit } from '../../api-answers.ts';
 import { html, type Markup, timeMarkup } from '../../markup/markup.ts';
+import { grouped, meter } from '../../markup/parts.ts';
 
 /** How a key stands with its limits, a bar for each; nothing for a key without one. */
 export function limitsSection(limits: readonly KeyLimit[]): Markup {
@@ -11,15 +12,8 @@ export function limitsSection(limits: readonly KeyLimit[]): Markup {
         (limit) => html`<div>
           <dt id=${`limit-${limit.name}`}>${limit.name}</dt>
           <dd>
-            <meter
-              aria-labelledby=${`limit-${limit.name}`}
-              min="0"
-              max=${limit.limit}
-              high=${limit.limit * nearlySpentPart}
-              optimum="0"
-              value=${Math.min(limit.limit, Math.max(0, limit.used))}
-            ></meter>
-            ${limit.used} of ${limit.limit}, ${limit.remaining} left${
+            ${meter(limit.used, limit.limit, `limit-${limit.name}`)}
+            ${grouped(limit.used)} of ${grouped(limit.limit)}, ${grouped(limit.remaining)} left${
               limit.shared_by === 'owner' ? ', for all keys of the owner' : ''
             };
             ${limit.resets_at === null ? 'never resets' : html`resets ${timeMarkup(limit.resets_at)}`}
@@ -29,6 +23,3 @@ export function limitsSection(limits: readonly KeyLimit[]): Markup {
     </dl>
   </section>`;
 }
-
-/** From which part on a bar warns, as the event `limit.nearly_spent` does. */
-const nearlySpentPart = 0.8;
