@@ -8,7 +8,7 @@ import { Failure } from '../failure.ts';
 import type { Origin } from '../journal/journal.ts';
 import type { KeyId, KeyRecord } from '../keys/key.ts';
 import { type KeyPatch, mayNarrow, narrows, patched } from '../keys/key-patch.ts';
-import { isActive } from '../keys/owner.ts';
+import { isActive, type OwnerRecord } from '../keys/owner.ts';
 import type { Digester, Secret } from '../keys/secret.ts';
 import { ExternalIdTaken } from '../store/external-id.ts';
 import { DuplicateKey, type Settlement, type Store } from '../store/store.ts';
@@ -54,8 +54,8 @@ export interface Updated {
 export interface Registry extends OwnerChanges, RoleChanges, PortalChanges {
   /**
    * FAILED_PRECONDITION when the owner is not active and no earlier request of the same name made the key. The guard,
-   * which may refuse, is asked when none did. `known` is of a secret that was made elsewhere: ALREADY_EXISTS where a
-   * key has its digest.
+   * which may refuse, is asked when none did, and says what it has read of the owner. `known` is of a secret that was
+   * made elsewhere: ALREADY_EXISTS where a key has its digest.
    */
   create(wanted: NewKey, origin: Origin, options?: CreateOptions): Promise<Made>;
   /** The first key of a store that never had one; null when it had. To be tried again after `StoreUnavailable`. */
@@ -78,7 +78,7 @@ export interface Registry extends OwnerChanges, RoleChanges, PortalChanges {
 }
 
 export interface CreateOptions {
-  readonly guard?: () => Promise<void>;
+  readonly guard?: () => Promise<OwnerRecord | null>;
   readonly known?: KnownSecret | null;
 }
 
@@ -148,8 +148,7 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
       // Before all else: what came of the first try is true of the retry, whatever holds by now.
       const before = await madeBefore(wanted);
       if (before !== null) return before;
-      await guard?.();
-      await requireActive(wanted.owner);
+      requireActive(await (guard?.() ?? ownerOf(wanted)));
       const made = known === null ? mint(wanted) : { key: record(wanted, known), secret: null };
       try {
         await store.insertKey(made.key, retentionMs, keyDraft(origin, null, made.key, { at: now() }));
@@ -221,8 +220,12 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
     return key === null ? null : { key, secret: null };
   }
 
-  async function requireActive(owner: string | null): Promise<void> {
-    if (owner === null || isActive(await store.getOwner(owner), now())) return;
+  async function ownerOf({ owner }: NewKey): Promise<OwnerRecord | null> {
+    return owner === null ? null : store.getOwner(owner);
+  }
+
+  function requireActive(owner: OwnerRecord | null): void {
+    if (isActive(owner, now())) return;
     throw new Failure('FAILED_PRECONDITION', 'OWNER_INACTIVE', 'The owner has no active subscription.');
   }
 

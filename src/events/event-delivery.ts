@@ -50,7 +50,7 @@ export interface EventDeliveryOptions {
   readonly retryMsFirst?: number;
   /** Default 300 000. */
   readonly retryMsMax?: number;
-  /** How often at the most the place is recorded within a page, from which one that dies is taken over. Default 1 000. */
+  /** How often at the most the place is recorded from which one that dies is taken over. Default 1 000. */
   readonly recordMs?: number;
 }
 
@@ -70,6 +70,9 @@ export function createEventDelivery(
   const { signal } = ended;
   let claimedAt = Number.NEGATIVE_INFINITY;
   let recordedAt = Number.NEGATIVE_INFINITY;
+  /** The sequences up to which the store knows that events were taken, and up to which they were. */
+  let recorded = 0;
+  let taken = 0;
   let running: Promise<void> | null = null;
 
   return {
@@ -99,13 +102,17 @@ export function createEventDelivery(
 
   /** Returns when it is another's duty. Its progress is the sequence that comes next: 0 is left for never. */
   async function deliverAfter(progress: number): Promise<void> {
-    let last = progress === 0 ? await begin() : progress - 1;
+    recorded = progress - 1;
+    let last = progress === 0 ? await begin() : Math.max(recorded, taken);
     while (last !== null && !signal.aborted && (await keep())) {
       const before: number = last;
       last = await deliverAll(await tail.read(before), before);
       if (last === null) return;
-      if (last === before) await tail.wait(last, renewMs, signal);
+      const isOver =
+        last !== before || (await tail.wait(last, last === recorded ? renewMs : recordMs, signal));
+      if (!isOver && last !== recorded && !(await record(last))) return;
     }
+    if (last !== null && last !== recorded) await record(last);
   }
 
   /** The sequence of the last entry of the page, or of `before` for none; null where the rest is to be left to another. */
@@ -121,11 +128,13 @@ export function createEventDelivery(
         if (++sent % eventsAtOnce === 0) await setImmediate();
       }
       last = entry.sequence;
+      taken = Math.max(taken, last);
+      // Each record is a write of the store: one for many events.
       if (monotonic() - recordedAt >= recordMs && !(await record(last))) return null;
     }
-    // Each record is a write of the store: one for many events, and one for what came before the end.
-    const isHeld = last === before || (await record(last));
-    return isWhole && isHeld ? last : null;
+    if (isWhole) return last;
+    if (last !== recorded) await record(last);
+    return null;
   }
 
   /** From now on: whoever switches it on wants no history. */
@@ -168,9 +177,11 @@ export function createEventDelivery(
     return claimed !== null;
   }
 
-  function record(sequence: number): Promise<boolean> {
+  async function record(sequence: number): Promise<boolean> {
     recordedAt = monotonic();
-    return store.recordDuty(duty, holder, sequence + 1);
+    const isHeld = await store.recordDuty(duty, holder, sequence + 1);
+    if (isHeld) recorded = sequence;
+    return isHeld;
   }
 
   async function entriesAfter({ id }: KeyEvent): Promise<number | null> {

@@ -48,6 +48,8 @@ export function createJournalTail(
   let timer: NodeJS.Timeout | null = null;
   let isPolling = false;
   let isWoken = false;
+  /** When the journal was last found to end at `to`, by `performance.now()`. */
+  let endSeenAt = Number.NEGATIVE_INFINITY;
   let isClosed = false;
 
   return {
@@ -69,13 +71,13 @@ export function createJournalTail(
       if (waiters.size === 0 && after > to) restart(after);
       if (after < to) return Promise.resolve(true);
       const waited = add(after, ms, signal);
-      if (timer === null) schedule(0);
+      // Whoever has just read all that there is looks no sooner than others.
+      if (timer === null) schedule(isWoken ? 0 : Math.max(0, endSeenAt + pollMs - performance.now()));
       return waited;
     },
     wake() {
-      if (waiters.size === 0) return;
       isWoken = true;
-      schedule(0);
+      if (waiters.size > 0) schedule(0);
     },
     close() {
       isClosed = true;
@@ -119,13 +121,16 @@ export function createJournalTail(
   async function poll(): Promise<void> {
     isPolling = true;
     isWoken = false;
+    const beganAt = performance.now();
     try {
       let page: readonly JournalEntry[];
       do {
         const after = to;
-        page = await list(after);
+        page = await store.listJournal({}, { order: 'oldest', after, size: tailPageSize, mayLag: true });
         // It may have begun anew meanwhile.
-        if (after === to) take(page);
+        if (after !== to) continue;
+        take(page);
+        if (page.length < tailPageSize) endSeenAt = beganAt;
       } while (page.length === tailPageSize && waiters.size > 0);
     } catch (error) {
       onError(error);
@@ -149,6 +154,7 @@ export function createJournalTail(
     recent = [];
     from = at;
     to = at;
+    endSeenAt = Number.NEGATIVE_INFINITY;
   }
 
   function list(after: number): Promise<JournalEntry[]> {

@@ -50,6 +50,8 @@ export interface JournalPage {
   /** The sequence after which, in that order, the page begins; null for the beginning. */
   readonly after: number | null;
   readonly size: number;
+  /** It may lack what others have committed last, for whoever looks again soon. Default false. */
+  readonly mayLag?: boolean;
 }
 
 export interface AddressUse {

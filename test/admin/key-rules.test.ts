@@ -1,5 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { KeyRule } from '../../src/keys/key-rules.ts';
+import { createSqliteStore } from '../../src/sqlite/store.ts';
+import type { Store } from '../../src/store/store.ts';
 import { refusal, root, start, violations } from '../admin-calls.ts';
 
 const dayMs = 86_400_000;
@@ -181,4 +183,26 @@ it('an import asks for each of its owners once, and searches for no key twice wh
   }));
   expect(await admin.importKeys(caller, { keys })).toMatchObject({ imported: 60, failures: [] });
   expect(asked.map(({ mock }) => mock.calls.length)).toEqual([3, 0]);
+});
+
+it('a new key costs one question about its owner, and one more where the owner may have so many keys', async () => {
+  const plain = createSqliteStore({ path: ':memory:', now: Date.now });
+  const asked: string[] = [];
+  const store: Store = {
+    ...plain,
+    getOwner: async (...given) => {
+      asked.push('getOwner');
+      return plain.getOwner(...given);
+    },
+    getOwners: async (ids) => {
+      asked.push('getOwners');
+      return plain.getOwners(ids);
+    },
+  };
+  const service = await start({ store, keyRules: [rule({ match: { scheme: 'mira' }, keysPerOwnerMax: 9 })] });
+  const caller = root(service);
+  const { key } = await service.admin.createKey(caller, { name: 'a', owner: 'acme' });
+  expect([asked, key.blocked]).toEqual([['getOwner'], null]);
+  await service.admin.createKey(caller, { name: 'b', owner: 'acme', scheme: 'mira' });
+  expect(asked).toEqual(['getOwner', 'getOwner', 'getOwner']);
 });

@@ -175,6 +175,34 @@ describe('a delivery', () => {
     expect(Math.max(...inTurn.values())).toBeLessThanOrEqual(100);
   });
 
+  it('writes its place seldom while events come one by one, and once more when it is stopped', async () => {
+    const { store, tail, deliver } = await setUp();
+    let records = 0;
+    const counting: Store = {
+      ...store,
+      recordDuty: async (...given) => {
+        records++;
+        return store.recordDuty(...given);
+      },
+    };
+    const seen: (string | null)[] = [];
+    const collecting: Send = async ({ target }) => {
+      seen.push(target);
+      return null;
+    };
+    const delivery = deliver(collecting, { recordMs: 600_000 }, () => 0, { store: counting, tail });
+    await begun(store, delivery);
+    records = 0;
+    for (let at = 1; at <= 20; at++) {
+      await store.appendJournal([named(String(at))]);
+      await until('it is taken', () => seen.length === at);
+    }
+    expect(records).toBe(0);
+    await delivery.stop();
+    expect(records).toBe(1);
+    expect(await store.claimDuty('test', 'one', 1)).toEqual({ progress: 21 });
+  });
+
   it('is done by one at a time, and taken over from one that dies in the middle', async () => {
     const { store, tail, deliver } = await setUp();
     let isDead = false;

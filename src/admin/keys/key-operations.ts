@@ -6,6 +6,7 @@ import { Failure, invalidArgument, notFound } from '../../failure.ts';
 import type { KeyRecord, ShownKey } from '../../keys/key.ts';
 import { type KeyOrder, type KeyPlace, newestFirst } from '../../keys/key-order.ts';
 import { noLimits } from '../../keys/limit.ts';
+import type { OwnerRecord } from '../../keys/owner.ts';
 import type { Digester } from '../../keys/secret.ts';
 import type { Scheme } from '../../schemes/scheme.ts';
 import type { KeyFilter } from '../../store/key-filter.ts';
@@ -22,7 +23,7 @@ import type { KeyTerms } from './key-terms.ts';
 import { requireRoles } from './known-roles.ts';
 import { requireMayLimit, requireSharer } from './limit-terms.ts';
 import { listKeysInput } from './list-input.ts';
-import type { RuleGuard } from './rule-guard.ts';
+import type { RequireRoom, RuleGuard } from './rule-guard.ts';
 import { keySearch, requireKnownFilter, requireNoKey, settledSearch } from './search-terms.ts';
 import type { ShowKeys, Shown } from './shown-keys.ts';
 
@@ -83,14 +84,12 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
       const known = sha256 === null ? null : knownByDigest(scheme, sha256, asked, environment);
       const ruled = { ...key, scheme: key.scheme.name };
       const wanted = isAsked ? key : { ...key, expiresAt: rules.defaultExpiry(ruled) };
-      return rules.inTurn(ruled, async (requireRoom) =>
-        show.changed(
-          await registry.create(wanted, call.origin, {
-            guard: () => requireAllowed(wanted, requireRoom),
-            known,
-          }),
-        ),
-      );
+      return rules.inTurn(ruled, async (requireRoom) => {
+        const guard = () => requireAllowed(wanted, requireRoom);
+        const made = await registry.create(wanted, call.origin, { guard, known });
+        // What was made now was made since nothing blocks it.
+        return made.secret === null ? show.changed(made) : { ...made, key: { ...made.key, blocked: null } };
+      });
     },
     getKey: async (call, id) => show.one(await keyOf(call, id)),
     async getKeyUsage(call, id, input) {
@@ -128,10 +127,10 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
     },
   };
 
-  async function requireAllowed(wanted: NewKey, requireRoom: () => Promise<void>): Promise<void> {
+  async function requireAllowed(wanted: NewKey, requireRoom: RequireRoom): Promise<OwnerRecord | null> {
     rules.requireTerms({ ...wanted, scheme: wanted.scheme.name, createdAt: now() });
     await requireRoles(store, wanted.roles);
-    await requireRoom();
+    return requireRoom();
   }
 
   async function keyOf(call: Call, id: string): Promise<KeyRecord> {

@@ -8,6 +8,7 @@ import {
   type RuledKey,
   rulesTaking,
 } from '../../keys/key-rules.ts';
+import type { OwnerRecord } from '../../keys/owner.ts';
 import type { OwnedKeys } from '../../store/key-filter.ts';
 import type { Store } from '../../store/store.ts';
 
@@ -18,15 +19,20 @@ export interface RuleGuard {
   /** Throws INVALID_ARGUMENT for what is wrong with a key itself. */
   requireTerms(key: TermsOf, fields?: readonly RuledField[]): void;
   /**
-   * Makes keys of one owner one after another where their number is bounded, and all at once elsewhere. `requireRoom`
-   * rejects with RESOURCE_EXHAUSTED where the owner has as many as there may be.
+   * Makes keys of one owner one after another where their number is bounded, and all at once elsewhere.
    */
-  inTurn<T>(key: RuledKey, make: (requireRoom: () => Promise<void>) => Promise<T>): Promise<T>;
+  inTurn<T>(key: RuledKey, make: (requireRoom: RequireRoom) => Promise<T>): Promise<T>;
   /** The same for a change of a key that is there. */
   requireChange(before: KeyRecord, after: KeyRecord, at: number): Promise<void>;
   /** Counts keys that are about to be made together. */
   tally(): KeyTally;
 }
+
+/**
+ * Rejects with RESOURCE_EXHAUSTED where the owner has as many keys as there may be; resolves to the owner as it was when
+ * the key's turn came, null for none that anybody has put.
+ */
+export type RequireRoom = () => Promise<OwnerRecord | null>;
 
 export type TermsOf = Parameters<typeof breachesOf>[1];
 
@@ -63,8 +69,8 @@ export function createRuleGuard({ store, policy, now }: RuleGuardDependencies): 
     },
     async inTurn(key, make) {
       const { owner } = key;
-      const isBounded = owner !== null && (await boundsOf(key)).length > 0;
-      if (!isBounded) return make(async () => {});
+      const record = await ownerOf(key);
+      if (owner === null || boundsBy(key, record).length === 0) return make(async () => record);
       const before = turns.get(owner) ?? Promise.resolve();
       const makeKey = () => make(() => requireRoom(key));
       const made = before.then(makeKey, makeKey);
@@ -112,18 +118,28 @@ export function createRuleGuard({ store, policy, now }: RuleGuardDependencies): 
     },
   };
 
-  async function requireRoom(key: RuledKey): Promise<void> {
-    for (const { asked, max } of await boundsOf(key)) {
+  async function requireRoom(key: RuledKey): Promise<OwnerRecord | null> {
+    const record = await ownerOf(key);
+    for (const { asked, max } of boundsBy(key, record)) {
       if ((await store.countOwned({ ...asked, now: now() }, max)) < max) continue;
       const violation = tooMany(max);
       throw new Failure('RESOURCE_EXHAUSTED', 'TOO_MANY_KEYS', `owner: ${violation.description}`, [
         violation,
       ]);
     }
+    return record;
+  }
+
+  async function ownerOf({ owner }: RuledKey): Promise<OwnerRecord | null> {
+    return owner === null ? null : store.getOwner(owner);
+  }
+
+  async function boundsOf(key: RuledKey): Promise<Bound[]> {
+    return boundsBy(key, await ownerOf(key));
   }
 
   /** How many keys the owner may have, all in all and by each rule that takes the key. */
-  async function boundsOf(key: RuledKey): Promise<Bound[]> {
+  function boundsBy(key: RuledKey, record: OwnerRecord | null): Bound[] {
     const { owner } = key;
     if (owner === null) return [];
     const taking = rulesTaking(policy().keyRules, key);
@@ -135,7 +151,7 @@ export function createRuleGuard({ store, policy, now }: RuleGuardDependencies): 
       };
       return max === null ? [] : [{ asked: { ...asked, now: 0 }, max }];
     });
-    const max = (await store.getOwner(owner))?.keysMax ?? null;
+    const max = record?.keysMax ?? null;
     return max === null ? byRule : [...byRule, { asked: { owner, now: 0 }, max }];
   }
 }

@@ -46,7 +46,7 @@ export interface JournalCollectionDependencies extends Pick<LatestReadDependenci
 }
 
 export function createJournalCollection(dependencies: JournalCollectionDependencies): JournalCollection {
-  const { database, now, retentionMs, onBadRecord } = dependencies;
+  const { database, sessions, now, retentionMs, onBadRecord } = dependencies;
   const journal: Collection<JournalDocument> = database.collection(journalName);
   const heads: Collection<JournalHeadDocument> = database.collection(metaName);
   const readFresh = createFreshRead(dependencies);
@@ -166,8 +166,9 @@ export function createJournalCollection(dependencies: JournalCollectionDependenc
         }
       }
     },
-    list: (filter, { order, after, size }) =>
-      readFresh(async (read) => {
+    list: (filter, { order, after, size, mayLag = false }) =>
+      // What this process has committed itself is in either.
+      (mayLag ? sessions.read : readFresh)(async (read: ReadOptions) => {
         const range = await rangeOf(filter, read);
         if (range === null) return [];
         const isNewest = order === 'newest';
