@@ -7,6 +7,7 @@ import {
   helm,
   promtool,
   registry,
+  terraform,
   zizmor,
 } from './tools.ts';
 
@@ -22,4 +23,5 @@ async function compiled(): Promise<void> {
   await actionlint();
   await registry();
   await goGenerators();
+  await terraform();
 }

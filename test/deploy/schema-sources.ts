@@ -58,6 +58,20 @@ const CRD_MODULES: readonly CrdModule[] = [
     path: 'example/prometheus-operator-crd',
     groups: ['monitoring.coreos.com'],
   },
+  {
+    module: 'github.com/external-secrets/external-secrets',
+    version: 'v1.3.2',
+    sum: 'h1:u2J8RjlHIeF0oZCqtl92adI/uZWUwOesJIDkfql6LqQ=',
+    path: 'config/crds/bases',
+    groups: ['external-secrets.io', 'generators.external-secrets.io'],
+  },
+  {
+    module: 'github.com/bitnami-labs/sealed-secrets',
+    version: 'v0.40.0',
+    sum: 'h1:rvCP35JL8ZV5LNA2SrwNR6iLyoM3ulrSFWN0lBtYEYI=',
+    path: 'helm/sealed-secrets/crds',
+    groups: ['bitnami.com'],
+  },
 ];
 
 const CORE: Fetchable = {

@@ -98,6 +98,21 @@ const ZIZMOR: Tool = {
   needs: 'python3 with pip and its package index (Linux on x86-64)',
 };
 
+const TERRAFORM: Tool = {
+  command: 'terraform',
+  variable: 'POSTERN_TEST_TERRAFORM',
+  version: ['version'],
+  // Values that are written and never kept.
+  oldest: [1, 11],
+  package: {
+    name: 'opentofu-1.12.6',
+    note: 'OpenTofu 1.12.6, compiled by Go in some minutes',
+    fill: buildOpenTofu,
+  },
+  path: 'tofu',
+  needs: 'Go 1.26 or newer and its module proxy',
+};
+
 /** The path of a Helm, 3.14 or newer; the first call on a machine may compile it. Throws with what to do where there is none. */
 export const helm = (): Promise<string> => find(HELM);
 
@@ -112,6 +127,15 @@ export const actionlint = (): Promise<string> => find(ACTIONLINT);
 
 /** The path of a zizmor, 1.20 or newer; the first call on a machine may fetch it. Throws with what to do where there is none. */
 export const zizmor = (): Promise<string> => find(ZIZMOR);
+
+/** The path of a Terraform, 1.11 or newer, or of an OpenTofu; the first call on a machine may compile it. Throws with what to do where there is none. */
+export const terraform = (): Promise<string> => find(TERRAFORM);
+
+/** The path of Postern's provider for Terraform, compiled as it is now. */
+export async function terraformProvider(folder: string): Promise<string> {
+  await goBuild(fileURLToPath(new URL('../../deploy/terraform-provider-postern', import.meta.url)), folder);
+  return folder;
+}
 
 /** The path of a registry for images and charts that keeps all in memory; the first call on a machine compiles it. */
 export async function registry(): Promise<string> {
@@ -158,6 +182,17 @@ async function goBuild(module: string, folder: string): Promise<void> {
 async function goInstall(command: string, folder: string): Promise<void> {
   const env = { ...process.env, GOBIN: folder, GOFLAGS: '-buildvcs=false', CGO_ENABLED: '0' };
   await output('go', ['install', command], { cwd: folder, env });
+}
+
+/** OpenTofu has a replaced module, and `go install` takes no command that does. */
+async function buildOpenTofu(folder: string): Promise<void> {
+  const env = { ...process.env, GOFLAGS: '-buildvcs=false', CGO_ENABLED: '0' };
+  const go = (...args: string[]) => output('go', args, { cwd: folder, env });
+  await go('mod', 'init', 'postern.dev/test/opentofu');
+  const hcl =
+    'github.com/hashicorp/hcl/v2@v2.20.1=github.com/opentofu/hcl/v2@v2.20.2-0.20251021132045-587d123c2828';
+  await go('mod', 'edit', `-replace=${hcl}`, '-require=github.com/opentofu/opentofu@v1.12.6');
+  await go('build', '-mod=mod', '-trimpath', '-o', 'tofu', 'github.com/opentofu/opentofu/cmd/tofu');
 }
 
 /** The same order everywhere: the environment, the PATH, then a package of its own in `.cache/`. */
