@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { type AdminCall, createAdminCalls } from './admin-calls.ts';
+import type { Expected } from './expected.ts';
 import { benchKeys } from './keys.ts';
 import type { Peer, PosternService } from './peers/peer.ts';
 
@@ -16,6 +17,8 @@ export const posternWorks = [
   'all subscriptions end at once',
 ] as const;
 export type PosternWork = (typeof posternWorks)[number];
+/** All that are asked for after it are denied. */
+const lapse: PosternWork = 'all subscriptions end at once';
 
 /** Of the keys that {@link posternWorks} revoke, which no Check presents. */
 export const leavingOwner = 'leaving';
@@ -27,6 +30,8 @@ export const benchOwner = 'bench';
 interface Service extends PosternService {
   readonly pid: number;
   readonly call: AdminCall;
+  /** When what has an end in this turn ends, Unix milliseconds. */
+  readonly endsAt: number;
 }
 
 /** Does one piece of it, again and again until it is stopped. */
@@ -46,8 +51,8 @@ const importSeed = 1_000_000;
 let imported = 0;
 
 let revoked = 0;
-/** From when subscriptions are changed until they end: a part of a turn that is before it. */
-const untilEndMs = 1_000;
+/** From when subscriptions are changed until they end: a part of a turn is before it. */
+const untilEndMs = 1_500;
 
 const steps: Readonly<Record<PosternWork, Steps>> = {
   'settings are reloaded': {
@@ -107,8 +112,8 @@ const steps: Readonly<Record<PosternWork, Steps>> = {
   },
   'all subscriptions end at once': {
     ...{ everyMs: 5_000, callers: 1 },
-    async step({ call }) {
-      const activeUntil = new Date(Date.now() + untilEndMs).toISOString();
+    async step({ call, endsAt }) {
+      const activeUntil = new Date(endsAt).toISOString();
       expectStatus(await call('PUT', `/admin/owners/${benchOwner}`, { active_until: activeUntil }), 200);
     },
     async after({ call }) {
@@ -117,13 +122,13 @@ const steps: Readonly<Record<PosternWork, Steps>> = {
   },
 };
 
-/** HTTP statuses of denials that the work brings about among the keys that Checks present. */
-export function deniedBy(work: PosternWork | null): readonly number[] {
-  return work === 'all subscriptions end at once' ? [402] : [];
-}
-
 /** Work that goes on until `stop` resolves; that rejects when the service refused any of it. */
 export interface Alongside {
+  /**
+   * Resolves once the first piece of it is done, to how it will change what Checks come to; to null where it changes
+   * nothing. Rejects when the service refused it.
+   */
+  begun(): Promise<Expected['change']>;
   /** Pieces of it that were done. */
   done(): number;
   stop(): Promise<void>;
@@ -134,29 +139,35 @@ export function startAlongside(
   work: PosternWork,
   { service, pid }: Pick<Peer, 'service' | 'pid'>,
 ): Alongside {
-  if (service === null) return { done: () => 0, stop: async () => {} };
+  if (service === null) return { begun: async () => null, done: () => 0, stop: async () => {} };
   const { everyMs, callers, step, after } = steps[work];
   const { call, close } = createAdminCalls(service.url, service.adminKey);
   const over = new AbortController();
+  const endsAt = Date.now() + untilEndMs;
+  const change = work === lapse ? { at: endsAt, outcomes: [402] } : null;
+  const first = Promise.withResolvers<Expected['change']>();
   let at = 0;
   let done = 0;
   const caller = async () => {
     while (!over.signal.aborted) {
-      await step({ ...service, pid, call }, at++);
+      await step({ ...service, pid, call, endsAt }, at++);
       done++;
+      first.resolve(change);
       // It rejects for no other reason than that all is over.
       await setTimeout(everyMs, undefined, { signal: over.signal }).catch(() => {});
     }
   };
   const working = Promise.all(Array.from({ length: callers }, caller));
-  working.catch(() => {});
+  working.catch(first.reject);
+  first.promise.catch(() => {});
   return {
+    begun: () => first.promise,
     done: () => done,
     async stop() {
       over.abort();
       try {
         await working;
-        await after?.({ ...service, pid, call });
+        await after?.({ ...service, pid, call, endsAt });
       } finally {
         await close();
       }

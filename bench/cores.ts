@@ -78,7 +78,7 @@ async function measure(lab: Lab, store: StoreName, processes: number): Promise<R
 async function measureRounds({ generator, rounds, seconds }: Lab, peer: Peer): Promise<Round[]> {
   const phase: Phase = {
     ...{ port: peer.port, pids: { server: [peer.pid], proxy: null }, protocol: 'check', mention: null },
-    ...{ streams, connections, perSecond: null, seconds, expected: [allowed] },
+    ...{ streams, connections, perSecond: null, seconds, expected: { outcomes: [allowed], change: null } },
   };
   // Each process reads the keys that it is asked for, once; which one a connection reaches is not ours to say.
   for (let pass = 0; pass < passes; pass++) {

@@ -2,6 +2,7 @@ import { pathToFileURL } from 'node:url';
 import { type Outcome, outcomeName } from './answer.ts';
 import { type Calls, checkCalls, edgeCalls } from './calls.ts';
 import { openConnection } from './connection.ts';
+import { type Expected, isExpected } from './expected.ts';
 import { createHistogram, type Histogram } from './histogram.ts';
 import { presentedKeys } from './keys.ts';
 import { type Kind, requestVariant } from './kinds.ts';
@@ -43,8 +44,8 @@ export interface Phase {
   readonly seconds: number | null;
   /** Which of the keys are asked for once: that of so many parts; all of them by default. */
   readonly part?: { readonly index: number; readonly of: number };
-  /** What every answer has to be, one of these, and for an allow also what it has to hold. */
-  readonly expected: readonly Outcome[];
+  /** What every answer has to be, and for an allow also what it has to hold. */
+  readonly expected: Expected;
   readonly mention: string | null;
 }
 
@@ -102,7 +103,8 @@ async function runPhase(setup: LoadSetup, presented: Presented, phase: Phase): P
       tally.checks += 1;
       tally.answered += 1;
       tally.histogram.record(micros);
-      if (expected.includes(outcome)) return;
+      const answeredAt = performance.timeOrigin + performance.now();
+      if (isExpected(expected, outcome, { sentAt: answeredAt - micros / 1_000, answeredAt })) return;
       const name = outcomeName(outcome);
       tally.unexpected[name] = (tally.unexpected[name] ?? 0) + 1;
     },

@@ -1,5 +1,6 @@
-import { deniedBy, startAlongside } from './alongside.ts';
-import { allowed, errorBase, type Outcome } from './answer.ts';
+import { startAlongside } from './alongside.ts';
+import { allowed, errorBase } from './answer.ts';
+import type { Expected } from './expected.ts';
 import type { Generator } from './generator.ts';
 import { runGhz } from './ghz.ts';
 import { benchKeys } from './keys.ts';
@@ -43,9 +44,10 @@ export async function takeTurn(
   await prepare(run, turn);
   if (scenario.atWindow) await untilWindow();
   const work = during === null ? null : startAlongside(during, peer);
-  const once = { ...phase(scenario, peer, null), part: { index: round, of: rounds } };
+  const end = await work?.begun();
+  const once = { ...phase(scenario, peer, null, end), part: { index: round, of: rounds } };
   const result = await generator
-    .run(isListed(order) ? once : phase(scenario, peer, seconds))
+    .run(isListed(order) ? once : phase(scenario, peer, seconds, end))
     .finally(() => work?.stop());
   check(peer, result);
   return result;
@@ -67,24 +69,31 @@ async function untilWindow(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, toNext));
 }
 
-/** @param seconds null: each key is asked for once */
-export function phase(scenario: Scenario, peer: Peer, seconds: number | null): Phase {
+/**
+ * @param seconds null: each key is asked for once
+ * @param change what the answers will change to, and when, by what Postern does meanwhile
+ */
+export function phase(
+  scenario: Scenario,
+  peer: Peer,
+  seconds: number | null,
+  change: Expected['change'] = null,
+): Phase {
   const { streams, connections, perSecond } = scenario;
   return {
     port: peer.port,
     pids: { server: [peer.pid], proxy: peer.proxyPid },
     protocol: peer.protocol,
     ...{ streams, connections, perSecond, seconds, mention: null },
-    expected: expected(scenario, peer),
+    expected: { outcomes: expected(scenario, peer), change },
   };
 }
 
 /** Of a flood of keys that nobody made a Postern reads so many a second, and says of the others that it does not know. */
-function expected({ kind, order, during }: Scenario, peer: Peer): Outcome[] {
+function expected({ kind, order }: Scenario, peer: Peer): Expected['outcomes'] {
   const answer = peer.answer(peer.presents(kind)) ?? Number.NaN;
   const isFlood = kind === 'miss' && isListed(order) && peer.service !== null;
-  if (isFlood) return [answer, 503, errorBase + 503];
-  return [answer, ...(peer.service === null ? [] : deniedBy(during))];
+  return isFlood ? [answer, 503, errorBase + 503] : [answer];
 }
 
 /** Within the reads that Postern spends, each second, on keys that nobody made. */

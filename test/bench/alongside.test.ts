@@ -32,6 +32,21 @@ it.each(posternWorks)('has a service do it again and again: %s', async (work) =>
   await expect(alongside.stop()).resolves.toBeUndefined();
 });
 
+it('says when the subscriptions end that it ends, and what is answered from then on', async () => {
+  const { url, pid } = postern;
+  const alongside = startAlongside('all subscriptions end at once', {
+    ...{ pid, service: { url, adminKey, settingsFile } },
+  });
+  const change = await alongside.begun();
+  const { call, close } = createAdminCalls(url, adminKey);
+  const { json } = await call('GET', `/admin/owners/${benchOwner}`).finally(close);
+  await alongside.stop();
+  const { data } = json as { data: { active_until: string } };
+  expect(change).toEqual({ at: expect.any(Number), outcomes: [402] });
+  // Times are told to the second.
+  expect(Math.abs(Date.parse(data.active_until) - (change?.at ?? 0))).toBeLessThan(1_000);
+});
+
 it('gives back to subscriptions what it took from them', async () => {
   const { call, close } = createAdminCalls(postern.url, adminKey);
   const { json } = await call('GET', `/admin/owners/${benchOwner}`).finally(close);
