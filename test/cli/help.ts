@@ -18,7 +18,7 @@ export async function commandsOf(path: readonly string[] = []): Promise<HelpedCo
   const under = sectionOf(text, 'Commands').flatMap((line) => /^ {2}([a-z][a-z-]*)/.exec(line)?.[1] ?? []);
   const children = under.filter((name) => name !== 'help');
   const flags = [...sectionOf(text, 'Connection'), ...sectionOf(text, 'Options')].flatMap(
-    (line) => /^ {2}(?:-\w, )?(--[a-z-]+)/.exec(line)?.[1] ?? [],
+    (line) => /^ {2}(?:-\w, )?(--[a-z][a-z0-9-]*)/.exec(line)?.[1] ?? [],
   );
   const own: HelpedCommand = {
     path,
