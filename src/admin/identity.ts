@@ -137,7 +137,7 @@ function clientIdentity({ name, permissions, owner }: AdminClient): Identity {
 export function requireMayCall(identity: Identity, operation: OperationName): void {
   if (identity.refusal !== null) throw identity.refusal;
   if (mayCallAs(identity, operation)) return;
-  if (identity.portal === null) throw lacking(operationPermissions[operation]);
+  if (identity.portal === null) throw lacking(operationPermissions[operation], identity);
   const needed = portalNeeds(operation);
   const message =
     needed === null ? 'This is not for a portal session.' : `The portal session lacks ${needed}.`;
@@ -169,6 +169,7 @@ function unauthenticated(message: string): Failure {
   return new Failure('UNAUTHENTICATED', 'ADMIN_KEY_REQUIRED', message);
 }
 
-function lacking(permission: string): Failure {
-  return new Failure('PERMISSION_DENIED', 'ADMIN_PERMISSION_REQUIRED', `The admin key lacks ${permission}.`);
+function lacking(permission: string, { actor }: Identity): Failure {
+  const who = actor.startsWith('oidc:') ? 'Your sign-in' : 'The admin key';
+  return new Failure('PERMISSION_DENIED', 'ADMIN_PERMISSION_REQUIRED', `${who} lacks ${permission}.`);
 }

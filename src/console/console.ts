@@ -5,18 +5,17 @@
 
 import cookie from '@fastify/cookie';
 import formbody from '@fastify/formbody';
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import type { Identity } from '../admin/identity.ts';
-import { mayCall, type OperationName } from '../admin/operation-permissions.ts';
 import type { Tickets } from '../admin/people/tickets.ts';
 import { addressCheckPage } from './address-check.ts';
 import { addAssets } from './markup/assets.ts';
-import { emptyForm, formBytesMax } from './markup/form.ts';
+import { formBytesMax } from './markup/form.ts';
 import { document } from './markup/layout.ts';
 import { html } from './markup/markup.ts';
 import type { Surroundings } from './markup/surroundings.ts';
+import { addPages, pageOfForm } from './page-routes.ts';
 import { auditPage, formerAuditPage } from './pages/activity/audit.ts';
-import { signedOutView } from './pages/entrance/portal.ts';
 import { errorView, refusalOf } from './pages/error-page.ts';
 import { keyChangePages } from './pages/key/key-change.ts';
 import { keyDetailPage } from './pages/key/key-detail.ts';
@@ -28,8 +27,10 @@ import { ownerPages } from './pages/owners/owners.ts';
 import { requestsPage } from './pages/requests/requests.ts';
 import { rolePages } from './pages/roles/roles.ts';
 import { Refusal } from './refusal.ts';
-import { type PageDependencies, refuseOthers, type Show, type SignIn } from './routing.ts';
+import type { Show, SignIn } from './routing.ts';
 import { createAccess } from './session/access.ts';
+import { createFlashes } from './session/flash.ts';
+import { createKeptForms } from './session/kept-forms.ts';
 import type { Oidc } from './session/oidc.ts';
 import { createOidcAttempts } from './session/oidc-attempts.ts';
 import { addOidc } from './session/oidc-routes.ts';
@@ -113,11 +114,12 @@ export function createConsole(dependencies: ConsoleDependencies, options: Consol
     const assets = addAssets(app);
     const show = createShow(assets, options);
     const ways = { provider: oidc?.provider ?? null, takesAdminKeys: options.takesAdminKeys };
-    const routing = { access, show, now, signIn, portal, oidc, ways, tokenOf: sessions.token };
-    addSignIn(app, routing);
+    const once = { flashes: createFlashes(now, options), keptForms: createKeptForms(now, options) };
+    const routing = { access, show, now, signIn, portal, oidc, ways, tokenOf: sessions.token, ...once };
+    const resume = addPages(app, pages, routing);
+    addSignIn(app, routing, resume);
     addPortal(app, routing);
     if (oidc !== null) addOidc(app, routing, { oidc, attempts: createOidcAttempts(now, options) });
-    for (const page of pages) addPage(app, page, routing);
     const failed = createFailed(show, dependencies.log);
     app.setErrorHandler((error, request, reply) => failed(error, request, reply));
     app.setNotFoundHandler(async (request, reply) => {
@@ -130,37 +132,6 @@ export function createConsole(dependencies: ConsoleDependencies, options: Consol
   return { path: '/console', plugin };
 }
 
-function addPage(app: FastifyInstance, page: Page, { access, show, now, tokenOf }: PageDependencies): void {
-  const serve =
-    (handler: NonNullable<Page['get']>) => async (request: FastifyRequest, reply: FastifyReply) => {
-      const isPost = request.method === 'POST';
-      const { session, entrance, ended, before } = await access.enter(request, reply);
-      if (before?.kind === 'portal') return show(request, reply, signedOutView(before.returnUrl, true));
-      if (entrance === null) return show(request, reply, { redirect: ended ? '/console?ended' : '/console' });
-      const { api, terms } = entrance;
-      const around = { entrance, token: tokenOf(session) };
-      const may = (operation: OperationName) => mayCall(terms.permissions, operation);
-      try {
-        const visit = {
-          ...{ api, terms, canWrite: may('CreateKey'), may, token: around.token },
-          id: (request.params as { id?: string }).id ?? '',
-          query: new URL(request.url, 'http://console').searchParams,
-          form: isPost ? access.formOf(request, session) : emptyForm,
-          now: now(),
-        };
-        if (page.isForWriters && !isPost && !visit.canWrite) throw readOnly();
-        return show(request, reply, await handler(visit), around);
-      } catch (error) {
-        if (refusalOf(error).status === 500) throw error;
-        return show(request, reply, errorView(error, isPost), around);
-      }
-    };
-  const methods = [page.get && 'GET', page.post && 'POST'].filter((method) => method !== undefined);
-  if (page.get) app.get(page.path, serve(page.get));
-  if (page.post) app.post(page.path, serve(page.post));
-  refuseOthers(app, page.path, methods);
-}
-
 function createShow(assets: Surroundings['assets'], { environment }: ConsoleOptions): Show {
   return (request, reply, view, around) => {
     if ('redirect' in view) return reply.redirect(view.redirect, 303);
@@ -170,16 +141,12 @@ function createShow(assets: Surroundings['assets'], { environment }: ConsoleOpti
       ...{ host: request.host, environment },
       ...{ token: around?.token ?? '', canSignOut: around?.entrance.isByHeader === false },
       ...{ returnUrl: around?.entrance.returnUrl ?? null, name: around?.entrance.name ?? null },
+      flash: around?.flash ?? null,
     };
-    const posted = request.method === 'POST' ? { shownAs: pathOfForm(request.url) } : {};
+    const posted = request.method === 'POST' ? { shownAs: pageOfForm(request.url) } : {};
     reply.code(view.status ?? 200).type('text/html; charset=utf-8');
     return reply.send(document({ ...posted, ...view }, surroundings));
   };
-}
-
-/** Where the form is that was posted to this path. */
-function pathOfForm(url: string): string {
-  return url.replace(/\/(?:disable|enable|suspend|resume|sign-out)$/, '');
 }
 
 function createFailed(show: Show, log: ConsoleLog) {
@@ -196,11 +163,6 @@ const askAgainView: View = {
   main: html`<p><a href="">Go on</a></p>`,
   asksAgain: true,
 };
-
-/** As the API says it of what a form sends, which is left to it. */
-function readOnly(): Refusal {
-  return new Refusal(403, 'PERMISSION_DENIED', 'The admin key lacks admin:write.');
-}
 
 function foreignForm(): Refusal {
   return new Refusal(403, 'FOREIGN_FORM', 'This form was sent by another site, and nothing was done.');

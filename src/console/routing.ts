@@ -3,6 +3,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { SignInWays } from './pages/entrance/sign-in.ts';
 import { Refusal } from './refusal.ts';
 import type { Access, Entrance } from './session/access.ts';
+import type { Flash, Flashes } from './session/flash.ts';
+import type { KeptForms } from './session/kept-forms.ts';
 import type { Oidc } from './session/oidc.ts';
 import type { Portal } from './session/portal.ts';
 import type { Session } from './session/session.ts';
@@ -13,7 +15,7 @@ export type Show = (
   request: FastifyRequest,
   reply: FastifyReply,
   view: View | Redirect | Data,
-  around?: { readonly entrance: Entrance; readonly token: string },
+  around?: { readonly entrance: Entrance; readonly token: string; readonly flash?: Flash | null },
 ) => FastifyReply;
 
 /**
@@ -21,6 +23,14 @@ export type Show = (
  * not.
  */
 export type SignIn = (request: IncomingMessage, adminKey: string | null) => Promise<void>;
+
+/** Shows the form that was kept, to who is signed in again. */
+export type Resume = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  known: { readonly session: Session; readonly entrance: Entrance },
+  kept: string,
+) => Promise<FastifyReply>;
 
 /** What routes are made of. */
 export interface PageDependencies {
@@ -33,6 +43,8 @@ export interface PageDependencies {
   readonly portal: Portal;
   /** Null where no provider signs people in. */
   readonly oidc: Oidc | null;
+  readonly flashes: Flashes;
+  readonly keptForms: KeptForms;
   /** What the forms of a session carry. */
   readonly tokenOf: (session: Session) => string;
 }

@@ -25,6 +25,7 @@ import { addAuditRoutes } from './routes/audit-routes.ts';
 import { addBulkRoutes } from './routes/bulk-routes.ts';
 import { addDiagnosticsRoutes } from './routes/diagnostics-routes.ts';
 import { addEventRoutes } from './routes/event-routes.ts';
+import { addFrontDoor } from './routes/front-door.ts';
 import { addHealthRoutes, type HealthDependencies } from './routes/health-routes.ts';
 import { addHolderRoutes, type HolderRoutes } from './routes/holder-routes.ts';
 import { addImportRoutes } from './routes/import-routes.ts';
@@ -118,7 +119,10 @@ export function createHttpServer(dependencies: HttpDependencies, options: HttpOp
     if (dependencies.holder !== undefined) addHolderRoutes(app, dependencies.holder, now);
   });
   const { pages } = dependencies;
-  if (pages !== undefined) app.register(pages.plugin, { prefix: pages.path });
+  if (pages !== undefined) {
+    addFrontDoor(app, pages.path);
+    app.register(pages.plugin, { prefix: pages.path });
+  }
 
   return {
     async listen() {

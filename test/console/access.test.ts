@@ -99,7 +99,7 @@ it('takes the admin key that a sign-in in front of it sends, for as long as it i
   expect((await proxied.get('/console')).location).toBe('/console/keys');
   expect((await call('GET', '/admin/api-keys?owner=acme&name_contains=portal')).json.data).toHaveLength(1);
   delete proxied.headers.authorization;
-  expect((await proxied.get('/console/keys')).location).toBe('/console');
+  expect((await proxied.get('/console/keys')).location).toBe('/console?next=%2Fconsole%2Fkeys');
 });
 
 it('says so where what is in front sends a key that is none, and leaves alone what is not for it', async () => {

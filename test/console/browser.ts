@@ -19,6 +19,8 @@ export interface Browser {
   /** Sends this body as a form, and nothing of its own. */
   send(path: string, body: string, headers?: Record<string, string>): Promise<Shown>;
   signIn(adminKey: string): Promise<Shown>;
+  /** Posts, and goes where the answer leads. */
+  act(path: string, fields: Record<string, string>): Promise<Shown>;
 }
 
 export interface Shown {
@@ -97,6 +99,7 @@ export function consoleDependencies(service: TestService): ConsoleDependencies {
 /** A browser that knows nothing yet. */
 export function createBrowser(base: string): Browser {
   let token = '';
+  let flash: string | null = null;
   const browser: Browser = {
     ...{ cookie: null, attempt: null },
     headers: {},
@@ -109,6 +112,10 @@ export function createBrowser(base: string): Browser {
         body,
         headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
       }),
+    async act(path, fields) {
+      const { location } = await browser.post(path, fields);
+      return browser.get(location ?? 'nowhere');
+    },
     async signIn(adminKey) {
       await browser.get('/console');
       return browser.post('/console', { admin_key: adminKey });
@@ -117,7 +124,7 @@ export function createBrowser(base: string): Browser {
   return browser;
 
   async function ask(path: string, { headers, ...init }: RequestInit): Promise<Shown> {
-    const cookies = [browser.cookie, browser.attempt].filter((cookie) => cookie !== null);
+    const cookies = [browser.cookie, browser.attempt, flash].filter((cookie) => cookie !== null);
     const cookie = cookies.length === 0 ? {} : { cookie: cookies.join('; ') };
     const response = await fetch(base + path, {
       ...{ ...init, redirect: 'manual' },
@@ -125,8 +132,9 @@ export function createBrowser(base: string): Browser {
     });
     for (const set of response.headers.getSetCookie()) {
       const kept = set.split(';')[0] ?? null;
-      if (!/^[\w]+_oidc=/.test(set)) browser.cookie = kept;
-      else browser.attempt = /_oidc=;/.test(set) ? null : kept;
+      if (/^\w+_oidc=/.test(set)) browser.attempt = /_oidc=;/.test(set) ? null : kept;
+      else if (/^\w+_flash=/.test(set)) flash = /_flash=;/.test(set) ? null : kept;
+      else browser.cookie = kept;
     }
     const html = await response.text();
     token = /name="token" value="([^"]+)"/.exec(html)?.[1] ?? token;

@@ -17,7 +17,7 @@ it('gives the same headers of safety with every answer, errors and redirects too
     await operator.get('/console/keys/key_00000000000000000000000000'),
     await operator.post('/console/keys/new', { name: '' }),
     await operator.send('/console/keys/new', '{}', { 'content-type': 'application/json' }),
-    await operator.get('/console/keys/key_00000000000000000000000000/disable'),
+    await operator.get('/console/keys/key_00000000000000000000000000/enable'),
     await operator.get('/console/addresses'),
   ];
 
@@ -93,7 +93,7 @@ it('refuses a form of another site, origin or port, signed in or signing in', as
     expect([made.status, signedIn.status]).toEqual([403, 403]);
     expect(made.text).toContain('This form was sent by another site, and nothing was done.');
     expect((await call('GET', '/admin/api-keys')).json.data).toEqual([]);
-    expect((await visitor.get('/console/keys')).location).toBe('/console');
+    expect((await visitor.get('/console/keys')).location).toBe('/console?next=%2Fconsole%2Fkeys');
   }
 });
 

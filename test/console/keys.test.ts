@@ -200,7 +200,7 @@ it('changes a key, and says from when on what was taken holds', async () => {
   >;
   const fields = { name: 'new', permissions: 'a', plan: '', labels: 'x=y', expires_in: '', etag: etag ?? '' };
 
-  const narrowed = await operator.post(`/console/keys/${id}/edit`, fields);
+  const narrowed = await operator.act(`/console/keys/${id}/edit`, fields);
   const stale = await operator.post(`/console/keys/${id}/edit`, fields);
   const key = (await call('GET', `/admin/api-keys/${id}`)).json.data;
   const widened = await operator.post(`/console/keys/${id}/edit`, {
@@ -276,12 +276,16 @@ it('disables a key and enables it again', async () => {
   const { id } = await create({ name: 'resting' });
   const stateOf = async () => (await call('GET', `/admin/api-keys/${id}`)).json.data.state;
 
-  const disabled = await operator.post(`/console/keys/${id}/disable`, {});
+  const question = await operator.get(`/console/keys/${id}/disable`);
+  const disabled = await operator.act(`/console/keys/${id}/disable`, {});
   const between = await stateOf();
-  const enabled = await operator.post(`/console/keys/${id}/enable`, {});
+  const enabled = await operator.act(`/console/keys/${id}/enable`, {});
 
-  expect(disabled.text).toContain('In effect on all replicas (1) since');
-  expect([between, enabled.location, await stateOf()]).toEqual(['disabled', `/console/keys/${id}`, 'active']);
+  expect(question.text).toContain('Disable “resting”?');
+  expect(disabled.text).toMatch(/“resting” is disabled\. In effect on all replicas \(1\) since/);
+  expect(disabled.text).toContain('Undo: enable it again');
+  expect(enabled.text).toMatch(/“resting” is enabled\. Undo: disable it again/);
+  expect([between, await stateOf()]).toEqual(['disabled', 'active']);
 });
 
 it('says what cannot be done, and that a key is not there', async () => {

@@ -234,7 +234,7 @@ describe('a session by an OpenID provider', () => {
     service.clock.now += 29 * minute;
     expect((await visitor.get('/console/keys')).status).toBe(200);
     service.clock.now += 30 * minute;
-    expect((await visitor.get('/console/keys')).location).toBe('/console?ended');
+    expect((await visitor.get('/console/keys')).location).toBe('/console?ended=yes&next=%2Fconsole%2Fkeys');
 
     await signedIn(visitor);
     await visitor.get('/console/keys');
@@ -276,7 +276,7 @@ it('takes no admin key where these are off, and ends sessions by them', async ()
     expect.stringContaining('Admin keys are not taken here'),
   ]);
   visitor.cookie = on.operator.cookie;
-  expect((await visitor.get('/console/keys')).location).toBe('/console?ended');
+  expect((await visitor.get('/console/keys')).location).toBe('/console?ended=yes&next=%2Fconsole%2Fkeys');
   expect((await off.signedIn()).shown.location).toBe('/console');
   expect((await off.call('GET', '/admin/api-keys')).status).toBe(200);
 });

@@ -78,14 +78,14 @@ it('puts an owner, and says from when on its keys are refused', async () => {
 
   const opened = await operator.post('/console/owners', { id: 'a/b c' });
   const form = await operator.get(opened.location ?? '');
-  const put = await operator.post(opened.location ?? '', { plan: 'pro', active_until: '2020-01-31T10:00' });
-  const suspended = await operator.post(opened.location ?? '', { plan: 'pro', suspended: 'yes' });
+  const put = await operator.act(opened.location ?? '', { plan: 'pro', active_until: '2020-01-31T10:00' });
+  const suspended = await operator.act(opened.location ?? '', { plan: 'pro', suspended: 'yes' });
   const wrong = await operator.post(opened.location ?? '', { active_until: 'soon' });
 
   expect([opened.status, opened.location]).toEqual([303, '/console/owners/a%2Fb%20c']);
   expect(form.text).toContain('Nobody has put this owner yet.');
-  expect(put.text).toMatch(/“a\/b c” is inactive\. In effect on all replicas \(1\) since/);
-  expect(suspended.text).toContain('is suspended');
+  expect(put.text).toMatch(/“a\/b c” is saved, and inactive\. In effect on all replicas \(1\) since/);
+  expect(suspended.text).toContain('is saved, and suspended');
   expect([wrong.status, wrong.html.includes('id="active_until-error">is not an RFC 3339 time')]).toEqual([
     400,
     true,
@@ -106,13 +106,13 @@ it('suspends and resumes an owner by one button, and leaves its plan and its end
   await call('PUT', '/admin/owners/acme', { plan, active_until });
   const stored = async () => (await call('GET', '/admin/owners/acme')).json.data;
 
-  const suspended = await operator.post(`${path}/suspend`, {});
+  const suspended = await operator.act(`${path}/suspend`, {});
   expect(suspended.text).toMatch(
-    /Owner suspended.*“acme” is suspended\. In effect on all replicas \(1\) since/s,
+    /“acme” is suspended\. In effect on all replicas \(1\) since .*Undo: resume it again/,
   );
   expect(await stored()).toMatchObject({ plan, active_until, suspended: true });
   expect((await operator.get(path)).text).toContain('Resume owner');
-  expect((await operator.post(`${path}/resume`, {})).text).toContain('“acme” is active.');
+  expect((await operator.act(`${path}/resume`, {})).text).toContain('“acme” is active.');
   expect(await stored()).toMatchObject({ plan, active_until, suspended: false });
 });
 

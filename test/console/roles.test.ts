@@ -6,10 +6,10 @@ it('makes, shows and deletes a role, and refuses one that would reach the admin 
   const named = await operator.post('/console/roles', { id: 'reader' });
   expect(named.location).toBe('/console/roles/reader');
   await operator.get('/console/roles/reader');
-  const made = await operator.post('/console/roles/reader', {
+  const made = await operator.act('/console/roles/reader', {
     ...{ description: 'Reads', permissions: 'read:a\nread:b', etag: '' },
   });
-  expect(made.text).toContain('“reader” gives read:a, read:b.');
+  expect(made.text).toContain('“reader” is saved, and gives read:a, read:b.');
   expect((await call('GET', '/admin/roles/reader')).json.data.permissions).toEqual(['read:a', 'read:b']);
   expect((await operator.get('/console/roles')).text).toContain('reader read:a, read:b Reads');
 

@@ -46,7 +46,7 @@ it('does not take what is no admin key for one, and says so at the field', async
     expect(refused.html).toMatch(/aria-invalid="true" autofocus/);
     expect(refused.html).toMatch(/<p class="error" id="admin_key-error">Invalid admin key/);
     expect(refused.html).not.toContain('xxxxx');
-    expect((await visitor.get('/console/keys')).location).toBe('/console');
+    expect((await visitor.get('/console/keys')).location).toBe('/console?next=%2Fconsole%2Fkeys');
   }
 });
 
@@ -91,7 +91,11 @@ it('takes no cookie of which a character was changed, left out or put in', async
     const visitor = browser();
     visitor.cookie = `${name}=${value}`;
     const shown = await visitor.get('/console/keys');
-    expect([value.length, shown.status, shown.location]).toEqual([value.length, 303, '/console?ended']);
+    expect([value.length, shown.status, shown.location]).toEqual([
+      value.length,
+      303,
+      '/console?ended=yes&next=%2Fconsole%2Fkeys',
+    ]);
   }
 });
 
@@ -105,7 +109,7 @@ it('ends a session that was not used for its idle time, and not one that was', a
   service.clock.now += 30 * minute;
   const ended = await operator.get('/console/keys');
 
-  expect([ended.status, ended.location]).toEqual([303, '/console?ended']);
+  expect([ended.status, ended.location]).toEqual([303, '/console?ended=yes&next=%2Fconsole%2Fkeys']);
   expect((await operator.get('/console?ended')).text).toContain('Your session has ended. Sign in again.');
 });
 
@@ -118,7 +122,7 @@ it('ends a session at its longest time, however much it is used', async () => {
   }
   service.clock.now += 20 * minute;
 
-  expect((await operator.get('/console/keys')).location).toBe('/console?ended');
+  expect((await operator.get('/console/keys')).location).toBe('/console?ended=yes&next=%2Fconsole%2Fkeys');
 });
 
 it('ends a session at once when its admin key is revoked, on this replica and any other', async () => {
@@ -132,8 +136,8 @@ it('ends a session at once when its admin key is revoked, on this replica and an
   const ended = await visitor.get('/console/keys');
   const posted = await visitor.post('/console/keys/new', { name: 'x' });
 
-  expect([ended.status, ended.location]).toEqual([303, '/console?ended']);
-  expect([posted.status, posted.location]).toEqual([303, '/console']);
+  expect([ended.status, ended.location]).toEqual([303, '/console?ended=yes&next=%2Fconsole%2Fkeys']);
+  expect([posted.status, posted.text]).toEqual([401, expect.stringContaining('nothing was done')]);
 });
 
 it('signs out: the browser keeps no key, and its old forms are refused', async () => {
@@ -145,8 +149,8 @@ it('signs out: the browser keeps no key, and its old forms are refused', async (
 
   expect([out.status, out.location]).toEqual([303, '/console']);
   expect(operator.cookie).not.toBe(before);
-  expect((await operator.get('/console/keys')).location).toBe('/console');
-  expect((await operator.post('/console/keys/new', { name: 'x' })).status).toBe(303);
+  expect((await operator.get('/console/keys')).location).toBe('/console?next=%2Fconsole%2Fkeys');
+  expect((await operator.post('/console/keys/new', { name: 'x' })).status).toBe(401);
   expect((await browser().get('/console/sign-out')).status).toBe(405);
 });
 
@@ -166,7 +170,7 @@ it('lets a session go on with another replica that has the same secret, and with
   const shown = await onTwo.get('/console/keys/new');
   expect(shown.status).toBe(200);
   expect((await onTwo.post('/console/keys/new', { name: 'From a form of the other' })).status).toBe(201);
-  expect((await onThree.get('/console/keys')).location).toBe('/console?ended');
+  expect((await onThree.get('/console/keys')).location).toBe('/console?ended=yes&next=%2Fconsole%2Fkeys');
 });
 
 it('slows down an address that gave wrong keys twenty times in a minute, and takes the right one all the same', async () => {

@@ -2,6 +2,8 @@ import { Refusal } from '../refusal.ts';
 
 /** What a form sent, each field once. */
 export interface Form {
+  /** As they were sent. */
+  readonly fields: ReadonlyMap<string, string>;
   /** Whether it was sent, empty or not. */
   has(name: string): boolean;
   /** Without spaces around it; empty where it was not sent. */
@@ -25,6 +27,7 @@ export function readForm(body: unknown): Form {
   const fields = new Map(entries as [string, string][]);
   const text = (name: string) => (fields.get(name) ?? '').trim();
   return {
+    fields,
     has: (name) => fields.has(name),
     text,
     list: (name) =>

@@ -1,4 +1,5 @@
 import type { View } from '../session/visit.ts';
+import { flashMarkup } from './flash.ts';
 import { icon } from './icons.ts';
 import { type Element, html, render } from './markup.ts';
 import { rail } from './rail.ts';
@@ -6,7 +7,8 @@ import type { Surroundings } from './surroundings.ts';
 
 /** The whole document. */
 export function document(view: View, surroundings: Surroundings): string {
-  const { assets, terms, environment } = surroundings;
+  const { assets, terms, environment, flash, token } = surroundings;
+  const isError = view.isError ?? [400, 409].includes(view.status ?? 200);
   const page = html`<html lang="en">
     <head>
       <meta charset="utf-8" />
@@ -14,7 +16,7 @@ export function document(view: View, surroundings: Surroundings): string {
       <meta name="color-scheme" content="light dark" />
       <meta name="robots" content="noindex" />
       ${view.asksAgain ? html`<meta http-equiv="refresh" content="0" />` : null}
-      <title>${view.title}${terms === null ? '' : ` · ${environment}`} · Postern</title>
+      <title>${isError ? 'Error: ' : ''}${view.title}${terms === null ? '' : ` · ${environment}`} · Postern</title>
       <link rel="icon" href=${assets.icon} type="image/svg+xml" />
       <link rel="stylesheet" href=${assets.style} />
       <script type="module" src=${assets.script}></script>
@@ -22,7 +24,9 @@ export function document(view: View, surroundings: Surroundings): string {
     <body class=${terms === null ? undefined : 'framed'}>
       <a class="skip" href="#main">Skip to content</a>
       ${terms === null ? null : rail(terms, surroundings)}
-      <main id="main" tabindex="-1" data-shown-as=${view.shownAs}>${head(view)} ${view.main}</main>
+      <main id="main" tabindex="-1" data-shown-as=${view.shownAs}>
+        ${flash === null || terms === null ? null : flashMarkup(flash, terms, token)} ${head(view)} ${view.main}
+      </main>
       <p class="unseen" id="status" role="status"></p>
     </body>
   </html>`;

@@ -1,4 +1,5 @@
 import type { Terms } from '../../admin/terms-operations.ts';
+import type { Flash } from '../session/flash.ts';
 
 /** What is around a page's own part. */
 export interface Surroundings {
@@ -17,6 +18,8 @@ export interface Surroundings {
   readonly environment: string;
   /** Whether they can sign out: not where something in front signs them in. */
   readonly canSignOut: boolean;
+  /** What is told once of what led here; null for nothing. */
+  readonly flash: Flash | null;
   /** Where a link leads back to; null for none. */
   readonly returnUrl: string | null;
 }

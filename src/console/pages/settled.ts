@@ -4,10 +4,10 @@ import { html, type Markup, timeMarkup } from '../markup/markup.ts';
 
 /**
  * From when on a change holds, and on how many replicas, or on how many that is not confirmed yet; `replicas` is what
- * the API says that there are, null where it does not know.
+ * the API says that there are, null where it does not know. `unnamed` have not confirmed it either.
  */
 export function settledMarkup(
-  { effective_at, unconfirmed_replicas: others }: Settlement,
+  { effective_at, unconfirmed_replicas: others, unnamed = 0 }: Settlement & { readonly unnamed?: number },
   { replicas }: Pick<Terms, 'replicas'>,
 ): Markup {
   const time = timeMarkup(effective_at);
@@ -17,9 +17,9 @@ export function settledMarkup(
   }
   return html`<div class="warning" role="status">
     <p>
-      ${others.length} ${others.length === 1 ? 'replica has' : 'replicas have'} not confirmed it yet. At
+      ${others.length + unnamed} ${others.length + unnamed === 1 ? 'replica has' : 'replicas have'} not confirmed it yet. At
       ${' '}${time}, at the latest, it is in effect on ${everywhere}.
     </p>
-    <p>Not confirmed: ${others.join(', ')}</p>
+    <p>Not confirmed: ${others.join(', ')}${unnamed === 0 ? '' : ` and ${unnamed} more`}</p>
   </div>`;
 }

@@ -41,6 +41,8 @@ export interface Access {
    */
   isLedHere(request: FastifyRequest): boolean;
   enter(request: FastifyRequest, reply: FastifyReply): Promise<Entered>;
+  /** {@link Access.enter} by a session that has just begun. */
+  enterBy(request: FastifyRequest, reply: FastifyReply, session: Session): Promise<Entered>;
   /** {@link Access.enter} where the request brings a session along; null, and no cookie, where it does not. */
   enterKnown(request: FastifyRequest, reply: FastifyReply): Promise<Entered | null>;
   /** The session of the request, a new one where it has none, and whether one had ended. */
@@ -50,6 +52,8 @@ export interface Access {
   ): { readonly session: Session; readonly ended: boolean };
   /** Another session, of them, or of nobody. */
   begin(reply: FastifyReply, holder: Holder | null): Session;
+  /** What a form sent, of whatever session. Throws a {@link Refusal} for what is none. */
+  sentForm(request: FastifyRequest): Form;
   /** What a form of this session sent. Throws a {@link Refusal} for another session's. */
   formOf(request: FastifyRequest, session: Session): Form;
 }
@@ -101,18 +105,27 @@ export function createAccess(
     session,
     begin,
     enter,
+    enterBy: (request, reply, session) => admit(request, reply, { session, ended: false }),
     enterKnown: async (request, reply) =>
       sessions.open(request.cookies[cookie]) === null ? null : enter(request, reply),
+    sentForm: (request) => readForm(request.body),
     formOf(request, session) {
       const form = readForm(request.body);
       if (sessions.isToken(session, form.text('token'))) return form;
-      const message = 'This form is of a session that has ended, and nothing was done. Open the page again.';
+      const message = 'This form is of a session that has ended, and nothing was done.';
       throw new Refusal(403, 'OLD_FORM', message);
     },
   };
 
   async function enter(request: FastifyRequest, reply: FastifyReply): Promise<Entered> {
-    const found = session(request, reply);
+    return admit(request, reply, session(request, reply));
+  }
+
+  async function admit(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    found: { readonly session: Session; readonly ended: boolean },
+  ): Promise<Entered> {
     const { holder } = found.session;
     const header = bearerOf(request);
     const authorization = header ?? (holder === null ? null : await authorizationOf(holder, reply));

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { signInView } from '../pages/entrance/sign-in.ts';
 import { type PageDependencies, refuseOthers } from '../routing.ts';
+import { nextIn } from './next.ts';
 import type { Oidc, OidcOutcome } from './oidc.ts';
 import type { OidcAttempts } from './oidc-attempts.ts';
 
@@ -13,27 +14,35 @@ export function addOidc(
   { oidc, attempts }: { readonly oidc: Oidc; readonly attempts: OidcAttempts },
 ): void {
   app.get('/oidc', async (request, reply) => {
+    const next = nextIn(queryOf(request.url).get('next'));
     const begun = await oidc.begin();
-    if (begun === null) return again(request, reply, { kind: 'away' });
-    attempts.begin(reply, begun.attempt);
+    if (begun === null) return again(request, reply, { kind: 'away' }, next);
+    attempts.begin(reply, begun.attempt, next);
     return reply.redirect(begun.url, 303);
   });
   refuseOthers(app, '/oidc', ['GET']);
 
   app.get('/oidc/callback', async (request, reply) => {
-    const query = new URL(request.url, 'http://console').searchParams;
-    const outcome = await oidc.finish(request.raw, query, attempts.take(request, reply));
-    if (outcome.kind !== 'signed_in') return again(request, reply, outcome);
+    const begun = attempts.take(request, reply);
+    const next = begun?.next ?? '';
+    const outcome = await oidc.finish(request.raw, queryOf(request.url), begun?.attempt ?? null);
+    if (outcome.kind !== 'signed_in') return again(request, reply, outcome, next);
     access.begin(reply, { kind: 'oidc', ...outcome.visitor });
-    return show(request, reply, { redirect: '/console' });
+    return show(request, reply, { redirect: next || '/console' });
   });
   refuseOthers(app, '/oidc/callback', ['GET']);
 
-  function again(...[request, reply, problem]: [...Parameters<typeof access.session>, Problem]) {
+  function again(
+    ...[request, reply, problem, next]: [...Parameters<typeof access.session>, Problem, string]
+  ) {
     const { session } = access.session(request, reply);
     const { status, alert } = toldOf(problem, oidc.provider);
-    return show(request, reply, signInView(tokenOf(session), ways, { status, alert }));
+    return show(request, reply, signInView(tokenOf(session), ways, { status, alert, next }));
   }
+}
+
+function queryOf(url: string): URLSearchParams {
+  return new URL(url, 'http://console').searchParams;
 }
 
 function toldOf(problem: Problem, provider: string): { readonly status: number; readonly alert: string } {

@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 
-/** Keeps texts in cookies, where nobody reads or changes them. */
+/** Keeps texts in cookies and pages, where nobody reads or changes them. */
 export interface Sealing {
   seal(text: string): string;
   /** Null for what was not sealed so, and for none. */
@@ -10,12 +10,19 @@ export interface Sealing {
 const cipher = 'aes-256-gcm';
 const nonceBytes = 12;
 const tagBytes = 16;
-const sealedLengthMax = 4_096;
+const sealedLengthMaxDefault = 4_096;
 
-/** `use` names the key, `purpose` what is sealed by it: what was sealed for another opens as nothing. */
+/**
+ * `use` names the key, `purpose` what is sealed by it: what was sealed for another opens as nothing. Longer than
+ * `sealedLengthMax`, by default what a cookie holds, opens as nothing, too.
+ */
 export function createSealing(
   secret: Buffer,
-  { use, purpose }: { readonly use: string; readonly purpose: string },
+  {
+    use,
+    purpose,
+    sealedLengthMax = sealedLengthMaxDefault,
+  }: { readonly use: string; readonly purpose: string; readonly sealedLengthMax?: number },
 ): Sealing {
   const key = deriveKey(secret, use);
   const about = Buffer.from(purpose);

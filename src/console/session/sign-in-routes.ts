@@ -4,8 +4,9 @@ import { createApi } from '../api.ts';
 import { homeOf } from '../pages/entrance/home.ts';
 import { signedOutOidcView, signedOutView } from '../pages/entrance/portal.ts';
 import { isAdminKeyText, signInView } from '../pages/entrance/sign-in.ts';
-import { type PageDependencies, refuseOthers } from '../routing.ts';
+import { type PageDependencies, type Resume, refuseOthers } from '../routing.ts';
 import { createAttempts, retrySeconds } from './attempts.ts';
+import { nextIn } from './next.ts';
 
 const keys = { redirect: '/console/keys' };
 
@@ -13,35 +14,44 @@ const keys = { redirect: '/console/keys' };
 export function addSignIn(
   app: FastifyInstance,
   { access, show, now, tokenOf, signIn, portal, oidc, ways }: PageDependencies,
+  resume: Resume,
 ): void {
   const attempts = createAttempts(now);
 
   app.get('/', async (request, reply) => {
     const { session, entrance, ended, before } = await access.enter(request, reply);
+    const query = new URL(request.url, 'http://console').searchParams;
+    const next = nextIn(query.get('next'));
+    if (entrance !== null && next !== '') return show(request, reply, { redirect: next });
     if (entrance !== null)
       return show(request, reply, homeOf(entrance.terms), { entrance, token: tokenOf(session) });
     if (before?.kind === 'portal') return show(request, reply, signedOutView(before.returnUrl, true));
-    const hasEnded = ended || request.url.endsWith('?ended');
+    const hasEnded = ended || query.has('ended');
     const note = hasEnded ? 'Your session has ended. Sign in again.' : '';
-    return show(request, reply, signInView(tokenOf(session), ways, { note }));
+    return show(request, reply, signInView(tokenOf(session), ways, { note, next }));
   });
 
   app.post('/', async (request, reply) => {
     const { session } = access.session(request, reply);
     const address = request.raw.socket.remoteAddress ?? '';
-    const again = (status: number, problem: string) =>
-      show(request, reply, signInView(tokenOf(session), ways, { status, problem }));
     if (!ways.takesAdminKeys) {
       const alert = 'Admin keys are not taken here.';
       return show(request, reply, signInView(tokenOf(session), ways, { status: 403, alert }));
     }
     const form = access.formOf(request, session);
+    const [next, kept] = [nextIn(form.text('next')), form.text('kept')];
+    const again = (status: number, problem: string) =>
+      show(request, reply, signInView(tokenOf(session), ways, { status, problem, next, kept }));
     const adminKey = form.text('admin_key');
     // The right key is taken however many wrong ones came before: behind a proxy, all have one address.
     const problem = await whyNot(request, adminKey);
     if (problem === null) {
-      access.begin(reply, { kind: 'key', adminKey });
-      return show(request, reply, keys);
+      const begun = access.begin(reply, { kind: 'key', adminKey });
+      if (kept === '') return show(request, reply, next === '' ? keys : { redirect: next });
+      const { entrance } = await access.enterBy(request, reply, begun);
+      return entrance === null
+        ? show(request, reply, keys)
+        : resume(request, reply, { session: begun, entrance }, kept);
     }
     const isOften = attempts.isRefused(address);
     attempts.fail(address);
@@ -50,6 +60,15 @@ export function addSignIn(
     return again(429, `${problem} Many from your address were not: wait a minute before you try another.`);
   });
   refuseOthers(app, '/', ['GET', 'POST']);
+
+  app.post('/resume', async (request, reply) => {
+    const { session, entrance } = await access.enter(request, reply);
+    const kept = access.sentForm(request).text('kept');
+    if (entrance !== null) return resume(request, reply, { session, entrance }, kept);
+    const note = 'You are not signed in yet. What you filled in is kept.';
+    return show(request, reply, signInView(tokenOf(session), ways, { status: 401, note, kept }));
+  });
+  refuseOthers(app, '/resume', ['POST']);
 
   app.post('/sign-out', async (request, reply) => {
     const { session } = access.session(request, reply);

@@ -3,6 +3,7 @@ import type { Terms } from '../../admin/terms-operations.ts';
 import type { Api } from '../api.ts';
 import type { Form } from '../markup/form.ts';
 import type { Markup } from '../markup/markup.ts';
+import type { Flash } from './flash.ts';
 
 /** One request for a page, by somebody who may see it. */
 export interface Visit {
@@ -39,6 +40,8 @@ export interface View {
   readonly status?: number;
   /** The path that the browser is to show, and ask for again, in place of the one that was posted to. */
   readonly shownAs?: string;
+  /** Whether its title says that there is an error. By default that of a form which was not taken, 400 or 409. */
+  readonly isError?: boolean;
   /** Whether the browser is to ask for the same page again, at once. */
   readonly asksAgain?: boolean;
 }
@@ -51,6 +54,8 @@ export interface Data {
 /** Where to go instead, a path of the console. */
 export interface Redirect {
   readonly redirect: string;
+  /** What is said there of what was done. */
+  readonly flash?: Flash;
 }
 
 /** A path of the console below `/console`, its parameter as `:id`, and what is answered there. */
@@ -58,6 +63,8 @@ export interface Page {
   readonly path: string;
   /** Whether it is but a form that changes something, and so not shown to who may only read. */
   readonly isForWriters?: boolean;
+  /** Whether its form may hold a secret, which is not shown again when its session has ended. */
+  readonly isFormSecret?: boolean;
   readonly get?: (visit: Visit) => Promise<View | Redirect | Data>;
   readonly post?: (visit: Visit) => Promise<View | Redirect>;
 }

@@ -1,8 +1,8 @@
 import type { Terms } from '../../../admin/terms-operations.ts';
 import type { Key, Settlement } from '../../api-answers.ts';
 import { post } from '../../markup/controls.ts';
-import { html, path, timeMarkup } from '../../markup/markup.ts';
-import type { Page, View, Visit } from '../../session/visit.ts';
+import { html, type Markup, path, timeMarkup } from '../../markup/markup.ts';
+import type { Page, Redirect, View, Visit } from '../../session/visit.ts';
 import { masked } from '../keys/key-list.ts';
 import { settledMarkup } from '../settled.ts';
 import { keyOf } from './key-detail.ts';
@@ -23,30 +23,75 @@ export const keyChangePages: readonly Page[] = [
       return changedView(data, visit.terms, 'API key revoked');
     },
   },
-  {
-    path: '/keys/:id/disable',
-    async post(visit) {
-      const { id } = await keyOf(visit);
-      const { data } = await visit.api.call<{ data: NarrowedKey }>('POST', `api-keys/${id}/disable`);
-      return changedView(data, visit.terms, 'API key disabled');
-    },
-  },
-  {
-    path: '/keys/:id/enable',
-    async post(visit) {
-      const { id } = await keyOf(visit);
-      await visit.api.call('POST', `api-keys/${id}/enable`);
-      return { redirect: path(['keys', id]) };
-    },
-  },
+  { path: '/keys/:id/disable', isForWriters: true, get: confirmDisable, post: disable },
+  { path: '/keys/:id/enable', post: enable },
 ];
+
+async function disable(visit: Visit): Promise<View | Redirect> {
+  const key = await keyOf(visit);
+  if (key.state === 'revoked') return revokedView(key);
+  const { data } = await visit.api.call<{ data: NarrowedKey }>('POST', `api-keys/${key.id}/disable`);
+  const undo = { action: path(['keys', key.id, 'enable']), label: 'Undo: enable it again' };
+  return {
+    redirect: path(['keys', key.id]),
+    flash: { text: `“${key.name}” is disabled.`, settled: settledIn(data), undo },
+  };
+}
+
+async function enable(visit: Visit): Promise<View | Redirect> {
+  const key = await keyOf(visit);
+  if (key.state === 'revoked') return revokedView(key);
+  await visit.api.call('POST', `api-keys/${key.id}/enable`);
+  const undo = { action: path(['keys', key.id, 'disable']), label: 'Undo: disable it again' };
+  return { redirect: path(['keys', key.id]), flash: { text: `“${key.name}” is enabled.`, undo } };
+}
+
+/** When an answer says from when on it holds. */
+export function settledIn({ effective_at, unconfirmed_replicas }: Settlement): Settlement {
+  return { effective_at, unconfirmed_replicas };
+}
+
+/** That somebody is about to shut themselves out. */
+function ownKeyWarning({ id }: Key, { actor }: Terms, what: string): Markup {
+  if (actor !== id) return null;
+  return html`<p class="warning">
+    <strong>This is the admin key that you are signed in with.</strong> ${what}
+  </p>`;
+}
+
+async function confirmDisable(visit: Visit): Promise<View> {
+  const key = await keyOf(visit);
+  if (key.state === 'revoked') return revokedView(key);
+  if (key.state === 'disabled') {
+    const main = html`<p>It does not work until it is enabled again, and nothing was changed.</p>
+      <p class="actions"><a class="button" href=${path(['keys', key.id])}>Go to this API key</a></p>`;
+    return { title: `“${key.name}” is disabled already`, main };
+  }
+  return {
+    title: `Disable “${key.name}”?`,
+    main: html`${ownKeyWarning(key, visit.terms, 'You are signed out at once, and somebody else has to enable it again.')}
+      <p>
+        The key <code>${masked(key)}</code> stops working at once, until it is enabled again. Requests that use it will
+        fail. It was last used: ${timeMarkup(key.last_used_at, 'never')}.
+      </p>
+      ${post(
+        path(['keys', key.id, 'disable']),
+        visit.token,
+        html`<div class="actions">
+          <button class="danger">Disable API key</button> <a href=${path(['keys', key.id])}>Cancel</a>
+        </div>`,
+        'Disabling, and waiting for every replica to know…',
+      )}`,
+  };
+}
 
 async function confirmRevoke(visit: Visit): Promise<View> {
   const key = await keyOf(visit);
   if (key.state === 'revoked') return revokedView(key);
   return {
     title: `Revoke “${key.name}”?`,
-    main: html`<p>
+    main: html`${ownKeyWarning(key, visit.terms, 'Once it is revoked you are signed out, and cannot sign in with it again.')}
+      <p>
         The key <code>${masked(key)}</code> stops working at once, for good. Requests that use it will fail. It was last
         used: ${timeMarkup(key.last_used_at, 'never')}.
       </p>

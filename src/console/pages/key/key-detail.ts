@@ -65,17 +65,14 @@ function isUseAlone({ may }: Visit): boolean {
 
 function actions({ id, state }: Key, token: string): Markup {
   if (state === 'revoked') return null;
-  const isDisabled = state === 'disabled';
-  const verb = isDisabled ? 'enable' : 'disable';
   return html`<div class="actions">
     <a class="button" href=${path(['keys', id, 'edit'])}>Edit</a>
     ${state === 'active' ? html`<a class="button" href=${path(['keys', id, 'rotate'])}>Rotate</a>` : null}
-    ${post(
-      path(['keys', id, verb]),
-      token,
-      html`<button>${isDisabled ? 'Enable' : 'Disable'}</button>`,
-      isDisabled ? 'Enabling…' : 'Disabling…',
-    )}
+    ${
+      state === 'disabled'
+        ? post(path(['keys', id, 'enable']), token, html`<button>Enable</button>`, 'Enabling…')
+        : html`<a class="button" href=${path(['keys', id, 'disable'])}>Disable</a>`
+    }
     <a class="button danger" href=${path(['keys', id, 'revoke'])}>Revoke</a>
   </div>`;
 }

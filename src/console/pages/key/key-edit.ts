@@ -3,6 +3,7 @@ import { faultSummary, post, textField } from '../../markup/controls.ts';
 import { html, path } from '../../markup/markup.ts';
 import { type Fault, faultsIn } from '../../refusal.ts';
 import type { Page, Redirect, View, Visit } from '../../session/visit.ts';
+import { conflictMarkup, differencesIn, isConflict } from '../conflict.ts';
 import {
   chosenDate,
   expiryFields,
@@ -14,7 +15,6 @@ import {
   valueIn,
 } from '../keys/key-fields.ts';
 import { type LimitRow, limitFields, limitRowsIn, limitRowsOf, limitsIn } from '../keys/limit-fields.ts';
-import { changedView } from './key-change.ts';
 import { keyOf } from './key-detail.ts';
 
 /** Changing what may be changed of a key. */
@@ -43,10 +43,11 @@ async function editKey(visit: Visit): Promise<View | Redirect> {
       patchOf(visit),
     );
     const { effective_at, unconfirmed_replicas } = data;
-    if (effective_at === undefined || unconfirmed_replicas === undefined)
-      return { redirect: path(['keys', key.id]) };
-    return changedView({ ...data, effective_at, unconfirmed_replicas }, visit.terms, 'API key changed');
+    const isNarrowed = effective_at !== undefined && unconfirmed_replicas !== undefined;
+    const settled = isNarrowed ? { settled: { effective_at, unconfirmed_replicas } } : {};
+    return { redirect: path(['keys', key.id]), flash: { text: `“${data.name}” is saved.`, ...settled } };
   } catch (error) {
+    if (isConflict(error)) return conflictView(visit, await keyOf(visit));
     const shown = { value: valueIn(form), limits: limitRowsIn(form), etag: form.text('etag') };
     return formView(visit, key, { ...shown, faults: faultsIn(error) });
   }
@@ -70,6 +71,59 @@ function patchOf({ form }: Visit): object {
     ...(expires_at !== null && { expires_at }),
     etag: form.text('etag'),
   };
+}
+
+const labelsOfFields = {
+  ...{ name: 'Name', permissions: 'Permissions', roles: 'Roles', ip_allowlist: 'Allowed addresses' },
+  ...{
+    principals: 'Allowed callers',
+    plan: 'Plan',
+    external_id: 'Your id',
+    labels: 'Labels',
+    expires: 'Expiration',
+  },
+  limits: 'Limits',
+};
+
+/** Both versions; the form keeps what was written, and would put it in the place of what holds now. */
+function conflictView(visit: Visit, key: Key): View {
+  const { form } = visit;
+  const limits = limitRowsIn(form);
+  const theirs = (name: string) => {
+    if (name === 'expires') return key.expires_at ?? 'never';
+    return name === 'limits' ? rowsText(limitRowsOf(key)) : listed(name, valuesOf(key)(name));
+  };
+  const yours = (name: string) => {
+    if (name === 'expires')
+      return form.text('expires_in') === '' ? theirs(name) : (chosenEnd(form) ?? 'never');
+    if (name === 'limits') return form.has('limit_units_0') ? rowsText(limits) : theirs(name);
+    return listed(name, form.text(name));
+  };
+  const shown = formView(visit, key, { value: valueIn(form), limits, etag: key.etag, faults: [] });
+  const differences = differencesIn(labelsOfFields, theirs, yours);
+  const both = conflictMarkup(`“${key.name}”`, differences, path(['keys', key.id, 'edit']));
+  return { ...shown, status: 409, main: html`${both} ${shown.main}` };
+}
+
+/** However the entries of a list are parted, they are the same. */
+function listed(name: string, text: string): string {
+  return /^(?:permissions|roles|ip_allowlist|principals)$/.test(name)
+    ? text.split(/[\s,]+/).join('\n')
+    : text;
+}
+
+function rowsText(rows: readonly LimitRow[]): string {
+  return rows
+    .map(({ name, limit, per, sharedBy }) => `${name} ${limit} / ${per}, ${sharedBy}`.trim())
+    .join('\n');
+}
+
+function chosenEnd(form: Visit['form']): string | null {
+  try {
+    return chosenDate(form);
+  } catch {
+    return 'a date';
+  }
 }
 
 function valuesOf(key: Key): Value {

@@ -22,7 +22,7 @@ const filterNames = [
 const states = ['active', 'disabled', 'revoked', 'expired'];
 
 /** All keys that the caller may see, the newest first. */
-export const keyListPage: Page = { path: '/keys', get: listKeys, post: search };
+export const keyListPage: Page = { path: '/keys', isFormSecret: true, get: listKeys, post: search };
 
 async function listKeys(visit: Visit): Promise<View> {
   const { query } = visit;

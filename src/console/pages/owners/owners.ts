@@ -4,9 +4,10 @@ import { type Element, html, type Markup, path, stateMark, timeMarkup } from '..
 import { apiQuery, pagerMarkup, placeIn } from '../../markup/pager.ts';
 import { tableMarkup } from '../../markup/table.ts';
 import { type Fault, faultsIn, Refusal } from '../../refusal.ts';
+import type { Flash } from '../../session/flash.ts';
 import type { Page, Redirect, View, Visit } from '../../session/visit.ts';
 import { utc } from '../activity/audit.ts';
-import { settledMarkup } from '../settled.ts';
+import { conflictMarkup, differencesIn, isConflict } from '../conflict.ts';
 import {
   describingControls,
   describingFields,
@@ -110,7 +111,7 @@ async function showOwner(visit: Visit): Promise<View> {
 }
 
 /** The etag is that of the owner as the form showed it, none for one that nobody had put: then it is made. */
-async function saveOwner(visit: Visit): Promise<View> {
+async function saveOwner(visit: Visit): Promise<View | Redirect> {
   const { api, id, form } = visit;
   const [isSuspended, etag] = [form.text('suspended') !== '', form.text('etag')];
   try {
@@ -123,8 +124,9 @@ async function saveOwner(visit: Visit): Promise<View> {
     const { data } = await (etag === ''
       ? api.call<Saved>('PUT', address, owner)
       : api.call<Saved>('PATCH', address, { ...owner, etag }));
-    return savedView(visit, data, 'Owner saved');
+    return saved(data, `“${id}” is saved, and ${stateOf(data)}.`);
   } catch (error) {
+    if (isConflict(error)) return conflictView(visit, await ownerOf(visit));
     const faults = faultsIn(error);
     const value = (name: string) => form.text(name);
     return ownerView(visit, await ownerOf(visit), { value, isSuspended, etag, faults });
@@ -132,29 +134,55 @@ async function saveOwner(visit: Visit): Promise<View> {
 }
 
 /** Leaves plan and subscription as they are, whoever changes them meanwhile. */
-async function switchOwner(visit: Visit, suspended: boolean): Promise<View> {
+async function switchOwner(visit: Visit, suspended: boolean): Promise<Redirect> {
   const { api, id } = visit;
   const { data } = await api.call<Saved>('PATCH', `owners/${encodeURIComponent(id)}`, { suspended });
-  return savedView(visit, data, suspended ? 'Owner suspended' : 'Owner resumed');
+  const verb = suspended ? 'resume' : 'suspend';
+  const undo = { action: path(['owners', id, verb]), label: `Undo: ${verb} it again` };
+  return saved(data, `“${id}” is ${stateOf(data)}.`, { undo });
 }
 
 interface Saved {
   readonly data: Owner & Partial<Settlement>;
 }
 
-function savedView({ id, terms }: Visit, owner: Saved['data'], title: string): View {
-  const { effective_at, unconfirmed_replicas } = owner;
-  const settled =
-    effective_at === undefined || unconfirmed_replicas === undefined
-      ? null
-      : settledMarkup({ effective_at, unconfirmed_replicas }, terms);
-  return {
-    title,
-    shownAs: path(['owners', id]),
-    main: html`<p>“${owner.id}” is ${stateOf(owner)}.</p>
-      ${settled}
-      <p class="actions"><a class="button" href=${path(['owners', id])}>Go to this owner</a></p>`,
+/** Back at the owner, with what was done and from when on it holds. */
+function saved(
+  { id, effective_at, unconfirmed_replicas }: Saved['data'],
+  text: string,
+  more: Partial<Flash> = {},
+): Redirect {
+  const isNarrowed = effective_at !== undefined && unconfirmed_replicas !== undefined;
+  const settled = isNarrowed ? { settled: { effective_at, unconfirmed_replicas } } : {};
+  return { redirect: path(['owners', id]), flash: { text, ...settled, ...more } };
+}
+
+const labelsOfFields = {
+  ...{
+    plan: 'Plan',
+    active_until: 'Active until (UTC)',
+    suspended: 'Suspended',
+    name: 'Name',
+    contact: 'Contact',
+  },
+  ...{ labels: 'Labels', billing_anchor: 'Billing anchor (UTC)', keys_max: 'Keys at most' },
+};
+
+/** Both versions; the form keeps what was written, and would put it in the place of what holds now. */
+function conflictView(visit: Visit, owner: Owner | null): View {
+  const { id, form } = visit;
+  const isSuspended = form.text('suspended') !== '';
+  const yesOrNo = (is: boolean) => (is ? 'yes' : 'no');
+  const theirs = (name: string) =>
+    name === 'suspended' ? yesOrNo(owner?.suspended ?? false) : valuesOf(owner)(name);
+  const yours = (name: string) => {
+    if (name === 'suspended') return yesOrNo(isSuspended);
+    return form.has(name) ? form.text(name) : theirs(name);
   };
+  const value = (name: string) => form.text(name);
+  const shown = ownerView(visit, owner, { value, isSuspended, etag: owner?.etag ?? '', faults: [] });
+  const both = conflictMarkup(`“${id}”`, differencesIn(labelsOfFields, theirs, yours), path(['owners', id]));
+  return { ...shown, status: 409, main: html`${both} ${shown.main}` };
 }
 
 interface OwnerForm {

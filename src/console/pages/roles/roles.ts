@@ -5,6 +5,7 @@ import { apiQuery, pagerMarkup, placeIn } from '../../markup/pager.ts';
 import { tableMarkup } from '../../markup/table.ts';
 import { type Fault, faultsIn, Refusal } from '../../refusal.ts';
 import type { Page, Redirect, View, Visit } from '../../session/visit.ts';
+import { conflictMarkup, differencesIn, isConflict } from '../conflict.ts';
 import { settledMarkup } from '../settled.ts';
 
 const pageSize = 50;
@@ -87,7 +88,7 @@ async function showRole(visit: Visit): Promise<View> {
 }
 
 /** The etag is that of the role as the form showed it; none for one that there was not. */
-async function saveRole(visit: Visit): Promise<View> {
+async function saveRole(visit: Visit): Promise<View | Redirect> {
   const { api, id, form } = visit;
   const etag = form.text('etag');
   const role = {
@@ -97,8 +98,14 @@ async function saveRole(visit: Visit): Promise<View> {
   };
   try {
     const { data } = await api.call<Saved>('PUT', `roles/${encodeURIComponent(id)}`, role);
-    return savedView(visit, data, 'Role saved');
+    const { permissions, effective_at, unconfirmed_replicas } = data;
+    const text = `“${id}” is saved, and gives ${permissions.join(', ') || 'nothing'}.`;
+    return {
+      redirect: path(['roles', id]),
+      flash: { text, settled: { effective_at, unconfirmed_replicas } },
+    };
   } catch (error) {
+    if (isConflict(error)) return conflictView(visit, await roleOf(visit));
     const faults = faultsIn(error);
     return roleView(visit, await roleOf(visit), { value: (name) => form.text(name), etag, faults });
   }
@@ -141,14 +148,19 @@ interface Saved {
   readonly data: Role & Settlement;
 }
 
-function savedView({ id, terms }: Visit, role: Saved['data'], title: string): View {
-  return {
-    title,
-    shownAs: path(['roles', id]),
-    main: html`<p>“${role.id}” gives ${role.permissions.join(', ') || 'nothing'}.</p>
-      ${settledMarkup(role, terms)}
-      <p class="actions"><a class="button" href=${path(['roles', id])}>Go to this role</a></p>`,
-  };
+/** Both versions; the form keeps what was written, and would put it in the place of what holds now. */
+function conflictView(visit: Visit, role: Role | null): View {
+  const { id, form } = visit;
+  const labels = { description: 'Description', permissions: 'Permissions' };
+  const listed = (text: string) => text.split(/[\s,]+/).join('\n');
+  const theirs = (name: string) =>
+    name === 'permissions' ? (role?.permissions.join('\n') ?? '') : (role?.description ?? '');
+  const yours = (name: string) => (name === 'permissions' ? listed(form.text(name)) : form.text(name));
+  const shown = roleView(visit, role, {
+    ...{ value: (name: string) => form.text(name), etag: role?.etag ?? '', faults: [] },
+  });
+  const both = conflictMarkup(`“${id}”`, differencesIn(labels, theirs, yours), path(['roles', id]));
+  return { ...shown, status: 409, main: html`${both} ${shown.main}` };
 }
 
 interface RoleForm {

@@ -1,0 +1,18 @@
+import type { FastifyInstance } from 'fastify';
+
+/** Leads who asks for `/` as browsers do to the pages at this path; everybody else finds nothing there, as before. */
+export function addFrontDoor(app: FastifyInstance, path: string): void {
+  app.get('/', async (request, reply) => {
+    reply.header('Vary', 'Accept');
+    if (!takesHtml(request.headers.accept)) return reply.callNotFound();
+    return reply.redirect(path, 303);
+  });
+}
+
+/** By name: what takes anything, as curl does, is no browser. */
+function takesHtml(accept = ''): boolean {
+  return accept.split(',').some((range) => {
+    const [type = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
+    return type === 'text/html' && !parameters.some((parameter) => /^q=0(?:\.0*)?$/.test(parameter));
+  });
+}
