@@ -25,7 +25,6 @@ import { addAuditRoutes } from './routes/audit-routes.ts';
 import { addBulkRoutes } from './routes/bulk-routes.ts';
 import { addDiagnosticsRoutes } from './routes/diagnostics-routes.ts';
 import { addEventRoutes } from './routes/event-routes.ts';
-import { addFrontDoor } from './routes/front-door.ts';
 import { addHealthRoutes, type HealthDependencies } from './routes/health-routes.ts';
 import { addHolderRoutes, type HolderRoutes } from './routes/holder-routes.ts';
 import { addImportRoutes } from './routes/import-routes.ts';
@@ -36,6 +35,7 @@ import { addLeakRoutes } from './routes/leak-routes.ts';
 import { addLimitRoutes } from './routes/limit-routes.ts';
 import { withOtherMethodsRefused } from './routes/other-methods.ts';
 import { addOwnerRoutes } from './routes/owner-routes.ts';
+import { addPages } from './routes/pages.ts';
 import { addPortalRoutes } from './routes/portal-routes.ts';
 import { addRequestRoutes } from './routes/request-routes.ts';
 import { addRoleRoutes } from './routes/role-routes.ts';
@@ -119,10 +119,7 @@ export function createHttpServer(dependencies: HttpDependencies, options: HttpOp
     if (dependencies.holder !== undefined) addHolderRoutes(app, dependencies.holder, now);
   });
   const { pages } = dependencies;
-  if (pages !== undefined) {
-    addFrontDoor(app, pages.path);
-    app.register(pages.plugin, { prefix: pages.path });
-  }
+  if (pages !== undefined) addPages(app, pages);
 
   return {
     async listen() {

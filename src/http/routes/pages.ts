@@ -1,7 +1,9 @@
 import type { FastifyInstance } from 'fastify';
+import type { HttpPages } from '../server.ts';
 
-/** Leads who asks for `/` as browsers do to the pages at this path; everybody else finds nothing there, as before. */
-export function addFrontDoor(app: FastifyInstance, path: string): void {
+/** Pages; and leads who asks for `/` as browsers do to them. Everybody else finds nothing there. */
+export function addPages(app: FastifyInstance, { path, plugin }: HttpPages): void {
+  app.register(plugin, { prefix: path });
   app.get('/', async (request, reply) => {
     reply.header('Vary', 'Accept');
     if (!takesHtml(request.headers.accept)) return reply.callNotFound();
