@@ -35,7 +35,7 @@ import { addLeakRoutes } from './routes/leak-routes.ts';
 import { addLimitRoutes } from './routes/limit-routes.ts';
 import { withOtherMethodsRefused } from './routes/other-methods.ts';
 import { addOwnerRoutes } from './routes/owner-routes.ts';
-import { addPages } from './routes/pages.ts';
+import { addPages, type HttpPages } from './routes/pages.ts';
 import { addPortalRoutes } from './routes/portal-routes.ts';
 import { addRequestRoutes } from './routes/request-routes.ts';
 import { addRoleRoutes } from './routes/role-routes.ts';
@@ -63,14 +63,6 @@ export interface HttpDependencies extends HealthDependencies {
   readonly log: HttpLog;
   /** Unix milliseconds. */
   readonly now: () => number;
-}
-
-/** What is served under a path of its own, with its own headers, bodies and errors. */
-export interface HttpPages {
-  /** As in `/console`. */
-  readonly path: string;
-  /** Gets the requests for `path` and what is below it; reaches the REST API by `inject`. */
-  readonly plugin: FastifyPluginAsync;
 }
 
 export interface HttpOptions {

@@ -1,5 +1,12 @@
-import type { FastifyInstance } from 'fastify';
-import type { HttpPages } from '../server.ts';
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
+
+/** What is served under a path of its own, with its own headers, bodies and errors. */
+export interface HttpPages {
+  /** As in `/console`. */
+  readonly path: string;
+  /** Gets the requests for `path` and what is below it; reaches the REST API by `inject`. */
+  readonly plugin: FastifyPluginAsync;
+}
 
 /** Pages; and leads who asks for `/` as browsers do to them. Everybody else finds nothing there. */
 export function addPages(app: FastifyInstance, { path, plugin }: HttpPages): void {
