@@ -5,13 +5,7 @@
 
 import type { Server, ServerOptions } from 'node:http';
 import { Server as TlsServer } from 'node:tls';
-import {
-  type FastifyInstance,
-  type FastifyPluginAsync,
-  type FastifyReply,
-  type FastifyRequest,
-  fastify,
-} from 'fastify';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Admin } from '../admin/admin.ts';
 import type { GithubLeaks } from '../admin/leaks/github-leaks.ts';
 import { type Listen, ListenError, whyNotOpened } from '../net/listen.ts';

@@ -4,12 +4,8 @@ import { createConsole } from '../../console/console.ts';
 import type { Portal } from '../../console/session/portal.ts';
 import { callerBy } from '../../http/caller.ts';
 import type { Jwks } from '../../http/routes/jwks-route.ts';
-import {
-  createHttpServer,
-  type HttpDependencies,
-  type HttpPages,
-  type HttpServer,
-} from '../../http/server.ts';
+import type { HttpPages } from '../../http/routes/pages.ts';
+import { createHttpServer, type HttpDependencies, type HttpServer } from '../../http/server.ts';
 import type { TlsSource } from '../../net/tls.ts';
 import type { Config } from '../../settings/config.ts';
 import type { Logger } from '../../telemetry/log.ts';
