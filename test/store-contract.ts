@@ -1,6 +1,7 @@
 import { describe } from 'vitest';
 import type { Store } from '../src/store/store.ts';
 import { addressContract } from './store-contract/addresses.ts';
+import { countedUseContract } from './store-contract/counted-use.ts';
 import { countContract } from './store-contract/counts.ts';
 import { digestContract } from './store-contract/digests.ts';
 import { dutyContract } from './store-contract/duties.ts';
@@ -51,6 +52,7 @@ export function describeStoreContract(name: string, createStore: CreateStore): v
     ownerContract(createStore);
     limitContract(createStore);
     usageContract(createStore);
+    countedUseContract(createStore);
     requestLogContract(createStore);
     feedContract(createStore);
     importContract(createStore);

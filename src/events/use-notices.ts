@@ -1,13 +1,12 @@
 import { BoundedCache } from '../cache/bounded-cache.ts';
-import type { JournalDraft } from '../journal/journal.ts';
 import type { AddressUse } from '../journal/journal-store.ts';
-import type { KeyId, KeyRecord } from '../keys/key.ts';
-import { nullIfBad, type Store } from '../store/store.ts';
+import type { KeyId } from '../keys/key.ts';
+import type { Store } from '../store/store.ts';
 import type { UsageTally } from '../store/usage-tally.ts';
 import { formatTime } from '../time/time.ts';
 import { untilAborted } from '../time/until-aborted.ts';
+import { createKeyNotices } from './key-notices.ts';
 import { noticeDraft } from './notice.ts';
-import { createNoticeQuota, type NoticeQuota } from './notice-quota.ts';
 
 /** Sees from what is written of the use of keys what an operator wants to hear of, and journals it. */
 export interface UseNotices {
@@ -44,9 +43,6 @@ export interface UseNoticesDependencies {
 
 /** Uses in one question to the store. */
 const usesMax = 500;
-const windowMs = 60_000;
-/** Notices of many that wait for the store. */
-const untoldMax = 10;
 
 /** A key that came from a new address, once for each; and one that was denied for its permissions, once an hour. */
 export function createUseNotices(
@@ -59,14 +55,11 @@ export function createUseNotices(
   const known = new BoundedCache<string, true>(knownMax);
   /** The hour in which a key was told of last. */
   const deniedIn = new BoundedCache<KeyId, number>(keysMax);
-  const quotaOf = (action: 'NewAddress' | 'PermissionDenied') =>
-    createNoticeQuota(now, { action, unit: 'keys', max: singlyMax, windowMs });
-  const [newAddresses, denials] = [quotaOf('NewAddress'), quotaOf('PermissionDenied')];
+  const notices = createKeyNotices({ store, now }, ['NewAddress', 'PermissionDenied'], singlyMax);
   let looking: Promise<void> = Promise.resolve();
   let waiting = 0;
   let dropped = 0;
   let isLate = false;
-  let untold: JournalDraft[] = [];
 
   return {
     note(tallies) {
@@ -106,7 +99,7 @@ export function createUseNotices(
 
   async function noteAddresses(uses: readonly AddressUse[]): Promise<void> {
     const fresh = await store.noteAddresses(uses);
-    await append(newAddresses, fresh, ({ key, address }, record) =>
+    await notices.tell('NewAddress', fresh, ({ key, address }, record) =>
       noticeDraft('NewAddress', {
         ...{ key: record, address },
         after: { name: record.name, address },
@@ -120,7 +113,7 @@ export function createUseNotices(
   }
 
   async function noteDenials(tallies: readonly UsageTally[]): Promise<void> {
-    await append(denials, tallies, (tally, record) =>
+    await notices.tell('PermissionDenied', tallies, (tally, record) =>
       noticeDraft('PermissionDenied', {
         ...{ key: record, address: tally.addresses.length === 1 ? tally.addresses[0] : undefined },
         after: { name: record.name, hour: formatTime(tally.hour), addresses: tally.addresses },
@@ -130,43 +123,9 @@ export function createUseNotices(
     for (const { key, hour } of tallies) deniedIn.set(key, hour);
   }
 
-  /** Past the quota a key costs no read and no entry of its own. */
-  async function append<T extends { readonly key: KeyId }>(
-    quota: NoticeQuota,
-    about: readonly T[],
-    draftOf: (one: T, key: KeyRecord) => JournalDraft,
-  ): Promise<void> {
-    const drafts = summaries(false, [quota]);
-    let taken = 0;
-    while (taken < about.length && quota.take()) taken++;
-    const singly = about.slice(0, taken);
-    try {
-      for (const one of singly) {
-        const key = await store.getKey(one.key).catch(nullIfBad);
-        if (key !== null) drafts.push(draftOf(one, key));
-      }
-      if (drafts.length > 0) await store.appendJournal(drafts);
-      untold = [];
-    } catch (error) {
-      quota.giveBack(taken);
-      throw error;
-    }
-    for (const { key } of about.slice(taken)) quota.count(key);
-  }
-
   async function tell(isLast: boolean): Promise<void> {
     tellDropped(0);
-    const drafts = summaries(isLast, [newAddresses, denials]);
-    if (drafts.length === 0) return;
-    await store.appendJournal(drafts);
-    untold = [];
-  }
-
-  /** Of these that are due, and of those that could not be written yet. */
-  function summaries(isLast: boolean, quotas: readonly NoticeQuota[]): JournalDraft[] {
-    untold.push(...quotas.flatMap((quota) => quota.summary(isLast) ?? []));
-    untold = untold.slice(-untoldMax);
-    return [...untold];
+    await notices.tellMany(isLast);
   }
 
   function tellDropped(more: number): void {

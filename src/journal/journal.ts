@@ -54,7 +54,7 @@ export function changeDraft(
 
 export const noticeActions = [
   ...(['KeyExpiring', 'NewAddress', 'PermissionDenied', 'ManyFailures'] as const),
-  ...(['LimitNearlySpent', 'LimitExceeded', 'KeyUnused'] as const),
+  ...(['LimitNearlySpent', 'LimitExceeded', 'KeyUnused', 'UnusualVolume'] as const),
 ] as const;
 export type NoticeAction = (typeof noticeActions)[number];
 

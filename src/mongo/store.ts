@@ -8,6 +8,7 @@ import type { FeedSubscriber } from '../store/feed.ts';
 import type { IdentityKeyStore } from '../store/identity-keys.ts';
 import type { RequestStore } from '../store/request-log.ts';
 import { StoreUnavailable } from '../store/store.ts';
+import type { UseListener } from '../store/usage-store.ts';
 import { concerns, createClient, databaseName, timeoutsOf } from './client.ts';
 import { keysName } from './collections.ts';
 import {
@@ -32,6 +33,7 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Restorab
   // Made here for the sake of its checks alone: a client that was closed is not opened again.
   createClient(uri, timeouts);
   let subscriber: FeedSubscriber = { onChange() {}, onOwnerChange() {}, onRoleChange() {}, onGap() {} };
+  let useListener: UseListener = () => {};
   let opened: Connection | null = null;
 
   const { watch, stop } = createRelogin({ isLetIn, reopen });
@@ -40,6 +42,7 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Restorab
     const client = createClient(uri, timeouts);
     try {
       const connection = await connect(client, name, dependencies, subscriber);
+      connection.usage.watch((tallies) => useListener(tallies));
       connection.usage.start();
       return connection;
     } catch (error) {
@@ -124,13 +127,14 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Restorab
     noteAddresses: watch(async (uses) => current().addresses.noteAddresses(uses)),
     ...noticeCalls(watch, current),
     ...identityKeyCalls(watch, () => current().identityKeys),
-    ...requestCalls(watch, () => current().requests),
+    ...useCalls(watch, current),
     leaseUnits: watch(async (request) => current().limits.leaseUnits(request)),
     returnUnits: watch(async (returns) => current().limits.returnUnits(returns)),
     countUnits: watch(async (windows) => current().limits.countUnits(windows)),
     chargeUnits: watch(async (charges, once) => current().chargeUnits(charges, once)),
-    recordUsage: watch(async (tallies) => current().usage.record(tallies)),
-    getUsage: watch(async (key, since) => current().usage.get(key, since)),
+    watchUse(listener) {
+      useListener = listener;
+    },
     getRestoreMark: watch(async () => current().marks.getRestoreMark()),
     putRestoreMark: watch(async (mark) => current().marks.putRestoreMark(mark)),
     async countReplicas() {
@@ -185,11 +189,17 @@ function ownerAndRoleCalls(
   };
 }
 
-/** The calls about the log of requests. */
-function requestCalls(watch: Relogin['watch'], requests: () => RequestStore): RequestStore {
+/** The calls about what keys do. */
+function useCalls(
+  watch: Relogin['watch'],
+  current: () => Connection,
+): RequestStore & Pick<RestorableStore, 'recordUsage' | 'getUsage' | 'countUse'> {
   return {
-    recordRequests: watch(async (rows) => requests().recordRequests(rows)),
-    listRequests: watch(async (...asked) => requests().listRequests(...asked)),
+    recordUsage: watch(async (tallies) => current().usage.record(tallies)),
+    getUsage: watch(async (key, since) => current().usage.get(key, since)),
+    countUse: watch(async (...asked) => current().usage.count(...asked)),
+    recordRequests: watch(async (rows) => current().requests.recordRequests(rows)),
+    listRequests: watch(async (...asked) => current().requests.listRequests(...asked)),
   };
 }
 

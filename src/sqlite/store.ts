@@ -8,7 +8,7 @@ import { type RestorableStore, RestoredStore } from '../restore/restore-mark.ts'
 import type { FeedSubscriber } from '../store/feed.ts';
 import type { IdentityKeyStore } from '../store/identity-keys.ts';
 import { createLeaseBatches } from '../store/lease-batches.ts';
-import { type Store, StoreUnavailable } from '../store/store.ts';
+import { StoreUnavailable } from '../store/store.ts';
 import type { StoreTrouble } from '../store/trouble.ts';
 import { listenForBackups } from './backup/backup-socket.ts';
 import { getMark, putMark } from './backup/mark.ts';
@@ -24,6 +24,7 @@ import { createChanges } from './records/changes.ts';
 import type { IdentityKeyTable } from './records/identity-keys.ts';
 import { createTables, type Tables } from './tables.ts';
 import { createTroubles, lostFinding } from './trouble.ts';
+import { useCalls } from './use-calls.ts';
 
 export interface SqliteStoreDependencies {
   /** A file, made where it is missing, or `:memory:`. */
@@ -201,18 +202,6 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
 function lost(): StoreUnavailable {
   const message = 'the database file was deleted or replaced under the service: start it again';
   return new StoreUnavailable(message, { trouble: 'lost' });
-}
-
-/** The calls about what keys do. */
-function useCalls(
-  withTables: <Result>(work: (tables: Tables) => Result | Promise<Result>) => Promise<Result>,
-): Pick<Store, 'recordUsage' | 'getUsage' | 'recordRequests' | 'listRequests'> {
-  return {
-    recordUsage: (tallies) => withTables(({ usage }) => usage.record(tallies)),
-    getUsage: (key, since) => withTables(({ usage }) => usage.get(key, since)),
-    recordRequests: (rows) => withTables(({ requests }) => requests.record(rows)),
-    listRequests: (filter, page) => withTables(({ requests }) => requests.list(filter, page)),
-  };
 }
 
 /** The calls about the keys of identity tokens. */

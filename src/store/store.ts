@@ -19,7 +19,7 @@ import type { RequestStore } from './request-log.ts';
 import type { KeyCounts, ReplicaLag } from './standing.ts';
 import type { StoreTrouble } from './trouble.ts';
 import type { UnitStore } from './units.ts';
-import type { UsageTally } from './usage-tally.ts';
+import type { UsageStore } from './usage-store.ts';
 
 /**
  * The store's contract. `test/store-contract.ts` holds every sentence here against each implementation.
@@ -29,7 +29,13 @@ import type { UsageTally } from './usage-tally.ts';
  * A record that cannot be read spoils itself alone: getting or finding it rejects with {@link BadRecord},
  * and lists leave it out.
  */
-export interface Store extends JournalStore, UnitStore, IdentityKeyStore, PortalSessionStore, RequestStore {
+export interface Store
+  extends JournalStore,
+    UnitStore,
+    IdentityKeyStore,
+    PortalSessionStore,
+    RequestStore,
+    UsageStore {
   /** For logs and metrics: `sqlite` or `mongodb`. */
   readonly kind: string;
   /** Records that {@link Store.insertKeys} takes without holding up the thread for more than some milliseconds. */
@@ -150,13 +156,6 @@ export interface Store extends JournalStore, UnitStore, IdentityKeyStore, Portal
   putRole(record: RoleRecord, ifVersion: number, draft?: JournalDraft): Promise<Commit | null>;
   /** Removes the role if its version is `ifVersion`; null, and no change, if it is not. Durable when it resolves. */
   deleteRole(id: string, ifVersion: number, draft?: JournalDraft): Promise<Commit | null>;
-  /**
-   * Adds to what is known of the use of keys, and moves their `lastUsedAt` on; need not be durable at once, and may be
-   * known some seconds later.
-   */
-  recordUsage(tallies: readonly UsageTally[]): Promise<void>;
-  /** What became of a key's requests, from the hour that holds `since` (Unix milliseconds) on, oldest first. */
-  getUsage(key: KeyId, since: number): Promise<UsageTally[]>;
   /**
    * Looks at the server or the file, and at the replicas that share it, and says what an operator should know. It may
    * write a heartbeat, and changes nothing else. What cannot be looked at is a finding where that is for lack of

@@ -60,6 +60,8 @@ export function eachCall(store: Store, wrap: WrapCall): Store {
     countUnits: wrap('count_units', (windows) => store.countUnits(windows)),
     recordUsage: wrap('record_usage', (tallies) => store.recordUsage(tallies)),
     getUsage: wrap('get_usage', (key, since) => store.getUsage(key, since)),
+    countUse: wrap('count_use', (...asked) => store.countUse(...asked)),
+    watchUse: (listener) => store.watchUse(listener),
     recordRequests: wrap('record_requests', (rows) => store.recordRequests(rows)),
     listRequests: wrap('list_requests', (...asked) => store.listRequests(...asked)),
     diagnose: wrap('diagnose', () => store.diagnose()),

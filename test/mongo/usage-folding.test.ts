@@ -153,6 +153,7 @@ it('who has folded everything for a while gives the duty back, and asks no more'
   let waiting: string[] = [];
   const claims: number[] = [];
   const folding = createUsageFolding({
+    onFolded() {},
     batches: {
       add: async () => '',
       isLeft: async () => waiting.length > 0,

@@ -8,6 +8,7 @@ import type { JournalTail } from '../../events/journal-tail.ts';
 import { createLimitNotices } from '../../events/limit-notices.ts';
 import { createUnusedKeys, type UnusedKeysDependencies } from '../../events/unused-keys.ts';
 import { createUseNotices } from '../../events/use-notices.ts';
+import { createVolumeNotices } from '../../events/volume-notices.ts';
 import { createWebhook, type Send } from '../../events/webhook.ts';
 import type { LimitNews } from '../../limits/news.ts';
 import type { Reason } from '../../schemes/answer.ts';
@@ -22,6 +23,7 @@ const expiryRoundMs = 60_000;
 const unusedRoundMs = { min: 1_000, max: 60_000 };
 const failureRoundMs = 1_000;
 const manyRoundMs = 5_000;
+const volumeRoundMs = 5_000;
 
 /** What an operator is told of, as it is noticed and sent. */
 export interface Events {
@@ -59,11 +61,13 @@ export function createEvents(dependencies: EventsDependencies): Events {
   const useNotices = createUseNotices({ store, now, onError, onDropped });
   const failures = createFailureNotices({ store, now }, config.events.manyFailures);
   const limits = createLimitNotices({ store, now });
+  const volumes = createVolumeNotices({ store, now });
   const rounds = [
     repeatWork(createExpiryNotices({ store, holder, now }), onError, { everyMs: expiryRoundMs }),
     ...unusedRounds(dependencies, holder, onError),
     repeatWork(() => failures.flush(), onError, { everyMs: failureRoundMs }),
     repeatWork(() => limits.flush(), onError, { everyMs: failureRoundMs }),
+    repeatWork(() => volumes.look(), onError, { everyMs: volumeRoundMs }),
     repeatWork(useNotices.tellMany, onError, { everyMs: manyRoundMs }),
   ];
   const { types } = config.events;
@@ -83,6 +87,7 @@ export function createEvents(dependencies: EventsDependencies): Events {
     countFailures: (reason, address, times) => failures.count(reason, address, now(), times),
     noteLimit: limits.note,
     start() {
+      store.watchUse(volumes.note);
       for (const each of [...rounds, ...deliveries]) each.start();
     },
     async stop() {
@@ -91,7 +96,8 @@ export function createEvents(dependencies: EventsDependencies): Events {
     async end(signal) {
       const failuresTold = untilAborted(signal, failures.flush(true).catch(onError));
       const limitsTold = untilAborted(signal, limits.flush(true).catch(onError));
-      await Promise.all([useNotices.stop(signal), failuresTold, limitsTold]);
+      const volumesTold = untilAborted(signal, volumes.look(true).catch(onError));
+      await Promise.all([useNotices.stop(signal), failuresTold, limitsTold, volumesTold]);
     },
   };
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { Reason } from '../../schemes/answer.ts';
+import type { UseListener } from '../../store/usage-store.ts';
 import { addressesMax, type UsageTally } from '../../store/usage-tally.ts';
 import type { DutyCollection } from '../records/duties.ts';
 import type { UsageBatches } from './batches.ts';
@@ -21,6 +22,8 @@ export interface UsageFoldingDependencies {
   /** Milliseconds of a clock that is never set back. */
   readonly monotonic: () => number;
   readonly onError: (error: unknown) => void;
+  /** These were added to the hours, for all replicas, by this process. */
+  readonly onFolded: UseListener;
   /** How long use may wait for more, to be folded together. */
   readonly everyMs: number;
 }
@@ -44,7 +47,7 @@ const ownMax = 100;
  * counted twice: see {@link UsageBatches.begin} and {@link UsageHours.add}.
  */
 export function createUsageFolding(dependencies: UsageFoldingDependencies): UsageFolding {
-  const { batches, hours, duties, monotonic, onError, everyMs } = dependencies;
+  const { batches, hours, duties, monotonic, onError, onFolded, everyMs } = dependencies;
   const holder = randomUUID();
   const stopping = new AbortController();
   const stopped = () => stopping.signal.aborted;
@@ -76,7 +79,9 @@ export function createUsageFolding(dependencies: UsageFoldingDependencies): Usag
       if (fold === null) return;
       const tallies = sumsOf(fold.tallies);
       for (let start = 0; start < tallies.length; start += writeSize) {
-        await hours.add(tallies.slice(start, start + writeSize), fold.number);
+        const some = tallies.slice(start, start + writeSize);
+        await hours.add(some, fold.number);
+        onFolded(some);
       }
       await batches.end(fold);
       own = own.filter((batch) => !fold.batches.includes(batch));

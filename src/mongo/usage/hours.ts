@@ -2,6 +2,7 @@ import type { AnyBulkWriteOperation, Collection, Db } from 'mongodb';
 import type { KeyId } from '../../keys/key.ts';
 import type { Reason } from '../../schemes/answer.ts';
 import { usageRetentionMs } from '../../store/store.ts';
+import { requestsOf, type UsageStore } from '../../store/usage-store.ts';
 import { addressesMax, type UsageTally } from '../../store/usage-tally.ts';
 import { keysName, usageName } from '../collections.ts';
 import { duplicatesOf } from '../errors.ts';
@@ -32,6 +33,7 @@ export interface UsageHours {
   add(tallies: readonly UsageTally[], fold: number): Promise<void>;
   /** From the hour that holds `since` on, oldest first. */
   get(key: KeyId, since: number): Promise<UsageTally[]>;
+  count: UsageStore['countUse'];
 }
 
 const hourMs = 3_600_000;
@@ -56,6 +58,18 @@ export function createUsageHours(database: Db, sessions: Sessions): UsageHours {
       const refused = await write(additions);
       // Made by somebody else at the same moment, or of this fold already.
       if (refused.size > 0) await write(additions.filter((_, place) => refused.has(place)));
+    },
+    async count(asked, hours) {
+      const ids = asked.flatMap((key) => hours.map((hour) => idOf(key, hour)));
+      const projection = { hour: 1, allowed: 1, denied: 1, observed: 1 };
+      const documents = await sessions.read((read) =>
+        usage.find({ _id: { $in: ids } }, { ...read, projection }).toArray(),
+      );
+      return documents.map(({ _id, hour, allowed, denied = {}, observed = {} }) => ({
+        key: _id.slice(0, _id.indexOf(' ')) as KeyId,
+        hour: hour.getTime(),
+        requests: requestsOf({ allowed, denied, observed }),
+      }));
     },
     async get(key, since) {
       // '!' is what comes next after the space in the id.

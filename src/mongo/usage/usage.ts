@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
 import type { KeyId } from '../../keys/key.ts';
+import type { UsageStore, UseListener } from '../../store/usage-store.ts';
 import type { UsageTally } from '../../store/usage-tally.ts';
 import type { DutyCollection } from '../records/duties.ts';
 import type { Sessions } from '../sessions.ts';
@@ -13,6 +14,9 @@ export interface UsageCollection {
   record(tallies: readonly UsageTally[]): Promise<void>;
   /** From the hour that holds `since` on, oldest first. */
   get(key: KeyId, since: number): Promise<UsageTally[]>;
+  count: UsageStore['countUse'];
+  /** The listener is told of what this process folds. */
+  watch(listener: UseListener): void;
   /** Sees to what nobody has folded. */
   start(): void;
   /** Folds what this process has recorded, if it may. */
@@ -26,6 +30,7 @@ export interface UsageCollectionDependencies {
   readonly now: () => number;
   readonly monotonic: () => number;
   readonly onError: (error: unknown) => void;
+
   /** How long use may wait for more, to be folded together. Default 2 s. */
   readonly foldEveryMs?: number | undefined;
 }
@@ -36,13 +41,19 @@ export function createUsageCollection(dependencies: UsageCollectionDependencies)
   const { database, sessions, foldEveryMs: everyMs = foldEveryDefaultMs } = dependencies;
   const hours = createUsageHours(database, sessions);
   const batches = createUsageBatches(database, sessions, dependencies);
-  const folding = createUsageFolding({ ...dependencies, hours, batches, everyMs });
+  let listener: UseListener = () => {};
+  const onFolded: UseListener = (tallies) => listener(tallies);
+  const folding = createUsageFolding({ ...dependencies, hours, batches, onFolded, everyMs });
 
   return {
     async record(tallies) {
       if (tallies.length > 0) folding.wake(await batches.add(tallies));
     },
     get: hours.get,
+    count: hours.count,
+    watch(given) {
+      listener = given;
+    },
     start: () => folding.wake(),
     stop: folding.stop,
   };

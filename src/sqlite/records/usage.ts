@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
 import type { KeyId } from '../../keys/key.ts';
 import type { Reason } from '../../schemes/answer.ts';
+import { type CountedUse, requestsOf, type UsageStore } from '../../store/usage-store.ts';
 import { addressesMax, type UsageTally } from '../../store/usage-tally.ts';
 import { withoutSync } from '../transaction.ts';
 
@@ -10,6 +11,7 @@ export interface UsageTable {
   /** Cheap for tallies of one hour in the order of their keys, which share pages. */
   record(tallies: readonly UsageTally[]): Promise<void>;
   get(key: KeyId, since: number): Promise<UsageTally[]>;
+  count: UsageStore['countUse'];
   /** Removes at most `size` of the hours before that time, and says how many it did. */
   purge(before: number, size: number): number;
 }
@@ -21,6 +23,8 @@ const hourMs = 3_600_000;
 const talliesAtOnce = 250;
 /** Hours in which a key is looked for before others have the thread: a millisecond. */
 const hoursAtOnce = 100;
+/** Keys whose hours are counted before others have the thread: a millisecond. */
+const countedAtOnce = 50;
 
 /**
  * Rows are in the order of their hours, so that those that are written are few pages, whatever is kept of the hours
@@ -80,6 +84,21 @@ export function createUsageTable(database: DatabaseSync): UsageTable {
       }
       return [...found.values()].sort((one, other) => one.hour - other.hour);
     },
+    async count(keys, hours) {
+      const found: CountedUse[] = [];
+      for (const [at, key] of keys.entries()) {
+        if (at > 0 && at % countedAtOnce === 0) await setImmediate();
+        for (const hour of new Set(hours)) {
+          const row = find.get(hour, key);
+          const former = statements.findFormer.get(key, hour);
+          const requests =
+            (row === undefined ? 0 : requestsOf(fromRow(key, row))) +
+            (former === undefined ? 0 : requestsOf(fromFormerRow(key, former)));
+          if (requests > 0) found.push({ key, hour, requests });
+        }
+      }
+      return found;
+    },
     purge: (before, size) =>
       withoutSync(database, () => {
         const rows = statements.oldest.all(before, size);
@@ -118,6 +137,7 @@ function prepareStatements(database: DatabaseSync) {
     listFormer: database.prepare(
       'SELECT hour, tally, last_used_at FROM usage WHERE key = ? AND hour >= ? ORDER BY hour',
     ),
+    findFormer: database.prepare('SELECT hour, tally, last_used_at FROM usage WHERE key = ? AND hour = ?'),
     removeFormer: database.prepare(
       'DELETE FROM usage WHERE (key, hour) IN (SELECT key, hour FROM usage WHERE hour < ? LIMIT ?)',
     ),

@@ -1174,7 +1174,8 @@ export interface WatchKeysResponse {
   /**
    * `key.created`, `key.updated`, `key.rotated`, `key.disabled`, `key.enabled`, `key.revoked`,
    * `key.leaked`, `keys.imported`, `owner.put`, `key.expiring`, `key.unused`, `key.new_address`,
-   * `key.permission_denied`, `address.many_failures`.
+   * `key.permission_denied`, `key.unusual_volume`, `address.many_failures`, `role.put`, `role.deleted`,
+   * `limit.nearly_spent`, `limit.exceeded`.
    */
   type: string;
   /** The key or the owner that it is about; empty for none. */
