@@ -19,6 +19,7 @@ class HeldKey implements CheckedKey, HeldUse {
   useHour = 0;
   lastUseMs = 0;
   useAddress = '';
+  usePlan: string | null = null;
   account: unknown = null;
   requestRow = -1;
   readonly #terms: Terms;

@@ -51,8 +51,9 @@ export interface Denied {
   readonly reason: Reason;
   /** The scheme in whose words the caller is told. */
   readonly scheme: Scheme;
-  /** The key, once it was found. */
+  /** The key, once it was found, and the plan that holds for it. */
   readonly key: CheckedKey | null;
+  readonly plan?: string | null | undefined;
   /** What the route asked for; null when it could not be read. */
   readonly terms: AccessTerms | null;
   /** For `rate_limited`. */
@@ -191,19 +192,16 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
     const at = now();
     const { owner, permissions } = standing;
     const reason = refuse(key, standing, terms, request, at);
-    if (reason !== null) return deny(reason, scheme, terms, key);
+    const plan = plans.planOf(key, owner, scheme);
+    if (reason !== null) return { ...deny(reason, scheme, terms, key), plan };
     const limits = plans.limitsOf(key, owner, scheme);
     const rate = asked.spent ?? (limits.length === 0 ? null : spend(key, owner, limits, terms.cost, at));
     // What was known of the key may have changed while its units were leased: it is judged again.
-    if (rate instanceof Promise)
-      return unavailableUnless(
-        rate.then((spent) => decide({ ...asked, spent })),
-        asked,
-      );
-    if (rate?.isAllowed === false) return { ...deny('rate_limited', scheme, terms, key), rate };
-    const plan = plans.planOf(key, owner, scheme);
-    const told = { key, scheme, owner, permissions, plan, rate };
-    return { verdict: 'allow', ...told, withheld: withhold(request, presented) };
+    const again = (spent: RateVerdict | null) => decide({ ...asked, spent });
+    if (rate instanceof Promise) return unavailableUnless(rate.then(again), asked);
+    if (rate?.isAllowed === false) return { ...deny('rate_limited', scheme, terms, key), plan, rate };
+    const withheld = withhold(request, presented);
+    return { verdict: 'allow', key, scheme, owner, permissions, plan, rate, withheld };
   }
 }
 

@@ -101,6 +101,8 @@ export interface HeldUse {
   lastUseMs: number;
   /** Where it was used from, as it came. */
   useAddress: string;
+  /** The plan that held for it. */
+  usePlan: string | null;
   /** Where its limits are counted, in the words of who counts them; null where they were not asked for yet. */
   account: unknown;
   /** Where the request log has the latest of its rows; below 0 where it has none. */

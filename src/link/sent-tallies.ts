@@ -1,5 +1,5 @@
 import type { KeyId } from '../keys/key.ts';
-import type { UsageTally } from '../store/usage-tally.ts';
+import { aboutPlaces, type UsageAbout, type UsageTally } from '../store/usage-tally.ts';
 
 /**
  * Tallies on their way to the service. Of nearly all, a key that was allowed from one address, only what differs is sent,
@@ -15,6 +15,7 @@ export interface SentTallies {
     readonly allowed: Uint32Array;
     /** Milliseconds since the hour began. */
     readonly lastUsed: Uint32Array;
+    readonly abouts: SentAbouts;
   } | null;
   /** Those that were never allowed, and denied for one reason, from one address at the most. */
   readonly denied: {
@@ -24,8 +25,15 @@ export interface SentTallies {
     readonly addresses: string;
     readonly reasons: string;
     readonly counts: Uint32Array;
+    readonly abouts: SentAbouts;
   } | null;
   readonly others: readonly UsageTally[];
+}
+
+/** What the keys were: those that differ, and which of them each has. */
+interface SentAbouts {
+  readonly known: readonly (UsageAbout | null)[];
+  readonly places: Uint32Array;
 }
 
 const hourMs = 3_600_000;
@@ -58,17 +66,18 @@ function plainColumns(hour: number, plain: readonly UsageTally[]): SentTallies['
     addresses: plain.map(({ addresses }) => addresses[0]).join(' '),
     allowed: Uint32Array.from(plain, ({ allowed }) => allowed),
     lastUsed: Uint32Array.from(plain, ({ lastUsedAt }) => (lastUsedAt as number) - hour),
+    abouts: sendAbouts(plain),
   };
 }
 
 function plainTallies(plain: SentTallies['plain']): UsageTally[] {
   if (plain === null) return [];
-  const { hour, allowed, lastUsed } = plain;
+  const { hour, allowed, lastUsed, abouts } = plain;
   const addresses = plain.addresses.split(' ');
   return plain.keys.split(' ').map((key, at) => ({
     ...{ key: key as KeyId, hour, allowed: allowed[at] as number, denied: none, observed: none },
     lastUsedAt: hour + (lastUsed[at] as number),
-    addresses: [addresses[at] as string],
+    ...{ addresses: [addresses[at] as string], about: aboutAt(abouts, at) },
   }));
 }
 
@@ -77,6 +86,7 @@ interface DeniedOnce {
   readonly address: string;
   readonly reason: string;
   readonly count: number;
+  readonly about: UsageAbout | undefined;
 }
 
 function deniedColumns(hour: number, denied: readonly DeniedOnce[]): SentTallies['denied'] {
@@ -87,12 +97,13 @@ function deniedColumns(hour: number, denied: readonly DeniedOnce[]): SentTallies
     addresses: denied.map(({ address }) => address).join(' '),
     reasons: denied.map(({ reason }) => reason).join(' '),
     counts: Uint32Array.from(denied, ({ count }) => count),
+    abouts: sendAbouts(denied),
   };
 }
 
 function deniedTallies(denied: SentTallies['denied']): UsageTally[] {
   if (denied === null) return [];
-  const { hour, counts } = denied;
+  const { hour, counts, abouts } = denied;
   const addresses = denied.addresses.split(' ');
   const reasons = denied.reasons.split(' ');
   return denied.keys.split(' ').map((key, at) => {
@@ -100,6 +111,7 @@ function deniedTallies(denied: SentTallies['denied']): UsageTally[] {
     return {
       ...{ key: key as KeyId, hour, allowed: 0, denied: { [reasons[at] as string]: counts[at] as number } },
       ...{ observed: none, lastUsedAt: null, addresses: address === '' ? [] : [address] },
+      about: aboutAt(abouts, at),
     };
   });
 }
@@ -112,13 +124,14 @@ function deniedOnce({
   observed,
   lastUsedAt,
   addresses,
+  about,
 }: UsageTally): DeniedOnce | null {
   if (allowed !== 0 || lastUsedAt !== null || addresses.length > 1) return null;
   const [only, another] = Object.entries(denied);
   if (only === undefined || another !== undefined) return null;
   for (const _ in observed) return null;
   const [reason, count] = only;
-  return count > countMax ? null : { key, address: addresses[0] ?? '', reason, count };
+  return count > countMax ? null : { key, address: addresses[0] ?? '', reason, count, about };
 }
 
 function isPlain({ hour, allowed, denied, observed, lastUsedAt, addresses }: UsageTally): boolean {
@@ -128,4 +141,15 @@ function isPlain({ hour, allowed, denied, observed, lastUsedAt, addresses }: Usa
   for (const _ in denied) return false;
   for (const _ in observed) return false;
   return true;
+}
+
+function sendAbouts(tallies: readonly Pick<UsageTally, 'about'>[]): SentAbouts {
+  const known: (UsageAbout | null)[] = [];
+  const placeOf = aboutPlaces((about) => known.push(about) - 1);
+  return { places: Uint32Array.from(tallies, ({ about }) => placeOf(about ?? null)), known };
+}
+
+/** One object of all keys that were the same. */
+function aboutAt({ known, places }: SentAbouts, at: number): UsageAbout | undefined {
+  return known[places[at] as number] ?? undefined;
 }

@@ -7,9 +7,9 @@ import type { UsageTally } from '../store/usage-tally.ts';
 export interface HeldUses {
   /**
    * Counts one use that was allowed; false where it cannot be counted here: the key is not held, or what waits of it is
-   * of another hour or address.
+   * of another hour, address or plan.
    */
-  count(key: CheckedKey, address: string, now: number): boolean;
+  count(key: CheckedKey, plan: string | null, address: string, now: number): boolean;
   /** Keys of which something waits. */
   readonly size: number;
   /**
@@ -45,7 +45,7 @@ export function createHeldUses(keysMax: number): HeldUses {
   let taking = 0;
 
   return {
-    count(key, address, now) {
+    count(key, plan, address, now) {
       if (!isHeld(key)) return false;
       const hour = Math.floor(now / hourMs);
       const sinceHour = now - hour * hourMs;
@@ -55,7 +55,8 @@ export function createHeldUses(keysMax: number): HeldUses {
         key.useHour = hour;
         key.lastUseMs = sinceHour;
         key.useAddress = shared(address);
-      } else if (key.useHour !== hour || key.useAddress !== address) return false;
+        key.usePlan = plan;
+      } else if (key.useHour !== hour || key.useAddress !== address || key.usePlan !== plan) return false;
       key.uses++;
       if (sinceHour > key.lastUseMs) key.lastUseMs = sinceHour;
       return true;
@@ -94,7 +95,8 @@ function isHeld(key: CheckedKey): key is HeldKey {
 
 /** What waits of the key, which then counts anew. */
 function takenFrom(key: HeldKey): UsageTally {
-  const { id, uses, useHour, lastUseMs, useAddress } = key;
+  const { id, uses, useHour, lastUseMs, useAddress, usePlan: plan } = key;
+  const { owner, scheme, environment } = key;
   key.uses = 0;
   key.useAddress = '';
   const isAddress = isIP(useAddress) !== 0 && !useAddress.includes('%');
@@ -102,6 +104,7 @@ function takenFrom(key: HeldKey): UsageTally {
   return {
     ...{ key: id, hour, allowed: uses, denied: none, observed: none },
     ...{ lastUsedAt: hour + lastUseMs, addresses: isAddress ? [useAddress] : [] },
+    about: { owner, plan, scheme, environment },
   };
 }
 

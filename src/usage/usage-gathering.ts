@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
-import type { KeyId } from '../keys/key.ts';
+import type { CheckedKey, KeyId } from '../keys/key.ts';
 import type { Reason } from '../schemes/answer.ts';
-import { addressesMax, type UsageTally } from '../store/usage-tally.ts';
+import { addressesMax, type UsageAbout, type UsageTally } from '../store/usage-tally.ts';
 
 /** A {@link UsageTally} that is added to. */
 export interface Tally {
@@ -15,12 +15,17 @@ export interface Tally {
   /** Few: a list is smaller than a set, and the last is most often the one. */
   addresses: string[];
   lastAddress: string;
+  /** Undefined where nobody has told it. */
+  readonly about: UsageAbout | undefined;
 }
 
-/** Tallies by key and hour, within a bound. */
+/** Whose use it is: all of it may be told, or its id alone. */
+export type UsedKey = Pick<CheckedKey, 'id'> & Partial<UsageAbout>;
+
+/** Tallies by key, hour and plan, within a bound. */
 export interface Gathering {
-  /** The tally of that key and hour, made where there is none; null past the bound. */
-  tallyOf(key: KeyId, hour: number): Tally | null;
+  /** The tally of that key, under that plan (undefined where it is not known), and hour, made where there is none; null past the bound. */
+  tallyOf(key: UsedKey, plan: string | null | undefined, hour: number): Tally | null;
   readonly size: number;
   /** All of them, in parts. */
   parts(): Iterable<Tally>[];
@@ -38,22 +43,23 @@ export function createGathering(talliesMax: number): Gathering {
   let size = 0;
 
   return {
-    tallyOf(key, hour) {
-      const shard = latest[key.charCodeAt(key.length - 1) % shards] as Map<KeyId, Tally>;
-      const known = shard.get(key);
-      if (known !== undefined && known.hour === hour) return known;
-      const ofHour = known === undefined ? undefined : earlier.get(nameOf(key, hour));
+    tallyOf(key, plan, hour) {
+      const { id } = key;
+      const shard = latest[id.charCodeAt(id.length - 1) % shards] as Map<KeyId, Tally>;
+      const known = shard.get(id);
+      if (known !== undefined && known.hour === hour && known.about?.plan === plan) return known;
+      const ofHour = known === undefined ? undefined : earlier.get(nameOf(id, hour, plan));
       if (ofHour !== undefined) return ofHour;
       if (size >= talliesMax) return null;
       size++;
       const made: Tally = {
-        ...{ key, hour, allowed: 0, denied: noDenials, observed: noDenials },
-        ...{ lastUsedAt: null, addresses: [], lastAddress: '' },
+        ...{ key: id, hour, allowed: 0, denied: noDenials, observed: noDenials },
+        ...{ lastUsedAt: null, addresses: [], lastAddress: '', about: aboutOf(key, plan) },
       };
-      if (known !== undefined && known.hour > hour) earlier.set(nameOf(key, hour), made);
+      if (known !== undefined && known.hour > hour) earlier.set(nameOf(id, hour, plan), made);
       else {
-        if (known !== undefined) earlier.set(nameOf(key, known.hour), known);
-        shard.set(key, made);
+        if (known !== undefined) earlier.set(nameOf(id, known.hour, known.about?.plan), known);
+        shard.set(id, made);
       }
       return made;
     },
@@ -77,6 +83,13 @@ export function addAddress(tally: Tally, address: string): void {
   if (!tally.addresses.includes(address)) tally.addresses.push(address);
 }
 
-function nameOf(key: KeyId, hour: number): string {
-  return `${key}${hour}`;
+function aboutOf(
+  { owner = null, scheme = null, environment = null }: UsedKey,
+  plan: string | null | undefined,
+): UsageAbout | undefined {
+  return plan === undefined ? undefined : { owner, plan, scheme, environment };
+}
+
+function nameOf(key: KeyId, hour: number, plan: string | null | undefined): string {
+  return plan == null ? `${key}${hour}${plan === null ? ' ' : ''}` : `${key}${hour} ${plan}`;
 }

@@ -84,11 +84,19 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
       const isObserved = decision.verdict === 'observe';
       const judged = isObserved ? decision.would : decision;
       if (judged.verdict === 'public' || judged.key === null) return;
-      if (decision.verdict === 'allow' && held.count(decision.key, address, now)) return;
+      const { key, plan } = judged;
+      if (decision.verdict === 'allow' && held.count(key, decision.plan, address, now)) return;
       const reason = judged.verdict === 'allow' ? null : judged.reason;
-      count(judged.key.id, reason, address, now, isObserved ? 'observed' : 'denied');
+      add(
+        gathering.tallyOf(key, plan, hourOf(now)),
+        reason,
+        address,
+        now,
+        isObserved ? 'observed' : 'denied',
+      );
     },
-    count,
+    count: (id, reason, address, now) =>
+      add(gathering.tallyOf({ id }, undefined, hourOf(now)), reason, address, now),
     start() {
       if (stopping.signal.aborted) stopping = new AbortController();
       // A store that is slow is not asked again before it has answered.
@@ -106,14 +114,13 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
     },
   };
 
-  function count(
-    key: KeyId,
+  function add(
+    tally: Tally | null,
     reason: Reason | null,
     address: string,
     now: number,
     kind: 'denied' | 'observed' = 'denied',
   ): void {
-    const tally = gathering.tallyOf(key, Math.floor(now / hourMs) * hourMs);
     if (tally === null) return;
     if (reason === null) {
       tally.allowed++;
@@ -200,7 +207,8 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
 
   /** What could not be written is written with the next flush. */
   function restore(lost: UsageTally): void {
-    const tally = gathering.tallyOf(lost.key, lost.hour);
+    const { key: id, about, hour } = lost;
+    const tally = gathering.tallyOf({ ...about, id }, about?.plan, hour);
     if (tally === null) return;
     tally.allowed += lost.allowed;
     for (const kind of ['denied', 'observed'] as const)
@@ -219,6 +227,10 @@ async function waitForTimer(ms: number, signal: AbortSignal): Promise<void> {
   await setTimeout(ms, undefined, { signal }).catch(() => {});
 }
 
-function written({ key, hour, allowed, denied, observed, lastUsedAt, addresses }: Tally): UsageTally {
-  return { key, hour, allowed, denied, observed, lastUsedAt, addresses };
+function hourOf(now: number): number {
+  return Math.floor(now / hourMs) * hourMs;
+}
+
+function written({ lastAddress, ...tally }: Tally): UsageTally {
+  return tally;
 }

@@ -296,7 +296,7 @@ function allowed(key: KeyRecord): Decision {
 }
 
 function denied(key: KeyRecord | null, reason: Reason): Decision {
-  return { verdict: 'deny', reason, scheme, key, terms: null, rate: null };
+  return { verdict: 'deny', reason, scheme, key, plan: null, terms: null, rate: null };
 }
 
 /** Lets everything that is ready run. */

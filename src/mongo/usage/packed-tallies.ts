@@ -2,10 +2,9 @@ import { promisify } from 'node:util';
 import { deflateRaw, inflateRaw } from 'node:zlib';
 import type { KeyId } from '../../keys/key.ts';
 import type { Reason } from '../../schemes/answer.ts';
-import type { UsageTally } from '../../store/usage-tally.ts';
+import { aboutPlaces, type UsageAbout, type UsageTally } from '../../store/usage-tally.ts';
 
 type Counts = Partial<Record<Reason, number>>;
-/** Denials and what was observed are left out where there is neither, which is nearly always. */
 type Row = [
   key: string,
   hour: number,
@@ -14,7 +13,13 @@ type Row = [
   addresses: readonly string[],
   denied?: Counts,
   observed?: Counts,
+  /** Which of those that the first row of all lists. */
+  about?: number,
 ];
+/** Before all others where they have something about the keys: releases of before it was told skip what is no row. */
+interface Abouts {
+  readonly abouts: readonly (UsageAbout | null)[];
+}
 
 const deflate = promisify(deflateRaw);
 const inflate = promisify(inflateRaw);
@@ -29,26 +34,55 @@ const none: Counts = Object.freeze({});
  * thread.
  */
 export async function packTallies(tallies: readonly UsageTally[]): Promise<Buffer> {
-  return deflate(JSON.stringify(tallies.map(toRow)), { level });
+  const abouts: (UsageAbout | null)[] = [];
+  const placeOf = aboutPlaces((about) => abouts.push(about) - 1);
+  const rows = tallies.map((tally) => toRow(tally, placeOf(tally.about ?? null)));
+  return deflate(JSON.stringify([{ abouts } satisfies Abouts, ...rows]), { level });
 }
 
 /** Rejects with an Error where it cannot be read; what is no tally is left out. */
 export async function unpackTallies(packed: Uint8Array): Promise<UsageTally[]> {
   const rows: unknown = JSON.parse((await inflate(packed, { maxOutputLength: bytesMax })).toString());
   if (!Array.isArray(rows)) throw new Error('a batch of use is not a list of tallies');
-  return rows.flatMap((row) => (isRow(row) ? fromRow(row) : []));
+  const abouts = readAbouts(rows[0]);
+  return rows.flatMap((row) => (isRow(row) ? fromRow(row, abouts) : []));
 }
 
-function toRow({ key, hour, allowed, lastUsedAt, addresses, denied, observed }: UsageTally): Row {
-  return isEmpty(denied) && isEmpty(observed)
-    ? [key, hour, allowed, lastUsedAt, addresses]
-    : [key, hour, allowed, lastUsedAt, addresses, denied, observed];
+function readAbouts(first: unknown): readonly (UsageAbout | undefined)[] {
+  const list: unknown = Object(first).abouts;
+  return Array.isArray(list) ? list.map((about) => (isAbout(about) ? about : undefined)) : [];
 }
 
-function fromRow([key, hour, allowed, lastUsedAt, addresses, denied, observed]: Row): UsageTally {
+function isAbout(value: unknown): value is UsageAbout {
+  if (typeof value !== 'object' || value === null) return false;
+  const { owner, plan, scheme, environment } = value as Record<keyof UsageAbout, unknown>;
+  return [owner, plan, scheme, environment].every((part) => part === null || typeof part === 'string');
+}
+
+function toRow(
+  { key, hour, allowed, lastUsedAt, addresses, denied, observed }: UsageTally,
+  about: number,
+): Row {
+  // Releases of before read two objects there, or nothing.
+  const isPlain = isEmpty(denied) && isEmpty(observed);
+  return [
+    key,
+    hour,
+    allowed,
+    lastUsedAt,
+    addresses,
+    isPlain ? none : denied,
+    isPlain ? none : observed,
+    about,
+  ];
+}
+
+function fromRow(row: Row, abouts: readonly (UsageAbout | undefined)[]): UsageTally {
+  const [key, hour, allowed, lastUsedAt, addresses, denied, observed, about] = row;
   return {
     ...{ key: key as KeyId, hour, allowed, lastUsedAt, addresses },
     ...{ denied: denied ?? none, observed: observed ?? none },
+    about: about === undefined ? undefined : abouts[about],
   };
 }
 
