@@ -26,6 +26,7 @@ import { requestContract } from './store-contract/requests.ts';
 import { roleContract } from './store-contract/roles.ts';
 import { rotateContract } from './store-contract/rotate.ts';
 import { usageContract } from './store-contract/usage.ts';
+import { usageSumContract } from './store-contract/usage-sums.ts';
 
 export interface StoreUnderTest {
   /** On data that nobody else has, not opened yet. */
@@ -53,6 +54,7 @@ export function describeStoreContract(name: string, createStore: CreateStore): v
     limitContract(createStore);
     usageContract(createStore);
     countedUseContract(createStore);
+    usageSumContract(createStore);
     requestLogContract(createStore);
     feedContract(createStore);
     importContract(createStore);

@@ -43,6 +43,7 @@ import {
 import { createRoleOperations, type RoleOperations } from './roles/role-operations.ts';
 import { createTermsOperations, type TermsOperations } from './terms-operations.ts';
 import { createRequestOperations, type RequestOperations } from './use/request-operations.ts';
+import { createUsageOperations, type UsageOperations } from './use/usage-operations.ts';
 import { createWatchOperations, type WatchOperations } from './watch-operations.ts';
 
 interface Operations
@@ -57,6 +58,7 @@ interface Operations
     LeakOperations,
     LimitOperations,
     RequestOperations,
+    UsageOperations,
     PortalOperations,
     TermsOperations,
     WatchOperations {}
@@ -92,6 +94,7 @@ export interface AdminDependencies {
     | 'getRole'
     | 'listRoles'
     | 'getUsage'
+    | 'sumUsage'
     | 'listRequests'
     | 'countListed'
     | 'countOwned'
@@ -148,6 +151,7 @@ export function createAdmin(dependencies: AdminDependencies): Admin {
     ...createLeakOperations(dependencies),
     ...createLimitOperations(dependencies),
     ...createRequestOperations(dependencies),
+    ...createUsageOperations(dependencies),
     ...createPortalOperations(dependencies),
     ...createTermsOperations({ ...dependencies, terms }),
     ...createWatchOperations(dependencies),

@@ -10,6 +10,7 @@ export const operationPermissions = {
   GetKey: adminRead,
   GetKeyUsage: adminRead,
   ListKeyRequests: adminRead,
+  GetUsage: adminRead,
   GetKeyLimits: adminRead,
   ChargeKey: adminWrite,
   ListKeys: adminRead,
@@ -68,7 +69,7 @@ const portalOperations: Readonly<Record<PortalPermission, readonly OperationName
     ] as const),
     ...(['RevokeKeys', 'DisableKeys'] as const),
   ],
-  'usage:read': ['GetTerms', 'GetKeyUsage', 'GetKeyLimits', 'ListKeyRequests'],
+  'usage:read': ['GetTerms', 'GetKeyUsage', 'GetKeyLimits', 'ListKeyRequests', 'GetUsage'],
 };
 
 /** Whether a portal session with these permissions may make the call. */

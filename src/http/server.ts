@@ -34,6 +34,7 @@ import { addPortalRoutes } from './routes/portal-routes.ts';
 import { addRequestRoutes } from './routes/request-routes.ts';
 import { addRoleRoutes } from './routes/role-routes.ts';
 import { addTermsRoutes } from './routes/terms-routes.ts';
+import { addUsageRoutes } from './routes/usage-routes.ts';
 import { errorAnswer, wireErrorAnswer } from './status.ts';
 
 /** The HTTP listener: REST under `/admin`, health, metrics. */
@@ -98,6 +99,7 @@ export function createHttpServer(dependencies: HttpDependencies, options: HttpOp
     addPortalRoutes(app, admin);
     addAuditRoutes(app, admin);
     addRequestRoutes(app, admin);
+    addUsageRoutes(app, admin);
     addDiagnosticsRoutes(app, admin);
     addTermsRoutes(app, admin);
     addEventRoutes(app, admin, log);

@@ -11,6 +11,7 @@ export const limitsName = 'limits';
 export const chargesName = 'charges';
 export const usageName = 'usage';
 export const usageBatchesName = 'usage_batches';
+export const usageSumsName = 'usage_sums';
 export const metaName = 'meta';
 export const journalName = 'journal';
 export const addressesName = 'addresses';
@@ -86,6 +87,7 @@ export const collectionIndexes: Readonly<Record<string, IndexDescription[]>> = {
   [chargesName]: [purgeIndex],
   [usageName]: [purgeIndex],
   [usageBatchesName]: [purgeIndex],
+  [usageSumsName]: [purgeIndex],
   [addressesName]: [purgeIndex],
   [requestsName]: [
     purgeIndex,

@@ -193,11 +193,12 @@ function ownerAndRoleCalls(
 function useCalls(
   watch: Relogin['watch'],
   current: () => Connection,
-): RequestStore & Pick<RestorableStore, 'recordUsage' | 'getUsage' | 'countUse'> {
+): RequestStore & Pick<RestorableStore, 'recordUsage' | 'getUsage' | 'countUse' | 'sumUsage'> {
   return {
     recordUsage: watch(async (tallies) => current().usage.record(tallies)),
     getUsage: watch(async (key, since) => current().usage.get(key, since)),
     countUse: watch(async (...asked) => current().usage.count(...asked)),
+    sumUsage: watch(async (query) => current().usage.sum(query)),
     recordRequests: watch(async (rows) => current().requests.recordRequests(rows)),
     listRequests: watch(async (...asked) => current().requests.listRequests(...asked)),
   };

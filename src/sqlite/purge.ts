@@ -29,6 +29,7 @@ export function createPurge(dependencies: PurgeDependencies): () => Promise<void
   async function purge(): Promise<void> {
     tables()?.limits.purge(now());
     await inBatches(({ usage }) => usage.purge(now() - usageRetentionMs, batchSize));
+    await inBatches(({ usageSums }) => usageSums.purge(now(), batchSize));
     await inBatches(({ keys }) => {
       const ids = keys.purge(now(), batchSize);
       for (const id of ids) onKeyRemoved(id);

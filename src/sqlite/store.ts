@@ -183,7 +183,7 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
         return counts;
       }),
     countUnits: (windows) => withTables(({ limits }) => windows.map(limits.count)),
-    ...useCalls(withTables),
+    ...useCalls(withTables, now),
     listJournal: (filter, page) => withTables(({ journal }) => journal.list(filter, page)),
     noteAddresses: (uses) => withTables(({ addresses }) => addresses.note(uses)),
     ...identityKeyCalls((work) => withTables(({ identityKeys }) => work(identityKeys))),

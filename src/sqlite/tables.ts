@@ -13,6 +13,8 @@ import { createPortalSessionTable, type PortalSessionTable } from './records/por
 import { createRequestTable, type RequestTable } from './records/requests.ts';
 import { createRoleTable, type RoleTable } from './records/roles.ts';
 import { createUsageTable, type UsageTable } from './records/usage.ts';
+import { createUsageSumming, type SumUsage } from './records/usage-summing.ts';
+import { createUsageSumTable, type UsageSumTable } from './records/usage-sums.ts';
 import { createStatements } from './statements.ts';
 
 /** An open database and what is in it. */
@@ -24,6 +26,8 @@ export interface Tables {
   readonly roles: RoleTable;
   readonly limits: LimitTable;
   readonly usage: UsageTable;
+  readonly usageSums: UsageSumTable;
+  readonly sumUsage: SumUsage;
   readonly requests: RequestTable;
   readonly journal: JournalTable;
   readonly addresses: AddressTable;
@@ -39,13 +43,15 @@ export function createTables(
   onBadRecord: (id: string, error: BadRecord) => void,
 ): Tables {
   const prepare = createStatements(database);
+  const usageSums = createUsageSumTable(database);
   return {
-    ...{ database, disk },
+    ...{ database, disk, usageSums },
     keys: createKeyTable(database, prepare, onBadRecord),
     owners: createOwnerTable(database),
     roles: createRoleTable(database, onBadRecord),
     limits: createLimitTable(database),
-    usage: createUsageTable(database),
+    usage: createUsageTable(database, usageSums),
+    sumUsage: createUsageSumming(database),
     requests: createRequestTable(database),
     journal: createJournalTable(database, prepare, onBadRecord),
     addresses: createAddressTable(database, disk),

@@ -5,6 +5,7 @@ import type { Tables } from './tables.ts';
 /** The calls about what keys do. */
 export function useCalls(
   withTables: <Result>(work: (tables: Tables) => Result | Promise<Result>) => Promise<Result>,
+  now: () => number,
 ): UsageStore & RequestStore {
   let listener: UseListener = () => {};
   return {
@@ -16,6 +17,7 @@ export function useCalls(
       listener = given;
     },
     countUse: (keys, hours) => withTables(({ usage }) => usage.count(keys, hours)),
+    sumUsage: (query) => withTables(({ sumUsage }) => sumUsage(query, now())),
     getUsage: (key, since) => withTables(({ usage }) => usage.get(key, since)),
     recordRequests: (rows) => withTables(({ requests }) => requests.record(rows)),
     listRequests: (filter, page) => withTables(({ requests }) => requests.list(filter, page)),

@@ -1,4 +1,5 @@
 import type { KeyId } from '../keys/key.ts';
+import type { UsageSumStore } from './usage-sums.ts';
 import type { UsageTally } from './usage-tally.ts';
 
 /** All requests with a key within one hour, whatever became of them. */
@@ -10,7 +11,7 @@ export interface CountedUse {
 }
 
 /** What keys are used for: a part of the store's contract, which the same suite holds. */
-export interface UsageStore {
+export interface UsageStore extends UsageSumStore {
   /**
    * Adds to what is known of the use of keys, and moves their `lastUsedAt` on; need not be durable at once, and may be
    * known some seconds later.

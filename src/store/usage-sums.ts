@@ -119,8 +119,7 @@ export function rangesOf(
   const units: UsageUnit[] =
     interval === 'hour' ? ['hour'] : interval === 'day' ? ['day', 'hour'] : ['month', 'day', 'hour'];
   const coarsest = units[0] as UsageUnit;
-  // A tally of a clock that goes ahead may be of the hour to come.
-  const end = until > now + hourMs ? Number.POSITIVE_INFINITY : until;
+  const end = until > startOf('hour', now) ? Number.POSITIVE_INFINITY : until;
   const from = Math.max(since, startOf(coarsest, now - sumRetentionMs[coarsest]));
   const limit = nextStart('month', now + dayMs);
   return cover(

@@ -62,6 +62,7 @@ export function eachCall(store: Store, wrap: WrapCall): Store {
     getUsage: wrap('get_usage', (key, since) => store.getUsage(key, since)),
     countUse: wrap('count_use', (...asked) => store.countUse(...asked)),
     watchUse: (listener) => store.watchUse(listener),
+    sumUsage: wrap('sum_usage', (query) => store.sumUsage(query)),
     recordRequests: wrap('record_requests', (rows) => store.recordRequests(rows)),
     listRequests: wrap('list_requests', (...asked) => store.listRequests(...asked)),
     diagnose: wrap('diagnose', () => store.diagnose()),

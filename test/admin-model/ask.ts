@@ -4,6 +4,7 @@ export type Operation = Exclude<
   keyof Admin,
   | 'signIn'
   | 'listKeyRequests'
+  | 'getUsage'
   | 'putRole'
   | 'getRole'
   | 'listRoles'

@@ -1,6 +1,7 @@
 import {
   CreateKeyRequest,
   GetKeyUsageRequest,
+  GetUsageRequest,
   ImportedKey,
   ImportKeysRequest,
   Key,
@@ -21,7 +22,7 @@ import type { Ask } from './ask.ts';
 type Input = Readonly<Record<string, unknown>>;
 
 type Asked = Pick<Ask, 'id' | 'input'> & {
-  readonly operation: Ask['operation'] | 'listKeyRequests' | 'putRole';
+  readonly operation: Ask['operation'] | 'listKeyRequests' | 'getUsage' | 'putRole';
 };
 
 /** The message for a call in the contract's JSON shape. */
@@ -37,6 +38,8 @@ export function requestOf({ operation, id, input }: Asked): object {
       return filled(GetKeyUsageRequest, { id, ...fieldsOf(input) });
     case 'listKeyRequests':
       return filled(ListKeyRequestsRequest, { id, ...fieldsOf(input) });
+    case 'getUsage':
+      return filled(GetUsageRequest, fieldsOf(input));
     case 'verifyKey':
       return filled(VerifyKeyRequest, input);
     case 'updateKey':

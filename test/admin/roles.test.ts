@@ -70,6 +70,10 @@ const operations: Readonly<Record<string, Operation>> = {
     ...{ needs: 'read', elsewhere: 'NOT_FOUND', message: (id) => ({ ...unsetPage, id }) },
     rest: (id) => ['GET', `/admin/api-keys/${id}/requests`],
   },
+  getUsage: {
+    ...{ needs: 'read', elsewhere: 'ok', message: () => unsetPage },
+    rest: () => ['GET', '/admin/usage'],
+  },
   getKeyLimits: {
     ...{ needs: 'read', elsewhere: 'NOT_FOUND', message: (id) => ({ id }) },
     rest: (id) => ['GET', `/admin/api-keys/${id}/limits`],

@@ -108,6 +108,13 @@ export const queries: readonly Request[] = [
     fields: { page_size: 'size', page_token: 'token', since: 'time', until: 'time' },
   },
   {
+    ...{ rpc: 'getUsage', method: 'GET', path: '/admin/usage', good: {} },
+    fields: {
+      ...{ page_size: 'size', page_token: 'token', since: 'time', until: 'time', owner: 'owner' },
+      ...{ group_by: 'usageGroup', interval: 'usageInterval', order_by: 'usageOrder' },
+    },
+  },
+  {
     ...{ rpc: 'listOwners', method: 'GET', path: '/admin/owners', good: {} },
     fields: { page_size: 'size', page_token: 'token' },
   },

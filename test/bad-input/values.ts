@@ -202,6 +202,19 @@ export const badValues = {
     ['the way that is the default', 'name asc'],
     ['two', 'name,created_at'],
   ],
+  usageGroup: [
+    ['a word', tracer],
+    ['another case', 'OWNER'],
+    ['two', 'owner,plan'],
+  ],
+  usageInterval: [
+    ['a word', tracer],
+    ['a week', 'week'],
+  ],
+  usageOrder: [
+    ['a word', tracer],
+    ['a direction', 'allowed desc'],
+  ],
   event: [
     ['a word', tracer],
     ['too few digits', 'evt_1'],

@@ -201,6 +201,7 @@ async function callEverything(): Promise<{ route: DocumentedRoute; reply: Reply 
   await tell('GetKeyUsage', first.id);
   await tell('ListKeyRequests', first.id);
   await tell('ListRequests', '', { query: '?page_size=1' });
+  await tell('GetUsage', '', { query: '?interval=all' });
   await tell('GetKeyLimits', first.id);
   await tell('ChargeKey', first.id);
   await tell('UpdateKey', first.id);

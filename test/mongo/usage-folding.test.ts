@@ -163,6 +163,7 @@ it('who has folded everything for a while gives the duty back, and asks no more'
       },
     },
     hours: { add: async () => {} },
+    sums: { resolve: async () => [], add: async () => {} },
     duties: {
       async claimDuty(_duty, _holder, forMs) {
         claims.push(forMs);

@@ -34,6 +34,7 @@ describe('usage', () => {
       {
         ...{ key: key.id, hour: noon, allowed: 3, denied: { expired: 2, rate_limited: 1 }, observed: {} },
         ...{ lastUsedAt: noon + 3, addresses: ['192.0.2.1', '192.0.2.2'] },
+        about: { owner: null, plan: null, scheme: 'postern', environment: 'live' },
       },
     ]);
   });

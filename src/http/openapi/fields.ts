@@ -61,6 +61,8 @@ export const fieldNotes: Readonly<Record<string, string>> = {
   page_token: 'The `next_page_token` of the answer before, with the same filters.',
   since: 'From this time on.',
   until: 'Before this time.',
+  group_by: 'What use is added up by. Absent: `none`.',
+  interval: 'Over how long, in UTC; `all` is the whole time asked for. Absent: `hour`.',
   actor: 'Calls by this actor: the id of an admin key, `POSTERN_ADMIN_KEY`, or the name in a certificate.',
   action: 'Calls of this name, as in `RevokeKey`.',
   target: 'What is about this key or owner.',

@@ -22,6 +22,8 @@ export interface Operation {
     readonly type?: string;
     readonly schema: Schema;
     readonly example: unknown;
+    /** For who asks for it in `Accept`: an example of CSV. */
+    readonly csv?: string;
   };
   /** Answers besides the good one and those that every operation may give. */
   readonly errors?: readonly number[];
@@ -66,7 +68,10 @@ export function operationObject(operation: Operation): Schema {
     responses: {
       [answer.status ?? 200]: {
         description: answer.description,
-        content: content(answer.type ?? 'application/json', answer.schema, answer.example),
+        content: {
+          ...content(answer.type ?? 'application/json', answer.schema, answer.example),
+          ...(answer.csv !== undefined && content('text/csv', { type: 'string' }, answer.csv)),
+        },
       },
       ...Object.fromEntries(errorsOf(operation).map((status) => [status, errorReference(status)])),
       ...operation.others,

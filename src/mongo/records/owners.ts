@@ -19,7 +19,7 @@ import { date, dateOrNull, labels, time } from './records.ts';
 import { createVersionedChanges } from './versioned.ts';
 
 /** An owner in the collection `owners`. */
-interface OwnerDocument {
+export interface OwnerDocument {
   _id: string;
   plan: string | null;
   active_until: Date | null;

@@ -6,6 +6,7 @@ import { addressesMax, type UsageTally } from '../../store/usage-tally.ts';
 import type { DutyCollection } from '../records/duties.ts';
 import type { UsageBatches } from './batches.ts';
 import type { UsageHours } from './hours.ts';
+import type { UsageSums } from './sums.ts';
 
 /** Folds what all replicas have written of use into hours, as long as there is some: one replica does so for all. */
 export interface UsageFolding {
@@ -18,6 +19,7 @@ export interface UsageFolding {
 export interface UsageFoldingDependencies {
   readonly batches: UsageBatches;
   readonly hours: Pick<UsageHours, 'add'>;
+  readonly sums: UsageSums;
   readonly duties: Pick<DutyCollection, 'claimDuty'>;
   /** Milliseconds of a clock that is never set back. */
   readonly monotonic: () => number;
@@ -47,7 +49,7 @@ const ownMax = 100;
  * counted twice: see {@link UsageBatches.begin} and {@link UsageHours.add}.
  */
 export function createUsageFolding(dependencies: UsageFoldingDependencies): UsageFolding {
-  const { batches, hours, duties, monotonic, onError, onFolded, everyMs } = dependencies;
+  const { batches, hours, sums, duties, monotonic, onError, onFolded, everyMs } = dependencies;
   const holder = randomUUID();
   const stopping = new AbortController();
   const stopped = () => stopping.signal.aborted;
@@ -77,7 +79,9 @@ export function createUsageFolding(dependencies: UsageFoldingDependencies): Usag
     while (await isOurs()) {
       const fold = await batches.begin();
       if (fold === null) return;
-      const tallies = sumsOf(fold.tallies);
+      const known = await sums.resolve(fold.tallies);
+      await sums.add(known, fold.number);
+      const tallies = sumsOf(known);
       for (let start = 0; start < tallies.length; start += writeSize) {
         const some = tallies.slice(start, start + writeSize);
         await hours.add(some, fold.number);
@@ -161,7 +165,7 @@ function sumsOf(tallies: readonly UsageTally[]): UsageTally[] {
 function sumOf(one: UsageTally, other: UsageTally): UsageTally {
   const lastUsedAt = Math.max(one.lastUsedAt ?? 0, other.lastUsedAt ?? 0);
   return {
-    ...{ key: one.key, hour: one.hour, allowed: one.allowed + other.allowed },
+    ...{ key: one.key, hour: one.hour, allowed: one.allowed + other.allowed, about: one.about },
     ...{ denied: countsOf(one.denied, other.denied), observed: countsOf(one.observed, other.observed) },
     lastUsedAt: one.lastUsedAt === null && other.lastUsedAt === null ? null : lastUsedAt,
     addresses: [...new Set([...one.addresses, ...other.addresses])].slice(0, addressesMax),

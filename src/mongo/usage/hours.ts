@@ -19,6 +19,8 @@ interface UsageDocument {
   observed?: Partial<Record<Reason, number>>;
   addresses?: string[];
   last_used_at?: Date;
+  /** Absent where only versions before have added to it. */
+  owner?: string | null;
   /** The last fold that added to it; absent where only versions before have. */
   fold?: number;
   purge_at: Date;
@@ -95,7 +97,7 @@ function idOf(key: KeyId, hour: number): string {
 }
 
 function addition(tally: UsageTally, fold: number): AnyBulkWriteOperation<UsageDocument> {
-  const { key, hour, allowed, addresses, lastUsedAt } = tally;
+  const { key, hour, allowed, addresses, lastUsedAt, about } = tally;
   const plus = (field: string, count: number) => ({ $add: [{ $ifNull: [`$${field}`, 0] }, count] });
   const counts = (['denied', 'observed'] as const).flatMap((kind) =>
     Object.entries(tally[kind]).map(([reason, count]) => [
@@ -113,6 +115,7 @@ function addition(tally: UsageTally, fold: number): AnyBulkWriteOperation<UsageD
     ...Object.fromEntries(counts),
     ...(addresses.length > 0 && { addresses: { $slice: [union, addressesMax] } }),
     fold,
+    ...(about !== undefined && { owner: { $literal: about.owner } }),
     ...(lastUsedAt !== null && { last_used_at: { $max: ['$last_used_at', new Date(lastUsedAt)] } }),
   };
   const filter = { _id: idOf(key, hour), fold: { $not: { $gte: fold } } };

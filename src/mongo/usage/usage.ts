@@ -7,6 +7,8 @@ import type { Sessions } from '../sessions.ts';
 import { createUsageBatches } from './batches.ts';
 import { createUsageFolding } from './folding.ts';
 import { createUsageHours } from './hours.ts';
+import { createUsageSumming, type SumUsage } from './summing.ts';
+import { createUsageSums } from './sums.ts';
 
 /** What keys were used for. */
 export interface UsageCollection {
@@ -17,6 +19,7 @@ export interface UsageCollection {
   count: UsageStore['countUse'];
   /** The listener is told of what this process folds. */
   watch(listener: UseListener): void;
+  readonly sum: SumUsage;
   /** Sees to what nobody has folded. */
   start(): void;
   /** Folds what this process has recorded, if it may. */
@@ -43,7 +46,8 @@ export function createUsageCollection(dependencies: UsageCollectionDependencies)
   const batches = createUsageBatches(database, sessions, dependencies);
   let listener: UseListener = () => {};
   const onFolded: UseListener = (tallies) => listener(tallies);
-  const folding = createUsageFolding({ ...dependencies, hours, batches, onFolded, everyMs });
+  const sums = createUsageSums(database, sessions);
+  const folding = createUsageFolding({ ...dependencies, hours, sums, batches, onFolded, everyMs });
 
   return {
     async record(tallies) {
@@ -54,6 +58,7 @@ export function createUsageCollection(dependencies: UsageCollectionDependencies)
     watch(given) {
       listener = given;
     },
+    sum: createUsageSumming(database, sessions, dependencies.now),
     start: () => folding.wake(),
     stop: folding.stop,
   };

@@ -5,6 +5,7 @@ import type { Reason } from '../../schemes/answer.ts';
 import { type CountedUse, requestsOf, type UsageStore } from '../../store/usage-store.ts';
 import { addressesMax, type UsageTally } from '../../store/usage-tally.ts';
 import { withoutSync } from '../transaction.ts';
+import type { UsageSumTable } from './usage-sums.ts';
 
 /** The table of what keys were used for, a row an hour and key. Throws SQLite's errors. */
 export interface UsageTable {
@@ -31,7 +32,7 @@ const countedAtOnce = 50;
  * before. The row of a key in `keys` is written once an hour: its `last_used_at` names the hour that has the latest
  * use (see `recordColumns`).
  */
-export function createUsageTable(database: DatabaseSync): UsageTable {
+export function createUsageTable(database: DatabaseSync, sums: Pick<UsageSumTable, 'add'>): UsageTable {
   const statements = prepareStatements(database);
   const { add, find, put, touch } = statements;
 
@@ -61,8 +62,9 @@ export function createUsageTable(database: DatabaseSync): UsageTable {
       for (let start = 0; start < tallies.length; start += talliesAtOnce) {
         if (start > 0) await setImmediate();
         withoutSync(database, () => {
-          for (const tally of tallies.slice(start, start + talliesAtOnce))
-            if (!addAllowed(tally)) addAny(tally);
+          const some = tallies.slice(start, start + talliesAtOnce);
+          for (const tally of some) if (!addAllowed(tally)) addAny(tally);
+          sums.add(some);
         });
       }
     },

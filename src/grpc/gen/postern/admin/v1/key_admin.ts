@@ -557,6 +557,79 @@ export interface LoggedRequest {
   environment?: string | undefined;
 }
 
+export interface GetUsageRequest {
+  /** `none`, `key`, `owner`, `plan`, `scheme` or `environment`. Absent: `none`. */
+  group_by?:
+    | string
+    | undefined;
+  /** `hour`, `day`, `month`, in UTC, or `all`: the whole time asked for. Absent: `hour`. */
+  interval?:
+    | string
+    | undefined;
+  /**
+   * From the hour on that holds this time; from the day or month on where hours or days are not kept
+   * any more: hours are kept 90 days, days 400 days, months ten years. Absent: 24 hours, 30 days or 12
+   * months before `until`, by the interval; for `all` whatever is kept.
+   */
+  since:
+    | Timestamp
+    | undefined;
+  /** Before this time. Absent: now. */
+  until:
+    | Timestamp
+    | undefined;
+  /** Use of keys of exactly this owner. */
+  owner?:
+    | string
+    | undefined;
+  /**
+   * `allowed` or `denied`, the most first, or `start`, the newest first and within it what was allowed
+   * the most. Absent: `allowed`.
+   */
+  order_by?:
+    | string
+    | undefined;
+  /** Rows in one answer, 1 to 10000. 0: 100. More than 10000 counts as 10000. */
+  page_size: number;
+  /** The `next_page_token` of the answer before, with the same fields. Empty: the first page. */
+  page_token: string;
+}
+
+export interface GetUsageResponse {
+  /** Without those in which nothing happened. */
+  rows: UsageRow[];
+  /** Opaque. Empty: this was the last page. */
+  next_page_token: string;
+}
+
+/** What all keys of one group were used for within one interval. */
+export interface UsageRow {
+  /**
+   * An id of a key or an owner, or a name. Absent for `none`, and for keys that have no owner or no plan.
+   * The plan is the one that held.
+   */
+  group?:
+    | string
+    | undefined;
+  /** When the interval began; absent for `all`. */
+  start: Timestamp | undefined;
+  allowed: number;
+  /** By reason, as in `rate_limited`. */
+  denied: { [key: string]: number };
+  /** Allowed though they would have been denied, since they are only observed, by reason. */
+  observed: { [key: string]: number };
+}
+
+export interface UsageRow_DeniedEntry {
+  key: string;
+  value: number;
+}
+
+export interface UsageRow_ObservedEntry {
+  key: string;
+  value: number;
+}
+
 export interface GetKeyLimitsRequest {
   /** Required. */
   id: string;
@@ -3869,6 +3942,405 @@ export const LoggedRequest: MessageFns<LoggedRequest> = {
             }
 
             message.environment = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetUsageRequest(): GetUsageRequest {
+  return {
+    group_by: undefined,
+    interval: undefined,
+    since: undefined,
+    until: undefined,
+    owner: undefined,
+    order_by: undefined,
+    page_size: 0,
+    page_token: "",
+  };
+}
+
+export const GetUsageRequest: MessageFns<GetUsageRequest> = {
+  encode(message: GetUsageRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.group_by !== undefined) {
+      writer.uint32(10).string(message.group_by);
+    }
+    if (message.interval !== undefined) {
+      writer.uint32(18).string(message.interval);
+    }
+    if (message.since !== undefined) {
+      Timestamp.encode(message.since, writer.uint32(26).fork()).join();
+    }
+    if (message.until !== undefined) {
+      Timestamp.encode(message.until, writer.uint32(34).fork()).join();
+    }
+    if (message.owner !== undefined) {
+      writer.uint32(42).string(message.owner);
+    }
+    if (message.order_by !== undefined) {
+      writer.uint32(50).string(message.order_by);
+    }
+    if (message.page_size !== 0) {
+      writer.uint32(56).int32(message.page_size);
+    }
+    if (message.page_token !== "") {
+      writer.uint32(66).string(message.page_token);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetUsageRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetUsageRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.group_by = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.interval = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.since = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.until = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.owner = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.order_by = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.page_size = reader.int32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.page_token = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetUsageResponse(): GetUsageResponse {
+  return { rows: [], next_page_token: "" };
+}
+
+export const GetUsageResponse: MessageFns<GetUsageResponse> = {
+  encode(message: GetUsageResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.rows) {
+      UsageRow.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.next_page_token !== "") {
+      writer.uint32(18).string(message.next_page_token);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetUsageResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetUsageResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.rows.push(UsageRow.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.next_page_token = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUsageRow(): UsageRow {
+  return { group: undefined, start: undefined, allowed: 0, denied: {}, observed: {} };
+}
+
+export const UsageRow: MessageFns<UsageRow> = {
+  encode(message: UsageRow, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.group !== undefined) {
+      writer.uint32(10).string(message.group);
+    }
+    if (message.start !== undefined) {
+      Timestamp.encode(message.start, writer.uint32(18).fork()).join();
+    }
+    if (message.allowed !== 0) {
+      writer.uint32(24).int64(message.allowed);
+    }
+    globalThis.Object.entries(message.denied).forEach(([key, value]: [string, number]) => {
+      UsageRow_DeniedEntry.encode({ key: key as any, value }, writer.uint32(34).fork()).join();
+    });
+    globalThis.Object.entries(message.observed).forEach(([key, value]: [string, number]) => {
+      UsageRow_ObservedEntry.encode({ key: key as any, value }, writer.uint32(42).fork()).join();
+    });
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageRow {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageRow();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.group = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.start = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.allowed = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            const entry4 = UsageRow_DeniedEntry.decode(reader, reader.uint32());
+            if (entry4.value !== undefined) {
+              message.denied[entry4.key] = entry4.value;
+            }
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            const entry5 = UsageRow_ObservedEntry.decode(reader, reader.uint32());
+            if (entry5.value !== undefined) {
+              message.observed[entry5.key] = entry5.value;
+            }
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUsageRow_DeniedEntry(): UsageRow_DeniedEntry {
+  return { key: "", value: 0 };
+}
+
+export const UsageRow_DeniedEntry: MessageFns<UsageRow_DeniedEntry> = {
+  encode(message: UsageRow_DeniedEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(16).int64(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageRow_DeniedEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageRow_DeniedEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.value = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseUsageRow_ObservedEntry(): UsageRow_ObservedEntry {
+  return { key: "", value: 0 };
+}
+
+export const UsageRow_ObservedEntry: MessageFns<UsageRow_ObservedEntry> = {
+  encode(message: UsageRow_ObservedEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== 0) {
+      writer.uint32(16).int64(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UsageRow_ObservedEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUsageRow_ObservedEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.value = longToNumber(reader.int64());
             continue;
           }
         }
@@ -9229,6 +9701,19 @@ export const KeyAdminService = {
     responseDeserialize: (value: Buffer): ListKeyRequestsResponse => ListKeyRequestsResponse.decode(value),
   },
   /**
+   * What keys were used for, added up by key, owner, plan, scheme or environment, by hour, day or month;
+   * may lag by up to 10 s. Needs admin:read; an admin key that has an owner sees those of its keys.
+   */
+  getUsage: {
+    path: "/postern.admin.v1.KeyAdmin/GetUsage" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetUsageRequest): Buffer => Buffer.from(GetUsageRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetUsageRequest => GetUsageRequest.decode(value),
+    responseSerialize: (value: GetUsageResponse): Buffer => Buffer.from(GetUsageResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetUsageResponse => GetUsageResponse.decode(value),
+  },
+  /**
    * Changes the fields of a key that the mask names. Needs admin:write.
    *
    * NOT_FOUND: no such key. ABORTED: the key has another etag than the one given.
@@ -9652,6 +10137,11 @@ export interface KeyAdminServer extends UntypedServiceImplementation {
    * NOT_FOUND: no such key; or requests are not logged (`request_log.enabled`).
    */
   listKeyRequests: handleUnaryCall<ListKeyRequestsRequest, ListKeyRequestsResponse>;
+  /**
+   * What keys were used for, added up by key, owner, plan, scheme or environment, by hour, day or month;
+   * may lag by up to 10 s. Needs admin:read; an admin key that has an owner sees those of its keys.
+   */
+  getUsage: handleUnaryCall<GetUsageRequest, GetUsageResponse>;
   /**
    * Changes the fields of a key that the mask names. Needs admin:write.
    *

@@ -1,0 +1,179 @@
+import type { AnyBulkWriteOperation, Collection, Db } from 'mongodb';
+import type { KeyId } from '../../keys/key.ts';
+import type { Reason } from '../../schemes/answer.ts';
+import { addReasons } from '../../store/usage-ranking.ts';
+import {
+  type SumLevel,
+  startOf,
+  sumRetentionMs,
+  type UsageUnit,
+  usageUnits,
+} from '../../store/usage-sums.ts';
+import type { UsageAbout, UsageTally } from '../../store/usage-tally.ts';
+import { keysName, ownersName, usageSumsName } from '../collections.ts';
+import { duplicatesOf } from '../errors.ts';
+import type { OwnerDocument } from '../records/owners.ts';
+import type { KeyDocument } from '../records/records.ts';
+import type { Sessions } from '../sessions.ts';
+
+/** What keys were used for within an hour, a day or a month, in the collection `usage_sums`. */
+export interface SumDocument {
+  /** What it is a sum of: see {@link sumId}. */
+  _id: string;
+  start: Date;
+  owner: string | null;
+  /** Of one key, and then without the next three. */
+  key?: string;
+  plan?: string | null;
+  scheme?: string | null;
+  environment?: string | null;
+  allowed: number;
+  /** All that are denied. */
+  denials: number;
+  denied?: Partial<Record<Reason, number>>;
+  observed?: Partial<Record<Reason, number>>;
+  /** The last fold that added to it. */
+  fold: number;
+  purge_at: Date;
+}
+
+/** A tally that says what the key was. */
+export type KnownTally = UsageTally & { readonly about: UsageAbout };
+
+/** What keys were used for, by what they were. */
+export interface UsageSums {
+  /** Those that do not say what the key was get what it is now. */
+  resolve(tallies: readonly UsageTally[]): Promise<KnownTally[]>;
+  /** Adds these, once for a fold of this number, whoever makes it and however often. */
+  add(tallies: readonly KnownTally[], fold: number): Promise<void>;
+}
+
+const nothing: UsageAbout = { owner: null, plan: null, scheme: null, environment: null };
+/** Sums in one write, and keys in one read. */
+const atOnce = 500;
+
+export function createUsageSums(database: Db, sessions: Sessions): UsageSums {
+  const sums: Collection<SumDocument> = database.collection(usageSumsName);
+  const keys: Collection<KeyDocument> = database.collection(keysName);
+  const owners: Collection<OwnerDocument> = database.collection(ownersName);
+
+  const write = (additions: AnyBulkWriteOperation<SumDocument>[]) =>
+    sessions.write((session) => duplicatesOf(sums.bulkWrite(additions, { ordered: false, session })));
+
+  /** What these keys are now. */
+  async function readAbouts(ids: readonly KeyId[]): Promise<Map<KeyId, UsageAbout>> {
+    const projection = { owner: 1, plan: 1, scheme: 1, environment: 1 };
+    const found = await sessions.read((read) =>
+      keys.find({ _id: { $in: [...ids] } }, { ...read, projection }).toArray(),
+    );
+    const named = new Set(found.flatMap(({ owner, plan }) => (plan == null && owner != null ? [owner] : [])));
+    const owned = await sessions.read((read) =>
+      owners.find({ _id: { $in: [...named] } }, { ...read, projection: { plan: 1 } }).toArray(),
+    );
+    const plans = new Map(owned.map(({ _id, plan }) => [_id, plan]));
+    return new Map(
+      found.map(({ _id, owner, plan, scheme, environment }) => {
+        const held = plan ?? plans.get(owner ?? '') ?? null;
+        return [_id as KeyId, { owner: owner ?? null, plan: held, scheme, environment }];
+      }),
+    );
+  }
+
+  return {
+    async resolve(tallies) {
+      const unknown = [...new Set(tallies.flatMap(({ key, about }) => (about === undefined ? [key] : [])))];
+      const abouts = new Map<KeyId, UsageAbout>();
+      for (let start = 0; start < unknown.length; start += atOnce) {
+        const some = await readAbouts(unknown.slice(start, start + atOnce));
+        for (const [key, about] of some) abouts.set(key, about);
+      }
+      return tallies.map((tally) => ({ ...tally, about: tally.about ?? abouts.get(tally.key) ?? nothing }));
+    },
+    async add(tallies, fold) {
+      const additions = [...sumsOf(tallies)].map(([id, sum]) => addition(id, sum, fold));
+      for (let start = 0; start < additions.length; start += atOnce) {
+        const some = additions.slice(start, start + atOnce);
+        const refused = await write(some);
+        // Made by somebody else at the same moment, or of this fold already.
+        if (refused.size > 0) await write(some.filter((_, place) => refused.has(place)));
+      }
+    },
+  };
+}
+
+/** What a document is a sum of: its level and unit, the start, the owner, and the key or what the keys were. */
+export function sumId(level: SumLevel, unit: UsageUnit, start: number, owner: string | null, item: string) {
+  return `${startId(level, unit, start)} ${ownerId(owner)} ${item}`;
+}
+
+/** How the ids of all sums of a level, unit and start begin: in the order of their starts. */
+export function startId(level: SumLevel, unit: UsageUnit, start: number): string {
+  const digits = { hour: 13, day: 10, month: 7 }[unit];
+  return `${level}/${unit}/${new Date(start).toISOString().slice(0, digits)}`;
+}
+
+/** Without the space that separates it. */
+export function ownerId(owner: string | null): string {
+  return (owner ?? '').replace(/[ %]/g, encodeURIComponent);
+}
+
+interface Sum extends Pick<SumDocument, 'owner' | 'key' | 'plan' | 'scheme' | 'environment'> {
+  readonly unit: UsageUnit;
+  readonly start: number;
+  allowed: number;
+  denied: UsageTally['denied'];
+  observed: UsageTally['denied'];
+}
+
+function sumsOf(tallies: readonly KnownTally[]): Map<string, Sum> {
+  const sums = new Map<string, Sum>();
+  for (const tally of tallies) {
+    const { key, hour, about } = tally;
+    const { owner, plan, scheme, environment } = about;
+    const item = JSON.stringify([plan, scheme, environment]);
+    for (const unit of usageUnits) {
+      const start = startOf(unit, hour);
+      const kept = { unit, start };
+      // Hours of keys have documents of their own.
+      if (unit !== 'hour') addTo(sums, sumId('key', unit, start, owner, key), { ...kept, owner, key }, tally);
+      const what = { ...kept, plan, scheme, environment };
+      addTo(sums, sumId('owner', unit, start, owner, item), { ...what, owner }, tally);
+      addTo(sums, sumId('all', unit, start, null, item), { ...what, owner: null }, tally);
+    }
+  }
+  return sums;
+}
+
+function addTo(
+  sums: Map<string, Sum>,
+  id: string,
+  what: Omit<Sum, 'allowed' | 'denied' | 'observed'>,
+  { allowed, denied, observed }: UsageTally,
+): void {
+  const sum = sums.get(id);
+  if (sum === undefined) {
+    sums.set(id, { ...what, allowed, denied, observed });
+    return;
+  }
+  sum.allowed += allowed;
+  sum.denied = addReasons(sum.denied, denied);
+  sum.observed = addReasons(sum.observed, observed);
+}
+
+function addition(_id: string, sum: Sum, fold: number): AnyBulkWriteOperation<SumDocument> {
+  const { unit, start, allowed, denied, observed, ...what } = sum;
+  const denials = Object.values(denied).reduce((total, count) => total + count, 0);
+  const counts = Object.entries({ denied, observed }).flatMap(([kind, byReason]) =>
+    Object.entries(byReason).map(([reason, count]) => [`${kind}.${reason}`, count]),
+  );
+  const update = {
+    $inc: { allowed, denials, ...Object.fromEntries(counts) },
+    $set: { fold },
+    $setOnInsert: {
+      ...what,
+      start: new Date(start),
+      purge_at: new Date(start + sumRetentionMs[unit]),
+    },
+  };
+  return { updateOne: { filter: { _id, fold: { $not: { $gte: fold } } }, update, upsert: true } };
+}

@@ -1,0 +1,204 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { setImmediate } from 'node:timers/promises';
+import { addReasons, createRanking, type OpenSum, type Ranking } from '../../store/usage-ranking.ts';
+import {
+  bucketOf,
+  levelOf,
+  rangesOf,
+  type SumRange,
+  type UsageQuery,
+  type UsageSum,
+} from '../../store/usage-sums.ts';
+import { kindOf, startsOf } from './usage-sums.ts';
+
+/** Adds up what keys were used for. Throws SQLite's errors. */
+export type SumUsage = (query: UsageQuery, now: number) => Promise<UsageSum[]>;
+
+type Row = Readonly<Record<string, unknown>>;
+
+/** Rows that are read before others have the thread: some milliseconds. */
+const rowsAtOnce = 5_000;
+/** Rows of which those alone are read that come first. */
+const rankedAtOnce = 20_000;
+/** Keys of an owner that are looked for one by one in each hour; of more all hours are read. */
+const keysMax = 200;
+
+export function createUsageSumming(database: DatabaseSync): SumUsage {
+  const { slice, sliceOfOwner, ends, best, hours, hoursOfKey } = prepareStatements(database);
+
+  return async (query, now) => {
+    const ranking = createRanking(query);
+    const ranges = rangesOf(query, now);
+    const [range] = ranges;
+    if (range !== undefined && ranges.length === 1 && isEachASum(query, range)) {
+      await rank(query, range, ranking);
+      return ranking.first();
+    }
+    const sums = new Map<string, OpenSum>();
+    for (const range of ranges) {
+      for await (const rows of rowsOf(query, range)) for (const row of rows) addRow(sums, query, row);
+    }
+    for (const sum of sums.values()) ranking.add(sum);
+    return ranking.first();
+  };
+
+  /** Where nothing is to be added up, what does not come first is passed over by SQLite itself. */
+  async function rank(query: UsageQuery, { unit, from, to }: SumRange, ranking: Ranking): Promise<void> {
+    const kind = kindOf('key', unit);
+    const by = query.order === 'denied' ? 'denials' : 'allowed';
+    for (let place: Place = [from, '', '']; ; ) {
+      const end = ends.get(kind, ...place, to) as { start: number; owner: string; item: string } | undefined;
+      const until: Place = end === undefined ? [to, '', ''] : [end.start, end.owner, end.item];
+      for (const row of best[by].all(kind, ...place, ...until, ranking.least()))
+        ranking.add(sumOf(query, row));
+      if (end === undefined) return;
+      place = until;
+      await setImmediate();
+    }
+  }
+
+  function rowsOf(query: UsageQuery, range: SumRange): AsyncGenerator<Row[], void> {
+    const level = levelOf(query);
+    if (level === 'key' && range.unit === 'hour') return hoursOf(query.owner, range);
+    const kind = kindOf(level, range.unit);
+    return query.owner === null ? allOf(kind, range) : ofOwner(kind, query.owner, range);
+  }
+
+  async function* allOf(kind: number, { from, to }: SumRange): AsyncGenerator<Row[], void> {
+    for (let place: Place = [from, '', '']; ; ) {
+      const rows = slice.all(kind, ...place, to);
+      yield rows;
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < rowsAtOnce) return;
+      place = [Number(last.start), String(last.owner), String(last.item)];
+      await setImmediate();
+    }
+  }
+
+  async function* ofOwner(
+    kind: number,
+    owner: string,
+    { unit, from, to }: SumRange,
+  ): AsyncGenerator<Row[], void> {
+    let read = 0;
+    for (const start of startsOf(unit, from, to)) {
+      for (let item = ''; ; ) {
+        const rows = sliceOfOwner.all(kind, start, owner, item);
+        yield rows;
+        const last = rows.at(-1);
+        read += 1 + rows.length;
+        if (read >= rowsAtOnce) await setImmediate();
+        if (read >= rowsAtOnce) read = 0;
+        if (last === undefined || rows.length < rowsAtOnce) break;
+        item = String(last.item);
+      }
+    }
+  }
+
+  /** Hours of keys. */
+  async function* hoursOf(owner: string | null, range: SumRange): AsyncGenerator<Row[], void> {
+    const keys = owner === null ? null : await keysOf(owner, range);
+    if (keys !== null && keys.size <= keysMax) {
+      for (const hour of startsOf('hour', range.from, range.to)) {
+        yield [...keys].flatMap((key) => hoursOfKey.all(hour, key));
+        await setImmediate();
+      }
+      return;
+    }
+    for (let place: [number, string] = [range.from, '']; ; ) {
+      const rows = hours.all(...place, range.to);
+      yield keys === null ? rows : rows.filter(({ item }) => keys.has(String(item)));
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < rowsAtOnce) return;
+      place = [Number(last.start), String(last.item)];
+      await setImmediate();
+    }
+  }
+
+  /** The keys that have sums of days. */
+  async function keysOf(owner: string, { from, to }: SumRange): Promise<ReadonlySet<string>> {
+    const ids = new Set<string>();
+    const days: SumRange = { unit: 'day', from, to };
+    for await (const rows of ofOwner(kindOf('key', 'day'), owner, days))
+      for (const { item } of rows) ids.add(String(item));
+    return ids;
+  }
+}
+
+/** The start, the owner and what else is in the name of a row. */
+type Place = [number, string, string];
+
+function prepareStatements(database: DatabaseSync) {
+  const columns = 'start, owner, item, allowed, denials, denied, observed';
+  const after = 'kind = ? AND (start, owner, item) > (?, ?, ?)';
+  const hour = 'hour AS start, key AS item, allowed, denied, observed';
+  const bestBy = (column: string) =>
+    database.prepare(
+      `SELECT ${columns} FROM usage_sums WHERE ${after} AND (start, owner, item) <= (?, ?, ?) AND ${column} >= ?`,
+    );
+  return {
+    slice: database.prepare(
+      `SELECT ${columns} FROM usage_sums WHERE ${after} AND start < ? ORDER BY start, owner, item LIMIT ${rowsAtOnce}`,
+    ),
+    sliceOfOwner: database.prepare(
+      `SELECT ${columns} FROM usage_sums WHERE kind = ? AND start = ? AND owner = ? AND item > ?
+       ORDER BY item LIMIT ${rowsAtOnce}`,
+    ),
+    ends: database.prepare(
+      `SELECT start, owner, item FROM usage_sums WHERE ${after} AND start < ?
+       ORDER BY start, owner, item LIMIT 1 OFFSET ${rankedAtOnce - 1}`,
+    ),
+    best: { allowed: bestBy('allowed'), denials: bestBy('denials') },
+    hours: database.prepare(
+      `SELECT ${hour} FROM usage_hours WHERE (hour, key) > (?, ?) AND hour < ? ORDER BY hour, key LIMIT ${rowsAtOnce}`,
+    ),
+    hoursOfKey: database.prepare(`SELECT ${hour} FROM usage_hours WHERE hour = ? AND key = ?`),
+  };
+}
+
+/** Whether each row of the range is a sum that was asked for. */
+function isEachASum({ group, owner, interval }: UsageQuery, { unit, from, to }: SumRange): boolean {
+  if (group !== 'key' || owner !== null || unit === 'hour') return false;
+  return interval === unit || [...startsOf(unit, from, to)].length === 1;
+}
+
+function addRow(sums: Map<string, OpenSum>, query: UsageQuery, row: Row): void {
+  const sum = sumOf(query, row);
+  const name = `${sum.start ?? ''} ${sum.group === null ? '' : `=${sum.group}`}`;
+  const known = sums.get(name);
+  if (known === undefined) {
+    sums.set(name, sum);
+    return;
+  }
+  known.allowed += sum.allowed;
+  known.denials += sum.denials;
+  known.denied = addReasons(known.denied, sum.denied);
+  known.observed = addReasons(known.observed, sum.observed);
+}
+
+const none = Object.freeze({});
+
+function sumOf({ group, interval }: UsageQuery, row: Row): OpenSum {
+  const denied = countsOf(row.denied);
+  return {
+    ...{ group: groupOf(group, row), start: bucketOf(interval, Number(row.start)) },
+    ...{ allowed: Number(row.allowed), denied, observed: countsOf(row.observed) },
+    denials: row.denials === undefined ? totalOf(denied) : Number(row.denials),
+  };
+}
+
+function groupOf(group: UsageQuery['group'], { owner, item }: Row): string | null {
+  if (group === 'none') return null;
+  if (group === 'key') return String(item);
+  if (group === 'owner') return owner === '' ? null : String(owner);
+  const [plan, scheme, environment] = JSON.parse(String(item));
+  return { plan, scheme, environment }[group];
+}
+
+function countsOf(text: unknown): OpenSum['denied'] {
+  return text === '{}' ? none : JSON.parse(String(text));
+}
+
+function totalOf(counts: OpenSum['denied']): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}
