@@ -10,12 +10,15 @@ import { type OutputChunk, rolldown } from 'rolldown';
  * checkout, and are all of this kind: plain JavaScript, without files, workers or programs of their own.
  */
 const BUNDLED =
-  /^(?:@eslint-community\/regexpp|@opentelemetry\/(?:core|exporter-trace-otlp-proto|resources|sdk-trace)|zod)$/;
+  /^(?:@eslint-community\/regexpp|@kubernetes\/client-node|@opentelemetry\/(?:core|exporter-trace-otlp-proto|resources|sdk-trace)|zod)$/;
 
 const english = "export { default as en } from './en.js';";
 
-/** One copy for all, since it holds what is global. */
-const APART = '@opentelemetry/api';
+/** One copy for all: what holds something global, and what is installed in any case. */
+const APART = ['@opentelemetry/api', 'openid-client'];
+
+/** Of 3 MB of calls and models of Kubernetes what reads its configuration is used. */
+const SIDE_EFFECTS = [{ test: /\/@kubernetes\/client-node\//, sideEffects: false }];
 
 rmSync('dist', { recursive: true, force: true });
 const { status } = spawnSync('node_modules/.bin/tsc', ['--project', 'tsconfig.build.json'], {
@@ -51,7 +54,8 @@ async function bundle(): Promise<void> {
   );
   const build = await rolldown({
     input: Object.fromEntries([...names.keys()].map((from) => [fileOf(from), `${fileOf(from)}.entry.js`])),
-    external: [APART],
+    external: APART,
+    treeshake: { moduleSideEffects: SIDE_EFFECTS },
     platform: 'node',
     plugins: [
       {
@@ -84,7 +88,7 @@ function licensesOf(modules: readonly string[]): string {
     .toSorted()
     .map((folder) => {
       const { name, version } = JSON.parse(readFileSync(`${folder}/package.json`, 'utf8'));
-      const [file] = globSync(`${folder}/LICEN[CS]E*`);
+      const [file] = globSync(`${folder}/{,UN}{LICEN[CS]E,licen[cs]e}*`);
       if (file === undefined) throw new Error(`${name} has no file with its license`);
       return `${name} ${version}\n\n${readFileSync(file, 'utf8').trim()}\n`;
     })

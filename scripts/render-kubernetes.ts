@@ -56,6 +56,7 @@ export async function renderKubernetes({ write }: { write: boolean }): Promise<s
     [`${CHART}/files/alerts.yaml`, () => read('deploy/prometheus/alerts.yaml')],
     ['deploy/kubernetes/fleet.yaml', () => formatted(fleet(binary), 'yaml')],
     ['deploy/kubernetes/sidecar.yaml', () => formatted(sidecar(binary), 'yaml')],
+    ['deploy/kubernetes/controller.yaml', () => formatted(controller(binary), 'yaml')],
   ];
   const stale: string[] = [];
   for (const [path, render] of files) {
@@ -119,6 +120,16 @@ function sidecar(binary: string): string {
     '# that are allowed to the Service `api` on port 8000.\n#\n';
   return (
     head + APPLY('sidecar') + manifests(binary, ['--values', `${CHART}/examples/sidecar.yaml`]) + gateway()
+  );
+}
+
+function controller(binary: string): string {
+  const only = ['--set', 'controller.enabled=true', '--show-only', 'templates/controller.yaml'];
+  const head =
+    '# ApiKeys, ApiKeyOwners and ApiKeyRoles, and what makes keys, owners and roles of them: docs/as-code.md.\n#\n';
+  // What keeps them is for Helm alone.
+  return (
+    head + APPLY('controller') + manifests(binary, only).replace(/^ *annotations: \{ helm\.sh\/.*\n/gm, '')
   );
 }
 

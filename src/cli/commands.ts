@@ -2,6 +2,7 @@ import { addApplyCommand } from './apply/apply.ts';
 import { addAuditCommands } from './audit/audit.ts';
 import { addCompletionCommand } from './completion/completion.ts';
 import { addConfigCommands } from './config/config-command.ts';
+import { addControllerCommand } from './controller/controller-command.ts';
 import { addDoctorCommand } from './doctor/doctor.ts';
 import { addStatusCommand } from './doctor/status.ts';
 import { addImportCommand } from './import/import.ts';
@@ -26,6 +27,7 @@ export const addCommands: AddCommands = (program, io, exit) => {
   addOwnerCommands(program, io);
   addRoleCommands(program, io);
   addApplyCommand(program, io, exit);
+  addControllerCommand(program, io);
   addPortalCommands(program, io);
   addImportCommand(program, io, exit);
   addStatusCommand(program, io, exit);

@@ -5,6 +5,7 @@ import {
   grpcForPython,
   hadolint,
   helm,
+  kubernetes,
   promtool,
   registry,
   terraform,
@@ -24,4 +25,5 @@ async function compiled(): Promise<void> {
   await registry();
   await goGenerators();
   await terraform();
+  await kubernetes();
 }

@@ -191,6 +191,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     rooms: ['grpc'],
     packages: ['@grpc/grpc-js'],
   },
+  controller: {
+    holds: "keys, owners and roles as objects in Kubernetes: what makes Postern's what these ask for",
+    opens: 'controller.ts',
+    rooms: ['time'],
+    packages: ['@kubernetes/client-node', 'prom-client', 'zod'],
+  },
   http: {
     holds: 'REST, OpenAPI, health, metrics',
     opens: 'server.ts',
@@ -207,7 +213,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     holds: 'the command line and the running service: the only place that wires',
     opens: 'main.ts',
     rooms: [
-      ...['admin', 'cache', 'changes', 'check', 'console', 'events', 'forward', 'grpc', 'h2'],
+      ...['admin', 'cache', 'changes', 'check', 'console', 'controller', 'events', 'forward', 'grpc', 'h2'],
       ...['http', 'identity', 'journal', 'keys'],
       ...[
         'limits',

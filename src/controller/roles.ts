@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import type { AdminApi } from './admin.ts';
+import type { Cluster } from './cluster/cluster.ts';
+import { type ClusterObject, roleKind } from './cluster/objects.ts';
+import { addFinalizer, removeFinalizer } from './finalizer.ts';
+import type { Claims } from './owners.ts';
+import { Problem } from './problem.ts';
+import type { Reconciler } from './reconciler.ts';
+
+const specShape = z.object({
+  id: z.string().optional(),
+  description: z.string().nullable().default(null),
+  permissions: z.array(z.string()).default([]),
+});
+
+const answer = z.object({
+  data: z.looseObject({ description: z.string().nullish(), permissions: z.array(z.string()) }),
+});
+
+const pathOf = (id: string) => `/admin/roles/${encodeURIComponent(id)}`;
+
+/** Makes Postern's roles what ApiKeyRoles say, and removes those whose ApiKeyRole is deleted. */
+export function createRoles(cluster: Cluster, admin: AdminApi, claims: Claims): Reconciler {
+  return {
+    kind: roleKind,
+    async reconcile(object) {
+      const { id, description, permissions } = specOf(object);
+      claims.claim(object, id);
+      await addFinalizer(cluster, roleKind, object);
+      const found = await admin.call('GET', pathOf(id));
+      const role = found === null ? null : answer.parse(found).data;
+      const isSame =
+        role !== null &&
+        (role.description ?? null) === description &&
+        listed(role.permissions) === listed(permissions);
+      if (!isSame) await admin.call('PUT', pathOf(id), { description, permissions });
+      return {
+        reason: 'RolePut',
+        message: `Keys that name ${id} have its permissions.`,
+        inMs: Infinity,
+        about: [id],
+        members: { id },
+      };
+    },
+    async end(object) {
+      const { id } = specOf(object);
+      // The one that names it, too, has it from now on.
+      if (!claims.isClaimed(id, object)) await admin.call('DELETE', pathOf(id));
+      await removeFinalizer(cluster, roleKind, object);
+    },
+  };
+}
+
+function specOf(object: ClusterObject) {
+  const read = specShape.safeParse(object.spec ?? {});
+  if (!read.success) throw new Problem('InvalidSpec', z.prettifyError(read.error));
+  return { ...read.data, id: read.data.id ?? object.metadata.name };
+}
+
+function listed(permissions: readonly string[]): string {
+  return JSON.stringify([...new Set(permissions)].toSorted());
+}
