@@ -214,5 +214,27 @@ function violationsOf(issue: z.core.$ZodIssue): FieldViolation[] {
   }
   if (issue.code === 'invalid_key')
     return issue.issues.map(({ message }) => ({ field, description: message }));
-  return [{ field: field === '' ? '(body)' : field, description: issue.message }];
+  return [{ field: field === '' ? '(body)' : field, description: wordsOf(issue) }];
+}
+
+const kinds: Readonly<Record<string, string>> = {
+  ...{ string: 'text', array: 'a list', boolean: 'true or false', number: 'a number', int: 'a whole number' },
+  ...{ record: 'an object of names and values', object: 'an object' },
+};
+
+/** The schema's own words where it has any, and else what a person would say. */
+function wordsOf(issue: z.core.$ZodIssue): string {
+  const { code, message } = issue;
+  if (code === 'invalid_type' && message.startsWith('Invalid input: ')) {
+    return message.endsWith('received undefined')
+      ? 'is required'
+      : `is not ${kinds[issue.expected] ?? issue.expected}`;
+  }
+  if (code === 'too_big' && message.startsWith('Too big: ') && issue.origin === 'array') {
+    return `may have at most ${issue.maximum} entries`;
+  }
+  if (code === 'too_small' && message.startsWith('Too small: ') && issue.origin === 'array') {
+    return `needs at least ${issue.minimum} ${issue.minimum === 1 ? 'entry' : 'entries'}`;
+  }
+  return message;
 }

@@ -59,15 +59,42 @@ export function selectField(field: Field, options: readonly Option[], more: Attr
   );
 }
 
-/** The error above a form of which fields are at fault, and what is wrong with fields that it does not show. */
+/** Fields that forms call by another name than the API's, and where another field shows them. */
+const labels: Readonly<Record<string, string>> = {
+  ...{ ip_allowlist: 'Allowed addresses', principals: 'Allowed callers', external_id: 'Your id' },
+  ...{ expires_in: 'Expiration', expires_on: 'Expiration date', expires_at: 'Expiration date' },
+  ...{ keys_max: 'Keys at most', rate_limits: 'Limits', grace_period: 'The old key works for' },
+};
+const shownBy: Readonly<Record<string, string>> = { expires_at: 'expires_on', rate_limits: 'limit_units_0' };
+
+/** The error above a form of which fields are at fault: all of them, each a link to its field where that is shown. */
 export function faultSummary(faults: readonly Fault[], shown: readonly string[]): Markup {
   if (faults.length === 0) return null;
-  const others = faults.filter(({ field }) => !shown.includes(field.split('.')[0] ?? ''));
+  const told = faults.map((fault) => {
+    const { name, label } = placeOf(fault);
+    const words = `${label}: ${faultText(fault)}`;
+    const isShown = shown.includes(fault.field.split('.')[0] ?? '');
+    return html`<li>${isShown ? html`<a href=${`#${name}`}>${words}</a>` : words}</li>`;
+  });
   return html`<div class="alert" role="alert">
     <p>Nothing was changed: see what is marked below, and send it again.</p>
-    ${others.map(({ field, description }) => html`<p>${field}: ${description}</p>`)}
+    <ul>${told}</ul>
   </div>`;
 }
+
+/** The id of the field that shows what a fault is about, and what people call it. */
+function placeOf({ field }: Fault): { readonly name: string; readonly label: string } {
+  const [first = '', at = '', member = ''] = field.split('.');
+  const spaced = first.replaceAll('_', ' ');
+  const label = labels[first] ?? spaced.charAt(0).toUpperCase() + spaced.slice(1);
+  if (first !== 'rate_limits' || !/^[0-9]+$/.test(at)) return { name: shownBy[first] ?? first, label };
+  return { name: `limit_${limitMembers[member] ?? 'per'}_${at}`, label };
+}
+
+/** What the fields of a row of limits are called, by the API's members. */
+export const limitMembers: Readonly<Record<string, string>> = {
+  ...{ name: 'name', limit: 'units', shared_by: 'shared_by' },
+};
 
 function framed(field: Field, control: (shared: Attributes) => Element): Element {
   const { name, label, hint, faults, also = [] } = field;

@@ -1,4 +1,5 @@
 import type { Key, Settlement } from '../../api-answers.ts';
+import { createFindings, type Findings, send } from '../../faults.ts';
 import { faultSummary, post, textField } from '../../markup/controls.ts';
 import { html, path } from '../../markup/markup.ts';
 import { type Fault, faultsIn } from '../../refusal.ts';
@@ -9,6 +10,8 @@ import {
   expiryFields,
   labelsIn,
   labelsText,
+  requireFuture,
+  requirePlan,
   sharedFields,
   shownFields,
   type Value,
@@ -37,11 +40,13 @@ async function editKey(visit: Visit): Promise<View | Redirect> {
   const { api, form } = visit;
   const key = await keyOf(visit);
   try {
-    const { data } = await api.call<{ data: Key & Partial<Settlement> }>(
-      'PATCH',
-      `api-keys/${key.id}`,
-      patchOf(visit),
-    );
+    const findings = createFindings();
+    const call = {
+      method: 'PATCH',
+      path: `api-keys/${key.id}`,
+      body: patchOf(visit, key, findings),
+    } as const;
+    const { data } = await send<{ data: Key & Partial<Settlement> }>(api, call, findings, shownFields);
     const { effective_at, unconfirmed_replicas } = data;
     const isNarrowed = effective_at !== undefined && unconfirmed_replicas !== undefined;
     const settled = isNarrowed ? { settled: { effective_at, unconfirmed_replicas } } : {};
@@ -54,8 +59,10 @@ async function editKey(visit: Visit): Promise<View | Redirect> {
 }
 
 /** The etag is that of the key as the form showed it: what somebody else changed since is not overwritten. */
-function patchOf({ form }: Visit): object {
-  const expires_at = chosenDate(form);
+function patchOf({ form, terms, now }: Visit, key: Key, { read }: Findings): object {
+  const expires_at = read(() => chosenDate(form), null);
+  read(() => requireFuture(expires_at, now), undefined);
+  if (form.text('plan') !== (key.plan ?? '')) read(() => requirePlan(form, terms, key.scheme), undefined);
   const choice = form.text('expires_in');
   return {
     name: form.text('name'),
@@ -66,7 +73,7 @@ function patchOf({ form }: Visit): object {
     plan: form.text('plan') || null,
     ...limitsIn(form),
     external_id: form.text('external_id') || null,
-    labels: labelsIn(form),
+    labels: read(() => labelsIn(form), {}),
     ...(choice === 'never' && { expires_at: null }),
     ...(expires_at !== null && { expires_at }),
     etag: form.text('etag'),

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type { Terms } from '../../../admin/terms-operations.ts';
 import type { RotatedKey } from '../../api-answers.ts';
+import { createFindings, send } from '../../faults.ts';
 import { faultSummary, post, selectField } from '../../markup/controls.ts';
 import { html, path, timeMarkup } from '../../markup/markup.ts';
 import { type Fault, faultsIn } from '../../refusal.ts';
 import { secretView } from '../../session/secret.ts';
 import type { Page, View, Visit } from '../../session/visit.ts';
-import { chosenDate, expiryFields, type Value, valueIn } from '../keys/key-fields.ts';
+import { chosenDate, expiryFields, requireFuture, type Value, valueIn } from '../keys/key-fields.ts';
 import { masked } from '../keys/key-list.ts';
 import { settledMarkup } from '../settled.ts';
 import { keyOf } from './key-detail.ts';
@@ -19,6 +20,7 @@ const graces = [
   { value: '7d', text: '7 days' },
   { value: '30d', text: '30 days' },
 ];
+const shownFields = ['grace_period', 'expires_in', 'expires_on', 'expires_at'];
 const same = { value: '', text: 'As that of the old key' };
 
 /** A new secret in the place of an old one, which goes on for a while. */
@@ -34,11 +36,15 @@ async function rotateKey(visit: Visit): Promise<View> {
   const { id } = await keyOf(visit);
   try {
     const lifetime = form.text('expires_in');
-    const expires_at = chosenDate(form);
-    const { data } = await api.call<{ data: RotatedKey }>('POST', `api-keys/${id}/rotate`, {
+    const findings = createFindings();
+    const expires_at = findings.read(() => chosenDate(form), null);
+    findings.read(() => requireFuture(expires_at, visit.now), undefined);
+    const body = {
       ...{ grace_period: form.text('grace_period') || null, request_id: form.text('request_id') || null },
       ...{ expires_at, expires_in: lifetime === 'date' || lifetime === '' ? null : lifetime },
-    });
+    };
+    const call = { method: 'POST', path: `api-keys/${id}/rotate`, body } as const;
+    const { data } = await send<{ data: RotatedKey }>(api, call, findings, shownFields);
     return rotatedView(data, visit.terms);
   } catch (error) {
     return formView(visit, valueIn(form), faultsIn(error), form.text('request_id'));
@@ -66,8 +72,7 @@ async function formView(
   requestId: string,
 ): Promise<View> {
   const key = await keyOf(visit);
-  const shown = ['grace_period', 'expires_in', 'expires_on', 'expires_at'];
-  const fields = html`${faultSummary(faults, shown)}
+  const fields = html`${faultSummary(faults, shownFields)}
     <input type="hidden" name="request_id" value=${requestId} />
     ${selectField(
       {

@@ -114,6 +114,21 @@ export const shownFields = [
   ...['expires_in', 'expires_on', 'expires_at'],
 ];
 
+/** Finds a plan that no scheme knows, or not the one that was chosen, before the API is asked. */
+export function requirePlan(form: Form, { schemes }: Terms, scheme: string | null): void {
+  const plan = form.text('plan').toLowerCase();
+  const own = schemes.find(({ name }) => name === scheme)?.plans ?? [];
+  const known = own.length > 0 ? own : [...new Set(schemes.flatMap(({ plans }) => plans))];
+  if (plan === '' || known.length === 0 || known.includes(plan)) return;
+  throw fault('plan', `there is no such plan; there are: ${known.join(', ')}`);
+}
+
+/** Finds a date that has passed, before the API is asked. */
+export function requireFuture(expiresAt: string | null, now: number): void {
+  const ms = expiresAt === null ? Number.NaN : Date.parse(expiresAt);
+  if (ms <= now) throw fault('expires_on', 'is in the past');
+}
+
 export function fault(field: string, description: string): Refusal {
   return new Refusal(400, 'INVALID_FIELD', `${field}: ${description}`, [{ field, description }]);
 }

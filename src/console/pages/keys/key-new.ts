@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Terms } from '../../../admin/terms-operations.ts';
 import type { MadeKey } from '../../api-answers.ts';
+import { createFindings, type Findings, send } from '../../faults.ts';
 import { faultSummary, fieldsOf, post, selectField, textField } from '../../markup/controls.ts';
 import { html, path } from '../../markup/markup.ts';
 import { type Fault, faultsIn } from '../../refusal.ts';
@@ -10,6 +11,8 @@ import {
   chosenDate,
   expiryFields,
   labelsIn,
+  requireFuture,
+  requirePlan,
   sharedFields,
   shownFields,
   type Value,
@@ -28,7 +31,9 @@ export const keyNewPage: Page = {
 async function createKey(visit: Visit): Promise<View> {
   const { api, form } = visit;
   try {
-    const { data } = await api.call<{ data: MadeKey }>('POST', 'api-keys', bodyOf(visit));
+    const findings = createFindings();
+    const call = { method: 'POST', path: 'api-keys', body: bodyOf(visit, findings) } as const;
+    const { data } = await send<{ data: MadeKey }>(api, call, findings, shownFields);
     return secretView(data, data.key === null ? 'This API key was made already' : 'API key created');
   } catch (error) {
     const shown = { requestId: form.text('request_id'), limits: limitRowsIn(form) };
@@ -36,9 +41,11 @@ async function createKey(visit: Visit): Promise<View> {
   }
 }
 
-function bodyOf({ form }: Visit): object {
+function bodyOf({ form, terms, now }: Visit, { read }: Findings): object {
   const optional = (name: string) => form.text(name) || null;
-  const expiresAt = chosenDate(form);
+  const expiresAt = read(() => chosenDate(form), null);
+  read(() => requireFuture(expiresAt, now), undefined);
+  read(() => requirePlan(form, terms, optional('scheme') ?? terms.schemes[0]?.name ?? null), undefined);
   const lifetime = optional('expires_in');
   return {
     name: form.text('name'),
@@ -52,7 +59,7 @@ function bodyOf({ form }: Visit): object {
     plan: optional('plan'),
     ...limitsIn(form),
     external_id: optional('external_id'),
-    labels: labelsIn(form),
+    labels: read(() => labelsIn(form), {}),
     // Null would ask for no end.
     ...(expiresAt !== null && { expires_at: expiresAt }),
     ...(lifetime !== null && lifetime !== 'date' && { expires_in: lifetime }),

@@ -1,6 +1,6 @@
 import { limitsPerListMax, periods } from '../../../keys/limit.ts';
 import type { Key, KeyRateLimit } from '../../api-answers.ts';
-import { selectField, textField } from '../../markup/controls.ts';
+import { limitMembers, selectField, textField } from '../../markup/controls.ts';
 import type { Form } from '../../markup/form.ts';
 import { type Element, html, type Markup } from '../../markup/markup.ts';
 import type { Fault } from '../../refusal.ts';
@@ -91,15 +91,11 @@ function rowFields(at: number, row: LimitRow, isNamed: boolean, faults: readonly
   </div>`;
 }
 
-const fieldOfMember: Readonly<Record<string, string>> = {
-  ...{ name: 'name', limit: 'units', shared_by: 'shared_by' },
-};
-
 /** A fault in the API's list as one of the field that shows that member. */
 function faultInRow(fault: Fault): Fault {
   const [list, at = '0', member = ''] = fault.field.split('.');
   if (list !== 'rate_limits') return fault;
-  return { field: `limit_${fieldOfMember[member] ?? 'per'}_${at}`, description: fault.description };
+  return { field: `limit_${limitMembers[member] ?? 'per'}_${at}`, description: fault.description };
 }
 
 /** The limits of a key itself, for a reader. */
