@@ -120,7 +120,8 @@ export function requirePlan(form: Form, { schemes }: Terms, scheme: string | nul
   const own = schemes.find(({ name }) => name === scheme)?.plans ?? [];
   const known = own.length > 0 ? own : [...new Set(schemes.flatMap(({ plans }) => plans))];
   if (plan === '' || known.length === 0 || known.includes(plan)) return;
-  throw fault('plan', `there is no such plan; there are: ${known.join(', ')}`);
+  const what = own.length > 0 ? 'is not a plan of this scheme' : 'is a plan that no scheme knows';
+  throw fault('plan', `${what}; there are: ${known.join(', ')}`);
 }
 
 /** Finds a date that has passed, before the API is asked. */
