@@ -44,16 +44,22 @@ export interface Option {
   readonly value: string;
   readonly text: string;
   readonly data?: Attributes;
+  /** Under which heading it is offered; none for one that stands before all groups. */
+  readonly group?: string;
 }
 
 /** One of several. */
 export function selectField(field: Field, options: readonly Option[], more: Attributes = {}): Element {
+  const offered = ({ value, text, data }: Option) =>
+    html`<option value=${value} selected=${value === field.value} ...${data}>${text}</option>`;
+  const groups = [...new Set(options.flatMap(({ group }) => group ?? []))];
   return framed(
     field,
     (shared) => html`<select ...${shared} ...${more}>
-      ${options.map(
-        ({ value, text, data }) =>
-          html`<option value=${value} selected=${value === field.value} ...${data}>${text}</option>`,
+      ${options.filter(({ group }) => group === undefined).map(offered)}
+      ${groups.map(
+        (name) =>
+          html`<optgroup label=${name}>${options.filter(({ group }) => group === name).map(offered)}</optgroup>`,
       )}
     </select>`,
   );

@@ -100,12 +100,13 @@ function faultInRow(fault: Fault): Fault {
 
 /** The limits of a key itself, for a reader. */
 export function limitsText(limits: readonly KeyRateLimit[]): Markup {
-  return html`${limits.map(
-    (limit, at) =>
-      html`${at > 0 ? html`<br />` : ''}${limit.name}: ${limit.limit} ${eachText(limit)}${
-        limit.shared_by === 'owner' ? ', for all keys of the owner' : ''
-      }`,
-  )}`;
+  return html`${limits.map((limit, at) => html`${at > 0 ? html`<br />` : ''}${limitText(limit)}`)}`;
+}
+
+/** One of them, as in "monthly: 1,000 each month". */
+export function limitText(limit: KeyRateLimit): string {
+  const shared = limit.shared_by === 'owner' ? ', for all keys of the owner' : '';
+  return `${limit.name}: ${limit.limit} ${eachText(limit)}${shared}`;
 }
 
 function eachText({ window, period }: KeyRateLimit): string {
