@@ -15,14 +15,16 @@ import { document } from './markup/layout.ts';
 import { html } from './markup/markup.ts';
 import type { Surroundings } from './markup/surroundings.ts';
 import { addPages, pageOfForm } from './page-routes.ts';
-import { auditPage, formerAuditPage } from './pages/activity/audit.ts';
+import { activityPage, formerAuditPage } from './pages/activity/activity.ts';
 import { errorView, refusalOf } from './pages/error-page.ts';
 import { keyChangePages } from './pages/key/key-change.ts';
 import { keyDetailPage } from './pages/key/key-detail.ts';
 import { keyEditPage } from './pages/key/key-edit.ts';
+import { keyRequestsPage } from './pages/key/key-requests.ts';
 import { keyRotatePage } from './pages/key/key-rotate.ts';
 import { keyListPage } from './pages/keys/key-list.ts';
 import { keyNewPage } from './pages/keys/key-new.ts';
+import { leaksPage } from './pages/leaks/leaks.ts';
 import { ownerPages } from './pages/owners/owners.ts';
 import { requestsPage } from './pages/requests/requests.ts';
 import { rolePages } from './pages/roles/roles.ts';
@@ -72,13 +74,15 @@ const pages: readonly Page[] = [
   keyListPage,
   keyNewPage,
   keyDetailPage,
+  keyRequestsPage,
   keyEditPage,
   keyRotatePage,
   ...keyChangePages,
   ...ownerPages,
   ...rolePages,
   requestsPage,
-  auditPage,
+  activityPage,
+  leaksPage,
   formerAuditPage,
   addressCheckPage,
 ];

@@ -22,6 +22,7 @@ const all: readonly Section[] = [
     ...{ href: '/console/activity', name: 'Activity', icon: 'activity', needs: 'ListAuditEvents' },
     also: ['/console/audit'],
   },
+  { href: '/console/leaks', name: 'Leaks', icon: 'leaks', needs: 'ListAuditEvents' },
   { href: '/console/requests', name: 'Requests', icon: 'requests', needs: 'ListKeyRequests' },
   { href: '/console/roles', name: 'Roles', icon: 'roles', needs: 'ListRoles', isUnbound: true },
 ];

@@ -209,7 +209,7 @@ it('is used with the keyboard alone: sign in, create, be told of a fault, copy, 
   await tabTo(page, 'Go to this API key');
   await page.keyboard.press('Enter');
   await heading(page, 'by keyboard');
-  await page.getByText('default: 100 each month').waitFor();
+  await page.getByText('default: 100 each month').first().waitFor();
   await tabTo(page, 'Revoke');
   await page.keyboard.press('Enter');
   await heading(page, 'Revoke “by keyboard”?');
@@ -276,7 +276,7 @@ it('works without script: a key is made, its secret shown and not kept, and it i
   await page.getByRole('link', { name: 'All API keys' }).click();
   await rowOf(page, 'no script').getByText('2999-12-31 23:59:59 UTC').waitFor();
   await page.getByRole('link', { name: 'no script', exact: true }).click();
-  await page.getByText('default: 5 in all').waitFor();
+  await page.getByText('default: 5 in all').first().waitFor();
   await revoke(page, 'no script');
   await page.getByText('In effect on all replicas (1) since').waitFor();
 });

@@ -85,7 +85,7 @@ it('Mavera: create, copy, view, revoke; a lapsed subscription stops keys and the
 
   // "Existing keys will return 402 errors. You cannot create new keys. Renewing restores API access."
   await page.getByRole('link', { name: 'Owners' }).click();
-  await page.getByLabel('Owner').fill('acme');
+  await page.getByLabel('Owner', { exact: true }).fill('acme');
   await page.getByRole('button', { name: 'Open owner' }).click();
   await fill(page, { 'Active until (UTC)': '2020-01-31T00:00:00' });
   await page.getByRole('button', { name: 'Save owner' }).click();
@@ -179,7 +179,7 @@ it('Converra: a key for production and one for development, limits by plan, rota
   expect((await use(converra, key)).status).toBe(200);
 
   // "Find the key in the list. Click Revoke. After revoking a key, any requests using it will immediately fail."
-  await page.getByRole('link', { name: 'API Keys', exact: true }).click();
+  await page.getByRole('navigation', { name: 'Settings' }).getByRole('link', { name: 'API Keys' }).click();
   await page
     .getByRole('row')
     .filter({ hasText: `…${key.slice(-4)}` })

@@ -111,7 +111,8 @@ export function rowOf(page: Page, name: string) {
 
 /** Finds the key in the list, clicks "Revoke" and confirms. Is then at the page that says from when on it holds. */
 export async function revoke(page: Page, name: string): Promise<void> {
-  await page.getByRole('link', { name: 'API Keys' }).click();
+  const settings = page.getByRole('navigation', { name: 'Settings' });
+  await settings.getByRole('link', { name: 'API Keys' }).click();
   await rowOf(page, name)
     .getByRole('link', { name: `Revoke ${name}` })
     .click();

@@ -329,7 +329,7 @@ it('shows on the page of a key which one replaced it, and who made it', async ()
 
   const old = await operator.get(`/console/keys/${id}`);
   expect(old.html).toContain(
-    `<dt>Replaced by</dt><dd><a href="/console/keys/${data.id}">${data.id}</a></dd>`,
+    `<dt>Replaced by</dt><dd><a href="/console/keys/${data.id}" title="${data.id}">${data.name}</a></dd>`,
   );
   expect(old.text).toMatch(/Created \d{4}-\S+ \S+ UTC by POSTERN_ADMIN_KEY/);
   expect((await operator.get(`/console/keys/${data.id}`)).html).not.toContain('Replaced by');

@@ -11,7 +11,7 @@ it('makes, shows and deletes a role, and refuses one that would reach the admin 
   });
   expect(made.text).toContain('“reader” is saved, and gives read:a, read:b.');
   expect((await call('GET', '/admin/roles/reader')).json.data.permissions).toEqual(['read:a', 'read:b']);
-  expect((await operator.get('/console/roles')).text).toContain('reader read:a, read:b Reads');
+  expect((await operator.get('/console/roles')).text).toContain('reader read:a read:b Reads');
 
   const { etag } = (await call('GET', '/admin/roles/reader')).json.data;
   const climbing = await operator.post('/console/roles/reader', { permissions: 'admin:write', etag });

@@ -8,14 +8,24 @@ const files = {
   style: {
     name: 'console.css',
     type: 'text/css; charset=utf-8',
-    parts: ['tokens', 'base', 'frame', 'controls', 'chips', 'notes', 'table', 'plot', 'print'].map(
-      (part) => `styles/${part}.css`,
-    ),
+    parts: [
+      'tokens',
+      'base',
+      'frame',
+      'controls',
+      'chips',
+      'notes',
+      'table',
+      'plot',
+      'activity',
+      'key',
+      'print',
+    ].map((part) => `styles/${part}.css`),
   },
   script: {
     name: 'console.js',
     type: 'text/javascript; charset=utf-8',
-    parts: ['page', 'keyboard'].map((part) => `scripts/${part}.js`),
+    parts: ['page', 'keyboard', 'follow'].map((part) => `scripts/${part}.js`),
   },
   icon: { name: 'icon.svg', type: 'image/svg+xml', parts: ['icon.svg'] },
 } as const;

@@ -44,3 +44,9 @@ export function meter(value: number, most: number, labelledby: string): Element 
 export function grouped(value: number | bigint): string {
   return value.toLocaleString('en-US');
 }
+
+/** Short texts beside each other, such as permissions; null for none. */
+export function tags(texts: readonly string[]): Markup {
+  if (texts.length === 0) return null;
+  return html`<ul class="tags">${texts.map((text) => html`<li><code>${text}</code></li>`)}</ul>`;
+}

@@ -20,6 +20,16 @@ const outcomes = [
 /** The journal: what was done and refused, by whom, the newest first. */
 export const activityPage: Page = { path: '/activity', get: showActivity };
 
+/** The address of 0.1. */
+export const formerAuditPage: Page = {
+  path: '/audit',
+  async get({ api, may, query }) {
+    // Who may not see it is told so here.
+    if (!may('ListAuditEvents')) await api.events('page_size=1');
+    return { redirect: path(['activity'], Object.fromEntries(query)) };
+  },
+};
+
 async function showActivity({ api, query }: Visit): Promise<View> {
   const filters = filtersIn(query, names);
   const place = placeIn(query);
@@ -85,22 +95,29 @@ function filterForm(filters: Filters, faults: readonly Fault[]): Element {
     return { name, label, value: isKept ? (filters[name] ?? '') : '', faults };
   };
   const isFiltered = Object.values(filters).some((value) => value !== null);
-  const action = filters.action ? (actionMeant(filters.action) ?? filters.action) : '';
-  return html`<form class="filters" role="search" aria-label="Activity" method="get" action="/console/activity">
+  const asked = field('action', 'Action');
+  const action = actionMeant(asked.value) ?? asked.value;
+  const isMore = ['outcome', 'since', 'until', 'notices'].some((name) => filters[name]) || faults.length > 0;
+  return html`<form class="filters wide" role="search" aria-label="Activity" method="get" action="/console/activity">
     ${faultSummary(faults, names)}
     ${textField(field('actor', 'Done by'), { maxlength: 256, placeholder: 'Name, e-mail or id', autocomplete: 'off' })}
     ${textField(field('target', 'About'), { maxlength: 256, placeholder: 'Name or id', autocomplete: 'off' })}
-    ${selectField({ ...field('action', 'Action'), value: action }, actionOptions(filters.action ?? null))}
-    ${selectField(field('outcome', 'Outcome'), outcomes)}
-    ${textField(field('since', 'From (UTC)'), { type: typeOf(filters.since) })}
-    ${textField(field('until', 'To (UTC)'), { type: typeOf(filters.until) })}
+    ${selectField({ ...asked, value: action }, actionOptions(action))}
     <div class="actions">
-      <label class="check">
-        <input type="checkbox" name="notices" value="true" checked=${filters.notices !== null} /> With notices
-      </label>
       <button>Search</button>
       ${isFiltered ? html`<a href=${path(['activity'])}>Show all</a>` : null}
     </div>
+    <details class="more" open=${isMore}>
+      <summary>More filters</summary>
+      <div class="filters wide">
+        ${textField(field('since', 'From (UTC)'), { type: typeOf(filters.since) })}
+        ${textField(field('until', 'To (UTC)'), { type: typeOf(filters.until) })}
+        ${selectField(field('outcome', 'Outcome'), outcomes)}
+        <label class="check">
+          <input type="checkbox" name="notices" value="true" checked=${Boolean(filters.notices)} /> With notices
+        </label>
+      </div>
+    </details>
   </form>`;
 }
 
@@ -111,10 +128,10 @@ function typeOf(text: string | null | undefined): string {
 }
 
 /** The actions in words; one that only another release knows stands there as it was asked for. */
-function actionOptions(asked: string | null): readonly Option[] {
+function actionOptions(asked: string): readonly Option[] {
   const known = Object.entries(acts).map(([value, { about }]) => ({
     ...{ value, text: titleOf(value), group: groups[about] },
   }));
-  const isUnknown = asked !== null && actionMeant(asked) === null;
+  const isUnknown = asked !== '' && !Object.hasOwn(acts, asked);
   return [{ value: '', text: 'Any' }, ...(isUnknown ? [{ value: asked, text: asked }] : []), ...known];
 }

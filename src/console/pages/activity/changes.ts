@@ -1,5 +1,5 @@
 import type { KeyRateLimit } from '../../api-answers.ts';
-import { limitText } from '../limit-fields.ts';
+import { limitText } from '../keys/limit-fields.ts';
 
 /** What became of one field: of a list its entries that came and went, of anything else its values. */
 export interface FieldChange {

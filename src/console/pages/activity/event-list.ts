@@ -26,7 +26,12 @@ function eventMarkup(event: AuditEvent): Markup {
       <span class="unseen">${event.outcome === 'refused' ? 'Refused: ' : ''}</span>${sentenceOf(event)}
       <span class="when"> · ${timeMarkup(at)}${address === null ? '' : html` · <code>${address}</code>`}</span>
     </p>
-    ${event.before === null ? null : changeList(changesOf(event.before, event.after))} ${details(event)}`;
+    ${event.before === null || isSaid(event) ? null : changeList(changesOf(event.before, event.after))} ${details(event)}`;
+}
+
+/** Whether the sentence says all that changed. */
+function isSaid({ action }: AuditEvent): boolean {
+  return /^(?:Revoke|Disable|Enable|ReportLeaked)/.test(action);
 }
 
 function changeList(changes: readonly FieldChange[]): Markup {
@@ -63,6 +68,6 @@ function details(event: AuditEvent): Markup {
   return html`<details>
     <summary>Details<span class="unseen"> of ${id}</span></summary>
     <dl class="facts">${rows.map(([term, value]) => html`<div><dt>${term}</dt><dd>${value}</dd></div>`)}</dl>
-    ${event.before === null ? changeList(changesOf(null, event.after)) : null}
+    ${event.before === null || isSaid(event) ? changeList(changesOf(event.before, event.after)) : null}
   </details>`;
 }

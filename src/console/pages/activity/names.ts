@@ -12,10 +12,10 @@ const wellKnown: Readonly<Record<string, string>> = {
 
 /** Who did it, by the name that they had then; the id is on hover, and a key leads to its page. */
 export function actorMarkup({ actor, actor_name: name = null }: AuditEvent): Markup {
-  if (actor === null) return html`<b>Somebody unknown</b>`;
+  if (actor === null) return html`<strong>Somebody unknown</strong>`;
   if (isKeyId(actor))
     return html`<a class="name" href=${path(['keys', actor])} title=${actor}>${name ?? actor}</a>`;
-  return html`<b title=${actor}>${name ?? actorText(actor)}</b>`;
+  return html`<strong title=${actor}>${name ?? actorText(actor)}</strong>`;
 }
 
 function actorText(actor: string): string {
@@ -36,7 +36,7 @@ export function targetMarkup({ action, target, target_name: name = null }: Audit
   const place = placeOf(action, target);
   const shown = name ?? target;
   return place === null
-    ? html`<b title=${target}>${shown}</b>`
+    ? html`<strong title=${target}>${shown}</strong>`
     : html`<a class="name" href=${path([place, target])} title=${target}>${shown}</a>`;
 }
 

@@ -1,6 +1,6 @@
 import type { AuditEvent } from '../../api-answers.ts';
 import { html, type Markup, timeMarkup } from '../../markup/markup.ts';
-import { numberText } from '../../markup/number.ts';
+import { grouped } from '../../markup/parts.ts';
 import { actOf, wordsOf } from './acts.ts';
 import { actorMarkup, targetMarkup } from './names.ts';
 
@@ -68,11 +68,11 @@ const special: Readonly<Record<string, ((telling: Telling) => Markup) | undefine
   PutRole: ({ actor, target, before }) =>
     before === null ? html`${actor} created the role ${target}` : null,
   CreatePortalSession: ({ actor, after: { owner } }) =>
-    typeof owner === 'string' ? html`${actor} opened a portal session for <b>${owner}</b>` : null,
+    typeof owner === 'string' ? html`${actor} opened a portal session for <strong>${owner}</strong>` : null,
   DeletePortalSession: ({ actor, after: { owner } }) =>
-    typeof owner === 'string' ? html`${actor} ended a portal session of <b>${owner}</b>` : null,
+    typeof owner === 'string' ? html`${actor} ended a portal session of <strong>${owner}</strong>` : null,
   SignIn: ({ actor, after: { owner } }) =>
-    typeof owner === 'string' ? html`${actor} opened the console for <b>${owner}</b>` : null,
+    typeof owner === 'string' ? html`${actor} opened the console for <strong>${owner}</strong>` : null,
   RestoreStore: ({ after: { replayed_to: to } }) =>
     html`A restore of the store ended${typeof to === 'string' ? html`: changes were replayed up to ${to}` : ''}`,
   KeyExpiring: ({ event, target, after: { expires_at: at, keys } }) =>
@@ -91,7 +91,7 @@ const special: Readonly<Record<string, ((telling: Telling) => Markup) | undefine
     event.target === null ? many(keys, 'asked for what they may not') : null,
   ManyFailures: ({ after: { address, failures, addresses } }) =>
     typeof address === 'string'
-      ? html`More than ${numberText(Number(failures))} requests from <code>${address}</code> failed`
+      ? html`More than ${grouped(Number(failures))} requests from <code>${address}</code> failed`
       : html`Many requests from ${counted(Number(addresses ?? 0), 'address', 'addresses')} failed`,
   LimitNearlySpent: ({ event, target, after: { limit, keys } }) => {
     if (event.target === null) return many(keys, 'have nearly spent a limit');
@@ -161,7 +161,7 @@ function many(keys: unknown, what: string): Markup {
 }
 
 function counted(count: number, one: string, more = `${one}s`): string {
-  return `${numberText(count)} ${count === 1 ? one : more}`;
+  return `${grouped(count)} ${count === 1 ? one : more}`;
 }
 
 function textOf(value: unknown): string | null {

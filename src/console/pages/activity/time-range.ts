@@ -13,11 +13,15 @@ export function untilMeant(text: string | null): string | null {
   return day === null ? momentMeant(text) : new Date(day + dayMs).toISOString();
 }
 
-/** A time without a zone, as a browser's field has it to the minute or the second, is one of UTC. */
+/** A time without a zone, as a browser's field has it to the minute or the second, as one of UTC. */
+export function utc(local: string | null | undefined): string | null {
+  if (!local) return null;
+  return /T[0-9]{2}:[0-9]{2}$/.test(local) ? `${local}:00Z` : `${local}Z`;
+}
+
+/** Likewise; what is a moment already, or none, stays as it is. */
 function momentMeant(text: string): string {
-  const local = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?$/.exec(text);
-  if (local === null) return text;
-  return local[1] === undefined ? `${text}:00Z` : `${text}Z`;
+  return /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?$/.test(text) ? `${utc(text)}` : text;
 }
 
 function dayOf(text: string): number | null {

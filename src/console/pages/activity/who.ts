@@ -15,7 +15,7 @@ const signInsMax = 500;
  * it in theirs.
  */
 export async function idsMeant(api: Api, text: string, as: 'actor' | 'target'): Promise<readonly string[]> {
-  if (isKeyId(text) || text.includes(':')) return [text];
+  if (isKeyId(text)) return [text];
   const known = as === 'actor' ? wellKnownActor(text) : null;
   if (known !== null) return [known];
   const [keys, people] = await Promise.all([

@@ -5,7 +5,7 @@ import { html, type Markup, path, timeMarkup } from '../../markup/markup.ts';
 import type { Page, Redirect, View, Visit } from '../../session/visit.ts';
 import { masked } from '../keys/key-list.ts';
 import { settledMarkup } from '../settled.ts';
-import { keyOf } from './key-detail.ts';
+import { keyOf } from './key-of.ts';
 
 type NarrowedKey = Key & Settlement;
 

@@ -18,7 +18,7 @@ import {
   valueIn,
 } from '../keys/key-fields.ts';
 import { type LimitRow, limitFields, limitRowsIn, limitRowsOf, limitsIn } from '../keys/limit-fields.ts';
-import { keyOf } from './key-detail.ts';
+import { keyOf } from './key-of.ts';
 
 /** Changing what may be changed of a key. */
 export const keyEditPage: Page = {

@@ -10,7 +10,7 @@ import type { Page, View, Visit } from '../../session/visit.ts';
 import { chosenDate, expiryFields, requireFuture, type Value, valueIn } from '../keys/key-fields.ts';
 import { masked } from '../keys/key-list.ts';
 import { settledMarkup } from '../settled.ts';
-import { keyOf } from './key-detail.ts';
+import { keyOf } from './key-of.ts';
 
 const graces = [
   { value: '1h', text: '1 hour' },

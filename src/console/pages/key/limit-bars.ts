@@ -7,19 +7,19 @@ export function limitsSection(limits: readonly KeyLimit[]): Markup {
   if (limits.length === 0) return null;
   return html`<section aria-labelledby="limits">
     <h2 id="limits">Limits</h2>
-    <dl>
+    <ul class="limits">
       ${limits.map(
-        (limit) => html`<div>
-          <dt id=${`limit-${limit.name}`}>${limit.name}</dt>
-          <dd>
-            ${meter(limit.used, limit.limit, `limit-${limit.name}`)}
-            ${grouped(limit.used)} of ${grouped(limit.limit)}, ${grouped(limit.remaining)} left${
-              limit.shared_by === 'owner' ? ', for all keys of the owner' : ''
-            };
-            ${limit.resets_at === null ? 'never resets' : html`resets ${timeMarkup(limit.resets_at)}`}
-          </dd>
-        </div>`,
+        ({ name, limit, used, remaining, shared_by: shared, resets_at: resets }) => html`<li>
+          <p>
+            <strong id=${`limit-${name}`}>${name}</strong>
+            <span class="number">${grouped(used)} of ${grouped(limit)}, ${grouped(remaining)} left</span>
+          </p>
+          ${meter(used, limit, `limit-${name}`)}
+          <p class="muted">
+            ${resets === null ? 'Never resets' : html`Resets ${timeMarkup(resets)}`}${shared === 'owner' ? ', for all keys of the owner' : ''}
+          </p>
+        </li>`,
       )}
-    </dl>
+    </ul>
   </section>`;
 }

@@ -2,7 +2,7 @@ import type { Owner } from '../../api-answers.ts';
 import { areaField, type fieldsOf, textField } from '../../markup/controls.ts';
 import type { Form } from '../../markup/form.ts';
 import { html, type Markup, timeMarkup } from '../../markup/markup.ts';
-import { utc } from '../activity/audit.ts';
+import { utc } from '../activity/time-range.ts';
 import { labelsIn, labelsText, type Value } from '../keys/key-fields.ts';
 
 /** What describes an owner and bounds it, beside its plan and its subscription. */

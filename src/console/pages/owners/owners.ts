@@ -6,7 +6,7 @@ import { tableMarkup } from '../../markup/table.ts';
 import { type Fault, faultsIn, Refusal } from '../../refusal.ts';
 import type { Flash } from '../../session/flash.ts';
 import type { Page, Redirect, View, Visit } from '../../session/visit.ts';
-import { utc } from '../activity/audit.ts';
+import { utc } from '../activity/time-range.ts';
 import { conflictMarkup, differencesIn, isConflict } from '../conflict.ts';
 import {
   describingControls,

@@ -4,7 +4,7 @@ import { html } from '../../markup/markup.ts';
 import { apiQuery, filtersIn, pagerMarkup, placeIn } from '../../markup/pager.ts';
 import { type Fault, faultsIn } from '../../refusal.ts';
 import type { Page, View, Visit } from '../../session/visit.ts';
-import { utc } from '../activity/audit.ts';
+import { utc } from '../activity/time-range.ts';
 import { requestTable } from './request-table.ts';
 
 const pageSize = 50;

@@ -2,6 +2,7 @@ import type { Page as AnswerPage, Role, Settlement } from '../../api-answers.ts'
 import { areaField, faultSummary, fieldsOf, post, textField } from '../../markup/controls.ts';
 import { type Element, html, type Markup, path, timeMarkup } from '../../markup/markup.ts';
 import { apiQuery, pagerMarkup, placeIn } from '../../markup/pager.ts';
+import { emptyState, tags } from '../../markup/parts.ts';
 import { tableMarkup } from '../../markup/table.ts';
 import { type Fault, faultsIn, Refusal } from '../../refusal.ts';
 import type { Page, Redirect, View, Visit } from '../../session/visit.ts';
@@ -26,8 +27,8 @@ async function listRoles(visit: Visit): Promise<View> {
   );
   return {
     title: 'Roles',
-    main: html`<p>A role gives its permissions to every key that names it.</p>
-      ${visit.canWrite ? opening(visit, []) : null} ${table(data)}
+    lead: 'A role gives its permissions to every key that names it.',
+    main: html`${visit.canWrite ? opening(visit, []) : null} ${table(data)}
       ${pagerMarkup(['roles'], {}, place, next_page_token)}`,
   };
 }
@@ -55,14 +56,18 @@ async function openRole(visit: Visit): Promise<View | Redirect> {
 }
 
 function table(roles: readonly Role[]): Markup {
-  if (roles.length === 0) return html`<p>There are no roles yet.</p>`;
+  if (roles.length === 0)
+    return emptyState(
+      'There are no roles yet.',
+      'Make one, and name it on the keys that are to have its permissions.',
+    );
   return tableMarkup({
     caption: 'Roles, by id',
     columns: ['Role', 'Permissions', 'Description', 'Changed'],
     named: 0,
     rows: roles.map((role) => [
       html`<a href=${path(['roles', role.id])}>${role.id}</a>`,
-      role.permissions.join(', ') || 'None',
+      tags(role.permissions) ?? 'None',
       role.description ?? '–',
       timeMarkup(role.updated_at),
     ]),
@@ -175,16 +180,17 @@ function roleView(visit: Visit, role: Role | null, form: RoleForm): View {
   return {
     title: `Role ${id}`,
     status: form.faults.length > 0 ? 400 : 200,
+    trail: { href: path(['roles']), name: 'Roles' },
+    actions: html`<a class="button" href=${path(['keys'], { role: id })}>API keys with this role</a>
+      ${canWrite && role !== null ? html`<a class="button danger" href=${path(['roles', id, 'delete'])}>Delete</a>` : null}`,
     main: html`${role === null ? html`<p>There is no such role yet.</p>` : details(role)}
-      <p><a href=${path(['keys'], { role: id })}>API keys with this role</a></p>
-      ${canWrite && role !== null ? html`<p class="actions"><a class="button danger" href=${path(['roles', id, 'delete'])}>Delete</a></p>` : null}
       ${canWrite ? roleForm(visit, form) : null}`,
   };
 }
 
 function details(role: Role): Element {
   return html`<dl>
-    <div><dt>Permissions</dt><dd>${role.permissions.join(', ') || 'None'}</dd></div>
+    <div><dt>Permissions</dt><dd>${tags(role.permissions) ?? 'None'}</dd></div>
     <div><dt>Description</dt><dd>${role.description ?? '–'}</dd></div>
     <div><dt>Changed</dt><dd>${timeMarkup(role.updated_at)}</dd></div>
   </dl>`;

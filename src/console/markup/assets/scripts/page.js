@@ -19,13 +19,26 @@ addEventListener('pageshow', (event) => {
 const { shownAs } = document.getElementById('main').dataset;
 if (shownAs) history.replaceState(null, '', shownAs);
 
-for (const time of document.querySelectorAll('time')) {
-  time.title = time.textContent;
-  time.textContent = new Date(time.dateTime).toLocaleString(undefined, {
-    dateStyle: 'medium',
-    timeStyle: time.closest('table, dl') ? 'short' : 'medium',
-  });
+// A time in the reader's zone, which it names; that of the server stays in its title.
+function showTimes(root) {
+  const year = new Date().getFullYear();
+  for (const time of root.querySelectorAll('time')) {
+    const at = new Date(time.dateTime);
+    const text = at.toLocaleString(undefined, {
+      ...{ day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', timeZoneName: 'short' },
+      ...(at.getFullYear() !== year && { year: 'numeric' }),
+      ...(!time.closest('table, dl, ol, ul, .standing') && { second: '2-digit' }),
+    });
+    if ('ago' in time.dataset) {
+      time.title = text;
+    } else {
+      time.title = time.textContent;
+      time.textContent = text;
+    }
+  }
 }
+showTimes(document);
+addEventListener('filled', (event) => showTimes(event.target));
 
 for (const button of document.querySelectorAll('[data-copy]')) {
   const field = document.getElementById(button.dataset.copy);
@@ -46,11 +59,12 @@ for (const field of document.querySelectorAll('[data-secret]')) {
 
 async function copy(field) {
   try {
-    await navigator.clipboard.writeText(field.value);
+    await navigator.clipboard.writeText(field.value ?? field.textContent);
     return true;
   } catch {
     // The clipboard is there for pages that came by HTTPS or from this machine alone.
-    field.select();
+    if (field.select) field.select();
+    else getSelection().selectAllChildren(field);
     return document.execCommand('copy');
   }
 }
