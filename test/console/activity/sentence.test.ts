@@ -116,6 +116,10 @@ it('tells of a change what a reader wants to know of it', () => {
       '40 keys were used from new addresses',
     ],
     [
+      { actor: null, action: 'UnusualVolume', before: null, after: { requests: 12_000, most_before: 90 } },
+      'CI 6 had 12,000 requests in an hour that had at most 90 before',
+    ],
+    [
       { actor: null, action: 'LimitExceeded', before: null, after: { limit: 'monthly' } },
       'CI 6 has spent its limit monthly',
     ],

@@ -67,6 +67,7 @@ export const acts: Readonly<Record<AuditAction, Act>> = {
   PermissionDenied: notice('{} asked for what it may not', 'use beyond its permissions'),
   ManyFailures: notice('Many requests failed', 'many failed requests'),
   LimitNearlySpent: notice('{} has nearly spent a limit', 'limit nearly spent'),
+  UnusualVolume: notice('{} is used far more than at other times', 'unusual volume'),
   LimitExceeded: notice('{} is beyond a limit', 'limit exceeded'),
 };
 

@@ -15,7 +15,7 @@ export function eventList(events: readonly AuditEvent[]): Markup {
 function kindOf({ outcome, action, actor, before, after }: AuditEvent): string {
   if (outcome === 'refused') return 'refused';
   if (/^(?:Revoke|Delete|ReportLeaked)/.test(action)) return 'ended';
-  if (/^(?:Disable|.*Exceeded|.*Failures|PermissionDenied|Key(?:Expiring|Unused))/.test(action))
+  if (/^(?:Disable|.*Exceeded|.*Failures|UnusualVolume|PermissionDenied|Key(?:Expiring|Unused))/.test(action))
     return 'warned';
   return before === null && after !== null && actor !== null ? 'made' : 'plain';
 }

@@ -93,6 +93,11 @@ const special: Readonly<Record<string, ((telling: Telling) => Markup) | undefine
     typeof address === 'string'
       ? html`More than ${grouped(Number(failures))} requests from <code>${address}</code> failed`
       : html`Many requests from ${counted(Number(addresses ?? 0), 'address', 'addresses')} failed`,
+  UnusualVolume: ({ event, target, after: { requests, most_before: most, keys } }) => {
+    if (event.target === null) return many(keys, 'are used far more than at other times');
+    if (typeof requests !== 'number' || typeof most !== 'number') return null;
+    return html`${target} had ${counted(requests, 'request')} in an hour that had at most ${grouped(most)} before`;
+  },
   LimitNearlySpent: ({ event, target, after: { limit, keys } }) => {
     if (event.target === null) return many(keys, 'have nearly spent a limit');
     return typeof limit === 'string' ? html`${target} has nearly spent its limit ${limit}` : null;
