@@ -41,6 +41,7 @@ export const acts: Readonly<Record<AuditAction, Act>> = {
   GetKeyUsage: key('looked at the use of {}', 'look at the use of {}'),
   GetKeyLimits: key('looked at the limits of {}', 'look at the limits of {}'),
   ListKeyRequests: key('looked at the requests of {}', 'look at the requests of {}', 'keys'),
+  GetUsage: service('looked at the usage of all', 'look at the usage of all'),
   ListKeys: key('listed {}', 'list {}', 'keys'),
   FindKey: key('looked {} up', 'look {} up', 'a key by its secret'),
   VerifyKey: key('tried {} out', 'try {} out'),
