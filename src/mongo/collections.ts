@@ -18,6 +18,8 @@ export const addressesName = 'addresses';
 export const dutiesName = 'duties';
 export const identityKeysName = 'identity_keys';
 export const requestsName = 'requests';
+/** What relays hand on of the change stream in a large fleet. */
+export const relayedName = 'relayed';
 export const portalSessionsName = 'portal_sessions';
 
 /** The document in the collection `meta` that says where the journal ends. */
@@ -97,6 +99,7 @@ export const collectionIndexes: Readonly<Record<string, IndexDescription[]>> = {
     { key: { reason: 1, at: -1, row: -1 }, name: 'reason' },
   ],
   [portalSessionsName]: [purgeIndex],
+  [relayedName]: [purgeIndex, { key: { up_to: 1 }, name: 'up_to' }],
 };
 
 /** Makes what is missing of collections and indexes, and changes nothing that is there. */

@@ -12,6 +12,7 @@ import { createChangeQueue } from './feed/change-queue.ts';
 import { type ChangeFeed, createChangeFeed } from './feed/feed.ts';
 import { createFleet, type Fleet } from './feed/fleet.ts';
 import { createRestoreMarks, type RestoreMarks } from './feed/mark.ts';
+import { createRelays } from './feed/relays.ts';
 import { createSettle, type Settle } from './feed/settlement.ts';
 import { createWatchOut } from './feed/watch-out.ts';
 import { type AddressCollection, createAddressCollection } from './records/addresses.ts';
@@ -50,11 +51,13 @@ export interface MongoStoreDependencies {
   readonly monotonic: () => number;
   /** How long entries of the journal are kept. Default 400 days. */
   readonly journalRetentionMs?: number;
-  /** How long the request log is kept. Default 7 days. */
+  /** Of the request log. Default 7 days. */
   readonly requestRetentionMs?: number;
   readonly timeouts?: MongoTimeouts;
   /** How long use waits for more, to be written together. Default 2 s. */
   readonly foldEveryMs?: number;
+  /** Replicas from which on a few read change streams for all. Default 21. */
+  readonly relayedFrom?: number;
   /** What is kept in the database; that of this release unless another is given. */
   readonly schema?: Schema;
   /** Whether a restored database is opened all the same, to make up for what it lacks. Default false. */
@@ -103,9 +106,7 @@ const standaloneMessage =
   'exact audit log and for more than one replica.';
 
 /**
- * Connects, makes what is missing, and starts the feed. A standalone server is served without memory, and its
- * journal is written before each change: an event of a change that did not happen is possible there, never a change
- * without its event.
+ * Connects, makes what is missing, and starts the feed. A standalone server is served without memory: see `onDegraded`.
  */
 export async function connect(
   client: MongoClient,
@@ -113,7 +114,7 @@ export async function connect(
   dependencies: MongoStoreDependencies,
   subscriber: FeedSubscriber,
 ): Promise<Connection> {
-  const { stalenessMaxMs, settleMaxMs, replicaId, now, monotonic } = dependencies;
+  const { stalenessMaxMs, settleMaxMs, replicaId, relayedFrom, now, monotonic } = dependencies;
   const { onBackgroundError, onDegraded, schema = currentSchema, opensRestored = false } = dependencies;
   const timeouts = timeoutsOf(dependencies.timeouts);
   const database = client.db(name, concerns(timeouts));
@@ -141,7 +142,9 @@ export async function connect(
   const lease = createLease({ stalenessMaxMs, now, monotonic });
   const fleet = createFleet(database, sessions, { replicaId, stalenessMaxMs, now, lagMs: lease.ageMs });
   const onError = (error: unknown) => onBackgroundError?.(error);
-  const feed = createChangeFeed({ ...server, fleet, lease, prepare, stalenessMaxMs, onError });
+  const relays = createRelays(database, sessions, fleet.runId);
+  const follows = { ...server, fleet, relays, lease, prepare, stalenessMaxMs, relayedFrom, onError };
+  const feed = createChangeFeed(follows);
   const own = { replicaId, hasApplied: feed.hasApplied };
   const watchOut = createWatchOut({ fleet, stalenessMaxMs, monotonic, onError });
   const settle = createSettle({ fleet, watchOut, own, stalenessMaxMs, settleMaxMs, now, monotonic });
@@ -158,7 +161,6 @@ export async function connect(
   return { client, ...stored, diagnose, replication: { fleet, feed, lease, settle } };
 }
 
-/** Lets go of everything, within seconds whatever the server does. */
 export async function disconnect({ client, replication, usage }: Connection): Promise<void> {
   await atMost(closeStepMaxMs, usage.stop());
   if (replication !== null) await stop(replication);
@@ -238,7 +240,6 @@ async function stop({ fleet, feed }: { readonly fleet: Fleet; readonly feed: Cha
 }
 
 const defaultJournalRetentionMs = 400 * 86_400_000;
-/** Indexes take longer than what they are for, and another process may be making them. */
 const prepareTimeoutMinMs = 15_000;
 const closeStepMaxMs = 1_000;
 

@@ -2,7 +2,7 @@ import { Timestamp } from 'mongodb';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { justBefore, positionOf } from '../../src/mongo/feed/position.ts';
 import { createRenewal } from '../../src/mongo/feed/renewal.ts';
-import { tickMsOf } from '../../src/mongo/feed/tick.ts';
+import { createIsRelayed, tickMsOf } from '../../src/mongo/feed/tick.ts';
 import { createLease } from '../../src/store/lease.ts';
 import { until } from '../real/until.ts';
 import { insertAll } from '../store-contract/setting.ts';
@@ -95,7 +95,17 @@ describe('where a stream is', () => {
   );
 });
 
-it('a stream waits in a small fleet, and is read at least four times a second in a large one', () => {
-  expect([1, 3, 20].map(tickMsOf)).toEqual([0, 0, 0]);
-  expect([21, 1_000].map(tickMsOf)).toEqual([250, 250]);
+it('a stream waits in a small fleet, and what relays hand on is read four times a second in a large one', () => {
+  expect([1, 3, 20].map((replicas) => tickMsOf(replicas))).toEqual([0, 0, 0]);
+  expect([21, 1_000].map((replicas) => tickMsOf(replicas))).toEqual([250, 250]);
+});
+
+it('a fleet that was large is one until it is a quarter smaller', () => {
+  let replicas = 20;
+  const isRelayed = createIsRelayed({ size: () => replicas }, 21);
+  const seen = [20, 21, 16, 15, 20].map((size) => {
+    replicas = size;
+    return isRelayed();
+  });
+  expect(seen).toEqual([false, true, true, false, false]);
 });

@@ -8,6 +8,7 @@ import {
   limitsName,
   metaName,
   ownersName,
+  relayedName,
   replicasName,
   rolesName,
   usageBatchesName,
@@ -30,11 +31,12 @@ export interface FeedEvent {
 /** What is written most, and no stream has to tell of. */
 const unwatched = [
   ...[usageBatchesName, usageName, limitsName, chargesName, journalName, addressesName, dutiesName],
+  relayedName,
 ];
 
 /**
  * Keeps, at the server, every change of a key but its last use; what becomes of this replica's own document alone, or
- * each would read those of all; and whatever happens to the collections as wholes.
+ * each would read those of all, and that one has gone, which a relay tells to whose it was; and whatever happens to the collections as wholes.
  *
  * The server judges each entry of the oplog by what it can rewrite of a `$match`, for each stream anew. All of this in
  * one costs it 13 to 16 µs an entry, the first stage alone 7 to 11, and the rest is asked of what is left: it is about a
@@ -55,6 +57,7 @@ export function pipeline(runId: string): Document[] {
             operationType: { $in: ['insert', 'update', 'replace', 'delete'] },
           },
           { of: replicasName, 'documentKey._id': runId },
+          { of: replicasName, operationType: 'delete' },
           { of: metaName, 'documentKey._id': askId },
           { of: ours, operationType: { $in: ['drop', 'rename'] } },
           { 'to.coll': ours, operationType: 'rename' },
@@ -80,7 +83,7 @@ function notOfAnother(runId: string): Document[] {
   return [
     { 'ns.coll': { $ne: replicasName } },
     { 'documentKey._id': runId },
-    { operationType: { $in: ['drop', 'rename', 'dropDatabase', 'invalidate'] } },
+    { operationType: { $in: ['delete', 'drop', 'rename', 'dropDatabase', 'invalidate'] } },
   ];
 }
 

@@ -1,18 +1,20 @@
 import { setTimeout } from 'node:timers/promises';
 import type { ChangeStream, ChangeStreamOptions, Db, Document, Timestamp } from 'mongodb';
-import type { KeyId } from '../../keys/key.ts';
-import type { Digest } from '../../keys/secret.ts';
 import type { FeedSubscriber } from '../../store/feed.ts';
 import type { Lease } from '../../store/lease.ts';
 import { StoreUnavailable } from '../../store/store.ts';
-import { keysName, metaName, ownersName, rolesName } from '../collections.ts';
 import { mongoError } from '../errors.ts';
 import type { Sessions } from '../sessions.ts';
+import { createAcknowledging } from './acknowledging.ts';
 import { type FeedEvent, pipeline } from './events.ts';
 import type { Fleet } from './fleet.ts';
+import { followRelays } from './follow-relays.ts';
 import { justBefore, positionOf } from './position.ts';
+import { createRelaying, type Relaying } from './relaying.ts';
+import type { RelayedPage, Relays } from './relays.ts';
 import { createRenewal } from './renewal.ts';
-import { tickMsOf } from './tick.ts';
+import { createIsRelayed, relayedFromDefault, relayTickMs, tickMsOf } from './tick.ts';
+import { type Told, tell, toldOf } from './told.ts';
 
 export interface ChangeFeed {
   /** Resolves when memory may answer for the first time; rejects with what went wrong before. */
@@ -27,11 +29,14 @@ export interface ChangeFeedDependencies {
   readonly database: Db;
   readonly sessions: Sessions;
   readonly fleet: Fleet;
+  readonly relays: Relays;
   readonly lease: Lease;
   readonly subscriber: FeedSubscriber;
   /** Makes the collections, which may have been dropped, before a stream begins anew. */
   readonly prepare: () => Promise<void>;
   readonly stalenessMaxMs: number;
+  /** Replicas from which on relays read streams for the others. Default 21. */
+  readonly relayedFrom?: number | undefined;
   /** The stream or a renewal failed, and will be tried again. */
   readonly onError: (error: unknown) => void;
 }
@@ -50,21 +55,23 @@ const awaitOnTickMs = 1;
 
 /**
  * Follows the changes of keys on one change stream, and renews the lease by how far that stream has told of everything.
- * An outage loses nothing: the stream goes on after the last event that was delivered, and the lease
- * runs out by itself meanwhile. Only where a stream cannot go on is the subscriber told of a gap.
+ * An outage loses nothing: the stream goes on after the last event, and the lease runs out meanwhile. Only where a stream cannot go on is the subscriber told of a gap.
  */
 export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFeed {
-  const { database, sessions, fleet, lease, subscriber, prepare, stalenessMaxMs, onError } = dependencies;
+  const { database, sessions, fleet, relays, lease, subscriber, prepare } = dependencies;
+  const { stalenessMaxMs, relayedFrom = relayedFromDefault, onError } = dependencies;
   const everyMs = stalenessMaxMs / renewalsPerLease;
   const stopping = new AbortController();
+  const stopped = () => stopping.signal.aborted;
   const started = Promise.withResolvers<void>();
+  const acknowledge = createAcknowledging({ fleet, subscriber, stopped, onError: failed });
   const renewal = createRenewal({ fleet, lease, everyMs, onError: failed });
   let stream: ChangeStream<Document, FeedEvent & Document> | null = null;
   let applied: Timestamp | null = null;
-  /** What is to be acknowledged, or is being. */
-  let unsaid: Timestamp | null = null;
+  /** Of this replica among the relays. */
+  let place: number | null = null;
+  const isRelayed = createIsRelayed(fleet, relayedFrom);
 
-  const stopped = () => stopping.signal.aborted;
   /** Ends early, and without an error, when the feed stops. */
   const pause = (ms: number) =>
     setTimeout(ms, undefined, { signal: stopping.signal, ref: false }).catch(() => {});
@@ -81,13 +88,14 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
     while (!stopped()) {
       try {
         point ??= await beginAnew();
-        point = await follow(point, () => {
+        point = await goOn(point, () => {
           tries = 0;
         });
       } catch (error) {
         tries++;
         const token = stream?.resumeToken;
         if (token !== undefined && token !== null) point = { resumeAfter: token };
+        else if (applied !== null) point = { startAtOperationTime: applied };
         if (!isOutage(error) || (tries > resumeTriesMax && !lease.isHeld())) {
           point = null;
           if (!stopped()) breakOff();
@@ -95,6 +103,7 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
         failed(error);
         await stream?.close().catch(() => {});
         stream = null;
+        await leavePlace();
         // Jitter, so that a fleet does not come back in step.
         await pause(Math.min(everyMs, retryMinMs * 2 ** tries) * (0.5 + Math.random() / 2));
       }
@@ -120,36 +129,70 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
     return { startAtOperationTime };
   }
 
-  /** Reads until the stream is to be read in another manner, and returns where to go on. */
-  async function follow(point: StartingPoint, onProgress: () => void): Promise<StartingPoint> {
-    let tickMs = tickMsOf(fleet.size());
-    const maxAwaitTimeMS = tickMs === 0 ? Math.min(everyMs / 2, awaitMaxMs) : awaitOnTickMs;
+  /** Follows in the manner that suits the fleet until another one does, and returns where to go on. */
+  async function goOn(point: StartingPoint, onProgress: () => void): Promise<StartingPoint> {
+    const from = applied ?? point.startAtOperationTime;
+    if (from === undefined || !isRelayed()) return follow(point, null, onProgress);
+    place = await followRelays(from, {
+      ...{ relays, take, onProgress, pause, everyMs },
+      tickMs: Math.min(tickMsOf(fleet.size(), relayedFrom), everyMs / 2),
+      goesOn: () => !stopped() && isRelayed(),
+    });
+    const at = applied ?? from;
+    if (place === null || stopped()) return follow({ startAtOperationTime: at }, null, onProgress);
+    const startAtOperationTime = await relays.beginningFor(at);
+    return follow({ startAtOperationTime }, createRelaying(relays, place, startAtOperationTime), onProgress);
+  }
+
+  /** Reads the stream until it is not for this replica to read it any more, and returns where to go on. */
+  async function follow(
+    point: StartingPoint,
+    relaying: Relaying | null,
+    onProgress: () => void,
+  ): Promise<StartingPoint> {
+    const maxAwaitTimeMS = isRelayed() ? awaitOnTickMs : Math.min(everyMs / 2, awaitMaxMs);
     const opened = database.watch<Document, FeedEvent & Document>(pipeline(fleet.runId), {
       ...point,
       maxAwaitTimeMS,
     });
     stream = opened;
-    // Replicas that began at the same moment do not read at the same moment.
-    await pause(tickMs * Math.random());
     while (!stopped()) {
       const event = await opened.tryNext();
       // Of a cursor that has ended the driver says at once that there is nothing, however often it is asked.
       if (event === null && opened.closed && !stopped()) throw new Error('the change stream has ended');
       const position = positionOf(opened.resumeToken);
-      if (event !== null) deliver(event);
       // Others of the same time may come after it: what one transaction has changed is an event each.
-      advance(position, event === null ? position : justBefore(positionOf(event._id)));
+      const told = event === null ? position : justBefore(positionOf(event._id));
+      if (event !== null) deliver(event, relaying);
+      if (told !== null) relaying?.reached(told);
+      advance(position, told);
       onProgress();
-      if (event !== null) continue;
-      const isWaiting = tickMs === 0;
-      tickMs = Math.min(tickMsOf(fleet.size()), everyMs / 2);
-      if (isWaiting !== (tickMs === 0)) {
-        await opened.close();
-        return { resumeAfter: opened.resumeToken };
-      }
-      if (tickMs > 0) await pause(tickMs);
+      if (event !== null && relaying?.isFull() !== true) continue;
+      const isOurs = (await relaying?.handOn(position)) ?? false;
+      if (event !== null && isOurs) continue;
+      // In a large fleet who is no relay has read all that was missing by now.
+      if (relaying === null ? isRelayed() : !(isOurs && isRelayed())) break;
+      if (isOurs) await pause(Math.min(relayTickMs, everyMs / 4));
     }
-    return { resumeAfter: opened.resumeToken };
+    const { resumeToken } = opened;
+    await opened.close();
+    stream = null;
+    if (relaying !== null) await leavePlace();
+    return { resumeAfter: resumeToken };
+  }
+
+  async function leavePlace(): Promise<void> {
+    const left = place;
+    place = null;
+    if (left !== null) await relays.giveBack(left).catch(failed);
+  }
+
+  /** Takes what a relay has heard as if this replica's own stream had told it. */
+  function take({ upTo, seen, told }: RelayedPage): void {
+    if (stopped()) return;
+    for (const one of told) apply(one);
+    advance(seen, upTo);
+    if (told.some(([kind]) => kind === 'ask')) acknowledge(upTo);
   }
 
   /** Reads of this process are from then on no older than `seen`; memory knows all up to `told`. */
@@ -162,47 +205,24 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
     if (lease.isHeld()) started.resolve();
   }
 
-  /** One write at a time, for the latest that was asked; what fails is made up for when this replica registers again. */
-  function acknowledge(upTo: Timestamp): void {
-    const isUnderWay = unsaid !== null;
-    unsaid = upTo;
-    if (!isUnderWay) void sayApplied();
-  }
-
-  async function sayApplied(): Promise<void> {
-    while (unsaid !== null && !stopped()) {
-      const upTo = unsaid;
-      await subscriber.applied?.();
-      await fleet.acknowledge(upTo).catch(failed);
-      if (unsaid === upTo) unsaid = null;
-    }
-  }
-
-  function deliver(event: FeedEvent): void {
+  function deliver(event: FeedEvent & Document, relaying: Relaying | null): void {
     if (stopped()) return;
-    const { operationType, ns, documentKey, fullDocument, updateDescription, clusterTime } = event;
-    if (!['insert', 'update', 'replace', 'delete'].includes(operationType)) {
-      throw new Error(`the change stream reports "${operationType}" of what Postern keeps in MongoDB`);
-    }
-    if (ns?.coll === keysName) {
-      const digest = fullDocument?.digest ?? updateDescription?.updatedFields?.digest;
-      subscriber.onChange(
-        String(documentKey?._id) as KeyId,
-        typeof digest === 'string' ? (digest as Digest) : null,
-      );
-    } else if (ns?.coll === ownersName) {
-      subscriber.onOwnerChange(String(documentKey?._id));
-    } else if (ns?.coll === rolesName) {
-      subscriber.onRoleChange(String(documentKey?._id));
-    } else if (ns?.coll === metaName) {
-      // A mark is written by itself: nothing else is of its time.
-      if (clusterTime === undefined) return;
-      advance(clusterTime, clusterTime);
-      acknowledge(clusterTime);
-    } else if (operationType === 'delete') {
-      // Whoever reads the register now does not wait for this replica.
-      breakOff();
-    }
+    const told = toldOf(event);
+    if (told === null) return;
+    const time = event.clusterTime ?? positionOf(event._id);
+    if (time !== null) relaying?.note(told, time);
+    apply(told);
+    if (told[0] !== 'ask' || time === null) return;
+    // A mark is written by itself: nothing else is of its time.
+    advance(time, time);
+    relaying?.reached(time);
+    acknowledge(time);
+  }
+
+  function apply(told: Told): void {
+    tell(subscriber, told);
+    // Whoever reads the register now does not wait for this replica.
+    if (told[0] === 'gone' && told[1] === fleet.runId) breakOff();
   }
 
   return {
@@ -215,6 +235,7 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
       lease.end();
       // Not waited for: it would ask a server that may be gone.
       stream?.close().catch(() => {});
+      await leavePlace();
       await renewal.stop();
     },
     hasApplied: (time) => !lease.isHeld() || (applied?.greaterThanOrEqual(time) ?? false),

@@ -1,0 +1,207 @@
+import { Timestamp } from 'mongodb';
+import { describe, expect, inject, it } from 'vitest';
+import { type FollowDependencies, followRelays } from '../../src/mongo/feed/follow-relays.ts';
+import { createRelaying } from '../../src/mongo/feed/relaying.ts';
+import { createRelays, type RelayedPage } from '../../src/mongo/feed/relays.ts';
+import { createSessions } from '../../src/mongo/sessions.ts';
+import { until } from '../real/until.ts';
+import { digestOf, keyRecord } from '../records.ts';
+import { nextId, retentionMs } from '../store-contract/setting.ts';
+import { createSetting, listen } from './setting.ts';
+
+const at = (seconds: number) => new Timestamp({ t: seconds, i: 1 });
+const page = (from: number, upTo: number, ...ids: string[]): RelayedPage => ({
+  ...{ from: at(from), upTo: at(upTo), seen: at(upTo) },
+  told: ids.map((id) => ['key', id, null] as const),
+});
+
+/** A fleet so small that all are relayed, each of its replicas listened to. */
+async function relayedFleet(replicas: number, stalenessMaxMs = 15_000) {
+  const setting = await createSetting(inject('mongoUri'));
+  const stores = Array.from({ length: replicas }, (_, place) =>
+    setting.store({ replicaId: `replica-${place}`, stalenessMaxMs, relayedFrom: 2 }),
+  );
+  const told = stores.map(listen);
+  for (const store of stores) await store.open();
+  const database = setting.client.db();
+  const relays = async () => {
+    const found = database
+      .collection<{ _id: string; holder: string; until: Date }>('duties')
+      .find({ _id: /^relay changes/, $expr: { $gt: ['$until', '$$NOW'] } });
+    return (await found.toArray()).map(({ holder }) => holder);
+  };
+  const relayed = database.collection<{ told: [string, string][] }>('relayed');
+  /** Each registers anew, and so learns how many there are. */
+  const grown = () => until('relays have begun', async () => (await relayed.countDocuments()) > 0);
+  return { setting, stores, told, relays, relayed, grown };
+}
+
+describe('in a large fleet', () => {
+  it('a change reaches every replica by what a few relays hand on, and RevokeKey waits for all of them', async () => {
+    const { stores, told, relayed, grown } = await relayedFleet(4);
+    const [writer] = stores;
+    if (writer === undefined) throw new Error('no store');
+    await grown();
+    const key = keyRecord({ id: nextId() });
+    await writer.insertKey(key, retentionMs);
+    await until('all were told', () => told.every(({ times }) => times(key.id) > 0));
+    const commit = await writer.replaceKey({ ...key, revokedAt: 1, version: 2 }, 1, retentionMs);
+    if (commit === null) throw new Error('nobody else changes it');
+    const before = told.map(({ times }) => times(key.id));
+    expect(before.slice(1).every((times) => times > 0)).toBe(true);
+    expect((await writer.settle(commit)).unconfirmedReplicas).toEqual([]);
+    // Whoever confirms has been told of it before.
+    expect(told.map(({ times }) => times(key.id) >= 2)).toEqual([true, true, true, true]);
+    const handedOn = (await relayed.find().toArray()).flatMap((each) => each.told);
+    expect(handedOn).toContainEqual(['key', key.id, key.digest]);
+    expect(handedOn).toContainEqual(['ask']);
+  });
+
+  it('keeps memory answering on every replica, of which at most two have a stream', async () => {
+    const { stores, setting, relays, grown } = await relayedFleet(5, 3_000);
+    await grown();
+    await until('there are two relays', async () => (await relays()).length === 2);
+    const { databaseName } = setting.client.db();
+    const streams = async () => {
+      const cursors = setting.client
+        .db('admin')
+        .aggregate<{ ns?: string; cursor?: { originatingCommand?: object } }>(
+          [{ $currentOp: { idleCursors: true } }, { $match: { ns: `${databaseName}.$cmd.aggregate` } }],
+          { readConcern: { level: 'local' } },
+        );
+      const commands = (await cursors.toArray()).map(({ cursor }) => JSON.stringify(cursor ?? ''));
+      return commands.filter((command) => command.includes('$changeStream')).length;
+    };
+    await until('the relays have theirs', async () => (await streams()) > 0);
+    await until('the others have closed theirs', async () => (await streams()) <= 2);
+    const began = performance.now();
+    await until('longer than a lease', () => performance.now() - began > 4_000);
+    await until('memory answers', () => stores.every(({ feed }) => feed.isFresh()));
+  });
+
+  it('goes on when its relays are gone without a word', async () => {
+    const { stores, setting, told, relays, grown } = await relayedFleet(4, 3_000);
+    await grown();
+    await until('there are two relays', async () => (await relays()).length === 2);
+    const duties = setting.client.db().collection<{ _id: string; holder: string; until: Date }>('duties');
+    const far = new Date(Date.now() + 600_000);
+    await duties.updateMany({ _id: /^relay changes/ }, { $set: { holder: 'nobody', until: far } });
+    const key = keyRecord({ id: nextId() });
+    await stores[0]?.insertKey(key, retentionMs);
+    // By a stream of its own, each now and then.
+    await until('all were told', () => told.every(({ times }) => times(key.id) > 0));
+    await duties.deleteMany({ _id: /^relay changes/ });
+    await until('others relay', async () => (await relays()).some((holder) => holder !== 'nobody'));
+    const next = keyRecord({ id: nextId() });
+    await stores[0]?.insertKey(next, retentionMs);
+    await until('all were told', () => told.every(({ times }) => times(next.id) > 0));
+    expect(told.map(({ gaps }) => gaps)).toEqual([1, 1, 1, 1]);
+  });
+
+  it('a replica whose document is removed forgets what it knows, by the word of a relay', async () => {
+    const { setting, told, grown } = await relayedFleet(3);
+    await grown();
+    const replicas = setting.client.db().collection<{ _id: string; replica_id: string }>('replicas');
+    await replicas.deleteOne({ replica_id: 'replica-1' });
+    await until('it has', () => told[1]?.gaps === 2);
+    expect([told[0]?.gaps, told[2]?.gaps]).toEqual([1, 1]);
+  });
+});
+
+describe('who reads what relays hand on', () => {
+  /** Reads pages that are given for one look each, then until it is told to end. */
+  async function follow(looks: readonly (readonly RelayedPage[])[], given: Partial<FollowDependencies> = {}) {
+    const taken: string[] = [];
+    const left = [...looks];
+    const asked: number[] = [];
+    let isOver = false;
+    const place = await followRelays(at(10), {
+      relays: {
+        async read(after) {
+          asked.push(after.getHighBits());
+          const next = left.shift();
+          if (next === undefined) isOver = true;
+          return (next ?? []).filter(({ upTo }) => upTo.greaterThan(after));
+        },
+        claim: async () => null,
+      },
+      take: ({ told }) => taken.push(...told.map((one) => one[1] ?? one[0])),
+      goesOn: () => !isOver,
+      onProgress() {},
+      pause: async () => {},
+      ...{ tickMs: 1, everyMs: 60_000 },
+      ...given,
+    });
+    return { place, taken, asked };
+  }
+
+  it('goes from page to page as far as they join, and takes what two relays say once or twice', async () => {
+    const { taken, asked } = await follow([
+      [page(5, 12, 'a'), page(8, 14, 'a', 'b')],
+      [page(12, 15, 'b', 'c'), page(14, 16, 'c', 'd')],
+    ]);
+    expect(taken).toEqual(['a', 'a', 'b', 'b', 'c', 'c', 'd']);
+    expect(asked).toEqual([10, 14, 16]);
+  });
+
+  it('takes nothing that begins later than it knows, and asks the stream itself', async () => {
+    const { taken, place } = await follow([[page(11, 12, 'a')], [page(10, 13, 'never asked')]]);
+    expect([taken, place]).toEqual([[], null]);
+  });
+
+  it('takes a longer page where a shorter one begins too late', async () => {
+    const { taken } = await follow([[page(11, 12, 'a'), page(10, 13, 'a', 'b')]]);
+    expect(taken).toEqual(['a', 'b']);
+  });
+
+  it('asks to relay itself when nothing comes any more', async () => {
+    const standing = Array.from({ length: 200_000 }, () => []);
+    const { place } = await follow(standing, {
+      relays: { read: async () => [], claim: async () => 1 },
+      goesOn: () => true,
+      pause: () => new Promise((resolve) => setImmediate(resolve)),
+      everyMs: 20,
+    });
+    expect(place).toBe(1);
+  });
+});
+
+it('a relay begins where the one before it ended, but not where one ended long ago', async () => {
+  const setting = await createSetting(inject('mongoUri'));
+  const sessions = createSessions(setting.client, { timeoutMs: 30_000 });
+  const relays = createRelays(setting.client.db(), sessions, 'run');
+  expect(await relays.beginningFor(at(100))).toEqual(at(100));
+  await relays.write(page(80, 90));
+  expect(await relays.beginningFor(at(100))).toEqual(at(90));
+  expect(await relays.beginningFor(at(85))).toEqual(at(85));
+  expect(await relays.beginningFor(at(200))).toEqual(at(200));
+});
+
+it('a relay hands on with each page all that is up to its end, and keeps what is later for the next', async () => {
+  const written: [number, number, string[]][] = [];
+  let isAway = true;
+  const relays = {
+    async write({ from, upTo, told }: RelayedPage) {
+      if (isAway) throw new Error('away');
+      written.push([from.getHighBits(), upTo.getHighBits(), told.map(([, id]) => String(id))]);
+    },
+    claim: async () => 0,
+    read: async () => [],
+    beginningFor: async (time: Timestamp) => time,
+    async giveBack() {},
+  };
+  const relaying = createRelaying(relays, 0, at(10));
+  relaying.note(['key', digestOf('a'), null], at(11));
+  relaying.note(['key', digestOf('b'), null], at(13));
+  relaying.reached(at(12));
+  await expect(relaying.handOn(at(13))).rejects.toThrow('away');
+  isAway = false;
+  await relaying.handOn(at(13));
+  await relaying.handOn(at(13));
+  relaying.reached(at(13));
+  await relaying.handOn(at(14));
+  expect(written).toEqual([
+    [10, 12, [digestOf('a')]],
+    [12, 13, [digestOf('b')]],
+  ]);
+});
