@@ -113,7 +113,9 @@ export function createToldChanges(dependencies: ToldChangesDependencies): ToldCh
         const unconfirmedReplicas = [...settled.unconfirmedReplicas, ...late];
         return { effectiveAt: commit.at + stalenessMaxMs, unconfirmedReplicas };
       }
-      return settled.unconfirmedReplicas.length > 0 ? settled : { ...settled, effectiveAt: now() };
+      // Later where the store could not tell who had heard of it, and so names nobody either.
+      const effectiveAt = Math.max(now(), settled.effectiveAt);
+      return settled.unconfirmedReplicas.length > 0 ? settled : { ...settled, effectiveAt };
     },
   };
 

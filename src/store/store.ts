@@ -194,7 +194,7 @@ export interface Commit {
 export interface Settlement {
   /** From this time (Unix milliseconds) every replica judges by the new record. */
   readonly effectiveAt: number;
-  /** Replicas that had not confirmed when the wait ended; empty when `effectiveAt` is not in the future. */
+  /** Replicas that had not confirmed when the wait ended; empty when `effectiveAt` is not in the future, or nobody can tell. */
   readonly unconfirmedReplicas: readonly string[];
 }
 

@@ -241,6 +241,16 @@ describe('a change', () => {
     worker.stop();
   });
 
+  it('is as late as the store says where it cannot tell who has heard of a change, and names nobody', async () => {
+    const { told, worker, arrive, now } = setting();
+    worker.start();
+    await arrive();
+    const effectiveAt = now() + stalenessMaxMs;
+    const settleStore = async () => ({ effectiveAt, unconfirmedReplicas: [] });
+    expect(await told.settle({ at: now() }, settleStore)).toEqual({ effectiveAt, unconfirmedReplicas: [] });
+    worker.stop();
+  });
+
   it('of another replica is acknowledged only when the worker has applied it', async () => {
     const { worker, told, arrive } = setting();
     worker.start();

@@ -1,5 +1,6 @@
 import { Timestamp } from 'mongodb';
 import { describe, expect, inject, it } from 'vitest';
+import type { KeyRecord } from '../../src/keys/key.ts';
 import { type FollowDependencies, followRelays } from '../../src/mongo/feed/follow-relays.ts';
 import { createRelaying } from '../../src/mongo/feed/relaying.ts';
 import { createRelays, type RelayedPage } from '../../src/mongo/feed/relays.ts';
@@ -42,18 +43,25 @@ describe('in a large fleet', () => {
     const [writer] = stores;
     if (writer === undefined) throw new Error('no store');
     await grown();
-    const key = keyRecord({ id: nextId() });
-    await writer.insertKey(key, retentionMs);
-    await until('all were told', () => told.every(({ times }) => times(key.id) > 0));
-    const commit = await writer.replaceKey({ ...key, revokedAt: 1, version: 2 }, 1, retentionMs);
-    if (commit === null) throw new Error('nobody else changes it');
-    const before = told.map(({ times }) => times(key.id));
-    expect(before.slice(1).every((times) => times > 0)).toBe(true);
-    expect((await writer.settle(commit)).unconfirmedReplicas).toEqual([]);
-    // Whoever confirms has been told of it before.
-    expect(told.map(({ times }) => times(key.id) >= 2)).toEqual([true, true, true, true]);
+    const keys = Array.from({ length: 40 }, () => keyRecord({ id: nextId() }));
+    for (const key of keys) await writer.insertKey(key, retentionMs);
+    await until('all were told', () => told.every(({ times }) => keys.every(({ id }) => times(id) > 0)));
+    const revoke = async (key: KeyRecord, at: number) => {
+      const store = stores[at % stores.length] ?? writer;
+      const before = told.map(({ times }) => times(key.id));
+      const commit = await store.replaceKey({ ...key, revokedAt: 1, version: 2 }, 1, retentionMs);
+      if (commit === null) throw new Error('nobody else changes it');
+      expect((await store.settle(commit)).unconfirmedReplicas).toEqual([]);
+      // Whoever confirms has been told of it before.
+      const after = told.map(({ times }) => times(key.id));
+      return after.every((times, replica) => times > (before[replica] ?? 0));
+    };
+    for (let at = 0; at < keys.length; at += 8) {
+      const some = keys.slice(at, at + 8);
+      expect(await Promise.all(some.map(revoke))).toEqual(some.map(() => true));
+    }
     const handedOn = (await relayed.find().toArray()).flatMap((each) => each.told);
-    expect(handedOn).toContainEqual(['key', key.id, key.digest]);
+    expect(handedOn).toContainEqual(['key', keys[0]?.id, keys[0]?.digest]);
     expect(handedOn).toContainEqual(['ask']);
   });
 

@@ -2,11 +2,12 @@ import { createWriteStream } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runModel } from './keyring-model.ts';
+import { buildMutant } from './mutant.ts';
 import { readNumbers, report } from './report.ts';
 import { run } from './run.ts';
 
 // The long form: `npm run torture -- --seed 7 --revocations 10000 --minutes 10`; `--processes 2` on MongoDB, or with
-// `--sqlite 1` on a SQLite file. Exit code 1 for a violation.
+// `--sqlite 1` on a SQLite file; `--relayed 1` has relays read the change stream as in a large fleet. Exit code 1 for a violation.
 const defaults = {
   seed: Date.now() % 1_000_000,
   revocations: 10_000,
@@ -21,16 +22,25 @@ const defaults = {
   processes: 1,
   /** Whether one service on a SQLite file, not three on MongoDB: 1 or 0. */
   sqlite: 0,
+  relayed: 0,
 };
-const { seed, revocations, minutes, staleness, timed, schedules, processes, sqlite, history } = readNumbers(
-  process.argv.slice(2),
-  defaults,
-);
+const { seed, revocations, minutes, staleness, timed, schedules, processes, sqlite, relayed, history } =
+  readNumbers(process.argv.slice(2), defaults);
 const file = history ?? join(tmpdir(), `postern-torture-${seed}.jsonl`);
 const lines = createWriteStream(file);
 process.stdout.write(`seed ${seed}; the history goes to ${file}\n`);
 
+const copy =
+  relayed !== 1
+    ? null
+    : await buildMutant({
+        title: 'a fleet of two is large',
+        file: 'src/mongo/feed/tick.ts',
+        find: 'relayedFromDefault = 21;',
+        replace: 'relayedFromDefault = 2;',
+      });
 const result = await run({
+  ...(copy !== null && { root: copy.root }),
   ...{ processes, store: sqlite === 1 ? 'sqlite' : 'mongodb' },
   ...{ seed, revocations, msMax: minutes * 60_000, stalenessMaxMs: staleness, timed, calmMs: 10_000 },
   onRecord: (record) => void lines.write(`${JSON.stringify(record)}\n`),
@@ -39,6 +49,7 @@ const result = await run({
   },
 });
 lines.end();
+await copy?.remove();
 process.stdout.write(`${report(result)}\n`);
 
 const began = performance.now();

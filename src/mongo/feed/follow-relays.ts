@@ -18,8 +18,8 @@ export interface FollowDependencies {
 const standMaxMs = 1_000;
 /** And for so many renewals it is better to have a stream of its own for a moment. */
 const standRenewalsMax = 1.5;
-/** So often each replica tries whether a relay is missing: a fleet that is large enough does so many times a second. */
-const tryEveryMs = 15_000;
+/** So often, in renewals, each replica tries whether a relay is missing: a large fleet does so all the time. */
+const tryRenewals = 5;
 
 /**
  * Reads what relays hand on, from this time on. Resolves to the place of a relay that this replica has taken; to null
@@ -35,7 +35,7 @@ export async function followRelays(
   let movedAt = performance.now();
   /** Whether it has tried to be a relay since. */
   let hasTried = false;
-  let tryAt = movedAt + tryEveryMs * Math.random();
+  let tryAt = movedAt + everyMs * tryRenewals * Math.random();
   let standingTryAt = movedAt + standMs * (0.5 + Math.random());
   // Replicas that began at the same moment do not read at the same moment.
   await pause(tickMs * Math.random());
@@ -60,7 +60,7 @@ export async function followRelays(
       const place = await relays.claim(null);
       if (place !== null) return place;
       hasTried = true;
-      tryAt = now + tryEveryMs * (0.5 + Math.random());
+      tryAt = now + everyMs * tryRenewals * (0.5 + Math.random());
       standingTryAt = now + standMs * (0.5 + Math.random());
     }
     await pause(tickMs);

@@ -81,9 +81,8 @@ export function createRelays(database: Db, sessions: Sessions, runId: string): R
         relayed.findOne({}, { ...read, sort: { up_to: -1 }, projection: { up_to: 1 } }),
       );
       // Older ones are those of a restored database, or of a fleet that was large once.
-      const isLate =
-        last !== null && last.up_to.lessThan(at) && secondsOf(at) - secondsOf(last.up_to) < lateMaxSeconds;
-      return isLate ? last.up_to : at;
+      const end = last?.up_to;
+      return end?.lessThan(at) && secondsOf(at) - secondsOf(end) < lateMaxSeconds ? end : at;
     },
     async claim(place) {
       if (place !== null) return isOurs(place);
