@@ -20,6 +20,8 @@ export type FeedOrder =
       readonly count: number;
       /** Replicas begin at random within this time. */
       readonly withinMs: number;
+      /** The size from which on relays read the change stream for all; by default that of a service. */
+      readonly relayedFrom?: number | undefined;
     }
   | { readonly do: 'insert'; readonly key: KeyRecord }
   | { readonly do: 'revoke'; readonly key: KeyRecord }
@@ -41,13 +43,15 @@ const stores: Store[] = [];
 let errors = 0;
 let turn = 0;
 
-async function open({ uri, checkout, from, count, withinMs }: FeedOrder & { do: 'open' }): Promise<void> {
+async function open(order: FeedOrder & { do: 'open' }): Promise<void> {
+  const { uri, checkout, from, count, withinMs, relayedFrom } = order;
   const at = pathToFileURL(join(checkout, 'src/mongo/store.ts')).href;
   const { createMongoStore } = (await import(at)) as { createMongoStore: typeof CreateMongoStore };
   const openOne = async (place: number) => {
     await new Promise((resolve) => setTimeout(resolve, Math.random() * withinMs));
     const store = createMongoStore({
       ...{ uri, replicaId: `replica-${from + place}`, stalenessMaxMs: 15_000, settleMaxMs: 1_000 },
+      ...(relayedFrom !== undefined && { relayedFrom }),
       ...{ now: Date.now, monotonic: () => performance.now() },
       timeouts: { operationMs: 20_000, connectMs: 20_000 },
       onBackgroundError: () => void errors++,

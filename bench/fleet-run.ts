@@ -41,15 +41,18 @@ export interface FleetOptions {
   readonly revocations: number;
   /** Replicas start at random within this time. */
   readonly withinMs: number;
+  /** See {@link FeedOrder}. */
+  readonly relayedFrom?: number | undefined;
 }
 
 /** Keys that are used at every replica within one interval. */
 export const usedKeys = 20;
 const useEveryMs = 5_000;
+const registeredAgainMs = 20_000;
 
 /** Runs one fleet on a database of its own, and ends it. */
 export async function runFleet(client: MongoClient, mongo: Mongo, options: FleetOptions): Promise<FleetCost> {
-  const { replicas, processes, checkout, idleSeconds, revocations, withinMs } = options;
+  const { replicas, processes, checkout, idleSeconds, revocations, withinMs, relayedFrom } = options;
   const admin = client.db('admin');
   const pid = (await mongo.primary()).pid();
   const name = `fleet_${randomBytes(4).toString('hex')}`;
@@ -64,11 +67,12 @@ export async function runFleet(client: MongoClient, mongo: Mongo, options: Fleet
       children.map(({ ask }, at) =>
         ask({
           ...{ do: 'open', uri: url.href, checkout, from: at * each },
-          ...{ count: Math.min(each, replicas - at * each), withinMs },
+          ...{ count: Math.min(each, replicas - at * each), withinMs, relayedFrom },
         }),
       ),
     );
-    await pause(5_000);
+    // Each has registered anew by then, and knows how large the fleet is.
+    await pause(registeredAgainMs);
     const idle = await watched(client, pid, () => pause(idleSeconds * 1_000));
     const connections = (await connected()) - before;
     const first = children[0];

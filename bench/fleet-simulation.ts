@@ -6,7 +6,7 @@
  * `--replicas 10,100,300` names the fleets, `--seconds 20` how long each is looked at while it is idle, `--revocations 20`
  * how many keys are revoked, one a second; `--compare DIR` runs another checkout beside this one, for before and after.
  * `--trouble 100` has half of such a fleet stop without a word, and takes the database away from the rest for a while;
- * `--feeds-only` leaves out what is computed.
+ * `--feeds-only` leaves out what is computed; `--relayed-from 2` has relays read the change stream in smaller fleets, too.
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -31,6 +31,7 @@ const { values: options } = parseArgs({
     revocations: { type: 'string', default: '20' },
     compare: { type: 'string' },
     trouble: { type: 'string' },
+    'relayed-from': { type: 'string' },
     'feeds-only': { type: 'boolean', default: false },
   },
 });
@@ -61,6 +62,7 @@ const foldSeconds = 2;
 const unwatchedUs = 7;
 const lastUseUs = 40;
 
+const relayedFrom = options['relayed-from'] && wholeNumber('relayed-from', options['relayed-from']);
 const isComputed = !options['feeds-only'];
 const measured = await withMongo(async (client, mongo) => ({
   version: (await client.db().admin().serverInfo()).version as string,
@@ -143,6 +145,7 @@ async function runFleets(client: MongoClient, mongo: Mongo): Promise<Map<string,
         idleSeconds: wholeNumber('seconds', options.seconds),
         revocations: wholeNumber('revocations', options.revocations),
         withinMs: replicas * startEveryMs,
+        ...(relayedFrom && { relayedFrom }),
       });
       found.get(each)?.push(cost);
       // What is known so far, should a larger one not fit.
