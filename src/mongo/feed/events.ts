@@ -10,9 +10,11 @@ import {
   ownersName,
   relayedName,
   replicasName,
+  requestsName,
   rolesName,
   usageBatchesName,
   usageName,
+  usageSumsName,
 } from '../collections.ts';
 import { askId } from './fleet.ts';
 
@@ -31,7 +33,7 @@ export interface FeedEvent {
 /** What is written most, and no stream has to tell of. */
 const unwatched = [
   ...[usageBatchesName, usageName, limitsName, chargesName, journalName, addressesName, dutiesName],
-  relayedName,
+  ...[relayedName, requestsName, usageSumsName],
 ];
 
 /**
