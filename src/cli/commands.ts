@@ -16,6 +16,7 @@ import { addRoleCommands } from './roles/roles.ts';
 import { addCommands as addServeCommand } from './serving/serve-command.ts';
 import type { AddCommands } from './terminal/command.ts';
 import { addRequestsCommand } from './use/requests.ts';
+import { addUsageCommand } from './use/usage.ts';
 import { addWatchCommand } from './watch.ts';
 
 /** All commands, in the order in which help lists them. */
@@ -34,6 +35,7 @@ export const addCommands: AddCommands = (program, io, exit) => {
   addDoctorCommand(program, io, exit);
   addAuditCommands(program, io, exit);
   addRequestsCommand(program, io);
+  addUsageCommand(program, io);
   addWatchCommand(program, io);
   addBackupCommand(program, io);
   addRestoreCommands(program, io, exit);

@@ -10,17 +10,17 @@ export function usageRowMessage({ group, start, allowed, denied, observed }: Usa
   };
 }
 
-/** The request in the contract's JSON shape; what a protobuf caller left unset is left out. */
+/** The request in the contract's JSON shape; what a protobuf caller left unset, or empty, is left out. */
 export function getUsageInputOf(request: GetUsageRequest): Record<string, unknown> {
   const { group_by, interval, since, until, owner, order_by, page_size, page_token } = request;
   return {
     page_size,
-    ...(group_by !== undefined && { group_by }),
-    ...(interval !== undefined && { interval }),
+    ...(group_by && { group_by }),
+    ...(interval && { interval }),
     ...(since !== undefined && { since: timeText(since) }),
     ...(until !== undefined && { until: timeText(until) }),
     ...(owner !== undefined && { owner }),
-    ...(order_by !== undefined && { order_by }),
+    ...(order_by && { order_by }),
     ...(page_token !== '' && { page_token }),
   };
 }
