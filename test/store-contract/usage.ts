@@ -28,6 +28,36 @@ export function usageContract(createStore: CreateStore): void {
     ]);
   });
 
+  it('adds up what is recorded one after another, from known addresses and new ones, allowed and denied', async () => {
+    const { store, key } = await withKey(createStore);
+    const [one, other] = [{ addresses: ['203.0.113.1'] }, { addresses: ['203.0.113.2'] }];
+    const parts: Partial<UsageTally>[] = [
+      { denied: { revoked: 1 }, ...one },
+      { denied: { revoked: 2 }, ...one },
+      { denied: { expired: 3 }, ...one },
+      { denied: { revoked: 1 }, ...other },
+      { denied: { revoked: 1 } },
+      { allowed: 1, lastUsedAt: testNow + 5, ...one },
+      { denied: { revoked: 1 }, ...one },
+      { allowed: 2, lastUsedAt: testNow + 3, ...one },
+      { denied: { revoked: 1, expired: 1 }, ...one },
+      {
+        ...{ allowed: 1, denied: { revoked: 1 }, observed: { missing: 1 } },
+        ...{ lastUsedAt: testNow + 9, ...other },
+      },
+    ];
+    for (const part of parts) await store.recordUsage([tally(key, part)]);
+    await counted(store, key, 4);
+    await lastUsed(store, key, testNow + 9);
+    const [sum] = await store.getUsage(key.id, testNow);
+    expect({ ...sum, addresses: sum?.addresses.toSorted() }).toEqual(
+      tally(key, {
+        ...{ allowed: 4, denied: { revoked: 8, expired: 4 }, observed: { missing: 1 } },
+        ...{ lastUsedAt: testNow + 9, addresses: [...one.addresses, ...other.addresses] },
+      }),
+    );
+  });
+
   it('loses none of what many record at once', async () => {
     const { store, key } = await withKey(createStore);
     const some = tally(key, { allowed: 1, denied: { revoked: 2 }, lastUsedAt: testNow });

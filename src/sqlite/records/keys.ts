@@ -95,7 +95,7 @@ export function createKeyTable(
   return {
     find(digests) {
       for (const digest of digests) {
-        const row = statements.find.get({ digest });
+        const row = statements.find.get(digest);
         if (row !== undefined) return fromRow(row);
       }
       return null;
@@ -196,7 +196,7 @@ function prepareStatements(database: DatabaseSync) {
     VALUES (:id, :digest, :request_key, :version, :scheme, :environment, :owner, :name_folded, :last_used_at,
       :expires_at, :disabled_at, :revoked_at, :purge_at, :rate_limits, :record)`;
   return {
-    find: database.prepare(`SELECT ${recordColumns} FROM keys WHERE digest = :digest`),
+    find: database.prepare(`SELECT ${recordColumns} FROM keys WHERE digest = ?`),
     hasDigest: database.prepare('SELECT 1 FROM keys WHERE digest = :digest'),
     get: database.prepare(`SELECT ${recordColumns} FROM keys WHERE id = :id`),
     countOwned: database.prepare(

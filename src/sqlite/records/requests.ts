@@ -22,10 +22,14 @@ export interface RequestTable {
 }
 
 /** Rows that are written, or looked through for a filter, before others have the thread: some milliseconds. */
-const rowsAtOnce = 200;
+const rowsAtOnce = 250;
 const scannedAtOnce = 5_000;
 
 export function createRequestTable(database: DatabaseSync): RequestTable {
+  // Nearly all are of a row that is there, and as old: its count is in no index. 20 µs, where to put it anew takes 70.
+  const addMore = database.prepare(
+    'UPDATE requests SET count = count + ? WHERE minute = ? AND id = ? AND at <= ?',
+  );
   const add = database.prepare(
     `INSERT INTO requests (minute, id, at, count, key, owner, decision, reason, body)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -43,6 +47,7 @@ export function createRequestTable(database: DatabaseSync): RequestTable {
           for (const row of rows.slice(start, start + rowsAtOnce)) {
             const { at, id, count, key, owner, decision, reason, ...rest } = row;
             const minute = at - (at % minuteMs);
+            if (addMore.run(count, minute, id, at).changes === 1) continue;
             add.run(minute, id, at, count, key, owner, decision, reason, JSON.stringify(rest));
           }
         });

@@ -34,27 +34,47 @@ const countedAtOnce = 50;
  */
 export function createUsageTable(database: DatabaseSync, sums: Pick<UsageSumTable, 'add'>): UsageTable {
   const statements = prepareStatements(database);
-  const { add, find, put, touch } = statements;
+  const { add, addDenied, find, begin, put, touch } = statements;
 
-  /** All that most tallies take: one address, which is known of the hour, and nothing denied. */
-  function addAllowed(tally: UsageTally): boolean {
+  /**
+   * All that most tallies take: one address, which is known of the hour, and either nothing denied or nothing but one
+   * reason. False where it takes more.
+   */
+  function addMore(tally: UsageTally): boolean {
     const { key, hour, allowed, denied, observed, lastUsedAt, addresses } = tally;
     const [address, another] = addresses;
-    if (lastUsedAt === null || another !== undefined) return false;
-    for (const _ in denied) return false;
+    if (another !== undefined) return false;
     for (const _ in observed) return false;
     const known = address === undefined ? '' : JSON.stringify(address);
-    return add.run(allowed, lastUsedAt, hour, key, known).changes === 1;
+    let reason: string | null = null;
+    for (const each in denied) {
+      if (reason !== null) return false;
+      reason = each;
+    }
+    if (reason === null) {
+      return lastUsedAt !== null && add.run(allowed, lastUsedAt, hour, key, known).changes === 1;
+    }
+    if (allowed !== 0 || lastUsedAt !== null) return false;
+    const path = `$.${reason}`;
+    const count = denied[reason as Reason] ?? 0;
+    return addDenied.run(path, path, count, hour, key, known).changes === 1;
+  }
+
+  /** False where there is a row of that hour. */
+  function addFirst(tally: UsageTally): boolean {
+    const { key, lastUsedAt } = tally;
+    if (begin.run(...columnsOf(tally)).changes === 0) return false;
+    if (lastUsedAt !== null) touch.run(lastUsedAt, key, lastUsedAt);
+    return true;
   }
 
   function addAny(tally: UsageTally): void {
     const { key, hour } = tally;
-    const row = find.get(hour, key);
-    const before = row === undefined ? null : fromRow(key, row);
-    const { allowed, denied, observed, addresses, lastUsedAt } = before === null ? tally : sum(before, tally);
-    const texts = [denied, addresses, observed].map((part) => JSON.stringify(part));
-    put.run(hour, key, allowed, lastUsedAt, ...texts);
-    if (lastUsedAt !== null && (before?.lastUsedAt ?? null) === null) touch.run(lastUsedAt, key, lastUsedAt);
+    const before = fromRow(key, find.get(hour, key) as Row);
+    const after = sum(before, tally);
+    put.run(...columnsOf(after));
+    const { lastUsedAt } = after;
+    if (lastUsedAt !== null && before.lastUsedAt === null) touch.run(lastUsedAt, key, lastUsedAt);
   }
 
   return {
@@ -63,7 +83,7 @@ export function createUsageTable(database: DatabaseSync, sums: Pick<UsageSumTabl
         if (start > 0) await setImmediate();
         withoutSync(database, () => {
           const some = tallies.slice(start, start + talliesAtOnce);
-          for (const tally of some) if (!addAllowed(tally)) addAny(tally);
+          for (const tally of some) if (!addMore(tally) && !addFirst(tally)) addAny(tally);
           sums.add(some);
         });
       }
@@ -120,7 +140,15 @@ function prepareStatements(database: DatabaseSync) {
       `UPDATE usage_hours SET allowed = allowed + ?, last_used_at = max(last_used_at, ?)
        WHERE hour = ? AND key = ? AND last_used_at IS NOT NULL AND instr(addresses, ?) > 0`,
     ),
+    addDenied: database.prepare(
+      `UPDATE usage_hours SET denied = json_set(denied, ?, coalesce(denied ->> ?, 0) + ?)
+       WHERE hour = ? AND key = ? AND instr(addresses, ?) > 0`,
+    ),
     find: database.prepare('SELECT * FROM usage_hours WHERE hour = ? AND key = ?'),
+    begin: database.prepare(
+      `INSERT INTO usage_hours (hour, key, allowed, last_used_at, denied, addresses, observed)
+       VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+    ),
     put: database.prepare(
       `INSERT INTO usage_hours (hour, key, allowed, last_used_at, denied, addresses, observed)
        VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -144,6 +172,11 @@ function prepareStatements(database: DatabaseSync) {
       'DELETE FROM usage WHERE (key, hour) IN (SELECT key, hour FROM usage WHERE hour < ? LIMIT ?)',
     ),
   };
+}
+
+function columnsOf({ hour, key, allowed, lastUsedAt, denied, addresses, observed }: UsageTally) {
+  const texts = [JSON.stringify(denied), JSON.stringify(addresses), JSON.stringify(observed)] as const;
+  return [hour, key, allowed, lastUsedAt, ...texts] as const;
 }
 
 function byHour(tally: UsageTally): [number, UsageTally] {
