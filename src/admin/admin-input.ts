@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { eventTypes } from '../events/events.ts';
 import { type FieldViolation, invalidArgument } from '../failure.ts';
 import { sequenceOf } from '../journal/journal.ts';
+import { isKeyId } from '../keys/key.ts';
 import { durationSpec } from '../settings/plan-spec.ts';
 import {
   askedPermissions,
@@ -159,26 +160,35 @@ export const rotateKeyInput = z
 export const holderRotateInput = z.strictObject({ grace_period: gracePeriod, request_id: requestId });
 
 /** `GET /admin/audit-events` and ListAuditEventsRequest. */
-export const listAuditEventsInput = z.strictObject({
-  page_size: pageSize,
-  page_token: pageToken,
-  actor: none(words(256)),
-  action: none(words(64)),
-  target: none(words(256)),
-  outcome: none(z.enum(['ok', 'refused'])),
-  since: none(time),
-  until: none(time),
-  owner: none(owner),
-  notices: z
-    .boolean()
-    .nullish()
-    .transform((value) => value ?? false),
-  order: z
-    .enum(['newest', 'oldest'])
-    .nullish()
-    .transform((value) => value ?? 'newest'),
-  after: none(z.string().meta({ pattern: '^evt_[0-9]{16}$' }).transform(eventSequence)),
-});
+export const listAuditEventsInput = z
+  .strictObject({
+    page_size: pageSize,
+    page_token: pageToken,
+    actor: none(words(256)),
+    action: none(words(64)),
+    target: none(words(256)),
+    outcome: none(z.enum(['ok', 'refused'])),
+    since: none(time),
+    until: none(time),
+    owner: none(owner),
+    notices: z
+      .boolean()
+      .nullish()
+      .transform((value) => value ?? false),
+    order: z
+      .enum(['newest', 'oldest'])
+      .nullish()
+      .transform((value) => value ?? 'newest'),
+    after: none(z.string().meta({ pattern: '^evt_[0-9]{16}$' }).transform(eventSequence)),
+    history: z
+      .boolean()
+      .nullish()
+      .transform((value) => value ?? false),
+  })
+  .refine(({ history, target }) => !history || (target !== null && isKeyId(target)), {
+    path: ['history'],
+    message: 'goes with target, the id of a key',
+  });
 
 /** Members that are there to be told that they cannot be changed. */
 export function refusedMembers(names: string) {

@@ -10,7 +10,7 @@ import type { KeyFilter } from '../store/key-filter.ts';
 export type QueryFilter = Omit<KeyFilter, 'now'>;
 
 /** A query of the journal, but for where its page begins. */
-export type JournalQuery = JournalFilter & Pick<JournalPage, 'order'>;
+export type JournalQuery = JournalFilter & Pick<JournalPage, 'order'> & { readonly history?: boolean };
 
 /** The filters that a query asks for, absent ones left out. */
 export function pageFilter(asked: {
@@ -123,8 +123,9 @@ function queryMark(filter: QueryFilter, order: KeyOrder): string {
 }
 
 function auditMark(query: JournalQuery): string {
-  const { kind, owner, actor, action, target, outcome, since, until, order } = query;
-  return markOf([kind, owner, actor, action, target, outcome, since, until, order]);
+  const { kind, owner, actor, action, target, outcome, since, until, order, history } = query;
+  const asked = [kind, owner, actor, action, target, outcome, since, until, order];
+  return markOf(history ? [...asked, 'history'] : asked);
 }
 
 function markOf(parts: readonly unknown[]): string {

@@ -114,7 +114,7 @@ export function queryInput(url: string): Input {
     if (name === 'page_size') {
       if (/^[0-9]{1,10}$/.test(text)) value.set(name, Number(text));
       else violations.push({ field: name, description: 'is not a whole number' });
-    } else if (name === 'notices' || name === 'include_total') {
+    } else if (['notices', 'history', 'include_total'].includes(name)) {
       if (text === 'true' || text === 'false') value.set(name, text === 'true');
       else violations.push({ field: name, description: 'is neither true nor false' });
     } else value.set(name, text);

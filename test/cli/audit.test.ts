@@ -51,6 +51,22 @@ it('lists events in columns, and hands every filter to the service', async () =>
   expect(none).toMatchObject({ exitCode: 0, stderr: 'postern: there is no such event\n' });
 });
 
+it('lists one history of a key over its rotations', async () => {
+  const { audit, create, call } = await startService();
+  const { id } = await create({ name: 'a' });
+  await call('POST', `/admin/api-keys/${id}/rotate`, { grace_period: '1h' });
+  await call('POST', `/admin/api-keys/${id}/disable`);
+  const { data } = (await call('GET', '/admin/api-keys')).json;
+  const [successor] = data;
+
+  const whole = await audit(['list', '--target', successor.id, '--history', '--order', 'oldest', '--json']);
+  const alone = await audit(['list', '--history']);
+
+  const actions = JSON.parse(whole.stdout).data.map(({ action }: { action: string }) => action);
+  expect(actions).toEqual(['CreateKey', 'RotateKey', 'DisableKey']);
+  expect(alone).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('goes with target') });
+});
+
 it('exports every event, the oldest first, as lines whose hashes can be verified', async () => {
   const { lines, verify, audit } = await startWithEvents(3);
   await audit(['list', '--until', 'tomorrow']);

@@ -11,7 +11,7 @@ import { startAdmin } from './admin-client.ts';
 
 function list(given: Partial<ListAuditEventsRequest> = {}): object {
   const unset = { page_size: 0, page_token: '', since: undefined, until: undefined, order: '', after: '' };
-  return { ...unset, notices: false, ...given };
+  return { ...unset, notices: false, history: false, ...given };
 }
 
 it('an audit event says all that the journal does, as fields and as the line that is hashed', async () => {
@@ -107,4 +107,15 @@ it('a list of audit events is narrowed, and goes on where it ended', async () =>
       ...{ code: status.INVALID_ARGUMENT, fields: [{ field }] },
     });
   }
+});
+
+it('the history of a key is that of all keys that it replaced or that replaced it', async () => {
+  const { service, call, refusal } = await startAdmin();
+  const first = await service.admin.createKey(root(service), { name: 'A key' });
+  const second = await service.admin.rotateKey(root(service), first.key.id, {});
+  await service.admin.disableKey(root(service), second.key.id);
+  const history = (target?: string) => list({ history: true, ...(target && { target }) });
+  const { events } = await call<ListAuditEventsResponse>('listAuditEvents', history(second.key.id));
+  expect(events.map(({ action }) => action)).toEqual(['DisableKey', 'RotateKey', 'CreateKey']);
+  expect((await refusal('listAuditEvents', history())).code).toBe(status.INVALID_ARGUMENT);
 });

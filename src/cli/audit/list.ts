@@ -14,18 +14,23 @@ interface ListFlags extends PageFlags {
   readonly until?: string;
   readonly notices?: boolean;
   readonly order?: string;
+  readonly history?: boolean;
 }
 
 /** `audit list`. */
 export function listEvents(add: AddCommand, io: Io): void {
   const command = add('list', 'Lists admin calls that changed something or were refused, the newest first.', [
     'postern audit list',
-    'postern audit list --target key_01k0c6h3v8s9w2m4n5p7q8r9t1',
+    'postern audit list --target key_01k0c6h3v8s9w2m4n5p7q8r9t1 --history',
     'postern audit list --outcome refused --since 2031-01-31T00:00:00Z --all --json',
   ])
     .option('--actor <actor>', 'only calls by this admin key (its id), POSTERN_ADMIN_KEY or certificate name')
     .option('--action <action>', 'only this call, by its name in the API, such as RevokeKey')
     .option('--target <id>', 'only what is about this key or owner')
+    .option(
+      '--history',
+      'with --target KEY: also what is about the keys that it replaced, and that replaced it',
+    )
     .addOption(new Option('--outcome <outcome>', 'only calls that ended so').choices(['ok', 'refused']))
     .option('--owner <owner>', `only what is about the keys of this owner, ${ownerFlagNote}`)
     .option('--since <time>', 'only from this time on: 2031-01-31T12:00:00Z')
@@ -44,6 +49,7 @@ export function listEvents(add: AddCommand, io: Io): void {
   );
 }
 
-function filtersOf({ actor, action, target, outcome, since, until, notices, order }: ListFlags) {
-  return { actor, action, target, outcome, since, until, order, notices: notices ? 'true' : undefined };
+function filtersOf({ notices, history, actor, action, target, outcome, since, until, order }: ListFlags) {
+  const switches = { notices: notices ? 'true' : undefined, history: history ? 'true' : undefined };
+  return { actor, action, target, outcome, since, until, order, ...switches };
 }

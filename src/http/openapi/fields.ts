@@ -66,6 +66,7 @@ export const fieldNotes: Readonly<Record<string, string>> = {
   actor: 'Calls by this actor: the id of an admin key, `POSTERN_ADMIN_KEY`, or the name in a certificate.',
   action: 'Calls of this name, as in `RevokeKey`.',
   target: 'What is about this key or owner.',
+  history: 'With `target`, a key: also what is about the keys that it replaced, and that replaced it.',
   outcome: 'Calls that ended so.',
   decision: 'Requests that ended so; `observed`: would have been denied, but for observe mode.',
   reason: 'Requests that were denied for this reason, or would have been.',

@@ -1312,6 +1312,11 @@ export interface ListAuditEventsRequest {
    * beginning.
    */
   after: string;
+  /**
+   * What is about `target`, the id of a key, and about the keys that it replaced and that replaced it by
+   * rotations, up to 50 of each, with the import that the first of them came by.
+   */
+  history: boolean;
 }
 
 export interface ListAuditEventsResponse {
@@ -8344,6 +8349,7 @@ function createBaseListAuditEventsRequest(): ListAuditEventsRequest {
     notices: false,
     order: "",
     after: "",
+    history: false,
   };
 }
 
@@ -8384,6 +8390,9 @@ export const ListAuditEventsRequest: MessageFns<ListAuditEventsRequest> = {
     }
     if (message.after !== "") {
       writer.uint32(98).string(message.after);
+    }
+    if (message.history !== false) {
+      writer.uint32(104).bool(message.history);
     }
     return writer;
   },
@@ -8495,6 +8504,14 @@ export const ListAuditEventsRequest: MessageFns<ListAuditEventsRequest> = {
             }
 
             message.after = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.history = reader.bool();
             continue;
           }
         }
