@@ -65,14 +65,14 @@ async function aboutKey({ api, may }: Visit, key: Key) {
   const isJournalSeen = may('ListAuditEvents');
   const endings = { revoked: ['RevokeKey', 'RevokeKeys'], disabled: ['DisableKey', 'DisableKeys'] } as const;
   const ended = key.state === 'revoked' || key.state === 'disabled' ? endings[key.state] : [];
-  const [owner, line, leak, ending] = await Promise.all([
+  const [owner, line, leak, ending, history] = await Promise.all([
     key.blocked !== null && key.owner !== null && may('GetOwner') ? ownerOrNull(api, key.owner) : null,
     lineOf(api, key),
     isJournalSeen && key.state === 'revoked' ? entryOf(api, key, ['ReportLeakedKeys'], 'oldest') : null,
     isJournalSeen ? entryOf(api, key, ended) : null,
+    isJournalSeen ? historyOf(api, key) : null,
   ]);
   const successor = line.find(({ id }) => id === key.replaced_by) ?? null;
-  const history = isJournalSeen ? await historyOf(api, line) : null;
   return { owner, line, leak, ending, successor, history };
 }
 

@@ -3,7 +3,7 @@ import type { AuditEvent, Key } from '../../api-answers.ts';
 import { html, type Markup, path } from '../../markup/markup.ts';
 import { Refusal } from '../../refusal.ts';
 import { eventList } from '../activity/event-list.ts';
-import { type EventsFound, readEvents } from '../activity/read-events.ts';
+import type { EventsFound } from '../activity/read-events.ts';
 
 /** Rotations before and after a key whose history a page tells as one. */
 const keysMax = 10;
@@ -37,11 +37,11 @@ async function keyOrNull(api: Api, id: string): Promise<Key | null> {
   }
 }
 
-/** What was done with all keys of a line. */
-export function historyOf(api: Api, line: readonly Key[]): Promise<EventsFound> {
-  const targets = line.map(({ id }) => id);
-  const filters = { notices: 'true' };
-  return readEvents(api, { actors: [], targets, filters, after: '', size: eventsShown });
+/** What was done with the key and with those that it replaced or that replaced it, and the import that they came by. */
+export async function historyOf(api: Api, { id }: Key): Promise<EventsFound> {
+  const asked = { target: id, history: 'true', notices: 'true', page_size: String(eventsShown) };
+  const { data: events, next_page_token: next } = await api.events(new URLSearchParams(asked).toString());
+  return { events, next };
 }
 
 /** The entry that ended a key, or that reported its leak; null where the journal has none, or has it no more. */
