@@ -135,3 +135,16 @@ export interface Page<T> {
   readonly data: readonly T[];
   readonly next_page_token: string | null;
 }
+
+/** With how many there are on all pages, where that was asked for. */
+export interface KeyPage extends Page<Key> {
+  readonly total_size?: number;
+}
+
+/** Of many keys, or of a dry run, in which `effective_at` is null. */
+export interface EndedKeys {
+  readonly matched: number;
+  readonly changed: number;
+  readonly effective_at: string | null;
+  readonly unconfirmed_replicas: readonly string[];
+}

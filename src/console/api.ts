@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Terms } from '../admin/terms-operations.ts';
-import type { AuditEvent, Key, KeyLimit, LoggedRequest, Owner, Page, Usage } from './api-answers.ts';
+import type { AuditEvent, Key, KeyLimit, KeyPage, LoggedRequest, Owner, Page, Usage } from './api-answers.ts';
 import { Refusal } from './refusal.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -10,7 +10,7 @@ export interface Api {
   call<T>(method: Method, path: string, body?: object): Promise<T>;
   terms(): Promise<Terms>;
   key(id: string): Promise<Key>;
-  keys(query: string): Promise<Page<Key>>;
+  keys(query: string): Promise<KeyPage>;
   usage(id: string, sinceIso: string): Promise<Usage>;
   limits(id: string): Promise<readonly KeyLimit[]>;
   /** Of one key, or with null of all; null where requests are not logged. */

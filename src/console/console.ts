@@ -22,6 +22,7 @@ import { keyDetailPage } from './pages/key/key-detail.ts';
 import { keyEditPage } from './pages/key/key-edit.ts';
 import { keyRequestsPage } from './pages/key/key-requests.ts';
 import { keyRotatePage } from './pages/key/key-rotate.ts';
+import { keyBulkPages } from './pages/keys/key-bulk.ts';
 import { keyListPage } from './pages/keys/key-list.ts';
 import { keyNewPage } from './pages/keys/key-new.ts';
 import { leaksPage } from './pages/leaks/leaks.ts';
@@ -73,6 +74,7 @@ export interface ConsoleOptions extends SessionOptions {
 const pages: readonly Page[] = [
   keyListPage,
   keyNewPage,
+  ...keyBulkPages,
   keyDetailPage,
   keyRequestsPage,
   keyEditPage,

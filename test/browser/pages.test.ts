@@ -274,7 +274,8 @@ it('works without script: a key is made, its secret shown and not kept, and it i
   expect(await page.content()).not.toContain(secret);
 
   await page.getByRole('link', { name: 'All API keys' }).click();
-  await rowOf(page, 'no script').getByText('2999-12-31 23:59:59 UTC').waitFor();
+  // To the second it is said on hover.
+  await rowOf(page, 'no script').getByTitle('2999-12-31 23:59:59 UTC').waitFor();
   await page.getByRole('link', { name: 'no script', exact: true }).click();
   await page.getByText('default: 5 in all').first().waitFor();
   await revoke(page, 'no script');

@@ -3,6 +3,7 @@ import {
   type BrowserContext,
   type BrowserContextOptions,
   chromium,
+  type Locator,
   type Page,
 } from 'playwright-core';
 import { findChromium } from '../real/chromium.ts';
@@ -109,13 +110,17 @@ export function rowOf(page: Page, name: string) {
     .filter({ has: page.getByRole('rowheader').getByRole('link', { name, exact: true }) });
 }
 
-/** Finds the key in the list, clicks "Revoke" and confirms. Is then at the page that says from when on it holds. */
+/** Opens the menu of a row. */
+export async function act(row: Locator, what: string | RegExp): Promise<void> {
+  await row.getByLabel(/^Actions for /).click();
+  await row.getByRole('link', { name: what }).click();
+}
+
+/** Finds the key in the list, clicks "Revoke" in its menu and confirms. Is then at the page that says from when on it holds. */
 export async function revoke(page: Page, name: string): Promise<void> {
   const settings = page.getByRole('navigation', { name: 'Settings' });
   await settings.getByRole('link', { name: 'API Keys' }).click();
-  await rowOf(page, name)
-    .getByRole('link', { name: `Revoke ${name}` })
-    .click();
+  await act(rowOf(page, name), `Revoke ${name}`);
   await heading(page, `Revoke “${name}”?`);
   await page.getByRole('button', { name: 'Revoke API key' }).click();
   await heading(page, 'API key revoked');

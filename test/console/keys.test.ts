@@ -177,14 +177,17 @@ it('lists keys as the vendors show them, by filters, page by page and back', asy
   const back = await operator.get(linkIn(second, 'prev'));
 
   expect(first.text).toMatch(
-    /Name Key Environment Permissions Created Last used Expires State Actions key 50 ak_live_/,
+    /Name Key State Last 24 hours Last used Expires Created Actions key 50 No owner ak_live_/,
   );
+  expect(first.text).toContain('API Keys 51');
   expect(first.text).not.toContain('other');
-  expect(second.text).toContain('key 0 ak_live_');
+  expect(second.text).toContain('key 0 No owner ak_live_');
   expect(second.html).not.toContain('rel="next"');
   expect(back.text).toContain('key 50 ');
   expect(back.html).not.toContain('rel="prev"');
-  expect((await operator.get('/console/keys?name_contains=other')).text).toContain('other mvra_live_');
+  expect((await operator.get('/console/keys?name_contains=other')).text).toContain(
+    'other No owner mvra_live_',
+  );
   expect((await operator.get('/console/keys?name_contains=nobody')).text).toContain('No API key matches.');
   expect((await operator.get('/console/keys?state=revoked')).text).toContain('No API key matches.');
   const wrong = await operator.get('/console/keys?state=lost&page_token=x');
@@ -234,7 +237,7 @@ it('rotates a key: the new secret once, and until when the old one works', async
   const ends = new Date(service.clock.now + 3_600_000).toISOString().slice(0, 19).replace('T', ' ');
   expect(rotated.text).toContain(`works until ${ends} UTC`);
   expect([again.status, secretIn(again)]).toEqual([200, null]);
-  expect((await operator.get('/console/keys')).text.match(/turning pst_live_/g)).toHaveLength(2);
+  expect((await operator.get('/console/keys')).text.match(/turning No owner pst_live_/g)).toHaveLength(2);
 });
 
 it('revokes a key behind a question that names it, and says that it holds everywhere', async () => {

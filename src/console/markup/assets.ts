@@ -16,6 +16,7 @@ const files = {
       'chips',
       'notes',
       'table',
+      'lines',
       'plot',
       'activity',
       'key',
@@ -25,7 +26,7 @@ const files = {
   script: {
     name: 'console.js',
     type: 'text/javascript; charset=utf-8',
-    parts: ['page', 'keyboard', 'follow'].map((part) => `scripts/${part}.js`),
+    parts: ['page', 'keyboard', 'choosing', 'follow'].map((part) => `scripts/${part}.js`),
   },
   icon: { name: 'icon.svg', type: 'image/svg+xml', parts: ['icon.svg'] },
 } as const;

@@ -38,7 +38,8 @@ function head({ title, trail, lead, total, actions }: View): Element {
   return html`<div class="head">
     <div>
       ${trail === undefined ? null : html`<p class="trail"><a href=${trail.href}>${icon('back')} ${trail.name}</a></p>`}
-      <h1>${title}${total === undefined ? null : html`<span class="total">${total}</span>`}</h1>
+      <h1>${title}</h1>
+      ${total === undefined ? null : html`<span class="total">${total}</span>`}
       ${lead === undefined ? null : html`<p class="lead">${lead}</p>`}
     </div>
     ${actions === undefined || actions === null ? null : html`<div class="actions">${actions}</div>`}

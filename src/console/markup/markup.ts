@@ -27,20 +27,26 @@ export function timeMarkup(iso: string | null, otherwise = 'Never'): Markup {
   return html`<time datetime=${iso}>${utcText(iso)}</time>`;
 }
 
-/** How long ago a time is, or how far ahead, as in "3 h ago" and "in 6 d"; the time itself is in its title. */
+/** How long ago a time is, or how far ahead, as in "3 h ago" and "in 6 d", up to a year; the time itself is in its title. */
 export function agoMarkup(iso: string | null, now: number, otherwise = 'Never'): Markup {
   if (iso === null) return otherwise;
-  return html`<time datetime=${iso} title=${utcText(iso)} data-ago="">${agoText(Date.parse(iso) - now)}</time>`;
+  const ms = Date.parse(iso) - now;
+  const text = Math.abs(ms) < 365 * dayMs ? agoText(ms) : dateText(iso);
+  return html`<time datetime=${iso} title=${utcText(iso)} data-ago="">${text}</time>`;
 }
 
 function utcText(iso: string): string {
   return `${iso.slice(0, 19).replace('T', ' ')} UTC`;
 }
 
+function dateText(iso: string): string {
+  return new Date(iso).toLocaleDateString('en-GB', { dateStyle: 'medium', timeZone: 'UTC' });
+}
+
+const dayMs = 86_400_000;
 const units = [
-  ['y', 365 * 86_400_000],
-  ['mo', 30 * 86_400_000],
-  ['d', 86_400_000],
+  ['mo', 30 * dayMs],
+  ['d', dayMs],
   ['h', 3_600_000],
   ['min', 60_000],
 ] as const;

@@ -3,7 +3,7 @@ import type { Key, Settlement } from '../../api-answers.ts';
 import { post } from '../../markup/controls.ts';
 import { html, type Markup, path, timeMarkup } from '../../markup/markup.ts';
 import type { Page, Redirect, View, Visit } from '../../session/visit.ts';
-import { masked } from '../keys/key-list.ts';
+import { masked } from '../keys/key-shown.ts';
 import { settledMarkup } from '../settled.ts';
 import { keyOf } from './key-of.ts';
 

@@ -4,7 +4,7 @@ import { html, type Markup, path, timeMarkup } from '../../markup/markup.ts';
 import { tags } from '../../markup/parts.ts';
 import type { Visit } from '../../session/visit.ts';
 import { labelsText } from '../keys/key-fields.ts';
-import { masked, stateMarkup } from '../keys/key-list.ts';
+import { masked, stateMarkup } from '../keys/key-shown.ts';
 import { limitsText } from '../keys/limit-fields.ts';
 
 /** Keys beside this one whose names the page has read. */

@@ -8,7 +8,7 @@ import { type Fault, faultsIn } from '../../refusal.ts';
 import { secretView } from '../../session/secret.ts';
 import type { Page, View, Visit } from '../../session/visit.ts';
 import { chosenDate, expiryFields, requireFuture, type Value, valueIn } from '../keys/key-fields.ts';
-import { masked } from '../keys/key-list.ts';
+import { masked } from '../keys/key-shown.ts';
 import { settledMarkup } from '../settled.ts';
 import { keyOf } from './key-of.ts';
 

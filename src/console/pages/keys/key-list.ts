@@ -1,32 +1,24 @@
-import type { Terms } from '../../../admin/terms-operations.ts';
-import type { Page as Answer, Key } from '../../api-answers.ts';
-import { type Field, faultSummary, selectField, textField } from '../../markup/controls.ts';
-import { type Element, html, type Markup, path, stateMark, timeMarkup } from '../../markup/markup.ts';
-import { apiQuery, filtersIn, type Place, pagerMarkup, placeIn } from '../../markup/pager.ts';
-import { type Row, tableMarkup } from '../../markup/table.ts';
+import type { Bucket, Key, KeyPage } from '../../api-answers.ts';
+import { html, type Markup, path } from '../../markup/markup.ts';
+import { apiQuery, type Place, pagerMarkup, placeIn } from '../../markup/pager.ts';
+import { emptyState, grouped, menu } from '../../markup/parts.ts';
 import { type Fault, faultsIn, Refusal } from '../../refusal.ts';
 import type { Page, Redirect, View, Visit } from '../../session/visit.ts';
+import { filterChips } from './key-filters.ts';
+import { apiFilters, asOf, type Filters, filterNames, isFiltered, queryOf } from './key-query.ts';
+import { keyTable, sinceOf } from './key-rows.ts';
 
 const pageSize = 50;
-const filterNames = [
-  'search',
-  'name_contains',
-  'owner',
-  'scheme',
-  'environment',
-  'state',
-  'permission',
-  'role',
-  'external_id',
-];
-const states = ['active', 'disabled', 'revoked', 'expired'];
+const ownersOffered = 200;
+/** As far as keys are counted. */
+const countMax = 10_000;
 
-/** All keys that the caller may see, the newest first. */
+/** All keys that the caller may see, the newest first unless the address says otherwise. */
 export const keyListPage: Page = { path: '/keys', isFormSecret: true, get: listKeys, post: search };
 
 async function listKeys(visit: Visit): Promise<View> {
   const { query } = visit;
-  return listView(visit, filtersIn(query, filterNames), placeIn(query));
+  return listView(visit, queryOf(query), placeIn(query));
 }
 
 /** A form, so that a whole key that somebody searches for gets into no address: it leads to the page of its key. */
@@ -34,7 +26,7 @@ async function search(visit: Visit): Promise<View | Redirect> {
   const { api, form } = visit;
   const filters = Object.fromEntries(filterNames.map((name) => [name, form.text(name) || null]));
   const place = { token: '', trail: [] };
-  const query = apiQuery(filters, place, 1);
+  const query = apiQuery(apiFilters(filters, new Date(visit.now).toISOString()).filter, place, 1);
   const faults = await api.keys(query).then(() => [], faultsIn);
   if (!faults.some(({ field }) => field === 'search')) return { redirect: path(['keys'], filters) };
   try {
@@ -46,112 +38,127 @@ async function search(visit: Visit): Promise<View | Redirect> {
   }
 }
 
-async function listView(
-  { api, terms, canWrite, may, token }: Visit,
-  filters: Filters,
-  place: Place,
-): Promise<View> {
-  let faults: readonly Fault[] = [];
-  const nothing: Answer<Key> = { data: [], next_page_token: null };
-  const found = await api.keys(apiQuery(filters, place, pageSize)).catch((error: unknown) => {
-    faults = faultsIn(error);
-    return nothing;
-  });
+async function listView(visit: Visit, filters: Filters, place: Place): Promise<View> {
+  const { api, now } = visit;
+  const { at, kept } = asOf(filters, now);
+  const { filter, faults: spanFaults } = apiFilters(filters, at);
+  let faults: readonly Fault[] = spanFaults;
+  const nothing: KeyPage = { data: [], next_page_token: null, total_size: 0 };
+  const asked = { ...filter, order_by: filters.sort ?? null, include_total: 'true' };
+  const [found, owners] = await Promise.all([
+    api.keys(apiQuery(asked, place, pageSize)).catch((error: unknown) => {
+      faults = [...faultsIn(error), ...spanFaults];
+      return nothing;
+    }),
+    ownersFor(visit),
+  ]);
+  const { data, next_page_token, total_size: total = 0 } = faults.length > 0 ? nothing : found;
+  const isNew = faults.length === 0 && data.length === 0 && !isFiltered(filters);
   return {
     title: 'API Keys',
     status: faults.length > 0 ? 400 : 200,
-    main: html`${canWrite ? html`<p><a class="button" href="/console/keys/new">Create API key</a></p>` : null}
-    ${filterForm(terms, token, filters, faults)} ${faults.length > 0 ? null : table(found.data, filters, { canWrite, may })}
-    ${pagerMarkup(['keys'], filters, place, found.next_page_token)}`,
+    ...(!isNew && faults.length === 0 && { total: totalText(total) }),
+    actions: isNew ? null : listActions(visit, filters, total),
+    main: isNew
+      ? noKeys(visit)
+      : html`${alert(faults)} ${tools(visit, shownFilters(filters, faults), owners)}
+          ${await listed(visit, data, filters, faults)}
+          ${pagerMarkup(['keys'], { ...filters, at: kept }, place, next_page_token)}`,
   };
 }
 
-type Filters = Readonly<Record<string, string | null>>;
+function totalText(total: number): string {
+  return total > countMax ? `more than ${grouped(countMax)}` : grouped(total);
+}
 
-function filterForm(
-  { schemes, owner }: Terms,
-  token: string,
-  filters: Filters,
-  faults: readonly Fault[],
-): Element {
-  const field = (name: string, label: string): Field => {
-    // What may be a whole key is not shown again.
-    const isKept = name !== 'search' || !faults.some((fault) => fault.field === name);
-    return { name, label, value: isKept ? (filters[name] ?? '') : '', faults };
-  };
-  const any = { value: '', text: 'Any' };
-  const choices = (values: readonly string[]) => [any, ...values.map((value) => ({ value, text: value }))];
-  const environments = [...new Set(schemes.flatMap(({ environments }) => environments))];
-  const isFiltered = Object.values(filters).some((value) => value !== null);
-  return html`<form class="filters" role="search" aria-label="API keys" method="post" action="/console/keys">
-    ${faultSummary(faults, filterNames)}
-    <input type="hidden" name="token" value=${token} />
-    ${textField(field('search', 'Search'), {
-      ...{ type: 'search', maxlength: 4_096, autocomplete: 'off' },
-      placeholder: 'Name, id, or what is shown of a key',
-    })}
-    ${filters.name_contains === null ? null : textField(field('name_contains', 'Name'), { type: 'search', maxlength: 200 })}
-    ${owner === null ? textField(field('owner', 'Owner'), { maxlength: 128 }) : null}
-    ${filters.role === null ? null : textField(field('role', 'Role'), { maxlength: 128 })}
-    ${filters.external_id === null ? null : textField(field('external_id', 'Your id'), { maxlength: 128 })}
-    ${selectField(field('scheme', 'Scheme'), choices(schemes.map(({ name }) => name)))}
-    ${selectField(field('environment', 'Environment'), choices(environments))}
-    ${selectField(field('state', 'State'), choices(states))}
-    ${textField(field('permission', 'Permission'), { maxlength: 128 })}
-    <div class="actions">
-      <button>Search</button>
-      ${isFiltered ? html`<a href="/console/keys">Show all</a>` : null}
-    </div>
+/** What may be a whole key is not shown again. */
+function shownFilters(filters: Filters, faults: readonly Fault[]): Filters {
+  return faults.some(({ field }) => field === 'search') ? { ...filters, search: null } : filters;
+}
+
+/** Who may not list owners is offered none. */
+async function ownersFor({ api, terms, may }: Visit): Promise<readonly string[]> {
+  if (terms.owner !== null || !may('ListOwners')) return [];
+  const { data } = await api.owners(`page_size=${ownersOffered}`);
+  return data.map(({ id }) => id);
+}
+
+function alert(faults: readonly Fault[]): Markup {
+  if (faults.length === 0) return null;
+  const named = faults.map(({ field, description }) => ({
+    ...{ field: field === 'order_by' ? 'sort' : field, description },
+  }));
+  return html`<div class="alert" role="alert">
+    <p>This list cannot be shown as asked for.</p>
+    ${named.map(({ field, description }) => html`<p>${field}: <span id=${`${field}-error`}>${description}</span></p>`)}
+  </div>`;
+}
+
+function createLink(): Markup {
+  return html`<a class="button primary" href="/console/keys/new">Create API key</a>`;
+}
+
+function listActions({ canWrite }: Visit, filters: Filters, total: number): Markup {
+  if (!canWrite) return null;
+  const { at: _, sort: __, ...chosen } = filters;
+  const many = isFiltered(filters) && total > 0;
+  return html`${createLink()}
+  ${
+    many
+      ? menu('All API keys of this list', [
+          html`<a href=${path(['keys', 'disable'], chosen)}>Disable all ${totalText(total)}</a>`,
+          html`<a class="danger" href=${path(['keys', 'revoke'], chosen)}>Revoke all ${totalText(total)}</a>`,
+        ])
+      : null
+  }`;
+}
+
+/** Filters, and what is done with the keys that are chosen; seen once one is. */
+function tools(visit: Visit, filters: Filters, owners: readonly string[]): Markup {
+  const acts = html`<form id="chosen" class="chosen" method="get" action="/console/keys/revoke">
+    <span data-chosen>Selected</span>
+    <button class="quiet small" formaction="/console/keys/disable">Disable…</button>
+    <button class="danger small">Revoke…</button>
   </form>`;
+  return html`<div class="tools">${filterChips(visit, filters, owners)} ${visit.canWrite ? acts : null}</div>`;
 }
 
-const columns = 'Name, Key, Environment, Permissions, Created, Last used, Expires, State'.split(', ');
-
-function table(
+async function listed(
+  visit: Visit,
   keys: readonly Key[],
   filters: Filters,
-  { canWrite, may }: Pick<Visit, 'canWrite' | 'may'>,
-): Markup {
-  if (keys.length === 0) {
-    const isFiltered = Object.values(filters).some((value) => value !== null);
-    return html`<p>${isFiltered ? 'No API key matches.' : 'There are no API keys yet.'}</p>`;
-  }
-  return tableMarkup({
-    ...{ caption: 'API keys, the newest first', named: 0 },
-    columns: canWrite ? [...columns, 'Actions'] : columns,
-    rows: keys.map((key) => (canWrite ? [...cells(key, may), revokeLink(key)] : cells(key, may))),
-  });
+  faults: readonly Fault[],
+): Promise<Markup> {
+  if (faults.length > 0) return null;
+  if (keys.length > 0) return keyTable(visit, keys, filters, await usageOf(visit, keys));
+  const hint =
+    filters.search == null
+      ? 'Take a filter away to see more.'
+      : 'The search looks at names, ids, owners, labels, and what is shown of a key: its beginning and its last four.';
+  return emptyState(
+    'No API key matches.',
+    hint,
+    html`<a class="button" href="/console/keys">Show all API keys</a>`,
+  );
 }
 
-function cells(key: Key, may: Visit['may']): Row {
-  return [
-    html`<a href=${path(['keys', key.id])}>${key.name}</a>`,
-    html`<code>${masked(key)}</code>`,
-    key.environment,
-    key.permissions.join(', ') || 'None',
-    timeMarkup(key.created_at),
-    timeMarkup(key.last_used_at),
-    timeMarkup(key.expires_at),
-    stateMarkup(key, may('GetOwner')),
-  ];
+/** Of the last day; null for who may not see it. */
+async function usageOf(
+  { api, may, now }: Visit,
+  keys: readonly Key[],
+): Promise<ReadonlyMap<string, readonly Bucket[]> | null> {
+  if (!may('GetKeyUsage')) return null;
+  const used = keys.filter(({ last_used_at: at }) => at !== null && at >= sinceOf(now));
+  const usages = used.map(async ({ id }) => [id, (await api.usage(id, sinceOf(now))).buckets] as const);
+  return new Map(await Promise.all(usages));
 }
 
-function revokeLink({ id, name, state }: Key): Markup {
-  if (state === 'revoked') return '–';
-  return html`<a href=${path(['keys', id, 'revoke'])}>Revoke<span class="unseen"> ${name}</span></a>`;
-}
-
-/** The state of a key; that no request of it passes goes before that it is active. */
-export function stateMarkup(
-  { state, blocked, owner }: Pick<Key, 'state' | 'blocked' | 'owner'>,
-  isOwnerSeen: boolean,
-): Markup {
-  if (blocked === null || owner === null) return stateMark(state);
-  const why = 'its owner is inactive';
-  return html`${stateMark('blocked')} ${isOwnerSeen ? html`<a href=${path(['owners', owner])}>${why}</a>` : why}`;
-}
-
-/** What may be shown of a key, to tell it from others. */
-export function masked({ prefix, last4 }: Pick<Key, 'prefix' | 'last4'>): string {
-  return `${prefix}…${last4}`;
+function noKeys({ canWrite }: Visit): Markup {
+  return canWrite
+    ? emptyState(
+        'There are no API keys yet.',
+        'Create the first one: its secret is shown once, and this list then says when it is used and when it expires.',
+        createLink(),
+      )
+    : emptyState('There are no API keys yet.', 'Who may make keys will see them here, and so will you.');
 }

@@ -11,7 +11,7 @@ import { actorMarkup } from '../activity/names.ts';
 import { readEvents } from '../activity/read-events.ts';
 import { foundBy } from '../activity/sentence.ts';
 import { placeOf } from '../key/standing.ts';
-import { masked } from '../keys/key-list.ts';
+import { masked } from '../keys/key-shown.ts';
 import { settledMarkup } from '../settled.ts';
 import { isFault, type ReportedKey, readReport } from './leak-report.ts';
 

@@ -1,0 +1,115 @@
+import type { Bucket, Key } from '../../api-answers.ts';
+import { agoMarkup, html, type Markup, path } from '../../markup/markup.ts';
+import { menu } from '../../markup/parts.ts';
+import { type Sparkline, sparkline } from '../../markup/sparkline.ts';
+import { type Column, type Row, tableMarkup } from '../../markup/table.ts';
+import type { Visit } from '../../session/visit.ts';
+import type { Filters } from './key-query.ts';
+import { masked, stateMarkup } from './key-shown.ts';
+
+const hourMs = 3_600_000;
+const hoursShown = 24;
+
+/** When the hours of a sparkline begin. */
+export function sinceOf(now: number): string {
+  return new Date((Math.floor(now / hourMs) - hoursShown + 1) * hourMs).toISOString();
+}
+
+/** One line for each key. `usage` is null for who may not see it. */
+export function keyTable(
+  visit: Visit,
+  keys: readonly Key[],
+  filters: Filters,
+  usage: ReadonlyMap<string, readonly Bucket[]> | null,
+): Markup {
+  const { canWrite } = visit;
+  const columns: Column[] = [
+    ...(canWrite ? [{ name: 'Select', kind: 'pick', head: selectAll }] : []),
+    { name: 'Name', kind: 'name', sort: sortBy('name', filters) },
+    { name: 'Key', kind: 'key' },
+    { name: 'State', kind: 'standing' },
+    ...(usage === null ? [] : [{ name: 'Last 24 hours', kind: 'day' }]),
+    { name: 'Last used', kind: 'used', isNumeric: true, sort: sortBy('last_used_at', filters) },
+    { name: 'Expires', kind: 'expires', isNumeric: true, sort: sortBy('expires_at', filters) },
+    { name: 'Created', kind: 'created', isNumeric: true, sort: sortBy('created_at', filters) },
+    ...(canWrite ? [{ name: 'Actions', kind: 'acts', isUnseen: true }] : []),
+  ];
+  return tableMarkup({
+    ...{ caption: 'API keys', kind: 'lines keys', columns },
+    named: canWrite ? 1 : 0,
+    rows: keys.map((key) => row(visit, key, usage)),
+  });
+}
+
+/** Of use with script alone, which shows it. */
+const selectAll = html`<input type="checkbox" data-select-all hidden aria-label="Select all on this page" />`;
+
+/** A new column begins with its newest, latest or first; the same one turns around. */
+function sortBy(column: string, filters: Filters): NonNullable<Column['sort']> {
+  const sorted = filters.sort ?? 'created_at desc';
+  const [by, isDescending] = [sorted.replace(/ desc$/, ''), sorted.endsWith(' desc')];
+  const first = column === 'name' || column === 'expires_at' ? column : `${column} desc`;
+  const turned = isDescending ? column : `${column} desc`;
+  const { at: _, ...others } = filters;
+  const href = path(['keys'], { ...others, sort: by === column ? turned : first });
+  const direction = isDescending ? 'descending' : 'ascending';
+  return { href, direction: by === column ? direction : null };
+}
+
+function row(visit: Visit, key: Key, usage: ReadonlyMap<string, readonly Bucket[]> | null): Row {
+  const { now, canWrite, may } = visit;
+  return [
+    ...(canWrite ? [pick(key)] : []),
+    html`<a href=${path(['keys', key.id])} title=${key.name}>${key.name}</a>${ownerLine(visit, key)}`,
+    html`<code>${masked(key)}</code>`,
+    stateMarkup(key, may('GetOwner')),
+    ...(usage === null ? [] : [daySparkline(usage.get(key.id) ?? [], now)]),
+    agoMarkup(key.last_used_at, now),
+    agoMarkup(key.expires_at, now),
+    agoMarkup(key.created_at, now),
+    ...(canWrite ? [acts(visit, key)] : []),
+  ];
+}
+
+/** Nothing for who sees the keys of one owner alone. */
+function ownerLine({ terms, may }: Visit, { owner }: Key): Markup {
+  if (terms.owner !== null) return null;
+  if (owner === null) return html`<span class="beneath">No owner</span>`;
+  const shown = may('GetOwner')
+    ? html`<a href=${path(['owners', owner])} title=${owner}>${owner}</a>`
+    : owner;
+  return html`<span class="beneath">${shown}</span>`;
+}
+
+function pick({ id, name, state }: Key): Markup {
+  if (state === 'revoked') return null;
+  return html`<input type="checkbox" name="id" value=${id} form="chosen" aria-label=${`Select ${name}`} />`;
+}
+
+function acts({ token }: Visit, { id, name, state }: Key): Markup {
+  if (state === 'revoked') return null;
+  const of = html`<span class="unseen"> ${name}</span>`;
+  const enable = html`<form method="post" action=${path(['keys', id, 'enable'])} data-progress="Enabling…">
+    <input type="hidden" name="token" value=${token} /><button>Enable${of}</button>
+  </form>`;
+  return menu(`Actions for ${name}`, [
+    html`<a href=${path(['keys', id, 'edit'])}>Edit${of}</a>`,
+    state === 'active' ? html`<a href=${path(['keys', id, 'rotate'])}>Rotate${of}</a>` : null,
+    state === 'disabled' ? enable : html`<a href=${path(['keys', 'disable'], { id })}>Disable${of}</a>`,
+    html`<a class="danger" href=${path(['keys', id, 'revoke'])}>Revoke${of}</a>`,
+  ]);
+}
+
+function daySparkline(buckets: readonly Bucket[], now: number): Markup {
+  const first = Math.floor(now / hourMs) - hoursShown + 1;
+  const bars: { allowed: number; denied: number }[] = Array.from({ length: hoursShown }, () => ({
+    ...{ allowed: 0, denied: 0 },
+  }));
+  for (const { start, allowed, denied } of buckets) {
+    const bar = bars[Math.floor(Date.parse(start) / hourMs) - first];
+    if (bar === undefined) continue;
+    bar.allowed += allowed;
+    bar.denied += Object.values(denied).reduce((sum, count) => sum + count, 0);
+  }
+  return sparkline(bars satisfies Sparkline, 'in the last 24 hours');
+}
