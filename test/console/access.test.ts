@@ -70,7 +70,7 @@ it('shows who is bound to an owner that owner’s keys alone, and makes keys of 
   expect(list.text).toContain('of acme');
   expect(list.text).not.toContain('globex');
   expect(list.text).toContain(', owner acme');
-  expect(owners.text).toContain('acme – pro');
+  expect(owners.text).toContain('acme Active pro');
   expect(owners.text).not.toContain('globex');
   expect(form.html).not.toContain('name="owner"');
   expect([made.status, forged.status, elsewhere.status, put.status]).toEqual([201, 403, 403, 403]);

@@ -136,8 +136,8 @@ it('revokes and disables what was chosen, behind a question that says how many w
   expect(question.text).toContain('1 more that you chose would not change.');
   expect(question.text).toContain('soon pst_live_');
   expect(await stateOf('soon')).toBe('active');
-  const done = await operator.post('/console/keys/disable', { chosen, changed: '2' });
-  expect(done.text).toMatch(/2 API keys disabled In effect on all replicas \(1\) since/);
+  const done = await operator.act('/console/keys/disable', { chosen, changed: '2' });
+  expect(done.text).toMatch(/2 API keys disabled\. In effect on all replicas \(1\) since/);
   expect([await stateOf('soon'), await stateOf('later'), await stateOf('never')]).toEqual([
     ...['disabled', 'disabled', 'revoked'],
   ]);

@@ -78,12 +78,16 @@ it('puts an owner, and says from when on its keys are refused', async () => {
   const { operator, call } = await startConsole();
 
   const opened = await operator.post('/console/owners', { id: 'a/b c' });
-  const form = await operator.get(opened.location ?? '');
-  const put = await operator.act(opened.location ?? '', { plan: 'pro', active_until: '2020-01-31T10:00' });
-  const suspended = await operator.act(opened.location ?? '', { plan: 'pro', suspended: 'yes' });
-  const wrong = await operator.post(opened.location ?? '', { active_until: 'soon' });
+  const path = '/console/owners/a%2Fb%20c';
+  const form = await operator.get(path);
+  const put = await operator.act(path, { plan: 'pro', active_until: '2020-01-31T10:00' });
+  const suspended = await operator.act(path, { plan: 'pro', suspended: 'yes' });
+  const wrong = await operator.post(path, { active_until: 'soon' });
+  const again = await operator.post('/console/owners', { id: 'a/b c' });
 
-  expect([opened.status, opened.location]).toEqual([303, '/console/owners/a%2Fb%20c']);
+  expect(opened.text).toContain('Create the owner “a/b c”?');
+  expect(opened.html).toContain(`href="${path}"`);
+  expect([again.status, again.location]).toEqual([303, path]);
   expect(form.text).toContain('Nobody has put this owner yet.');
   expect(put.text).toMatch(/“a\/b c” is saved, and inactive\. In effect on all replicas \(1\) since/);
   expect(suspended.text).toContain('is saved, and suspended');

@@ -206,7 +206,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   console: {
     holds: 'the pages under /console, which ask REST as anybody does',
     opens: 'console.ts',
-    rooms: ['admin', 'keys', 'net', 'time'],
+    rooms: ['admin', 'keys', 'net', 'settings', 'time'],
     packages: ['@fastify/cookie', '@fastify/formbody', 'fastify', 'htm', 'preact', 'preact-render-to-string'],
   },
   cli: {

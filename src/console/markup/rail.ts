@@ -59,7 +59,7 @@ const mark = html`<svg viewBox="0 0 32 32" aria-hidden="true">
 function search({ token }: Surroundings): Element {
   return html`<form class="find" role="search" aria-label="All API keys" method="post" action="/console/keys">
     <input type="hidden" name="token" value=${token} />
-    <label class="unseen" for="find">Search by name, id, last four, owner or label</label>
+    <label class="unseen" for="find">Search API keys</label>
     <input
       id="find"
       type="search"
@@ -67,6 +67,7 @@ function search({ token }: Surroundings): Element {
       maxlength="4096"
       autocomplete="off"
       placeholder="Search keys"
+      title="By name, id, last four, owner or label"
       aria-keyshortcuts="/"
     />
     ${icon('search')}<kbd aria-hidden="true">/</kbd>

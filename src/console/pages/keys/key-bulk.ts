@@ -4,8 +4,7 @@ import { post } from '../../markup/controls.ts';
 import { html, type Markup, path } from '../../markup/markup.ts';
 import { grouped } from '../../markup/parts.ts';
 import { Refusal } from '../../refusal.ts';
-import type { Page, View, Visit } from '../../session/visit.ts';
-import { settledMarkup } from '../settled.ts';
+import type { Page, Redirect, View, Visit } from '../../session/visit.ts';
 import { apiFilters, type Filters, isFiltered, queryOf } from './key-query.ts';
 import { masked } from './key-shown.ts';
 
@@ -114,8 +113,8 @@ function form({ token }: Visit, act: Act, query: URLSearchParams, changed: numbe
 }
 
 /** No more than the question said: where there are more by now, it is asked again. */
-async function endKeys(visit: Visit, act: Act): Promise<View> {
-  const { form, now, terms } = visit;
+async function endKeys(visit: Visit, act: Act): Promise<View | Redirect> {
+  const { form, now } = visit;
   const query = new URLSearchParams(form.text('chosen'));
   const { body } = chosenBy(query, now);
   const due = await ended(visit, act, { ...body, dry_run: true });
@@ -125,12 +124,8 @@ async function endKeys(visit: Visit, act: Act): Promise<View> {
   }
   const { changed, effective_at, unconfirmed_replicas } = await ended(visit, act, body);
   const words = changed === 1 ? '1 API key' : `${grouped(changed)} API keys`;
-  return {
-    title: `${words} ${act.done}`,
-    shownAs: '/console/keys',
-    main: html`${effective_at === null ? html`<p>Nothing was changed: they had ended before.</p>` : settledMarkup({ effective_at, unconfirmed_replicas }, terms)}
-      <p class="actions"><a class="button" href="/console/keys">All API keys</a></p>`,
-  };
+  const settled = effective_at === null ? {} : { settled: { effective_at, unconfirmed_replicas } };
+  return { redirect: path(['keys']), flash: { text: `${words} ${act.done}.`, ...settled } };
 }
 
 async function ended({ api }: Visit, { name }: Act, body: object): Promise<EndedKeys> {

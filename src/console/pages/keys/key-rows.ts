@@ -72,13 +72,9 @@ function row(visit: Visit, key: Key, usage: ReadonlyMap<string, readonly Bucket[
 }
 
 /** Nothing for who sees the keys of one owner alone. */
-function ownerLine({ terms, may }: Visit, { owner }: Key): Markup {
+function ownerLine({ terms }: Visit, { owner }: Key): Markup {
   if (terms.owner !== null) return null;
-  if (owner === null) return html`<span class="beneath">No owner</span>`;
-  const shown = may('GetOwner')
-    ? html`<a href=${path(['owners', owner])} title=${owner}>${owner}</a>`
-    : owner;
-  return html`<span class="beneath">${shown}</span>`;
+  return html`<span class="beneath" title=${owner}>${owner ?? 'No owner'}</span>`;
 }
 
 function pick({ id, name, state }: Key): Markup {
@@ -86,8 +82,10 @@ function pick({ id, name, state }: Key): Markup {
   return html`<input type="checkbox" name="id" value=${id} form="chosen" aria-label=${`Select ${name}`} />`;
 }
 
-function acts({ token }: Visit, { id, name, state }: Key): Markup {
-  if (state === 'revoked') return null;
+function acts({ token, may }: Visit, { id, name, state, owner }: Key): Markup {
+  const toOwner =
+    owner !== null && may('GetOwner') ? html`<a href=${path(['owners', owner])}>Owner ${owner}</a>` : null;
+  if (state === 'revoked') return toOwner === null ? null : menu(`Actions for ${name}`, [toOwner]);
   const of = html`<span class="unseen"> ${name}</span>`;
   const enable = html`<form method="post" action=${path(['keys', id, 'enable'])} data-progress="Enabling…">
     <input type="hidden" name="token" value=${token} /><button>Enable${of}</button>
@@ -95,7 +93,8 @@ function acts({ token }: Visit, { id, name, state }: Key): Markup {
   return menu(`Actions for ${name}`, [
     html`<a href=${path(['keys', id, 'edit'])}>Edit${of}</a>`,
     state === 'active' ? html`<a href=${path(['keys', id, 'rotate'])}>Rotate${of}</a>` : null,
-    state === 'disabled' ? enable : html`<a href=${path(['keys', 'disable'], { id })}>Disable${of}</a>`,
+    state === 'disabled' ? enable : html`<a href=${path(['keys', id, 'disable'])}>Disable${of}</a>`,
+    toOwner,
     html`<a class="danger" href=${path(['keys', id, 'revoke'])}>Revoke${of}</a>`,
   ]);
 }
