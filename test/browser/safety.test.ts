@@ -228,7 +228,7 @@ describe('script', () => {
     const owner = new URL(`/console/owners/${encodeURIComponent(nasty)}`, url).href;
     await page.goto(owner);
     await page.getByRole('button', { name: 'Save owner' }).click();
-    await page.locator('.flash').getByText('is saved, and active.').waitFor();
+    await page.locator('.flash').getByText('is active.').waitFor();
 
     const query = new URLSearchParams({ name_contains: nasty, owner: nasty });
     for (const [address, times] of [

@@ -89,8 +89,8 @@ it('puts an owner, and says from when on its keys are refused', async () => {
   expect(opened.html).toContain(`href="${path}"`);
   expect([again.status, again.location]).toEqual([303, path]);
   expect(form.text).toContain('Nobody has put this owner yet.');
-  expect(put.text).toMatch(/“a\/b c” is saved, and inactive\. In effect on all replicas \(1\) since/);
-  expect(suspended.text).toContain('is saved, and suspended');
+  expect(put.text).toMatch(/Saved: “a\/b c” is inactive\. In effect on all replicas \(1\) since/);
+  expect(suspended.text).toContain('Saved: “a/b c” is suspended');
   expect([wrong.status, wrong.html.includes('id="active_until-error">is not an RFC 3339 time')]).toEqual([
     400,
     true,

@@ -10,6 +10,7 @@ import {
   expiryFields,
   labelsIn,
   labelsText,
+  laterEnds,
   requireFuture,
   requirePlan,
   sharedFields,
@@ -163,7 +164,7 @@ function formView(visit: Visit, key: Key, { value, limits, etag, faults }: Shown
       { name: 'name', label: 'Name', value: value('name'), faults },
       { required: true, maxlength: 200, autocomplete: 'off' },
     )}
-    ${expiryFields(value, faults, visit.terms, { value: '', text: kept })} ${sharedFields(value, faults, visit.terms)}
+    ${expiryFields(value, faults, visit.terms, { value: '', text: kept }, ...laterEnds(key.expires_at, visit.now))} ${sharedFields(value, faults, visit.terms)}
     ${visit.terms.owner === null ? limitFields(limits, faults) : null}
     <div class="actions"><button>Save</button> <a href=${path(['keys', key.id])}>Cancel</a></div>`;
   return {

@@ -38,13 +38,15 @@ export function sharedFields(value: Value, faults: readonly Fault[], { schemes }
 }
 
 const lifetimes: readonly Option[] = [
-  { value: 'never', text: 'Never' },
   { value: '1d', text: '1 day' },
   { value: '7d', text: '7 days' },
   { value: '30d', text: '30 days' },
   { value: '60d', text: '60 days' },
   { value: '90d', text: '90 days' },
+  { value: 'never', text: 'Never' },
 ];
+/** That of a new key, where no rule says another. */
+const lifetimeFirst = '90d';
 const onDate = { value: 'date', text: 'On a date' };
 
 /** Whether the rules take such a life of a key, whatever key it is. */
@@ -55,20 +57,43 @@ function isWithin(life: string, lifetimeMax: string | null): boolean {
   return lives !== null && most !== null && lives <= most;
 }
 
-/** When a key ends. Without a first choice, a lifetime; with one, which stands for what holds, never or a date. */
+/** Later ends than the one that holds, to the second; each is its own value. None for a key without an end. */
+export function laterEnds(expiresAt: string | null, now: number): readonly Option[] {
+  if (expiresAt === null) return [];
+  const from = Math.max(Date.parse(expiresAt), now - (now % hourMs) + hourMs);
+  return [30, 90].map((days) => {
+    const value = `${new Date(from + days * 24 * hourMs).toISOString().slice(0, 19)}Z`;
+    return { value, text: `+${days} days: until ${value.slice(0, 10)}` };
+  });
+}
+
+const hourMs = 3_600_000;
+const isTime = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z$/;
+
+/**
+ * When a key ends. Without first choices, a lifetime; with some, of which the first stands for what holds, those, never
+ * or a date.
+ */
 export function expiryFields(
   value: Value,
   faults: readonly Fault[],
   { lifetime_max, lifetime_default }: Terms,
-  first?: Option,
+  ...first: readonly Option[]
 ): Element {
   const allowed = lifetimes.filter(({ value: life }) => isWithin(life, lifetime_max));
   const byRule =
     lifetime_default === null ? [] : [{ value: '', text: `As the rules say (${lifetime_default})` }];
   const never = allowed.filter((life) => life.value === 'never');
-  const choices = first === undefined ? [...byRule, ...allowed, onDate] : [first, ...never, onDate];
+  const given = value('expires_in');
+  const longest = allowed.findLast((life) => life.value !== 'never')?.value ?? '';
+  const isOffered = allowed.some((life) => life.value === lifetimeFirst);
+  const preferred = first.length > 0 || byRule.length > 0 ? '' : isOffered ? lifetimeFirst : longest;
+  const known = first.length === 0 ? [...byRule, ...allowed, onDate] : [...first, ...never, onDate];
+  // One that was chosen in a form that was shown before.
+  const earlier = isTime.test(given) && !known.some((choice) => choice.value === given);
+  const choices = earlier ? [{ value: given, text: `Until ${given.slice(0, 10)}` }, ...known] : known;
   return html`<div class="together" data-dated="expires_in">
-    ${selectField({ name: 'expires_in', label: 'Expiration', value: value('expires_in'), faults }, choices)}
+    ${selectField({ name: 'expires_in', label: 'Expiration', value: given || preferred, faults }, choices)}
     ${textField(
       {
         ...{ name: 'expires_on', label: 'Expiration date', value: value('expires_on'), faults },
@@ -82,7 +107,9 @@ export function expiryFields(
 /** The end of the day that was chosen, RFC 3339; null where no date was chosen. Throws a {@link Refusal} for none. */
 export function chosenDate(form: Form): string | null {
   const day = form.text('expires_on');
-  if (form.text('expires_in') !== onDate.value) {
+  const choice = form.text('expires_in');
+  if (isTime.test(choice)) return choice;
+  if (choice !== onDate.value) {
     // The API says that the two do not go together.
     return day === '' ? null : `${day}T23:59:59Z`;
   }

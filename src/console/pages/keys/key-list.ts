@@ -4,12 +4,12 @@ import { apiQuery, type Place, pagerMarkup, placeIn } from '../../markup/pager.t
 import { emptyState, grouped, menu } from '../../markup/parts.ts';
 import { type Fault, faultsIn, Refusal } from '../../refusal.ts';
 import type { Page, Redirect, View, Visit } from '../../session/visit.ts';
+import { someOwners } from '../owners/owner-search.ts';
 import { filterChips } from './key-filters.ts';
 import { apiFilters, asOf, type Filters, filterNames, isFiltered, queryOf } from './key-query.ts';
 import { keyTable, sinceOf } from './key-rows.ts';
 
 const pageSize = 50;
-const ownersOffered = 200;
 /** As far as keys are counted. */
 const countMax = 10_000;
 
@@ -50,7 +50,7 @@ async function listView(visit: Visit, filters: Filters, place: Place): Promise<V
       faults = [...faultsIn(error), ...spanFaults];
       return nothing;
     }),
-    ownersFor(visit),
+    someOwners(visit),
   ]);
   const { data, next_page_token, total_size: total = 0 } = faults.length > 0 ? nothing : found;
   const isNew = faults.length === 0 && data.length === 0 && !isFiltered(filters);
@@ -74,13 +74,6 @@ function totalText(total: number): string {
 /** What may be a whole key is not shown again. */
 function shownFilters(filters: Filters, faults: readonly Fault[]): Filters {
   return faults.some(({ field }) => field === 'search') ? { ...filters, search: null } : filters;
-}
-
-/** Who may not list owners is offered none. */
-async function ownersFor({ api, terms, may }: Visit): Promise<readonly string[]> {
-  if (terms.owner !== null || !may('ListOwners')) return [];
-  const { data } = await api.owners(`page_size=${ownersOffered}`);
-  return data.map(({ id }) => id);
 }
 
 function alert(faults: readonly Fault[]): Markup {

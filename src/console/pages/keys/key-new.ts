@@ -7,6 +7,7 @@ import { html, path } from '../../markup/markup.ts';
 import { type Fault, faultsIn } from '../../refusal.ts';
 import { secretView } from '../../session/secret.ts';
 import type { Page, View, Visit } from '../../session/visit.ts';
+import { someOwners } from '../owners/owner-search.ts';
 import {
   chosenDate,
   expiryFields,
@@ -18,25 +19,30 @@ import {
   type Value,
   valueIn,
 } from './key-fields.ts';
+import { type Question, questionBoxes, questionsOf } from './key-questions.ts';
 import { type LimitRow, limitFields, limitRowsIn, limitsIn } from './limit-fields.ts';
+
+const adminScheme = 'postern';
 
 /** Making a key, and its secret, this once. */
 export const keyNewPage: Page = {
   path: '/keys/new',
   isForWriters: true,
-  get: async (visit) => formView(visit, () => '', [], { requestId: randomUUID(), limits: [] }),
+  get: (visit) => formView(visit, () => '', [], { requestId: randomUUID(), limits: [], questions: [] }),
   post: createKey,
 };
 
 async function createKey(visit: Visit): Promise<View> {
   const { api, form } = visit;
+  const shown = { requestId: form.text('request_id'), limits: limitRowsIn(form), questions: [] };
   try {
     const findings = createFindings();
     const call = { method: 'POST', path: 'api-keys', body: bodyOf(visit, findings) } as const;
+    const questions = findings.faults.length > 0 ? [] : await questionsOf(visit);
+    if (questions.length > 0) return formView(visit, valueIn(form), [], { ...shown, questions });
     const { data } = await send<{ data: MadeKey }>(api, call, findings, shownFields);
     return secretView(data, data.key === null ? 'This API key was made already' : 'API key created');
   } catch (error) {
-    const shown = { requestId: form.text('request_id'), limits: limitRowsIn(form) };
     return formView(visit, valueIn(form), faultsIn(error), shown);
   }
 }
@@ -62,7 +68,7 @@ function bodyOf({ form, terms, now }: Visit, { read }: Findings): object {
     labels: read(() => labelsIn(form), {}),
     // Null would ask for no end.
     ...(expiresAt !== null && { expires_at: expiresAt }),
-    ...(lifetime !== null && lifetime !== 'date' && { expires_in: lifetime }),
+    ...(lifetime !== null && lifetime !== 'date' && expiresAt !== lifetime && { expires_in: lifetime }),
     request_id: optional('request_id'),
   };
 }
@@ -70,12 +76,20 @@ function bodyOf({ form, terms, now }: Visit, { read }: Findings): object {
 interface Shown {
   readonly requestId: string;
   readonly limits: readonly LimitRow[];
+  /** What is asked before the key is made. */
+  readonly questions: readonly Question[];
 }
 
-function formView(visit: Visit, value: Value, faults: readonly Fault[], { requestId, limits }: Shown): View {
-  const { terms, token } = visit;
+async function formView(
+  visit: Visit,
+  value: Value,
+  faults: readonly Fault[],
+  { requestId, limits, questions }: Shown,
+): Promise<View> {
+  const { terms, token, form } = visit;
+  const owners = await someOwners(visit);
   const field = fieldsOf(value, faults);
-  const fields = html`${faultSummary(faults, shownFields)}
+  const fields = html`${faultSummary(faults, shownFields)} ${questionBoxes(questions, form)}
     <input type="hidden" name="request_id" value=${requestId} />
     ${textField(field('name', 'Name', 'What the key is for, such as Production server.'), {
       ...{ required: true, maxlength: 200, autocomplete: 'off' },
@@ -84,16 +98,17 @@ function formView(visit: Visit, value: Value, faults: readonly Fault[], { reques
     ${
       terms.owner === null
         ? textField(field('owner', 'Owner', 'Whose key it is, if anybody’s.'), {
-            maxlength: 128,
-            autocomplete: 'off',
+            ...{ maxlength: 128, autocomplete: 'off', list: 'owners' },
           })
         : html`<p>Owner: ${terms.owner}</p>`
     }
+    <datalist id="owners">${owners.map((owner) => html`<option value=${owner}></option>`)}</datalist>
     ${expiryFields(value, faults, terms)} ${sharedFields(value, faults, terms)}
     ${terms.owner === null ? limitFields(limits, faults) : null}
     <div class="actions"><button>Create API key</button> <a href="/console/keys">Cancel</a></div>`;
   return {
     title: 'Create API key',
+    trail: { href: '/console/keys', name: 'API Keys' },
     status: faults.length > 0 ? 400 : 200,
     main: post(path(['keys', 'new']), token, fields, 'Creating the API key…'),
   };
@@ -103,7 +118,9 @@ function schemeFields({ schemes: known }: Terms, value: Value, faults: readonly 
   const schemes = known.filter(({ imports_only }) => !imports_only);
   const environments = [...new Set(schemes.flatMap((scheme) => scheme.environments))];
   const firsts = [...new Set(schemes.map((scheme) => scheme.environments[0]))];
-  const chosen = value('scheme') || schemes[0]?.name || '';
+  // Admin keys are few: what most keys are of goes before their scheme.
+  const [usual] = schemes.filter(({ name }) => name !== adminScheme);
+  const chosen = value('scheme') || (usual ?? schemes[0])?.name || '';
   return html`${selectField(
     {
       name: 'scheme',

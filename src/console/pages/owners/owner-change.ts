@@ -51,7 +51,7 @@ export async function saveOwner(visit: Visit): Promise<View | Redirect> {
     const { data } = await (etag === ''
       ? api.call<Saved>('PUT', address, owner)
       : api.call<Saved>('PATCH', address, { ...owner, etag }));
-    return saved(data, `“${id}” is saved, and ${stateOf(data)}.`);
+    return saved(data, `Saved: “${id}” is ${stateOf(data)}.`);
   } catch (error) {
     if (isConflict(error)) return conflictView(visit, await findOwner(api, id));
     const faults = faultsIn(error);

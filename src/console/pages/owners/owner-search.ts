@@ -2,11 +2,21 @@ import { nearestName } from '../../../settings/nearest-name.ts';
 import type { Api } from '../../api.ts';
 import type { Owner } from '../../api-answers.ts';
 import { Refusal } from '../../refusal.ts';
+import type { Visit } from '../../session/visit.ts';
 
 const pageSize = 1_000;
 /** Owners that a search looks through; whoever has more names one by its whole id. */
 const searchedMax = 10_000;
 const foundMax = 100;
+
+const ownersOffered = 200;
+
+/** Ids of owners to choose from; who may not list owners is offered none. */
+export async function someOwners({ api, terms, may }: Visit): Promise<readonly string[]> {
+  if (terms.owner !== null || !may('ListOwners')) return [];
+  const { data } = await api.owners(`page_size=${ownersOffered}`);
+  return data.map(({ id }) => id);
+}
 
 /** Null for one that nobody has put. */
 export async function findOwner(api: Api, id: string): Promise<Owner | null> {
