@@ -164,7 +164,7 @@ it('edits what describes an owner, and what is left empty is emptied', async () 
     '2031-01-31T10:00:00',
     '25',
   ]);
-  expect((await operator.get('/console/owners')).text).toContain('acme Acme GmbH pro');
+  expect((await operator.get('/console/owners')).text).toContain('acme Acme GmbH Active pro');
 
   const etag = fieldIn(shown, 'etag');
   await operator.post(path, {
