@@ -141,8 +141,12 @@ export const shownFields = [
   ...['expires_in', 'expires_on', 'expires_at'],
 ];
 
-/** Finds a plan that no scheme knows, or not the one that was chosen, before the API is asked. */
-export function requirePlan(form: Form, { schemes }: Terms, scheme: string | null): void {
+/**
+ * Finds a plan that no scheme knows, or not the one that was chosen, before the API is asked. Who is bound to an owner
+ * may give none, and is told so by the API.
+ */
+export function requirePlan(form: Form, { schemes, owner }: Terms, scheme: string | null): void {
+  if (owner !== null) return;
   const plan = form.text('plan').toLowerCase();
   const own = schemes.find(({ name }) => name === scheme)?.plans ?? [];
   const known = own.length > 0 ? own : [...new Set(schemes.flatMap(({ plans }) => plans))];
