@@ -74,6 +74,9 @@ const CRD_MODULES: readonly CrdModule[] = [
   },
 ];
 
+/** What the names of files with whole definitions begin with. */
+const DEFINITION = 'definition_';
+
 const CORE: Fetchable = {
   name: 'kubernetes-validate-1.37.0',
   note: 'the schemas of Kubernetes 1.37, 22 MB',
@@ -135,13 +138,23 @@ export function customSchema(group: string, version: string, kind: string): Sche
 function fetchable(source: CrdModule): Fetchable {
   const { module, version } = source;
   return {
-    name: `${module.replaceAll('/', '-')}-${version}`,
+    name: `${module.replaceAll('/', '-')}-${version}-definitions`,
     note: `the schemas of ${module} ${version}`,
     fill: (folder) => fillFromModule(source, folder),
   };
 }
 
-/** One file for each version of each kind. */
+/** The definitions themselves, as a cluster takes them. */
+export function customDefinitions(): readonly object[] {
+  return CRD_MODULES.flatMap((source) => {
+    const folder = fetchedPath(fetchable(source));
+    return readdirSync(folder)
+      .filter((name) => name.startsWith(DEFINITION))
+      .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')));
+  });
+}
+
+/** One file for each version of each kind, and one for its definition. */
 async function fillFromModule(source: CrdModule, folder: string): Promise<void> {
   const { module, version, sum, path } = source;
   const told = await output('go', ['mod', 'download', '-json', `${module}@${version}`], { cwd: folder });
@@ -153,6 +166,7 @@ async function fillFromModule(source: CrdModule, folder: string): Promise<void> 
       const definition = document.toJS() as CustomResourceDefinition | null;
       if (definition?.kind !== 'CustomResourceDefinition') continue;
       const { group, names, versions } = definition.spec;
+      writeFileSync(join(folder, `${DEFINITION}${group}_${names.kind}.json`), JSON.stringify(definition));
       for (const { name, schema } of versions) {
         const file = join(folder, fileName(group, name, names.kind));
         writeFileSync(file, JSON.stringify(schema.openAPIV3Schema));
