@@ -122,8 +122,7 @@ export function createConsole(dependencies: ConsoleDependencies, options: Consol
     const ways = { provider: oidc?.provider ?? null, takesAdminKeys: options.takesAdminKeys };
     const once = { flashes: createFlashes(now, options), keptForms: createKeptForms(now, options) };
     const routing = { access, show, now, signIn, portal, oidc, ways, tokenOf: sessions.token, ...once };
-    const resume = addPages(app, pages, routing);
-    addSignIn(app, routing, resume);
+    addSignIn(app, routing, addPages(app, pages, routing));
     addPortal(app, routing);
     if (oidc !== null) addOidc(app, routing, { oidc, attempts: createOidcAttempts(now, options) });
     const failed = createFailed(show, dependencies.log);

@@ -7,16 +7,16 @@ import { signedOutView } from './pages/entrance/portal.ts';
 import { resumeView } from './pages/entrance/resume.ts';
 import { signInView } from './pages/entrance/sign-in.ts';
 import { errorView, refusalOf } from './pages/error-page.ts';
+import { overviewPage } from './pages/overview/overview.ts';
 import { Refusal } from './refusal.ts';
-import { type PageDependencies, type Resume, refuseOthers } from './routing.ts';
-import type { Entered, Entrance } from './session/access.ts';
+import { type Arrivals, type Known, type PageDependencies, refuseOthers } from './routing.ts';
+import type { Entered } from './session/access.ts';
 import type { KeptForm } from './session/kept-forms.ts';
 import { nextIn, signInPath } from './session/next.ts';
-import type { Session } from './session/session.ts';
 import type { Data, Page, Redirect, View, Visit } from './session/visit.ts';
 
 /** Serves the pages; and shows, once somebody is signed in again, the form that they had filled in. */
-export function addPages(app: FastifyInstance, pages: readonly Page[], routing: PageDependencies): Resume {
+export function addPages(app: FastifyInstance, pages: readonly Page[], routing: PageDependencies): Arrivals {
   const { access, show, now, tokenOf, flashes, keptForms, ways } = routing;
   for (const page of pages) {
     const methods = [page.get && 'GET', page.post && 'POST'].filter((method) => method !== undefined);
@@ -24,7 +24,11 @@ export function addPages(app: FastifyInstance, pages: readonly Page[], routing: 
     if (page.post) app.post(page.path, serve(page, page.post));
     refuseOthers(app, page.path, methods);
   }
-  return resume;
+  return {
+    resume,
+    home: (request, reply, known) =>
+      answer(request, reply, known, overviewPage, overviewPage.get, { id: '' }),
+  };
 
   function serve(page: Page, handler: NonNullable<Page['get']>) {
     return async (request: FastifyRequest, reply: FastifyReply) => {
@@ -144,12 +148,6 @@ export function addPages(app: FastifyInstance, pages: readonly Page[], routing: 
       return failed(request, reply, known, error);
     }
   }
-}
-
-/** Who is signed in, and by which session. */
-interface Known {
-  readonly session: Session;
-  readonly entrance: Entrance;
 }
 
 function isOfOldForm(error: unknown): error is Refusal {

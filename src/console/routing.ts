@@ -24,13 +24,19 @@ export type Show = (
  */
 export type SignIn = (request: IncomingMessage, adminKey: string | null) => Promise<void>;
 
-/** Shows the form that was kept, to who is signed in again. */
-export type Resume = (
-  request: FastifyRequest,
-  reply: FastifyReply,
-  known: { readonly session: Session; readonly entrance: Entrance },
-  kept: string,
-) => Promise<FastifyReply>;
+/** Who is signed in, and by which session. */
+export interface Known {
+  readonly session: Session;
+  readonly entrance: Entrance;
+}
+
+/** What is shown to who has just signed in. */
+export interface Arrivals {
+  /** The first page of all. */
+  home(request: FastifyRequest, reply: FastifyReply, known: Known): Promise<FastifyReply>;
+  /** The form that was kept. */
+  resume(request: FastifyRequest, reply: FastifyReply, known: Known, kept: string): Promise<FastifyReply>;
+}
 
 /** What routes are made of. */
 export interface PageDependencies {

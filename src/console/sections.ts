@@ -13,9 +13,12 @@ export interface Section {
   readonly needs: OperationName;
   /** Whether it is for those alone who are bound to no owner. */
   readonly isUnbound?: boolean;
+  /** Whether it is for no portal session. */
+  readonly isForAdmins?: boolean;
 }
 
 const all: readonly Section[] = [
+  { href: '/console', name: 'Overview', icon: 'overview', needs: 'GetUsage', isForAdmins: true },
   { href: '/console/keys', name: 'API Keys', icon: 'keys', needs: 'ListKeys' },
   { href: '/console/owners', name: 'Owners', icon: 'owners', needs: 'ListOwners' },
   {
@@ -31,8 +34,12 @@ const all: readonly Section[] = [
 export function sectionsFor({
   permissions,
   owner,
-}: Pick<Terms, 'permissions' | 'owner'>): readonly Section[] {
+  actor,
+}: Pick<Terms, 'permissions' | 'owner' | 'actor'>): readonly Section[] {
   return all.filter(
-    ({ needs, isUnbound = false }) => mayCall(permissions, needs) && (owner === null || !isUnbound),
+    ({ needs, isUnbound = false, isForAdmins = false }) =>
+      mayCall(permissions, needs) &&
+      (owner === null || !isUnbound) &&
+      !(isForAdmins && actor.startsWith('portal:')),
   );
 }

@@ -161,7 +161,7 @@ it('is used with the keyboard alone: sign in, create, be told of a fault, copy, 
   await page.locator('#admin_key:focus').waitFor();
   await page.keyboard.type(fixedAdminKey);
   await page.keyboard.press('Enter');
-  await heading(page, 'API Keys');
+  await heading(page, 'Overview');
 
   await page.keyboard.press('Tab');
   await expect.poll(() => focused(page)).toMatchObject({ text: 'Skip to content', isSeen: true });

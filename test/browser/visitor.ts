@@ -50,11 +50,13 @@ export async function visit(browser: Browser, options: BrowserContextOptions = {
   return { context, page: await context.newPage(), troubles };
 }
 
-/** Signs in at the front door, and is then at the list of keys. */
+/** Signs in at the front door, and goes to the list of keys. */
 export async function signIn(page: Page, url: string, adminKey: string): Promise<void> {
   await page.goto(`${url}/console`);
   await page.getByLabel('Admin key').fill(adminKey);
   await page.getByRole('button', { name: 'Sign in' }).click();
+  await heading(page, 'Overview');
+  await page.goto(`${url}/console/keys`);
   await heading(page, 'API Keys');
 }
 

@@ -219,7 +219,7 @@ describe('an OpenID provider', () => {
       expect(shown.html).toContain('name="admin_key"');
     }
     expect(signIn.findings().map(({ code }) => code)).toEqual(['console.oidc']);
-    expect((await browser().signIn(fixedAdminKey)).location).toBe('/console/keys');
+    expect((await browser().signIn(fixedAdminKey)).location).toBe('/console');
     expect((await before.get('/console/keys')).status).toBe(200);
     provider.instead = null;
     expect((await signedIn(visitor)).shown.location).toBe('/console');

@@ -20,6 +20,7 @@ const files = {
       'plot',
       'activity',
       'key',
+      'overview',
       'print',
     ].map((part) => `styles/${part}.css`),
   },

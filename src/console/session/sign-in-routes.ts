@@ -1,20 +1,19 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Failure } from '../../failure.ts';
 import { createApi } from '../api.ts';
-import { homeOf } from '../pages/entrance/home.ts';
 import { signedOutOidcView, signedOutView } from '../pages/entrance/portal.ts';
 import { isAdminKeyText, signInView } from '../pages/entrance/sign-in.ts';
-import { type PageDependencies, type Resume, refuseOthers } from '../routing.ts';
+import { type Arrivals, type PageDependencies, refuseOthers } from '../routing.ts';
 import { createAttempts, retrySeconds } from './attempts.ts';
 import { nextIn } from './next.ts';
 
-const keys = { redirect: '/console/keys' };
+const front = { redirect: '/console' };
 
 /** Signing in at `/console`, and out. */
 export function addSignIn(
   app: FastifyInstance,
   { access, show, now, tokenOf, signIn, portal, oidc, ways }: PageDependencies,
-  resume: Resume,
+  { home, resume }: Arrivals,
 ): void {
   const attempts = createAttempts(now);
 
@@ -23,8 +22,7 @@ export function addSignIn(
     const query = new URL(request.url, 'http://console').searchParams;
     const next = nextIn(query.get('next'));
     if (entrance !== null && next !== '') return show(request, reply, { redirect: next });
-    if (entrance !== null)
-      return show(request, reply, homeOf(entrance.terms), { entrance, token: tokenOf(session) });
+    if (entrance !== null) return home(request, reply, { session, entrance });
     if (before?.kind === 'portal') return show(request, reply, signedOutView(before.returnUrl, true));
     const hasEnded = ended || query.has('ended');
     const note = hasEnded ? 'Your session has ended. Sign in again.' : '';
@@ -47,10 +45,10 @@ export function addSignIn(
     const problem = await whyNot(request, adminKey);
     if (problem === null) {
       const begun = access.begin(reply, { kind: 'key', adminKey });
-      if (kept === '') return show(request, reply, next === '' ? keys : { redirect: next });
+      if (kept === '') return show(request, reply, next === '' ? front : { redirect: next });
       const { entrance } = await access.enterBy(request, reply, begun);
       return entrance === null
-        ? show(request, reply, keys)
+        ? show(request, reply, front)
         : resume(request, reply, { session: begun, entrance }, kept);
     }
     const isOften = attempts.isRefused(address);
