@@ -120,6 +120,29 @@ client.close();
   expect(stdout).toBe('UNAVAILABLE\n');
 });
 
+it('the installed package looks after a Kubernetes cluster, whose client is compiled into it', async () => {
+  const kubeconfig = join(folder, 'kubeconfig');
+  const config = {
+    'current-context': 'away',
+    contexts: [{ name: 'away', context: { cluster: 'away', user: 'nobody' } }],
+    clusters: [{ name: 'away', cluster: { server: 'https://127.0.0.1:1' } }],
+    users: [{ name: 'nobody', user: { token: 'none' } }],
+  };
+  await writeFile(kubeconfig, JSON.stringify(config));
+  const child = await start({ path: process.execPath }, [postern, 'controller'], folder, {
+    PATH: process.env.PATH,
+    KUBECONFIG: kubeconfig,
+    POSTERN_ADMIN_KEY: adminKey,
+  });
+  onTestFinished(() => child.stop());
+
+  const asked = 'https://127.0.0.1:1 does not answer: ECONNREFUSED';
+  await until(
+    () => `the controller asks the API server\n${child.log()}`,
+    () => child.log().includes(asked),
+  );
+});
+
 it('the installed package serves, and sends its traces', async () => {
   const collector = await startCollector();
   onTestFinished(() => collector.stop());
