@@ -64,8 +64,8 @@ export function refusal(refused: Refused): CommandError {
   if (code === 'NOT_FOUND') {
     const { reason = null } = details ?? {};
     if (reason === 'PATH_NOT_FOUND') return failed(...wrongPath(refused.target, said));
-    const kind = reason === 'OWNER_NOT_FOUND' ? 'owners' : 'keys';
-    const lines = [said, `See which there are with "postern ${kind} list".`];
+    const list = listed.get(reason ?? '');
+    const lines = list === undefined ? [said] : [said, `See which there are with "postern ${list} list".`];
     return new CommandError(exitCodes.failed, lines, { reason });
   }
   if (code === 'UNAVAILABLE') {
@@ -76,6 +76,13 @@ export function refusal(refused: Refused): CommandError {
   if (code === 'INTERNAL') return failed(said, 'Look into the log of the service.');
   return failed(said);
 }
+
+/** The command that lists what was not found. */
+const listed: ReadonlyMap<string, string> = new Map([
+  ['KEY_NOT_FOUND', 'keys'],
+  ['OWNER_NOT_FOUND', 'owners'],
+  ['ROLE_NOT_FOUND', 'roles'],
+]);
 
 /** Something answers at the address that does not speak as Postern does. */
 export function notPostern({
