@@ -17,6 +17,11 @@ export const usageSumsStep: Migration = {
     observed     TEXT NOT NULL,
     PRIMARY KEY (kind, start, owner, item)
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE usage_keys (
+    owner        TEXT NOT NULL,
+    key          TEXT NOT NULL,
+    PRIMARY KEY (owner, key)
+  ) STRICT, WITHOUT ROWID;
   `,
   complete: addWhatIsThere,
 };
@@ -30,7 +35,7 @@ const starts = [
   "unixepoch(strftime('%Y-%m-01', hours.hour / 1000, 'unixepoch')) * 1000",
 ];
 const levels = [
-  [owner, 'hours.key'],
+  ["''", 'hours.key'],
   [owner, item],
   ["''", item],
 ];
@@ -40,6 +45,8 @@ function addWhatIsThere(database: DatabaseSync): void {
   database.function('add_counts', { deterministic: true }, (one, other) =>
     addCounts(String(one), String(other)),
   );
+  database.exec(`INSERT INTO usage_keys (owner, key) SELECT owner, id FROM keys
+    WHERE owner IS NOT NULL AND id IN (SELECT key FROM usage_hours UNION SELECT key FROM usage)`);
   for (const [level, [owner, item]] of levels.entries()) {
     for (const [unit, start] of starts.entries()) {
       // Hours of keys have a table of their own.

@@ -24,6 +24,10 @@ describe('tallies that are sent to the service', () => {
       tally({ lastUsedAt: noon - 1 }),
       tally({ lastUsedAt: noon + hourMs }),
       tally({ allowed: 2 ** 40 }),
+      tally({ about }),
+      tally({ about: { ...about, owner: null } }),
+      tally({ about }),
+      tally({ allowed: 0, lastUsedAt: null, denied: { expired: 2 }, about: { ...about, plan: null } }),
     ];
     for (const sent of [tallies, tallies.slice(2), tallies.slice(2, 3), tallies.slice(0, 2), []]) {
       const taken = takeTallies(structuredClone(sendTallies(sent)));
@@ -47,6 +51,7 @@ describe('tallies that are sent to the service', () => {
   });
 });
 
+const about = { owner: 'a b', plan: 'free', scheme: 'postern', environment: 'live' };
 let made = 0;
 
 function tally(given: Partial<UsageTally>): UsageTally {

@@ -45,6 +45,24 @@ describe('the use of keys that memory holds', () => {
     expect(sumOf(written(), noon - hourMs)).toMatchObject({ allowed: 3, lastUsedAt: noon - 1 });
   });
 
+  it('is told apart by the plan that held, and says what the key was', async () => {
+    const { usage, written } = setUp();
+    const key = heldKey();
+    for (const plan of ['free', 'pro', 'free', null, 'pro', 'pro'])
+      usage.record({ ...allowed(key), plan }, '192.0.2.1', noon);
+    usage.record({ ...denied(key), plan: 'free' }, '192.0.2.1', noon);
+    await usage.flush();
+    const byPlan = (plan: string | null) => {
+      const tallies = written().filter(({ about }) => about?.plan === plan);
+      return tallies.reduce((sum, { allowed }) => sum + allowed, 0);
+    };
+    expect([byPlan('free'), byPlan('pro'), byPlan(null)]).toEqual([2, 3, 1]);
+    const ofFree = written().filter(({ about }) => about?.plan === 'free');
+    expect(ofFree.some(({ denied }) => denied.permission_denied === 1)).toBe(true);
+    const { owner, scheme, environment } = key;
+    for (const { about } of written()) expect(about).toMatchObject({ owner, scheme, environment });
+  });
+
   it('waits for a store that takes nothing, and counts on meanwhile', async () => {
     const { usage, written, store } = setUp();
     const keys = Array.from({ length: 3 * batchSize }, heldKey);

@@ -20,11 +20,12 @@ type Row = Readonly<Record<string, unknown>>;
 const rowsAtOnce = 5_000;
 /** Rows of which those alone are read that come first. */
 const rankedAtOnce = 20_000;
-/** Keys of an owner that are looked for one by one in each hour; of more all hours are read. */
+/** Keys of an owner that are looked for one by one; of more the rows of all keys are read. */
 const keysMax = 200;
 
 export function createUsageSumming(database: DatabaseSync): SumUsage {
-  const { slice, sliceOfOwner, ends, best, hours, hoursOfKey } = prepareStatements(database);
+  const { slice, sliceOfOwner, ends, best, hours, hoursOfKey, sumOfKey, ownedKeys } =
+    prepareStatements(database);
 
   return async (query, now) => {
     const ranking = createRanking(query);
@@ -59,9 +60,13 @@ export function createUsageSumming(database: DatabaseSync): SumUsage {
 
   function rowsOf(query: UsageQuery, range: SumRange): AsyncGenerator<Row[], void> {
     const level = levelOf(query);
-    if (level === 'key' && range.unit === 'hour') return hoursOf(query.owner, range);
+    if (level === 'key') return query.owner === null ? ofKeys(range) : ofOwned(query.owner, range);
     const kind = kindOf(level, range.unit);
     return query.owner === null ? allOf(kind, range) : ofOwner(kind, query.owner, range);
+  }
+
+  function ofKeys(range: SumRange): AsyncGenerator<Row[], void> {
+    return range.unit === 'hour' ? hoursOf(range) : allOf(kindOf('key', range.unit), range);
   }
 
   async function* allOf(kind: number, { from, to }: SumRange): AsyncGenerator<Row[], void> {
@@ -95,19 +100,10 @@ export function createUsageSumming(database: DatabaseSync): SumUsage {
     }
   }
 
-  /** Hours of keys. */
-  async function* hoursOf(owner: string | null, range: SumRange): AsyncGenerator<Row[], void> {
-    const keys = owner === null ? null : await keysOf(owner, range);
-    if (keys !== null && keys.size <= keysMax) {
-      for (const hour of startsOf('hour', range.from, range.to)) {
-        yield [...keys].flatMap((key) => hoursOfKey.all(hour, key));
-        await setImmediate();
-      }
-      return;
-    }
-    for (let place: [number, string] = [range.from, '']; ; ) {
-      const rows = hours.all(...place, range.to);
-      yield keys === null ? rows : rows.filter(({ item }) => keys.has(String(item)));
+  async function* hoursOf({ from, to }: SumRange): AsyncGenerator<Row[], void> {
+    for (let place: [number, string] = [from, '']; ; ) {
+      const rows = hours.all(...place, to);
+      yield rows;
       const last = rows.at(-1);
       if (last === undefined || rows.length < rowsAtOnce) return;
       place = [Number(last.start), String(last.item)];
@@ -115,13 +111,31 @@ export function createUsageSumming(database: DatabaseSync): SumUsage {
     }
   }
 
-  /** The keys that have sums of days. */
-  async function keysOf(owner: string, { from, to }: SumRange): Promise<ReadonlySet<string>> {
-    const ids = new Set<string>();
-    const days: SumRange = { unit: 'day', from, to };
-    for await (const rows of ofOwner(kindOf('key', 'day'), owner, days))
-      for (const { item } of rows) ids.add(String(item));
-    return ids;
+  /** The rows of an owner's keys: of a few each by itself, of more among those of all. */
+  async function* ofOwned(owner: string, range: SumRange): AsyncGenerator<Row[], void> {
+    const keys = await keysOf(owner);
+    if (keys.size > keysMax) {
+      for await (const rows of ofKeys(range)) yield rows.filter(({ item }) => keys.has(String(item)));
+      return;
+    }
+    const { unit, from, to } = range;
+    for (const start of startsOf(unit, from, to)) {
+      yield [...keys].flatMap((key) =>
+        unit === 'hour' ? hoursOfKey.all(start, key) : sumOfKey.all(kindOf('key', unit), start, key),
+      );
+      await setImmediate();
+    }
+  }
+
+  async function keysOf(owner: string): Promise<ReadonlySet<string>> {
+    const keys = new Set<string>();
+    for (let last = ''; ; ) {
+      const rows = ownedKeys.all(owner, last);
+      for (const { key } of rows) keys.add(String(key));
+      last = String(rows.at(-1)?.key);
+      if (rows.length < rowsAtOnce) return keys;
+      await setImmediate();
+    }
   }
 }
 
@@ -153,6 +167,12 @@ function prepareStatements(database: DatabaseSync) {
       `SELECT ${hour} FROM usage_hours WHERE (hour, key) > (?, ?) AND hour < ? ORDER BY hour, key LIMIT ${rowsAtOnce}`,
     ),
     hoursOfKey: database.prepare(`SELECT ${hour} FROM usage_hours WHERE hour = ? AND key = ?`),
+    sumOfKey: database.prepare(
+      `SELECT ${columns} FROM usage_sums WHERE kind = ? AND start = ? AND owner = '' AND item = ?`,
+    ),
+    ownedKeys: database.prepare(
+      `SELECT key FROM usage_keys WHERE owner = ? AND key > ? ORDER BY key LIMIT ${rowsAtOnce}`,
+    ),
   };
 }
 

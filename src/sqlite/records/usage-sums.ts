@@ -15,13 +15,18 @@ import { addCounts } from '../usage-sum-migration.ts';
 
 /** The table of what keys were used for, by what they were. Throws SQLite's errors. */
 export interface UsageSumTable {
-  /** In the transaction of whoever writes the hours. */
-  add(tallies: readonly UsageTally[]): void;
+  /** Of each key by itself, which is cheap in the order of the keys, as they share pages. In a transaction. */
+  addToKeys(tallies: readonly UsageTally[]): void;
+  /** Of owners and of all, in which many tallies are few sums. In a transaction. */
+  addToOwners(tallies: readonly UsageTally[]): void;
   /** Removes at most `size` of the sums that are past their retention then, and says how many it did. */
   purge(now: number, size: number): number;
 }
 
 const levels: readonly SumLevel[] = ['key', 'owner', 'all'];
+
+/** Keys whose owner is known to be in the table of it; past it they are put there anew, in vain. */
+const notedMax = 200_000;
 
 /** How the table names what a row is the sum of. */
 export function kindOf(level: SumLevel, unit: UsageUnit): number {
@@ -51,6 +56,8 @@ export function createUsageSumTable(database: DatabaseSync): UsageSumTable {
        coalesce(CASE WHEN json_valid(keys.record) THEN keys.record ->> '$.plan' END, owners.plan) AS plan
      FROM keys LEFT JOIN owners ON owners.id = keys.owner WHERE keys.id = ?`,
   );
+  const note = database.prepare('INSERT OR IGNORE INTO usage_keys (owner, key) VALUES (?, ?)');
+  const noted = new Set<KeyId>();
   const remove = database.prepare(
     `DELETE FROM usage_sums WHERE (kind, start, owner, item) IN
        (SELECT kind, start, owner, item FROM usage_sums WHERE kind = ? AND start < ? LIMIT ?)`,
@@ -58,6 +65,13 @@ export function createUsageSumTable(database: DatabaseSync): UsageSumTable {
 
   function aboutOf(key: KeyId): UsageAbout {
     return (findAbout.get(key) as UsageAbout | undefined) ?? nothing;
+  }
+
+  function noteOwner(owner: string | null, key: KeyId): void {
+    if (owner === null || noted.has(key)) return;
+    if (noted.size >= notedMax) noted.clear();
+    noted.add(key);
+    note.run(owner, key);
   }
 
   function addTo(level: SumLevel, units: readonly UsageUnit[], sum: Sum): void {
@@ -71,21 +85,28 @@ export function createUsageSumTable(database: DatabaseSync): UsageSumTable {
   }
 
   return {
-    add(tallies) {
+    addToKeys(tallies) {
+      // Unit by unit: what is written one after another then stands on one page.
+      for (const unit of ['day', 'month'] as const)
+        for (const tally of tallies) addTo('key', [unit], { ...tally, owner: '', item: tally.key });
+    },
+    addToOwners(tallies) {
       // What was the same within one hour is added up first.
       const sums = { owner: new Map<string, Sum>(), all: new Map<string, Sum>() };
       const abouts: UsageAbout[] = [];
       const placeOf = aboutPlaces((about) => abouts.push(about ?? nothing) - 1);
       for (const tally of tallies) {
         const about = tally.about ?? aboutOf(tally.key);
-        const owner = about.owner ?? '';
-        addTo('key', ['day', 'month'], { ...tally, owner, item: tally.key });
+        noteOwner(about.owner, tally.key);
         const item = itemOf(about);
+        const owner = about.owner ?? '';
         addSum(sums.owner, `${tally.hour} ${placeOf(about)}`, { ...tally, owner, item });
         addSum(sums.all, `${tally.hour} ${item}`, { ...tally, owner: '', item });
       }
-      for (const level of ['owner', 'all'] as const)
-        for (const sum of sums[level].values()) addTo(level, usageUnits, sum);
+      for (const level of ['owner', 'all'] as const) {
+        const ordered = [...sums[level].values()].sort((one, other) => (one.owner < other.owner ? -1 : 1));
+        for (const unit of usageUnits) for (const sum of ordered) addTo(level, [unit], sum);
+      }
     },
     purge: (now, size) =>
       withoutSync(database, () => {

@@ -32,7 +32,10 @@ const countedAtOnce = 50;
  * before. The row of a key in `keys` is written once an hour: its `last_used_at` names the hour that has the latest
  * use (see `recordColumns`).
  */
-export function createUsageTable(database: DatabaseSync, sums: Pick<UsageSumTable, 'add'>): UsageTable {
+export function createUsageTable(
+  database: DatabaseSync,
+  sums: Pick<UsageSumTable, 'addToKeys' | 'addToOwners'>,
+): UsageTable {
   const statements = prepareStatements(database);
   const { add, addDenied, find, begin, put, touch } = statements;
 
@@ -84,7 +87,8 @@ export function createUsageTable(database: DatabaseSync, sums: Pick<UsageSumTabl
         withoutSync(database, () => {
           const some = tallies.slice(start, start + talliesAtOnce);
           for (const tally of some) if (!addMore(tally) && !addFirst(tally)) addAny(tally);
-          sums.add(some);
+          sums.addToKeys(some);
+          if (start + talliesAtOnce >= tallies.length) sums.addToOwners(tallies);
         });
       }
     },

@@ -1,0 +1,111 @@
+/**
+ * A month of made-up use of many keys, asked for by every grouping: `node bench/usage-sums.ts`, with `--keys 100000`,
+ * `--days 10` on which each key is used in the month, and `--mongodb URI` for that store in place of SQLite.
+ */
+import { rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { createKeyIds } from '../src/keys/key.ts';
+import { createMongoStore } from '../src/mongo/store.ts';
+import { createSqliteStore } from '../src/sqlite/store.ts';
+import type { Store } from '../src/store/store.ts';
+import { dayMs, hourMs, type UsageQuery, usageGroups } from '../src/store/usage-sums.ts';
+import type { UsageTally } from '../src/store/usage-tally.ts';
+
+const { values } = parseArgs({
+  options: {
+    keys: { type: 'string', default: '100000' },
+    days: { type: 'string', default: '10' },
+    mongodb: { type: 'string' },
+  },
+});
+const [keys, days] = [Number(values.keys), Number(values.days)];
+const now = Date.UTC(2040, 0, 31, 23, 30);
+const month = { since: Date.UTC(2040, 0, 1), until: Date.UTC(2040, 1, 1) };
+const batchSize = 5_000;
+
+const path = join(tmpdir(), `postern-usage-${process.pid}.db`);
+const store = openStore();
+await store.open();
+const ids = Array.from(
+  { length: keys },
+  createKeyIds(() => now),
+);
+let allowed = 0;
+let denied = 0;
+const began = performance.now();
+const ranBefore = process.cpuUsage();
+for (let day = 0; day < days; day++) {
+  const hour = month.since + Math.floor((day * 30) / days) * dayMs + ((day * 7) % 24) * hourMs;
+  for (let start = 0; start < keys; start += batchSize) {
+    const some = Math.min(batchSize, keys - start);
+    const tallies = Array.from({ length: some }, (_, at) => tallyOf(start + at, hour, day));
+    for (const tally of tallies) {
+      allowed += tally.allowed;
+      denied += tally.denied.rate_limited ?? 0;
+    }
+    await store.recordUsage(tallies);
+  }
+}
+const everything: UsageQuery = {
+  ...{ group: 'none', interval: 'all', ...month, owner: null, order: 'allowed', size: 101, after: null },
+};
+while ((await store.sumUsage(everything))[0]?.allowed !== allowed) await setTimeout(1_000);
+const written = (performance.now() - began) / (keys * days);
+const ran = process.cpuUsage(ranBefore).user / (keys * days);
+console.log(
+  `${keys} keys on ${days} days: ${Math.round(written * 1_000)} µs a tally until it is in every sum, of which this process ran ${Math.round(ran)}`,
+);
+
+for (const group of usageGroups) {
+  for (const interval of ['month', 'day', 'all'] as const) {
+    const times: number[] = [];
+    let micros = Number.POSITIVE_INFINITY;
+    for (let round = 0; round < 5; round++) {
+      const [start, used] = [performance.now(), process.cpuUsage()];
+      await store.sumUsage({ ...everything, group, interval });
+      times.push(performance.now() - start);
+      const { user, system } = process.cpuUsage(used);
+      micros = Math.min(micros, user + system);
+    }
+    const [best, middle] = [Math.min(...times), times.toSorted((one, other) => one - other)[2] as number];
+    const sums = await store.sumUsage({ ...everything, group, interval, size: keys * days });
+    const told = sums.reduce((sum, row) => sum + row.allowed, 0);
+    const refused = sums.reduce((sum, row) => sum + (row.denied.rate_limited ?? 0), 0);
+    const agrees = told === allowed && refused === denied ? 'counts agree' : `${told} of ${allowed}`;
+    console.log(
+      `${group} by ${interval}: ${middle.toFixed(0)} ms (best ${best.toFixed(0)}, of which this process ran ${(micros / 1_000).toFixed(0)}), ${agrees}`,
+    );
+  }
+}
+await store.close();
+for (const end of ['', '-wal', '-shm']) rmSync(path + end, { force: true });
+
+/** A thousand owners, three plans, two schemes, two environments. */
+function tallyOf(at: number, hour: number, day: number): UsageTally {
+  const about = {
+    ...{ owner: `owner-${at % 1_000}`, plan: ['free', 'pro', null][at % 3] as string | null },
+    ...{ scheme: ['postern', 'mavera'][at % 2] as string, environment: at % 5 === 0 ? 'test' : 'live' },
+  };
+  return {
+    ...{ key: ids[at] as UsageTally['key'], hour, allowed: 1 + ((at * 31 + day) % 997), observed: {} },
+    ...{ denied: at % 20 === 0 ? { rate_limited: 3 } : {}, lastUsedAt: hour, addresses: [], about },
+  };
+}
+
+function openStore(): Store {
+  const dependencies = { now: () => now };
+  if (values.mongodb === undefined) return createSqliteStore({ path, ...dependencies });
+  return createMongoStore({
+    ...{
+      uri: values.mongodb,
+      stalenessMaxMs: 15_000,
+      settleMaxMs: 1_000,
+      replicaId: 'bench',
+      foldEveryMs: 10,
+    },
+    ...{ ...dependencies, monotonic: () => performance.now() },
+  });
+}
