@@ -23,7 +23,7 @@ export interface Trouble {
   readonly callsOfOne: number;
 }
 
-const processReplicas = 25;
+const processReplicasMax = 25;
 const perPhase = 10;
 const outageMs = 20_000;
 /** Longer than a replica that is gone may hold a lease. */
@@ -34,6 +34,8 @@ export async function troubleFleet(client: MongoClient, mongo: Mongo, replicas: 
   const url = new URL(mongo.uri);
   url.pathname = `/${name}`;
   const member = await mongo.primary();
+  // Four processes at least, so that half of them is half of the fleet.
+  const processReplicas = Math.min(processReplicasMax, Math.ceil(replicas / 4));
   const children = Array.from({ length: Math.ceil(replicas / processReplicas) }, startChild);
   const phases: { name: string; settled: Settled[] }[] = [];
   const checkout = new URL('..', import.meta.url).pathname;

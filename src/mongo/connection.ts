@@ -142,7 +142,7 @@ export async function connect(
   const lease = createLease({ stalenessMaxMs, now, monotonic });
   const fleet = createFleet(database, sessions, { replicaId, stalenessMaxMs, now, lagMs: lease.ageMs });
   const onError = (error: unknown) => onBackgroundError?.(error);
-  const relays = createRelays(database, sessions, fleet.runId);
+  const relays = createRelays(database, sessions, { runId: fleet.runId, placeMs: stalenessMaxMs });
   const follows = { ...server, fleet, relays, lease, prepare, stalenessMaxMs, relayedFrom, onError };
   const feed = createChangeFeed(follows);
   const own = { replicaId, hasApplied: feed.hasApplied };

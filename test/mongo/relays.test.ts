@@ -177,7 +177,7 @@ describe('who reads what relays hand on', () => {
 it('a relay begins where the one before it ended, but not where one ended long ago', async () => {
   const setting = await createSetting(inject('mongoUri'));
   const sessions = createSessions(setting.client, { timeoutMs: 30_000 });
-  const relays = createRelays(setting.client.db(), sessions, 'run');
+  const relays = createRelays(setting.client.db(), sessions, { runId: 'run', placeMs: 3_000 });
   expect(await relays.beginningFor(at(100))).toEqual(at(100));
   await relays.write(page(80, 90));
   expect(await relays.beginningFor(at(100))).toEqual(at(90));
@@ -198,7 +198,7 @@ it('a relay hands on with each page all that is up to its end, and keeps what is
     beginningFor: async (time: Timestamp) => time,
     async giveBack() {},
   };
-  const relaying = createRelaying(relays, 0, at(10));
+  const relaying = createRelaying(relays, 0, at(10), 600_000);
   relaying.note(['key', digestOf('a'), null], at(11));
   relaying.note(['key', digestOf('b'), null], at(13));
   relaying.reached(at(12));
@@ -208,6 +208,9 @@ it('a relay hands on with each page all that is up to its end, and keeps what is
   await relaying.handOn(at(13));
   relaying.reached(at(13));
   await relaying.handOn(at(14));
+  // Without news it says now and then how far it has looked.
+  relaying.reached(at(20));
+  await relaying.handOn(at(20));
   expect(written).toEqual([
     [10, 12, [digestOf('a')]],
     [12, 13, [digestOf('b')]],

@@ -140,8 +140,9 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
     });
     const at = applied ?? from;
     if (place === null || stopped()) return follow({ startAtOperationTime: at }, null, onProgress);
-    const startAtOperationTime = await relays.beginningFor(at);
-    return follow({ startAtOperationTime }, createRelaying(relays, place, startAtOperationTime), onProgress);
+    const begin = await relays.beginningFor(at);
+    const relaying = createRelaying(relays, place, begin, everyMs);
+    return follow({ startAtOperationTime: begin }, relaying, onProgress);
   }
 
   /** Reads the stream until it is not for this replica to read it any more, and returns where to go on. */

@@ -14,9 +14,9 @@ export interface FollowDependencies {
   readonly everyMs: number;
 }
 
-/** Where nothing has come for so long the relays may be gone. */
-const standMaxMs = 1_000;
-/** And for so many renewals it is better to have a stream of its own for a moment. */
+/** In renewals: where nothing has come for so long the relays may be gone. */
+const standRenewals = 0.75;
+/** And for so long it is better to have a stream of its own for a moment. */
 const standRenewalsMax = 1.5;
 /** So often, in renewals, each replica tries whether a relay is missing: a large fleet does so all the time. */
 const tryRenewals = 5;
@@ -30,13 +30,14 @@ export async function followRelays(
   dependencies: FollowDependencies,
 ): Promise<number | null> {
   const { relays, take, goesOn, onProgress, pause, tickMs, everyMs } = dependencies;
-  const standMs = Math.min(standMaxMs, everyMs);
+  const standMs = everyMs * standRenewals;
   let at = from;
   let movedAt = performance.now();
   /** Whether it has tried to be a relay since. */
   let hasTried = false;
   let tryAt = movedAt + everyMs * tryRenewals * Math.random();
-  let standingTryAt = movedAt + standMs * (0.5 + Math.random());
+  // At once where a fleet has just become large.
+  let standingTryAt = movedAt;
   // Replicas that began at the same moment do not read at the same moment.
   await pause(tickMs * Math.random());
   while (goesOn()) {
@@ -53,7 +54,7 @@ export async function followRelays(
       onProgress();
       movedAt = now;
       hasTried = false;
-      standingTryAt = now + standMs * (0.5 + Math.random());
+      standingTryAt = now + standMs * (1 + Math.random());
       if (pages.length === pagesAtOnce) continue;
     } else if (pages.length > 0 || (hasTried && now - movedAt > everyMs * standRenewalsMax)) return null;
     if (now >= Math.min(tryAt, standingTryAt)) {
@@ -61,7 +62,7 @@ export async function followRelays(
       if (place !== null) return place;
       hasTried = true;
       tryAt = now + everyMs * tryRenewals * (0.5 + Math.random());
-      standingTryAt = now + standMs * (0.5 + Math.random());
+      standingTryAt = now + standMs * (1 + Math.random());
     }
     await pause(tickMs);
   }

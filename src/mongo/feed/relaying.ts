@@ -15,14 +15,16 @@ export interface Relaying {
 
 /** Changes in one page. */
 const pageSize = 500;
-/** A relay says that it is there. */
-const claimEveryMs = 1_000;
+/** In renewals of a lease: how often a relay says that it is there, and how far it has looked where there is no news. */
+const claimRenewals = 5 / 3;
+const progressRenewals = 1 / 2;
 
-/** `from` is where the stream begins. */
-export function createRelaying(relays: Relays, place: number, from: Timestamp): Relaying {
+/** `from` is where the stream begins; a lease is renewed every `everyMs`. */
+export function createRelaying(relays: Relays, place: number, from: Timestamp, everyMs: number): Relaying {
   const heard = createHeard();
   let handedOn = from;
   let told: Timestamp | null = null;
+  let handedOnAt = Number.NEGATIVE_INFINITY;
   let claimedAt = performance.now();
 
   return {
@@ -33,12 +35,15 @@ export function createRelaying(relays: Relays, place: number, from: Timestamp): 
     isFull: () => heard.size() >= pageSize,
     async handOn(seen) {
       const upTo = told;
-      if (upTo?.greaterThan(handedOn)) {
-        await relays.write({ from: handedOn, upTo, seen: seen ?? upTo, told: heard.upTo(upTo) });
+      const news = upTo === null ? [] : heard.upTo(upTo);
+      const isDue = news.length > 0 || performance.now() - handedOnAt >= everyMs * progressRenewals;
+      if (isDue && upTo?.greaterThan(handedOn)) {
+        await relays.write({ from: handedOn, upTo, seen: seen ?? upTo, told: news });
         heard.handedOn(upTo);
         handedOn = upTo;
+        handedOnAt = performance.now();
       }
-      if (performance.now() - claimedAt < claimEveryMs) return true;
+      if (performance.now() - claimedAt < everyMs * claimRenewals) return true;
       claimedAt = performance.now();
       return (await relays.claim(place)) !== null;
     },

@@ -43,16 +43,18 @@ export interface Relays {
 export const pagesAtOnce = 100;
 /** One that ends without a word is made up for by the other. */
 const places = 2;
-/** How long a place is a relay's that says nothing. */
-const placeMs = 3_000;
 /** Far longer than a reader may lag behind. */
 const keptMs = 120_000;
 const lateMaxSeconds = 60;
 /** Of a cluster time. */
 const secondsOf = (time: Timestamp) => time.getHighBitsUnsigned();
 
-/** Those of this replica's place among them. */
-export function createRelays(database: Db, sessions: Sessions, runId: string): Relays {
+/** `placeMs` is how long a place is a relay's that says nothing. */
+export function createRelays(
+  database: Db,
+  sessions: Sessions,
+  { runId, placeMs }: { readonly runId: string; readonly placeMs: number },
+): Relays {
   const duties = createDutyCollection(database, sessions);
   const relayed: Collection<RelayedDocument> = database.collection(relayedName);
   const dutyOf = (place: number) => `relay changes ${place}`;
