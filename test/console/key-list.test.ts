@@ -91,6 +91,17 @@ it('pages through keys that expire soon by the moment that its first page was as
   expect(namesIn(await operator.get(next))).toHaveLength(1);
 });
 
+it('finds the keys of an owner by a search for it, beside those of such a name', async () => {
+  const { operator, create } = await startListed();
+  const alone = await operator.get('/console/keys?search=acme&sort=name');
+  expect([alone.status, alone.location]).toEqual([303, '/console/keys?sort=name&owner=acme']);
+  await create({ name: 'acme too' });
+  const both = await operator.get('/console/keys?search=acme');
+  expect(namesIn(both)).toEqual(['acme too']);
+  expect(both.text).toContain('1 API keys of the owner acme');
+  expect(linksIn(both)).toContain('/console/keys?owner=acme');
+});
+
 it('says which filter it cannot read', async () => {
   const { operator } = await startConsole();
   for (const [query, field] of [

@@ -192,15 +192,15 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
       order.by === 'created_at' && order.isDescending
         ? store.listKeys(settled, { before: after?.id ?? null, size: size + 1 })
         : store.listKeysInOrder(settled, order, { after, size: size + 1 });
-    const [{ shown, last }, totalSize] = await Promise.all([
-      found.then((keys) => cut(keys, size)),
-      isCounted ? store.countListed(settled, totalMax) : undefined,
-    ]);
+    const { shown, last } = cut(await found, size);
+    // Where one page has all of them, they are counted.
+    const isWhole = after === null && last === null;
+    const totalOf = () => (isWhole ? shown.length : store.countListed(settled, totalMax));
     if (shown.length === 0 && after === null) await requireKnownFilter(store, filter, policy());
     return {
       keys: await show.all(shown),
       nextPageToken: last === null ? null : writePageToken(last, filter, order),
-      ...(totalSize !== undefined && { totalSize }),
+      ...(isCounted && { totalSize: await totalOf() }),
     };
   }
 }

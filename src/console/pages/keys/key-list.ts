@@ -4,19 +4,21 @@ import { apiQuery, type Place, pagerMarkup, placeIn } from '../../markup/pager.t
 import { emptyState, grouped, menu } from '../../markup/parts.ts';
 import { type Fault, faultsIn, Refusal } from '../../refusal.ts';
 import type { Page, Redirect, View, Visit } from '../../session/visit.ts';
+import { countKeys } from '../owners/owner-figures.ts';
 import { someOwners } from '../owners/owner-search.ts';
 import { filterChips } from './key-filters.ts';
 import { apiFilters, asOf, type Filters, filterNames, isFiltered, queryOf } from './key-query.ts';
 import { keyTable, sinceOf } from './key-rows.ts';
 
 const pageSize = 50;
+const ownerLengthMax = 128;
 /** As far as keys are counted. */
 const countMax = 10_000;
 
 /** All keys that the caller may see, the newest first unless the address says otherwise. */
 export const keyListPage: Page = { path: '/keys', isFormSecret: true, get: listKeys, post: search };
 
-async function listKeys(visit: Visit): Promise<View> {
+async function listKeys(visit: Visit): Promise<View | Redirect> {
   const { query } = visit;
   return listView(visit, queryOf(query), placeIn(query));
 }
@@ -38,7 +40,7 @@ async function search(visit: Visit): Promise<View | Redirect> {
   }
 }
 
-async function listView(visit: Visit, filters: Filters, place: Place): Promise<View> {
+async function listView(visit: Visit, filters: Filters, place: Place): Promise<View | Redirect> {
   const { api, now } = visit;
   const { at, kept } = asOf(filters, now);
   const { filter, faults: spanFaults } = apiFilters(filters, at);
@@ -53,6 +55,8 @@ async function listView(visit: Visit, filters: Filters, place: Place): Promise<V
     someOwners(visit),
   ]);
   const { data, next_page_token, total_size: total = 0 } = faults.length > 0 ? nothing : found;
+  const named = faults.length > 0 ? null : await ownerNamed(visit, filters);
+  if (named !== null && total === 0) return { redirect: named.href };
   const isNew = faults.length === 0 && data.length === 0 && !isFiltered(filters);
   return {
     title: 'API Keys',
@@ -62,9 +66,23 @@ async function listView(visit: Visit, filters: Filters, place: Place): Promise<V
     main: isNew
       ? noKeys(visit)
       : html`${alert(faults)} ${tools(visit, shownFilters(filters, faults), owners)}
+          ${named === null ? null : html`<p><a href=${named.href}>${grouped(named.count)} API keys of the owner ${filters.search}</a></p>`}
           ${await listed(visit, data, filters, faults)}
           ${pagerMarkup(['keys'], { ...filters, at: kept }, place, next_page_token)}`,
   };
+}
+
+/** The owner whose id is searched for, by the list of its keys; null where there is none with keys. */
+async function ownerNamed(
+  { api, terms }: Visit,
+  filters: Filters,
+): Promise<{ readonly href: string; readonly count: number } | null> {
+  const { search = null, owner = null, at: _, ...others } = filters;
+  if (search === null || owner !== null || terms.owner !== null || search.length > ownerLengthMax)
+    return null;
+  // What can be no owner's id is refused for its field.
+  const count = await countKeys(api, search).catch(none);
+  return count === 0 ? null : { href: path(['keys'], { ...others, owner: search }), count };
 }
 
 function totalText(total: number): string {
@@ -127,7 +145,7 @@ async function listed(
   const hint =
     filters.search == null
       ? 'Take a filter away to see more.'
-      : 'The search looks at names, ids, owners, labels, and what is shown of a key: its beginning and its last four.';
+      : 'The search looks at names, ids, owners, and what is shown of a key: its beginning and its last four.';
   return emptyState(
     'No API key matches.',
     hint,
@@ -154,4 +172,10 @@ function noKeys({ canWrite }: Visit): Markup {
         createLink(),
       )
     : emptyState('There are no API keys yet.', 'Who may make keys will see them here, and so will you.');
+}
+
+/** Throws what is no refusal for its fields. */
+function none(error: unknown): number {
+  faultsIn(error);
+  return 0;
 }
