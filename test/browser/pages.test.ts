@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { fixedAdminKey, startConsole, type TestConsole } from '../console/browser.ts';
+import { request } from '../store-contract/request-log.ts';
 import { tally } from '../store-contract/usage.ts';
 import { axeFaults } from './axe-faults.ts';
 import { create, fill, heading, launchBrowser, revoke, rowOf, signIn, visit } from './visitor.ts';
@@ -93,6 +94,13 @@ it('has no page with a fault that axe finds, nor one to scroll sideways, wide or
   ]) {
     await go(path);
   }
+  const row = request({ key: id as never, owner: 'o'.repeat(128), at: console.service.clock.now });
+  await console.service.store.recordRequests([
+    { ...row, id: 'a', path: `/${long}` },
+    { ...row, id: 'b', decision: 'deny', reason: 'rate_limited', status: 429, path: null, key: null },
+  ]);
+  await go('requests');
+  await go('requests?decision=deny&since=wrong');
   await go('audit');
   await page.locator('summary').nth(1).click();
   await examine('an entry of the journal');
@@ -135,7 +143,7 @@ it('has no page with a fault that axe finds, nor one to scroll sideways, wide or
   await press(`owners/${'o'.repeat(128)}`, 'Save owner', `Owner ${'o'.repeat(128)}`);
 
   expect(faults).toEqual([]);
-  expect(seen).toHaveLength(33);
+  expect(seen).toHaveLength(35);
 
   async function go(path: string) {
     await page.goto(`${url}/console/${path}`);
