@@ -5,7 +5,7 @@ import type { KeyState } from '../../src/keys/key.ts';
 import { migrations } from '../../src/sqlite/migrations.ts';
 import { expiryPage } from '../../src/sqlite/records/expiry-pages.ts';
 import { idleQuery } from '../../src/sqlite/records/idle-pages.ts';
-import { journalPage, journalSlice } from '../../src/sqlite/records/journal-pages.ts';
+import { journalCounts, journalPage, journalSlice } from '../../src/sqlite/records/journal-pages.ts';
 import { keyPage, keySlice } from '../../src/sqlite/records/key-pages.ts';
 import { recordColumns } from '../../src/sqlite/records/records.ts';
 import type { KeyFilter } from '../../src/store/key-filter.ts';
@@ -119,6 +119,12 @@ it('a page of the journal is read by the index of what its filter asks for', () 
   }
   expect(read({ kind: 'notice' })).toBe('SEARCH journal USING INDEX journal_by_kind (kind=?)');
   expect(read({ outcome: 'refused' })).toBe('SEARCH journal USING INDEX journal_by_outcome (outcome=?)');
+  const rare = { actor: 'a', action: 'b' };
+  const led = journalPage(rare, { order: 'newest', after: null, to: null, size: 10 }, 'action');
+  expect(plan(led.sql)).toBe('SEARCH journal USING INDEX journal_by_action (action=?)');
+  for (const { column, sql } of journalCounts({ ...rare, kind: 'call' })) {
+    expect(plan(sql)).toContain(`SEARCH journal USING COVERING INDEX journal_by_${column} (${column}=?)`);
+  }
   expect(read({ since: 1, until: 2 })).toMatch(/^SEARCH journal USING INTEGER PRIMARY KEY/);
 });
 

@@ -103,15 +103,20 @@ describe('looking through more keys than at once', () => {
 });
 
 describe('looking through more of the journal than at once', () => {
-  const entriesCount = 12_001;
+  const entriesCount = 24_001;
   const rare = Array.from({ length: entriesCount }, (_, at) => at + 1).filter((place) => place % 2_500 < 2);
+  const isBusy = (place: number) => place % 2 === 0 && !rare.includes(place);
+  const busy = Array.from({ length: entriesCount }, (_, at) => at + 1).filter(isBusy);
   let store: Store;
 
   beforeAll(async () => {
     store = createSqliteStore({ path: ':memory:', now: () => testNow });
     await store.open();
     const drafts = Array.from({ length: entriesCount }, (_, at) =>
-      journalDraft({ owner: 'acme', actor: rare.includes(at + 1) ? 'rare' : null, target: null }),
+      journalDraft({
+        ...{ owner: 'acme', target: null, outcome: isBusy(at + 1) ? 'ok' : 'refused' },
+        actor: rare.includes(at + 1) ? 'rare' : isBusy(at + 1) ? 'busy' : null,
+      }),
     );
     await store.appendJournal(drafts);
     return () => store.close();
@@ -135,10 +140,20 @@ describe('looking through more of the journal than at once', () => {
     }
   });
 
+  it('finds them where every value is of many entries, too', async () => {
+    for (const order of ['oldest', 'newest'] as const) {
+      const found = await allPages({ owner: 'acme', actor: 'busy', outcome: 'ok' }, order, 1_000);
+      expect(found).toEqual(order === 'oldest' ? busy : busy.toReversed());
+    }
+    expect(await allPages({ actor: 'busy', outcome: 'refused' }, 'newest', 10)).toEqual([]);
+    expect(await allPages({ owner: 'acme', actor: 'nobody' }, 'newest', 10)).toEqual([]);
+  });
+
   it('lets others have the thread meanwhile', async () => {
     const page = { order: 'newest', after: null, size: 1 } as const;
+    // Thousands of either, none of both.
     expect(
-      await turnsDuring(() => store.listJournal({ owner: 'acme', actor: 'nobody' }, page)),
+      await turnsDuring(() => store.listJournal({ actor: 'busy', outcome: 'refused' }, page)),
     ).toBeGreaterThan(1);
   });
 });

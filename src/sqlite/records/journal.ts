@@ -12,7 +12,13 @@ import type { JournalFilter, JournalPage } from '../../journal/journal-store.ts'
 import { BadRecord } from '../../store/store.ts';
 import type { Prepare } from '../statements.ts';
 import { inTransaction } from '../transaction.ts';
-import { type JournalRange, journalPage, journalSlice } from './journal-pages.ts';
+import {
+  type JournalColumn,
+  type JournalRange,
+  journalCounts,
+  journalPage,
+  journalSlice,
+} from './journal-pages.ts';
 import { readPage } from './pages.ts';
 import type { Parameters, Row } from './records.ts';
 
@@ -56,11 +62,21 @@ export function createJournalTable(
     return statements.getOnce.get({ once }) === undefined;
   }
 
-  function readRange(filter: JournalFilter, range: JournalRange): JournalEntry[] {
+  /** The column that leaves the fewest entries: who does much may have done one thing but once. */
+  function leadOf(filter: JournalFilter): JournalColumn | undefined {
+    let least = { column: undefined as JournalColumn | undefined, count: Number.POSITIVE_INFINITY };
+    for (const { column, sql, parameters } of journalCounts(filter)) {
+      const count = Number(prepare(sql).get(parameters)?.count);
+      if (count < least.count) least = { column, count };
+    }
+    return least.column;
+  }
+
+  function readRange(filter: JournalFilter, range: JournalRange, lead?: JournalColumn): JournalEntry[] {
     return readPage(range.size, {
       rows(last, size) {
         const after = last === null ? range.after : Number(last.sequence);
-        const { sql, parameters } = journalPage(filter, { ...range, after, size });
+        const { sql, parameters } = journalPage(filter, { ...range, after, size }, lead);
         return prepare(sql).all(parameters);
       },
       read: fromRow,
@@ -76,11 +92,12 @@ export function createJournalTable(
     },
     async list(filter, page) {
       const found: JournalEntry[] = [];
+      const lead = leadOf(filter);
       for (let { after } = page; ; await setImmediate()) {
-        const slice = journalSlice(filter, { ...page, after, size: sliceSize });
+        const slice = journalSlice(filter, { ...page, after, size: sliceSize }, lead);
         const last = slice && prepare(slice.sql).get(slice.parameters);
         const to = last ? Number(last.sequence) : null;
-        found.push(...readRange(filter, { ...page, after, to, size: page.size - found.length }));
+        found.push(...readRange(filter, { ...page, after, to, size: page.size - found.length }, lead));
         if (to === null || found.length === page.size) return found;
         after = to;
       }
