@@ -88,3 +88,37 @@ it('lists the requests of a key by result, and says where they are not on the pa
   const missing = await operator.get('/console/keys/key_00000000000000000000000000/requests');
   expect(missing.status).toBe(404);
 });
+
+it('says on its page what is no longer possible with a key, and since when, and changes nothing', async () => {
+  const { operator, create, call, service } = await startConsole();
+  operator.headers.authorization = service.adminAuthorization;
+  const revoked = await create({ name: 'ended' });
+  const rotated = await create({ name: 'turned' });
+  const expired = await create({ name: 'over', expires_in: '1d' });
+  const disabled = await create({ name: 'resting' });
+  await call('DELETE', `/admin/api-keys/${revoked.id}`);
+  await call('POST', `/admin/api-keys/${rotated.id}/rotate`, { grace_period: '1h' });
+  await call('POST', `/admin/api-keys/${disabled.id}/disable`);
+  const day = (ms: number) => new Date(ms).toISOString().slice(0, 10);
+  const [today, tomorrow] = [day(service.clock.now), day(service.clock.now + 86_400_000)];
+  service.clock.now += 72 * 3_600_000;
+
+  for (const [key, page, text] of [
+    [revoked, 'edit', `was revoked on ${today}`],
+    [revoked, 'rotate', `was revoked on ${today}`],
+    [rotated, 'rotate', 'was replaced by the key that its rotation made , and worked until '],
+    [expired, 'rotate', `expired on ${tomorrow}`],
+    [disabled, 'rotate', 'is disabled. Enable it before you rotate it'],
+  ] as const) {
+    const shown = await operator.get(`/console/keys/${key.id}/${page}`);
+    const before = (await call('GET', `/admin/api-keys/${key.id}`)).json.data;
+    const sent = await operator.post(`/console/keys/${key.id}/${page}`, {
+      name: 'x',
+      request_id: `${key.id}`,
+    });
+
+    expect(shown.text).toContain(text);
+    expect([sent.status, sent.text.includes(text)]).toEqual([409, true]);
+    expect((await call('GET', `/admin/api-keys/${key.id}`)).json.data).toEqual(before);
+  }
+});

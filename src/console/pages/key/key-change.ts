@@ -5,6 +5,7 @@ import { html, type Markup, path, timeMarkup } from '../../markup/markup.ts';
 import type { Page, Redirect, View, Visit } from '../../session/visit.ts';
 import { masked } from '../keys/key-shown.ts';
 import { settledMarkup } from '../settled.ts';
+import { revokedView } from './ended-view.ts';
 import { keyOf } from './key-of.ts';
 
 type NarrowedKey = Key & Settlement;
@@ -18,7 +19,8 @@ export const keyChangePages: readonly Page[] = [
     async post(visit) {
       const key = await keyOf(visit);
       // A form that was open when somebody else revoked it.
-      if (key.state === 'revoked') return revokedView(key);
+      const over = revokedView(key);
+      if (over !== null) return over;
       const { data } = await visit.api.call<{ data: NarrowedKey }>('DELETE', `api-keys/${key.id}`);
       return changedView(data, visit.terms, 'API key revoked');
     },
@@ -29,7 +31,8 @@ export const keyChangePages: readonly Page[] = [
 
 async function disable(visit: Visit): Promise<View | Redirect> {
   const key = await keyOf(visit);
-  if (key.state === 'revoked') return revokedView(key);
+  const over = revokedView(key);
+  if (over !== null) return over;
   const { data } = await visit.api.call<{ data: NarrowedKey }>('POST', `api-keys/${key.id}/disable`);
   const undo = { action: path(['keys', key.id, 'enable']), label: 'Undo: enable it again' };
   return {
@@ -40,7 +43,8 @@ async function disable(visit: Visit): Promise<View | Redirect> {
 
 async function enable(visit: Visit): Promise<View | Redirect> {
   const key = await keyOf(visit);
-  if (key.state === 'revoked') return revokedView(key);
+  const over = revokedView(key);
+  if (over !== null) return over;
   await visit.api.call('POST', `api-keys/${key.id}/enable`);
   const undo = { action: path(['keys', key.id, 'disable']), label: 'Undo: disable it again' };
   return { redirect: path(['keys', key.id]), flash: { text: `“${key.name}” is enabled.`, undo } };
@@ -61,7 +65,8 @@ function ownKeyWarning({ id }: Key, { actor }: Terms, what: string): Markup {
 
 async function confirmDisable(visit: Visit): Promise<View> {
   const key = await keyOf(visit);
-  if (key.state === 'revoked') return revokedView(key);
+  const over = revokedView(key);
+  if (over !== null) return over;
   if (key.state === 'disabled') {
     const main = html`<p>It does not work until it is enabled again, and nothing was changed.</p>
       <p class="actions"><a class="button" href=${path(['keys', key.id])}>Go to this API key</a></p>`;
@@ -87,7 +92,8 @@ async function confirmDisable(visit: Visit): Promise<View> {
 
 async function confirmRevoke(visit: Visit): Promise<View> {
   const key = await keyOf(visit);
-  if (key.state === 'revoked') return revokedView(key);
+  const over = revokedView(key);
+  if (over !== null) return over;
   return {
     title: `Revoke “${key.name}”?`,
     main: html`${ownKeyWarning(key, visit.terms, 'Once it is revoked you are signed out, and cannot sign in with it again.')}
@@ -103,21 +109,6 @@ async function confirmRevoke(visit: Visit): Promise<View> {
         </div>`,
         'Revoking, and waiting for every replica to know…',
       )}`,
-  };
-}
-
-/** Of a key that had ended before: since when, and not since now. */
-function revokedView(key: Key): View {
-  return {
-    title: `“${key.name}” was revoked already`,
-    shownAs: path(['keys', key.id]),
-    main: html`<p>
-        The key <code>${masked(key)}</code> was revoked on ${timeMarkup(key.revoked_at)}. It does not work any more,
-        and nothing was changed.
-      </p>
-      <p class="actions">
-        <a class="button" href=${path(['keys', key.id])}>Go to this API key</a> <a href="/console/keys">All API keys</a>
-      </p>`,
   };
 }
 

@@ -19,6 +19,7 @@ import {
   valueIn,
 } from '../keys/key-fields.ts';
 import { type LimitRow, limitFields, limitRowsIn, limitRowsOf, limitsIn } from '../keys/limit-fields.ts';
+import { revokedView } from './ended-view.ts';
 import { keyOf } from './key-of.ts';
 
 /** Changing what may be changed of a key. */
@@ -27,6 +28,8 @@ export const keyEditPage: Page = {
   isForWriters: true,
   async get(visit) {
     const key = await keyOf(visit);
+    const over = revokedView(key);
+    if (over !== null) return over;
     return formView(visit, key, {
       value: valuesOf(key),
       limits: limitRowsOf(key),
@@ -40,6 +43,8 @@ export const keyEditPage: Page = {
 async function editKey(visit: Visit): Promise<View | Redirect> {
   const { api, form } = visit;
   const key = await keyOf(visit);
+  const over = revokedView(key);
+  if (over !== null) return { ...over, status: 409 };
   try {
     const findings = createFindings();
     const call = {

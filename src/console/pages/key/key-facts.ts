@@ -29,7 +29,7 @@ function identity(key: Key, { may }: Pick<Visit, 'may'>): readonly Fact[] {
     ['Key', html`<code>${masked(key)}</code>`],
     [
       'Id',
-      html`<span class="copied"><code id="key-id">${id}</code> <button class="plain" type="button" data-copy="key-id" aria-label="Copy the id" hidden>Copy</button></span>`,
+      html`<span class="copied"><code id="key-id">${id}</code> <button class="plain" type="button" data-copy="key-id" hidden>Copy<span class="unseen"> the id</span></button></span>`,
     ],
     ...(yours === null ? [] : [['Your id', html`<code>${yours}</code>`] as const]),
     [

@@ -4,12 +4,13 @@ import type { RotatedKey } from '../../api-answers.ts';
 import { createFindings, send } from '../../faults.ts';
 import { faultSummary, post, selectField } from '../../markup/controls.ts';
 import { html, path, timeMarkup } from '../../markup/markup.ts';
-import { type Fault, faultsIn } from '../../refusal.ts';
+import { type Fault, faultsIn, Refusal } from '../../refusal.ts';
 import { secretView } from '../../session/secret.ts';
 import type { Page, View, Visit } from '../../session/visit.ts';
 import { chosenDate, expiryFields, requireFuture, type Value, valueIn } from '../keys/key-fields.ts';
 import { masked } from '../keys/key-shown.ts';
 import { settledMarkup } from '../settled.ts';
+import { unrotatableView } from './ended-view.ts';
 import { keyOf } from './key-of.ts';
 
 const graces = [
@@ -27,7 +28,7 @@ const same = { value: '', text: 'As that of the old key' };
 export const keyRotatePage: Page = {
   path: '/keys/:id/rotate',
   isForWriters: true,
-  get: (visit) => formView(visit, () => '', [], randomUUID()),
+  get: async (visit) => unrotatableView(await keyOf(visit)) ?? formView(visit, () => '', [], randomUUID()),
   post: rotateKey,
 };
 
@@ -47,6 +48,10 @@ async function rotateKey(visit: Visit): Promise<View> {
     const { data } = await send<{ data: RotatedKey }>(api, call, findings, shownFields);
     return rotatedView(data, visit.terms);
   } catch (error) {
+    // A form that was open when the key ended, or was rotated by somebody else.
+    const over =
+      error instanceof Refusal && error.status === 409 ? unrotatableView(await keyOf(visit)) : null;
+    if (over !== null) return { ...over, status: 409 };
     return formView(visit, valueIn(form), faultsIn(error), form.text('request_id'));
   }
 }

@@ -40,7 +40,7 @@ async function leaksView(visit: Visit, faults: readonly Fault[], before: Markup 
     status: faults.length > 0 ? 400 : 200,
     main: html`${before} ${canWrite ? reportForm(visit, faults) : null}
       <section aria-labelledby="reported">
-        <h2 id="reported">Leaked keys</h2>
+        <h2 id="reported">Reported so far</h2>
         ${leakTable(events, place.token !== '')} ${pagerMarkup(['leaks'], {}, place, next)}
       </section>`,
   };
