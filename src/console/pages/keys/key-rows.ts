@@ -27,7 +27,7 @@ export function keyTable(
     ...(canWrite ? [{ name: 'Select', kind: 'pick', head: selectAll }] : []),
     { name: 'Name', kind: 'name', sort: sortBy('name', filters) },
     { name: 'Key', kind: 'key' },
-    { name: 'State', kind: 'standing' },
+    { name: 'State', kind: 'status' },
     ...(usage === null ? [] : [{ name: 'Last 24 hours', kind: 'day' }]),
     { name: 'Last used', kind: 'used', isNumeric: true, sort: sortBy('last_used_at', filters) },
     { name: 'Expires', kind: 'expires', isNumeric: true, sort: sortBy('expires_at', filters) },

@@ -93,14 +93,14 @@ async function figuresOf(visit: Visit, owners: readonly Owner[]): Promise<Figure
 function table({ now }: Visit, owners: readonly Owner[], { keys, use }: Figures): Markup {
   const columns: Column[] = [
     { name: 'Owner', kind: 'name' },
-    { name: 'State', kind: 'standing' },
+    { name: 'State', kind: 'status' },
     { name: 'Plan', kind: 'plan' },
     ...(keys === null ? [] : [{ name: 'Keys', kind: 'count', isNumeric: true }]),
     ...(use === null
       ? []
       : [
-          { name: 'Allowed, 7 days', kind: 'use', isNumeric: true },
-          { name: 'Denied', kind: 'use', isNumeric: true },
+          { name: 'Allowed, 7 days', kind: 'traffic', isNumeric: true },
+          { name: 'Denied', kind: 'traffic', isNumeric: true },
         ]),
     { name: 'Active until', kind: 'until', isNumeric: true },
   ];
