@@ -26,7 +26,7 @@ export function keyTable(
   const columns: Column[] = [
     ...(canWrite ? [{ name: 'Select', kind: 'pick', head: selectAll }] : []),
     { name: 'Name', kind: 'name', sort: sortBy('name', filters) },
-    { name: 'Key', kind: 'key' },
+    { name: 'Key', kind: 'masked' },
     { name: 'State', kind: 'status' },
     ...(usage === null ? [] : [{ name: 'Last 24 hours', kind: 'day' }]),
     { name: 'Last used', kind: 'used', isNumeric: true, sort: sortBy('last_used_at', filters) },
