@@ -57,7 +57,7 @@ describe('a secret', () => {
     await signIn(page, url, adminKey);
     await create(page, { Name: 'once' });
     const secret = await copy(page);
-    expect(secret).toMatch(/^pst_live_\w{49}$/);
+    expect(secret).toMatch(/^mvra_live_\w{32}$/);
     const address = page.url();
     await page.evaluate("navigator.clipboard.writeText('')");
     wire.forget();
@@ -382,7 +382,7 @@ describe('a session', () => {
     for (const path of ['keys', `keys/${id}`, 'owners', 'owners/hooli', 'audit']) {
       await page.goto(`${url}/console/${path}`);
       expect(await page.locator('main form[method=post]:not([role=search])').count()).toBe(0);
-      const changes = /Create|Edit|Rotate|Disable|Revoke|Save/;
+      const changes = /\b(?:Create|Edit|Rotate|Disable|Revoke|Save)\b/;
       expect(await page.getByRole('main').getByRole('link', { name: changes }).count()).toBe(0);
       expect(await page.getByRole('main').getByRole('button', { name: changes }).count()).toBe(0);
     }
