@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { KeyId } from '../keys/key.ts';
 import { defaultRequestRetentionMs } from '../store/request-log.ts';
 import { usageRetentionMs } from '../store/store.ts';
+import { startOf } from '../store/usage-sums.ts';
 import type { Tables } from './tables.ts';
 
 export interface PurgeDependencies {
@@ -28,6 +29,8 @@ export function createPurge(dependencies: PurgeDependencies): () => Promise<void
 
   async function purge(): Promise<void> {
     tables()?.limits.purge(now());
+    // Before hours go: what is in no day and no month yet would be lost.
+    await inBatches(({ usageSums }) => usageSums.close(startOf('hour', now()), batchSize));
     await inBatches(({ usage }) => usage.purge(now() - usageRetentionMs, batchSize));
     await inBatches(({ usageSums }) => usageSums.purge(now(), batchSize));
     await inBatches(({ keys }) => {

@@ -51,7 +51,7 @@ export function createTables(
     roles: createRoleTable(database, onBadRecord),
     limits: createLimitTable(database),
     usage: createUsageTable(database, usageSums),
-    sumUsage: createUsageSumming(database),
+    sumUsage: createUsageSumming(database, usageSums),
     requests: createRequestTable(database),
     journal: createJournalTable(database, prepare, onBadRecord),
     addresses: createAddressTable(database, disk),

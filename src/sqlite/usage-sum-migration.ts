@@ -22,6 +22,11 @@ export const usageSumsStep: Migration = {
     key          TEXT NOT NULL,
     PRIMARY KEY (owner, key)
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE usage_closed (
+    one          INTEGER PRIMARY KEY CHECK (one = 1),
+    hour         INTEGER NOT NULL,
+    key          TEXT NOT NULL
+  ) STRICT;
   `,
   complete: addWhatIsThere,
 };
@@ -65,6 +70,9 @@ function addWhatIsThere(database: DatabaseSync): void {
           denied = add_counts(denied, excluded.denied), observed = add_counts(observed, excluded.observed)`);
     }
   }
+  // No id of a key comes after a tilde.
+  database.exec(`INSERT INTO usage_closed (one, hour, key)
+    SELECT 1, coalesce(max(hour), 0), '~' FROM (SELECT hour FROM usage_hours UNION ALL SELECT hour FROM usage)`);
 }
 
 /** Both are objects of numbers, as JSON. */

@@ -9,25 +9,26 @@ import {
   type UsageQuery,
   type UsageSum,
 } from '../../store/usage-sums.ts';
-import { kindOf, startsOf } from './usage-sums.ts';
+import { prepareReads, rowsAtOnce } from './usage-reads.ts';
+import { kindOf, startsOf, type UsageSumTable } from './usage-sums.ts';
 
 /** Adds up what keys were used for. Throws SQLite's errors. */
 export type SumUsage = (query: UsageQuery, now: number) => Promise<UsageSum[]>;
 
 type Row = Readonly<Record<string, unknown>>;
 
-/** Rows that are read before others have the thread: some milliseconds. */
-const rowsAtOnce = 5_000;
-/** Rows of which those alone are read that come first. */
-const rankedAtOnce = 20_000;
 /** Keys of an owner that are looked for one by one; of more the rows of all keys are read. */
 const keysMax = 200;
 
-export function createUsageSumming(database: DatabaseSync): SumUsage {
-  const { slice, sliceOfOwner, ends, best, hours, hoursOfKey, sumOfKey, ownedKeys } =
-    prepareStatements(database);
+export function createUsageSumming(
+  database: DatabaseSync,
+  kept: Pick<UsageSumTable, 'closed' | 'reading'>,
+): SumUsage {
+  const { slice, sliceOfOwner, ends, best, hours, hoursOfKey, sumOfKey, ownedKeys } = prepareReads(database);
 
-  return async (query, now) => {
+  return (query, now) => kept.reading(() => sum(query, now));
+
+  async function sum(query: UsageQuery, now: number): Promise<UsageSum[]> {
     const ranking = createRanking(query);
     const ranges = rangesOf(query, now);
     const [range] = ranges;
@@ -41,21 +42,47 @@ export function createUsageSumming(database: DatabaseSync): SumUsage {
     }
     for (const sum of sums.values()) ranking.add(sum);
     return ranking.first();
-  };
+  }
 
   /** Where nothing is to be added up, what does not come first is passed over by SQLite itself. */
-  async function rank(query: UsageQuery, { unit, from, to }: SumRange, ranking: Ranking): Promise<void> {
+  async function rank(query: UsageQuery, range: SumRange, ranking: Ranking): Promise<void> {
+    const { unit, from, to } = range;
     const kind = kindOf('key', unit);
+    const open = await openSums(query, range);
+    for (const sum of open.values()) ranking.add(sum);
     const by = query.order === 'denied' ? 'denials' : 'allowed';
     for (let place: Place = [from, '', '']; ; ) {
       const end = ends.get(kind, ...place, to) as { start: number; owner: string; item: string } | undefined;
       const until: Place = end === undefined ? [to, '', ''] : [end.start, end.owner, end.item];
-      for (const row of best[by].all(kind, ...place, ...until, ranking.least()))
-        ranking.add(sumOf(query, row));
+      for (const row of best[by].all(kind, ...place, ...until, ranking.least())) {
+        const sum = sumOf(query, row);
+        if (!open.has(nameOf(sum))) ranking.add(sum);
+      }
       if (end === undefined) return;
       place = until;
       await setImmediate();
     }
+  }
+
+  /** The sums that hours have a part of which are not closed. */
+  async function openSums(query: UsageQuery, range: SumRange): Promise<Map<string, OpenSum>> {
+    const sums = new Map<string, OpenSum>();
+    for await (const rows of openHours(range)) for (const row of rows) addRow(sums, query, row);
+    const kind = kindOf('key', range.unit);
+    for (const [looked, sum] of [...sums.values()].entries()) {
+      if (looked % rowsAtOnce === rowsAtOnce - 1) await setImmediate();
+      const starts = sum.start === null ? startsOf(range.unit, range.from, range.to) : [sum.start];
+      for (const start of starts) {
+        for (const row of sumOfKey.all(kind, start, sum.group)) addRow(sums, query, row);
+      }
+    }
+    return sums;
+  }
+
+  /** The rows of keys within a range of days or months that are not in them yet. */
+  function openHours({ from, to }: SumRange): AsyncGenerator<Row[], void> {
+    const { hour, key } = kept.closed();
+    return hoursAfter(hour < from ? [from, ''] : [hour, key], to);
   }
 
   function rowsOf(query: UsageQuery, range: SumRange): AsyncGenerator<Row[], void> {
@@ -66,7 +93,12 @@ export function createUsageSumming(database: DatabaseSync): SumUsage {
   }
 
   function ofKeys(range: SumRange): AsyncGenerator<Row[], void> {
-    return range.unit === 'hour' ? hoursOf(range) : allOf(kindOf('key', range.unit), range);
+    return range.unit === 'hour' ? hoursAfter([range.from, ''], range.to) : sumsOfKeys(range);
+  }
+
+  async function* sumsOfKeys(range: SumRange): AsyncGenerator<Row[], void> {
+    yield* allOf(kindOf('key', range.unit), range);
+    yield* openHours(range);
   }
 
   async function* allOf(kind: number, { from, to }: SumRange): AsyncGenerator<Row[], void> {
@@ -100,8 +132,8 @@ export function createUsageSumming(database: DatabaseSync): SumUsage {
     }
   }
 
-  async function* hoursOf({ from, to }: SumRange): AsyncGenerator<Row[], void> {
-    for (let place: [number, string] = [from, '']; ; ) {
+  async function* hoursAfter(first: [number, string], to: number): AsyncGenerator<Row[], void> {
+    for (let place = first; ; ) {
       const rows = hours.all(...place, to);
       yield rows;
       const last = rows.at(-1);
@@ -125,6 +157,8 @@ export function createUsageSumming(database: DatabaseSync): SumUsage {
       );
       await setImmediate();
     }
+    if (unit === 'hour') return;
+    for await (const rows of openHours(range)) yield rows.filter(({ item }) => keys.has(String(item)));
   }
 
   async function keysOf(owner: string): Promise<ReadonlySet<string>> {
@@ -142,40 +176,6 @@ export function createUsageSumming(database: DatabaseSync): SumUsage {
 /** The start, the owner and what else is in the name of a row. */
 type Place = [number, string, string];
 
-function prepareStatements(database: DatabaseSync) {
-  const columns = 'start, owner, item, allowed, denials, denied, observed';
-  const after = 'kind = ? AND (start, owner, item) > (?, ?, ?)';
-  const hour = 'hour AS start, key AS item, allowed, denied, observed';
-  const bestBy = (column: string) =>
-    database.prepare(
-      `SELECT ${columns} FROM usage_sums WHERE ${after} AND (start, owner, item) <= (?, ?, ?) AND ${column} >= ?`,
-    );
-  return {
-    slice: database.prepare(
-      `SELECT ${columns} FROM usage_sums WHERE ${after} AND start < ? ORDER BY start, owner, item LIMIT ${rowsAtOnce}`,
-    ),
-    sliceOfOwner: database.prepare(
-      `SELECT ${columns} FROM usage_sums WHERE kind = ? AND start = ? AND owner = ? AND item > ?
-       ORDER BY item LIMIT ${rowsAtOnce}`,
-    ),
-    ends: database.prepare(
-      `SELECT start, owner, item FROM usage_sums WHERE ${after} AND start < ?
-       ORDER BY start, owner, item LIMIT 1 OFFSET ${rankedAtOnce - 1}`,
-    ),
-    best: { allowed: bestBy('allowed'), denials: bestBy('denials') },
-    hours: database.prepare(
-      `SELECT ${hour} FROM usage_hours WHERE (hour, key) > (?, ?) AND hour < ? ORDER BY hour, key LIMIT ${rowsAtOnce}`,
-    ),
-    hoursOfKey: database.prepare(`SELECT ${hour} FROM usage_hours WHERE hour = ? AND key = ?`),
-    sumOfKey: database.prepare(
-      `SELECT ${columns} FROM usage_sums WHERE kind = ? AND start = ? AND owner = '' AND item = ?`,
-    ),
-    ownedKeys: database.prepare(
-      `SELECT key FROM usage_keys WHERE owner = ? AND key > ? ORDER BY key LIMIT ${rowsAtOnce}`,
-    ),
-  };
-}
-
 /** Whether each row of the range is a sum that was asked for. */
 function isEachASum({ group, owner, interval }: UsageQuery, { unit, from, to }: SumRange): boolean {
   if (group !== 'key' || owner !== null || unit === 'hour') return false;
@@ -184,7 +184,7 @@ function isEachASum({ group, owner, interval }: UsageQuery, { unit, from, to }: 
 
 function addRow(sums: Map<string, OpenSum>, query: UsageQuery, row: Row): void {
   const sum = sumOf(query, row);
-  const name = `${sum.start ?? ''} ${sum.group === null ? '' : `=${sum.group}`}`;
+  const name = nameOf(sum);
   const known = sums.get(name);
   if (known === undefined) {
     sums.set(name, sum);
@@ -194,6 +194,10 @@ function addRow(sums: Map<string, OpenSum>, query: UsageQuery, row: Row): void {
   known.denials += sum.denials;
   known.denied = addReasons(known.denied, sum.denied);
   known.observed = addReasons(known.observed, sum.observed);
+}
+
+function nameOf({ start, group }: Pick<OpenSum, 'start' | 'group'>): string {
+  return `${start ?? ''} ${group === null ? '' : `=${group}`}`;
 }
 
 const none = Object.freeze({});

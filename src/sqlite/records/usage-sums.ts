@@ -15,12 +15,28 @@ import { addCounts } from '../usage-sum-migration.ts';
 
 /** The table of what keys were used for, by what they were. Throws SQLite's errors. */
 export interface UsageSumTable {
-  /** Of each key by itself, which is cheap in the order of the keys, as they share pages. In a transaction. */
-  addToKeys(tallies: readonly UsageTally[]): void;
+  /**
+   * Of each key by itself, those of hours that are closed: of others the hour is read until it is. In a transaction.
+   */
+  addLate(tallies: readonly UsageTally[]): void;
+  /**
+   * Adds up to `size` rows of hours before that time to the days and months of their keys, which is cheap in the order of
+   * the keys, as they share pages; says how many it did. None while a reader is at work.
+   */
+  close(before: number, size: number): number;
+  /** The last row of `usage_hours` that days and months have. */
+  closed(): ClosedRow;
+  /** Nothing is closed while the work goes on. */
+  reading<T>(work: () => Promise<T>): Promise<T>;
   /** Of owners and of all, in which many tallies are few sums. In a transaction. */
   addToOwners(tallies: readonly UsageTally[]): void;
   /** Removes at most `size` of the sums that are past their retention then, and says how many it did. */
   purge(now: number, size: number): number;
+}
+
+export interface ClosedRow {
+  readonly hour: number;
+  readonly key: string;
 }
 
 const levels: readonly SumLevel[] = ['key', 'owner', 'all'];
@@ -63,6 +79,19 @@ export function createUsageSumTable(database: DatabaseSync): UsageSumTable {
        (SELECT kind, start, owner, item FROM usage_sums WHERE kind = ? AND start < ? LIMIT ?)`,
   );
 
+  const openHours = database.prepare(
+    `SELECT hour, key, allowed, denied, observed FROM usage_hours WHERE (hour, key) > (?, ?) AND hour < ?
+     ORDER BY hour, key LIMIT ?`,
+  );
+  const putClosed = database.prepare('UPDATE usage_closed SET hour = ?, key = ?');
+  let closed = closedRow(database.prepare('SELECT hour, key FROM usage_closed').get());
+  let readers = 0;
+
+  function addToKeys(tallies: readonly Sum[]): void {
+    // Unit by unit: what is written one after another then stands on one page.
+    for (const unit of ['day', 'month'] as const) for (const tally of tallies) addTo('key', [unit], tally);
+  }
+
   function aboutOf(key: KeyId): UsageAbout {
     return (findAbout.get(key) as UsageAbout | undefined) ?? nothing;
   }
@@ -85,10 +114,32 @@ export function createUsageSumTable(database: DatabaseSync): UsageSumTable {
   }
 
   return {
-    addToKeys(tallies) {
-      // Unit by unit: what is written one after another then stands on one page.
-      for (const unit of ['day', 'month'] as const)
-        for (const tally of tallies) addTo('key', [unit], { ...tally, owner: '', item: tally.key });
+    addLate(tallies) {
+      const late = tallies.filter(
+        ({ hour, key }) => hour < closed.hour || (hour === closed.hour && key <= closed.key),
+      );
+      addToKeys(late.map((tally) => ({ ...tally, owner: '', item: tally.key })));
+    },
+    close(before, size) {
+      if (readers > 0) return 0;
+      const rows = openHours.all(closed.hour, closed.key, before, size);
+      if (rows.length === 0) return 0;
+      const through = closedRow(rows.at(-1));
+      withoutSync(database, () => {
+        addToKeys(rows.map(sumOfHour));
+        putClosed.run(through.hour, through.key);
+      });
+      closed = through;
+      return rows.length;
+    },
+    closed: () => closed,
+    async reading(work) {
+      readers++;
+      try {
+        return await work();
+      } finally {
+        readers--;
+      }
     },
     addToOwners(tallies) {
       // What was the same within one hour is added up first.
@@ -125,6 +176,18 @@ export function createUsageSumTable(database: DatabaseSync): UsageSumTable {
 interface Sum extends Pick<UsageTally, 'hour' | 'allowed' | 'denied' | 'observed'> {
   readonly owner: string;
   readonly item: string;
+}
+
+function closedRow(row: Readonly<Record<string, unknown>> | undefined): ClosedRow {
+  return { hour: Number(row?.hour ?? 0), key: String(row?.key ?? '') };
+}
+
+function sumOfHour(row: Readonly<Record<string, unknown>>): Sum {
+  const { hour, key, allowed, denied, observed } = row;
+  return {
+    ...{ owner: '', item: String(key), hour: Number(hour), allowed: Number(allowed) },
+    ...{ denied: JSON.parse(String(denied)), observed: JSON.parse(String(observed)) },
+  };
 }
 
 function addSum(sums: Map<string, Sum>, name: string, sum: Sum): void {

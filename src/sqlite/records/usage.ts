@@ -34,7 +34,7 @@ const countedAtOnce = 50;
  */
 export function createUsageTable(
   database: DatabaseSync,
-  sums: Pick<UsageSumTable, 'addToKeys' | 'addToOwners'>,
+  sums: Pick<UsageSumTable, 'addLate' | 'addToOwners'>,
 ): UsageTable {
   const statements = prepareStatements(database);
   const { add, addDenied, find, begin, put, touch } = statements;
@@ -87,7 +87,7 @@ export function createUsageTable(
         withoutSync(database, () => {
           const some = tallies.slice(start, start + talliesAtOnce);
           for (const tally of some) if (!addMore(tally) && !addFirst(tally)) addAny(tally);
-          sums.addToKeys(some);
+          sums.addLate(some);
           if (start + talliesAtOnce >= tallies.length) sums.addToOwners(tallies);
         });
       }
