@@ -11,7 +11,8 @@ beforeAll(async () => {
 
 /** Each example of the command line: of help, and of the lines that the documents show. */
 function calledIn(text: string): string[][] {
-  const calls = [...text.matchAll(/(?:^|[(|] ?)(?:npx )?postern ((?:[a-z][\w-]*|--?)[^|)\n]*)/gm)];
+  const call = /(?:^|[(|] ?)(?:[A-Z_]+=\S+ )*(?:npx )?postern ((?:[a-z][\w-]*|--?)[^|)\n]*)/gm;
+  const calls = [...text.matchAll(call)];
   return calls.map(([, words = '']) => words.split(/\s+/).filter((word) => word !== ''));
 }
 
