@@ -1,18 +1,25 @@
 import axe, { type AxeResults } from 'axe-core';
 import type { Page } from 'playwright-core';
 
+/** Every size in both themes. */
+const views = [360, 768, 1280, 1920].flatMap((width) => [
+  [width, 'dark'] as const,
+  [width, 'light'] as const,
+]);
+
+/** The innermost of what reaches beyond the window. */
+const widest = `[...document.querySelectorAll('main *')].filter((one) =>
+  one.getBoundingClientRect().right > innerWidth).at(-1)?.outerHTML.slice(0, 300)`;
+
 /** What axe finds fault with on the page that is shown, wide or narrow, light or dark, and whether it is too wide. */
 export async function axeFaults(page: Page, what: string): Promise<string[]> {
   const faults: string[] = [];
   await page.evaluate(`${axe.source}; axe.configure({ rules: [{ id: 'target-size', enabled: true }] })`);
-  for (const [width, colorScheme] of [
-    [360, 'dark'],
-    [1280, 'light'],
-  ] as const) {
+  for (const [width, colorScheme] of views) {
     await page.setViewportSize({ width, height: 900 });
     await page.emulateMedia({ colorScheme });
     const over = Number(await page.evaluate('document.documentElement.scrollWidth - innerWidth'));
-    if (over > 0) faults.push(`${what}: ${over} px too wide at ${width}`);
+    if (over > 0) faults.push(`${what}: ${over} px too wide at ${width}: ${await page.evaluate(widest)}`);
     const run = 'axe.run({ preload: false }).then(({ violations }) => violations)';
     const violations = (await page.evaluate(run)) as AxeResults['violations'];
     for (const { id: rule, nodes } of violations) {
