@@ -217,6 +217,10 @@ async function counted(store: Store, { id }: Pick<KeyRecord, 'id'>, allowed: num
 /** Until the store tells of this last use, or a later one. */
 export async function lastUsed(store: Store, { id }: Pick<KeyRecord, 'id'>, at: number): Promise<void> {
   await until('the last use is known', async () => ((await store.getKey(id))?.lastUsedAt ?? 0) >= at);
+  // Written after it.
+  await until('its hour is known', async () =>
+    (await store.getUsage(id, 0)).some(({ lastUsedAt }) => (lastUsedAt ?? 0) >= at),
+  );
 }
 
 /** An hour in which nothing happened, apart from what is given. */
