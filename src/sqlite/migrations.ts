@@ -3,7 +3,7 @@ import { foldNames } from './fold-names.ts';
 import type { Migration } from './migration.ts';
 import { portalSessions } from './portal-migration.ts';
 import { revivals } from './revivals.ts';
-import { usageSumsStep } from './usage-sum-migration.ts';
+import { usageSumsStep } from './usage/sum-migration.ts';
 
 /**
  * Step n brings a database from version n to n + 1. Steps are only ever added: what is released has

@@ -12,10 +12,10 @@ import { createOwnerTable, type OwnerTable } from './records/owners.ts';
 import { createPortalSessionTable, type PortalSessionTable } from './records/portal-sessions.ts';
 import { createRequestTable, type RequestTable } from './records/requests.ts';
 import { createRoleTable, type RoleTable } from './records/roles.ts';
-import { createUsageTable, type UsageTable } from './records/usage.ts';
-import { createUsageSumming, type SumUsage } from './records/usage-summing.ts';
-import { createUsageSumTable, type UsageSumTable } from './records/usage-sums.ts';
 import { createStatements } from './statements.ts';
+import { createUsageSumming, type SumUsage } from './usage/summing.ts';
+import { createUsageSumTable, type UsageSumTable } from './usage/sums.ts';
+import { createUsageTable, type UsageTable } from './usage/usage.ts';
 
 /** An open database and what is in it. */
 export interface Tables {

@@ -5,7 +5,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { openDatabase } from '../../src/sqlite/database.ts';
 import { migrations } from '../../src/sqlite/migrations.ts';
 import { createSqliteStore } from '../../src/sqlite/store.ts';
-import { usageSumsStep } from '../../src/sqlite/usage-sum-migration.ts';
+import { usageSumsStep } from '../../src/sqlite/usage/sum-migration.ts';
 
 const hourMs = 3_600_000;
 const now = Date.UTC(2040, 1, 2, 12);

@@ -5,7 +5,7 @@ import type { Reason } from '../../schemes/answer.ts';
 import { type CountedUse, requestsOf, type UsageStore } from '../../store/usage-store.ts';
 import { addressesMax, type UsageTally } from '../../store/usage-tally.ts';
 import { withoutSync } from '../transaction.ts';
-import type { UsageSumTable } from './usage-sums.ts';
+import type { UsageSumTable } from './sums.ts';
 
 /** The table of what keys were used for, a row an hour and key. Throws SQLite's errors. */
 export interface UsageTable {

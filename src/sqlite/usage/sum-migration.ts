@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Migration } from './migration.ts';
+import type { Migration } from '../migration.ts';
 
-/** What keys were used for, by what they were: see `records/usage-sums.ts`. */
+/** What keys were used for, by what they were: see `usage/sums.ts`. */
 export const usageSumsStep: Migration = {
   // Older versions count on by hours and keys alone: what they write is in no sum.
   readerMin: 2,

@@ -9,8 +9,8 @@ import {
   type UsageQuery,
   type UsageSum,
 } from '../../store/usage-sums.ts';
-import { prepareReads, rowsAtOnce } from './usage-reads.ts';
-import { kindOf, startsOf, type UsageSumTable } from './usage-sums.ts';
+import { prepareReads, rowsAtOnce } from './reads.ts';
+import { kindOf, startsOf, type UsageSumTable } from './sums.ts';
 
 /** Adds up what keys were used for. Throws SQLite's errors. */
 export type SumUsage = (query: UsageQuery, now: number) => Promise<UsageSum[]>;

@@ -11,7 +11,7 @@ import {
 } from '../../store/usage-sums.ts';
 import { aboutPlaces, type UsageAbout, type UsageTally } from '../../store/usage-tally.ts';
 import { withoutSync } from '../transaction.ts';
-import { addCounts } from '../usage-sum-migration.ts';
+import { addCounts } from './sum-migration.ts';
 
 /** The table of what keys were used for, by what they were. Throws SQLite's errors. */
 export interface UsageSumTable {
