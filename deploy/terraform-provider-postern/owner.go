@@ -63,47 +63,26 @@ func (*ownerResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *
 }
 
 func (r *ownerResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
-	var plan ownerState
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	r.put(ctx, &plan, &resp.Diagnostics)
-	if !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
-	}
+	putPlan(ctx, req.Plan, &resp.State, &resp.Diagnostics, func(plan *ownerState) {
+		r.put(ctx, plan, &resp.Diagnostics)
+	})
 }
 
 func (r *ownerResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
-	var plan ownerState
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	r.put(ctx, &plan, &resp.Diagnostics)
-	if !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
-	}
+	putPlan(ctx, req.Plan, &resp.State, &resp.Diagnostics, func(plan *ownerState) {
+		r.put(ctx, plan, &resp.Diagnostics)
+	})
 }
 
 func (r *ownerResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
-	var state ownerState
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	var body ownerBody
-	err := r.api.call(ctx, "GET", ownerPath(state.ID), nil, &body)
-	if isMissing(err) {
-		resp.State.RemoveResource(ctx)
-		return
-	}
-	if err != nil {
-		resp.Diagnostics.AddError("Cannot read the owner", err.Error())
-		return
-	}
-	state.take(body)
-	resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
+	readState(ctx, req.State, &resp.State, &resp.Diagnostics, "owner", func(state *ownerState) error {
+		var body ownerBody
+		err := r.api.call(ctx, "GET", ownerPath(state.ID), nil, &body)
+		if err == nil {
+			state.take(body)
+		}
+		return err
+	})
 }
 
 func (*ownerResource) Delete(_ context.Context, _ resource.DeleteRequest, resp *resource.DeleteResponse) {

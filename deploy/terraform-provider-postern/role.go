@@ -41,47 +41,26 @@ func (*roleResource) Schema(_ context.Context, _ resource.SchemaRequest, resp *r
 }
 
 func (r *roleResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
-	var plan roleState
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	r.put(ctx, &plan, &resp.Diagnostics)
-	if !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
-	}
+	putPlan(ctx, req.Plan, &resp.State, &resp.Diagnostics, func(plan *roleState) {
+		r.put(ctx, plan, &resp.Diagnostics)
+	})
 }
 
 func (r *roleResource) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
-	var plan roleState
-	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	r.put(ctx, &plan, &resp.Diagnostics)
-	if !resp.Diagnostics.HasError() {
-		resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
-	}
+	putPlan(ctx, req.Plan, &resp.State, &resp.Diagnostics, func(plan *roleState) {
+		r.put(ctx, plan, &resp.Diagnostics)
+	})
 }
 
 func (r *roleResource) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
-	var state roleState
-	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	var body roleBody
-	err := r.api.call(ctx, "GET", rolePath(state.ID), nil, &body)
-	if isMissing(err) {
-		resp.State.RemoveResource(ctx)
-		return
-	}
-	if err != nil {
-		resp.Diagnostics.AddError("Cannot read the role", err.Error())
-		return
-	}
-	state.take(body)
-	resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
+	readState(ctx, req.State, &resp.State, &resp.Diagnostics, "role", func(state *roleState) error {
+		var body roleBody
+		err := r.api.call(ctx, "GET", rolePath(state.ID), nil, &body)
+		if err == nil {
+			state.take(body)
+		}
+		return err
+	})
 }
 
 func (r *roleResource) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {

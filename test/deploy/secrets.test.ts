@@ -10,6 +10,12 @@ const folder = join(repository, 'deploy/secrets');
 const files = readdirSync(folder);
 const read = (file: string) => readFileSync(join(folder, file), 'utf8');
 
+function specOf(file: string, kind: string): unknown {
+  const found = manifestsIn(read(file)).find((manifest) => manifest.kind === kind);
+  if (found === undefined) throw new Error(`${file} has no ${kind}`);
+  return found.spec;
+}
+
 it('there are examples for every store that the page names', () => {
   expect(files).toEqual(['from-vault.yaml', 'generated.yaml', 'own.yaml', 'sealed.yaml']);
 });
@@ -20,8 +26,8 @@ it.each(files)('%s is valid by the schemas of those who publish its kinds', (fil
 
 it('the Secret of own.yaml is the one that the chart looks for', () => {
   const values = parse(readFileSync(join(repository, 'deploy/helm/postern/values.yaml'), 'utf8'));
-  const [, external] = manifestsIn(read('own.yaml')) as unknown as { spec: { target: { name: string } } }[];
-  expect(values.secrets.store.name).toBe(external?.spec.target.name);
+  const { target } = specOf('own.yaml', 'ExternalSecret') as { target: { name: string } };
+  expect(values.secrets.store.name).toBe(target.name);
   const named = [values.secrets.store, values.secrets.adminKey, values.secrets.peppers];
   for (const { key } of [...named, values.secrets.consoleSession])
     expect(read('own.yaml')).toContain(`${key}:`);
@@ -30,10 +36,12 @@ it('the Secret of own.yaml is the one that the chart looks for', () => {
 it('what generated.yaml asks for is a key, and its answer has what the Secret takes', async () => {
   const service = await startPostern({ POSTERN_STORE: 'sqlite::memory:', POSTERN_ADMIN_KEY: adminKey });
   onTestFinished(() => service.stop());
-  const [webhook] = manifestsIn(read('generated.yaml')) as unknown as {
-    spec: { url: string; method: string; headers: Record<string, string>; body: string };
-  }[];
-  const { url, method, headers, body } = (webhook as NonNullable<typeof webhook>).spec;
+  const { url, method, headers, body } = specOf('generated.yaml', 'Webhook') as {
+    url: string;
+    method: string;
+    headers: Record<string, string>;
+    body: string;
+  };
   const authorization = String(headers.Authorization).replace('{{ .admin.key }}', adminKey);
   const answer = await fetch(`${service.url}${new URL(url).pathname}`, {
     ...{ method, body },
