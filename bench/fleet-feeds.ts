@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import type { KeyRecord } from '../src/keys/key.ts';
 import type { createMongoStore as CreateMongoStore } from '../src/mongo/store.ts';
 import type { Store } from '../src/store/store.ts';
-import type { UsageTally } from '../src/store/usage-tally.ts';
+import type { UsageTally } from '../src/store/usage/usage-tally.ts';
 
 /** What the parent says. */
 export type FeedOrder =

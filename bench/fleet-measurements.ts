@@ -6,7 +6,7 @@ import { createKeyring } from '../src/cache/keyring.ts';
 import { createKeyIds, type KeyRecord } from '../src/keys/key.ts';
 import type { Digest } from '../src/keys/secret.ts';
 import { pipeline } from '../src/mongo/feed/events.ts';
-import { toDocument } from '../src/mongo/records/records.ts';
+import { toDocument } from '../src/mongo/records/keys/records.ts';
 import { createMongoStore } from '../src/mongo/store.ts';
 import { type Mongo, startReplicaSet } from '../test/real/mongod.ts';
 import { readProcessorTime, since } from './processor-time.ts';

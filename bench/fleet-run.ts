@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Document, MongoClient } from 'mongodb';
 import { createKeyIds, type KeyId, type KeyRecord } from '../src/keys/key.ts';
 import type { Digest } from '../src/keys/secret.ts';
-import type { UsageTally } from '../src/store/usage-tally.ts';
+import type { UsageTally } from '../src/store/usage/usage-tally.ts';
 import type { Mongo } from '../test/real/mongod.ts';
 import type { FeedAnswer, FeedOrder } from './fleet-feeds.ts';
 import { readProcessorTime, since } from './processor-time.ts';

@@ -3,7 +3,7 @@ import type { CheckedKey, KeyId } from '../src/keys/key.ts';
 import { limitsOfShort } from '../src/keys/limit.ts';
 import { createLimiter } from '../src/limits/limiter.ts';
 import type { UnitLease, UnitLeaseRequest } from '../src/store/units.ts';
-import type { UsageTally } from '../src/store/usage-tally.ts';
+import type { UsageTally } from '../src/store/usage/usage-tally.ts';
 import { createUsage, writesToFold } from '../src/usage/usage.ts';
 import type { Random } from './random.ts';
 

@@ -11,8 +11,8 @@ import { createKeyIds } from '../src/keys/key.ts';
 import { createMongoStore } from '../src/mongo/store.ts';
 import { createSqliteStore } from '../src/sqlite/store.ts';
 import type { Store } from '../src/store/store.ts';
-import { dayMs, hourMs, type UsageQuery, usageGroups } from '../src/store/usage-sums.ts';
-import type { UsageTally } from '../src/store/usage-tally.ts';
+import { dayMs, hourMs, type UsageQuery, usageGroups } from '../src/store/usage/usage-sums.ts';
+import type { UsageTally } from '../src/store/usage/usage-tally.ts';
 
 const { values } = parseArgs({
   options: {

@@ -5,7 +5,7 @@ import { isVisible } from '../keys/name-text.ts';
 import { rolesMax } from '../keys/role.ts';
 import { type Digest, digestOfSha256 } from '../keys/secret.ts';
 import { parseNetwork } from '../net/address.ts';
-import { durationSpec, limitListSpec, rateLimitSpec } from '../settings/plan-spec.ts';
+import { durationSpec, limitListSpec, rateLimitSpec } from '../settings/keys/plan-spec.ts';
 import { parseTime } from '../time/time.ts';
 
 /** Bounds of what an admin call may carry. */

@@ -3,7 +3,7 @@ import { eventTypes } from '../events/events.ts';
 import { type FieldViolation, invalidArgument } from '../failure.ts';
 import { sequenceOf } from '../journal/journal.ts';
 import { isKeyId } from '../keys/key.ts';
-import { durationSpec } from '../settings/plan-spec.ts';
+import { durationSpec } from '../settings/keys/plan-spec.ts';
 import {
   askedPermissions,
   callerPrincipal,

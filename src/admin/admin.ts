@@ -13,7 +13,7 @@ import type { Refusals } from '../events/refusals.ts';
 import type { Digester } from '../keys/secret.ts';
 import type { ChargeLimits } from '../limits/charging.ts';
 import type { Standings } from '../limits/standings.ts';
-import type { Finding } from '../store/finding.ts';
+import type { Finding } from '../store/diagnosis/finding.ts';
 import type { Store } from '../store/store.ts';
 import { type AdmitDependencies, createAdmit } from './admit.ts';
 import { type AuditOperations, createAuditOperations } from './audit-operations.ts';

@@ -4,7 +4,7 @@ import type { JournalFilter, JournalPage } from '../journal/journal-store.ts';
 import { isKeyId, type KeyRecord } from '../keys/key.ts';
 import { type KeyOrder, type KeyPlace, placeOf } from '../keys/key-order.ts';
 import type { KeySearch } from '../keys/key-search.ts';
-import type { KeyFilter } from '../store/key-filter.ts';
+import type { KeyFilter } from '../store/records/key-filter.ts';
 
 /** A query's filters without the time by which it is judged: what a page token is bound to. */
 export type QueryFilter = Omit<KeyFilter, 'now'>;

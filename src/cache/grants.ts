@@ -1,6 +1,6 @@
 import type { CheckedKey } from '../keys/key.ts';
 import { grantedBy, type RoleRecord } from '../keys/role.ts';
-import type { Feed } from '../store/feed.ts';
+import type { Feed } from '../store/feed/feed.ts';
 import type { Store } from '../store/store.ts';
 import { BoundedCache } from './bounded-cache.ts';
 import { createSharedReads } from './shared-reads.ts';

@@ -7,7 +7,7 @@ import type { CheckedKey } from '../keys/key.ts';
 import type { OwnerRecord } from '../keys/owner.ts';
 import { type Digest, pepperOf } from '../keys/secret.ts';
 import type { CheckStore } from '../store/breaker.ts';
-import type { Feed } from '../store/feed.ts';
+import type { Feed } from '../store/feed/feed.ts';
 import { BoundedCache } from './bounded-cache.ts';
 import { createGrants } from './grants.ts';
 import { createHeldKeys } from './held-key.ts';

@@ -1,6 +1,6 @@
 import type { KeyId } from '../keys/key.ts';
 import type { Digest } from '../keys/secret.ts';
-import type { DigestChange } from '../store/key-filter.ts';
+import type { DigestChange } from '../store/records/key-filter.ts';
 import type { Store } from '../store/store.ts';
 import { yieldToOthers } from '../time/yield-to-others.ts';
 

@@ -3,7 +3,7 @@ import { changeDraft, type Origin } from '../journal/journal.ts';
 import { isAdmin } from '../keys/admin-permissions.ts';
 import { etagOf, type KeyId, type KeyRecord, keyState, shownKey } from '../keys/key.ts';
 import { isActive } from '../keys/owner.ts';
-import { ExternalIdTaken } from '../store/external-id.ts';
+import { ExternalIdTaken } from '../store/records/external-id.ts';
 import { BadRecord, type Commit, type Store } from '../store/store.ts';
 import { keyJson } from './key-json.ts';
 

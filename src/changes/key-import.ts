@@ -1,7 +1,7 @@
 import { changeDraft, type Origin } from '../journal/journal.ts';
 import { createKeyIds, type KeyRecord } from '../keys/key.ts';
 import type { Digest } from '../keys/secret.ts';
-import type { OwnedExternalId } from '../store/key-filter.ts';
+import type { OwnedExternalId } from '../store/records/key-filter.ts';
 import type { Store } from '../store/store.ts';
 import { yieldToOthers } from '../time/yield-to-others.ts';
 

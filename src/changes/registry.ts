@@ -10,7 +10,7 @@ import type { KeyId, KeyRecord } from '../keys/key.ts';
 import { type KeyPatch, mayNarrow, narrows, patched } from '../keys/key-patch.ts';
 import { isActive, type OwnerRecord } from '../keys/owner.ts';
 import type { Digester, Secret } from '../keys/secret.ts';
-import { ExternalIdTaken } from '../store/external-id.ts';
+import { ExternalIdTaken } from '../store/records/external-id.ts';
 import { DuplicateKey, type Settlement, type Store } from '../store/store.ts';
 import { createDisableIdle, createEndMany, type DisableIdle, type EndMany } from './bulk.ts';
 import {

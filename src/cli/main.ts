@@ -17,11 +17,11 @@ import {
 } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
+import { httpFetch } from './calls/http-fetch.ts';
+import { folders } from './files/folders.ts';
 import { run } from './program.ts';
 import { keepYoungGenerationSmall } from './serving/heap.ts';
 import type { AppendedFile, Io, Output } from './terminal/command.ts';
-import { folders } from './terminal/folders.ts';
-import { httpFetch } from './terminal/http-fetch.ts';
 
 /** A terminal sends Ctrl-C to npm and to what npm has started, and npm passes it on: that is one request to end. */
 const sameStopMs = process.env.npm_lifecycle_event === undefined ? 0 : 500;

@@ -1,9 +1,9 @@
 import { Command, CommanderError } from 'commander';
 import { version } from '../version.ts';
+import { adminKeyHint } from './files/secret-input.ts';
 import { type AddCommands, CommandError, type ExitCode, exitCodes, type Io } from './terminal/command.ts';
 import { describe } from './terminal/describe.ts';
 import { usageErrorText } from './terminal/misspelt.ts';
-import { adminKeyHint } from './terminal/secret-input.ts';
 
 /** Runs one command line, without the names of Node and the program, and returns its exit code. */
 export async function run(argv: readonly string[], io: Io): Promise<number> {

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { eventTypes } from '../events/events.ts';
-import { type Client, type ConnectionFlags, callingCommands, connect } from './terminal/client.ts';
+import { type Client, type ConnectionFlags, callingCommands, connect } from './calls/client.ts';
+import { streamedEvents } from './calls/event-stream.ts';
 import { CommandError, exitCodes, type Io } from './terminal/command.ts';
-import { streamedEvents } from './terminal/event-stream.ts';
 import { printable, printableJsonLine } from './terminal/output.ts';
 
 interface WatchFlags extends ConnectionFlags {

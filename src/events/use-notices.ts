@@ -2,7 +2,7 @@ import { BoundedCache } from '../cache/bounded-cache.ts';
 import type { AddressUse } from '../journal/journal-store.ts';
 import type { KeyId } from '../keys/key.ts';
 import type { Store } from '../store/store.ts';
-import type { UsageTally } from '../store/usage-tally.ts';
+import type { UsageTally } from '../store/usage/usage-tally.ts';
 import { formatTime } from '../time/time.ts';
 import { untilAborted } from '../time/until-aborted.ts';
 import { createKeyNotices } from './key-notices.ts';

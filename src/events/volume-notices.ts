@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { BoundedCache } from '../cache/bounded-cache.ts';
 import type { KeyId } from '../keys/key.ts';
 import type { Store } from '../store/store.ts';
-import { countedKeysMax, requestsOf, type UseListener } from '../store/usage-store.ts';
+import { countedKeysMax, requestsOf, type UseListener } from '../store/usage/usage-store.ts';
 import { formatTime } from '../time/time.ts';
 import { createHourCounts } from './hour-counts.ts';
 import { createKeyNotices } from './key-notices.ts';

@@ -3,7 +3,7 @@
  * and the tokens. Not here: which requests have one (`check/`), nor how a store keeps keys.
  */
 
-import type { IdentityKeyStore } from '../store/identity-keys.ts';
+import type { IdentityKeyStore } from '../store/records/identity-keys.ts';
 import { keySetOf, rotateMs } from './key-set.ts';
 import { type Jwk, jwkOf, makePrivateKey, type SigningKey } from './signing-key.ts';
 

@@ -1,4 +1,4 @@
-import type { IdentityKeyRecord } from '../store/identity-keys.ts';
+import type { IdentityKeyRecord } from '../store/records/identity-keys.ts';
 
 export interface KeySetTimes {
   /** How long tokens are valid. */

@@ -1,5 +1,5 @@
 import type { KeyId } from '../keys/key.ts';
-import { aboutPlaces, type UsageAbout, type UsageTally } from '../store/usage-tally.ts';
+import { aboutPlaces, type UsageAbout, type UsageTally } from '../store/usage/usage-tally.ts';
 
 /**
  * Tallies on their way to the service. Of nearly all, a key that was allowed from one address, only what differs is sent,

@@ -1,4 +1,4 @@
-import type { Feed, FeedSubscriber } from '../store/feed.ts';
+import type { Feed, FeedSubscriber } from '../store/feed/feed.ts';
 import type { Commit, Settlement, Store } from '../store/store.ts';
 import type { Dated, ServiceTold } from './messages.ts';
 

@@ -1,5 +1,5 @@
-import type { Feed, FeedSubscriber } from '../store/feed.ts';
-import { createLease } from '../store/lease.ts';
+import type { Feed, FeedSubscriber } from '../store/feed/feed.ts';
+import { createLease } from '../store/feed/lease.ts';
 import type { ServiceTold, WorkerTold } from './messages.ts';
 
 /** The feed of a Check worker: the service's changes, and a lease of the worker's own on what they say. */

@@ -1,7 +1,7 @@
 import type { ClientSession, Db, IndexDescription } from 'mongodb';
 import { isDuplicate } from './errors.ts';
 import { makeIndexes } from './indexes.ts';
-import { earliest } from './records/records.ts';
+import { earliest } from './records/keys/records.ts';
 
 export const keysName = 'keys';
 export const replicasName = 'replicas';

@@ -6,7 +6,7 @@ import {
   MongoSystemError,
   MongoWriteConcernError,
 } from 'mongodb';
-import { ExternalIdTaken } from '../store/external-id.ts';
+import { ExternalIdTaken } from '../store/records/external-id.ts';
 import { DuplicateKey, StoreUnavailable } from '../store/store.ts';
 
 /**

@@ -4,11 +4,11 @@
  */
 
 import type { RestorableStore } from '../restore/restore-mark.ts';
-import type { FeedSubscriber } from '../store/feed.ts';
-import type { IdentityKeyStore } from '../store/identity-keys.ts';
-import type { RequestStore } from '../store/request-log.ts';
+import type { FeedSubscriber } from '../store/feed/feed.ts';
+import type { IdentityKeyStore } from '../store/records/identity-keys.ts';
 import { StoreUnavailable } from '../store/store.ts';
-import type { UseListener } from '../store/usage-store.ts';
+import type { RequestStore } from '../store/usage/request-log.ts';
+import type { UseListener } from '../store/usage/usage-store.ts';
 import { concerns, createClient, databaseName, timeoutsOf } from './client.ts';
 import { keysName } from './collections.ts';
 import {

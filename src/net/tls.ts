@@ -65,8 +65,8 @@ function attempt<T>(path: string, otherwise: string, work: () => T): T {
 export interface TlsSource {
   /** What holds now. */
   readonly material: TlsMaterial;
-  /** Called with what holds from then on, each time that it changes; settles, never rejects, once it is in use. */
-  subscribe(subscriber: (material: TlsMaterial) => void | Promise<void>): void;
+  /** Called with what holds from then on, each time that it changes. */
+  subscribe(subscriber: (material: TlsMaterial) => void): void;
   /** Reads the files again; what held before holds on where they are wrong. */
   reload(): void;
   /** Reads them at intervals from now on. */
@@ -77,7 +77,6 @@ export interface TlsSource {
 export interface TlsSourceOptions {
   /** How often the files are read to see whether they changed. Default 10 s. */
   readonly everyMs?: number;
-  /** Told of each change once every subscriber uses it. */
   readonly onReloaded: (material: TlsMaterial) => void;
   /** Told once of each new thing that is wrong. */
   readonly onRejected: (error: TlsError) => void;
@@ -89,7 +88,7 @@ export function createTlsSource(files: TlsFiles, options: TlsSourceOptions): Tls
   const { everyMs = 10_000, onReloaded, onRejected, read } = options;
   let material = readTls(files, read);
   let rejected = '';
-  const subscribers: ((material: TlsMaterial) => void | Promise<void>)[] = [];
+  const subscribers: ((material: TlsMaterial) => void)[] = [];
   let timer: NodeJS.Timeout | null = null;
 
   return {
@@ -116,7 +115,8 @@ export function createTlsSource(files: TlsFiles, options: TlsSourceOptions): Tls
       rejected = '';
       if (isSame(material, next)) return;
       material = next;
-      void Promise.all(subscribers.map((subscriber) => subscriber(next))).then(() => onReloaded(next));
+      for (const subscriber of subscribers) subscriber(next);
+      onReloaded(next);
     } catch (error) {
       if (!(error instanceof TlsError)) throw error;
       if (error.message !== rejected) onRejected(error);

@@ -5,8 +5,8 @@
 import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import type { Scheme } from '../schemes/scheme.ts';
-import { answerTable } from '../settings/answer-spec.ts';
-import { createScheme, schemeSpec } from '../settings/scheme-spec.ts';
+import { answerTable } from '../settings/schemes/answer-spec.ts';
+import { createScheme, schemeSpec } from '../settings/schemes/scheme-spec.ts';
 
 /** The schemes that there are where the settings list none, the product's own first. */
 export const defaultPresets = ['postern', 'mavera', 'powerverse', 'converra', 'modelriver', 'mira'] as const;

@@ -22,17 +22,17 @@ import {
   githubSource,
   unsignedWebhook,
 } from './event-settings.ts';
-import { keyRuleProblems } from './key-rule-spec.ts';
+import { keyRuleProblems } from './keys/key-rule-spec.ts';
+import { unusedKeysOf } from './keys/unused-key-settings.ts';
 import { listenerProblems } from './listener-problems.ts';
-import { ruleProblems } from './rule-problems.ts';
-import { schemeProblems } from './scheme-problems.ts';
-import { createScheme, type SchemeDefaults } from './scheme-spec.ts';
+import { schemeProblems } from './schemes/scheme-problems.ts';
+import { createScheme, type SchemeDefaults } from './schemes/scheme-spec.ts';
 import { readSecrets, type SecretSettings, type Secrets } from './secret-settings.ts';
 import { problemsOf, prototypeKeys, wording } from './settings-issue.ts';
 import { type LogLevel, type Settings, settingsSchema } from './settings-schema.ts';
 import { type TracingConfig, tracingOf } from './tracing-settings.ts';
-import { type TrafficConfig, trafficOf, upstreamProblems } from './traffic-settings.ts';
-import { unusedKeysOf } from './unused-key-settings.ts';
+import { ruleProblems } from './traffic/rule-problems.ts';
+import { type TrafficConfig, trafficOf, upstreamProblems } from './traffic/traffic-settings.ts';
 
 /** Everything that can be set, read and checked. Nothing else reads settings. */
 export interface Config extends TrafficConfig {

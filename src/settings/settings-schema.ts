@@ -2,11 +2,11 @@ import { z } from 'zod';
 import { adminClient } from './admin-client-spec.ts';
 import { consoleSpec } from './console/console-settings.ts';
 import { eventsSpec, leaksSpec } from './event-settings.ts';
-import { holderSpec } from './holder-settings.ts';
-import { keyRuleSpec } from './key-rule-spec.ts';
-import { planSpec } from './plan-spec.ts';
-import { ruleSpec } from './rule-spec.ts';
-import { schemeSpec } from './scheme-spec.ts';
+import { holderSpec } from './keys/holder-settings.ts';
+import { keyRuleSpec } from './keys/key-rule-spec.ts';
+import { planSpec } from './keys/plan-spec.ts';
+import { unusedKeysSpec } from './keys/unused-key-settings.ts';
+import { schemeSpec } from './schemes/scheme-spec.ts';
 import {
   countOrAuto,
   duration,
@@ -19,6 +19,7 @@ import {
   wholeNumber,
 } from './setting-forms.ts';
 import { ratio, tracingSpec } from './tracing-settings.ts';
+import { ruleSpec } from './traffic/rule-spec.ts';
 import {
   cleartext,
   httpCheckSpec,
@@ -26,8 +27,7 @@ import {
   mode,
   requestLogSpec,
   upstreamHeadersSpec,
-} from './traffic-settings.ts';
-import { unusedKeysSpec } from './unused-key-settings.ts';
+} from './traffic/traffic-settings.ts';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];

@@ -1,7 +1,7 @@
 import { statfsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { error, type Finding, info, warning } from '../store/finding.ts';
+import { error, type Finding, info, warning } from '../store/diagnosis/finding.ts';
 
 const gib = 2 ** 30;
 const freeBytes = { warning: gib, error: gib / 10 };

@@ -1,4 +1,4 @@
-import { ExternalIdTaken } from '../store/external-id.ts';
+import { ExternalIdTaken } from '../store/records/external-id.ts';
 import { DuplicateKey, StoreUnavailable } from '../store/store.ts';
 
 /** What a SQLite result code means for a caller; https://sqlite.org/rescode.html. */

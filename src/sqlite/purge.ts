@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
 import type { KeyId } from '../keys/key.ts';
-import { defaultRequestRetentionMs } from '../store/request-log.ts';
 import { usageRetentionMs } from '../store/store.ts';
-import { startOf } from '../store/usage-sums.ts';
+import { defaultRequestRetentionMs } from '../store/usage/request-log.ts';
+import { startOf } from '../store/usage/usage-sums.ts';
 import type { Tables } from './tables.ts';
 
 export interface PurgeDependencies {

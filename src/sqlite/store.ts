@@ -5,9 +5,9 @@
 
 import type { KeyId } from '../keys/key.ts';
 import { type RestorableStore, RestoredStore } from '../restore/restore-mark.ts';
-import type { FeedSubscriber } from '../store/feed.ts';
-import type { IdentityKeyStore } from '../store/identity-keys.ts';
+import type { FeedSubscriber } from '../store/feed/feed.ts';
 import { createLeaseBatches } from '../store/lease-batches.ts';
+import type { IdentityKeyStore } from '../store/records/identity-keys.ts';
 import { StoreUnavailable } from '../store/store.ts';
 import type { StoreTrouble } from '../store/trouble.ts';
 import { listenForBackups } from './backup/backup-socket.ts';

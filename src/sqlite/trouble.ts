@@ -1,4 +1,4 @@
-import { error, type Finding } from '../store/finding.ts';
+import { error, type Finding } from '../store/diagnosis/finding.ts';
 import { StoreUnavailable } from '../store/store.ts';
 import type { StoreTrouble } from '../store/trouble.ts';
 

@@ -1,5 +1,5 @@
-import type { RequestStore } from '../store/request-log.ts';
-import type { UsageStore, UseListener } from '../store/usage-store.ts';
+import type { RequestStore } from '../store/usage/request-log.ts';
+import type { UsageStore, UseListener } from '../store/usage/usage-store.ts';
 import type { Tables } from './tables.ts';
 
 /** The calls about what keys do. */

@@ -10,16 +10,16 @@ import type { KeyOrder, KeyPlace } from '../keys/key-order.ts';
 import type { OwnerRecord } from '../keys/owner.ts';
 import type { RoleRecord } from '../keys/role.ts';
 import type { Digest } from '../keys/secret.ts';
-import type { Feed } from './feed.ts';
-import type { Finding } from './finding.ts';
-import type { IdentityKeyStore } from './identity-keys.ts';
-import type { DigestChange, KeyFilter, OwnedExternalId, OwnedKeys } from './key-filter.ts';
-import type { PortalSessionStore } from './portal-sessions.ts';
-import type { RequestStore } from './request-log.ts';
-import type { KeyCounts, ReplicaLag } from './standing.ts';
+import type { Finding } from './diagnosis/finding.ts';
+import type { KeyCounts, ReplicaLag } from './diagnosis/standing.ts';
+import type { Feed } from './feed/feed.ts';
+import type { IdentityKeyStore } from './records/identity-keys.ts';
+import type { DigestChange, KeyFilter, OwnedExternalId, OwnedKeys } from './records/key-filter.ts';
+import type { PortalSessionStore } from './records/portal-sessions.ts';
 import type { StoreTrouble } from './trouble.ts';
 import type { UnitStore } from './units.ts';
-import type { UsageStore } from './usage-store.ts';
+import type { RequestStore } from './usage/request-log.ts';
+import type { UsageStore } from './usage/usage-store.ts';
 
 /**
  * The store's contract. `test/store-contract.ts` holds every sentence here against each implementation.

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import type { CheckedKey, HeldUse } from '../keys/key.ts';
-import type { UsageTally } from '../store/usage-tally.ts';
+import type { UsageTally } from '../store/usage/usage-tally.ts';
 
 /** What keys in memory were allowed for, counted beside each key. */
 export interface HeldUses {

@@ -1,5 +1,5 @@
 import { reasons } from '../schemes/answer.ts';
-import type { UsageSum } from '../store/usage-sums.ts';
+import type { UsageSum } from '../store/usage/usage-sums.ts';
 import { formatTime } from '../time/time.ts';
 
 /** The line of names of a table of use, as CSV (RFC 4180). */

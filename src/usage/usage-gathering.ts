@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import type { CheckedKey, KeyId } from '../keys/key.ts';
 import type { Reason } from '../schemes/answer.ts';
-import { addressesMax, type UsageAbout, type UsageTally } from '../store/usage-tally.ts';
+import { addressesMax, type UsageAbout, type UsageTally } from '../store/usage/usage-tally.ts';
 
 /** A {@link UsageTally} that is added to. */
 export interface Tally {

@@ -1,4 +1,4 @@
-import type { UsageSum } from '../store/usage-sums.ts';
+import type { UsageSum } from '../store/usage/usage-sums.ts';
 import { formatTime } from '../time/time.ts';
 
 /** A row of use over all as the contract shows it; times are RFC 3339 to the second. */

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { UsageTally } from '../store/usage-tally.ts';
+import type { UsageTally } from '../store/usage/usage-tally.ts';
 
 type Place = Pick<UsageTally, 'key' | 'hour'>;
 

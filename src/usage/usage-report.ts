@@ -1,5 +1,5 @@
 import type { KeyRecord } from '../keys/key.ts';
-import type { UsageTally } from '../store/usage-tally.ts';
+import type { UsageTally } from '../store/usage/usage-tally.ts';
 
 /** What a key was used for, as an admin is told. */
 export interface KeyUsage {

@@ -8,7 +8,7 @@ import type { Decision } from '../check/authorize.ts';
 import type { KeyId } from '../keys/key.ts';
 import type { Reason } from '../schemes/answer.ts';
 import type { Store } from '../store/store.ts';
-import type { UsageTally } from '../store/usage-tally.ts';
+import type { UsageTally } from '../store/usage/usage-tally.ts';
 import { untilAborted } from '../time/until-aborted.ts';
 import { createHeldUses } from './held-uses.ts';
 import { addAddress, addDenials, createGathering, type Gathering, type Tally } from './usage-gathering.ts';

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { beforeAll, expect, it } from 'vitest';
 import { readPresets } from '../../src/presets/read.ts';
 import type { Scheme } from '../../src/schemes/scheme.ts';
-import { createScheme, schemeSpec } from '../../src/settings/scheme-spec.ts';
+import { createScheme, schemeSpec } from '../../src/settings/schemes/scheme-spec.ts';
 import { callerWith, root } from '../admin-calls.ts';
 import { createTestService, type TestService } from '../service.ts';
 

@@ -3,7 +3,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { createDigester } from '../../src/keys/secret.ts';
 import { readPresets } from '../../src/presets/read.ts';
 import { mintSecret, type Scheme } from '../../src/schemes/scheme.ts';
-import { createScheme, schemeSpec } from '../../src/settings/scheme-spec.ts';
+import { createScheme, schemeSpec } from '../../src/settings/schemes/scheme-spec.ts';
 import { accessRequest } from '../requests.ts';
 import { createTestService } from '../service.ts';
 

@@ -4,7 +4,7 @@ import { createMissBudget, type MissBudget } from '../../src/cache/miss-budget.t
 import type { CheckedKey, KeyRecord } from '../../src/keys/key.ts';
 import type { OwnerRecord } from '../../src/keys/owner.ts';
 import { createDigester, type Digest } from '../../src/keys/secret.ts';
-import type { FeedSubscriber } from '../../src/store/feed.ts';
+import type { FeedSubscriber } from '../../src/store/feed/feed.ts';
 import { StoreUnavailable } from '../../src/store/store.ts';
 import { digestOf, keyRecord, ownerRecord } from '../records.ts';
 

@@ -4,7 +4,7 @@ import type { Caller } from '../../src/admin/identity.ts';
 import { createDigestUpgrade, upgradeBatchSize } from '../../src/changes/digest-upgrade.ts';
 import { createDigester, type Pepper } from '../../src/keys/secret.ts';
 import { createSqliteStore } from '../../src/sqlite/store.ts';
-import type { DigestChange } from '../../src/store/key-filter.ts';
+import type { DigestChange } from '../../src/store/records/key-filter.ts';
 import { type Store, StoreUnavailable } from '../../src/store/store.ts';
 import { digestOf, keyRecord } from '../records.ts';
 import { createTestService, type TestService } from '../service.ts';

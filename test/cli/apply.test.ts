@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { folders } from '../../src/cli/terminal/folders.ts';
+import { folders } from '../../src/cli/files/folders.ts';
 import { startListener } from '../http/listener.ts';
 import { type Given, postern } from './console.ts';
 

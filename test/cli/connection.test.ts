@@ -5,7 +5,7 @@ import { createServer as createHttp2Server } from 'node:http2';
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, createServer as createSocketServer, type Server as SocketServer } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { httpFetch } from '../../src/cli/terminal/http-fetch.ts';
+import { httpFetch } from '../../src/cli/calls/http-fetch.ts';
 import { createAuthority } from '../real/certificates.ts';
 import { answering, postern } from './console.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { csvLine, scanCsv } from '../../src/cli/terminal/csv.ts';
-import { recordCharactersMax, type TextRecord, textRecords } from '../../src/cli/terminal/text-records.ts';
+import { csvLine, scanCsv } from '../../src/cli/files/csv.ts';
+import { recordCharactersMax, type TextRecord, textRecords } from '../../src/cli/files/text-records.ts';
 
 async function* inPieces(bytes: Uint8Array, sizes: readonly number[]): AsyncGenerator<Uint8Array> {
   let start = 0;

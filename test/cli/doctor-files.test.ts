@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createSqliteStore } from '../../src/sqlite/store.ts';
-import type { Finding } from '../../src/store/finding.ts';
+import type { Finding } from '../../src/store/diagnosis/finding.ts';
 import { createAuthority } from '../real/certificates.ts';
 import { keyRecord } from '../records.ts';
 import { postern } from './console.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import type { Finding } from '../../src/store/finding.ts';
+import type { Finding } from '../../src/store/diagnosis/finding.ts';
 import { postern } from '../cli/console.ts';
 import { type Envoy, shippedConfiguration, startEnvoy } from '../real/envoy.ts';
 import { type Case, cases, type Parts } from './doctor-envoy-cases.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
-import type { Finding } from '../../src/store/finding.ts';
+import type { Finding } from '../../src/store/diagnosis/finding.ts';
 import { start } from '../real/child.ts';
 import { type Envoy, startEnvoy } from '../real/envoy.ts';
 import { freshDatabase } from '../real/mongod.ts';

@@ -5,7 +5,7 @@ import { createUseNotices } from '../../src/events/use-notices.ts';
 import { createVolumeNotices } from '../../src/events/volume-notices.ts';
 import type { KeyRecord } from '../../src/keys/key.ts';
 import { createSqliteStore } from '../../src/sqlite/store.ts';
-import type { UsageTally } from '../../src/store/usage-tally.ts';
+import type { UsageTally } from '../../src/store/usage/usage-tally.ts';
 import { insertAll, listChain } from '../store-contract/setting.ts';
 import { tally } from '../store-contract/usage.ts';
 import {

@@ -3,8 +3,8 @@ import { createVolumeNotices, type VolumeNoticesOptions } from '../../src/events
 import type { JournalDraft } from '../../src/journal/journal.ts';
 import type { KeyId, KeyRecord } from '../../src/keys/key.ts';
 import { BadRecord } from '../../src/store/store.ts';
-import { type CountedUse, countedKeysMax, requestsOf } from '../../src/store/usage-store.ts';
-import type { UsageTally } from '../../src/store/usage-tally.ts';
+import { type CountedUse, countedKeysMax, requestsOf } from '../../src/store/usage/usage-store.ts';
+import type { UsageTally } from '../../src/store/usage/usage-tally.ts';
 import { keyRecord } from '../records.ts';
 import { tally } from '../store-contract/usage.ts';
 

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { KeyId } from '../../src/keys/key.ts';
 import { reasons } from '../../src/schemes/answer.ts';
-import type { UsageAbout } from '../../src/store/usage-tally.ts';
+import type { UsageAbout } from '../../src/store/usage/usage-tally.ts';
 import { tally } from '../store-contract/usage.ts';
 import { startListener } from './listener.ts';
 

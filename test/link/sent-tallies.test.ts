@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { KeyId } from '../../src/keys/key.ts';
 import { sendTallies, takeTallies } from '../../src/link/sent-tallies.ts';
-import type { UsageTally } from '../../src/store/usage-tally.ts';
+import type { UsageTally } from '../../src/store/usage/usage-tally.ts';
 
 const hourMs = 3_600_000;
 const noon = Date.UTC(2030, 0, 1, 12);

@@ -2,7 +2,7 @@ import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { MongoStoreDependencies } from '../../src/mongo/connection.ts';
 import { createMongoStore } from '../../src/mongo/store.ts';
-import type { Finding } from '../../src/store/finding.ts';
+import type { Finding } from '../../src/store/diagnosis/finding.ts';
 import type { Store } from '../../src/store/store.ts';
 import { version } from '../../src/version.ts';
 import { type Mongo, startReplicaSet, startStandalone } from '../real/mongod.ts';

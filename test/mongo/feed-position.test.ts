@@ -1,7 +1,7 @@
 import { Timestamp } from 'mongodb';
 import { expect, it, onTestFinished } from 'vitest';
 import { type ChangeFeedDependencies, createChangeFeed } from '../../src/mongo/feed/feed.ts';
-import { createLease } from '../../src/store/lease.ts';
+import { createLease } from '../../src/store/feed/lease.ts';
 import { until } from '../real/until.ts';
 
 const at = (i: number) => new Timestamp({ t: 1, i });

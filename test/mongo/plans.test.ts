@@ -1,7 +1,7 @@
 import { describe, expect, inject, it } from 'vitest';
 import type { IdleRange, JournalFilter } from '../../src/journal/journal-store.ts';
 import type { KeyId } from '../../src/keys/key.ts';
-import type { KeyFilter } from '../../src/store/key-filter.ts';
+import type { KeyFilter } from '../../src/store/records/key-filter.ts';
 import type { Store } from '../../src/store/store.ts';
 import { keyRecord } from '../records.ts';
 import { journalDraft, nextId, retentionMs, testNow } from '../store-contract/setting.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { BSON } from 'mongodb';
 import { describe, expect, it } from 'vitest';
-import { fromDocument, toDocument } from '../../src/mongo/records/records.ts';
+import { fromDocument, toDocument } from '../../src/mongo/records/keys/records.ts';
 import { BadRecord } from '../../src/store/store.ts';
 import { keyRecord } from '../records.ts';
 import { anyKeyRecord, expectSameKey, nextId, retentionMs, testNow } from '../store-contract/setting.ts';

@@ -3,7 +3,7 @@ import { describe, expect, inject, it, onTestFinished } from 'vitest';
 import { justBefore, positionOf } from '../../src/mongo/feed/position.ts';
 import { createRenewal } from '../../src/mongo/feed/renewal.ts';
 import { createIsRelayed, tickMsOf } from '../../src/mongo/feed/tick.ts';
-import { createLease } from '../../src/store/lease.ts';
+import { createLease } from '../../src/store/feed/lease.ts';
 import { until } from '../real/until.ts';
 import { insertAll } from '../store-contract/setting.ts';
 import { createSetting } from './setting.ts';

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { presetNames, readPresets } from '../../src/presets/read.ts';
 import { reasons } from '../../src/schemes/answer.ts';
 import { mintSecret, recognise, type Scheme } from '../../src/schemes/scheme.ts';
-import { overlappingPrefixes } from '../../src/settings/scheme-problems.ts';
+import { overlappingPrefixes } from '../../src/settings/schemes/scheme-problems.ts';
 
 const presets = readPresets();
 const schemes = [...presets.values()];

@@ -5,7 +5,7 @@ import type { AccessRequest } from '../../src/check/request.ts';
 import { createDigester } from '../../src/keys/secret.ts';
 import { readPresets } from '../../src/presets/read.ts';
 import { mintSecret, type Place, recognise, type Scheme } from '../../src/schemes/scheme.ts';
-import { createScheme, schemeSpec } from '../../src/settings/scheme-spec.ts';
+import { createScheme, schemeSpec } from '../../src/settings/schemes/scheme-spec.ts';
 import { accessRequest } from '../requests.ts';
 
 const answers = (readPresets().get('postern') as Scheme).answers;

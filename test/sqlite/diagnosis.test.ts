@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { expect, it, onTestFinished } from 'vitest';
 import { diagnoseFile } from '../../src/sqlite/diagnosis.ts';
 import { createSqliteStore } from '../../src/sqlite/store.ts';
-import type { Finding } from '../../src/store/finding.ts';
+import type { Finding } from '../../src/store/diagnosis/finding.ts';
 
 const brief = (found: readonly Finding[]) => found.map(({ level, code, where }) => ({ level, code, where }));
 const kind = { level: 'info', code: 'store.kind', where: null };

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { KeyId } from '../../src/keys/key.ts';
 import type { Store } from '../../src/store/store.ts';
-import { hourMs } from '../../src/store/usage-sums.ts';
+import { hourMs } from '../../src/store/usage/usage-sums.ts';
 import { testNow } from '../store-contract/setting.ts';
 import { tally } from '../store-contract/usage.ts';
 import { createStoreFile } from './setting.ts';

@@ -9,7 +9,7 @@ import { migrations } from '../../src/sqlite/migrations.ts';
 import { createSqliteStore } from '../../src/sqlite/store.ts';
 import { createTables } from '../../src/sqlite/tables.ts';
 import { type Store, usageRetentionMs } from '../../src/store/store.ts';
-import type { UsageTally } from '../../src/store/usage-tally.ts';
+import type { UsageTally } from '../../src/store/usage/usage-tally.ts';
 import { keyRecord } from '../records.ts';
 import { insertAll, nextId, testNow } from '../store-contract/setting.ts';
 import { tally } from '../store-contract/usage.ts';

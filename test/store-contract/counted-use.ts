@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { type Store, StoreUnavailable } from '../../src/store/store.ts';
-import { type CountedUse, countedKeysMax } from '../../src/store/usage-store.ts';
-import type { UsageTally } from '../../src/store/usage-tally.ts';
+import { type CountedUse, countedKeysMax } from '../../src/store/usage/usage-store.ts';
+import type { UsageTally } from '../../src/store/usage/usage-tally.ts';
 import { until } from '../real/until.ts';
 import type { CreateStore } from '../store-contract.ts';
 import { nextId, opened, testNow } from './setting.ts';

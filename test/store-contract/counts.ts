@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { KeyFilter } from '../../src/store/key-filter.ts';
+import type { KeyFilter } from '../../src/store/records/key-filter.ts';
 import type { CreateStore } from '../store-contract.ts';
 import { insertAll, opened, testNow } from './setting.ts';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { ExternalIdTaken } from '../../src/store/external-id.ts';
+import { ExternalIdTaken } from '../../src/store/records/external-id.ts';
 import { keyRecord } from '../records.ts';
 import type { CreateStore } from '../store-contract.ts';
 import {

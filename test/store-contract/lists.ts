@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { type KeyId, type KeyRecord, type KeyState, keyState } from '../../src/keys/key.ts';
 import type { KeySearch } from '../../src/keys/key-search.ts';
 import { foldedForms, foldText } from '../../src/keys/name-text.ts';
-import type { KeyFilter } from '../../src/store/key-filter.ts';
+import type { KeyFilter } from '../../src/store/records/key-filter.ts';
 import { keyRecord } from '../records.ts';
 import type { CreateStore } from '../store-contract.ts';
 import { insertAll, listIds, nextId, opened, retentionMs, strangeTexts, testNow } from './setting.ts';

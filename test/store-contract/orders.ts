@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { KeyId, KeyRecord } from '../../src/keys/key.ts';
 import { comparePlaces, type KeyOrder, type KeyPlace, keyOrders, placeOf } from '../../src/keys/key-order.ts';
-import type { KeyFilter } from '../../src/store/key-filter.ts';
+import type { KeyFilter } from '../../src/store/records/key-filter.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { CreateStore } from '../store-contract.ts';
 import { insertAll, listIds, nextId, opened, testNow } from './setting.ts';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { minuteMs, type RequestFilter, type StoredRequest } from '../../src/store/request-log.ts';
 import { type Store, StoreUnavailable } from '../../src/store/store.ts';
+import { minuteMs, type RequestFilter, type StoredRequest } from '../../src/store/usage/request-log.ts';
 import type { CreateStore } from '../store-contract.ts';
 import { nextId, opened, testNow } from './setting.ts';
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { KeyId, KeyRecord } from '../../src/keys/key.ts';
 import type { Store } from '../../src/store/store.ts';
-import { addReasons } from '../../src/store/usage-ranking.ts';
+import { addReasons } from '../../src/store/usage/usage-ranking.ts';
 import {
   bucketOf,
   dayMs,
@@ -13,8 +13,8 @@ import {
   usageGroups,
   usageIntervals,
   usageOrders,
-} from '../../src/store/usage-sums.ts';
-import type { UsageAbout, UsageTally } from '../../src/store/usage-tally.ts';
+} from '../../src/store/usage/usage-sums.ts';
+import type { UsageAbout, UsageTally } from '../../src/store/usage/usage-tally.ts';
 import { until } from '../real/until.ts';
 import { ownerRecord } from '../records.ts';
 import type { CreateStore } from '../store-contract.ts';

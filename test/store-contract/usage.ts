@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { KeyRecord } from '../../src/keys/key.ts';
 import { type Store, StoreUnavailable } from '../../src/store/store.ts';
-import { addressesMax, type UsageTally } from '../../src/store/usage-tally.ts';
+import { addressesMax, type UsageTally } from '../../src/store/usage/usage-tally.ts';
 import { until } from '../real/until.ts';
 import type { CreateStore } from '../store-contract.ts';
 import { insertAll, nextId, opened, retentionMs, testNow } from './setting.ts';

@@ -96,14 +96,14 @@ export const modelMutants: readonly ModelMutant[] = [
   },
   {
     title: 'the lease counts from when a beat is seen',
-    file: 'src/store/lease.ts',
+    file: 'src/store/feed/lease.ts',
     find: 'heldSince = { monotonic: began.monotonic - lagMs, wall: began.wall - lagMs };',
     replace: 'heldSince = { monotonic: monotonic(), wall: now() };',
     schedules,
   },
   {
     title: 'the lease is renewed by a beat that is begun',
-    file: 'src/store/lease.ts',
+    file: 'src/store/feed/lease.ts',
     find: '      return lastBeat;\n',
     replace: '      heldSince = { monotonic: monotonic(), wall: now() };\n      return lastBeat;\n',
     schedules,
@@ -207,7 +207,7 @@ export const fleetMutants: readonly FleetMutant[] = [
   },
   {
     title: 'the lease does not run out',
-    file: 'src/store/lease.ts',
+    file: 'src/store/feed/lease.ts',
     find: 'isHeld: () => ageMs() < stalenessMaxMs,',
     replace: 'isHeld: () => heldSince !== null,',
     scenario: stoppedReplica,

@@ -5,7 +5,7 @@ import { createRandom, type Random } from '../../bench/random.ts';
 import type { Keyring } from '../../src/cache/keyring.ts';
 import type { KeyRecord } from '../../src/keys/key.ts';
 import type { Digest } from '../../src/keys/secret.ts';
-import type { Feed, FeedSubscriber } from '../../src/store/feed.ts';
+import type { Feed, FeedSubscriber } from '../../src/store/feed/feed.ts';
 import { keyRecord } from '../records.ts';
 import { createFakeMongo, type FakeMongo } from './fake-mongo.ts';
 
@@ -60,7 +60,7 @@ const sources = [
 type Parts = Pick<typeof import('../../src/cache/keyring.ts'), 'createKeyring'> &
   Pick<typeof import('../../src/cache/miss-budget.ts'), 'createMissBudget'> &
   Pick<typeof import('../../src/store/store.ts'), 'StoreUnavailable'> &
-  Pick<typeof import('../../src/store/lease.ts'), 'createLease'> &
+  Pick<typeof import('../../src/store/feed/lease.ts'), 'createLease'> &
   Pick<typeof import('../../src/mongo/sessions.ts'), 'createSessions'> &
   Pick<typeof import('../../src/mongo/feed/latest.ts'), 'createLatestRead'> &
   Pick<typeof import('../../src/store/coalesced.ts'), 'createCoalesced'>;

@@ -5,7 +5,7 @@ import type { CheckedKey } from '../../src/keys/key.ts';
 import { readPresets } from '../../src/presets/read.ts';
 import type { Scheme } from '../../src/schemes/scheme.ts';
 import { StoreUnavailable } from '../../src/store/store.ts';
-import type { UsageTally } from '../../src/store/usage-tally.ts';
+import type { UsageTally } from '../../src/store/usage/usage-tally.ts';
 import { batchSize, createUsage } from '../../src/usage/usage.ts';
 import { keyRecord } from '../records.ts';
 

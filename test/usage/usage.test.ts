@@ -5,7 +5,7 @@ import { readPresets } from '../../src/presets/read.ts';
 import type { Reason } from '../../src/schemes/answer.ts';
 import type { Scheme } from '../../src/schemes/scheme.ts';
 import { StoreUnavailable } from '../../src/store/store.ts';
-import { addressesMax, type UsageTally } from '../../src/store/usage-tally.ts';
+import { addressesMax, type UsageTally } from '../../src/store/usage/usage-tally.ts';
 import {
   batchSize,
   createUsage,

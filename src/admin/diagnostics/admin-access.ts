@@ -1,6 +1,6 @@
 import { adminWrite } from '../../keys/admin-permissions.ts';
 import { type KeyId, type KeyRecord, keyState } from '../../keys/key.ts';
-import { error, type Finding, info, warning } from '../../store/finding.ts';
+import { error, type Finding, info, warning } from '../../store/diagnosis/finding.ts';
 import type { Store } from '../../store/store.ts';
 
 /** Who may change everything, besides admin keys. */

@@ -1,7 +1,7 @@
 import type { KeyPolicy } from '../../check/policy.ts';
 import type { Digester } from '../../keys/secret.ts';
-import { error, type Finding } from '../../store/finding.ts';
-import type { KeyCounts, ReplicaLag } from '../../store/standing.ts';
+import { error, type Finding } from '../../store/diagnosis/finding.ts';
+import type { KeyCounts, ReplicaLag } from '../../store/diagnosis/standing.ts';
 import { type Store, StoreUnavailable } from '../../store/store.ts';
 import { version } from '../../version.ts';
 import { type Call, requireUnbound } from '../call.ts';

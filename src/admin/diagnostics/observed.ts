@@ -1,6 +1,6 @@
 import type { Policy } from '../../check/policy.ts';
 import type { Rule } from '../../check/rules.ts';
-import { type Finding, info } from '../../store/finding.ts';
+import { type Finding, info } from '../../store/diagnosis/finding.ts';
 
 /** Rules that are named. */
 const rulesNamed = 5;

@@ -1,5 +1,5 @@
 import type { KeyPolicy } from '../../check/policy.ts';
-import { type Finding, warning } from '../../store/finding.ts';
+import { type Finding, warning } from '../../store/diagnosis/finding.ts';
 import type { Store } from '../../store/store.ts';
 
 /** Keys, and owners, that are looked at. */

@@ -1,6 +1,6 @@
 import type { KeyId, KeyRecord } from '../../keys/key.ts';
 import { breachesOf, type KeyRule, rulesTaking } from '../../keys/key-rules.ts';
-import { type Finding, warning } from '../../store/finding.ts';
+import { type Finding, warning } from '../../store/diagnosis/finding.ts';
 import type { Store } from '../../store/store.ts';
 import { yieldToOthers } from '../../time/yield-to-others.ts';
 

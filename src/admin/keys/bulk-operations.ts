@@ -5,7 +5,7 @@ import type { Registry } from '../../changes/registry.ts';
 import type { KeyPolicy } from '../../check/policy.ts';
 import { type Failure, invalidArgument } from '../../failure.ts';
 import { isKeyId, type KeyId, type KeyRecord } from '../../keys/key.ts';
-import type { KeyFilter } from '../../store/key-filter.ts';
+import type { KeyFilter } from '../../store/records/key-filter.ts';
 import { nullIfBad, type Store } from '../../store/store.ts';
 import { yieldToOthers } from '../../time/yield-to-others.ts';
 import { readInput } from '../admin-input.ts';

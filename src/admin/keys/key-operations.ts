@@ -9,7 +9,7 @@ import { noLimits } from '../../keys/limit.ts';
 import type { OwnerRecord } from '../../keys/owner.ts';
 import type { Digester } from '../../keys/secret.ts';
 import type { Scheme } from '../../schemes/scheme.ts';
-import type { KeyFilter } from '../../store/key-filter.ts';
+import type { KeyFilter } from '../../store/records/key-filter.ts';
 import { type Store, usageRetentionMs } from '../../store/store.ts';
 import { type KeyUsage, reportUsage } from '../../usage/usage-report.ts';
 import { limitsAsked } from '../admin-fields.ts';

@@ -9,7 +9,7 @@ import {
   rulesTaking,
 } from '../../keys/key-rules.ts';
 import type { OwnerRecord } from '../../keys/owner.ts';
-import type { OwnedKeys } from '../../store/key-filter.ts';
+import type { OwnedKeys } from '../../store/records/key-filter.ts';
 import type { Store } from '../../store/store.ts';
 
 /** Holds keys that are made and changed to the rules of the settings, and owners to their number of keys. */

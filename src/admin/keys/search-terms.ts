@@ -4,7 +4,7 @@ import { isKeyId } from '../../keys/key.ts';
 import { type KeySearch, prefixesMax } from '../../keys/key-search.ts';
 import { recognise, type Scheme } from '../../schemes/scheme.ts';
 import { nearestName } from '../../settings/nearest-name.ts';
-import type { KeyFilter } from '../../store/key-filter.ts';
+import type { KeyFilter } from '../../store/records/key-filter.ts';
 import type { Store } from '../../store/store.ts';
 
 /** A word of this length that also has a digit may be a key of a scheme without a prefix. */

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import { z } from 'zod';
 import { publicKeyOf } from '../../settings/event-settings.ts';
-import { type Finding, warning } from '../../store/finding.ts';
+import { type Finding, warning } from '../../store/diagnosis/finding.ts';
 
 /** The keys that GitHub signs its reports by: those of the settings, and those of its own list. */
 export interface GithubKeys {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { portalPermissions } from '../../keys/portal-session.ts';
-import { durationSpec } from '../../settings/plan-spec.ts';
+import { durationSpec } from '../../settings/keys/plan-spec.ts';
 import { line, none, owner } from '../admin-fields.ts';
 
 const lifeMsDefault = 3_600_000;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { reasons } from '../../schemes/answer.ts';
-import { requestDecisions } from '../../store/request-log.ts';
+import { requestDecisions } from '../../store/usage/request-log.ts';
 import { none, owner, pageSize, pageToken, time } from '../admin-fields.ts';
 
 const ofAll = {

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { Failure, invalidArgument, notFound } from '../../failure.ts';
-import type { RequestFilter, RequestPlace, StoredRequest } from '../../store/request-log.ts';
 import type { Store } from '../../store/store.ts';
+import type { RequestFilter, RequestPlace, StoredRequest } from '../../store/usage/request-log.ts';
 import { readInput } from '../admin-input.ts';
 import { type Call, keyId, ownerFor, visibleTo } from '../call.ts';
 import { cut, pageSize } from '../page.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { usageGroups, usageIntervals, usageOrders } from '../../store/usage-sums.ts';
+import { usageGroups, usageIntervals, usageOrders } from '../../store/usage/usage-sums.ts';
 import { none, owner, pageSize, pageToken, time } from '../admin-fields.ts';
 
 /** The first is what holds where none is given. */

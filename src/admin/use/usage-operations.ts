@@ -10,7 +10,7 @@ import {
   type UsagePlace,
   type UsageQuery,
   type UsageSum,
-} from '../../store/usage-sums.ts';
+} from '../../store/usage/usage-sums.ts';
 import { readInput } from '../admin-input.ts';
 import { type Call, ownerFor, visibleTo } from '../call.ts';
 import { cut } from '../page.ts';

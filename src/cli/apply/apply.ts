@@ -1,9 +1,9 @@
 import { join, parse } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import { type ConnectionFlags, callingCommands, connect } from '../terminal/client.ts';
+import { settledText } from '../answers/settled-text.ts';
+import { type ConnectionFlags, callingCommands, connect } from '../calls/client.ts';
+import { reading } from '../files/file-access.ts';
 import { CommandError, exitCodes, type Io } from '../terminal/command.ts';
-import { reading } from '../terminal/file-access.ts';
-import { settledText } from '../terminal/settled-text.ts';
 import { carryOut } from './carry-out.ts';
 import { readDocuments } from './documents.ts';
 import { makePlan, type Step } from './plan.ts';

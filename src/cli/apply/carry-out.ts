@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { Client } from '../terminal/client.ts';
+import type { Settled } from '../answers/settled-text.ts';
+import type { Client } from '../calls/client.ts';
 import { CommandError } from '../terminal/command.ts';
 import { printable } from '../terminal/output.ts';
-import type { Settled } from '../terminal/settled-text.ts';
 import type { Step } from './plan.ts';
 import { countText } from './plan-text.ts';
 import type { SecretFiles } from './secret-files.ts';

@@ -4,10 +4,10 @@ import { putOwnerInput } from '../../admin/owner-input.ts';
 import { putRoleInput } from '../../admin/roles/role-input.ts';
 import { Failure } from '../../failure.ts';
 import { type ConfigFile, ConfigFileError, parseConfigDocuments } from '../config/config-file.ts';
+import { unreadable } from '../files/file-access.ts';
+import { readStandardInput } from '../files/secret-input.ts';
 import { CommandError, exitCodes, type Io } from '../terminal/command.ts';
-import { unreadable } from '../terminal/file-access.ts';
 import { printable } from '../terminal/output.ts';
-import { readStandardInput } from '../terminal/secret-input.ts';
 
 /** The label of a key that says which set made it. */
 export const setLabel = 'postern.dev/set';

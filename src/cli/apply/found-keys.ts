@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { Client } from '../terminal/client.ts';
-import { type KeyAnswer, keyAnswer } from '../terminal/key-text.ts';
-import { readPages } from '../terminal/pages.ts';
+import { type KeyAnswer, keyAnswer } from '../answers/key-text.ts';
+import type { Client } from '../calls/client.ts';
+import { readPages } from '../calls/pages.ts';
 import { setLabel, type Wanted } from './documents.ts';
 
 /** A key that is there for a document; null for none. Or why there is one that the document is not about. */

@@ -1,9 +1,9 @@
 import { z } from 'zod';
+import type { KeyAnswer } from '../answers/key-text.ts';
+import type { Client } from '../calls/client.ts';
 import { ownerPath } from '../owners/owner-path.ts';
 import { rolePath } from '../roles/role-path.ts';
-import type { Client } from '../terminal/client.ts';
 import { CommandError } from '../terminal/command.ts';
-import type { KeyAnswer } from '../terminal/key-text.ts';
 import { type Kind, type Members, setLabel, type Wanted, wrongDocuments } from './documents.ts';
 import { createFoundKeys, type FoundKeys, isOfSet } from './found-keys.ts';
 import { type Difference, differences } from './members.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { callingCommands } from '../terminal/client.ts';
+import { callingCommands } from '../calls/client.ts';
 import type { ExitCode, Io } from '../terminal/command.ts';
 import { describe } from '../terminal/describe.ts';
 import { exportEvents } from './export.ts';

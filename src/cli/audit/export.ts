@@ -1,9 +1,9 @@
 import type { AuditJson } from '../../journal/journal.ts';
-import { type ConnectionFlags, connect } from '../terminal/client.ts';
+import { type ConnectionFlags, connect } from '../calls/client.ts';
+import { readPages } from '../calls/pages.ts';
+import { linesOf } from '../files/lines.ts';
 import { type AddCommand, type AppendedFile, CommandError, exitCodes, type Io } from '../terminal/command.ts';
-import { linesOf } from '../terminal/lines.ts';
 import { printable, printableJsonLine } from '../terminal/output.ts';
-import { readPages } from '../terminal/pages.ts';
 import { auditEvent, eventBytesMax, eventOn } from './event.ts';
 
 interface ExportFlags extends ConnectionFlags {

@@ -1,7 +1,7 @@
 import { Option } from 'commander';
+import { addPageFlags, type PageFlags, printList } from '../calls/pages.ts';
 import { actingOwner, ownerFlagNote } from '../terminal/acting-owner.ts';
 import type { AddCommand, Io } from '../terminal/command.ts';
-import { addPageFlags, type PageFlags, printList } from '../terminal/pages.ts';
 import { auditEvent, eventList } from './event.ts';
 
 interface ListFlags extends PageFlags {

@@ -1,10 +1,10 @@
 import { InvalidArgumentError } from 'commander';
 import type { AuditJson } from '../../journal/journal.ts';
-import { type ConnectionFlags, connect } from '../terminal/client.ts';
+import { type ConnectionFlags, connect } from '../calls/client.ts';
+import { readPages } from '../calls/pages.ts';
+import { linesOf } from '../files/lines.ts';
 import { type AddCommand, CommandError, type ExitCode, exitCodes, type Io } from '../terminal/command.ts';
-import { linesOf } from '../terminal/lines.ts';
 import { printable, printableJsonLine } from '../terminal/output.ts';
-import { readPages } from '../terminal/pages.ts';
 import { type Anchor, type ChainReport, createChain } from './chain.ts';
 import { auditEvent, eventBytesMax, eventOn } from './event.ts';
 import { anchorOf } from './export.ts';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { type AdminApi, AdminProblem, type Change } from '../../controller/admin.ts';
-import { type Client, type ConnectionFlags, connect } from '../terminal/client.ts';
+import { type Client, type ConnectionFlags, connect } from '../calls/client.ts';
+import { streamedEvents } from '../calls/event-stream.ts';
 import { CommandError, exitCodes, type Io } from '../terminal/command.ts';
-import { streamedEvents } from '../terminal/event-stream.ts';
 import { printable } from '../terminal/output.ts';
 
 const told = z.object({ type: z.string(), target: z.string().nullable() });

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import { formatListen, type Listen, parseListen, whyNotOpened } from '../../net/listen.ts';
 import { createLogger } from '../../telemetry/log.ts';
-import { type ConnectionFlags, callingCommands } from '../terminal/client.ts';
+import { type ConnectionFlags, callingCommands } from '../calls/client.ts';
 import { CommandError, exitCodes, type Io } from '../terminal/command.ts';
 import { createAdminApi } from './admin-api.ts';
 

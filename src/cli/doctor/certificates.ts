@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readTls, TlsError, type TlsFiles } from '../../net/tls.ts';
-import { error, type Finding, warning } from '../../store/finding.ts';
+import { error, type Finding, warning } from '../../store/diagnosis/finding.ts';
 
 const soonDays = 14;
 const dayMs = 86_400_000;

@@ -1,4 +1,4 @@
-import { error, type Finding, info, warning } from '../../store/finding.ts';
+import { error, type Finding, info, warning } from '../../store/diagnosis/finding.ts';
 import { grouped } from '../import/progress.ts';
 
 /** What a service says of itself. */

@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { Config } from '../../settings/config.ts';
-import { error, type Finding, info } from '../../store/finding.ts';
+import { error, type Finding, info } from '../../store/diagnosis/finding.ts';
 import type { Examination } from './examination.ts';
 
 /** Reads the whole SQLite file that the settings name, which no service may have open, and says what is broken in it. */

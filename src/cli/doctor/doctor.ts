@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { readPresets } from '../../presets/read.ts';
 import type { Config } from '../../settings/config.ts';
-import { error } from '../../store/finding.ts';
+import { error } from '../../store/diagnosis/finding.ts';
 import { version } from '../../version.ts';
-import { type ConnectionFlags, callingCommands } from '../terminal/client.ts';
+import { type ConnectionFlags, callingCommands } from '../calls/client.ts';
 import { CommandError, type ExitCode, exitCodes, type Io } from '../terminal/command.ts';
 import { printableJson } from '../terminal/output.ts';
 import { examineDatabase } from './database.ts';

@@ -1,5 +1,5 @@
-import { error, type Finding, warning } from '../../store/finding.ts';
-import { at, durationAt, isThere, listAt, numberAt, textAt } from '../terminal/json-tree.ts';
+import { error, type Finding, warning } from '../../store/diagnosis/finding.ts';
+import { at, durationAt, isThere, listAt, numberAt, textAt } from '../files/json-tree.ts';
 import { type EnvoyConfiguration, message } from './envoy-dump.ts';
 
 const retriesMin = 100;

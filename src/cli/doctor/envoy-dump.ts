@@ -1,4 +1,4 @@
-import { at, isThere, listAt, numberAt, textAt } from '../terminal/json-tree.ts';
+import { at, isThere, listAt, numberAt, textAt } from '../files/json-tree.ts';
 
 /** The parts of an Envoy's configuration that are looked at, from wherever they were told. */
 export interface EnvoyConfiguration {

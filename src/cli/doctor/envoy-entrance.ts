@@ -1,5 +1,5 @@
-import { error, type Finding, info, warning } from '../../store/finding.ts';
-import { isThere, isTrueAt, numberAt, textAt } from '../terminal/json-tree.ts';
+import { error, type Finding, info, warning } from '../../store/diagnosis/finding.ts';
+import { isThere, isTrueAt, numberAt, textAt } from '../files/json-tree.ts';
 import type { HttpEntrance } from './envoy-dump.ts';
 
 const guide = 'https://www.envoyproxy.io/docs/envoy/latest/configuration/best_practices/edge';

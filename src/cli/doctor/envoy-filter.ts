@@ -1,5 +1,5 @@
-import { error, type Finding, info, warning } from '../../store/finding.ts';
-import { at, durationAt, isThere, isTrueAt, listAt, numberAt, textAt } from '../terminal/json-tree.ts';
+import { error, type Finding, info, warning } from '../../store/diagnosis/finding.ts';
+import { at, durationAt, isThere, isTrueAt, listAt, numberAt, textAt } from '../files/json-tree.ts';
 import type { HttpEntrance, HttpFilter } from './envoy-dump.ts';
 
 const timeoutMs = { default: 200, most: 5_000 };

@@ -1,5 +1,5 @@
-import { error, type Finding, info, warning } from '../../store/finding.ts';
-import { at, entriesAt, isThere, isTrueAt, listAt, textAt } from '../terminal/json-tree.ts';
+import { error, type Finding, info, warning } from '../../store/diagnosis/finding.ts';
+import { at, entriesAt, isThere, isTrueAt, listAt, textAt } from '../files/json-tree.ts';
 import type { EnvoyConfiguration, HttpEntrance } from './envoy-dump.ts';
 import { message } from './envoy-dump.ts';
 import { withBody } from './envoy-filter.ts';

@@ -1,5 +1,5 @@
-import { error, type Finding, warning } from '../../store/finding.ts';
-import { durationAt, textAt } from '../terminal/json-tree.ts';
+import { error, type Finding, warning } from '../../store/diagnosis/finding.ts';
+import { durationAt, textAt } from '../files/json-tree.ts';
 import { clusterFindings } from './envoy-cluster.ts';
 import {
   type EnvoyConfiguration,

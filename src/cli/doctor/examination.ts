@@ -1,4 +1,4 @@
-import type { Finding } from '../../store/finding.ts';
+import type { Finding } from '../../store/diagnosis/finding.ts';
 
 /** What one part of the set-up looks like. */
 export interface Examination {

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { formatListen, isLoopback } from '../../net/listen.ts';
 import type { Config } from '../../settings/config.ts';
-import { error, type Finding, warning } from '../../store/finding.ts';
+import { error, type Finding, warning } from '../../store/diagnosis/finding.ts';
 import type { Environment } from '../config/settings.ts';
 import { examineSettings } from '../config/settings.ts';
 import { certificateFindings } from './certificates.ts';

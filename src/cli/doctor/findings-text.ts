@@ -1,4 +1,4 @@
-import type { Finding } from '../../store/finding.ts';
+import type { Finding } from '../../store/diagnosis/finding.ts';
 import { printable } from '../terminal/output.ts';
 
 /** Findings for a person: each with its cure below it, and how many there are at the end. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { judgeSkew } from '../../store/clock-skew.ts';
-import { error, type Finding } from '../../store/finding.ts';
-import { type ConnectionFlags, connect } from '../terminal/client.ts';
+import { judgeSkew } from '../../store/diagnosis/clock-skew.ts';
+import { error, type Finding } from '../../store/diagnosis/finding.ts';
+import { type ConnectionFlags, connect } from '../calls/client.ts';
 import { CommandError, type Io } from '../terminal/command.ts';
 import { type DiagnosticsAnswer, serviceChecks } from './checks.ts';
 import type { Examination } from './examination.ts';

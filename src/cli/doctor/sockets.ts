@@ -1,6 +1,6 @@
 import { type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { error, type Finding, warning } from '../../store/finding.ts';
+import { error, type Finding, warning } from '../../store/diagnosis/finding.ts';
 
 /** Whether an Envoy that runs as another user may connect to the socket, and nobody may put another in its place. */
 export function socketFindings(path: string): Finding[] {

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import type { Finding } from '../../store/finding.ts';
+import type { Finding } from '../../store/diagnosis/finding.ts';
 import { version } from '../../version.ts';
+import { type ConnectionFlags, callingCommands } from '../calls/client.ts';
 import { grouped } from '../import/progress.ts';
-import { type ConnectionFlags, callingCommands } from '../terminal/client.ts';
 import { type ExitCode, exitCodes, type Io } from '../terminal/command.ts';
 import { printable, printableJson } from '../terminal/output.ts';
 import { examineFiles } from './files.ts';

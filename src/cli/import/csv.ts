@@ -1,6 +1,6 @@
+import { scanCsv } from '../files/csv.ts';
+import { textRecords } from '../files/text-records.ts';
 import { CommandError, exitCodes } from '../terminal/command.ts';
-import { scanCsv } from '../terminal/csv.ts';
-import { textRecords } from '../terminal/text-records.ts';
 import { type ImportRow, type ImportRows, importRow, RowError } from './row.ts';
 
 const plain = (text: string): unknown => text;

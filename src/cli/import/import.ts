@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type ConnectionFlags, callingCommands, connect } from '../calls/client.ts';
 import { actingOwner, ownerFlagNote } from '../terminal/acting-owner.ts';
-import { type ConnectionFlags, callingCommands, connect } from '../terminal/client.ts';
 import { CommandError, type ExitCode, exitCodes, type Io } from '../terminal/command.ts';
 import { printableJson } from '../terminal/output.ts';
 import { createProgress, duration, grouped } from './progress.ts';

@@ -1,4 +1,4 @@
-import { type Scan, textRecords } from '../terminal/text-records.ts';
+import { type Scan, textRecords } from '../files/text-records.ts';
 import { type ImportRows, importRow, RowError } from './row.ts';
 
 /** The keys of a file with a JSON object on each line, as ImportKeys takes them. */

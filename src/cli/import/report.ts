@@ -1,6 +1,6 @@
+import { csvLine } from '../files/csv.ts';
+import { writing } from '../files/file-access.ts';
 import type { Io } from '../terminal/command.ts';
-import { csvLine } from '../terminal/csv.ts';
-import { writing } from '../terminal/file-access.ts';
 import { printable } from '../terminal/output.ts';
 import type { Fault } from './row.ts';
 

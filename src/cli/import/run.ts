@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Client } from '../terminal/client.ts';
+import type { Client } from '../calls/client.ts';
 import { CommandError, type Io } from '../terminal/command.ts';
 import { duration, type Progress } from './progress.ts';
 import type { Report } from './report.ts';

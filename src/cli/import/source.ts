@@ -1,5 +1,5 @@
+import { reading, unreadable } from '../files/file-access.ts';
 import { CommandError, exitCodes, type Io } from '../terminal/command.ts';
-import { reading, unreadable } from '../terminal/file-access.ts';
 import { apisixRows, isApisix } from './apisix.ts';
 import { csvRows } from './csv.ts';
 import { type ExportTree, readExport } from './export-tree.ts';

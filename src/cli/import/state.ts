@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { unreadable, writing } from '../files/file-access.ts';
 import { CommandError, exitCodes, type Io } from '../terminal/command.ts';
-import { unreadable, writing } from '../terminal/file-access.ts';
 
 /** How far an import has come, and what became of it. */
 export interface Tally {

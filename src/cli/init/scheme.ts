@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { stringify } from 'yaml';
 import { recognise } from '../../schemes/scheme.ts';
+import { readSecretFile, readStandardInput } from '../files/secret-input.ts';
 import { CommandError, exitCodes, type Io } from '../terminal/command.ts';
 import { describe } from '../terminal/describe.ts';
-import { readSecretFile, readStandardInput } from '../terminal/secret-input.ts';
 import { ExampleError, type KeyForm, keyFormOf } from './key-form.ts';
 import { addOutputFlags, type OutputFlags, writeOut } from './output.ts';
 

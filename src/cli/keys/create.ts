@@ -1,10 +1,10 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { z } from 'zod';
+import { keyAnswer } from '../answers/key-text.ts';
+import { printKeyWithoutSecret, printSecret } from '../answers/secret-output.ts';
+import { type ConnectionFlags, connect } from '../calls/client.ts';
 import { actingOwner, ownerFlagNote } from '../terminal/acting-owner.ts';
-import { type ConnectionFlags, connect } from '../terminal/client.ts';
 import type { AddCommand, Io } from '../terminal/command.ts';
-import { keyAnswer } from '../terminal/key-text.ts';
-import { printKeyWithoutSecret, printSecret } from '../terminal/secret-output.ts';
 import {
   type LimitFlag,
   rateLimit,

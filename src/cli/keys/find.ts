@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { type ConnectionFlags, connect } from '../terminal/client.ts';
+import { keyAnswer, keyDetails } from '../answers/key-text.ts';
+import { type ConnectionFlags, connect } from '../calls/client.ts';
+import { readPresentedKey } from '../files/secret-input.ts';
 import type { AddCommand, Io } from '../terminal/command.ts';
-import { keyAnswer, keyDetails } from '../terminal/key-text.ts';
 import { printableJson } from '../terminal/output.ts';
-import { readPresentedKey } from '../terminal/secret-input.ts';
 
 interface FindFlags extends ConnectionFlags {
   readonly keyFile?: string;

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { type ConnectionFlags, callingCommands, connect } from '../terminal/client.ts';
+import { type KeyAnswer, keyAnswer, keyDetails } from '../answers/key-text.ts';
+import { settledText } from '../answers/settled-text.ts';
+import { type ConnectionFlags, callingCommands, connect } from '../calls/client.ts';
+import { keyPath } from '../calls/key-path.ts';
 import type { AddCommand, ExitCode, Io } from '../terminal/command.ts';
 import { describe } from '../terminal/describe.ts';
-import { keyPath } from '../terminal/key-path.ts';
-import { type KeyAnswer, keyAnswer, keyDetails } from '../terminal/key-text.ts';
 import { printable, printableJson } from '../terminal/output.ts';
-import { settledText } from '../terminal/settled-text.ts';
 import { createKey } from './create.ts';
 import { findKey } from './find.ts';
 import { chargeKey, showLimits } from './limits.ts';

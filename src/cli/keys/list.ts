@@ -1,11 +1,11 @@
 import { Option } from 'commander';
 import { z } from 'zod';
 import { suggestion } from '../../settings/nearest-name.ts';
+import { keyAnswer, keyList } from '../answers/key-text.ts';
+import type { Client } from '../calls/client.ts';
+import { addPageFlags, type PageFlags, printList } from '../calls/pages.ts';
 import { actingOwner, ownerFlagNote } from '../terminal/acting-owner.ts';
-import type { Client } from '../terminal/client.ts';
 import { type AddCommand, CommandError, exitCodes, type Io } from '../terminal/command.ts';
-import { keyAnswer, keyList } from '../terminal/key-text.ts';
-import { addPageFlags, type PageFlags, printList } from '../terminal/pages.ts';
 
 interface ListFlags extends PageFlags {
   readonly owner?: string;

@@ -1,12 +1,12 @@
 import { InvalidArgumentError } from 'commander';
 import { z } from 'zod';
+import { keyAnswer } from '../answers/key-text.ts';
+import { settledText } from '../answers/settled-text.ts';
+import { type Client, type ConnectionFlags, connect } from '../calls/client.ts';
+import { readPages } from '../calls/pages.ts';
 import { actingOwner, ownerFlagNote } from '../terminal/acting-owner.ts';
-import { type Client, type ConnectionFlags, connect } from '../terminal/client.ts';
 import { type AddCommand, CommandError, exitCodes, type Io } from '../terminal/command.ts';
-import { keyAnswer } from '../terminal/key-text.ts';
 import { printableJson } from '../terminal/output.ts';
-import { readPages } from '../terminal/pages.ts';
-import { settledText } from '../terminal/settled-text.ts';
 import { append } from './create.ts';
 
 interface ManyFlags extends ConnectionFlags {

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { type Client, type ConnectionFlags, connect } from '../terminal/client.ts';
+import { settledText } from '../answers/settled-text.ts';
+import { type Client, type ConnectionFlags, connect } from '../calls/client.ts';
+import { linesOf } from '../files/lines.ts';
 import { type AddCommand, CommandError, exitCodes, type Io } from '../terminal/command.ts';
-import { linesOf } from '../terminal/lines.ts';
 import { printableJson } from '../terminal/output.ts';
-import { settledText } from '../terminal/settled-text.ts';
 
 interface ReportFlags extends ConnectionFlags {
   readonly file?: string;

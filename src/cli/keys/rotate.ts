@@ -1,12 +1,12 @@
 import { Option } from 'commander';
 import { z } from 'zod';
-import { type ConnectionFlags, connect } from '../terminal/client.ts';
+import { keyAnswer } from '../answers/key-text.ts';
+import { printSecret } from '../answers/secret-output.ts';
+import { settledText } from '../answers/settled-text.ts';
+import { type ConnectionFlags, connect } from '../calls/client.ts';
+import { keyPath } from '../calls/key-path.ts';
 import type { AddCommand, Io } from '../terminal/command.ts';
-import { keyPath } from '../terminal/key-path.ts';
-import { keyAnswer } from '../terminal/key-text.ts';
 import { printable } from '../terminal/output.ts';
-import { printSecret } from '../terminal/secret-output.ts';
-import { settledText } from '../terminal/settled-text.ts';
 
 interface RotateFlags extends ConnectionFlags {
   readonly grace?: string;

@@ -1,11 +1,11 @@
 import { z } from 'zod';
+import { keyAnswer } from '../answers/key-text.ts';
+import { settledText } from '../answers/settled-text.ts';
+import { type ConnectionFlags, connect } from '../calls/client.ts';
+import { keyPath } from '../calls/key-path.ts';
 import { clearOption, withCleared } from '../terminal/clear-flag.ts';
-import { type ConnectionFlags, connect } from '../terminal/client.ts';
 import { type AddCommand, CommandError, exitCodes, type Io } from '../terminal/command.ts';
-import { keyPath } from '../terminal/key-path.ts';
-import { keyAnswer } from '../terminal/key-text.ts';
 import { printable, printableJson } from '../terminal/output.ts';
-import { settledText } from '../terminal/settled-text.ts';
 import { append, label } from './create.ts';
 import {
   type LimitFlag,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Client } from '../terminal/client.ts';
+import type { Client } from '../calls/client.ts';
 import { CommandError } from '../terminal/command.ts';
 import { printable } from '../terminal/output.ts';
 

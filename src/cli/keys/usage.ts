@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { type ConnectionFlags, connect } from '../terminal/client.ts';
+import { type ConnectionFlags, connect } from '../calls/client.ts';
+import { keyPath } from '../calls/key-path.ts';
 import type { AddCommand, Io } from '../terminal/command.ts';
-import { keyPath } from '../terminal/key-path.ts';
 import { printable, printableJson, table } from '../terminal/output.ts';
 
 interface UsageFlags extends ConnectionFlags {

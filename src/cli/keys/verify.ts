@@ -1,9 +1,9 @@
 import { Option } from 'commander';
 import { z } from 'zod';
-import { type ConnectionFlags, connect } from '../terminal/client.ts';
+import { type ConnectionFlags, connect } from '../calls/client.ts';
+import { readPresentedKey } from '../files/secret-input.ts';
 import { type AddCommand, type ExitCode, exitCodes, type Io } from '../terminal/command.ts';
 import { printable, printableJson } from '../terminal/output.ts';
-import { readPresentedKey } from '../terminal/secret-input.ts';
 import { append } from './create.ts';
 
 interface VerifyFlags extends ConnectionFlags {

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { type ConnectionFlags, callingCommands, connect } from '../terminal/client.ts';
+import { ownerAnswer, ownerDetails, ownerList } from '../answers/owner-text.ts';
+import { type ConnectionFlags, callingCommands, connect } from '../calls/client.ts';
+import { addPageFlags, type PageFlags, printList } from '../calls/pages.ts';
 import type { AddCommand, Io } from '../terminal/command.ts';
 import { describe } from '../terminal/describe.ts';
 import { printableJson } from '../terminal/output.ts';
-import { ownerAnswer, ownerDetails, ownerList } from '../terminal/owner-text.ts';
-import { addPageFlags, type PageFlags, printList } from '../terminal/pages.ts';
 import { ownerPath } from './owner-path.ts';
 import { putOwner } from './put.ts';
 import { switchOwner, updateOwner } from './update.ts';

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { type Client, type ConnectionFlags, connect } from '../terminal/client.ts';
+import { type OwnerAnswer, ownerAnswer, ownerStateText } from '../answers/owner-text.ts';
+import { settledText } from '../answers/settled-text.ts';
+import { type Client, type ConnectionFlags, connect } from '../calls/client.ts';
 import { type AddCommand, CommandError, type Io } from '../terminal/command.ts';
 import { printable, printableJson } from '../terminal/output.ts';
-import { type OwnerAnswer, ownerAnswer, ownerStateText } from '../terminal/owner-text.ts';
-import { settledText } from '../terminal/settled-text.ts';
 import { type AccountFlags, accountMembers, addAccountFlags } from './account-flags.ts';
 import { ownerPath } from './owner-path.ts';
 

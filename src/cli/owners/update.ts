@@ -1,10 +1,10 @@
 import { z } from 'zod';
+import { ownerAnswer, ownerStateText } from '../answers/owner-text.ts';
+import { settledText } from '../answers/settled-text.ts';
+import { type ConnectionFlags, connect } from '../calls/client.ts';
 import { clearOption, withCleared } from '../terminal/clear-flag.ts';
-import { type ConnectionFlags, connect } from '../terminal/client.ts';
 import type { AddCommand, Io } from '../terminal/command.ts';
 import { printable, printableJson } from '../terminal/output.ts';
-import { ownerAnswer, ownerStateText } from '../terminal/owner-text.ts';
-import { settledText } from '../terminal/settled-text.ts';
 import { type AccountFlags, accountMembers, addAccountFlags } from './account-flags.ts';
 import { ownerPath } from './owner-path.ts';
 

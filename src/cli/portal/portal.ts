@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
+import { type ConnectionFlags, callingCommands, connect } from '../calls/client.ts';
 import { append } from '../keys/create.ts';
-import { type ConnectionFlags, callingCommands, connect } from '../terminal/client.ts';
 import { type AddCommand, CommandError, exitCodes, type Io } from '../terminal/command.ts';
 import { describe } from '../terminal/describe.ts';
 import { printableJson } from '../terminal/output.ts';

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
+import { settledText } from '../answers/settled-text.ts';
+import { type ConnectionFlags, callingCommands, connect } from '../calls/client.ts';
+import { addPageFlags, type PageFlags, printList } from '../calls/pages.ts';
 import { append } from '../keys/create.ts';
-import { type ConnectionFlags, callingCommands, connect } from '../terminal/client.ts';
 import type { AddCommand, Io } from '../terminal/command.ts';
 import { describe } from '../terminal/describe.ts';
 import { printableJson, table } from '../terminal/output.ts';
-import { addPageFlags, type PageFlags, printList } from '../terminal/pages.ts';
-import { settledText } from '../terminal/settled-text.ts';
 import { rolePath } from './role-path.ts';
 
 interface ShownFlags extends ConnectionFlags {

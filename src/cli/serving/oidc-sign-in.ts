@@ -4,7 +4,7 @@ import type { Refusals } from '../../events/refusals.ts';
 import { callerBy } from '../../http/caller.ts';
 import type { OidcError, OidcProvider } from '../../oidc/oidc.ts';
 import type { ConsoleSettings } from '../../settings/console/console-settings.ts';
-import { type Finding, warning } from '../../store/finding.ts';
+import { type Finding, warning } from '../../store/diagnosis/finding.ts';
 import type { Logger } from '../../telemetry/log.ts';
 
 /** Signing in to the console by the OpenID provider of the settings. */

@@ -1,12 +1,12 @@
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
-import { requestDecisions } from '../../store/request-log.ts';
+import { requestDecisions } from '../../store/usage/request-log.ts';
+import { callingCommands } from '../calls/client.ts';
+import { keyPath } from '../calls/key-path.ts';
+import { addPageFlags, type PageFlags, printList } from '../calls/pages.ts';
 import { actingOwner, ownerFlagNote } from '../terminal/acting-owner.ts';
-import { callingCommands } from '../terminal/client.ts';
 import type { Io } from '../terminal/command.ts';
-import { keyPath } from '../terminal/key-path.ts';
 import { table } from '../terminal/output.ts';
-import { addPageFlags, type PageFlags, printList } from '../terminal/pages.ts';
 
 interface RequestFlags extends PageFlags {
   readonly owner?: string;

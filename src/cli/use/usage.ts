@@ -1,12 +1,18 @@
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
-import { nextStart, usageGroups, usageIntervals, usageOrders, usageUnits } from '../../store/usage-sums.ts';
+import {
+  nextStart,
+  usageGroups,
+  usageIntervals,
+  usageOrders,
+  usageUnits,
+} from '../../store/usage/usage-sums.ts';
 import { formatTime } from '../../time/time.ts';
+import { callingCommands, connect } from '../calls/client.ts';
+import { addPageFlags, type List, type PageFlags, printList, readPages } from '../calls/pages.ts';
 import { actingOwner, ownerFlagNote } from '../terminal/acting-owner.ts';
-import { callingCommands, connect } from '../terminal/client.ts';
 import { CommandError, exitCodes, type Io } from '../terminal/command.ts';
 import { table } from '../terminal/output.ts';
-import { addPageFlags, type List, type PageFlags, printList, readPages } from '../terminal/pages.ts';
 
 interface UsageFlags extends PageFlags {
   readonly groupBy?: string;

@@ -1,7 +1,7 @@
 import { inputSchema } from '../../admin/admin-input-schema.ts';
 import { listKeyRequestsInput, listRequestsInput } from '../../admin/use/request-input.ts';
 import { getUsageInput } from '../../admin/use/usage-input.ts';
-import { requestDecisions } from '../../store/request-log.ts';
+import { requestDecisions } from '../../store/usage/request-log.ts';
 import { usageCsvHead, usageCsvLine } from '../../usage/usage-csv.ts';
 import { keyExample } from './examples.ts';
 import { type Operations, queryParameters, type Schema } from './operation.ts';

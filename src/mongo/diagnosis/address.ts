@@ -1,4 +1,4 @@
-import { type Finding, info, warning } from '../../store/finding.ts';
+import { type Finding, info, warning } from '../../store/diagnosis/finding.ts';
 
 /** Options that Postern sets by itself, whatever the address says, and what is well. Names are in lower case. */
 const setAside: Readonly<Record<string, RegExp>> = {

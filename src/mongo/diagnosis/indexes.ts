@@ -1,5 +1,5 @@
 import type { Db, IndexDescription, IndexDescriptionInfo } from 'mongodb';
-import { error, type Finding, warning } from '../../store/finding.ts';
+import { error, type Finding, warning } from '../../store/diagnosis/finding.ts';
 import { collectionIndexes } from '../collections.ts';
 
 /** What of the indexes is missing, or other than Postern makes it. */

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
-import { judgeSkew } from '../../store/clock-skew.ts';
-import { error, type Finding, info, warning } from '../../store/finding.ts';
-import type { Lease } from '../../store/lease.ts';
+import { judgeSkew } from '../../store/diagnosis/clock-skew.ts';
+import { error, type Finding, info, warning } from '../../store/diagnosis/finding.ts';
+import type { Lease } from '../../store/feed/lease.ts';
 import { replicasName } from '../collections.ts';
 import { lifetimeOf } from '../feed/register.ts';
 

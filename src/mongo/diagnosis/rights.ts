@@ -1,5 +1,5 @@
 import type { Db, Document } from 'mongodb';
-import { error, type Finding, warning } from '../../store/finding.ts';
+import { error, type Finding, warning } from '../../store/diagnosis/finding.ts';
 import { isLocal } from './address.ts';
 
 /** What the role readWrite gives, as far as Postern uses it. */

@@ -1,5 +1,5 @@
 import { type Db, type Document, type MongoClient, ReadConcern, type Timestamp } from 'mongodb';
-import { error, type Finding, info, warning } from '../../store/finding.ts';
+import { error, type Finding, info, warning } from '../../store/diagnosis/finding.ts';
 
 interface MemberStatus {
   readonly name: string;

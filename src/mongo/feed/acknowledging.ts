@@ -1,5 +1,5 @@
 import type { Timestamp } from 'mongodb';
-import type { FeedSubscriber } from '../../store/feed.ts';
+import type { FeedSubscriber } from '../../store/feed/feed.ts';
 import type { Fleet } from './fleet.ts';
 
 export interface AcknowledgingDependencies {

@@ -2,8 +2,8 @@ import { setTimeout } from 'node:timers/promises';
 import type { AnyBulkWriteOperation, ClientSession } from 'mongodb';
 import type { JournalDraft } from '../../journal/journal.ts';
 import { StoreUnavailable } from '../../store/store.ts';
-import type { JournalCollection } from '../records/journal.ts';
-import type { KeyDocument } from '../records/records.ts';
+import type { JournalCollection } from '../journal/journal.ts';
+import type { KeyDocument } from '../records/keys/records.ts';
 import { type Sessions, withinDeadline } from '../sessions.ts';
 import type { Transactions } from '../transactions.ts';
 

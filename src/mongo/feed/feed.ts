@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { ChangeStream, ChangeStreamOptions, Db, Document, Timestamp } from 'mongodb';
-import type { FeedSubscriber } from '../../store/feed.ts';
-import type { Lease } from '../../store/lease.ts';
+import type { FeedSubscriber } from '../../store/feed/feed.ts';
+import type { Lease } from '../../store/feed/lease.ts';
 import { StoreUnavailable } from '../../store/store.ts';
 import { mongoError } from '../errors.ts';
 import type { Sessions } from '../sessions.ts';

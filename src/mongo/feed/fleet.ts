@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Collection, Db, ServerSessionId, Timestamp } from 'mongodb';
-import { type ReplicaLag, replicasMax } from '../../store/standing.ts';
+import { type ReplicaLag, replicasMax } from '../../store/diagnosis/standing.ts';
 import { version } from '../../version.ts';
 import { metaName, replicasName } from '../collections.ts';
 import type { Sessions } from '../sessions.ts';

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Timestamp } from 'mongodb';
-import type { Lease } from '../../store/lease.ts';
+import type { Lease } from '../../store/feed/lease.ts';
 import type { Fleet } from './fleet.ts';
 
 export interface Renewal {

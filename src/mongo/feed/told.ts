@@ -1,7 +1,7 @@
 import type { Timestamp } from 'mongodb';
 import type { KeyId } from '../../keys/key.ts';
 import type { Digest } from '../../keys/secret.ts';
-import type { FeedSubscriber } from '../../store/feed.ts';
+import type { FeedSubscriber } from '../../store/feed/feed.ts';
 import { keysName, metaName, ownersName, rolesName } from '../collections.ts';
 import type { FeedEvent } from './events.ts';
 

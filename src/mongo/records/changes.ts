@@ -1,12 +1,12 @@
-import type { FeedSubscriber } from '../../store/feed.ts';
+import type { FeedSubscriber } from '../../store/feed/feed.ts';
 import type { Store } from '../../store/store.ts';
 import type { ChangeQueue } from '../feed/change-queue.ts';
-import type { KeyDigests } from './digests.ts';
-import type { createFirstKeyInsert } from './first-key.ts';
-import type { KeyChanges } from './key-changes.ts';
+import type { KeyDigests } from './keys/digests.ts';
+import type { createFirstKeyInsert } from './keys/first-key.ts';
+import type { KeyChanges } from './keys/key-changes.ts';
+import { toDocument } from './keys/records.ts';
 import type { OwnerCollection } from './owners.ts';
 import type { PortalCollection } from './portal-sessions.ts';
-import { toDocument } from './records.ts';
 import type { RoleCollection } from './roles.ts';
 
 /** What changes keys, owners and the journal. */

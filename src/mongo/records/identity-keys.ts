@@ -1,5 +1,5 @@
 import type { Collection, Db } from 'mongodb';
-import type { IdentityKeyStore } from '../../store/identity-keys.ts';
+import type { IdentityKeyStore } from '../../store/records/identity-keys.ts';
 import { DuplicateKey } from '../../store/store.ts';
 import { identityKeysName } from '../collections.ts';
 import type { Sessions } from '../sessions.ts';

@@ -1,11 +1,11 @@
 import type { Collection, Db } from 'mongodb';
 import type { JournalDraft } from '../../journal/journal.ts';
 import { type PortalSessionRecord, portalPurgeAt } from '../../keys/portal-session.ts';
-import { checkedPortalSession } from '../../store/checked-portal-session.ts';
+import { checkedPortalSession } from '../../store/records/checked-portal-session.ts';
 import { portalSessionsName } from '../collections.ts';
 import type { ChangeQueue } from '../feed/change-queue.ts';
 import { createLatestRead, type LatestReadDependencies } from '../feed/latest.ts';
-import { date, dateOrNull, time } from './records.ts';
+import { date, dateOrNull, time } from './keys/records.ts';
 import { createVersionedChanges } from './versioned.ts';
 
 /** A portal session in the collection `portal_sessions`. */

@@ -9,14 +9,14 @@ import {
   isTime,
   type MemberChecks,
   orNull,
-} from '../../store/member-checks.ts';
+} from '../../store/records/member-checks.ts';
 import type { Asker, BadRecord } from '../../store/store.ts';
 import { rolesName } from '../collections.ts';
 import type { ChangeQueue } from '../feed/change-queue.ts';
 import type { LatestReadDependencies } from '../feed/latest.ts';
 import { createReadById } from './by-id.ts';
+import { date, time } from './keys/records.ts';
 import { readPage } from './page.ts';
-import { date, time } from './records.ts';
 import { createVersionedChanges } from './versioned.ts';
 
 /** A role in the collection `roles`. */

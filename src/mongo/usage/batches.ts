@@ -1,6 +1,6 @@
 import { Binary, type Collection, type Db, ObjectId } from 'mongodb';
 import { usageRetentionMs } from '../../store/store.ts';
-import type { UsageTally } from '../../store/usage-tally.ts';
+import type { UsageTally } from '../../store/usage/usage-tally.ts';
 import { usageBatchesName } from '../collections.ts';
 import { isDuplicate } from '../errors.ts';
 import type { Sessions } from '../sessions.ts';

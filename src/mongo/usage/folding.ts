@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { Reason } from '../../schemes/answer.ts';
-import type { UseListener } from '../../store/usage-store.ts';
-import { addressesMax, type UsageTally } from '../../store/usage-tally.ts';
+import type { UseListener } from '../../store/usage/usage-store.ts';
+import { addressesMax, type UsageTally } from '../../store/usage/usage-tally.ts';
 import type { DutyCollection } from '../records/duties.ts';
 import type { UsageBatches } from './batches.ts';
 import type { UsageHours } from './hours.ts';

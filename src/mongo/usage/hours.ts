@@ -2,11 +2,11 @@ import type { AnyBulkWriteOperation, Collection, Db } from 'mongodb';
 import type { KeyId } from '../../keys/key.ts';
 import type { Reason } from '../../schemes/answer.ts';
 import { usageRetentionMs } from '../../store/store.ts';
-import { requestsOf, type UsageStore } from '../../store/usage-store.ts';
-import { addressesMax, type UsageTally } from '../../store/usage-tally.ts';
+import { requestsOf, type UsageStore } from '../../store/usage/usage-store.ts';
+import { addressesMax, type UsageTally } from '../../store/usage/usage-tally.ts';
 import { keysName, usageName } from '../collections.ts';
 import { duplicatesOf } from '../errors.ts';
-import type { KeyDocument } from '../records/records.ts';
+import type { KeyDocument } from '../records/keys/records.ts';
 import type { Sessions } from '../sessions.ts';
 
 /** What one key was used for in one hour, in the collection `usage`. */

@@ -2,7 +2,7 @@ import { promisify } from 'node:util';
 import { deflateRaw, inflateRaw } from 'node:zlib';
 import type { KeyId } from '../../keys/key.ts';
 import type { Reason } from '../../schemes/answer.ts';
-import { aboutPlaces, type UsageAbout, type UsageTally } from '../../store/usage-tally.ts';
+import { aboutPlaces, type UsageAbout, type UsageTally } from '../../store/usage/usage-tally.ts';
 
 type Counts = Partial<Record<Reason, number>>;
 type Row = [

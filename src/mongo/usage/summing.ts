@@ -12,7 +12,7 @@ import {
   type UsageQuery,
   type UsageSum,
   type UsageUnit,
-} from '../../store/usage-sums.ts';
+} from '../../store/usage/usage-sums.ts';
 import { usageName, usageSumsName } from '../collections.ts';
 import type { Sessions } from '../sessions.ts';
 import { ownerId, type SumDocument, startId } from './sums.ts';

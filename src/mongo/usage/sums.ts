@@ -1,19 +1,19 @@
 import type { AnyBulkWriteOperation, Collection, Db } from 'mongodb';
 import type { KeyId } from '../../keys/key.ts';
 import type { Reason } from '../../schemes/answer.ts';
-import { addReasons } from '../../store/usage-ranking.ts';
+import { addReasons } from '../../store/usage/usage-ranking.ts';
 import {
   type SumLevel,
   startOf,
   sumRetentionMs,
   type UsageUnit,
   usageUnits,
-} from '../../store/usage-sums.ts';
-import type { UsageAbout, UsageTally } from '../../store/usage-tally.ts';
+} from '../../store/usage/usage-sums.ts';
+import type { UsageAbout, UsageTally } from '../../store/usage/usage-tally.ts';
 import { keysName, ownersName, usageSumsName } from '../collections.ts';
 import { duplicatesOf } from '../errors.ts';
+import type { KeyDocument } from '../records/keys/records.ts';
 import type { OwnerDocument } from '../records/owners.ts';
-import type { KeyDocument } from '../records/records.ts';
 import type { Sessions } from '../sessions.ts';
 
 /** What keys were used for within an hour, a day or a month, in the collection `usage_sums`. */

@@ -1,7 +1,7 @@
 import type { Db } from 'mongodb';
 import type { KeyId } from '../../keys/key.ts';
-import type { UsageStore, UseListener } from '../../store/usage-store.ts';
-import type { UsageTally } from '../../store/usage-tally.ts';
+import type { UsageStore, UseListener } from '../../store/usage/usage-store.ts';
+import type { UsageTally } from '../../store/usage/usage-tally.ts';
 import type { DutyCollection } from '../records/duties.ts';
 import type { Sessions } from '../sessions.ts';
 import { createUsageBatches } from './batches.ts';

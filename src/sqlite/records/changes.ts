@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { JournalDraft } from '../../journal/journal.ts';
 import type { KeyId } from '../../keys/key.ts';
 import type { Digest } from '../../keys/secret.ts';
-import type { FeedSubscriber } from '../../store/feed.ts';
+import type { FeedSubscriber } from '../../store/feed/feed.ts';
 import type { Store } from '../../store/store.ts';
 import type { Tables } from '../tables.ts';
 import { inTransaction } from '../transaction.ts';

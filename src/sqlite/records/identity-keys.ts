@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { IdentityKeyRecord } from '../../store/identity-keys.ts';
+import type { IdentityKeyRecord } from '../../store/records/identity-keys.ts';
 
 /** The table of the keys of identity tokens. Throws SQLite's errors. */
 export interface IdentityKeyTable {

@@ -1,5 +1,5 @@
 import { BadRecord } from '../../store/store.ts';
-import type { Row } from './records.ts';
+import type { Row } from './keys/records.ts';
 
 /** How one kind of page is read. */
 export interface PageReading<T> {

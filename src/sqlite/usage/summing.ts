@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
-import { addReasons, createRanking, type OpenSum, type Ranking } from '../../store/usage-ranking.ts';
+import { addReasons, createRanking, type OpenSum, type Ranking } from '../../store/usage/usage-ranking.ts';
 import {
   bucketOf,
   levelOf,
@@ -8,7 +8,7 @@ import {
   type SumRange,
   type UsageQuery,
   type UsageSum,
-} from '../../store/usage-sums.ts';
+} from '../../store/usage/usage-sums.ts';
 import { prepareReads, rowsAtOnce } from './reads.ts';
 import { kindOf, startsOf, type UsageSumTable } from './sums.ts';
 

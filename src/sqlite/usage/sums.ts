@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { KeyId } from '../../keys/key.ts';
-import { addReasons } from '../../store/usage-ranking.ts';
+import { addReasons } from '../../store/usage/usage-ranking.ts';
 import {
   nextStart,
   type SumLevel,
@@ -8,8 +8,8 @@ import {
   sumRetentionMs,
   type UsageUnit,
   usageUnits,
-} from '../../store/usage-sums.ts';
-import { aboutPlaces, type UsageAbout, type UsageTally } from '../../store/usage-tally.ts';
+} from '../../store/usage/usage-sums.ts';
+import { aboutPlaces, type UsageAbout, type UsageTally } from '../../store/usage/usage-tally.ts';
 import { withoutSync } from '../transaction.ts';
 import { addCounts } from './sum-migration.ts';
 

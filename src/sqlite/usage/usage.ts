@@ -2,8 +2,8 @@ import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
 import type { KeyId } from '../../keys/key.ts';
 import type { Reason } from '../../schemes/answer.ts';
-import { type CountedUse, requestsOf, type UsageStore } from '../../store/usage-store.ts';
-import { addressesMax, type UsageTally } from '../../store/usage-tally.ts';
+import { type CountedUse, requestsOf, type UsageStore } from '../../store/usage/usage-store.ts';
+import { addressesMax, type UsageTally } from '../../store/usage/usage-tally.ts';
 import { withoutSync } from '../transaction.ts';
 import type { UsageSumTable } from './sums.ts';
 

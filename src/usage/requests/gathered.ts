@@ -1,7 +1,7 @@
 import type { Decision } from '../../check/authorize.ts';
 import type { AccessRequest } from '../../check/request.ts';
 import type { RequestTarget } from '../../check/request-target.ts';
-import type { RequestRow } from '../../store/request-log.ts';
+import type { RequestRow } from '../../store/usage/request-log.ts';
 import { barePath } from './shown-request.ts';
 
 /** A row that is added to, and what a request is compared with: bytes as they came. */

@@ -1,7 +1,7 @@
 import type { AccessRequest } from '../../check/request.ts';
 import { markNext, type RequestTarget } from '../../check/request-target.ts';
 import type { CheckedKey } from '../../keys/key.ts';
-import type { RequestRow } from '../../store/request-log.ts';
+import type { RequestRow } from '../../store/usage/request-log.ts';
 import { type Asked, type Gathered, isLike, type Judged } from './gathered.ts';
 
 /** The rows of one minute, found by what a Check has in hand, and else by their name. */

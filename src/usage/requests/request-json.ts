@@ -1,4 +1,4 @@
-import type { RequestRow } from '../../store/request-log.ts';
+import type { RequestRow } from '../../store/usage/request-log.ts';
 import { formatTime } from '../../time/time.ts';
 
 /** A row of the request log as the contract shows it; the time is RFC 3339 to the second. */

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Decision } from '../../check/authorize.ts';
 import type { AccessRequest } from '../../check/request.ts';
 import type { Scheme } from '../../schemes/scheme.ts';
-import { minuteMs, type RequestRow } from '../../store/request-log.ts';
+import { minuteMs, type RequestRow } from '../../store/usage/request-log.ts';
 import { untilAborted } from '../../time/until-aborted.ts';
 import { aboutOf, askedOf, type Gathered, type Judged, nameOf } from './gathered.ts';
 import { createMinuteRows } from './minute-rows.ts';

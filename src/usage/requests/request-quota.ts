@@ -1,4 +1,4 @@
-import type { RequestRow } from '../../store/request-log.ts';
+import type { RequestRow } from '../../store/usage/request-log.ts';
 
 /** Different paths that are kept apart of one key in one minute, and rows, which other addresses make more of. */
 export const pathsMax = 200;

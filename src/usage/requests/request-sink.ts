@@ -1,5 +1,10 @@
 import { hash } from 'node:crypto';
-import { minuteMs, type RequestRow, type RequestStore, type StoredRequest } from '../../store/request-log.ts';
+import {
+  minuteMs,
+  type RequestRow,
+  type RequestStore,
+  type StoredRequest,
+} from '../../store/usage/request-log.ts';
 import { createRequestQuota, withoutPath } from './request-quota.ts';
 
 /** Takes rows of all Check workers of this replica, and writes them. */

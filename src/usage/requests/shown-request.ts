@@ -3,7 +3,7 @@ import { unescapeText, valuesAt } from '../../check/places.ts';
 import type { AccessRequest } from '../../check/request.ts';
 import { maskOf, recognise, type Scheme } from '../../schemes/scheme.ts';
 import { createSecretFinder, type HoldsSecret } from '../../schemes/written-secret.ts';
-import type { RequestRow } from '../../store/request-log.ts';
+import type { RequestRow } from '../../store/usage/request-log.ts';
 
 /** What a request asked for, as it may be written down. */
 export type Shown = Pick<RequestRow, 'method' | 'host' | 'path' | 'address'>;

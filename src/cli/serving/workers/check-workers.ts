@@ -66,7 +66,7 @@ export function createCheckWorkers(dependencies: CheckWorkersDependencies): Chec
   const door = createAcceptor(handOut, { reusePort, isHandedOn: true, onBroken });
   tls?.subscribe((material) => {
     standing.tls = material;
-    return tellAll('new certificates', (worker) => worker.ask('secure', material));
+    void tellAll('new certificates', (worker) => worker.ask('secure', material));
   });
 
   return {

@@ -1,4 +1,4 @@
-import type { RequestRow } from '../../../store/request-log.ts';
+import type { RequestRow } from '../../../store/usage/request-log.ts';
 import type { ListKeyRequestsRequest, LoggedRequest } from '../../gen/postern/admin/v1/key_admin.ts';
 import { seconds, timeText } from './time-message.ts';
 

@@ -1,4 +1,4 @@
-import type { UsageSum } from '../../../store/usage-sums.ts';
+import type { UsageSum } from '../../../store/usage/usage-sums.ts';
 import type { GetUsageRequest, UsageRow } from '../../gen/postern/admin/v1/key_admin.ts';
 import { seconds, timeText } from './time-message.ts';
 

@@ -1,0 +1,190 @@
+import type { Collection, Db } from 'mongodb';
+import type { ExpiryRange } from '../../../journal/journal-store.ts';
+import type { KeyId, KeyRecord } from '../../../keys/key.ts';
+import { type KeyOrder, type KeyPlace, placeOf } from '../../../keys/key-order.ts';
+import type { Digest } from '../../../keys/secret.ts';
+import type { KeyCounts } from '../../../store/diagnosis/standing.ts';
+import { createGathered } from '../../../store/gathered.ts';
+import type { KeyFilter, OwnedExternalId, OwnedKeys } from '../../../store/records/key-filter.ts';
+import type { Asker, BadRecord } from '../../../store/store.ts';
+import { keysName } from '../../collections.ts';
+import {
+  byAsker,
+  createFreshRead,
+  createLatestRead,
+  type LatestReadDependencies,
+} from '../../feed/latest.ts';
+import type { ReadOptions } from '../../sessions.ts';
+import { readPage } from '../page.ts';
+import { countKeyStates } from './key-counts.ts';
+import { listFilter } from './key-filter.ts';
+import { orderedRanges } from './key-ranges.ts';
+import { earliest, fromDocument, type KeyDocument, ownedText } from './records.ts';
+
+/** Reads of keys for Checks that are under way at once, as many for all others, and keys in one of them. */
+const findsAtOnce = { underWayMax: 4, askedMax: 100 };
+
+/** The collection of keys as it is read: what the store's contract says of each operation. */
+export interface KeyCollection {
+  find(digests: readonly Digest[], asker?: Asker): Promise<KeyRecord | null>;
+  get(id: KeyId): Promise<KeyRecord | null>;
+  countOwned(asked: OwnedKeys, max: number): Promise<number>;
+  findExternalIds(asked: readonly OwnedExternalId[]): Promise<ReadonlySet<number>>;
+  getByRequest(requestKey: string): Promise<KeyRecord | null>;
+  list(
+    filter: KeyFilter,
+    page: { readonly before: KeyId | null; readonly size: number },
+  ): Promise<KeyRecord[]>;
+  listInOrder(
+    filter: KeyFilter,
+    order: KeyOrder,
+    page: { readonly after: KeyPlace | null; readonly size: number },
+  ): Promise<KeyRecord[]>;
+  countListed(filter: KeyFilter, max: number): Promise<number>;
+  listExpiring(range: ExpiryRange, size: number): Promise<KeyRecord[]>;
+  countStates(now: number): Promise<KeyCounts>;
+}
+
+export interface KeyCollectionDependencies extends LatestReadDependencies {
+  readonly database: Db;
+  readonly onBadRecord: (id: string, error: BadRecord) => void;
+}
+
+export function createKeyCollection(dependencies: KeyCollectionDependencies): KeyCollection {
+  const { database, sessions, onBadRecord } = dependencies;
+  const readFresh = createFreshRead(dependencies);
+  const keys: Collection<KeyDocument> = database.collection(keysName);
+  const toRecord = (document: KeyDocument) => fromDocument({ ...document });
+  const finds = byAsker(dependencies, (timeoutMs) => createFind(keys, dependencies, timeoutMs));
+
+  return {
+    async find(digests, asker) {
+      if (digests.length === 0) return null;
+      const found = await finds(asker)(digests);
+      const wanted = digests.flatMap((digest) => found.filter((document) => document.digest === digest));
+      return wanted[0] === undefined ? null : toRecord(wanted[0]);
+    },
+    async get(id) {
+      const document = await readFresh((read) => keys.findOne({ _id: id }, read));
+      return document === null ? null : toRecord(document);
+    },
+    countOwned: ({ owner, scheme, environment, now }, max) =>
+      readFresh((read) =>
+        keys.countDocuments(
+          {
+            owner: { $eq: owner },
+            ...(scheme !== undefined && { scheme: { $eq: scheme } }),
+            ...(environment !== undefined && { environment: { $eq: environment } }),
+            ...{ revoked_at: null, rotated_to: null },
+            $or: [{ expires_at: null }, { expires_at: { $gt: new Date(now) } }],
+          },
+          { ...read, limit: max },
+        ),
+      ),
+    async findExternalIds(asked) {
+      if (asked.length === 0) return new Set();
+      const texts = asked.map(ownedText);
+      const options = { projection: { held_external_id: 1 } } as const;
+      const found = await readFresh((read) =>
+        keys.find({ held_external_id: { $in: texts } }, { ...read, ...options }).toArray(),
+      );
+      const held = new Set(found.map(({ held_external_id }) => held_external_id));
+      return new Set(texts.flatMap((text, place) => (held.has(text) ? [place] : [])));
+    },
+    async getByRequest(requestKey) {
+      const document = await readFresh((read) => keys.findOne({ request_key: requestKey }, read));
+      return document === null ? null : toRecord(document);
+    },
+    list: (filter, { before, size }) =>
+      readPage({
+        ...{ size, from: before, onBadRecord, toRecord },
+        placeOf: ({ _id }) => _id as KeyId,
+        find: (from, limit) =>
+          sessions.read((read) =>
+            keys.find(listFilter(filter, from), { ...read, sort: { _id: -1 }, limit }).toArray(),
+          ),
+      }),
+    countListed: (filter, max) =>
+      sessions.read((read) => keys.countDocuments(listFilter(filter, null), { ...read, limit: max })),
+    countStates: (now) => countKeyStates(database, sessions, now),
+    listInOrder: (filter, order, { after, size }) =>
+      readPage({
+        ...{ size, from: after, onBadRecord, toRecord },
+        placeOf: (document) => placeInOrder(document, order),
+        find: (from, limit) =>
+          sessions.read(async (read) => {
+            const found: KeyDocument[] = [];
+            for (const { range, sort } of orderedRanges(order, from)) {
+              const options = { ...read, sort, limit: limit - found.length };
+              if (options.limit === 0) break;
+              const kept = { $and: [listFilter(filter, null), range] };
+              found.push(...(await keys.find(kept, options).toArray()));
+            }
+            return found;
+          }),
+      }),
+    listExpiring: ({ after, until, last }, size) =>
+      readPage({
+        ...{ size, from: last ?? null, onBadRecord, toRecord },
+        placeOf: ({ _id, expires_at }) => ({ id: _id as KeyId, expiresAt: expires_at?.getTime() ?? after }),
+        find: (from, limit) =>
+          sessions.read(async (read) => {
+            const options = { ...read, sort: { expires_at: 1, _id: 1 } } as const;
+            // Two ranges of one index: what ends at the same time as the last one, and what ends later.
+            const same =
+              from === null
+                ? []
+                : await keys
+                    .find(
+                      { expires_at: new Date(from.expiresAt), _id: { $gt: from.id }, revoked_at: null },
+                      { ...options, limit },
+                    )
+                    .toArray();
+            if (same.length === limit) return same;
+            const range = {
+              $gt: new Date(Math.max(from?.expiresAt ?? after, earliest)),
+              $lte: new Date(until),
+            };
+            const later = await keys
+              .find({ expires_at: range, revoked_at: null }, { ...options, limit: limit - same.length })
+              .toArray();
+            return [...same, ...later];
+          }),
+      }),
+  };
+}
+
+/** Keys by their digests, in no order. */
+function createFind(
+  keys: Collection<KeyDocument>,
+  dependencies: LatestReadDependencies,
+  timeoutMs: number,
+): (digests: readonly Digest[]) => Promise<readonly KeyDocument[]> {
+  const { sessions } = dependencies;
+  const readLatest = createLatestRead(dependencies, timeoutMs);
+  const byDigest = (digests: readonly Digest[], read: ReadOptions) =>
+    keys.find({ digest: { $in: [...digests] } }, read).toArray();
+  /** In a session of its own, which is no older than that of any who asks. */
+  const findGathered = createGathered(async (asked: readonly (readonly Digest[])[]) => {
+    const found = await sessions.read((read) => byDigest(asked.flat(), read), { timeoutMs });
+    const documents = new Map<string, KeyDocument>(found.map((document) => [document.digest, document]));
+    return asked.map((digests) => digests.flatMap((digest) => documents.get(digest) ?? []));
+  }, findsAtOnce);
+
+  return (digests) =>
+    readLatest(
+      // A linearizable read is of one key.
+      (read) => (read.readConcern === undefined ? findGathered(digests) : byDigest(digests, read)),
+      (documents) => documents.length === 0,
+    );
+}
+
+/** Also of a document that cannot be read as a key. */
+function placeInOrder(document: KeyDocument, order: KeyOrder): KeyPlace {
+  const id = document._id as KeyId;
+  const [lastUsedAt, expiresAt] = [document.last_used_at, document.expires_at].map((at) =>
+    at instanceof Date ? at.getTime() : null,
+  );
+  if (order.by === 'name') return { value: String(document.name_folded), id };
+  return placeOf({ id, lastUsedAt, expiresAt } as KeyRecord, order);
+}

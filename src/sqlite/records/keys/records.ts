@@ -1,0 +1,140 @@
+import type { SQLInputValue } from 'node:sqlite';
+import { type KeyRecord, purgeAt } from '../../../keys/key.ts';
+import type { RateLimit } from '../../../keys/limit.ts';
+import { fallbackOfLimits, storedLimits } from '../../../keys/limit.ts';
+import { foldText } from '../../../keys/name-text.ts';
+import { checkedRecord } from '../../../store/records/checked-record.ts';
+import { BadRecord } from '../../../store/store.ts';
+
+/** What a statement is given by name. */
+export type Parameters = Record<string, SQLInputValue>;
+/** A statement, whose text depends on no value that may come from outside, and its values. */
+export interface Query {
+  readonly sql: string;
+  readonly parameters: Parameters;
+}
+
+/** What a statement gives by column. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/** The latest use is in the row of the hour that the key's own row names, or in that row itself. */
+export const lastUsedAt = `max(keys.last_used_at, coalesce((SELECT last_used_at FROM usage_hours
+    WHERE hour = keys.last_used_at - keys.last_used_at % 3600000 AND key = keys.id), 0))`;
+
+/** The columns that a record is read from. */
+export const recordColumns = `id, digest, request_key, version, scheme, environment, owner, ${lastUsedAt} AS last_used_at,
+  expires_at, disabled_at, revoked_at, rate_limits, record`;
+
+/** Members without a column of their own, in the JSON of `record`. */
+interface Rest
+  extends Pick<
+    KeyRecord,
+    | 'name'
+    | 'prefix'
+    | 'last4'
+    | 'permissions'
+    | 'roles'
+    | 'ipAllowlist'
+    | 'principals'
+    | 'plan'
+    | 'labels'
+    | 'createdAt'
+    | 'updatedAt'
+    | 'rotatedFrom'
+    | 'rotatedTo'
+    | 'spender'
+    | 'externalId'
+    | 'createdBy'
+    | 'importId'
+    | 'revivedAt'
+  > {
+  /** For releases that know one window alone. */
+  readonly rateLimit: RateLimit | null;
+}
+
+/** A record as the columns of its row, all but `last_used_at`, which only an insert writes. */
+export function toRow(record: KeyRecord, retentionMs: number): Parameters {
+  const { name, prefix, last4, permissions, roles, ipAllowlist, principals, plan } = record;
+  const { rateLimits, externalId, labels, createdAt, updatedAt, rotatedFrom, rotatedTo } = record;
+  const { spender, createdBy, importId, revivedAt } = record;
+  const rest: Rest = {
+    ...{ name, prefix, last4, permissions, roles, ipAllowlist, principals, plan, externalId },
+    rateLimit: fallbackOfLimits(rateLimits),
+    ...{ labels, createdAt, updatedAt, rotatedFrom, rotatedTo, spender, createdBy, importId, revivedAt },
+  };
+  return {
+    id: record.id,
+    digest: record.digest,
+    request_key: record.requestKey,
+    version: record.version,
+    scheme: record.scheme,
+    environment: record.environment,
+    owner: record.owner,
+    name_folded: foldText(name),
+    expires_at: record.expiresAt,
+    disabled_at: record.disabledAt,
+    revoked_at: record.revokedAt,
+    purge_at: purgeAt(record, retentionMs),
+    rate_limits: rateLimits.length === 0 ? null : JSON.stringify(rateLimits),
+    record: JSON.stringify(rest),
+  };
+}
+
+/** Throws `BadRecord` when the row is not a key. */
+export function fromRow(row: Row): KeyRecord {
+  const rest = parseRest(row);
+  return checkedRecord({
+    id: row.id,
+    digest: row.digest,
+    name: rest.name,
+    scheme: row.scheme,
+    environment: row.environment,
+    prefix: rest.prefix,
+    last4: rest.last4,
+    owner: row.owner,
+    permissions: rest.permissions,
+    roles: rest.roles ?? [],
+    ipAllowlist: rest.ipAllowlist,
+    principals: rest.principals ?? [],
+    plan: rest.plan,
+    rateLimits: storedLimits(parseList(row), rest.rateLimit),
+    labels: rest.labels,
+    createdAt: rest.createdAt,
+    updatedAt: rest.updatedAt,
+    lastUsedAt: row.last_used_at,
+    expiresAt: row.expires_at,
+    disabledAt: row.disabled_at,
+    revokedAt: row.revoked_at,
+    rotatedFrom: rest.rotatedFrom,
+    // Absent from rows that were written before keys could be rotated.
+    rotatedTo: rest.rotatedTo ?? null,
+    spender: rest.spender ?? row.id,
+    // Absent from rows of before they were kept.
+    externalId: rest.externalId ?? null,
+    createdBy: rest.createdBy ?? null,
+    importId: rest.importId ?? null,
+    revivedAt: rest.revivedAt ?? null,
+    requestKey: row.request_key,
+    version: row.version,
+  });
+}
+
+/** Null where there is none, as in rows of before there were lists. */
+function parseList({ id, rate_limits: list }: Row): unknown {
+  if (list === null) return null;
+  try {
+    return JSON.parse(String(list));
+  } catch {
+    throw new BadRecord(String(id), 'rateLimits');
+  }
+}
+
+function parseRest(row: Row): Readonly<Record<keyof Rest, unknown>> {
+  try {
+    const rest: unknown = JSON.parse(String(row.record));
+    if (typeof rest === 'object' && rest !== null) return rest as Record<keyof Rest, unknown>;
+  } catch {
+    // The parser's message quotes the text.
+  }
+  throw new BadRecord(String(row.id), 'record');
+}
