@@ -1,4 +1,15 @@
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+
+/** What a statement is given by name. */
+export type Parameters = Record<string, SQLInputValue>;
+/** A statement, whose text depends on no value that may come from outside, and its values. */
+export interface Query {
+  readonly sql: string;
+  readonly parameters: Parameters;
+}
+
+/** What a statement gives by column. */
+export type Row = Readonly<Record<string, unknown>>;
 
 /** The statement of a text, prepared once; for texts of which there are few. */
 export type Prepare = (sql: string) => StatementSync;

@@ -1,5 +1,5 @@
 import type { JournalFilter, JournalPage } from '../../journal/journal-store.ts';
-import type { Parameters, Query } from '../records/keys/records.ts';
+import type { Parameters, Query } from '../statements.ts';
 
 /** A page that ends with that entry at the latest; null for no end. */
 export interface JournalRange extends JournalPage {

@@ -10,9 +10,8 @@ import {
 } from '../../journal/journal.ts';
 import type { JournalFilter, JournalPage } from '../../journal/journal-store.ts';
 import { BadRecord } from '../../store/store.ts';
-import type { Parameters, Row } from '../records/keys/records.ts';
 import { readPage } from '../records/pages.ts';
-import type { Prepare } from '../statements.ts';
+import type { Parameters, Prepare, Row } from '../statements.ts';
 import { inTransaction } from '../transaction.ts';
 import {
   type JournalColumn,

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { OwnerRecord } from '../../keys/owner.ts';
 import { BadRecord } from '../../store/store.ts';
-import type { Parameters, Row } from './keys/records.ts';
+import type { Parameters, Row } from '../statements.ts';
 
 /** The table of owners: what the store's contract says of each operation, synchronously. Throws SQLite's errors. */
 export interface OwnerTable {

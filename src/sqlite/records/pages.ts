@@ -1,5 +1,5 @@
 import { BadRecord } from '../../store/store.ts';
-import type { Row } from './keys/records.ts';
+import type { Row } from '../statements.ts';
 
 /** How one kind of page is read. */
 export interface PageReading<T> {

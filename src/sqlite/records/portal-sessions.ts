@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { type PortalSessionRecord, portalPurgeAt } from '../../keys/portal-session.ts';
 import { checkedPortalSession } from '../../store/records/checked-portal-session.ts';
 import { BadRecord } from '../../store/store.ts';
-import type { Row } from './keys/records.ts';
+import type { Row } from '../statements.ts';
 
 /** The table of portal sessions, synchronously. Throws SQLite's errors. */
 export interface PortalSessionTable {

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { RoleRecord } from '../../keys/role.ts';
 import { BadRecord } from '../../store/store.ts';
-import type { Parameters, Row } from './keys/records.ts';
+import type { Parameters, Row } from '../statements.ts';
 import { readPage } from './pages.ts';
 
 /** The table of roles: what the store's contract says of each operation, synchronously. Throws SQLite's errors. */

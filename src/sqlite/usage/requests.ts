@@ -10,7 +10,7 @@ import {
   type RequestStore,
   type StoredRequest,
 } from '../../store/usage/request-log.ts';
-import type { Parameters, Query, Row } from '../records/keys/records.ts';
+import type { Parameters, Query, Row } from '../statements.ts';
 import { withoutSync } from '../transaction.ts';
 
 /** The table of the request log. Throws SQLite's errors. */

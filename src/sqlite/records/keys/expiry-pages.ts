@@ -1,6 +1,7 @@
 import type { ExpiryRange } from '../../../journal/journal-store.ts';
+import type { Query } from '../../statements.ts';
 import { query } from './key-pages.ts';
-import { type Query, recordColumns } from './records.ts';
+import { recordColumns } from './records.ts';
 
 /** Keys that are not revoked and end within the range, by their end. */
 export function expiryPage(range: ExpiryRange, size: number): Query {

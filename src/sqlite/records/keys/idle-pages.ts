@@ -2,7 +2,8 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { IdlePage, IdleRange } from '../../../journal/journal-store.ts';
 import { firstIdAt, type KeyId, type KeyRecord } from '../../../keys/key.ts';
 import { BadRecord } from '../../../store/store.ts';
-import { fromRow, lastUsedAt, type Query, type Row, recordColumns } from './records.ts';
+import type { Query, Row } from '../../statements.ts';
+import { fromRow, lastUsedAt, recordColumns } from './records.ts';
 
 /** Keys that may be idle: what the store's contract says of `listIdle`. Throws SQLite's errors. */
 export type IdlePages = (range: IdleRange, size: number) => IdlePage;

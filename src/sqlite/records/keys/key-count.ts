@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import type { KeyId } from '../../../keys/key.ts';
 import type { KeyFilter } from '../../../store/records/key-filter.ts';
+import type { Query, Row } from '../../statements.ts';
 import { keyCount, keySlice, leadsOf } from './key-pages.ts';
 import { countQuery } from './ordered-pages.ts';
-import type { Query, Row } from './records.ts';
 
 /** Keys that are looked through before others have the thread: a few milliseconds. */
 const sliceSize = 5_000;

@@ -2,7 +2,8 @@ import { firstIdAt, type KeyId, type KeyState } from '../../../keys/key.ts';
 import type { KeySearch } from '../../../keys/key-search.ts';
 import { foldedForms } from '../../../keys/name-text.ts';
 import type { KeyFilter } from '../../../store/records/key-filter.ts';
-import { lastUsedAt, type Parameters, type Query, recordColumns } from './records.ts';
+import type { Parameters, Query } from '../../statements.ts';
+import { lastUsedAt, recordColumns } from './records.ts';
 
 /** Keys from one id on and before another; null for no bound. */
 export interface KeyRange {

@@ -12,13 +12,13 @@ import type {
   OwnedKeys,
 } from '../../../store/records/key-filter.ts';
 import { BadRecord, type Store } from '../../../store/store.ts';
-import type { Prepare } from '../../statements.ts';
+import type { Parameters, Prepare, Query, Row } from '../../statements.ts';
 import { readPage } from '../pages.ts';
 import { expiryPage } from './expiry-pages.ts';
 import { countListed } from './key-count.ts';
 import { type KeyRange, keyPage, keySlice } from './key-pages.ts';
 import { orderedPlaces } from './ordered-pages.ts';
-import { fromRow, type Parameters, type Query, type Row, recordColumns, toRow } from './records.ts';
+import { fromRow, recordColumns, toRow } from './records.ts';
 
 /** The table of keys: what the store's contract says of each operation. Throws SQLite's errors. */
 export interface KeyTable {
@@ -105,10 +105,7 @@ export function createKeyTable(
       }
       return null;
     },
-    get(id) {
-      const row = statements.get.get({ id });
-      return row === undefined ? null : fromRow(row);
-    },
+    get: (id) => recordOf(statements.get.get({ id })),
     findDigests: (digests) =>
       new Set(digests.filter((digest) => statements.hasDigest.get({ digest }) !== undefined)),
     countOwned: ({ owner, scheme = null, environment = null, now }, max) =>
@@ -121,10 +118,7 @@ export function createKeyTable(
             : [place],
         ),
       ),
-    getByRequest(requestKey) {
-      const row = statements.getByRequest.get({ request_key: requestKey });
-      return row === undefined ? null : fromRow(row);
-    },
+    getByRequest: (requestKey) => recordOf(statements.getByRequest.get({ request_key: requestKey })),
     async list(filter, { before, size }) {
       if (filter.unusedSince !== undefined || filter.expiresBefore !== undefined) {
         const after = before === null ? null : { value: before, id: before };
@@ -189,6 +183,10 @@ export function createKeyTable(
     },
     replaceDigest: ({ id, from, to }) => Number(statements.replaceDigest.run({ id, from, to }).changes) > 0,
   };
+}
+
+function recordOf(row: Row | undefined): KeyRecord | null {
+  return row === undefined ? null : fromRow(row);
 }
 
 function newRow(record: KeyRecord, retentionMs: number): Parameters {

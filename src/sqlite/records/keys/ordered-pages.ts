@@ -2,8 +2,9 @@ import { setImmediate } from 'node:timers/promises';
 import type { KeyId } from '../../../keys/key.ts';
 import { comparePlaces, type KeyOrder, type KeyPlace } from '../../../keys/key-order.ts';
 import type { KeyFilter } from '../../../store/records/key-filter.ts';
+import type { Parameters, Query, Row } from '../../statements.ts';
 import { conditionsOf, type KeyLead, leadsOf } from './key-pages.ts';
-import { lastUsedAt, type Parameters, type Query, type Row } from './records.ts';
+import { lastUsedAt } from './records.ts';
 
 /** Keys that a filter's index may leave to be sorted at once: some milliseconds. */
 const sortedMax = 5_000;

@@ -1,21 +1,10 @@
-import type { SQLInputValue } from 'node:sqlite';
 import { type KeyRecord, purgeAt } from '../../../keys/key.ts';
 import type { RateLimit } from '../../../keys/limit.ts';
 import { fallbackOfLimits, storedLimits } from '../../../keys/limit.ts';
 import { foldText } from '../../../keys/name-text.ts';
 import { checkedRecord } from '../../../store/records/checked-record.ts';
 import { BadRecord } from '../../../store/store.ts';
-
-/** What a statement is given by name. */
-export type Parameters = Record<string, SQLInputValue>;
-/** A statement, whose text depends on no value that may come from outside, and its values. */
-export interface Query {
-  readonly sql: string;
-  readonly parameters: Parameters;
-}
-
-/** What a statement gives by column. */
-export type Row = Readonly<Record<string, unknown>>;
+import type { Parameters, Row } from '../../statements.ts';
 
 /** The latest use is in the row of the hour that the key's own row names, or in that row itself. */
 export const lastUsedAt = `max(keys.last_used_at, coalesce((SELECT last_used_at FROM usage_hours
