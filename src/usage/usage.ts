@@ -9,7 +9,7 @@ import type { KeyId } from '../keys/key.ts';
 import type { Reason } from '../schemes/answer.ts';
 import type { Store } from '../store/store.ts';
 import type { UsageTally } from '../store/usage/usage-tally.ts';
-import { untilAborted } from '../time/until-aborted.ts';
+import { createFlushing } from './flushing.ts';
 import { createHeldUses } from './held-uses.ts';
 import { addAddress, addDenials, createGathering, type Gathering, type Tally } from './usage-gathering.ts';
 import { batchesInOrder } from './usage-order.ts';
@@ -72,8 +72,7 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
   const pausesMs = Math.max(0, Math.min(flushMs, writtenWithinMs - flushMs) / 2);
   let gathering = createGathering(options.talliesMax);
   const held = createHeldUses(options.heldMax ?? 0);
-  let timer: NodeJS.Timeout | null = null;
-  let flushing: Promise<void> | null = null;
+  const flushing = createFlushing((isByInterval) => writeAll(isByInterval ? pausesMs : 0), flushMs);
   let stopping = new AbortController();
   /** Of the flush that is under way. */
   let unwritten = 0;
@@ -99,15 +98,12 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
       add(gathering.tallyOf({ id }, undefined, hourOf(now)), reason, address, now),
     start() {
       if (stopping.signal.aborted) stopping = new AbortController();
-      // A store that is slow is not asked again before it has answered.
-      timer ??= setInterval(() => flushing ?? flush(pausesMs), flushMs).unref();
+      flushing.start();
     },
-    flush: () => flush(0),
+    flush: flushing.flush,
     async stop(signal) {
-      if (timer !== null) clearInterval(timer);
-      timer = null;
       stopping.abort();
-      await untilAborted(signal, flush(0));
+      await flushing.stop(signal);
       isLate = true;
       const left = unwritten + gathering.size + held.size;
       if (left > 0) onDropped(left);
@@ -129,14 +125,6 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
       addDenials(tally, kind, reason, 1);
     }
     if (address !== tally.lastAddress) addAddress(tally, address);
-  }
-
-  async function flush(withPausesMs: number): Promise<void> {
-    while (flushing !== null) await flushing;
-    flushing = writeAll(withPausesMs).finally(() => {
-      flushing = null;
-    });
-    await flushing;
   }
 
   async function writeAll(withPausesMs: number): Promise<void> {

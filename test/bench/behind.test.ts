@@ -18,6 +18,10 @@ const result = (scenario: Scenario, postern: [number, number], go: [number, numb
     { name: 'go', rounds: [turn(...go)], misses: null },
   ],
 });
+const resultsOf = (postern: string, day: string, scenarios: readonly ScenarioResult[]): Results => ({
+  machine: { processor: 'any', cores: 2, memoryGb: 8, kernel: '6.1', node: '26', postern },
+  ...{ day, scenarios, versions: {}, placing: '', raw: false, memory: [] },
+});
 const open: Scenario = { ...plainScenario, perSecond: 8_000 };
 
 it('says where Postern takes more processor time than Go, and of a closed load nothing else', () => {
@@ -53,7 +57,7 @@ it('leaves out every row in which something else had the machine', () => {
     scenario: open,
     peers: quiet.peers.map((peer) => ({ ...peer, rounds: [disturbed] })),
   };
-  const { results, leftOut } = believable({ scenarios: [quiet, loud] } as unknown as Results);
+  const { results, leftOut } = believable(resultsOf('a', '1', [quiet, loud]));
   expect(results.scenarios).toEqual([quiet]);
   expect(leftOut).toEqual(['hit, 8000 a second on 4 connections; 1,000 keys']);
 });
@@ -64,13 +68,14 @@ it('keeps the rows that were measured before, of the same revision on the same m
   const folder = mkdtempSync(join(tmpdir(), 'postern-results-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const of = (postern: string, day: string, ...titles: string[]) =>
-    ({
-      ...{ machine: { postern }, versions: {}, memory: [], day },
-      scenarios: titles.map((title) => ({
+    resultsOf(
+      postern,
+      day,
+      titles.map((title) => ({
         ...result(plainScenario, [1, 1], [1, 1]),
         group: { ...group, title, keys: day.length },
       })),
-    }) as unknown as Results;
+    );
   const rows = ({ scenarios }: Results) => scenarios.map(({ group: { title, keys } }) => [title, keys]);
   expect(rows(withOthers(folder, of('a', '1', 'Storms')))).toEqual([['Storms', 1]]);
   writeFileSync(join(folder, 'results.json'), JSON.stringify(of('a', '1', 'Checks', 'Tails')));

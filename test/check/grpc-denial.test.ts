@@ -52,11 +52,11 @@ describe('a denial for a gRPC caller', () => {
           ['content-type', 'text/html'],
           ['x-why', 'a'],
         ] as const,
+        template: body,
         body: () => body,
       };
-      const answers = Object.fromEntries(
-        reasons.map((reason) => [reason, answer]),
-      ) as unknown as Scheme['answers'];
+      const answers = { ...postern.answers };
+      for (const reason of reasons) answers[reason] = answer;
       const denied = deny('rate_limited', { ...postern, answers }, null);
       return [grpcMessage(denied), headersOf(denied, 'grpc')] as const;
     };

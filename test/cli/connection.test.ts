@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import { createServer as createHttp2Server } from 'node:http2';
+import { createServer as createHttp2Server, type Http2Server } from 'node:http2';
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, createServer as createSocketServer, type Server as SocketServer } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
@@ -12,7 +12,7 @@ import { answering, postern } from './console.ts';
 const environment = { POSTERN_ADMIN_KEY: 'k'.repeat(40) };
 const nobody = '127.0.0.1:1';
 
-async function listen(server: Server | SocketServer): Promise<string> {
+async function listen(server: Server | SocketServer | Http2Server): Promise<string> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => {
@@ -68,7 +68,7 @@ it('says how to make the authority of a certificate known', async () => {
 });
 
 it("tells a gRPC listener from the service's HTTP listener", async () => {
-  const at = await listen(createHttp2Server() as unknown as SocketServer);
+  const at = await listen(createHttp2Server());
 
   const { stderr } = await list(`http://${at}`);
 

@@ -109,7 +109,7 @@ export function createImportedKeys({
       return { digest: digester.sign(secret), candidates, environment: has, ...masked };
     }
     if (sha256 === null) throw new Error('unreachable: a key without a secret has its digest');
-    const known = knownByDigest(scheme, sha256, shown, has);
+    const known = knownByDigest(scheme, sha256, shown, { begins: prefix, environment: has });
     return { ...known, candidates: [sha256], environment: has };
   }
 

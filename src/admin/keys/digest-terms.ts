@@ -31,15 +31,19 @@ export function environmentViolation(
   return { field: 'environment', description: `the scheme ${name} has keys for: ${known}` };
 }
 
+/** What a key is for, and the scheme's prefix that its shown beginning has: null where nothing is shown. */
+export interface BeginningOfDigest {
+  readonly begins: Prefix | null;
+  readonly environment: string;
+}
+
 /** What is kept of a key of which the digest alone is known. */
 export function knownByDigest(
   scheme: Scheme,
   digest: Digest,
   { prefix, last4 }: ShownOfDigest,
-  environment: string,
+  { begins, environment }: BeginningOfDigest,
 ): Pick<KeyRecord, 'digest' | 'prefix' | 'last4'> {
-  const shown = prefixShown(scheme, prefix);
-  const begins = shown !== null && 'text' in shown ? shown : null;
   const own = begins ?? scheme.prefixes.find((one) => one.environment === environment);
   const given = { prefix: prefix ?? own?.text ?? '', last4: last4 ?? '' };
   // How long the secret is, nobody knows: no shorter than the scheme takes.

@@ -17,7 +17,7 @@ import { createKeyInput, findKeyInput, getKeyUsageInput, readInput, verifyKeyInp
 import { type Call, keyId, ownerFor, requestKey, requireMayGive, visibleTo } from '../call.ts';
 import { cut, pageSize } from '../page.ts';
 import { pageFilter, readPageToken, writePageToken } from '../page-token.ts';
-import { environmentViolation, knownByDigest, prefixShown } from './digest-terms.ts';
+import { type BeginningOfDigest, environmentViolation, knownByDigest, prefixShown } from './digest-terms.ts';
 import { createDryRun, type Verification } from './dry-run.ts';
 import type { KeyTerms } from './key-terms.ts';
 import { requireRoles } from './known-roles.ts';
@@ -79,9 +79,10 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
       const isAsked = asked.expires_in !== null || Object(input).expires_at !== undefined;
       const scheme =
         sha256 === null ? terms.schemeToMake(asked.scheme ?? null) : terms.schemeFor(asked.scheme ?? null);
-      const environment = environmentOf(asked, scheme);
+      const beginning = beginningOf(asked, scheme);
+      const { environment } = beginning;
       const key = newKey(call, asked, { scheme, environment, requestId: request_id });
-      const known = sha256 === null ? null : knownByDigest(scheme, sha256, asked, environment);
+      const known = sha256 === null ? null : knownByDigest(scheme, sha256, asked, beginning);
       const ruled = { ...key, scheme: key.scheme.name };
       const wanted = isAsked ? key : { ...key, expiresAt: rules.defaultExpiry(ruled) };
       return rules.inTurn(ruled, async (requireRoom) => {
@@ -139,14 +140,14 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
     return key;
   }
 
-  /** As the caller says, else as the beginning says that it shows of a key made elsewhere. */
-  function environmentOf({ environment, prefix }: AskedKey, scheme: Scheme): string {
-    const shown = prefixShown(scheme, prefix);
-    if (shown !== null && 'field' in shown) throw invalidArgument([shown]);
-    const own = terms.environmentFor(environment ?? shown?.environment ?? null, scheme);
-    const contradiction = environmentViolation(scheme, shown, own);
+  /** The environment as the caller says, else as the beginning says that it shows of a key made elsewhere. */
+  function beginningOf({ environment, prefix }: AskedKey, scheme: Scheme): BeginningOfDigest {
+    const begins = prefixShown(scheme, prefix);
+    if (begins !== null && 'field' in begins) throw invalidArgument([begins]);
+    const own = terms.environmentFor(environment ?? begins?.environment ?? null, scheme);
+    const contradiction = environmentViolation(scheme, begins, own);
     if (contradiction !== null) throw invalidArgument([contradiction]);
-    return own;
+    return { begins, environment: own };
   }
 
   function newKey(

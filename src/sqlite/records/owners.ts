@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { OwnerRecord } from '../../keys/owner.ts';
 import { BadRecord } from '../../store/store.ts';
 import type { Parameters, Row } from '../statements.ts';
+import { createVersionedRows, jsonIn } from './versioned.ts';
 
 /** The table of owners: what the store's contract says of each operation, synchronously. Throws SQLite's errors. */
 export interface OwnerTable {
@@ -11,32 +12,19 @@ export interface OwnerTable {
 }
 
 export function createOwnerTable(database: DatabaseSync): OwnerTable {
-  const get = database.prepare('SELECT * FROM owners WHERE id = :id');
   const list = database.prepare('SELECT * FROM owners WHERE id > :after ORDER BY id LIMIT :size');
-  const insert = database.prepare(
-    `INSERT OR IGNORE INTO owners (id, plan, active_until, suspended, created_at, updated_at, version,
-       name, contact, labels, billing_anchor, keys_max)
-     VALUES (:id, :plan, :active_until, :suspended, :created_at, :updated_at, :version,
-       :name, :contact, :labels, :billing_anchor, :keys_max)`,
-  );
-  const update = database.prepare(
-    `UPDATE owners SET plan = :plan, active_until = :active_until, suspended = :suspended,
-       created_at = :created_at, updated_at = :updated_at, version = :version, name = :name, contact = :contact,
-       labels = :labels, billing_anchor = :billing_anchor, keys_max = :keys_max
-     WHERE id = :id AND version = :if_version`,
-  );
+  const rows = createVersionedRows(database, 'owners', [
+    ...['plan', 'active_until', 'suspended', 'created_at', 'updated_at'],
+    ...['name', 'contact', 'labels', 'billing_anchor', 'keys_max'],
+  ]);
 
   return {
     get(id) {
-      const row = get.get({ id });
-      return row === undefined ? null : fromRow(row);
+      const row = rows.get(id);
+      return row && fromRow(row);
     },
     list: ({ after, size }) => list.all({ after: after ?? '', size }).map(fromRow),
-    put(record, ifVersion) {
-      const row = toRow(record);
-      const { changes } = ifVersion === 0 ? insert.run(row) : update.run({ ...row, if_version: ifVersion });
-      return changes > 0;
-    },
+    put: (record, ifVersion) => rows.put(toRow(record), ifVersion),
   };
 }
 
@@ -78,12 +66,8 @@ function fromRow(row: Row): OwnerRecord {
 /** Null in rows of before there were labels. */
 function labelsOf({ id, labels }: Row): OwnerRecord['labels'] {
   if (labels === null) return {};
-  try {
-    const read: unknown = JSON.parse(String(labels));
-    const areTexts = (values: readonly unknown[]) => values.every((value) => typeof value === 'string');
-    if (typeof read === 'object' && read !== null && areTexts(Object.values(read))) return { ...read };
-  } catch {
-    // The parser's message quotes the text.
-  }
+  const read = jsonIn(labels);
+  const areTexts = (values: readonly unknown[]) => values.every((value) => typeof value === 'string');
+  if (typeof read === 'object' && read !== null && areTexts(Object.values(read))) return { ...read };
   throw new BadRecord(String(id), 'labels', 'an owner');
 }

@@ -3,6 +3,7 @@ import { type PortalSessionRecord, portalPurgeAt } from '../../keys/portal-sessi
 import { checkedPortalSession } from '../../store/records/checked-portal-session.ts';
 import { BadRecord } from '../../store/store.ts';
 import type { Row } from '../statements.ts';
+import { createVersionedRows, jsonIn } from './versioned.ts';
 
 /** The table of portal sessions, synchronously. Throws SQLite's errors. */
 export interface PortalSessionTable {
@@ -13,15 +14,7 @@ export interface PortalSessionTable {
 }
 
 export function createPortalSessionTable(database: DatabaseSync): PortalSessionTable {
-  const get = database.prepare('SELECT * FROM portal_sessions WHERE id = :id');
-  const insert = database.prepare(
-    `INSERT OR IGNORE INTO portal_sessions (id, version, purge_at, record)
-     VALUES (:id, :version, :purge_at, :record)`,
-  );
-  const update = database.prepare(
-    `UPDATE portal_sessions SET version = :version, purge_at = :purge_at, record = :record
-     WHERE id = :id AND version = :if_version`,
-  );
+  const rows = createVersionedRows(database, 'portal_sessions', ['purge_at', 'record']);
   const purge = database.prepare(
     `DELETE FROM portal_sessions WHERE id IN
        (SELECT id FROM portal_sessions WHERE purge_at <= :now ORDER BY purge_at LIMIT :size)`,
@@ -29,14 +22,13 @@ export function createPortalSessionTable(database: DatabaseSync): PortalSessionT
 
   return {
     get(id) {
-      const row = get.get({ id });
-      return row === undefined ? null : fromRow(row);
+      const row = rows.get(id);
+      return row && fromRow(row);
     },
     put({ id, version, ...rest }, ifVersion) {
       const record = { id, version, ...rest };
       const row = { id, version, purge_at: portalPurgeAt(record), record: JSON.stringify(rest) };
-      const { changes } = ifVersion === 0 ? insert.run(row) : update.run({ ...row, if_version: ifVersion });
-      return changes > 0;
+      return rows.put(row, ifVersion);
     },
     purge: (now, size) => Number(purge.run({ now, size }).changes),
   };
@@ -53,11 +45,7 @@ function fromRow({ id, version, record }: Row): PortalSessionRecord {
 }
 
 function parsed(id: string, record: unknown): Readonly<Record<string, unknown>> {
-  try {
-    const rest: unknown = JSON.parse(String(record));
-    if (typeof rest === 'object' && rest !== null) return rest as Record<string, unknown>;
-  } catch {
-    // The parser's message quotes the text.
-  }
+  const rest = jsonIn(record);
+  if (typeof rest === 'object' && rest !== null) return rest as Record<string, unknown>;
   throw new BadRecord(id, 'record', 'a portal session');
 }

@@ -3,6 +3,7 @@ import type { RoleRecord } from '../../keys/role.ts';
 import { BadRecord } from '../../store/store.ts';
 import type { Parameters, Row } from '../statements.ts';
 import { readPage } from './pages.ts';
+import { createVersionedRows, jsonIn } from './versioned.ts';
 
 /** The table of roles: what the store's contract says of each operation, synchronously. Throws SQLite's errors. */
 export interface RoleTable {
@@ -16,23 +17,19 @@ export function createRoleTable(
   database: DatabaseSync,
   onBadRecord: (id: string, error: BadRecord) => void,
 ): RoleTable {
-  const get = database.prepare('SELECT * FROM roles WHERE id = :id');
   const list = database.prepare('SELECT * FROM roles WHERE id > :after ORDER BY id LIMIT :size');
-  const insert = database.prepare(
-    `INSERT OR IGNORE INTO roles (id, description, permissions, created_at, updated_at, version)
-     VALUES (:id, :description, :permissions, :created_at, :updated_at, :version)`,
-  );
-  const update = database.prepare(
-    `UPDATE roles SET description = :description, permissions = :permissions, created_at = :created_at,
-       updated_at = :updated_at, version = :version
-     WHERE id = :id AND version = :if_version`,
-  );
+  const rows = createVersionedRows(database, 'roles', [
+    'description',
+    'permissions',
+    'created_at',
+    'updated_at',
+  ]);
   const remove = database.prepare('DELETE FROM roles WHERE id = :id AND version = :if_version');
 
   return {
     get(id) {
-      const row = get.get({ id });
-      return row === undefined ? null : fromRow(row);
+      const row = rows.get(id);
+      return row && fromRow(row);
     },
     list: ({ after, size }) =>
       readPage(size, {
@@ -40,11 +37,7 @@ export function createRoleTable(
         read: fromRow,
         onBadRecord: (row, error) => onBadRecord(String(row.id), error),
       }),
-    put(record, ifVersion) {
-      const row = toRow(record);
-      const { changes } = ifVersion === 0 ? insert.run(row) : update.run({ ...row, if_version: ifVersion });
-      return changes > 0;
-    },
+    put: (record, ifVersion) => rows.put(toRow(record), ifVersion),
     delete: (id, ifVersion) => remove.run({ id, if_version: ifVersion }).changes > 0,
   };
 }
@@ -73,11 +66,7 @@ function fromRow(row: Row): RoleRecord {
 }
 
 function permissionsOf({ id, permissions }: Row): string[] {
-  try {
-    const list: unknown = JSON.parse(String(permissions));
-    if (Array.isArray(list) && list.every((one) => typeof one === 'string')) return list;
-  } catch {
-    // The parser's message quotes the text.
-  }
+  const list = jsonIn(permissions);
+  if (Array.isArray(list) && list.every((one) => typeof one === 'string')) return list;
   throw new BadRecord(String(id), 'permissions', 'a role');
 }

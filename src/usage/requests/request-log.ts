@@ -3,7 +3,7 @@ import type { Decision } from '../../check/authorize.ts';
 import type { AccessRequest } from '../../check/request.ts';
 import type { Scheme } from '../../schemes/scheme.ts';
 import { minuteMs, type RequestRow } from '../../store/usage/request-log.ts';
-import { untilAborted } from '../../time/until-aborted.ts';
+import { createFlushing } from '../flushing.ts';
 import { aboutOf, askedOf, type Gathered, type Judged, nameOf } from './gathered.ts';
 import { createMinuteRows } from './minute-rows.ts';
 import { createRequestQuota, withoutPath } from './request-quota.ts';
@@ -54,8 +54,7 @@ export function createRequestLog(
   let used: Gathered[] = [];
   let dropped = 0;
   let isOn = true;
-  let timer: NodeJS.Timeout | null = null;
-  let flushing: Promise<void> | null = null;
+  const { start, flush, stop } = createFlushing(handOn, flushMs);
 
   function record(decision: Decision, request: AccessRequest | null, now: number): void {
     if (!isOn) return;
@@ -100,14 +99,6 @@ export function createRequestLog(
     return made;
   }
 
-  async function flush(): Promise<void> {
-    while (flushing !== null) await flushing;
-    flushing = handOn().finally(() => {
-      flushing = null;
-    });
-    await flushing;
-  }
-
   async function handOn(): Promise<void> {
     const waiting = used;
     used = [];
@@ -141,15 +132,8 @@ export function createRequestLog(
     setOn(next) {
       isOn = next;
     },
-    start() {
-      // A store that is slow is not asked again before it has answered.
-      timer ??= setInterval(() => flushing ?? flush(), flushMs).unref();
-    },
+    start,
     flush,
-    async stop(signal) {
-      if (timer !== null) clearInterval(timer);
-      timer = null;
-      await untilAborted(signal, flush());
-    },
+    stop,
   };
 }
