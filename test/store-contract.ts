@@ -25,6 +25,7 @@ import { requestLogContract } from './store-contract/request-log.ts';
 import { requestContract } from './store-contract/requests.ts';
 import { roleContract } from './store-contract/roles.ts';
 import { rotateContract } from './store-contract/rotate.ts';
+import { searchContract } from './store-contract/searches.ts';
 import { usageContract } from './store-contract/usage.ts';
 import { usageSumContract } from './store-contract/usage-sums.ts';
 
@@ -45,6 +46,7 @@ export function describeStoreContract(name: string, createStore: CreateStore): v
     replaceContract(createStore);
     firstKeyContract(createStore);
     listContract(createStore);
+    searchContract(createStore);
     countContract(createStore);
     orderContract(createStore);
     externalIdContract(createStore);

@@ -3,6 +3,7 @@ import { foldNames } from './fold-names.ts';
 import type { Migration } from './migration.ts';
 import { portalSessions } from './portal-migration.ts';
 import { revivals } from './revivals.ts';
+import { searchStep } from './search-migration.ts';
 import { usageSumsStep } from './usage/sum-migration.ts';
 
 /**
@@ -226,6 +227,7 @@ export const migrations: readonly Migration[] = [
   requestLogStep,
   portalSessions,
   usageSumsStep,
+  searchStep,
 ];
 
 /** The roles of a row that a trigger is about, as JSON; NULL where there are none or they cannot be read. */

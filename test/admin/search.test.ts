@@ -39,6 +39,22 @@ it('finds a key by its id, what is shown of it, its last four and part of its na
   expect(await found({ search: 'nobody has this' })).toEqual([]);
 });
 
+it("finds a key by its labels' values, alone or as name=value, and for many at once", async () => {
+  const key = await make({ name: 'labelled', labels: { team: 'Grid', tier: 'gold' } });
+  await make({ name: 'unlike', labels: { grid: 'team' } });
+  for (const search of ['team=grid', 'Team=GR', 'gold', 'tier=']) {
+    expect([search, await found({ search })]).toEqual([search, [key.id]]);
+    const filter = { search };
+    const dryRun = await service.admin.revokeKeys(root(service), { filter, dry_run: true });
+    expect(dryRun).toMatchObject({ matched: 1 });
+    const { totalSize } = await service.admin.listKeys(root(service), { search, include_total: true });
+    expect(totalSize).toBe(1);
+  }
+  const updated = await service.admin.updateKey(root(service), key.id, { labels: {} });
+  expect(updated.key.labels).toEqual({});
+  expect(await found({ search: 'team=grid' })).toEqual([]);
+});
+
 it('finds by its name a key whose name looks like an id or the beginning of a key', async () => {
   const [one, two] = [`key_${'0'.repeat(26)}`, 'pst_live_zzzz'];
   const [first, second] = [await make({ name: `after ${one}` }), await make({ name: `like ${two}` })];

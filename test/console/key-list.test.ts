@@ -18,7 +18,7 @@ async function startListed() {
   const { create, service } = started;
   const made: Record<string, string> = {};
   for (const [name, wanted] of Object.entries({
-    soon: { expires_in: '1d', owner: 'acme' },
+    soon: { expires_in: '1d', owner: 'acme', labels: { team: 'Grid' } },
     later: { expires_in: '30d' },
     never: { expires_in: 'never', scheme: 'mavera' },
   })) {
@@ -38,6 +38,7 @@ it('filters by what its address says, shows each filter as a chip, and takes one
   expect(await listed('owner=acme')).toEqual(['soon']);
   expect(await listed('scheme=mavera&state=active')).toEqual(['never']);
   expect(await listed('search=LATER')).toEqual(['later']);
+  expect([await listed('search=grid'), await listed('search=team%3DGrid')]).toEqual([['soon'], ['soon']]);
 
   const two = await operator.get('/console/keys?scheme=mavera&owner=globex&sort=name');
   expect(two.text).toContain('No API key matches.');

@@ -20,13 +20,18 @@ it('lists owners with their plan and keys, each figure leading to the keys behin
   expect(html).toContain('href="/console/keys?owner=acme"');
 });
 
-it('finds owners by a part of their id, name or plan, in any case', async () => {
-  const { operator } = await startOwned();
+it('finds owners by a part of their id, name or plan, or by a label, in any case', async () => {
+  const { operator, call } = await startOwned();
+  await call('PATCH', '/admin/owners/globex', { labels: { region: 'Europe' } });
   for (const [search, found] of [
     ['ACM', ['acme']],
     ['inc', ['acme']],
     ['pro', ['acme']],
     ['glob', ['globex']],
+    ['euro', ['globex']],
+    ['region=eu', ['globex']],
+    ['rope', []],
+    ['egion=eu', []],
     ['nobody', []],
   ] as const) {
     const { html, text } = await operator.get(`/console/owners?search=${search}`);

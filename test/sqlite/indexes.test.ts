@@ -61,6 +61,14 @@ describe('a page of keys', () => {
     );
   });
 
+  it('finds the last four by an index, once for all that are looked through', () => {
+    const plan = planner();
+    const search = { kind: 'text', text: 'x9Kq' } as const;
+    const found = plan(keyPage({ search, now: testNow }, range, 10).sql);
+    expect(found.match(/SEARCH ended USING COVERING INDEX keys_by_last4 \(<expr>=\?\)/g)).toHaveLength(2);
+    expect(found).not.toContain('CORRELATED SCALAR SUBQUERY 2');
+  });
+
   it('finds where to stop looking by an index alone', () => {
     const plan = planner();
     for (const filter of keyFilters) {

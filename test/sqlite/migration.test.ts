@@ -43,6 +43,18 @@ it('names and prefixes that the first version wrote are found by a search, in an
   expect(await listIds(store, { search: { kind: 'text', text: 'wxyz' } })).toEqual([key.id]);
 });
 
+it('labels that older versions wrote are found by a search, beside rows whose labels cannot be read', async () => {
+  const key = keyRecord({ id: nextId(), labels: { team: 'Grid Ä' } });
+  const [broken, odd] = [keyRecord({ id: nextId() }), keyRecord({ id: nextId() })];
+  const store = await openedOnFirstVersion([
+    { ...key, record: recordOf(key) },
+    { ...broken, record: '{"labels":' },
+    { ...odd, record: '{"labels":{"team":["grid"],"tier":7}}' },
+  ]);
+  for (const text of ['team=grid', 'grid ä'])
+    expect(await listIds(store, { search: { kind: 'text', text } })).toEqual([key.id]);
+});
+
 /** What the first version wrote of a key into its JSON. */
 function recordOf(key: ReturnType<typeof keyRecord>): string {
   const { name, prefix, last4, permissions, ipAllowlist, plan } = key;

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { type KeyId, type KeyRecord, type KeyState, keyState } from '../../src/keys/key.ts';
-import type { KeySearch } from '../../src/keys/key-search.ts';
 import { foldedForms, foldText } from '../../src/keys/name-text.ts';
 import type { KeyFilter } from '../../src/store/records/key-filter.ts';
 import { keyRecord } from '../records.ts';
@@ -90,56 +89,6 @@ export function listContract(createStore: CreateStore): void {
     for (const part of ['οδος', 'οδοσ', 'ΟΔΟΣ']) expect([part, await found(part)]).toEqual([part, ['ΟΔΟΣ']]);
     expect(await found('AB')).toEqual(['a\u200bb']);
     expect(await found('strasse')).toEqual(['Straße']);
-  });
-
-  it('finds a key by its id, by what is shown of it, and by any of these or its name as a text', async () => {
-    const { store } = await opened(createStore);
-    const [one, two, three] = await insertAll(store, [
-      { name: 'Backend', prefix: 'pst_live_s3BT', last4: '6WNH', owner: 'acme' },
-      { name: 'Front 6wnh', prefix: 'pst_live_s3BT', last4: 'abcd' },
-      { name: 'Other', prefix: 'pst_live_s3B', last4: '%_.*' },
-    ]);
-    const search = (wanted: KeySearch, more: Partial<KeyFilter> = {}) =>
-      listIds(store, { search: wanted, ...more });
-    const id = (wanted: KeyId | undefined, more = {}) =>
-      search({ kind: 'id', text: '', id: wanted as KeyId }, more);
-    const shown = (prefixes: string[], last4: string | null = null, more = {}) =>
-      search({ kind: 'shown', text: '', prefixes, last4 }, more);
-    const text = (wanted: string, more = {}) => search({ kind: 'text', text: wanted }, more);
-
-    expect(await id(two?.id)).toEqual([two?.id]);
-    expect(await id(nextId())).toEqual([]);
-    expect(await id(two?.id, { owner: 'acme' })).toEqual([]);
-    expect(await shown(['pst_live_s3BT'])).toEqual([two?.id, one?.id]);
-    expect(await shown(['pst_live_s3B', 'pst_live_s3BT'])).toEqual([three?.id, two?.id, one?.id]);
-    expect(await shown(['pst_live_s3BT'], '6WNH')).toEqual([one?.id]);
-    expect(await shown(['pst_live_s3BT'], null, { owner: 'acme', state: 'active' })).toEqual([one?.id]);
-    expect(await shown(['pst_live_s'])).toEqual([]);
-    expect(await text('6WNH')).toEqual([two?.id, one?.id]);
-    expect(await text('6wnh', { state: 'active' })).toEqual([two?.id, one?.id]);
-    expect(await text('pst_live_s3')).toEqual([three?.id, two?.id, one?.id]);
-    expect(await text('BACK')).toEqual([one?.id]);
-    for (const wanted of ['%_.*', '%']) expect(await text(wanted)).toEqual(wanted === '%' ? [] : [three?.id]);
-    expect(await text('pst_live_s3bt')).toEqual([]);
-    expect(await listIds(store, { search: { kind: 'text', text: 'pst' }, nameContains: 'front' })).toEqual([
-      two?.id,
-    ]);
-  });
-
-  it('gives what is searched for page by page, the newest first', async () => {
-    const { store } = await opened(createStore);
-    const keys = await insertAll(store, Array(7).fill({ name: 'Paged', prefix: 'pst_live_page' }));
-    const ids = keys.map(({ id }) => id).reverse();
-    for (const search of [
-      { kind: 'shown', text: '', prefixes: ['pst_live_page'], last4: null },
-      { kind: 'text', text: 'paged' },
-    ] as const) {
-      const page = async (before: KeyId | null) =>
-        (await store.listKeys({ search, now: testNow }, { before, size: 3 })).map(({ id }) => id);
-      expect(await page(null)).toEqual(ids.slice(0, 3));
-      expect(await page(ids[2] ?? null)).toEqual(ids.slice(3, 6));
-      expect(await page(ids[5] ?? null)).toEqual(ids.slice(6));
-    }
   });
 
   it('takes nothing in a filter for an operator, a pattern or a statement', async () => {

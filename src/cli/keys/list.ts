@@ -33,6 +33,7 @@ export function listKeys(add: AddCommand, io: Io): void {
       'postern keys list',
       'postern keys list --owner acme --state active',
       'postern keys list --search pst_live_s3BT',
+      'postern keys list --search team=grid',
       'postern keys list --all --json',
     ],
   )
@@ -55,7 +56,10 @@ export function listKeys(add: AddCommand, io: Io): void {
     .addOption(
       new Option('--order-by <order>', 'what comes first (default: created_at desc)').choices(orders),
     )
-    .option('--search <text>', 'an id, the shown beginning of a key, its last four, or part of a name')
+    .option(
+      '--search <text>',
+      'an id, the shown beginning of a key, its last four, part of a name, or a label',
+    )
     .option('--name-contains <text>', 'only keys with this in their name, in any case');
   addPageFlags(command, 'keys').action((flags: ListFlags) =>
     printList(io, flags, {

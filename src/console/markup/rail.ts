@@ -67,7 +67,7 @@ function search({ token }: Surroundings): Element {
       maxlength="4096"
       autocomplete="off"
       placeholder="Search keys"
-      title="By name, id, last four or owner"
+      title="By name, id, last four, owner or label"
       aria-keyshortcuts="/"
     />
     ${icon('search')}<kbd aria-hidden="true">/</kbd>

@@ -18,8 +18,8 @@ export const fieldNotes: Readonly<Record<string, string>> = {
   permission: 'Keys that have this permission.',
   name_contains: 'Keys whose name holds this, whatever the case of its letters and its Unicode form.',
   search:
-    'An id, the beginning that is shown of a key, its last four, or part of a name, whatever the case of its letters ' +
-    'and its Unicode form. A whole key is refused: `POST /admin/api-keys:find` takes it.',
+    "An id, the beginning that is shown of a key, its last four, part of a name, or the beginning of a label's value, " +
+    'alone or as `name=value`, whatever the case of letters and the Unicode form. A whole key is refused: `POST /admin/api-keys:find` takes it.',
   state: 'Keys in this state, as judged now.',
   ip_allowlist: 'Addresses and CIDR blocks, IPv4 or IPv6, that may use the key; empty for any.',
   principals:

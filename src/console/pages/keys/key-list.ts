@@ -145,7 +145,7 @@ async function listed(
   const hint =
     filters.search == null
       ? 'Take a filter away to see more.'
-      : 'The search looks at names, ids, owners, and what is shown of a key: its beginning and its last four.';
+      : 'The search looks at names, ids, owners, labels (team=grid, or grid), and what is shown of a key: its beginning and its last four.';
   return emptyState(
     'No API key matches.',
     hint,

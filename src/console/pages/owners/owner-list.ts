@@ -42,7 +42,7 @@ function tools(visit: Visit, text: string, faults: readonly Fault[]): Markup {
       ${text === '' ? null : html`<li>${chip(`Search: ${text}`, '/console/owners')}</li>`}
       <li>
         <form class="find" role="search" aria-label="This list" method="get" action="/console/owners">
-          <label class="unseen" for="owners-find">Search by id, name or plan</label>
+          <label class="unseen" for="owners-find">Search by id, name, plan or label</label>
           <input id="owners-find" type="search" name="search" maxlength="256" autocomplete="off" placeholder="Search owners" />
           ${icon('search')}
         </form>
@@ -71,7 +71,7 @@ function nothing(text: string): Markup {
       )
     : emptyState(
         'No owner matches.',
-        'The search looks at ids, names and plans.',
+        'The search looks at ids, names, plans and labels (region=eu, or eu).',
         html`<a class="button" href="/console/owners">Show all owners</a>`,
       );
 }

@@ -28,18 +28,28 @@ export async function findOwner(api: Api, id: string): Promise<Owner | null> {
   }
 }
 
-/** Owners with this text in their id, name or plan, in any case. */
+/** Owners with this text in their id, name or plan, or with a label whose value begins so, alone or as `name=value`. */
 export async function searchOwners(api: Api, text: string): Promise<readonly Owner[]> {
   const wanted = folded(text);
   const found: Owner[] = [];
   for await (const owner of everyOwner(api)) {
-    if ([owner.id, owner.name ?? '', owner.plan ?? ''].some((part) => folded(part).includes(wanted)))
-      found.push(owner);
+    const isNamed = [owner.id, owner.name ?? '', owner.plan ?? ''].some((part) =>
+      folded(part).includes(wanted),
+    );
+    if (isNamed || hasLabel(owner, wanted)) found.push(owner);
     if (found.length >= foundMax) return found;
   }
   if (found.length > 0) return found;
   const exact = /^\.{0,2}$/.test(text) ? null : await findOwner(api, text);
   return exact === null ? [] : [exact];
+}
+
+function hasLabel({ labels }: Owner, wanted: string): boolean {
+  const isPair = wanted.includes('=');
+  return Object.entries(labels).some(
+    ([name, value]) =>
+      folded(value).startsWith(wanted) || (isPair && folded(`${name}=${value}`).startsWith(wanted)),
+  );
 }
 
 /** The owner whose id was meant by one that nobody has put; null where there is none like it. */

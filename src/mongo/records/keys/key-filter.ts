@@ -1,6 +1,7 @@
 import type { Filter } from 'mongodb';
 import { firstIdAt, type KeyId, type KeyState } from '../../../keys/key.ts';
 import type { KeySearch } from '../../../keys/key-search.ts';
+import { labelSearch } from '../../../keys/label-text.ts';
 import { foldedForms } from '../../../keys/name-text.ts';
 import type { KeyFilter } from '../../../store/records/key-filter.ts';
 import { date, earliest, type KeyDocument } from './records.ts';
@@ -39,7 +40,7 @@ function endFilter(before: number): Filter<KeyDocument> {
 }
 
 function inName(text: string): Filter<KeyDocument> {
-  return { name_folded: { $regex: foldedForms(text).map(literally).join('|') } };
+  return { name_folded: { $regex: forms(text) } };
 }
 
 function searchFilter(search: KeySearch): Filter<KeyDocument> {
@@ -52,10 +53,39 @@ function searchFilter(search: KeySearch): Filter<KeyDocument> {
     }
     case 'text': {
       const text = literally(search.text);
-      const last4 = { $regex: `^${text}$`, $options: 'i' };
-      return { $or: [{ prefix: { $regex: `^${text}` } }, { last4 }, inName(search.text)] };
+      const last4 = { $in: inEachCase(search.text) };
+      const labels = labelFilters(search.text);
+      return { $or: [{ prefix: { $regex: `^${text}` } }, { last4 }, inName(search.text), ...labels] };
     }
   }
+}
+
+const last4Length = 4;
+
+/** What a key may end in, with each letter either way: at most sixteen, each of which an index finds. */
+function inEachCase(text: string): string[] {
+  if (text.length > last4Length) return [];
+  const cases = (character: string) => [...new Set([character.toLowerCase(), character.toUpperCase()])];
+  return [...text].reduce<string[]>(
+    (begun, character) => begun.flatMap((part) => cases(character).map((next) => part + next)),
+    [''],
+  );
+}
+
+/** A label is a pair of its name and its value. */
+function labelFilters(text: string): Filter<KeyDocument>[] {
+  const { value, named } = labelSearch(text);
+  const begins = (part: string) => ({ $regex: `^(?:${forms(part)})`, $options: 'i' });
+  const is = (part: string) => ({ $regex: `^(?:${forms(part)})$`, $options: 'i' });
+  const pairs = [
+    { 1: begins(value) },
+    ...(named === null ? [] : [{ 0: is(named.name), 1: begins(named.value) }]),
+  ];
+  return pairs.map((pair) => ({ labels: { $elemMatch: pair } }) as Filter<KeyDocument>);
+}
+
+function forms(text: string): string {
+  return foldedForms(text).map(literally).join('|');
 }
 
 const stateFilters: Readonly<Record<KeyState, (now: Date) => Filter<KeyDocument>>> = {

@@ -1,8 +1,8 @@
 import { firstIdAt, type KeyId, type KeyState } from '../../../keys/key.ts';
-import type { KeySearch } from '../../../keys/key-search.ts';
 import { foldedForms } from '../../../keys/name-text.ts';
 import type { KeyFilter } from '../../../store/records/key-filter.ts';
 import type { Parameters, Query } from '../../statements.ts';
+import { inName, numbered, searchCondition, searchParameters } from './key-search.ts';
 import { lastUsedAt, recordColumns } from './records.ts';
 
 /** Keys from one id on and before another; null for no bound. */
@@ -169,55 +169,6 @@ function filterConditions(filter: KeyFilter, lead: Lead): string[] {
   if (filter.nameContains !== undefined) conditions.push(inName('name', filter.nameContains));
   if (filter.search !== undefined) conditions.push(searchCondition(filter.search));
   return conditions;
-}
-
-const last4Length = 4;
-
-/** Whether any key's prefix begins so; looked for once in a statement. */
-const hasBegun = `EXISTS (SELECT 1 FROM keys AS begun INDEXED BY keys_by_prefix
-  WHERE begun.prefix >= :search AND begun.prefix < :search_end)`;
-
-function inName(parameter: string, text: string): string {
-  const forms = foldedForms(text).map((_, place) => `instr(name_folded, :${parameter}_${place}) > 0`);
-  return `(${forms.join(' OR ')})`;
-}
-
-function searchCondition(search: KeySearch): string {
-  switch (search.kind) {
-    case 'id':
-      return 'id = :search';
-    case 'shown': {
-      const prefixes = search.prefixes.map((_, place) => `:search_${place}`).join(', ');
-      return `prefix IN (${prefixes})${search.last4 === null ? '' : ' AND last4 = :search_last4'}`;
-    }
-    case 'text': {
-      // Both are read from JSON, seven times as slow as a name: where no key can have it so, no row is asked.
-      // CASE, since SQLite would otherwise evaluate a subquery after what stands beside it.
-      const isBegun = `CASE WHEN ${hasBegun} THEN substr(prefix, 1, length(:search)) = :search END`;
-      const mayBeLast = search.text.length <= last4Length ? 'OR lower(last4) = lower(:search) ' : '';
-      return `(${inName('search', search.text)} ${mayBeLast}OR ${isBegun})`;
-    }
-  }
-}
-
-function searchParameters(search: KeySearch): Record<string, string> {
-  switch (search.kind) {
-    case 'id':
-      return { search: search.id };
-    case 'shown': {
-      const { prefixes, last4 } = search;
-      return { ...numbered('search', prefixes), ...(last4 !== null && { search_last4: last4 }) };
-    }
-    case 'text':
-      return {
-        ...{ search: search.text, search_end: `${search.text}\u{10ffff}` },
-        ...numbered('search', foldedForms(search.text)),
-      };
-  }
-}
-
-function numbered(name: string, values: readonly string[]): Record<string, string> {
-  return Object.fromEntries(values.map((value, place) => [`${name}_${place}`, value]));
 }
 
 function parametersOf(filter: KeyFilter, { from, before }: KeyRange): Parameters {

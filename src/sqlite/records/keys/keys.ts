@@ -194,10 +194,10 @@ function newRow(record: KeyRecord, retentionMs: number): Parameters {
 }
 
 function prepareStatements(database: DatabaseSync) {
-  const insert = `INTO keys (id, digest, request_key, version, scheme, environment, owner, name_folded, last_used_at,
-      expires_at, disabled_at, revoked_at, purge_at, rate_limits, record)
-    VALUES (:id, :digest, :request_key, :version, :scheme, :environment, :owner, :name_folded, :last_used_at,
-      :expires_at, :disabled_at, :revoked_at, :purge_at, :rate_limits, :record)`;
+  const insert = `INTO keys (id, digest, request_key, version, scheme, environment, owner, name_folded,
+      labels_folded, last_used_at, expires_at, disabled_at, revoked_at, purge_at, rate_limits, record)
+    VALUES (:id, :digest, :request_key, :version, :scheme, :environment, :owner, :name_folded,
+      :labels_folded, :last_used_at, :expires_at, :disabled_at, :revoked_at, :purge_at, :rate_limits, :record)`;
   return {
     find: database.prepare(`SELECT ${recordColumns} FROM keys WHERE digest = ?`),
     hasDigest: database.prepare('SELECT 1 FROM keys WHERE digest = :digest'),
@@ -217,7 +217,7 @@ function prepareStatements(database: DatabaseSync) {
     insertIfFree: database.prepare(`INSERT OR IGNORE ${insert}`),
     replace: database.prepare(
       `UPDATE keys SET request_key = :request_key, version = :version, scheme = :scheme, environment = :environment,
-         owner = :owner, name_folded = :name_folded, expires_at = :expires_at, disabled_at = :disabled_at,
+         owner = :owner, name_folded = :name_folded, labels_folded = :labels_folded, expires_at = :expires_at, disabled_at = :disabled_at,
          revoked_at = :revoked_at, purge_at = :purge_at, rate_limits = :rate_limits,
          record = :record
        WHERE id = :id AND version = :if_version RETURNING digest`,

@@ -1,4 +1,5 @@
 import { type KeyRecord, purgeAt } from '../../../keys/key.ts';
+import { foldLabels } from '../../../keys/label-text.ts';
 import type { RateLimit } from '../../../keys/limit.ts';
 import { fallbackOfLimits, storedLimits } from '../../../keys/limit.ts';
 import { foldText } from '../../../keys/name-text.ts';
@@ -60,6 +61,7 @@ export function toRow(record: KeyRecord, retentionMs: number): Parameters {
     environment: record.environment,
     owner: record.owner,
     name_folded: foldText(name),
+    labels_folded: foldLabels(labels),
     expires_at: record.expiresAt,
     disabled_at: record.disabledAt,
     revoked_at: record.revokedAt,

@@ -393,8 +393,9 @@ export interface ListKeysRequest {
     | undefined;
   /**
    * A key's id; what is shown of it, as in `pst_live_s3BT` or `pst_live_s3BT…6WNH`, or a longer part
-   * of its beginning; its last four; or part of its name, whatever the case of its letters and its
-   * Unicode form. 1 to 200 characters. A whole key is refused: see FindKey.
+   * of its beginning; its last four; part of its name; or the beginning of a label's value, alone or
+   * as `name=value`. Whatever the case of letters and the Unicode form. 1 to 200 characters. A whole
+   * key is refused: see FindKey.
    */
   search?:
     | string
