@@ -33,7 +33,7 @@ export type ImportedKey = Pick<
 export interface KeyImportDependencies {
   readonly store: Pick<
     Store,
-    'insertsAtOnce' | 'insertKeys' | 'findDigests' | 'findExternalIds' | 'appendJournal'
+    'insertsAtOnce' | 'digestsAtOnce' | 'insertKeys' | 'findDigests' | 'findExternalIds' | 'appendJournal'
   >;
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -66,7 +66,10 @@ export function createKeyImport({ store, now, retentionMs }: KeyImportDependenci
 
   return async (keys, origin, { isDryRun }) => {
     const duplicates = repeated(keys);
-    for (const places of batches(range(0, keys.length).filter((place) => !duplicates.has(place)))) {
+    const asked = range(0, keys.length).filter((place) => !duplicates.has(place));
+    // A key has a digest for each pepper.
+    const perKey = Math.max(1, ...asked.map((place) => at(keys, place).candidates.length));
+    for (const places of batches(asked, Math.ceil(store.digestsAtOnce / perKey))) {
       for (const place of await takenAmong(keys, places)) duplicates.add(place);
       await yieldToOthers();
     }
@@ -97,8 +100,7 @@ export function createKeyImport({ store, now, retentionMs }: KeyImportDependenci
     return taken;
   }
 
-  function batches(places: readonly number[]): number[][] {
-    const size = store.insertsAtOnce;
+  function batches(places: readonly number[], size = store.insertsAtOnce): number[][] {
     return range(0, Math.ceil(places.length / size)).map((batch) =>
       places.slice(batch * size, (batch + 1) * size),
     );

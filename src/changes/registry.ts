@@ -98,6 +98,7 @@ export interface RegistryDependencies {
     | 'insertKey'
     | 'insertFirstKey'
     | 'insertsAtOnce'
+    | 'digestsAtOnce'
     | 'insertKeys'
     | 'findDigests'
     | 'findExternalIds'

@@ -13,7 +13,7 @@ export interface JournalTail {
   read(after: number): Promise<readonly JournalEntry[]>;
   /** Resolves to whether there are entries after that one: `false` when `ms` are over or the signal aborts. */
   wait(after: number, ms: number, signal: AbortSignal): Promise<boolean>;
-  /** Looks at once: something was written. */
+  /** Looks at once: something was written. Of many words of that at one moment the store is asked once. */
   wake(): void;
   /** Ends it: whoever reads or waits is told UNAVAILABLE. */
   close(): void;
@@ -22,6 +22,8 @@ export interface JournalTail {
 export interface JournalTailOptions {
   /** How often the store is asked for what other replicas wrote. Default 500. */
   readonly pollMs?: number;
+  /** How often at the most, however much is written. Default 20. */
+  readonly restMs?: number;
   /** Entries that are held for those who are a little behind. Default 2 000. */
   readonly recentMax?: number;
 }
@@ -37,7 +39,7 @@ interface Waiter {
 
 export function createJournalTail(
   dependencies: { readonly store: Pick<Store, 'listJournal'>; readonly onError: (error: unknown) => void },
-  { pollMs = 500, recentMax = 2_000 }: JournalTailOptions = {},
+  { pollMs = 500, restMs = 20, recentMax = 2_000 }: JournalTailOptions = {},
 ): JournalTail {
   const { store, onError } = dependencies;
   const waiters = new Set<Waiter>();
@@ -50,6 +52,8 @@ export function createJournalTail(
   let isWoken = false;
   /** When the journal was last found to end at `to`, by `performance.now()`. */
   let endSeenAt = Number.NEGATIVE_INFINITY;
+  /** When the store was last asked, by `performance.now()`. */
+  let askedAt = Number.NEGATIVE_INFINITY;
   let isClosed = false;
 
   return {
@@ -114,14 +118,14 @@ export function createJournalTail(
   function schedule(ms: number): void {
     if (isPolling || isClosed) return;
     if (timer !== null) clearTimeout(timer);
-    timer = setTimeout(poll, ms);
+    timer = setTimeout(poll, Math.max(ms, askedAt + restMs - performance.now()));
     timer.unref();
   }
 
   async function poll(): Promise<void> {
     isPolling = true;
     isWoken = false;
-    const beganAt = performance.now();
+    askedAt = performance.now();
     try {
       let page: readonly JournalEntry[];
       do {
@@ -130,7 +134,7 @@ export function createJournalTail(
         // It may have begun anew meanwhile.
         if (after !== to) continue;
         take(page);
-        if (page.length < tailPageSize) endSeenAt = beganAt;
+        if (page.length < tailPageSize) endSeenAt = askedAt;
       } while (page.length === tailPageSize && waiters.size > 0);
     } catch (error) {
       onError(error);

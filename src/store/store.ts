@@ -40,6 +40,8 @@ export interface Store
   readonly kind: string;
   /** Records that {@link Store.insertKeys} takes without holding up the thread for more than some milliseconds. */
   readonly insertsAtOnce: number;
+  /** Digests that {@link Store.findDigests} takes so. */
+  readonly digestsAtOnce: number;
   /** What changes elsewhere, and how far memory may be trusted. */
   readonly feed: Feed;
 

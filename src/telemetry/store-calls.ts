@@ -24,6 +24,7 @@ export function eachCall(store: Store, wrap: WrapCall): Store {
   return {
     kind: store.kind,
     insertsAtOnce: store.insertsAtOnce,
+    digestsAtOnce: store.digestsAtOnce,
     feed: store.feed,
     open: wrap('open', () => store.open()),
     close: () => store.close(),

@@ -77,10 +77,11 @@ export function createKeyTerms({ policy, now }: KeyTermsDependencies): KeyTerms 
       throw invalidArgument([{ field: 'environment', description }]);
     },
     planFor(plan, scheme) {
+      if (plan === null) return null;
       const { plans, keySchemes } = policy();
       const own = scheme === null ? [] : plans.known(scheme);
       const known = own.length > 0 ? own : [...new Set(keySchemes.flatMap((one) => plans.known(one)))];
-      if (plan === null || known.length === 0 || known.includes(plan.toLowerCase())) return plan;
+      if (known.length === 0 || known.includes(plan.toLowerCase())) return plan;
       const what =
         own.length > 0 ? 'is not a plan of this scheme' : 'is a plan that no scheme and no setting knows';
       const nearest = nearestName(plan.toLowerCase(), known);

@@ -1,4 +1,4 @@
-import type { Document, Timestamp } from 'mongodb';
+import type { Document } from 'mongodb';
 import {
   addressesName,
   chargesName,
@@ -21,7 +21,6 @@ import { askId } from './fleet.ts';
 /** What {@link pipeline} leaves of a change event, by https://www.mongodb.com/docs/manual/reference/change-events/. */
 export interface FeedEvent {
   readonly operationType: string;
-  readonly clusterTime?: Timestamp;
   readonly ns?: { readonly coll?: string };
   readonly documentKey?: { readonly _id: unknown };
   readonly fullDocument?: { readonly digest?: unknown };
@@ -70,8 +69,7 @@ export function pipeline(runId: string): Document[] {
     {
       $project: {
         operationType: 1,
-        clusterTime: 1,
-        ns: 1,
+        'ns.coll': 1,
         documentKey: 1,
         'fullDocument.digest': 1,
         'updateDescription.updatedFields.digest': 1,

@@ -162,9 +162,10 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
       // Of a cursor that has ended the driver says at once that there is nothing, however often it is asked.
       if (event === null && opened.closed && !stopped()) throw new Error('the change stream has ended');
       const position = positionOf(opened.resumeToken);
+      const time = event === null ? null : positionOf(event._id);
       // Others of the same time may come after it: what one transaction has changed is an event each.
-      const told = event === null ? position : justBefore(positionOf(event._id));
-      if (event !== null) deliver(event, relaying);
+      const told = event === null ? position : justBefore(time);
+      if (event !== null) deliver(event, time, relaying);
       if (told !== null) relaying?.reached(told);
       advance(position, told);
       onProgress();
@@ -206,11 +207,10 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
     if (lease.isHeld()) started.resolve();
   }
 
-  function deliver(event: FeedEvent & Document, relaying: Relaying | null): void {
+  function deliver(event: FeedEvent, time: Timestamp | null, relaying: Relaying | null): void {
     if (stopped()) return;
     const told = toldOf(event);
     if (told === null) return;
-    const time = event.clusterTime ?? positionOf(event._id);
     if (time !== null) relaying?.note(told, time);
     apply(told);
     if (told[0] !== 'ask' || time === null) return;

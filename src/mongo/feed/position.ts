@@ -16,5 +16,7 @@ export function positionOf(resumeToken: unknown): Timestamp | null {
 
 /** The last cluster time that is certainly earlier; null where that of the position is not known. */
 export function justBefore(position: Timestamp | null): Timestamp | null {
-  return position === null ? null : new Timestamp(position.toBigInt() - 1n);
+  if (position === null) return null;
+  const { t, i } = position;
+  return i > 0 ? new Timestamp({ t, i: i - 1 }) : new Timestamp(position.toBigInt() - 1n);
 }

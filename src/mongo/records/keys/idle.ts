@@ -35,7 +35,7 @@ export function createIdlePages(
 
   function recordOf(document: KeyDocument): KeyRecord[] {
     try {
-      return [fromDocument({ ...document })];
+      return [fromDocument(document)];
     } catch (error) {
       if (!(error instanceof BadRecord)) throw error;
       onBadRecord(document._id, error);

@@ -1,6 +1,7 @@
 import type { ClientSession, Collection, Db } from 'mongodb';
 import type { JournalDraft } from '../../../journal/journal.ts';
 import type { KeyRecord } from '../../../keys/key.ts';
+import { ExternalIdTaken } from '../../../store/external-id.ts';
 import { DuplicateKey, insertsMax, StoreUnavailable } from '../../../store/store.ts';
 import { keysName } from '../../collections.ts';
 import { duplicatesOf } from '../../errors.ts';
@@ -34,6 +35,7 @@ export interface KeyChangeDependencies {
 
 /** How often others may insert what is about to be inserted, each time after it was found to be free. */
 const racesMax = 20;
+const none: ReadonlySet<number> = new Set();
 
 export function createKeyChanges(dependencies: KeyChangeDependencies): KeyChanges {
   const { database, sessions, queue, hasTransactions } = dependencies;
@@ -95,12 +97,12 @@ export function createKeyChanges(dependencies: KeyChangeDependencies): KeyChange
     );
   }
 
-  /** Inserts what is free of them, and then says which were not; undefined where others were faster. */
+  /** Inserts those that are not taken, and then says which were; undefined where it did not know of one. */
   async function insertFree(
     documents: readonly KeyDocument[],
+    taken: ReadonlySet<number>,
     draft: (inserted: number) => JournalDraft,
   ): Promise<ReadonlySet<number> | undefined> {
-    const taken = await sessions.write((session) => takenIn(documents, session));
     const places = documents.flatMap((_, place) => (taken.has(place) ? [] : [place]));
     if (places.length === 0) return taken;
     const free = documents.filter((_, place) => !taken.has(place));
@@ -116,7 +118,7 @@ export function createKeyChanges(dependencies: KeyChangeDependencies): KeyChange
         },
       });
     } catch (error) {
-      if (error instanceof DuplicateKey) return undefined;
+      if (error instanceof DuplicateKey || error instanceof ExternalIdTaken) return undefined;
       throw error;
     }
     return new Set([...taken, ...places.filter((_, index) => raced.has(index))]);
@@ -136,8 +138,11 @@ export function createKeyChanges(dependencies: KeyChangeDependencies): KeyChange
           duplicatesOf(keys.insertMany(documents, { ordered: false, session })),
         );
       }
-      for (let races = 0; races < racesMax; races++) {
-        const taken = await insertFree(documents, draft);
+      for (let races = 0; races <= racesMax; races++) {
+        // A transaction says by itself that one is taken, which is seldom so.
+        const isSupposedFree = hasTransactions && races === 0;
+        const known = isSupposedFree ? none : await sessions.write((session) => takenIn(documents, session));
+        const taken = await insertFree(documents, known, draft);
         if (taken !== undefined) return taken;
       }
       throw new StoreUnavailable('others keep inserting the same keys');

@@ -54,7 +54,7 @@ export function createKeyCollection(dependencies: KeyCollectionDependencies): Ke
   const { database, sessions, onBadRecord } = dependencies;
   const readFresh = createFreshRead(dependencies);
   const keys: Collection<KeyDocument> = database.collection(keysName);
-  const toRecord = (document: KeyDocument) => fromDocument({ ...document });
+  const toRecord = (document: KeyDocument) => fromDocument(document);
   const finds = byAsker(dependencies, (timeoutMs) => createFind(keys, dependencies, timeoutMs));
 
   return {

@@ -106,8 +106,11 @@ export function ownedText({ owner, externalId }: OwnedExternalId): string {
   return JSON.stringify([owner, externalId]);
 }
 
+/** A document as it was found, whoever has written it. */
+type FoundKey = { readonly [member in keyof KeyDocument]?: unknown };
+
 /** Throws `BadRecord` when the document is not a key. */
-export function fromDocument(document: Readonly<Record<string, unknown>>): KeyRecord {
+export function fromDocument(document: FoundKey): KeyRecord {
   return checkedRecord({
     id: document._id,
     digest: document.digest,
