@@ -1,4 +1,4 @@
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Caller } from '../../src/admin/identity.ts';
 import { createWatchOperations, sendAll, type Watched } from '../../src/admin/watch-operations.ts';
 import type { KeyEvent } from '../../src/events/events.ts';
@@ -113,6 +113,29 @@ describe('watchKeys', () => {
 });
 
 describe('the tail of the journal', () => {
+  it('asks the store once for what is written at one moment', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    onTestFinished(() => void vi.useRealTimers());
+    let reads = 0;
+    const listJournal = async () => {
+      reads++;
+      return [];
+    };
+    const tail = createJournalTail({ store: { listJournal }, onError() {} }, { restMs: 20 });
+    const waited = tail.wait(0, 10_000, new AbortController().signal);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(reads).toBe(1);
+    for (let change = 0; change < 10; change++) {
+      tail.wake();
+      await vi.advanceTimersByTimeAsync(1);
+    }
+    expect(reads).toBe(1);
+    await vi.advanceTimersByTimeAsync(20);
+    expect(reads).toBe(2);
+    tail.close();
+    await expect(waited).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  });
+
   it('is read by one for as many as watch, and by nobody while nobody does', async () => {
     let reads = 0;
     const { service, watch, caller } = await setUp((store) => ({

@@ -1,7 +1,7 @@
 import { describe, expect, inject, it, vi } from 'vitest';
 import { BadRecord, StoreUnavailable } from '../../src/store/store.ts';
 import { keyRecord } from '../records.ts';
-import { insertAll, listIds, nextId, retentionMs, testNow } from '../store-contract/setting.ts';
+import { insertAll, journalDraft, listIds, nextId, retentionMs, testNow } from '../store-contract/setting.ts';
 import { profile } from './profile.ts';
 import { createSetting } from './setting.ts';
 
@@ -172,6 +172,34 @@ describe('the indexes', () => {
       expect(command.readConcern).toMatchObject({ level: 'majority', afterClusterTime: expect.anything() });
       expect(hasSortStage).toBe(undefined);
     }
+  });
+
+  it('does not look for the keys that are imported, but where one of them is there', async () => {
+    const { setting, store } = await openStore();
+    const draft = (imported: number) => journalDraft({ action: 'ImportKeys', after: { imported } });
+    const [one, two, three] = [1, 2, 3].map(() => keyRecord({ id: nextId() }));
+    const free = await profile(setting, 'keys', async () => {
+      expect(
+        await store.insertKeys(
+          [one, two].flatMap((key) => key ?? []),
+          retentionMs,
+          draft,
+        ),
+      ).toEqual([]);
+    });
+    expect(free).toEqual([]);
+    const taken = await profile(setting, 'keys', async () => {
+      expect(
+        await store.insertKeys(
+          [two, three].flatMap((key) => key ?? []),
+          retentionMs,
+          draft,
+        ),
+      ).toEqual([0]);
+    });
+    expect(taken).toHaveLength(2);
+    const entries = await store.listJournal({}, { order: 'oldest', after: null, size: 10 });
+    expect(entries.map(({ after }) => after)).toEqual([{ imported: 2 }, { imported: 1 }]);
   });
 
   it('asks for a key that is not there once more, after a write by majority', async () => {
