@@ -1,7 +1,7 @@
 import type { ClientSession, Collection, Db } from 'mongodb';
 import type { JournalDraft } from '../../../journal/journal.ts';
 import type { KeyRecord } from '../../../keys/key.ts';
-import { ExternalIdTaken } from '../../../store/external-id.ts';
+import { ExternalIdTaken } from '../../../store/records/external-id.ts';
 import { DuplicateKey, insertsMax, StoreUnavailable } from '../../../store/store.ts';
 import { keysName } from '../../collections.ts';
 import { duplicatesOf } from '../../errors.ts';
