@@ -23,7 +23,7 @@ import {
   requireEtag,
   type Visible,
 } from './key-change.ts';
-import { createKeyImport, type ImportKeys } from './key-import.ts';
+import { createKeyImport, type ImportKeys, type KeyImportDependencies } from './key-import.ts';
 import { createLeakRevocation, type RevokeInClear, type RevokeLeaked } from './leaks.ts';
 import { createMint, type KnownSecret, type Minted, type NewKey } from './minting.ts';
 import { createOwnerChanges, type OwnerChanges } from './owner-changes.ts';
@@ -97,11 +97,6 @@ export interface RegistryDependencies {
     | 'getKeyByRequest'
     | 'insertKey'
     | 'insertFirstKey'
-    | 'insertsAtOnce'
-    | 'digestsAtOnce'
-    | 'insertKeys'
-    | 'findDigests'
-    | 'findExternalIds'
     | 'findKey'
     | 'appendJournal'
     | 'replaceKey'
@@ -115,7 +110,8 @@ export interface RegistryDependencies {
     | 'getPortalSession'
     | 'putPortalSession'
     | 'settle'
-  >;
+  > &
+    KeyImportDependencies['store'];
   readonly digester: Digester;
   /** What holds now. */
   readonly policy: () => Pick<KeyPolicy, 'keySchemes'>;

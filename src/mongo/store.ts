@@ -84,8 +84,7 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Restorab
 
   return {
     kind: 'mongodb',
-    insertsAtOnce: 500,
-    digestsAtOnce: 2_000,
+    ...{ insertsAtOnce: 500, digestsAtOnce: 2_000 },
     feed: {
       subscribe(given) {
         subscriber = given;

@@ -117,8 +117,7 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
 
   return {
     kind: 'sqlite',
-    insertsAtOnce: 100,
-    digestsAtOnce: 200,
+    ...{ insertsAtOnce: 100, digestsAtOnce: 200 },
     feed: {
       subscribe(given) {
         subscriber = given;
