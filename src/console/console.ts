@@ -30,7 +30,7 @@ import { ownerPages } from './pages/owners/owners.ts';
 import { requestsPage } from './pages/requests/requests.ts';
 import { rolePages } from './pages/roles/roles.ts';
 import { Refusal } from './refusal.ts';
-import type { Show, SignIn } from './routing.ts';
+import { methodRefusal, type Show, type SignIn } from './routing.ts';
 import { createAccess } from './session/access.ts';
 import { createFlashes } from './session/flash.ts';
 import { createKeptForms } from './session/kept-forms.ts';
@@ -114,6 +114,7 @@ export function createConsole(dependencies: ConsoleDependencies, options: Consol
     // Before any session is begun: what another site brings about changes no cookie.
     app.addHook('onRequest', async (request, reply) => {
       reply.headers(standingHeaders);
+      if (!app.supportedMethods.includes(request.method)) throw methodOfNoPage(reply);
       if (request.method === 'POST' && !isFromHere(request.headers)) throw foreignForm();
       if (request.method === 'GET' && access.isLedHere(request)) return show(request, reply, askAgainView);
     });
@@ -168,6 +169,12 @@ const askAgainView: View = {
   main: html`<p><a href="">Go on</a></p>`,
   asksAgain: true,
 };
+
+/** A method that no page takes, so that none has a route for it, as PROPFIND. */
+function methodOfNoPage(reply: FastifyReply): Refusal {
+  reply.header('Allow', 'GET, HEAD, POST');
+  return methodRefusal();
+}
 
 function foreignForm(): Refusal {
   return new Refusal(403, 'FOREIGN_FORM', 'This form was sent by another site, and nothing was done.');

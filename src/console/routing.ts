@@ -63,8 +63,12 @@ export function refuseOthers(app: FastifyInstance, path: string, methods: readon
     method: app.supportedMethods.filter((method) => !allowed.includes(method)),
     onRequest: async (_, reply) => {
       reply.header('Allow', allowed.join(', '));
-      throw new Refusal(405, 'METHOD_NOT_ALLOWED', 'This page is not asked for in this way.');
+      throw methodRefusal();
     },
     handler: () => null,
   });
+}
+
+export function methodRefusal(): Refusal {
+  return new Refusal(405, 'METHOD_NOT_ALLOWED', 'This page is not asked for in this way.');
 }

@@ -27,7 +27,7 @@ import { addKeyChangeRoutes } from './routes/key-change-routes.ts';
 import { addKeyRoutes } from './routes/key-routes.ts';
 import { addLeakRoutes } from './routes/leak-routes.ts';
 import { addLimitRoutes } from './routes/limit-routes.ts';
-import { withOtherMethodsRefused } from './routes/other-methods.ts';
+import { segmentMax, withOtherMethodsRefused } from './routes/other-methods.ts';
 import { addOwnerRoutes } from './routes/owner-routes.ts';
 import { addPages, type HttpPages } from './routes/pages.ts';
 import { addPortalRoutes } from './routes/portal-routes.ts';
@@ -153,8 +153,7 @@ function createApp({ log, pages }: HttpDependencies, options: HttpOptions): Fast
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     frameworkErrors: answerError,
-    // An owner's id may have 128 characters, and one that has more is to be told so.
-    routerOptions: { maxParamLength: 1_024 },
+    routerOptions: { maxParamLength: segmentMax },
     clientErrorHandler: answerClientError,
     schemaController: {
       compilersFactory: { buildValidator: nothingToCompile, buildSerializer: nothingToCompile },

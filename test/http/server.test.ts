@@ -61,6 +61,8 @@ it.each([
   ['GET', '/admin/api-keys:verify', 'POST'],
   ['PROPFIND', '/admin/api-keys/key_a/disable', 'POST'],
   ['OPTIONS', '/healthz', 'GET, HEAD'],
+  ['OPTIONS', '/admin/api-keys/?page_size=1#top', 'DELETE, GET, HEAD, PATCH'],
+  ['DELETE', '/admin/api-keys/key%5Fa:charge', 'POST'],
 ])('answers 405 with Allow to %s %s', async (method, path, allowed) => {
   const { call } = await startListener();
 
