@@ -38,6 +38,7 @@ async function runExaminer(workerData: ExaminerInput): Promise<Examination> {
   const program = new URL(import.meta.url.replace(/examination(\.[jt]s)$/, 'examiner$1'));
   const worker = new Worker(program, {
     workerData,
+    env: { ...process.env },
     resourceLimits: { maxOldGenerationSizeMb: heapMiBMax },
   });
   const { promise, resolve, reject } = Promise.withResolvers<Examination>();

@@ -1,4 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+/** When the service has nothing of its start left to do; a start that is not over by then only leaves more behind. */
+const startedAfterMs = 2_000;
 
 /**
  * Keeps V8's young generation as small as it begins, 1 MiB for each half, in every thread of this process: to be called
@@ -14,4 +18,22 @@ export function keepYoungGenerationSmall(): void {
  */
 export function letYoungGenerationGrow(): void {
   setFlagsFromString('--semi-space-growth-factor=2');
+}
+
+/**
+ * Gives back what this thread used to start, once: half of what it has by then is code that ran once and what reading
+ * it left, which V8 would keep until the heap has doubled. It stops the thread for some 40 ms of processor time, of a
+ * Check worker 15.
+ */
+export function giveBackStart(): void {
+  setFlagsFromString('--expose-gc');
+  const collect: ((how: object) => void) | undefined = runInNewContext('globalThis.gc');
+  setFlagsFromString('--no-expose-gc');
+  // Of the kinds there are, this one alone moves together what is left, so that pages become free.
+  collect?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+}
+
+/** The same for the service's own thread, when its start is over. */
+export function giveBackStartSoon(): void {
+  setTimeout(giveBackStart, startedAfterMs).unref();
 }

@@ -5,7 +5,7 @@ import { examineApart } from '../config/setting-examination.ts';
 import { lookAtSettings } from '../config/setting-files.ts';
 import { type Environment, readSettings, type SettingFlags, SettingsError } from '../config/settings.ts';
 import { type Banner, renderBanner } from './banner.ts';
-import { letYoungGenerationGrow } from './heap.ts';
+import { giveBackStartSoon, letYoungGenerationGrow } from './heap.ts';
 import { openStore, StoreUnusable } from './open-store.ts';
 import { createReload, type Reload } from './reload.ts';
 import { createService, type Service } from './service.ts';
@@ -54,6 +54,7 @@ export async function serve(flags: SettingFlags, process: ServeProcess): Promise
     if (firstKey !== 'stopped') {
       service.setReady();
       letYoungGenerationGrow();
+      giveBackStartSoon();
       const banner: Banner = {
         ...(await listening),
         store: storeName(config),

@@ -27,6 +27,7 @@ import { untilAborted } from '../../../time/until-aborted.ts';
 import type { Tracing } from '../../../tracing/tracing.ts';
 import { createRequestLog, type RequestLog } from '../../../usage/requests/request-log.ts';
 import { createUsage, writesToFold } from '../../../usage/usage.ts';
+import { giveBackStart } from '../heap.ts';
 import { openTracing } from '../tracing.ts';
 import { type CheckListener, createCheckListener } from './check-listener.ts';
 
@@ -121,6 +122,8 @@ export async function startCheckCore(
   usage.start();
   requests.start();
   failures.start();
+  // Before it listens, so that no Check waits for it.
+  giveBackStart();
   const givingBack = setInterval(() => void limiter.giveBack(now()), giveBackEveryMs).unref();
 
   return {

@@ -1,5 +1,4 @@
 import { fork } from 'node:child_process';
-import { getCompileCacheDir } from 'node:module';
 import type { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { type Port, processPort, threadPort } from '../../../link/port.ts';
@@ -31,7 +30,8 @@ const processFlags = ['--single-threaded-gc', '--max-semi-space-size=4'];
 export function spawnThread(name: string): Spawned {
   const worker = new Worker(programBeside(import.meta.url), {
     name,
-    env: withCompileCache(),
+    // With what this process has put there for it: see bin/postern.js.
+    env: { ...process.env },
     resourceLimits: { maxYoungGenerationSizeMb: youngMiB },
   });
   let broken: unknown = null;
@@ -50,7 +50,7 @@ export function spawnProcess(name: string): Spawned {
   const child = fork(programBeside(import.meta.url), [name], {
     serialization: 'advanced',
     execArgv: [...process.execArgv, ...processFlags],
-    env: withCompileCache(),
+    env: process.env,
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const port = processPort(child);
@@ -64,12 +64,6 @@ export function spawnProcess(name: string): Spawned {
     child.once('error', (error) => child.pid === undefined && resolve(error));
   });
   return { port, ended, hand: port.hand, kill: () => void child.kill('SIGKILL') };
-}
-
-/** Without it a worker of the checkout takes the types out of its sources itself, and holds the 30 MB that do it. */
-function withCompileCache(): NodeJS.ProcessEnv {
-  const cache = getCompileCacheDir();
-  return { ...process.env, ...(cache !== undefined && { NODE_COMPILE_CACHE: cache }) };
 }
 
 /** A source beside sources, compiled beside what is compiled. */
