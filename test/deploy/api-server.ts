@@ -15,13 +15,18 @@ export interface Answer {
   readonly body: any;
 }
 
+export interface CallOptions {
+  readonly type?: string;
+  readonly token?: string;
+}
+
 /** A kube-apiserver on an etcd, without a kubelet, a scheduler and controllers: it keeps and judges objects. */
 export interface ApiServer {
   readonly url: string;
   /** The path of a kubeconfig, of the user with all rights or of whom a token is for. */
   kubeconfig(options?: { token?: string; namespace?: string }): Promise<string>;
-  /** A call as the user with all rights; a PATCH is a JSON merge patch unless `type` says otherwise. */
-  call(method: string, path: string, body?: unknown, type?: string): Promise<Answer>;
+  /** A call as the user with all rights, or whose the token is; a PATCH is a JSON merge patch unless `type` says otherwise. */
+  call(method: string, path: string, body?: unknown, options?: CallOptions): Promise<Answer>;
   /** Applies documents of YAML, server-side; throws what the server says to one that it does not take. */
   apply(yaml: string, options?: { namespace?: string; isDryRun?: boolean }): Promise<Answer[]>;
   /** A token of a service account. */
@@ -120,10 +125,15 @@ export async function startApiServer(): Promise<ApiServer> {
     return path;
   }
 
-  function call(method: string, path: string, body?: unknown, type?: string): Promise<Answer> {
+  function call(
+    method: string,
+    path: string,
+    body?: unknown,
+    { type, token = adminToken }: CallOptions = {},
+  ): Promise<Answer> {
     const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
     const usual = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
-    const headers = { authorization: `Bearer ${adminToken}`, 'content-type': type ?? usual };
+    const headers = { authorization: `Bearer ${token}`, 'content-type': type ?? usual };
     return new Promise((resolve, reject) => {
       const asked = request(`${url}${path}`, { method, headers, agent }, async (response) => {
         try {
@@ -151,12 +161,9 @@ export async function startApiServer(): Promise<ApiServer> {
       if (object === null) continue;
       const path = await pathOf(object, namespace);
       const query = `?fieldManager=test&force=true${isDryRun ? '&dryRun=All' : ''}`;
-      const answer = await call(
-        'PATCH',
-        path + query,
-        JSON.stringify(object),
-        'application/apply-patch+yaml',
-      );
+      const answer = await call('PATCH', path + query, JSON.stringify(object), {
+        type: 'application/apply-patch+yaml',
+      });
       if (answer.status > 299) {
         throw new Error(`${object.kind} ${object.metadata.name}: ${answer.body.message ?? answer.body}`);
       }

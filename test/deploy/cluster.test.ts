@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { until } from '../real/until.ts';
 import { type ApiServer, startApiServer } from './api-server.ts';
 import { example, renderText } from './chart.ts';
 import { repository } from './image-tree.ts';
@@ -147,6 +148,95 @@ describe('by the real helm the chart', () => {
     expect(older.length).toBeLessThan(definition.length);
     writeFileSync(`${folder}/files/crds/apikeys.yaml`, older);
     return folder;
+  }
+});
+
+describe('the example of a policy about ApiKeys', () => {
+  const apiKeys = '/apis/postern.dev/v1alpha1/namespaces/tenant/apikeys';
+  let token: string;
+
+  beforeAll(async () => {
+    await server.apply(`
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: tenant
+  annotations: { postern.dev/owners: "acme globex", postern.dev/roles: reader, postern.dev/permissions: "read:a read:b" }
+---
+{ apiVersion: v1, kind: ServiceAccount, metadata: { name: team, namespace: tenant } }
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: { name: team }
+rules:
+  - { apiGroups: [postern.dev], resources: [apikeys], verbs: [create, patch] }
+  - { apiGroups: [postern.dev], resources: [apikeyowners], verbs: [use], resourceNames: [initech] }
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: { name: team }
+roleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: team }
+subjects: [{ kind: ServiceAccount, name: team, namespace: tenant }]`);
+    token = await server.tokenOf('tenant', 'team');
+    await until('the rights hold', async () => (await said({ owner: 'hooli' })) === 'taken');
+    expect((await create('before', { owner: 'hooli' })).status).toBe(201);
+    await server.apply(read('deploy/kubernetes/policy.yaml'));
+    await until('the policy holds', async () => (await said({ owner: 'hooli' })) !== 'taken');
+  });
+  afterAll(async () => {
+    const base = '/apis/admissionregistration.k8s.io/v1';
+    for (const kind of ['validatingadmissionpolicybindings', 'validatingadmissionpolicies']) {
+      await server.call('DELETE', `${base}/${kind}/apikeys.postern.dev`);
+    }
+  });
+
+  it.each([
+    ['no owner', {}],
+    ['its own namespace', { owner: 'tenant' }],
+    ['an owner of the annotation', { owner: 'globex' }],
+    ['an owner that its user may use', { owner: 'initech' }],
+    ['roles and permissions of the annotations', { roles: ['reader'], permissions: ['read:b', 'read:a'] }],
+  ])('takes one that names %s', async (_, spec) => {
+    expect(await said(spec)).toBe('taken');
+  });
+
+  it.each([
+    ['another owner', { owner: 'hooli' }, 'this namespace may not name the owner hooli'],
+    ['a part of a name', { owner: 'glob' }, 'this namespace may not name the owner glob'],
+    ['another role', { roles: ['reader', 'writer'] }, 'the roles of its annotation postern.dev/roles'],
+    ['another permission', { permissions: ['read:*'] }, 'the permissions of its annotation'],
+  ])('refuses one that names %s', async (_, spec, why) => {
+    expect(await said(spec)).toContain(why);
+  });
+
+  it('lets the controller go on with what was there before, and nobody change it to another', async () => {
+    const path = `${apiKeys}/before`;
+    const finalized = { metadata: { finalizers: ['postern.dev/revoke'] } };
+    expect((await server.call('PATCH', path, finalized, { token })).status).toBe(200);
+    const changed = await server.call('PATCH', path, { spec: { gracePeriod: '1h' } }, { token });
+    expect(changed.body.message).toContain('this namespace may not name the owner hooli');
+    expect((await server.call('PATCH', path, { metadata: { finalizers: null } }, { token })).status).toBe(
+      200,
+    );
+  });
+
+  const create = (name: string, spec: object, query = '') =>
+    server.call(
+      'POST',
+      apiKeys + query,
+      {
+        apiVersion: 'postern.dev/v1alpha1',
+        kind: 'ApiKey',
+        metadata: { name },
+        spec: { secretName: 'tenant-key', ...spec },
+      },
+      { token },
+    );
+
+  /** What is said to an ApiKey of this spec. */
+  async function said(spec: object): Promise<string> {
+    const { status, body } = await create('tried', spec, '?dryRun=All');
+    return status === 201 ? 'taken' : body.message;
   }
 });
 
