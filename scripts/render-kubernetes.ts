@@ -124,7 +124,11 @@ function sidecar(binary: string): string {
 }
 
 function controller(binary: string): string {
-  const only = ['--set', 'controller.enabled=true', '--show-only', 'templates/controller.yaml'];
+  const templates = ['controller.yaml', 'controller-networkpolicy.yaml'];
+  const only = [
+    ...['--set', 'controller.enabled=true'],
+    ...templates.flatMap((name) => ['--show-only', `templates/${name}`]),
+  ];
   const head =
     '# ApiKeys, ApiKeyOwners and ApiKeyRoles, and what makes keys, owners and roles of them: docs/as-code.md.\n#\n';
   // What keeps them is for Helm alone.

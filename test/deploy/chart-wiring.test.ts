@@ -230,6 +230,66 @@ describe('the NetworkPolicy', () => {
   });
 });
 
+describe('the NetworkPolicy of the controller', () => {
+  const policyOf = (values: Values, name: string) => {
+    const { spec } = one(render({ controller: { enabled: true }, ...values }), 'NetworkPolicy', name);
+    return spec as { podSelector: Peer; ingress?: Rule[]; egress: Rule[] };
+  };
+  interface Peer {
+    readonly matchLabels?: Record<string, string>;
+    readonly podSelector?: { readonly matchLabels?: Record<string, string> };
+  }
+  interface Rule {
+    readonly ports: readonly { readonly port: number }[];
+    readonly from?: readonly Peer[];
+    readonly to?: readonly Peer[];
+  }
+  const labelsOf = (name: string) =>
+    podsOf(one(render({ controller: { enabled: true } }), 'Deployment', name))[0]?.labels ?? {};
+  const peerOf = (rules: readonly Rule[], port: number) =>
+    rules.find(({ ports, from, to }) => ports.length === 1 && ports[0]?.port === port && (from ?? to));
+
+  it('holds for its pods and for no other', () => {
+    const { matchLabels = {} } = policyOf({}, 'postern-controller').podSelector;
+    expect(selects(matchLabels, labelsOf('postern-controller'))).toBe(true);
+    expect(selects(matchLabels, labelsOf('postern'))).toBe(false);
+  });
+
+  it('lets it out to names, Postern and the API server, and lets it into Postern whoever else may come', () => {
+    const { egress } = policyOf({}, 'postern-controller');
+    expect(egress.map(({ ports }) => ports.map(({ port }) => port))).toEqual([
+      [53, 53, 5353, 5353],
+      [8080],
+      [443, 6443],
+    ]);
+    expect(selects(egress[1]?.to?.[0]?.podSelector?.matchLabels ?? { none: '' }, labelsOf('postern'))).toBe(
+      true,
+    );
+    const { ingress = [] } = policyOf({ networkPolicy: { http: { from: [] } } }, 'postern');
+    const from = peerOf(ingress, 8080)?.from?.[0]?.podSelector?.matchLabels ?? { none: '' };
+    expect(selects(from, labelsOf('postern-controller'))).toBe(true);
+    expect(selects(from, labelsOf('postern'))).toBe(false);
+  });
+
+  it('names the API server and who reads metrics where it is told of them', () => {
+    const policy = (networkPolicy: Values) => policyOf({ networkPolicy }, 'postern-controller');
+    const named = [{ ipBlock: { cidr: '10.0.0.1/32' } }];
+    expect(policy({ kubernetes: { to: named, ports: [6443] } }).egress[2]).toEqual({
+      ports: [{ port: 6443 }],
+      to: named,
+    });
+    expect(policy({ kubernetes: { to: [] } }).egress).toHaveLength(2);
+    expect(policy({ controller: { from: [] } }).ingress ?? []).toEqual([]);
+    expect(policy({ controller: { from: null } }).ingress).toEqual([{ ports: [{ port: 8081 }] }]);
+  });
+
+  it('is not there where there is no controller, nor where there is to be none', () => {
+    const policies = (values: Values) => render(values).filter(({ kind }) => kind === 'NetworkPolicy');
+    expect(policies({})).toHaveLength(1);
+    expect(policies({ controller: { enabled: true }, networkPolicy: { enabled: false } })).toEqual([]);
+  });
+});
+
 function selectorsOf({ kind, spec }: Manifest): Record<string, string>[] {
   type Spec = {
     selector?: Record<string, string> & { matchLabels?: Record<string, string> };
