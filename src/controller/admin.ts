@@ -4,6 +4,8 @@ export interface AdminApi {
   call(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<unknown>;
   /** Changes as they happen, until the signal aborts; throws what cuts it off. */
   changes(signal: AbortSignal): AsyncIterable<Change>;
+  /** What time it is for the service, in Unix milliseconds; late by a second at most. */
+  now(): number;
 }
 
 export interface Change {

@@ -23,8 +23,6 @@ export interface ControllerOptions {
   readonly identity: string;
   readonly log: ControllerLog;
   readonly onLook: (kind: string, result: 'ok' | 'failed') => void;
-  /** Unix milliseconds. */
-  readonly now: () => number;
   /** Milliseconds, never set back. */
   readonly monotonic: () => number;
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseTime } from '../time/time.ts';
 import type { AdminApi } from './admin.ts';
+import type { EventRecorder } from './cluster/events.ts';
 import { type ClusterObject, ownerKind } from './cluster/objects.ts';
 import { Problem } from './problem.ts';
 import type { Reconciler } from './reconciler.ts';
@@ -38,7 +39,7 @@ const answer = z.object({
 });
 
 /** Makes Postern's owners what ApiKeyOwners say. No owner is ever removed: one whose ApiKeyOwner is deleted stays as it is. */
-export function createOwners(admin: AdminApi, claims: Claims): Reconciler {
+export function createOwners(admin: AdminApi, events: EventRecorder, claims: Claims): Reconciler {
   return {
     kind: ownerKind,
     async reconcile(object) {
@@ -50,8 +51,11 @@ export function createOwners(admin: AdminApi, claims: Claims): Reconciler {
       const wanted = { ...rest, active_until: activeUntil, billing_anchor: billingAnchor, keys_max: keysMax };
       const found = await admin.call('GET', path);
       let owner = found === null ? null : answer.parse(found).data;
-      if (owner === null || !isSame(owner, wanted))
+      if (owner === null || !isSame(owner, wanted)) {
+        const note = `The owner ${id} was ${owner === null ? 'made' : 'changed'} in Postern.`;
         owner = answer.parse(await admin.call('PUT', path, wanted)).data;
+        await events.tell(ownerKind, object, { type: 'Normal', reason: 'OwnerPut', action: 'Put', note });
+      }
       const state = owner.active
         ? 'may be used'
         : 'are denied: the owner is suspended, or its subscription ended';

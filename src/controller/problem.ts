@@ -13,6 +13,14 @@ export class Problem extends Error {
   }
 }
 
+/** Whether it stays so until somebody changes something, rather than goes by itself. */
+export function isRefusal(error: unknown): boolean {
+  if (error instanceof AdminProblem) return !error.isAway;
+  if (!(error instanceof ClusterError)) return error instanceof Problem;
+  const { status } = error;
+  return status !== null && status < 500 && status !== 409 && status !== 429;
+}
+
 /** What a condition says of whatever was thrown. */
 export function problemOf(error: unknown): { readonly reason: string; readonly message: string } {
   const message = error instanceof Error ? error.message : String(error);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { AdminApi } from './admin.ts';
 import type { Cluster } from './cluster/cluster.ts';
+import type { EventRecorder } from './cluster/events.ts';
 import { type ClusterObject, roleKind } from './cluster/objects.ts';
 import { addFinalizer, removeFinalizer } from './finalizer.ts';
 import type { Claims } from './owners.ts';
@@ -19,8 +20,14 @@ const answer = z.object({
 
 const pathOf = (id: string) => `/admin/roles/${encodeURIComponent(id)}`;
 
+export interface RolesOptions {
+  readonly events: EventRecorder;
+  readonly claims: Claims;
+}
+
 /** Makes Postern's roles what ApiKeyRoles say, and removes those whose ApiKeyRole is deleted. */
-export function createRoles(cluster: Cluster, admin: AdminApi, claims: Claims): Reconciler {
+export function createRoles(cluster: Cluster, admin: AdminApi, options: RolesOptions): Reconciler {
+  const { events, claims } = options;
   return {
     kind: roleKind,
     async reconcile(object) {
@@ -33,7 +40,11 @@ export function createRoles(cluster: Cluster, admin: AdminApi, claims: Claims): 
         role !== null &&
         (role.description ?? null) === description &&
         listed(role.permissions) === listed(permissions);
-      if (!isSame) await admin.call('PUT', pathOf(id), { description, permissions });
+      if (!isSame) {
+        await admin.call('PUT', pathOf(id), { description, permissions });
+        const note = `The role ${id} was ${role === null ? 'made' : 'changed'} in Postern.`;
+        await events.tell(roleKind, object, { type: 'Normal', reason: 'RolePut', action: 'Put', note });
+      }
       return {
         reason: 'RolePut',
         message: `Keys that name ${id} have its permissions.`,
@@ -45,7 +56,16 @@ export function createRoles(cluster: Cluster, admin: AdminApi, claims: Claims): 
     async end(object) {
       const { id } = specOf(object);
       // The one that names it, too, has it from now on.
-      if (!claims.isClaimed(id, object)) await admin.call('DELETE', pathOf(id));
+      if (!claims.isClaimed(id, object)) {
+        await admin.call('DELETE', pathOf(id));
+        const note = `The role ${id} was deleted in Postern.`;
+        await events.tell(roleKind, object, {
+          type: 'Normal',
+          reason: 'RoleDeleted',
+          action: 'Delete',
+          note,
+        });
+      }
       await removeFinalizer(cluster, roleKind, object);
     },
   };

@@ -2,10 +2,12 @@ import type { AdminApi } from './admin.ts';
 import { createApiKeys } from './api-keys/api-keys.ts';
 import { managedBy } from './api-keys/secrets.ts';
 import { type Cluster, ClusterError } from './cluster/cluster.ts';
+import { createEventRecorder } from './cluster/events.ts';
 import {
   apiKeyKind,
   type ClusterObject,
   collectionPath,
+  type Kind,
   nameOf,
   objectPath,
   ownerKind,
@@ -16,7 +18,7 @@ import { createReflector, type Reflector } from './cluster/reflector.ts';
 import { hasFinalizer } from './finalizer.ts';
 import { createClaims, createOwners } from './owners.ts';
 import { backoffMs, pause } from './pause.ts';
-import { problemOf } from './problem.ts';
+import { isRefusal, problemOf } from './problem.ts';
 import type { Reconciler } from './reconciler.ts';
 import { createRoles } from './roles.ts';
 import { writeStatus } from './status.ts';
@@ -31,11 +33,11 @@ export interface ControllerLog {
 export interface TermOptions {
   /** Whose ApiKeys it looks after; null for all. */
   readonly namespace: string | null;
+  /** What this controller is called. */
+  readonly identity: string;
   readonly log: ControllerLog;
   /** What came of a look at one object of a kind. */
   readonly onLook: (kind: string, result: 'ok' | 'failed') => void;
-  /** Unix milliseconds. */
-  readonly now: () => number;
   /** Milliseconds, never set back. */
   readonly monotonic: () => number;
   readonly onTrouble: (error: unknown) => void;
@@ -50,7 +52,7 @@ const retryMs = { first: 1_000, longest: 30_000 };
 
 /** What a controller does from when it leads until it does no more; nothing of it is known in the next term. */
 export function createTerm(cluster: Cluster, admin: AdminApi, options: TermOptions) {
-  const { namespace, log, onLook, now, monotonic, onTrouble } = options;
+  const { namespace, log, onLook, monotonic, onTrouble } = options;
   const subjects = createSubjects();
   const queue = createWorkQueue({
     workersMax,
@@ -60,17 +62,17 @@ export function createTerm(cluster: Cluster, admin: AdminApi, options: TermOptio
   });
   let term = new AbortController().signal;
 
+  const events = createEventRecorder(cluster, {
+    ...options,
+    onTrouble: (error) => log.warn(problemOf(error), 'an Event could not be written'),
+  });
   const reflectors = new Map<string, Reflector>();
-  const owners = createOwners(
-    admin,
-    createClaims(() => objectsOf(ownerKind.plural)),
-  );
-  const roles = createRoles(
-    cluster,
-    admin,
-    createClaims(() => objectsOf(roleKind.plural)),
-  );
-  const apiKeys = createApiKeys(cluster, admin, { now, requireLead: () => term.throwIfAborted() });
+  const ownerClaims = createClaims(() => objectsOf(ownerKind.plural));
+  const owners = createOwners(admin, events, ownerClaims);
+  const roleClaims = createClaims(() => objectsOf(roleKind.plural));
+  const roles = createRoles(cluster, admin, { events, claims: roleClaims });
+  const requireLead = () => term.throwIfAborted();
+  const apiKeys = createApiKeys(cluster, admin, { events, monotonic, requireLead });
   const reconcilers = new Map<string, Reconciler>();
   for (const reconciler of [apiKeys, owners, roles]) follow(reconciler);
   reflectors.set('secrets', followSecrets());
@@ -120,8 +122,24 @@ export function createTerm(cluster: Cluster, admin: AdminApi, options: TermOptio
     const labelSelector = Object.entries(managedBy)
       .map(([name, value]) => `${name}=${value}`)
       .join(',');
+    // One that was deleted before it was ever seen.
+    const onListed = () => {
+      for (const object of objectsOf(apiKeyKind.plural)) {
+        const { secretName } = (object.status ?? {}) as { readonly secretName?: string };
+        const isThere = followed.objects.has(`${object.metadata.namespace}/${secretName}`);
+        if (secretName !== undefined && !isThere) queue.add(`${apiKeyKind.plural}/${nameOf(object)}`);
+      }
+    };
     const path = secretsPath(namespace);
-    return createReflector(cluster, { path, labelSelector, isMetadata: true, onChange, onTrouble });
+    const followed = createReflector(cluster, {
+      path,
+      labelSelector,
+      isMetadata: true,
+      onChange,
+      onListed,
+      onTrouble,
+    });
+    return followed;
   }
 
   async function lookAt(work: string): Promise<number> {
@@ -145,11 +163,17 @@ export function createTerm(cluster: Cluster, admin: AdminApi, options: TermOptio
     } catch (error) {
       term.throwIfAborted();
       onLook(reconciler.kind.kind, 'failed');
-      await writeStatus(cluster, reconciler.kind, object, { isReady: false, ...problemOf(error) }).catch(
-        onTrouble,
-      );
+      await tellFailure(reconciler.kind, object, error);
       throw error;
     }
+  }
+
+  async function tellFailure(kind: Kind, object: ClusterObject, error: unknown): Promise<void> {
+    const problem = problemOf(error);
+    await writeStatus(cluster, kind, object, { isReady: false, ...problem }).catch(onTrouble);
+    if (!isRefusal(error)) return;
+    const { reason, message: note } = problem;
+    await events.tell(kind, object, { type: 'Warning', reason, action: 'Reconcile', note });
   }
 
   /** As it is now: what was told a moment ago may be about an object of another uid. */

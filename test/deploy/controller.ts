@@ -16,6 +16,7 @@ export async function startController(
   postern: Pick<Postern, 'url'>,
   kubeconfig: string,
   args: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<RunningController> {
   const scratch = await mkdtemp(join(tmpdir(), 'postern-controller-'));
   const child = await start(
@@ -27,6 +28,7 @@ export async function startController(
       KUBECONFIG: kubeconfig,
       POSTERN_ADDRESS: postern.url,
       POSTERN_ADMIN_KEY: adminKey,
+      ...environment,
     },
   );
   return {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type AdminApi, AdminProblem, type Change } from '../../controller/admin.ts';
+import { createServiceClock } from '../../controller/service-clock.ts';
 import { type Client, type ConnectionFlags, connect } from '../calls/client.ts';
 import { streamedEvents } from '../calls/event-stream.ts';
 import { CommandError, exitCodes, type Io } from '../terminal/command.ts';
@@ -12,7 +13,16 @@ const lineBytesMax = 4 * 1_048_576;
 const silentMsMax = 45_000;
 
 /** The admin API by the flags and the environment of every command. Throws a {@link CommandError} where these are wrong. */
-export async function createAdminApi(io: Io, flags: ConnectionFlags): Promise<AdminApi> {
+export async function createAdminApi(calling: Io, flags: ConnectionFlags): Promise<AdminApi> {
+  const clock = createServiceClock({ now: Date.now, monotonic: () => calling.clock.now() });
+  const io: Io = {
+    ...calling,
+    async fetch(...request) {
+      const response = await calling.fetch(...request);
+      clock.see(response.headers.get('date'));
+      return response;
+    },
+  };
   const first = await connect(io, flags, { fieldName: (field) => field });
 
   return {
@@ -25,6 +35,7 @@ export async function createAdminApi(io: Io, flags: ConnectionFlags): Promise<Ad
       }
     },
     changes,
+    now: clock.now,
   };
 
   /** The admin key is read anew for each call, as it may be rotated; standard input can be read once. */

@@ -55,7 +55,6 @@ async function control(io: Io, flags: ControllerFlags): Promise<void> {
     identity: `${hostname()}_${randomBytes(6).toString('hex')}`,
     log,
     onLook: metrics.looked,
-    now: Date.now,
     monotonic: () => io.clock.now(),
   });
   const { listen } = flags;

@@ -1,17 +1,19 @@
 import type { AdminApi } from '../admin.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import type { EventRecorder, Told } from '../cluster/events.ts';
 import { apiKeyKind, type ClusterObject, type Secret } from '../cluster/objects.ts';
 import { addFinalizer, removeFinalizer } from '../finalizer.ts';
 import { Problem } from '../problem.ts';
 import type { Reconciler } from '../reconciler.ts';
-import { createCurrentKey, externalIdOf } from './current-key.ts';
+import { createCurrentKey, externalIdOf, statusKeyId } from './current-key.ts';
 import { createHeldKeys, type HeldKey, type MadeKey } from './held-keys.ts';
 import { createKeySecrets, isOurs, isUnmarked, keyIn } from './secrets.ts';
 import { type ApiKeySpec, readApiKeySpec, uidLabel } from './spec.ts';
 
 export interface ApiKeysOptions {
-  /** Unix milliseconds. */
-  readonly now: () => number;
+  readonly events: EventRecorder;
+  /** Milliseconds, never set back. */
+  readonly monotonic: () => number;
   /** Throws once this controller leads no more. */
   readonly requireLead: () => void;
 }
@@ -27,16 +29,21 @@ const replacedMax = 20;
 const rotationsMax = 5;
 /** The part of a bounded life after which a key is replaced. */
 const usedPart = 2 / 3;
+/** The service's clock is known to a second, and times of keys are told to the second. */
+const tickMs = 1_000;
+/** Ids in one Event. */
+const toldMax = 10;
 
 /** Makes Postern's keys and the cluster's Secrets what ApiKeys ask for. */
 export function createApiKeys(cluster: Cluster, admin: AdminApi, options: ApiKeysOptions): Reconciler {
-  const { now, requireLead } = options;
+  const { events, monotonic, requireLead } = options;
+  const { now } = admin;
   const keys = createHeldKeys(admin);
   const secrets = createKeySecrets(cluster);
   const current = createCurrentKey(keys);
   /** Keys whose secret could not be written yet, by the ApiKey's uid: there is no other copy. */
   const unwritten = new Map<string, MadeKey>();
-  /** When this process put a key into the Secret, by its own clock, whatever that of Postern says. */
+  /** When this process put a key into the Secret: no key is used for less than it is asked for, whatever any clock says. */
   const madeAt = new Map<string, { readonly keyId: string; readonly at: number }>();
 
   return {
@@ -56,7 +63,7 @@ export function createApiKeys(cluster: Cluster, admin: AdminApi, options: ApiKey
       const presented = inSecret === null ? null : await keys.bySecret(inSecret);
       const isHeld = held !== null && presented?.id === held.id;
       let key: HeldKey;
-      if (isHeld && now() < dueAt(uid, held, spec)) {
+      if (isHeld && dueInMs(uid, held, spec) > 0) {
         key = held;
         if (found !== null && isUnmarked(found, object)) await write(object, spec, found, inSecret ?? '');
       } else key = await handOver(object, spec, found, held);
@@ -66,11 +73,11 @@ export function createApiKeys(cluster: Cluster, admin: AdminApi, options: ApiKey
       if (wasHeld) await boundGrace(presented, spec);
       await boundReplaced(key, spec);
 
-      const nextRotation = dueAt(uid, key, spec);
+      const nextRotation = Math.min(usedUpAt(key, spec), livedUpAt(key));
       return {
         reason: 'KeyIssued',
         message: `The Secret ${spec.secretName} holds the key.`,
-        inMs: Math.max(nextRotation - now(), 0),
+        inMs: Math.max(dueInMs(uid, key, spec), 0),
         about: [key.id],
         members: {
           keyId: key.id,
@@ -85,9 +92,13 @@ export function createApiKeys(cluster: Cluster, admin: AdminApi, options: ApiKey
       const { uid, namespace = '' } = object.metadata;
       const spec = (object.spec ?? {}) as { readonly owner?: string };
       const external = externalIdOf(object);
+      const revoked: string[] = [];
       for await (const key of keys.ofOwner(spec.owner ?? namespace)) {
-        if (key.labels[uidLabel] === uid || key.external_id === external) await keys.revoke(key.id);
+        if (key.labels[uidLabel] !== uid && key.external_id !== external) continue;
+        await keys.revoke(key.id);
+        revoked.push(key.id);
       }
+      if (revoked.length > 0) await events.tell(apiKeyKind, object, revocation(revoked));
       unwritten.delete(uid);
       madeAt.delete(uid);
       await removeFinalizer(cluster, apiKeyKind, object);
@@ -125,7 +136,8 @@ export function createApiKeys(cluster: Cluster, admin: AdminApi, options: ApiKey
     unwritten.set(uid, made);
     requireLead();
     await write(object, spec, found, made.secret);
-    madeAt.set(uid, { keyId: made.key.id, at: now() });
+    madeAt.set(uid, { keyId: made.key.id, at: monotonic() });
+    await events.tell(apiKeyKind, object, handedOver(made.key, { spec, last: statusKeyId(object) }));
     return made.key;
   }
 
@@ -142,13 +154,11 @@ export function createApiKeys(cluster: Cluster, admin: AdminApi, options: ApiKey
     await secrets.write(object, spec.secretName, found, value);
   }
 
-  /** When a key is to be replaced; Infinity for never. */
-  function dueAt(uid: string, key: HeldKey, { rotateEveryMs }: ApiKeySpec): number {
-    const { created_at, expires_at } = key;
-    const byLife = expires_at === null ? Infinity : created_at + (expires_at - created_at) * usedPart;
+  /** In how many milliseconds a key is to be replaced, not above 0 for now; Infinity for never. */
+  function dueInMs(uid: string, key: HeldKey, spec: ApiKeySpec): number {
     const made = madeAt.get(uid);
-    const since = made?.keyId === key.id ? Math.max(made.at, created_at) : created_at;
-    return Math.min(since + (rotateEveryMs ?? Infinity), byLife);
+    const leastMs = made?.keyId === key.id ? made.at + (spec.rotateEveryMs ?? Infinity) - monotonic() : 0;
+    return Math.min(Math.max(usedUpAt(key, spec) - now(), leastMs), livedUpAt(key) - now());
   }
 
   /** Keys before this one have their grace from when it was in the Secret, and no longer. */
@@ -163,13 +173,38 @@ export function createApiKeys(cluster: Cluster, admin: AdminApi, options: ApiKey
 
   /** Whether a key that is held no more lasted for longer than its grace. */
   async function boundGrace({ id, state, expires_at }: HeldKey, { graceMs }: ApiKeySpec): Promise<boolean> {
-    const end = now() + graceMs;
-    // Times of keys are told to the second.
-    if (state === 'revoked' || state === 'expired' || (expires_at !== null && expires_at < end + 1_000))
-      return false;
+    const end = now() + tickMs + graceMs;
+    if (state === 'revoked' || state === 'expired') return false;
+    if (expires_at !== null && expires_at < end + 2 * tickMs) return false;
     await keys.endAt(id, end);
     return true;
   }
+}
+
+/** When a key was used for as long as it is to be, by the service's clock; Infinity for never. */
+function usedUpAt({ created_at }: HeldKey, { rotateEveryMs }: ApiKeySpec): number {
+  return created_at + (rotateEveryMs ?? Infinity);
+}
+
+/** When so much of its life is over that it is to be replaced; Infinity for never. */
+function livedUpAt({ created_at, expires_at }: HeldKey): number {
+  return expires_at === null ? Infinity : created_at + (expires_at - created_at) * usedPart;
+}
+
+function handedOver(key: HeldKey, { spec, last }: { spec: ApiKeySpec; last: string | null }): Told {
+  const holds = `The Secret ${spec.secretName} holds ${key.id}`;
+  if (key.rotated_from !== null) {
+    const note = `${holds}, which replaced ${key.rotated_from}. The key before goes on for its grace period.`;
+    return { type: 'Normal', reason: 'KeyRotated', action: 'Rotate', note };
+  }
+  const instead = last === null || last === key.id ? '' : `, made anew since ${last} has ended`;
+  return { type: 'Normal', reason: 'KeyIssued', action: 'Issue', note: `${holds}${instead}.` };
+}
+
+function revocation(ids: readonly string[]): Told {
+  const more = ids.length > toldMax ? ` and ${ids.length - toldMax} more` : '';
+  const note = `Revoked with its ApiKey: ${ids.slice(0, toldMax).join(', ')}${more}.`;
+  return { type: 'Normal', reason: 'KeyRevoked', action: 'Revoke', note };
 }
 
 function secretExists({ secretName }: ApiKeySpec): Problem {

@@ -1,5 +1,6 @@
 import { pause } from '../pause.ts';
 import { type Cluster, ClusterError } from './cluster.ts';
+import { microTime } from './micro-time.ts';
 
 /** Of several controllers, one that works at a time. */
 export interface Election {
@@ -135,8 +136,4 @@ export function createElection(cluster: Cluster, options: ElectionOptions): Elec
       throw error;
     }
   }
-}
-
-function microTime(): string {
-  return new Date().toISOString().replace('Z', '000Z');
 }

@@ -86,6 +86,11 @@ export function secretsPath(namespace: string | null): string {
     : `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets`;
 }
 
+/** Where the Events of a namespace are. */
+export function eventsPath(namespace: string): string {
+  return `/apis/events.k8s.io/v1/namespaces/${encodeURIComponent(namespace)}/events`;
+}
+
 export function secretPath(namespace: string, name: string): string {
   return `${secretsPath(namespace)}/${encodeURIComponent(name)}`;
 }

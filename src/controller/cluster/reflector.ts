@@ -17,13 +17,16 @@ export interface ReflectorOptions {
   readonly isMetadata: boolean;
   /** Something is there, or is otherwise, or (with null) is no more. */
   readonly onChange: (name: string, now: ClusterObject | null, before: ClusterObject | null) => void;
+  /** Everything was told that is there; what was gone before it was ever seen is not in `objects`. */
+  readonly onListed?: () => void;
   /** The API server could not be asked; it is asked again. */
   readonly onTrouble: (error: unknown) => void;
 }
 
 interface Page {
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string };
-  readonly items: readonly ClusterObject[];
+  /** Null where there is none, of a list of metadata. */
+  readonly items: readonly ClusterObject[] | null;
 }
 
 const pageSize = 500;
@@ -31,7 +34,7 @@ const retryMs = { first: 1_000, longest: 30_000 };
 
 /** Lists, then watches from there, and lists again where a watch cannot go on. */
 export function createReflector(cluster: Cluster, options: ReflectorOptions): Reflector {
-  const { path, labelSelector, isMetadata, onChange, onTrouble } = options;
+  const { path, labelSelector, isMetadata, onChange, onListed, onTrouble } = options;
   const objects = new Map<string, ClusterObject>();
 
   return {
@@ -65,7 +68,7 @@ export function createReflector(cluster: Cluster, options: ReflectorOptions): Re
       const query = { limit: String(pageSize), ...(next !== undefined && { continue: next }) };
       const at = urlOf(query);
       const page = (isMetadata ? await cluster.metadata(at) : await cluster.call('GET', at)) as Page;
-      for (const object of page.items) {
+      for (const object of page.items ?? []) {
         found.add(nameOf(object));
         take(object);
       }
@@ -73,6 +76,7 @@ export function createReflector(cluster: Cluster, options: ReflectorOptions): Re
       next = page.metadata.continue || undefined;
     } while (next !== undefined);
     for (const name of objects.keys()) if (!found.has(name)) drop(name);
+    onListed?.();
     return version;
   }
 
