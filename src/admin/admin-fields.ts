@@ -41,26 +41,30 @@ function withoutBlanks(text: string): string {
 /** Text that goes into a header of its own: printable ASCII. */
 function token(lengthMax: number, pattern: RegExp, description: string) {
   return line(lengthMax)
-    .refine((text) => pattern.test(text), description)
+    .refine((text) => text === '' || pattern.test(text), description)
     .meta({ maxLength: lengthMax, pattern: pattern.source });
 }
 
 export const owner = token(
   128,
   /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/,
-  'holds printable ASCII characters only',
+  'may hold printable ASCII characters only',
 );
 export const permission = token(
   128,
   /^[\x21-\x2b\x2d-\x7e]+$/,
-  'holds printable ASCII without spaces and commas',
+  'may hold printable ASCII only, without spaces and commas',
 );
 /** One that a key is given: what separates the permissions of which a route asks for one is none of it. */
 export const heldPermission = permission.refine(
   (text) => !text.includes('|'),
   'holds "|", by which a route asks for one of several: give them one by one',
 );
-export const label = token(63, /^[A-Za-z0-9][A-Za-z0-9._/-]*$/, 'is made of letters, digits and . _ / -');
+export const label = token(
+  63,
+  /^[A-Za-z0-9][A-Za-z0-9._/-]*$/,
+  'may hold letters, digits and . _ / - only, the first a letter or digit',
+);
 export const network = line(64).refine(
   (text) => parseNetwork(text) !== null,
   'is not an IP address or a CIDR block',
@@ -100,7 +104,7 @@ export const roleLengthMax = 128;
 export const role = token(
   roleLengthMax,
   /^[\x21-\x2b\x2d-\x7e]+$/,
-  'holds printable ASCII without spaces and commas',
+  'may hold printable ASCII only, without spaces and commas',
 );
 export const roles = z.array(role).max(rolesMax);
 /** What those who make a key call it. */
@@ -153,10 +157,10 @@ export function limitsAsked({ rate_limit, rate_limits }: OwnLimits): readonly Li
 /** Names one of the limits of a key. */
 export const limitName = z
   .string()
-  .regex(/^[a-z0-9_-]{1,32}$/, 'has 1 to 32 characters of a-z, 0-9, _ and -')
+  .regex(/^[a-z0-9_-]{1,32}$/, 'must be 1 to 32 characters of a-z, 0-9, _ and -')
   .meta({ maxLength: 32 });
 
-const unitsError = `is a whole number from -${limitMax} to ${limitMax}, and not 0`;
+const unitsError = `must be a whole number from -${limitMax} to ${limitMax}, and not 0`;
 /** Units that were spent; less than 0 gives back. */
 export const unitsToCharge = z
   .number({ error: unitsError })
@@ -171,7 +175,7 @@ export function callName(header: string | null): string | null {
   return isName ? header : null;
 }
 
-export const pageSize = z.int().min(0, 'is not negative').max(2_147_483_647).nullish();
+export const pageSize = z.int().min(0, 'must not be negative').max(2_147_483_647).nullish();
 /** One of a list by name holds a name. */
 export const pageToken = z.string().max(2_048).nullish();
 

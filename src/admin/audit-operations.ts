@@ -2,12 +2,13 @@ import type { JournalEntry } from '../journal/journal.ts';
 import type { JournalFilter, JournalPage } from '../journal/journal-store.ts';
 import { isKeyId, type KeyId, type KeyRecord } from '../keys/key.ts';
 import { nullIfBad, type Store } from '../store/store.ts';
-import { listAuditEventsInput, readInput } from './admin-input.ts';
+import { listAuditEventsInput } from './admin-input.ts';
 import { requireKnownAction } from './audit-actions.ts';
 import { type Call, ownerFor, visibleTo } from './call.ts';
 import { findKeyLine, type LineView } from './key-line.ts';
 import { cut, pageSize } from './page.ts';
 import { readAuditToken, writeAuditToken } from './page-token.ts';
+import { readInput } from './read-input.ts';
 
 export interface AuditPage {
   /** Newest first, unless the input asks for the oldest first. */

@@ -14,6 +14,7 @@ import { refusedMembers } from './admin-input.ts';
 
 const contactLengthMax = 256;
 const ownerKeysMax = 1_000_000_000;
+const keysMaxError = `must be a whole number from 0 to ${ownerKeysMax}`;
 
 /** What describes an owner, and bounds it. */
 const ownerMembers = {
@@ -23,10 +24,7 @@ const ownerMembers = {
     .refine((ms) => ms >= 0, 'is before 1970: write a time from 1970-01-01T00:00:00Z on')
     // Times are told to the second: what is told is what holds.
     .transform((ms) => ms - (ms % 1_000)),
-  keys_max: z
-    .int('is not a whole number')
-    .min(0, 'is not negative')
-    .max(ownerKeysMax, `is ${ownerKeysMax} at the most`),
+  keys_max: z.int(keysMaxError).min(0, keysMaxError).max(ownerKeysMax, keysMaxError),
 };
 
 /** `PUT /admin/owners/{id}` and PutOwnerRequest, with the id. */

@@ -4,12 +4,12 @@ import { invalidArgument, notFound } from '../failure.ts';
 import type { OwnerRecord } from '../keys/owner.ts';
 import type { OwnerPatch } from '../keys/owner-patch.ts';
 import type { Store } from '../store/store.ts';
-import { readInput } from './admin-input.ts';
 import { type Call, requireUnbound } from './call.ts';
 import type { KeyTerms } from './keys/key-terms.ts';
 import { listOwnersInput, putOwnerInput, updateOwnerInput } from './owner-input.ts';
 import { cut, pageSize } from './page.ts';
 import { readNameToken, writeNameToken } from './page-token.ts';
+import { readInput } from './read-input.ts';
 
 export interface OwnerPage {
   /** By id. */

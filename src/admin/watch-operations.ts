@@ -3,8 +3,9 @@ import type { JournalTail } from '../events/journal-tail.ts';
 import { Failure, invalidArgument } from '../failure.ts';
 import { eventId, sequenceOf } from '../journal/journal.ts';
 import type { Store } from '../store/store.ts';
-import { readInput, watchKeysInput } from './admin-input.ts';
+import { watchKeysInput } from './admin-input.ts';
 import type { Call } from './call.ts';
+import { readInput } from './read-input.ts';
 
 /** One answer of a watch. */
 export interface Watched {

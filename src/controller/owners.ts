@@ -3,7 +3,7 @@ import { parseTime } from '../time/time.ts';
 import type { AdminApi } from './admin.ts';
 import type { EventRecorder } from './cluster/events.ts';
 import { type ClusterObject, ownerKind } from './cluster/objects.ts';
-import { Problem } from './problem.ts';
+import { invalidSpec, Problem } from './problem.ts';
 import type { Reconciler } from './reconciler.ts';
 
 /** Times of owners are told to the second. */
@@ -44,7 +44,7 @@ export function createOwners(admin: AdminApi, events: EventRecorder, claims: Cla
     kind: ownerKind,
     async reconcile(object) {
       const read = specShape.safeParse(object.spec ?? {});
-      if (!read.success) throw new Problem('InvalidSpec', z.prettifyError(read.error));
+      if (!read.success) throw invalidSpec(read.error);
       const { id = object.metadata.name, activeUntil, billingAnchor, keysMax, ...rest } = read.data;
       claims.claim(object, id);
       const path = `/admin/owners/${encodeURIComponent(id)}`;

@@ -1,3 +1,5 @@
+import type { z } from 'zod';
+
 import { AdminProblem } from './admin.ts';
 import { ClusterError } from './cluster/cluster.ts';
 
@@ -30,4 +32,10 @@ export function problemOf(error: unknown): { readonly reason: string; readonly m
   }
   if (error instanceof ClusterError) return { reason: 'KubernetesRefused', message };
   return { reason: 'Failed', message };
+}
+
+/** Names the first member of an object's spec that is wrong. */
+export function invalidSpec({ issues }: Pick<z.ZodError, 'issues'>): Problem {
+  const said = issues.slice(0, 1).map(({ path, message }) => `${['spec', ...path].join('.')}: ${message}`);
+  return new Problem('InvalidSpec', said.join());
 }

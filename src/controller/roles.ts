@@ -5,7 +5,7 @@ import type { EventRecorder } from './cluster/events.ts';
 import { type ClusterObject, roleKind } from './cluster/objects.ts';
 import { addFinalizer, removeFinalizer } from './finalizer.ts';
 import type { Claims } from './owners.ts';
-import { Problem } from './problem.ts';
+import { invalidSpec } from './problem.ts';
 import type { Reconciler } from './reconciler.ts';
 
 const specShape = z.object({
@@ -73,7 +73,7 @@ export function createRoles(cluster: Cluster, admin: AdminApi, options: RolesOpt
 
 function specOf(object: ClusterObject) {
   const read = specShape.safeParse(object.spec ?? {});
-  if (!read.success) throw new Problem('InvalidSpec', z.prettifyError(read.error));
+  if (!read.success) throw invalidSpec(read.error);
   return { ...read.data, id: read.data.id ?? object.metadata.name };
 }
 

@@ -109,11 +109,14 @@ export function queryInput(url: string): Input {
   const parameters = new URLSearchParams(start < 0 ? '' : url.slice(start + 1));
   const violations: FieldViolation[] = [];
   const value = new Map<string, unknown>();
-  for (const [name, text] of parameters) {
-    if (value.has(name)) violations.push({ field: name, description: 'is given more than once' });
-    if (name === 'page_size') {
+  /** Null for what is given more than once. */
+  const texts = new Map<string, string | null>();
+  for (const [name, text] of parameters) texts.set(name, texts.has(name) ? null : text);
+  for (const [name, text] of texts) {
+    if (text === null) violations.push({ field: name, description: 'is given more than once' });
+    else if (name === 'page_size') {
       if (/^[0-9]{1,10}$/.test(text)) value.set(name, Number(text));
-      else violations.push({ field: name, description: 'is not a whole number' });
+      else violations.push({ field: name, description: 'is not a whole number, 0 or more' });
     } else if (['notices', 'history', 'include_total'].includes(name)) {
       if (text === 'true' || text === 'false') value.set(name, text === 'true');
       else violations.push({ field: name, description: 'is neither true nor false' });

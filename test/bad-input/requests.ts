@@ -72,6 +72,29 @@ export const bodies: readonly Request[] = [
   },
 ];
 
+/** Those that carry a body over REST, apart from what gRPC says of the same. */
+export const restBodies: readonly Request[] = [
+  {
+    ...{ rpc: 'createPortalSession', method: 'POST', path: '/admin/portal-sessions' },
+    good: { owner: 'acme', permissions: ['keys:read'] },
+    fields: {
+      ...{ owner: 'owner', permissions: 'portalPermissions', return_url: 'webAddress', expires_in: 'life' },
+    },
+  },
+  {
+    ...{ rpc: 'chargeKey', method: 'POST', path: '/admin/api-keys/{id}:charge', good: { units: 1 } },
+    fields: { units: 'units', limit: 'limitName', request_id: 'text128' },
+  },
+  {
+    ...{ rpc: 'revokeKeys', method: 'POST', path: '/admin/api-keys:revoke', good: { ids: ['x'] } },
+    fields: { ids: 'ids', dry_run: 'flag' },
+  },
+  {
+    ...{ rpc: 'disableKeys', method: 'POST', path: '/admin/api-keys:disable', good: { ids: ['x'] } },
+    fields: { ids: 'ids', dry_run: 'flag' },
+  },
+];
+
 const leak = { key: 'x' };
 /** One of the entries of a list, whose fields are named with their place. */
 export const leakFields = { key: 'key', url: 'text2048', source: 'text128' } as const;

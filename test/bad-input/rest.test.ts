@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { startListener, type TestListener } from '../http/listener.ts';
-import { bodies, importedFields, leakFields, leaks, queries, type Request } from './requests.ts';
+import { bodies, importedFields, leakFields, leaks, queries, type Request, restBodies } from './requests.ts';
 import { badValues, type Kind, otherTypes, tracer } from './values.ts';
-import { actionOf, contentsOf, expectRefusal, isAbout } from './watched.ts';
+import { actionOf, contentsOf, expectOwnWords, expectRefusal, isAbout, libraryWords } from './watched.ts';
 
 const everyValue = (kind: Kind) => [...badValues[kind], ...otherTypes(kind)];
 
@@ -29,12 +29,13 @@ async function expectNamed(
   const fields = error.details.fields.map((violation: { field: string }) => violation.field);
   expect([title, fields]).toEqual([title, expect.arrayContaining([expect.any(String)])]);
   for (const named of fields) expect([title, named, isAbout(named, field)]).toEqual([title, named, true]);
+  expectOwnWords(error.details.fields);
   expect(refused.text).not.toContain(tracer);
   expect(JSON.stringify(logged)).not.toContain(tracer);
   expect(logged.filter(({ level }) => level !== 'debug')).toEqual([]);
 }
 
-describe.each(bodies)('the body of $method $path', (request) => {
+describe.each([...bodies, ...restBodies])('the body of $method $path', (request) => {
   it.each(Object.entries(request.fields))(
     'names %s where it is bad, and changes nothing',
     async (field, kind) => {
@@ -80,6 +81,7 @@ describe('a key of an import', () => {
         const [failure, ...others] = answer.json.data.failures;
         expect([title, others]).toEqual([title, []]);
         expect([title, failure.index, isAbout(failure.field, field)]).toEqual([title, 1, true]);
+        expect(failure.description, title).not.toMatch(libraryWords);
         expect(answer.text).not.toContain(tracer);
       }
       expect(await contentsOf(service)).toBe(before);

@@ -178,6 +178,34 @@ export const badValues = {
     ['less than none', -1],
     ['more than there are', 1_000_000_001],
   ],
+  units: [
+    ['none', 0],
+    ['half of one', 1.5],
+    ['more than there are', 1e300],
+  ],
+  limitName: [
+    ['nothing', ''],
+    ['other characters', `${tracer}!`],
+    ['too much', 'x'.repeat(33)],
+  ],
+  ids: [['too much', [tracer.padEnd(129, 'x')]]],
+  portalPermissions: listOf(
+    [
+      ['nothing', ''],
+      ['a word', tracer],
+      ['another case', 'KEYS:READ'],
+    ],
+    100,
+    'keys:read',
+  ),
+  life: [...durations, ['more than a day', '25h']] as readonly Bad[],
+  webAddress: [
+    ...required(2_048),
+    ['a word', tracer],
+    ['a script', `javascript:${tracer}`],
+    ['a name and a password', `https://a:${tracer}@example.com/`],
+    ['an origin that is not in the settings', `https://${tracer}.example.com/`],
+  ],
   labels: [
     ...notALabel,
     ['too many', tooManyLabels],
@@ -242,6 +270,8 @@ const isList: readonly Kind[] = [
   'networks',
   'principals',
   'types',
+  'ids',
+  'portalPermissions',
 ];
 
 /** What JSON can carry beside: other types, and text that is no Unicode. */
@@ -254,7 +284,7 @@ export function otherTypes(kind: Kind): readonly Bad[] {
       ['an object', {}],
     ];
   if (kind === 'size') return [];
-  if (kind === 'count') return noTexts.filter(([, value]) => typeof value !== 'number');
+  if (kind === 'count' || kind === 'units') return noTexts.filter(([, value]) => typeof value !== 'number');
   if (kind === 'limitList')
     return [...noTexts.filter(([, value]) => !Array.isArray(value)), ['a text', tracer]];
   if (isList.includes(kind)) {
@@ -282,7 +312,17 @@ export function otherTypes(kind: Kind): readonly Bad[] {
       ['a third member', { limit: 1, window: '1s', burst: tracer }],
     ];
   }
-  const halves = ['time', 'anchor', 'duration', 'address', 'key', 'token', 'event'].includes(kind)
+  const halves = [
+    'time',
+    'anchor',
+    'duration',
+    'address',
+    'key',
+    'token',
+    'event',
+    'life',
+    'limitName',
+  ].includes(kind)
     ? []
     : surrogates;
   return [...noTexts, ...halves];

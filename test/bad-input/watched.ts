@@ -46,3 +46,13 @@ export function actionOf(rpc: string): string {
 export function isAbout(field: string, path: string): boolean {
   return field === path || field.startsWith(`${path}.`);
 }
+
+/** What the library that reads input says where a schema says nothing. */
+export const libraryWords = /Invalid|Unrecognized|Too (?:big|small)|received/;
+
+/** Expects that each violation says what is wrong in words of the API's own, once. */
+export function expectOwnWords(violations: readonly { field: string; description: string }[]): void {
+  const said = violations.map(({ field, description }) => `${field}: ${description}`);
+  for (const one of said) expect(one).not.toMatch(libraryWords);
+  expect(new Set(said).size, said.join('; ')).toBe(said.length);
+}

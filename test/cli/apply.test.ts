@@ -285,6 +285,20 @@ ${key('d', '{ permissions: ["a|b"], labels: { postern.dev/set: mine } }')}${key(
   expect(await keys()).toEqual([]);
 });
 
+it.each(['text', '[a]', '7', '"\\0"'])(
+  'says what a document is made of, where it is %s',
+  async (document) => {
+    const { apply, files, keys } = await startService();
+    files['a.yaml'] = `${key('fine', '{ name: Fine }')}${document}\n`;
+
+    const refused = await apply('a.yaml');
+
+    expect(refused).toMatchObject({ exitCode: 2, stdout: '' });
+    expect(refused.stderr).toContain('a.yaml:5: the document: expected kind, external_id and spec\n');
+    expect(await keys()).toEqual([]);
+  },
+);
+
 it('says that a key that is to be made needs a name', async () => {
   const { apply, files, create } = await startService();
   files['a.yaml'] = key('job', '{ permissions: [read:all] }');

@@ -235,7 +235,7 @@ it('says by its flag what the service does not take', async () => {
 
   expect(refused).toMatchObject({ exitCode: 1, stdout: '' });
   expect(refused.stderr).toMatch(/^postern: the service does not take this:\n/);
-  expect(refused.stderr).toContain('\n  the id: holds printable ASCII characters only\n');
+  expect(refused.stderr).toContain('\n  the id: may hold printable ASCII characters only\n');
   expect(refused.stderr).toContain('\n  --plan: holds control characters\n');
   expect(refused.stderr).toContain('\n  --active-until: is not an RFC 3339 time');
 });

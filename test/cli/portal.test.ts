@@ -37,11 +37,11 @@ it('says what a portal session cannot be, field by field', async () => {
   const problems: [string, number, RegExp][] = [
     ['create --owner acme', 2, /--permission is missing/],
     ['create --permission keys:read', 1, /--owner: is required/],
-    ['create --owner acme --permission admin:write', 1, /permissions\.0\): is none of keys:read/],
+    ['create --owner acme --permission admin:write', 1, /permissions\.0\): is not one of keys:read/],
     [
       'create --owner acme --permission keys:read --expires-in 25h',
       1,
-      /--expires-in: is a duration from 1s to 24h/,
+      /--expires-in: must be a duration from 1s to 24h/,
     ],
     ['create --owner acme --permission keys:read --expires-in 999ms', 1, /--expires-in: /],
     [

@@ -190,9 +190,9 @@ it('says what is wrong with what describes an owner beside its field, and keeps 
   expect(errorsIn(refused)).toMatchObject({
     name: 'may have at most 200 characters',
     contact: 'may have at most 256 characters',
-    labels: expect.stringContaining('is made of letters, digits'),
+    labels: expect.stringContaining('may hold letters, digits'),
     billing_anchor: expect.stringContaining('is before 1970'),
-    keys_max: 'is not a whole number',
+    keys_max: 'must be a whole number from 0 to 1000000000',
   });
   expect(fieldIn(refused, 'keys_max')).toBe('some');
   expect(errorsIn(twice)).toEqual({ labels: 'the same name is there twice' });

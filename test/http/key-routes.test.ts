@@ -257,8 +257,8 @@ it('says how many keys there are on all pages where it is asked, of a bound admi
 
 it.each([
   ['include_total=1', 'include_total', 'is neither true nor false'],
-  ['page_size=ten', 'page_size', 'is not a whole number'],
-  ['page_size=-1', 'page_size', 'is not a whole number'],
+  ['page_size=ten', 'page_size', 'is not a whole number, 0 or more'],
+  ['page_size=-1', 'page_size', 'is not a whole number, 0 or more'],
   ['owner=a&owner=b', 'owner', 'is given more than once'],
   ['sort=name', 'sort', 'unknown field'],
   ['__proto__=a', '__proto__', 'unknown field'],

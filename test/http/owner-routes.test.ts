@@ -185,9 +185,9 @@ it('reads every id back from its URL to the letter', async () => {
 });
 
 it.each([
-  ['a space before it', ' a', 'holds printable ASCII characters only'],
-  ['a space after it', 'a ', 'holds printable ASCII characters only'],
-  ['a letter that is not ASCII', 'ümlaut', 'holds printable ASCII characters only'],
+  ['a space before it', ' a', 'may hold printable ASCII characters only'],
+  ['a space after it', 'a ', 'may hold printable ASCII characters only'],
+  ['a letter that is not ASCII', 'ümlaut', 'may hold printable ASCII characters only'],
   ['a line feed', 'a\nb', 'holds control characters'],
   ['129 characters', 'x'.repeat(129), 'may have at most 128 characters'],
 ])('refuses an id with %s, and finds no owner by it', async (_, id, description) => {
@@ -267,8 +267,8 @@ it('lists owners by id, in pages', async () => {
 });
 
 it.each([
-  ['page_size=ten', 'page_size', 'is not a whole number'],
-  ['page_size=-1', 'page_size', 'is not a whole number'],
+  ['page_size=ten', 'page_size', 'is not a whole number, 0 or more'],
+  ['page_size=-1', 'page_size', 'is not a whole number, 0 or more'],
   ['page_size=1&page_size=2', 'page_size', 'is given more than once'],
   ['page_token=AAAA', 'page_token', 'is not one that this service gave for a list of owners'],
   ['owner=a', 'owner', 'unknown field'],

@@ -96,7 +96,10 @@ it('answers CSV to who asks for it, all rows unless a page is asked for, with a 
   expect(json.json.data).toHaveLength(3);
   const refused = await call('GET', '/admin/usage?group_by=week', undefined, asCsv);
   expect([refused.status, refused.json.error.details.fields]).toEqual([
-    ...[400, [{ field: 'group_by', description: 'is none of none, key, owner, plan, scheme, environment' }]],
+    ...[
+      400,
+      [{ field: 'group_by', description: 'is not one of none, key, owner, plan, scheme, environment' }],
+    ],
   ]);
 });
 

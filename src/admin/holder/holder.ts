@@ -12,7 +12,7 @@ import type { ChargeLimits } from '../../limits/charging.ts';
 import type { Standings, UsedLimit } from '../../limits/standings.ts';
 import type { Reason } from '../../schemes/answer.ts';
 import { nullIfBad, type Store } from '../../store/store.ts';
-import { holderRotateInput, readInput } from '../admin-input.ts';
+import { holderRotateInput } from '../admin-input.ts';
 import { callNameIn } from '../admit.ts';
 import type { Call } from '../call.ts';
 import { createHeldSecrets, refuseHeldSecrets } from '../held-secret.ts';
@@ -21,6 +21,7 @@ import { createKeyTerms } from '../keys/key-terms.ts';
 import { createLimitOperations } from '../keys/limit-operations.ts';
 import { createRuleGuard } from '../keys/rule-guard.ts';
 import { createShowKeys, type Shown } from '../keys/shown-keys.ts';
+import { readInput } from '../read-input.ts';
 
 /** What whoever has a key may do with that one key, by the key itself and nothing else. */
 export interface Holder {

@@ -6,12 +6,12 @@ import type { Digester } from '../../keys/secret.ts';
 import type { Store } from '../../store/store.ts';
 import { yieldToOthers } from '../../time/yield-to-others.ts';
 import { roleLengthMax } from '../admin-fields.ts';
-import { readInput } from '../admin-input.ts';
 import type { Call } from '../call.ts';
 import type { FindHeldSecret } from '../held-secret.ts';
 import type { KeyTerms } from '../keys/key-terms.ts';
 import { knownRoles } from '../keys/known-roles.ts';
 import type { RuleGuard } from '../keys/rule-guard.ts';
+import { readInput } from '../read-input.ts';
 import { importKeysInput } from './import-input.ts';
 import { createImportedKeys, isViolation } from './imported-key.ts';
 

@@ -4,7 +4,6 @@ import { noLimits } from '../../keys/limit.ts';
 import type { Digester } from '../../keys/secret.ts';
 import { hasNoPrefix, maskOf, type Prefix, placeName, recognise, type Scheme } from '../../schemes/scheme.ts';
 import { limitsAsked } from '../admin-fields.ts';
-import { readInput } from '../admin-input.ts';
 import { type Call, ownerFor } from '../call.ts';
 import type { FindHeldSecret } from '../held-secret.ts';
 import { environmentViolation, knownByDigest, prefixShown } from '../keys/digest-terms.ts';
@@ -12,6 +11,7 @@ import type { KeyTerms } from '../keys/key-terms.ts';
 import { unknownRole } from '../keys/known-roles.ts';
 import { limitViolation, requireSharer } from '../keys/limit-terms.ts';
 import type { RuleGuard } from '../keys/rule-guard.ts';
+import { readInput } from '../read-input.ts';
 import { type ImportedKeyInput, importedKeyInput } from './import-input.ts';
 
 export interface ImportedKeysDependencies {

@@ -8,9 +8,9 @@ import { isKeyId, type KeyId, type KeyRecord } from '../../keys/key.ts';
 import type { KeyFilter } from '../../store/records/key-filter.ts';
 import { nullIfBad, type Store } from '../../store/store.ts';
 import { yieldToOthers } from '../../time/yield-to-others.ts';
-import { readInput } from '../admin-input.ts';
 import { type Call, ownerFor, visibleTo } from '../call.ts';
 import { pageFilter } from '../page-token.ts';
+import { readInput } from '../read-input.ts';
 import { keyFilterInput } from './list-input.ts';
 import { keySearch, requireNoKey, settledSearch } from './search-terms.ts';
 

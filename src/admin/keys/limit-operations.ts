@@ -6,8 +6,9 @@ import type { ChargeLimits } from '../../limits/charging.ts';
 import type { Standings, UsedLimit } from '../../limits/standings.ts';
 import type { Store } from '../../store/store.ts';
 import { OtherCharge } from '../../store/units.ts';
-import { chargeKeyInput, emptyInput, readInput } from '../admin-input.ts';
+import { chargeKeyInput, emptyInput } from '../admin-input.ts';
 import { type Call, keyId, requireUnbound, visibleTo } from '../call.ts';
+import { readInput } from '../read-input.ts';
 import { createKeyLimits, limitNamed } from './key-limits.ts';
 
 /** How keys stand with their limits, and what was spent of them after the fact. */

@@ -37,7 +37,7 @@ export const listKeysInput = z.strictObject({
   page_size: pageSize,
   page_token: pageToken,
   ...filters,
-  order_by: z.enum(orders, `is none of ${orders.join(', ')}`).nullish(),
+  order_by: z.enum(orders).nullish(),
   include_total: z
     .boolean()
     .nullish()

@@ -1,8 +1,9 @@
 import type { Registry } from '../../changes/registry.ts';
 import { Secret } from '../../keys/secret.ts';
 import type { Settlement } from '../../store/store.ts';
-import { readInput, reportLeakedKeysInput } from '../admin-input.ts';
+import { reportLeakedKeysInput } from '../admin-input.ts';
 import { type Call, visibleTo } from '../call.ts';
+import { readInput } from '../read-input.ts';
 
 /** Says nothing of whether anything that was reported was a key. */
 export interface LeakAnswer extends Settlement {

@@ -8,7 +8,7 @@ const lifeMs = { min: 1_000, max: 24 * 3_600_000 };
 
 const life = durationSpec.refine(
   (ms) => ms >= lifeMs.min && ms <= lifeMs.max,
-  'is a duration from 1s to 24h',
+  'must be a duration from 1s to 24h',
 );
 
 /** An address that a browser can be led to, with no name and password in it. */
@@ -17,10 +17,7 @@ const webAddress = line(2_048).refine(isWebAddress, 'is not an http or https URL
 /** `POST /admin/portal-sessions` and CreatePortalSessionRequest. */
 export const createPortalSessionInput = z.strictObject({
   owner: none(owner),
-  permissions: z
-    .array(z.enum(portalPermissions, `is none of ${portalPermissions.join(', ')}`))
-    .min(1, 'has one entry at least')
-    .max(100),
+  permissions: z.array(z.enum(portalPermissions)).min(1).max(100),
   return_url: none(webAddress),
   expires_in: life.nullish().transform((ms) => ms ?? lifeMsDefault),
 });

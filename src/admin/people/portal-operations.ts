@@ -1,8 +1,9 @@
 import type { Registry } from '../../changes/registry.ts';
 import { Failure, invalidArgument } from '../../failure.ts';
 import type { PortalSessionRecord } from '../../keys/portal-session.ts';
-import { emptyInput, readInput } from '../admin-input.ts';
+import { emptyInput } from '../admin-input.ts';
 import { type Call, ownerFor } from '../call.ts';
+import { readInput } from '../read-input.ts';
 import { createPortalSessionInput } from './portal-input.ts';
 
 /** Where the console is, and where its portal sessions may lead back to. */

@@ -3,10 +3,10 @@ import type { PutRole } from '../../changes/role-changes.ts';
 import { invalidArgument, notFound } from '../../failure.ts';
 import type { RoleRecord } from '../../keys/role.ts';
 import type { Store } from '../../store/store.ts';
-import { readInput } from '../admin-input.ts';
 import { type Call, requireUnbound } from '../call.ts';
 import { cut, pageSize } from '../page.ts';
 import { readNameToken, writeNameToken } from '../page-token.ts';
+import { readInput } from '../read-input.ts';
 import { deleteRoleInput, listRolesInput, putRoleInput } from './role-input.ts';
 
 export interface RolePage {

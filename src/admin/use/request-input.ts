@@ -6,7 +6,7 @@ import { none, owner, pageSize, pageToken, time } from '../admin-fields.ts';
 const ofAll = {
   since: none(time),
   until: none(time),
-  decision: none(z.enum(requestDecisions, `is none of ${requestDecisions.join(', ')}`)),
+  decision: none(z.enum(requestDecisions)),
   page_size: pageSize,
   page_token: pageToken,
 };
@@ -18,5 +18,5 @@ export const listKeyRequestsInput = z.strictObject(ofAll);
 export const listRequestsInput = z.strictObject({
   ...ofAll,
   owner: none(owner),
-  reason: none(z.enum(reasons, `is none of ${reasons.join(', ')}`)),
+  reason: none(z.enum(reasons)),
 });

@@ -2,9 +2,9 @@ import { hash } from 'node:crypto';
 import { Failure, invalidArgument, notFound } from '../../failure.ts';
 import type { Store } from '../../store/store.ts';
 import type { RequestFilter, RequestPlace, StoredRequest } from '../../store/usage/request-log.ts';
-import { readInput } from '../admin-input.ts';
 import { type Call, keyId, ownerFor, visibleTo } from '../call.ts';
 import { cut, pageSize } from '../page.ts';
+import { readInput } from '../read-input.ts';
 import { listKeyRequestsInput, listRequestsInput } from './request-input.ts';
 
 export interface RequestPage {

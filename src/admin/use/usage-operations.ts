@@ -11,9 +11,9 @@ import {
   type UsageQuery,
   type UsageSum,
 } from '../../store/usage/usage-sums.ts';
-import { readInput } from '../admin-input.ts';
 import { type Call, ownerFor, visibleTo } from '../call.ts';
 import { cut } from '../page.ts';
+import { readInput } from '../read-input.ts';
 import { getUsageInput } from './usage-input.ts';
 
 export interface UsagePage {

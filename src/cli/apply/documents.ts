@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { createKeyInput, readInput } from '../../admin/admin-input.ts';
+import { createKeyInput } from '../../admin/admin-input.ts';
 import { putOwnerInput } from '../../admin/owner-input.ts';
+import { readInput } from '../../admin/read-input.ts';
 import { putRoleInput } from '../../admin/roles/role-input.ts';
 import { Failure } from '../../failure.ts';
 import { type ConfigFile, ConfigFileError, parseConfigDocuments } from '../config/config-file.ts';
@@ -27,14 +28,17 @@ export interface Wanted {
   readonly problem: (description: string, member?: string) => string;
 }
 
-const documentShape = z.strictObject({
-  kind: z.enum(kinds, { error: `expected one of ${kinds.join(', ')}` }),
-  external_id: z.string({ error: 'expected a text' }).min(1, 'is empty'),
-  spec: z
-    .record(z.string(), z.unknown(), { error: 'expected the members of the REST body' })
-    .nullish()
-    .transform((spec) => spec ?? {}),
-});
+const documentShape = z.strictObject(
+  {
+    kind: z.enum(kinds, { error: `expected one of ${kinds.join(', ')}` }),
+    external_id: z.string({ error: 'expected a text' }).min(1, 'is empty'),
+    spec: z
+      .record(z.string(), z.unknown(), { error: 'expected the members of the REST body' })
+      .nullish()
+      .transform((spec) => spec ?? {}),
+  },
+  { error: ({ code }) => (code === 'invalid_type' ? 'expected kind, external_id and spec' : undefined) },
+);
 
 const elsewhereMade = 'is not for a document: apply makes the secrets of its keys';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { parseDuration } from '../../time/time.ts';
 import type { ClusterObject } from '../cluster/objects.ts';
-import { Problem } from '../problem.ts';
+import { invalidSpec } from '../problem.ts';
 
 /** What an ApiKey asks for, with every default. */
 export interface ApiKeySpec {
@@ -55,10 +55,7 @@ const specShape = z.object({
 /** Reads the spec again that the API server has judged by its CRD. Throws a {@link Problem}. */
 export function readApiKeySpec({ metadata, spec }: ClusterObject): ApiKeySpec {
   const read = specShape.safeParse(spec);
-  if (!read.success) {
-    const [{ path, message }] = read.error.issues as [z.core.$ZodIssue];
-    throw new Problem('InvalidSpec', `spec.${path.join('.')}: ${message}`);
-  }
+  if (!read.success) throw invalidSpec(read.error);
   const { name, scheme, environment, owner, labels, rotateEvery, gracePeriod, ...rest } = read.data;
   const { namespace = '' } = metadata;
   const whole = `${namespace}/${metadata.name}`;
