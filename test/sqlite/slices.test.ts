@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { JournalFilter, JournalPage } from '../../src/journal/journal-store.ts';
 import type { KeyId } from '../../src/keys/key.ts';
+import { type KeyPlace, keyOrders, placeOf } from '../../src/keys/key-order.ts';
 import { createDigester } from '../../src/keys/secret.ts';
 import { createSqliteStore } from '../../src/sqlite/store.ts';
 import { insertsMax, type Store, StoreUnavailable } from '../../src/store/store.ts';
@@ -56,6 +57,23 @@ describe('looking through more keys than at once', () => {
     for (const filter of filters) {
       const expected = rare().filter((id) => !('scheme' in filter) || ids.indexOf(id) % insertsMax !== 0);
       for (const size of [1, 2, 100]) expect(await allPages(filter, size)).toEqual(expected);
+    }
+  });
+
+  it('finds what a search keeps in any order, once, in pages of any size', async () => {
+    for (const filter of [{ nameContains: 'rare' }, { search: { kind: 'text', text: 'RARE' } as const }]) {
+      for (const by of keyOrders) {
+        const order = { by, isDescending: true };
+        const expected = rare();
+        const seen: KeyPlace[] = [];
+        for (;;) {
+          const page = { after: seen.at(-1) ?? null, size: 2 };
+          const keys = await store.listKeysInOrder({ ...filter, now: testNow }, order, page);
+          seen.push(...keys.map((key) => placeOf(key, order)));
+          if (keys.length < 2) break;
+        }
+        expect([by, seen.map(({ id }) => id)]).toEqual([by, expected]);
+      }
     }
   });
 

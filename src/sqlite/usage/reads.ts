@@ -10,6 +10,9 @@ export function prepareReads(database: DatabaseSync) {
   const columns = 'start, owner, item, allowed, denials, denied, observed';
   const after = 'kind = ? AND (start, owner, item) > (?, ?, ?)';
   const hour = 'hour AS start, key AS item, allowed, denied, observed';
+  const hoursAfter = '(hour, key) > (?, ?)';
+  /** Nothing was denied. */
+  const isPlain = "denied = '{}' AND observed = '{}'";
   const bestBy = (column: string) =>
     database.prepare(
       `SELECT ${columns} FROM usage_sums WHERE ${after} AND (start, owner, item) <= (?, ?, ?) AND ${column} >= ?`,
@@ -29,6 +32,18 @@ export function prepareReads(database: DatabaseSync) {
     best: { allowed: bestBy('allowed'), denials: bestBy('denials') },
     hours: database.prepare(
       `SELECT ${hour} FROM usage_hours WHERE (hour, key) > (?, ?) AND hour < ? ORDER BY hour, key LIMIT ${rowsAtOnce}`,
+    ),
+    // What many hours of a key are together, where nothing asks for the hours themselves.
+    hourEnds: database.prepare(
+      `SELECT hour AS start, key AS item FROM usage_hours WHERE ${hoursAfter} AND hour < ?
+       ORDER BY hour, key LIMIT 1 OFFSET ${rankedAtOnce - 1}`,
+    ),
+    plainHours: database.prepare(
+      `SELECT min(hour) AS start, key AS item, sum(allowed) AS allowed, denied, observed FROM usage_hours
+       WHERE ${hoursAfter} AND (hour, key) <= (?, ?) AND ${isPlain} GROUP BY key`,
+    ),
+    otherHours: database.prepare(
+      `SELECT ${hour} FROM usage_hours WHERE ${hoursAfter} AND (hour, key) <= (?, ?) AND NOT (${isPlain})`,
     ),
     hoursOfKey: database.prepare(`SELECT ${hour} FROM usage_hours WHERE hour = ? AND key = ?`),
     sumOfKey: database.prepare(

@@ -35,7 +35,7 @@ export function deniedIn({ denied }: Pick<UsageRow, 'denied'>): number {
   return Object.values(denied).reduce((sum, count) => sum + count, 0);
 }
 
-export function requestsIn(row: UsageRow): number {
+export function requestsIn(row: Pick<UsageRow, 'allowed' | 'denied'>): number {
   return row.allowed + deniedIn(row);
 }
 
@@ -45,26 +45,47 @@ export async function figuresOf(api: Api, span: Span, seesOwners: boolean): Prom
   const [bars, earlierBars, owners, keys] = await Promise.all([
     rowsOf(api, { group_by: 'none', interval: span.bar, order_by: 'start', ...times(span) }, rowsMax),
     rowsOf(api, { group_by: 'none', interval: span.bar, order_by: 'start', ...times(earlier) }, rowsMax),
-    seesOwners ? compared(api, 'owner', span) : null,
-    compared(api, 'key', span),
+    seesOwners ? comparedOwners(api, span) : null,
+    topKeys(api, span),
   ]);
   const changed = owners
     ?.filter(({ group }) => group !== null)
     .toSorted((one, other) => Math.abs(other.now - other.before) - Math.abs(one.now - one.before));
-  const top = keys.filter(({ now }) => now > 0).toSorted((one, other) => other.now - one.now);
   return {
     bars: bars.toReversed(),
     earlierBars: earlierBars.toReversed(),
     owners: changed?.slice(0, groupsShown) ?? null,
-    keys: await Promise.all(
-      top.slice(0, groupsShown).map(async (row) => ({ ...row, key: await keyNamed(api, row.group) })),
-    ),
+    keys,
   };
 }
 
-/** Of those with the most requests in either time. */
-async function compared(api: Api, group_by: 'owner' | 'key', span: Span): Promise<readonly Compared[]> {
-  const asked = { group_by, interval: 'all' };
+/** Those with the most requests in the span, and what each of them had before: of the others nobody asks. */
+async function topKeys(api: Api, span: Span): Promise<Figures['keys']> {
+  const rows = await rowsOf(api, { group_by: 'key', interval: 'all', ...times(span) }, groupsRead);
+  const top = rows
+    .map((row) => ({ group: row.group, now: requestsIn(row) }))
+    .filter(({ now }) => now > 0)
+    .toSorted((one, other) => other.now - one.now);
+  const { since, until } = before(span);
+  return Promise.all(
+    top.slice(0, groupsShown).map(async (row) => {
+      const [key, used] = await Promise.all([keyNamed(api, row.group), usedIn(api, row.group, since, until)]);
+      return { ...row, before: used, key };
+    }),
+  );
+}
+
+/** Requests of one key; 0 for one that is not there any more. */
+async function usedIn(api: Api, id: string | null, since: number, until: number): Promise<number> {
+  if (id === null) return 0;
+  const usage = await api.usage(id, new Date(since).toISOString()).catch(() => null);
+  const inTime = usage?.buckets.filter(({ start }) => Date.parse(start) < until) ?? [];
+  return inTime.reduce((sum, bucket) => sum + requestsIn(bucket), 0);
+}
+
+/** Owners with the most requests in either time. */
+async function comparedOwners(api: Api, span: Span): Promise<readonly Compared[]> {
+  const asked = { group_by: 'owner', interval: 'all' };
   const [now, earlier] = await Promise.all(
     [span, before(span)].map((each) => rowsOf(api, { ...asked, ...times(each) }, groupsRead)),
   );

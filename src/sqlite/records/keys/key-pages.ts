@@ -87,6 +87,16 @@ export function keyPage(filter: KeyFilter, range: KeyRange, size: number): Query
   );
 }
 
+/** The ids of at most `max` keys of the range that the filter keeps, in no order, and a value of each. */
+export function keyValues(filter: KeyFilter, range: KeyRange, value: string, max: number): Query {
+  const lead = leadOf(filter);
+  const conditions = [...rangeConditions(lead, range), ...filterConditions(filter, lead)];
+  return query(`SELECT keys.id AS id, ${value} AS value FROM ${lead.from}`, conditions, 'LIMIT :max', {
+    ...parametersOf(filter, range),
+    max,
+  });
+}
+
 /** How many keys of the range the filter keeps, up to `max`. */
 export function keyCount(filter: KeyFilter, range: KeyRange, max: number): Query {
   const lead = leadOf(filter);

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
 import type { ExpiryRange } from '../../../journal/journal-store.ts';
-import type { KeyId, KeyRecord, KeyState } from '../../../keys/key.ts';
+import type { KeyId, KeyRecord } from '../../../keys/key.ts';
 import { type KeyOrder, type KeyPlace, newestFirst } from '../../../keys/key-order.ts';
 import type { Digest } from '../../../keys/secret.ts';
 import type { KeyCounts } from '../../../store/diagnosis/standing.ts';
@@ -15,7 +15,7 @@ import { BadRecord, type Store } from '../../../store/store.ts';
 import type { Parameters, Prepare, Query, Row } from '../../statements.ts';
 import { readPage } from '../pages.ts';
 import { expiryPage } from './expiry-pages.ts';
-import { countListed } from './key-count.ts';
+import { countListed, createStateCounts } from './key-count.ts';
 import { type KeyRange, keyPage, keySlice } from './key-pages.ts';
 import { orderedPlaces } from './ordered-pages.ts';
 import { fromRow, recordColumns, toRow } from './records.ts';
@@ -155,17 +155,7 @@ export function createKeyTable(
         after = String(last);
       }
     },
-    async countStates(now) {
-      const counts = { active: 0, disabled: 0, revoked: 0, expired: 0 };
-      for (let after = ''; ; await setImmediate()) {
-        const last = statements.idSlice.get({ after, skipped: sliceSize - 1 })?.id;
-        for (const row of statements.countStates.all({ after, last: last ?? null, now })) {
-          counts[row.state as KeyState] += Number(row.count);
-        }
-        if (last === undefined) return counts;
-        after = String(last);
-      }
-    },
+    countStates: createStateCounts(database),
     purge: (now, size) => statements.purge.all({ now, size }).map((row) => String(row.id) as KeyId),
 
     insert,
@@ -234,12 +224,6 @@ function prepareStatements(database: DatabaseSync) {
     count: database.prepare(
       `SELECT substr(digest, 1, max(0, instr(digest, ':') - 1)) AS pepper, count(*) AS count FROM keys
        WHERE digest > :after AND digest <= coalesce(:last, x'') GROUP BY pepper`,
-    ),
-    idSlice: database.prepare('SELECT id FROM keys WHERE id > :after ORDER BY id LIMIT 1 OFFSET :skipped'),
-    countStates: database.prepare(
-      `SELECT CASE WHEN revoked_at IS NOT NULL THEN 'revoked' WHEN disabled_at IS NOT NULL THEN 'disabled'
-         WHEN expires_at <= :now THEN 'expired' ELSE 'active' END AS state, count(*) AS count FROM keys
-       WHERE id > :after AND id <= coalesce(:last, x'') GROUP BY state`,
     ),
     purge: database.prepare(
       `DELETE FROM keys WHERE id IN

@@ -3,13 +3,14 @@ import type { KeyId } from '../../../keys/key.ts';
 import { comparePlaces, type KeyOrder, type KeyPlace } from '../../../keys/key-order.ts';
 import type { KeyFilter } from '../../../store/records/key-filter.ts';
 import type { Parameters, Query, Row } from '../../statements.ts';
-import { conditionsOf, type KeyLead, leadsOf } from './key-pages.ts';
+import { conditionsOf, type KeyLead, keySlice, keyValues, leadsOf } from './key-pages.ts';
 import { lastUsedAt } from './records.ts';
 
 /** Keys that a filter's index may leave to be sorted at once: some milliseconds. */
 const sortedMax = 5_000;
 /** Keys that are looked through before others have the thread: a few milliseconds. */
 const sliceSize = 2_000;
+const searchedAtOnce = 5_000;
 const hourMs = 3_600_000;
 
 /** The index in whose order keys stand, and its first column; the hour alone of the last use. */
@@ -37,7 +38,7 @@ export async function* orderedPlaces(
   order: KeyOrder,
   after: KeyPlace | null,
 ): AsyncGenerator<KeyPlace> {
-  const few = sortedPlaces(all, filter, order);
+  const few = sortedPlaces(all, filter, order) ?? (await searchedPlaces(all, filter, order));
   if (few !== null) {
     for (const place of few) if (isBehind(order, place, after)) yield place;
     return;
@@ -70,6 +71,26 @@ function sortedPlaces(
     places.push(...all(placesQuery(filter, lead, values[order.by])).map(placeIn));
   }
   return places.toSorted((one, other) => comparePlaces(order, one, other));
+}
+
+/** What no index finds is looked for once, in slices; null where there is more of it than can be sorted at once. */
+async function searchedPlaces(
+  all: (query: Query) => readonly Row[],
+  filter: KeyFilter,
+  order: KeyOrder,
+): Promise<readonly KeyPlace[] | null> {
+  if (filter.search?.kind !== 'text' && filter.nameContains === undefined) return null;
+  const places: KeyPlace[] = [];
+  for (let before: KeyId | null = null; ; await setImmediate()) {
+    const slice = keySlice(filter, before, searchedAtOnce);
+    const [start] = slice === null ? [] : all(slice);
+    const from = start === undefined ? null : (String(start.id) as KeyId);
+    const left = sortedMax + 1 - places.length;
+    places.push(...all(keyValues(filter, { from, before }, values[order.by], left)).map(placeIn));
+    if (places.length > sortedMax) return null;
+    if (from === null) return places.sort((one, other) => comparePlaces(order, one, other));
+    before = from;
+  }
 }
 
 /** How many the lead leaves, up to `max`. */
