@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { startEcho } from '../real/echo.ts';
@@ -9,7 +8,6 @@ import { until } from '../real/until.ts';
 import { checkRequest, sendCheck } from './check-client.ts';
 import { admin, makeKey, send } from './stack.ts';
 
-const POSTERN_CONFIG = fileURLToPath(new URL('./patient.yaml', import.meta.url));
 const stalenessMaxMs = 15_000; // the default
 
 interface Narrowed {
@@ -26,9 +24,7 @@ describe('two replicas on one MongoDB', () => {
     const { uri } = freshDatabase(inject('mongoUri'));
     client = await new MongoClient(uri).connect();
     [one, other] = (await Promise.all(
-      ['one', 'other'].map((id) =>
-        startPostern({ POSTERN_STORE: uri, POSTERN_CONFIG, POSTERN_REPLICA_ID: id }),
-      ),
+      ['one', 'other'].map((id) => startPostern({ POSTERN_STORE: uri, POSTERN_REPLICA_ID: id })),
     )) as [Postern, Postern];
   });
   afterAll(() => Promise.all([one?.stop(), other?.stop(), client?.close()]));
@@ -107,7 +103,7 @@ it.each(['SIGTERM', 'SIGKILL'] as const)(
   'a fleet that loses a replica to %s answers every request',
   async (signal) => {
     const { uri } = freshDatabase(inject('mongoUri'));
-    const started = await Promise.all([1, 2].map(() => startPostern({ POSTERN_STORE: uri, POSTERN_CONFIG })));
+    const started = await Promise.all([1, 2].map(() => startPostern({ POSTERN_STORE: uri })));
     const [kept, lost] = started as [Postern, Postern];
     const echo = await startEcho();
     const envoy = await startEnvoy({

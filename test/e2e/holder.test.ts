@@ -22,7 +22,7 @@ it('a key that is ended by itself on one replica is denied by the other, though 
   const config = join(folder, 'postern.yaml');
   await writeFile(
     config,
-    'mode: observe\nsettle_timeout: 60s\nrules: [{ match: { path: /* }, public: true }]\n',
+    'mode: observe\nsettle_timeout: 60s\ncheck: { store_timeout: 5s }\nrules: [{ match: { path: /* }, public: true }]\n',
   );
   const settings = { POSTERN_CONFIG: config, POSTERN_STORE: freshDatabase(inject('mongoUri')).uri };
   const replicas = await Promise.all(

@@ -13,9 +13,6 @@ import { checkRequest, sendCheck } from './check-client.ts';
 import { admin, makeKey } from './stack.ts';
 import { unknownKey } from './unknown-key.ts';
 
-// Checks wait for a busy machine.
-const POSTERN_CONFIG = fileURLToPath(new URL('./patient.yaml', import.meta.url));
-
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'postern-peppers-'));
@@ -33,7 +30,7 @@ describe.each(Object.keys(stores) as (keyof typeof stores)[])('peppers, on %s', 
   it('are rotated: keys that are used move to the newest with no gap, and then the old one can be dropped', async () => {
     const POSTERN_STORE = stores[name]();
     const serve = async (...peppers: string[]) => {
-      const postern = await startPostern({ POSTERN_CONFIG, POSTERN_STORE, POSTERN_PEPPERS: peppers.join() });
+      const postern = await startPostern({ POSTERN_STORE, POSTERN_PEPPERS: peppers.join() });
       onTestFinished(() => postern.stop());
       return postern;
     };

@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { type Browser, createBrowser } from '../console/browser.ts';
 import { freshDatabase } from '../real/mongod.ts';
@@ -9,7 +8,6 @@ let one: Postern;
 let other: Postern;
 beforeAll(async () => {
   const settings = {
-    POSTERN_CONFIG: fileURLToPath(new URL('./patient.yaml', import.meta.url)),
     POSTERN_STORE: freshDatabase(inject('mongoUri')).uri,
     POSTERN_CONSOLE_SESSION_SECRET: Buffer.alloc(32, 7).toString('base64'),
   };

@@ -37,7 +37,7 @@ describe('replicas that are stopped and started one after the other, under load'
         endpoint: { socket_address: { address: '127.0.0.1', port_value: port } },
       })),
       20,
-      'check: { store_timeout: 5s, connection_age_max: 1s }\n',
+      'check: { store_timeout: 5s, connection_age_max: 1s }\nsettle_timeout: 30s\n',
     );
     expect([...seen.keys()].toSorted()).toEqual(['good 200', 'revoked 401']);
     expect(seen.get('good 200')).toBeGreaterThan(100);
@@ -48,7 +48,7 @@ describe('replicas that are stopped and started one after the other, under load'
     const seen = await roll(
       paths.map((path) => ({ listen: `unix:${path}`, endpoint: { pipe: { path } } })),
       4,
-      'check: { store_timeout: 5s }\n',
+      'check: { store_timeout: 5s }\nsettle_timeout: 30s\n',
     );
     expect([...seen.keys()].toSorted()).toEqual(['good 200', 'revoked 401']);
   });
@@ -57,7 +57,7 @@ describe('replicas that are stopped and started one after the other, under load'
 describe('a drain', () => {
   it('finishes the Checks that wait for a slow store, and exits with 0', async () => {
     const config = join(folder, 'slow.yaml');
-    await writeFile(config, 'check: { store_timeout: 30s }\n');
+    await writeFile(config, 'check: { store_timeout: 30s }\nsettle_timeout: 30s\n');
     const postern = await startPostern({
       POSTERN_STORE: freshDatabase(mongo.uri).uri,
       POSTERN_CONFIG: config,

@@ -125,8 +125,9 @@ export async function startConfigured(
   try {
     const path = join(folder, 'postern.yaml');
     const document = parseDocument(yaml);
-    // Waits for a busy machine, as stack.ts has it.
+    // Waits for a busy machine, as patient.yaml has it.
     if (!document.has('check')) document.set('check', { store_timeout: '5s' });
+    if (!document.has('settle_timeout')) document.set('settle_timeout', '30s');
     await writeFile(path, document.errors.length > 0 ? yaml : document.toString());
     const postern = await startPostern({ POSTERN_CONFIG: path, ...settings }, when);
     // It is read again while the service runs.

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } fro
 import { readPresets } from '../../src/presets/read.ts';
 import { startCollector } from '../real/collector.ts';
 import { freshDatabase, startStandalone } from '../real/mongod.ts';
-import { adminKey, launchPostern, type Postern, startPostern } from '../real/postern.ts';
+import { adminKey, launchPostern, type Postern, patientSettings, startPostern } from '../real/postern.ts';
 import { until } from '../real/until.ts';
 import { checkRequest, sendCheck } from './check-client.ts';
 import { admin, makeKey, type Stack, send, startStack } from './stack.ts';
@@ -164,7 +164,7 @@ it('a MongoDB that refuses the password: the log says so, and does not say the p
 /** A settings file by which every allow is a line too, with the patience of the other tests. */
 async function tellingAll(): Promise<string> {
   const file = join(await mkdtemp(join(scratch, 'settings-')), 'postern.yaml');
-  const patient = await readFile(new URL('./patient.yaml', import.meta.url), 'utf8');
+  const patient = await readFile(patientSettings, 'utf8');
   const schemes = `schemes: [${[...readPresets().keys()].join(', ')}]`;
   await writeFile(file, `${patient}\nlog: { allows_sample_ratio: 1 }\n${schemes}\n`);
   return file;

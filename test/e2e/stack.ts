@@ -1,5 +1,4 @@
 import { request } from 'node:http';
-import { fileURLToPath } from 'node:url';
 import type { EnvoySettings } from '../../deploy/envoy/configure.ts';
 import { type Echo, type Echoed, startEcho } from '../real/echo.ts';
 import { type Envoy, startEnvoy } from '../real/envoy.ts';
@@ -17,8 +16,7 @@ export async function startStack(
   settings: Readonly<Record<string, string>>,
   envoySettings: EnvoySettings = {},
 ): Promise<Stack> {
-  const patient = { POSTERN_CONFIG: fileURLToPath(new URL('./patient.yaml', import.meta.url)) };
-  const [postern, echo] = await Promise.all([startPostern({ ...patient, ...settings }), startEcho()]);
+  const [postern, echo] = await Promise.all([startPostern(settings), startEcho()]);
   const envoy = await startEnvoy({
     checkAddress: postern.check,
     upstreamAddress: echo.address,

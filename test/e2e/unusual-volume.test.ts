@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, inject, it, onTestFinished } from 'vitest';
@@ -6,7 +6,7 @@ import { createMongoStore } from '../../src/mongo/store.ts';
 import { createSqliteStore } from '../../src/sqlite/store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { freshDatabase } from '../real/mongod.ts';
-import { type Postern, startPostern } from '../real/postern.ts';
+import { type Postern, patientSettings, startPostern } from '../real/postern.ts';
 import { until } from '../real/until.ts';
 import { tally } from '../store-contract/usage.ts';
 import { checkRequest, openCheckClient } from './check-client.ts';
@@ -87,7 +87,7 @@ async function configured() {
   const folder = await mkdtemp(join(tmpdir(), 'postern-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   const file = join(folder, 'postern.yaml');
-  await writeFile(file, 'usage_flush_interval: 100ms\n');
+  await writeFile(file, `${await readFile(patientSettings, 'utf8')}usage_flush_interval: 100ms\n`);
   return { folder, settings: { POSTERN_CONFIG: file } };
 }
 

@@ -162,7 +162,7 @@ describe.each([true, false])('with encode_raw_headers: %s', (encodeRawHeaders) =
 
 async function startCutOff(as: string): Promise<Postern> {
   const config = join(scratch, `${as}.yaml`);
-  await writeFile(config, `check:\n  unavailable_as: ${as}\n`);
+  await writeFile(config, `check: { unavailable_as: ${as}, store_timeout: 5s }\nsettle_timeout: 30s\n`);
   const nobody = `mongodb://127.0.0.1:${await freePort()}/postern`;
   return startPostern({ POSTERN_CONFIG: config, POSTERN_STORE: nobody }, { ready: false });
 }

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,6 +33,8 @@ export interface Postern {
 export const adminKey = `e2e-admin-${'k'.repeat(32)}`;
 
 const bin = fileURLToPath(new URL('../../bin/postern.js', import.meta.url));
+/** What a service is set to that is told of no settings file: it waits for a busy machine. */
+export const patientSettings = fileURLToPath(new URL('./patient.yaml', import.meta.url));
 
 /**
  * Starts `postern serve` on ports that the system chooses and returns when it listens, or when it is ready
@@ -84,8 +87,10 @@ export async function launchPostern(
   settings: Readonly<Record<string, string>>,
   scratch: string,
 ): Promise<Running> {
+  refuseHaste(settings);
   const env = {
     PATH: process.env.PATH,
+    POSTERN_CONFIG: patientSettings,
     POSTERN_CHECK_LISTEN: '127.0.0.1:0',
     POSTERN_ADMIN_LISTEN: '127.0.0.1:0',
     POSTERN_HTTP_LISTEN: '127.0.0.1:0',
@@ -94,6 +99,14 @@ export async function launchPostern(
     ...settings,
   };
   return start({ path: process.execPath }, [bin, 'serve'], scratch, env);
+}
+
+/** On a busy machine a MongoDB takes longer than the defaults have it: such a test fails now and then. */
+function refuseHaste({ POSTERN_STORE = '', POSTERN_CONFIG }: Readonly<Record<string, string>>): void {
+  if (!POSTERN_STORE.startsWith('mongodb') || !POSTERN_CONFIG) return;
+  const text = readFileSync(POSTERN_CONFIG, 'utf8');
+  for (const setting of ['store_timeout', 'settle_timeout'])
+    if (!text.includes(setting)) throw new Error(`say in ${POSTERN_CONFIG} how long: ${setting}`);
 }
 
 function readLines(log: string): Record<string, unknown>[] {

@@ -181,8 +181,10 @@ function settingsFile(stalenessMaxMs: number, processes: number): string {
     `staleness_max: ${stalenessMaxMs}ms`,
     'limits_when_unavailable: deny',
     'schemes: [postern]',
+    // How long is waited is the default: what comes too late is judged by who reads the history.
+    'settle_timeout: 1s',
     // After one of several has died, connections are dealt anew before long.
-    ...(processes > 1 ? ['check: { connection_age_max: 3s }'] : []),
+    `check: { store_timeout: 150ms${processes > 1 ? ', connection_age_max: 3s' : ''} }`,
     '',
   ].join('\n');
 }
