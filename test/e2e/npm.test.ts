@@ -90,7 +90,14 @@ async function runs(started: Running, words: string): Promise<void> {
 }
 
 async function end(started: Running, scratch: string): Promise<void> {
-  for (const { pid } of await descendants(started.pid)) process.kill(pid, 'SIGKILL');
+  for (const { pid } of await descendants(started.pid)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      // It has ended meanwhile.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
   await started.stop();
   await rm(scratch, { recursive: true, force: true });
 }

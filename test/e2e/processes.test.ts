@@ -7,19 +7,22 @@ import {
 } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts';
 import { freshDatabase } from '../real/mongod.ts';
 import { type Postern, startPostern } from '../real/postern.ts';
-import { until } from '../real/until.ts';
+import { earlierThan, until } from '../real/until.ts';
 import { checkRequest, sendCheck } from './check-client.ts';
+import { startConfigured } from './routes.ts';
 import { admin, makeKey } from './stack.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const stalenessMaxMs = 15_000; // the default
+/** Not for ever, since one that stands still is waited for so long. */
+const settings = 'check: { store_timeout: 5s }\nsettle_timeout: 5s\n';
 
 describe.each(['SQLite', 'MongoDB'])('two processes that answer Checks, on %s', (kind) => {
   let postern: Postern;
   beforeAll(async () => {
     const store = kind === 'SQLite' ? 'sqlite::memory:' : freshDatabase(inject('mongoUri')).uri;
-    postern = await startPostern({
+    postern = await startConfigured(settings, {
       ...{ POSTERN_STORE: store, POSTERN_PROCESSES: '2', POSTERN_REPLICA_ID: 'one' },
     });
   });
@@ -51,12 +54,11 @@ describe.each(['SQLite', 'MongoDB'])('two processes that answer Checks, on %s', 
     for (const client of clients) expect(await client(key)).toBe('allowed');
     const [first] = await stopped(postern);
     const began = Date.now();
-    const { unconfirmed_replicas, effective_at } = await revoke(postern, id);
-    const tookMs = Date.now() - began;
+    // Not so long that it would have lapsed.
+    const { unconfirmed_replicas, effective_at } = await earlierThan(12_000, () => revoke(postern, id));
     expect(unconfirmed_replicas).toEqual(['one/1']);
     expect(Date.parse(effective_at)).toBeGreaterThanOrEqual(began + stalenessMaxMs);
     expect(Date.parse(effective_at)).toBeLessThan(Date.now() + stalenessMaxMs + 1);
-    expect(tookMs).toBeLessThan(10_000);
     expect((await Promise.all(clients.map((client) => client(key)))).toSorted()).toEqual(['late', 'revoked']);
 
     first?.kill('SIGCONT');
