@@ -16,8 +16,15 @@ export const presetNames = [...defaultPresets, 'problem'] as const;
 
 export type PresetName = (typeof presetNames)[number];
 
-/** Reads every preset; it throws only on a broken installation. */
+let known: ReadonlyMap<PresetName, Scheme> | null = null;
+
+/** Every preset, which is read once in a process; it throws only on a broken installation. */
 export function readPresets(): ReadonlyMap<PresetName, Scheme> {
+  known ??= read();
+  return known;
+}
+
+function read(): ReadonlyMap<PresetName, Scheme> {
   const specs = presetNames.map((name) => {
     const text = readFileSync(new URL(`./${name}.yaml`, import.meta.url), 'utf8');
     return [name, schemeSpec.parse(parse(text))] as const;
