@@ -18,7 +18,13 @@ const page = (from: number, upTo: number, ...ids: string[]): RelayedPage => ({
 
 /** A fleet so small that all are relayed, each of its replicas listened to. */
 async function relayedFleet(replicas: number, stalenessMaxMs = 15_000) {
-  const setting = await createSetting(inject('mongoUri'));
+  const setting = await createSetting(inject('mongoUri'), { fresh: true });
+  // Who registers counts it: none has to register again, after a quarter of a minute, to learn that it is not alone.
+  const gone = { replica_id: 'gone', beat: 1, renews: true, lapsed: true };
+  await setting.client
+    .db()
+    .collection<{ _id: string }>('replicas')
+    .insertOne({ _id: 'gone', ...gone, expires_at: new Date(Date.now() + 3_600_000) });
   const stores = Array.from({ length: replicas }, (_, place) =>
     setting.store({ replicaId: `replica-${place}`, stalenessMaxMs, relayedFrom: 2 }),
   );
@@ -32,7 +38,6 @@ async function relayedFleet(replicas: number, stalenessMaxMs = 15_000) {
     return (await found.toArray()).map(({ holder }) => holder);
   };
   const relayed = database.collection<{ told: [string, string][] }>('relayed');
-  /** Each registers anew, and so learns how many there are. */
   const grown = () => until('relays have begun', async () => (await relayed.countDocuments()) > 0);
   return { setting, stores, told, relays, relayed, grown };
 }
