@@ -20,11 +20,16 @@ const page = (from: number, upTo: number, ...ids: string[]): RelayedPage => ({
 async function relayedFleet(replicas: number, stalenessMaxMs = 15_000) {
   const setting = await createSetting(inject('mongoUri'), { fresh: true });
   // Who registers counts it: none has to register again, after a quarter of a minute, to learn that it is not alone.
-  const gone = { replica_id: 'gone', beat: 1, renews: true, lapsed: true };
+  const gone = {
+    replica_id: 'gone',
+    renews: true,
+    lapsed: true,
+    expires_at: new Date(Date.now() + 3_600_000),
+  };
   await setting.client
     .db()
     .collection<{ _id: string }>('replicas')
-    .insertOne({ _id: 'gone', ...gone, expires_at: new Date(Date.now() + 3_600_000) });
+    .insertOne({ _id: 'gone', ...gone });
   const stores = Array.from({ length: replicas }, (_, place) =>
     setting.store({ replicaId: `replica-${place}`, stalenessMaxMs, relayedFrom: 2 }),
   );
