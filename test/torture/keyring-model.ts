@@ -54,7 +54,7 @@ export async function runModel({ seed, schedules, root = repository }: ModelOpti
 
 const sources = [
   ...['cache/keyring.ts', 'cache/miss-budget.ts', 'store/store.ts', 'mongo/sessions.ts'],
-  ...['store/lease.ts', 'mongo/feed/latest.ts', 'store/coalesced.ts'],
+  ...['store/feed/lease.ts', 'mongo/feed/latest.ts', 'store/coalesced.ts'],
 ];
 
 type Parts = Pick<typeof import('../../src/cache/keyring.ts'), 'createKeyring'> &
