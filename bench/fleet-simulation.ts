@@ -117,7 +117,8 @@ function columns(replicas: number): Record<string, number> {
   const batches = replicas * usage.batches;
   // Of each key one, whichever replicas it was used at, and as many last uses.
   const hours = keysUsed(workload, replicas * workload.checksPerSecond * foldSeconds) / foldSeconds;
-  const oplog = own + limits + batches + 2 * hours;
+  // A last use, and of each key its hour, day and month.
+  const oplog = own + limits + batches + 4 * hours;
   // Of those that stand in collections which no stream has to tell of, and of the others.
   const looksUs = (oplog - hours) * unwatchedUs + hours * lastUseUs;
   return {
@@ -127,6 +128,7 @@ function columns(replicas: number): Record<string, number> {
     'leases of limits written': limits,
     'batches of use written': batches,
     'hours of use written, and as many last uses': hours,
+    'days and months of keys written': 2 * hours,
     'oplog entries that each stream looks at': oplog,
     'looks, all streams': oplog * replicas,
     'cores: streams that look at the oplog': (looksUs * replicas) / 1e6,

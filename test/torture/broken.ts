@@ -1,6 +1,7 @@
 import type { FleetOptions } from './fleet.ts';
 import type { Mutant } from './mutant.ts';
 import { quietOldPrimary } from './quiet-old-primary.ts';
+import { fewAreMany, missedPages, relayedRevocations } from './relayed.ts';
 import {
   cutOffReplica,
   oldPrimary,
@@ -114,7 +115,34 @@ const renewing = 'await ask((beat) => fleet.renew(beat)).catch(onError);';
 const stalenessMaxMs = 3_000;
 const patient = { stalenessMaxMs, electionTimeoutMs: 15_000 };
 
+/** Two of them are relays. */
+const relayed = { fleet: { ...patient, replicas: 4 }, besides: [fewAreMany] };
+
 export const fleetMutants: readonly FleetMutant[] = [
+  {
+    title: 'a relay leaves out the first of what it hands on',
+    file: 'src/mongo/feed/relaying.ts',
+    find: 'upTo === null ? [] : heard.upTo(upTo);',
+    replace: 'upTo === null ? [] : heard.upTo(upTo).slice(1);',
+    scenario: relayedRevocations,
+    ...relayed,
+  },
+  {
+    title: 'a page of a relay is acknowledged before it is applied',
+    file: 'src/mongo/feed/feed.ts',
+    find: 'for (const one of told) apply(one);',
+    replace: 'setTimeout(10_000).then(() => told.forEach(apply));',
+    scenario: relayedRevocations,
+    ...relayed,
+  },
+  {
+    title: 'a page of a relay is taken though it begins later than what is known',
+    file: 'src/mongo/feed/follow-relays.ts',
+    find: 'if (page.from.greaterThan(at)) continue;',
+    replace: '',
+    scenario: missedPages,
+    ...relayed,
+  },
   {
     title: 'the lease is renewed by a read of whoever takes itself for the primary',
     file: 'src/mongo/sessions.ts',
@@ -214,3 +242,13 @@ export const fleetMutants: readonly FleetMutant[] = [
     fleet: patient,
   },
 ];
+
+/** The scenarios of relays with nothing broken, in which nothing may be found. */
+export const soundFleets: readonly FleetMutant[] = [
+  { title: 'nothing, where relays hand on revocations', scenario: relayedRevocations, ...sound() },
+  { title: 'nothing, where pages of relays are missed', scenario: missedPages, ...sound() },
+];
+
+function sound(): Omit<FleetMutant, 'title' | 'scenario'> {
+  return { ...fewAreMany, fleet: relayed.fleet };
+}

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runModel } from './keyring-model.ts';
 import { buildMutant } from './mutant.ts';
+import { fewAreMany } from './relayed.ts';
 import { readNumbers, report } from './report.ts';
 import { run } from './run.ts';
 
@@ -30,15 +31,7 @@ const file = history ?? join(tmpdir(), `postern-torture-${seed}.jsonl`);
 const lines = createWriteStream(file);
 process.stdout.write(`seed ${seed}; the history goes to ${file}\n`);
 
-const copy =
-  relayed !== 1
-    ? null
-    : await buildMutant({
-        title: 'a fleet of two is large',
-        file: 'src/mongo/feed/tick.ts',
-        find: 'relayedFromDefault = 21;',
-        replace: 'relayedFromDefault = 2;',
-      });
+const copy = relayed !== 1 ? null : await buildMutant({ title: 'a fleet of two is large', ...fewAreMany });
 const result = await run({
   ...(copy !== null && { root: copy.root }),
   ...{ processes, store: sqlite === 1 ? 'sqlite' : 'mongodb' },

@@ -3,14 +3,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Postern, broken on purpose in one place. */
-export interface Mutant {
-  /** What it does wrong. */
-  readonly title: string;
+/** What is written in place of something else. */
+export interface Patch {
   readonly file: string;
   /** Must be in the file exactly once. */
   readonly find: string;
   readonly replace: string;
+}
+
+/** Postern, broken on purpose in one place. */
+export interface Mutant extends Patch {
+  /** What it does wrong. */
+  readonly title: string;
+  /** What is to be so besides, and breaks nothing. */
+  readonly besides?: readonly Patch[];
 }
 
 const repository = fileURLToPath(new URL('../../', import.meta.url));
@@ -18,7 +24,7 @@ const repository = fileURLToPath(new URL('../../', import.meta.url));
 const parts = ['bin', 'src', 'test/real', 'package.json'];
 
 /** A copy of the repository in a folder of its own, broken; throws where the patch does not apply any more. */
-export async function buildMutant({ title, file, find, replace }: Mutant): Promise<{
+export async function buildMutant({ title, besides = [], ...broken }: Mutant): Promise<{
   readonly root: string;
   remove(): Promise<void>;
 }> {
@@ -28,12 +34,14 @@ export async function buildMutant({ title, file, find, replace }: Mutant): Promi
     await mkdir(join(root, 'test'));
     for (const part of parts) await cp(join(repository, part), join(root, part), { recursive: true });
     await symlink(join(repository, 'node_modules'), join(root, 'node_modules'));
-    const path = join(root, file);
-    const found = (await readFile(path, 'utf8')).split(find);
-    if (found.length !== 2) {
-      throw new Error(`"${title}": what it replaces is ${found.length - 1} times in ${file}:\n${find}`);
+    for (const { file, find, replace } of [broken, ...besides]) {
+      const path = join(root, file);
+      const found = (await readFile(path, 'utf8')).split(find);
+      if (found.length !== 2) {
+        throw new Error(`"${title}": what it replaces is ${found.length - 1} times in ${file}:\n${find}`);
+      }
+      await writeFile(path, found.join(replace));
     }
-    await writeFile(path, found.join(replace));
     return { root, remove };
   } catch (error) {
     await remove();

@@ -242,7 +242,11 @@ export async function makeKeys(witness: Witness, by: Replica, count: number): Pr
 }
 
 /** Keys that every replica has in memory. */
-async function knownKeys(fleet: Fleet, witness: Witness, count: number): Promise<[Key, Key, Key, ...Key[]]> {
+export async function knownKeys(
+  fleet: Fleet,
+  witness: Witness,
+  count: number,
+): Promise<[Key, Key, Key, ...Key[]]> {
   const [, by] = replicasOf(fleet);
   const keys = await makeKeys(witness, by, count);
   for (const replica of fleet.replicas) for (const key of keys) await remembers(witness, replica, key);
@@ -250,7 +254,7 @@ async function knownKeys(fleet: Fleet, witness: Witness, count: number): Promise
 }
 
 /** Allowed from memory, which a replica that stood still before may use only once it holds a lease again. */
-async function remembers(witness: Witness, replica: Replica, key: Key): Promise<void> {
+export async function remembers(witness: Witness, replica: Replica, key: Key): Promise<void> {
   const answersFromMemory = async () => {
     const before = await keyReads(replica);
     const { verdict } = await witness.check(replica, key);
