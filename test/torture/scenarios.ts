@@ -242,11 +242,7 @@ export async function makeKeys(witness: Witness, by: Replica, count: number): Pr
 }
 
 /** Keys that every replica has in memory. */
-export async function knownKeys(
-  fleet: Fleet,
-  witness: Witness,
-  count: number,
-): Promise<[Key, Key, Key, ...Key[]]> {
+async function knownKeys(fleet: Fleet, witness: Witness, count: number): Promise<[Key, Key, Key, ...Key[]]> {
   const [, by] = replicasOf(fleet);
   const keys = await makeKeys(witness, by, count);
   for (const replica of fleet.replicas) for (const key of keys) await remembers(witness, replica, key);
