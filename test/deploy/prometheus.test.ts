@@ -89,6 +89,17 @@ it('alerts and dashboard ask for series that the service has', () => {
   expect([...new Set(asked)].filter((name) => !served.has(name))).toEqual([]);
 });
 
+it('the dashboard shows every counter that says what was allowed, denied, spent and missed', () => {
+  const asked = new Set(dashboardExpressions().flatMap(seriesIn));
+  const counters = [...scrape.matchAll(/^# TYPE (postern_\w+_total) counter$/gm)].map(
+    ([, name = '']) => name,
+  );
+  // What is rare: an alert or the log tells of it.
+  const rare = /^postern_(?:bad_records|config_reloads|github_\w+)_total$/;
+  expect(counters).toContain('postern_limit_units_total');
+  expect(counters.filter((name) => !asked.has(name) && !rare.test(name))).toEqual([]);
+});
+
 it('each expression of the dashboard is PromQL', async () => {
   const rules = dashboardExpressions().map((expr, index) => ({ record: `dashboard:${index}`, expr }));
   const folder = await mkdtemp(join(tmpdir(), 'postern-dashboard-'));
