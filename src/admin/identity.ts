@@ -169,7 +169,8 @@ function unauthenticated(message: string): Failure {
   return new Failure('UNAUTHENTICATED', 'ADMIN_KEY_REQUIRED', message);
 }
 
-function lacking(permission: string, { actor }: Identity): Failure {
-  const who = actor.startsWith('oidc:') ? 'Your sign-in' : 'The admin key';
+function lacking(permission: string, { actor, key }: Identity): Failure {
+  const without = actor.startsWith('oidc:') ? 'Your sign-in' : 'The client certificate';
+  const who = key === null ? without : 'The admin key';
   return new Failure('PERMISSION_DENIED', 'ADMIN_PERMISSION_REQUIRED', `${who} lacks ${permission}.`);
 }

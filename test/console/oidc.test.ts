@@ -63,6 +63,11 @@ describe('signing in by an OpenID provider', () => {
     const { visitor } = await signedIn();
     expect((await visitor.get('/console/keys')).text).toContain('alice@example.com, read only');
     expect((await visitor.get('/console/keys/new')).status).toBe(403);
+    const refused = await visitor.post('/console/keys/new', { name: 'mine' });
+    expect([refused.status, refused.text]).toEqual([
+      403,
+      expect.stringContaining('Your sign-in lacks admin:write.'),
+    ]);
   });
 
   it('goes by the first grant that fits, and shows no more than that', async () => {

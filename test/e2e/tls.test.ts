@@ -63,7 +63,7 @@ function rest(
   { method = 'GET', headers = {}, body = '' } = {},
 ): Promise<{
   status: number | undefined;
-  json: { data?: Record<string, unknown>[] & Record<string, unknown> };
+  json: { data?: Record<string, unknown>[] & Record<string, unknown>; error?: { message: string } };
 }> {
   const url = new URL(path, postern.url.replace('http:', 'https:').replace('127.0.0.1', 'localhost'));
   return new Promise((resolve, reject) => {
@@ -190,6 +190,12 @@ describe('with TLS on every listener', () => {
     expect((await rest(setting, client, '/admin/api-keys')).status).toBe(reads);
     expect((await rest(setting, client, '/admin/api-keys', { method: 'POST', body })).status).toBe(writes);
     expect(await grpc(AdminClient, setting.postern.admin, client, 'listOwners')).toBe(overGrpc);
+  });
+
+  it('one that may only read is told that its certificate lacks the permission, and no key', async () => {
+    const body = JSON.stringify({ name: 'mine' });
+    const { json } = await rest(setting, as.auditor as Client, '/admin/api-keys', { method: 'POST', body });
+    expect(json.error?.message).toBe('The client certificate lacks admin:write.');
   });
 
   it('one that is bound to an owner makes and sees keys of that owner alone', async () => {
