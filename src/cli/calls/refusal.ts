@@ -20,14 +20,18 @@ const errorAnswer = z.object({
 /** The fields that a flag of another name sets. */
 const flagOfField: Readonly<Record<string, string>> = {
   permissions: '--permission',
+  roles: '--role',
+  rate_limits: '--rate-limit',
   ip_allowlist: '--allow-ip',
   principals: '--principal',
   labels: '--label',
   address: '--client-ip',
   grace_period: '--grace',
   etag: '--if-etag',
+  ids: '--id',
   key: 'the key',
   id: 'the id',
+  units: 'the units',
 };
 
 /** An answer that is no good one. */
@@ -122,7 +126,7 @@ function failed(...lines: string[]): CommandError {
 }
 
 function flagOf(field: string): string {
-  const [first = '', ...rest] = field.split('.');
+  const [first = '', ...rest] = field.replace(/^filter\./, '').split('.');
   if (first.startsWith('(')) return printable(first);
   const flag = flagOfField[first] ?? `--${first.replaceAll('_', '-')}`;
   return printable(rest.length === 0 ? flag : `${flag} (${field})`);

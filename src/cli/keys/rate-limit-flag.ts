@@ -9,7 +9,7 @@ export interface LimitFlag {
   readonly shared_by?: string;
 }
 
-export const rateLimitFlag = '--rate-limit <[name=]limit/window[/owner]>';
+export const rateLimitFlag = '--rate-limit <limit>';
 export const rateLimitNote =
   'its own rate limit: 100/60s; repeat for more, with names: burst=10/1s, monthly=100000/month/owner';
 

@@ -53,7 +53,10 @@ function addCreate(add: AddCommand, io: Io): void {
     .option('--json', 'print id, url and expires_at as JSON')
     .action(async (flags: CreateFlags) => {
       if (flags.permission === undefined) {
-        throw new CommandError(exitCodes.usage, ['--permission is missing', 'postern portal create --help']);
+        throw new CommandError(exitCodes.usage, [
+          '--permission is missing',
+          'See: postern portal create --help',
+        ]);
       }
       const { owner, permission: permissions, returnUrl: return_url, expiresIn: expires_in } = flags;
       const client = await connect(io, flags);
