@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { createDigester } from '../../src/keys/secret.ts';
-import { start } from '../real/child.ts';
+import { postern as commandLine } from '../cli/console.ts';
 import { freshDatabase } from '../real/mongod.ts';
 import { adminKey, type Postern, startPostern } from '../real/postern.ts';
 import { until } from '../real/until.ts';
@@ -37,7 +36,7 @@ describe.each(Object.keys(stores) as (keyof typeof stores)[])('peppers, on %s', 
     const first = await serve(old);
     const [used, unused] = [(await makeKey(first)).key, (await makeKey(first)).key];
     const foreign = unknownKey();
-    const imported = await command(first, ['import', await csvOf(foreign)]);
+    const imported = await command(first, ['import', 'keys.csv'], { 'keys.csv': csvOf(foreign) });
     expect(imported).toMatchObject({ code: 0, output: expect.stringContaining('imported 1, duplicates 0') });
     expect(await keysUnder(first)).toEqual({ old: 2, '': 1 });
     expect((await command(first, ['doctor'])).output).toContain('info: 1 key is under no pepper.');
@@ -105,21 +104,17 @@ async function keysUnder(postern: Postern): Promise<Record<string, number>> {
 }
 
 /** A CSV file with the digest of one key. */
-async function csvOf(key: string): Promise<string> {
-  const path = join(folder, `${randomBytes(4).toString('hex')}.csv`);
-  await writeFile(path, `sha256,name,scheme\n${createDigester([]).sign(key)},foreign,postern\n`);
-  return path;
+function csvOf(key: string): string {
+  return `sha256,name,scheme\n${createDigester([]).sign(key)},foreign,postern\n`;
 }
 
-/** Runs the command line against a service, as a user does. */
+/** Runs the command line against a service. */
 async function command(
   { url }: Postern,
   argv: readonly string[],
-): Promise<{ code: number | null; output: string }> {
-  const bin = fileURLToPath(new URL('../../bin/postern.js', import.meta.url));
-  const environment = { PATH: process.env.PATH, POSTERN_ADDRESS: url, POSTERN_ADMIN_KEY: adminKey };
-  const child = await start({ path: process.execPath }, [bin, ...argv], folder, environment);
-  onTestFinished(() => child.stop());
-  const code = await child.exited;
-  return { code, output: child.log() };
+  files: Record<string, string> = {},
+): Promise<{ code: number; output: string }> {
+  const environment = { POSTERN_ADDRESS: url, POSTERN_ADMIN_KEY: adminKey };
+  const { exitCode, stdout, stderr } = await commandLine(argv, { environment, files });
+  return { code: exitCode, output: stdout + stderr };
 }
