@@ -129,6 +129,8 @@ export interface AuditEvent {
   /** Absent from entries of before there were names. */
   readonly actor_name?: string | null;
   readonly target_name?: string | null;
+  /** Whether the page of who did it is not for who looks. The console's own. */
+  readonly isActorHidden?: boolean;
 }
 
 export interface Page<T> {

@@ -9,6 +9,8 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 export interface Api {
   call<T>(method: Method, path: string, body?: object): Promise<T>;
   terms(): Promise<Terms>;
+  /** The same, telling in entries of the journal whose pages somebody of these terms may not open. */
+  seenBy(terms: Terms): Api;
   key(id: string): Promise<Key>;
   keys(query: string): Promise<KeyPage>;
   usage(id: string, sinceIso: string): Promise<Usage>;
@@ -47,9 +49,11 @@ export function createApi(app: FastifyInstance, request: FastifyRequest, authori
   }
   const dataOf = async <T>(path: string) => (await call<{ data: T }>('GET', path)).data;
 
-  return {
+  const api: Api = {
     call,
     terms: () => dataOf('terms'),
+    seenBy: (terms) =>
+      terms.owner === null ? api : { ...api, events: async (query) => bound(await api.events(query), terms) },
     key: (id) => dataOf(`api-keys/${encodeURIComponent(id)}`),
     keys: (query) => call('GET', `api-keys?${query}`),
     usage: (id, sinceIso) => dataOf(`api-keys/${encodeURIComponent(id)}/usage?since=${sinceIso}`),
@@ -65,6 +69,15 @@ export function createApi(app: FastifyInstance, request: FastifyRequest, authori
     },
     owners: (query) => call('GET', `owners?${query}`),
     events: (query) => call('GET', `audit-events?${query}`),
+  };
+  return api;
+}
+
+/** Who is bound to an owner sees that owner's keys; admin keys without one, and strangers, act on them too. */
+function bound(page: Page<AuditEvent>, terms: Terms): Page<AuditEvent> {
+  return {
+    ...page,
+    data: page.data.map((event) => ({ ...event, isActorHidden: event.actor !== terms.actor })),
   };
 }
 

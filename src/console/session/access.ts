@@ -137,7 +137,7 @@ export function createAccess(
       const by = header === null ? holder : null;
       const returnUrl = by?.kind === 'portal' ? by.returnUrl : null;
       const name = by?.kind === 'oidc' ? by.email : await nameOf(api, terms);
-      const entrance = { api, terms, returnUrl, name, isByHeader: header !== null };
+      const entrance = { api: api.seenBy(terms), terms, returnUrl, name, isByHeader: header !== null };
       return { session: found.session, entrance, ended: false, before: null };
     } catch (error) {
       if (header !== null || holder === null || !isAboutIdentity(error)) throw error;

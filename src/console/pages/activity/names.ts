@@ -11,9 +11,9 @@ const wellKnown: Readonly<Record<string, string>> = {
 };
 
 /** Who did it, by the name that they had then; the id is on hover, and a key leads to its page. */
-export function actorMarkup({ actor, actor_name: name = null }: AuditEvent): Markup {
+export function actorMarkup({ actor, actor_name: name = null, isActorHidden = false }: AuditEvent): Markup {
   if (actor === null) return html`<strong>Somebody unknown</strong>`;
-  if (isKeyId(actor))
+  if (isKeyId(actor) && !isActorHidden)
     return html`<a class="name" href=${path(['keys', actor])} title=${actor}>${name ?? actor}</a>`;
   return html`<strong title=${actor}>${name ?? actorText(actor)}</strong>`;
 }

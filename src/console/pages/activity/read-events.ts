@@ -1,6 +1,6 @@
 import { isKeyId } from '../../../keys/key.ts';
 import type { Api } from '../../api.ts';
-import type { AuditEvent, Page } from '../../api-answers.ts';
+import type { AuditEvent } from '../../api-answers.ts';
 import { Refusal } from '../../refusal.ts';
 
 export interface EventsWanted {
@@ -37,7 +37,7 @@ export async function readEvents(
         given.filter((entry): entry is [string, string] => entry[1] !== null),
       );
       query.set('page_size', String(size + 1));
-      return (await api.call<Page<AuditEvent>>('GET', `audit-events?${query}`)).data;
+      return (await api.events(query.toString())).data;
     }),
   );
   const all = new Map(lists.flat().map((event) => [event.id, event]));

@@ -13,7 +13,7 @@ export type Names = Readonly<Record<string, string>>;
 type Fact = readonly [string, Markup];
 
 /** What a key is: what it may do, from where, whose it is, and since when. */
-export function factList(key: Key, visit: Pick<Visit, 'may'>, names: Names): Markup {
+export function factList(key: Key, visit: Pick<Visit, 'may' | 'terms'>, names: Names): Markup {
   return html`<dl class="facts" aria-label="About this key">
     ${[...identity(key, visit), ...grants(key, visit), ...life(key, visit, names)].map(
       ([term, value]) => html`<div><dt>${term}</dt><dd>${value}</dd></div>`,
@@ -40,11 +40,13 @@ function identity(key: Key, { may }: Pick<Visit, 'may'>): readonly Fact[] {
   ];
 }
 
-function grants(key: Key, { may }: Pick<Visit, 'may'>): readonly Fact[] {
+function grants(key: Key, { may, terms }: Pick<Visit, 'may' | 'terms'>): readonly Fact[] {
   const { roles, principals, rate_limits: limits } = key;
   return [
     ['Permissions', tags(key.permissions) ?? 'None of its own'],
-    ...(roles.length === 0 ? [] : [['Roles', rolesMarkup(roles, may('GetRole'))] as const]),
+    ...(roles.length === 0
+      ? []
+      : [['Roles', rolesMarkup(roles, may('GetRole') && terms.owner === null)] as const]),
     ['Allowed addresses', tags(key.ip_allowlist) ?? 'All'],
     ...(principals.length === 0 ? [] : [['Allowed callers', tags(principals)] as const]),
     ['Plan', key.plan ?? 'None of its own'],
@@ -59,10 +61,12 @@ function rolesMarkup(roles: readonly string[], isSeen: boolean): Markup {
   return html`${roles.map((role, at) => html`${at > 0 ? ', ' : ''}<a href=${path(['roles', role])}>${role}</a>`)}`;
 }
 
-function life(key: Key, { may }: Pick<Visit, 'may'>, names: Names): readonly Fact[] {
+function life(key: Key, { may, terms }: Pick<Visit, 'may' | 'terms'>, names: Names): readonly Fact[] {
   const { rotated_from: from, replaced_by: to, revoked_at: revoked, created_by: by } = key;
   const link = (id: string) => html`<a href=${path(['keys', id])} title=${id}>${names[id] ?? id}</a>`;
-  const maker = by === null || !may('ListAuditEvents') ? '' : html` by ${isKeyId(by) ? link(by) : by}`;
+  const isMakerSeen = by !== null && isKeyId(by) && (terms.owner === null || by === terms.actor);
+  const maker =
+    by === null || !may('ListAuditEvents') ? '' : html` by ${isMakerSeen ? link(by) : (names[by] ?? by)}`;
   return [
     ['Created', html`${timeMarkup(key.created_at)}${maker}`],
     ['Last used', timeMarkup(key.last_used_at)],
