@@ -1,7 +1,13 @@
 import axe, { type AxeResults } from 'axe-core';
-import type { Page } from 'playwright-core';
 
-const widths = [360, 768, 1280, 1920];
+/** What a page of any browser can be asked for. */
+export interface Examined {
+  evaluate(expression: string): Promise<unknown>;
+  setViewportSize(size: { width: number; height: number }): Promise<void>;
+  emulateMedia(media: { colorScheme: 'light' | 'dark' }): Promise<void>;
+}
+
+const everyWidth = [360, 768, 1280, 1920];
 
 /** All of axe's rules, and those that a theme, which changes colours alone, can break. */
 const rules = { light: null, dark: ['color-contrast', 'link-in-text-block'] };
@@ -12,7 +18,11 @@ const widest = `[...document.querySelectorAll('main *')].filter((one) =>
   one.getBoundingClientRect().right > innerWidth).at(-1)?.outerHTML.slice(0, 300)`;
 
 /** What axe finds fault with on the page that is shown, wide or narrow, light or dark, and whether it is too wide. */
-export async function axeFaults(page: Page, what: string): Promise<string[]> {
+export async function axeFaults(
+  page: Examined,
+  what: string,
+  widths: readonly number[] = everyWidth,
+): Promise<string[]> {
   const faults: string[] = [];
   await page.evaluate(`${axe.source}; axe.configure({ rules: [{ id: 'target-size', enabled: true }] })`);
   for (const width of widths) {

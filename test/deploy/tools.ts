@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { unpackDebian } from '../real/debian.ts';
 import { executable } from '../real/installation.ts';
 import { type Fetchable, fetched, installWheel, output } from './fetched.ts';
 
@@ -41,7 +42,11 @@ const PROMTOOL: Tool = {
   variable: 'POSTERN_TEST_PROMTOOL',
   version: ['--version'],
   oldest: [2, 40],
-  package: { name: 'prometheus-debian', note: 'promtool, 19 MB', fill: unpackPrometheus },
+  package: {
+    name: 'prometheus-debian',
+    note: 'promtool, 19 MB',
+    fill: (folder) => unpackDebian(folder, 'prometheus'),
+  },
   path: 'usr/bin/promtool',
   needs: "Debian or Ubuntu with apt-get, dpkg-deb and the distribution's packages in reach",
 };
@@ -268,22 +273,4 @@ async function problemWith(path: string, tool: Tool): Promise<string | undefined
   } catch (error) {
     return `does not run: ${(error as Error).message.split('\n')[0]}`;
   }
-}
-
-/** Debian's own package, which apt holds to its signature; no root and no installation is needed. */
-async function unpackPrometheus(folder: string): Promise<void> {
-  const own = join(folder, 'apt');
-  mkdirSync(join(own, 'lists/partial'), { recursive: true });
-  mkdirSync(join(own, 'archives/partial'), { recursive: true });
-  const ownLists = ['-o', `Dir::State::lists=${own}/lists`, '-o', `Dir::Cache=${own}`];
-  try {
-    await output('apt-get', ['download', 'prometheus'], { cwd: folder });
-  } catch {
-    // A machine whose lists of packages are missing or old.
-    await output('apt-get', [...ownLists, '-o', 'Debug::NoLocking=1', 'update'], { cwd: folder });
-    await output('apt-get', [...ownLists, 'download', 'prometheus'], { cwd: folder });
-  }
-  const archive = readdirSync(folder).find((name) => name.endsWith('.deb'));
-  if (!archive) throw new Error('apt-get download prometheus left no package');
-  await output('dpkg-deb', ['-x', archive, '.'], { cwd: folder });
 }

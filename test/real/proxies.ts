@@ -1,25 +1,22 @@
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { start } from './child.ts';
+import { librariesIn, unpackDebian } from './debian.ts';
 import { executable, lastLine, renameIfAbsent } from './installation.ts';
 import { freePort } from './port.ts';
 import type { Address } from './postern.ts';
 import { until } from './until.ts';
 
-const run = promisify(execFile);
-
 /** A proxy that asks by a subrequest, and its example in deploy/. */
 interface ProxyPart {
   readonly command: string;
   readonly variable: string;
-  /** Debian's packages that have it and what it needs. */
+  /** Of Debian, beside the one that has its name: what it needs. */
   readonly packages: readonly string[];
   readonly example: string;
   readonly args: (file: string) => readonly string[];
@@ -29,21 +26,21 @@ const parts = {
   nginx: {
     command: 'nginx',
     variable: 'POSTERN_TEST_NGINX',
-    packages: ['nginx'],
+    packages: [],
     example: 'nginx/nginx.conf',
     args: (file) => ['-c', file, '-g', 'daemon off;'],
   },
   caddy: {
     command: 'caddy',
     variable: 'POSTERN_TEST_CADDY',
-    packages: ['caddy'],
+    packages: [],
     example: 'caddy/Caddyfile',
     args: (file) => ['run', '--config', file, '--adapter', 'caddyfile'],
   },
   haproxy: {
     command: 'haproxy',
     variable: 'POSTERN_TEST_HAPROXY',
-    packages: ['haproxy', 'liblua5.3-0', 'libopentracing-c-wrapper0', 'libopentracing1'],
+    packages: ['liblua5.3-0', 'libopentracing-c-wrapper0', 'libopentracing1'],
     example: 'haproxy/haproxy.cfg',
     args: (file) => ['-db', '-f', file],
   },
@@ -135,8 +132,7 @@ async function findProxy(part: ProxyPart): Promise<{ path: string; env: Record<s
     const root = await unpacked(part);
     const path = ['usr/sbin', 'usr/bin'].map((folder) => join(root, folder, part.command)).find(executable);
     if (!path) throw new Error(`the package has no ${part.command}`);
-    const libraries = join(root, 'usr/lib', `${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`);
-    return { path, env: { LD_LIBRARY_PATH: libraries } };
+    return { path, env: { LD_LIBRARY_PATH: librariesIn(root) } };
   } catch (error) {
     throw new Error(
       `The tests run on a real ${part.command}, and there is none here: ${lastLine(error)}.\n` +
@@ -154,13 +150,7 @@ async function unpacked({ command, packages }: ProxyPart): Promise<string> {
   writeFileSync(join(CACHE, '.gitignore'), '*\n');
   process.stderr.write(`fetching ${command} for the tests: Debian's package, once, into ${folder}\n`);
   try {
-    for (const name of packages)
-      await run('apt-get', ['download', name], { cwd: partial, timeout: 300_000 }).catch((error) => {
-        // What it needs has other names elsewhere, and may be there.
-        if (name === command) throw error;
-      });
-    for (const archive of readdirSync(partial).filter((name) => name.endsWith('.deb')))
-      await run('dpkg-deb', ['-x', archive, '.'], { cwd: partial });
+    await unpackDebian(partial, command, packages);
     renameIfAbsent(partial, folder);
     return folder;
   } finally {
