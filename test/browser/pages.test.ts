@@ -6,6 +6,7 @@ import { fixedAdminKey, startConsole, type TestConsole } from '../console/browse
 import { request } from '../store-contract/request-log.ts';
 import { tally } from '../store-contract/usage.ts';
 import { axeFaults } from './axe-faults.ts';
+import { focused, tabTo } from './keyboard.ts';
 import { create, fill, heading, launchBrowser, revoke, rowOf, signIn, visit } from './visitor.ts';
 
 const hour = 3_600_000;
@@ -233,46 +234,6 @@ it('is used with the keyboard alone: sign in, create, be told of a fault, copy, 
   await page.keyboard.press('Enter');
   await heading(page, 'API key revoked');
 });
-
-/** Goes on with Tab until this has the focus, all on the way being seen to have it. */
-async function tabTo(page: Page, label: string): Promise<void> {
-  const passed: string[] = [];
-  for (let pressed = 0; pressed < 60; pressed += 1) {
-    await page.keyboard.press('Tab');
-    const { text, isPage } = await focused(page);
-    // Behind the last one the page itself has it, and then the first one again.
-    if (isPage) continue;
-    passed.push(text);
-    // Browsers differ in whether they scroll to it at once.
-    await expect
-      .poll(() => focused(page), { message: `${text} is seen to have the focus` })
-      .toMatchObject({ text, isSeen: true });
-    if (text === label) return;
-  }
-  throw new Error(`No ${label} among ${passed.join(', ')}`);
-}
-
-interface Focused {
-  readonly text: string;
-  readonly isSeen: boolean;
-  readonly isPage: boolean;
-}
-
-/** What has the focus, and whether that can be seen: in the window, with an outline around it. */
-async function focused(page: Page): Promise<Focused> {
-  return (await page.evaluate(`(() => {
-    const at = document.activeElement;
-    const { outlineStyle, outlineWidth, outlineOffset } = getComputedStyle(at);
-    const { top, bottom, left, right } = at.getBoundingClientRect();
-    const around = parseFloat(outlineWidth) + parseFloat(outlineOffset);
-    const isInside = Math.min(top, left, innerHeight - bottom, innerWidth - right) >= around;
-    return {
-      text: (at.labels?.[0] ?? at).textContent.trim(),
-      isPage: at === document.body,
-      isSeen: isInside && outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2,
-    };
-  })()`)) as Focused;
-}
 
 it('works without script: a key is made, its secret shown and not kept, and it is revoked', async () => {
   const { page, url } = await open({ javaScriptEnabled: false });

@@ -30,8 +30,8 @@ const owners = Array.from(
   (_, at) => `${['acme', 'globex', 'initech', 'umbrella'][at % 4]}-${at}`,
 );
 
-/** 305 keys of 20 owners, of which some end soon, are disabled or revoked, and a week of use. */
-export async function makeWeek({ call, create, service }: TestConsole): Promise<Week> {
+/** 305 keys of 20 owners, or so many, of which some end soon, are disabled or revoked, and a week of use. */
+export async function makeWeek({ call, create, service }: TestConsole, count = 305): Promise<Week> {
   const { clock, store } = service;
   const at = clock.now;
   for (const [place, owner] of owners.entries()) {
@@ -39,7 +39,7 @@ export async function makeWeek({ call, create, service }: TestConsole): Promise<
   }
   clock.now = at - 120 * dayMs;
   const keys: { id: string; name: string; owner: string; last4: string }[] = [];
-  for (let made = 0; made < 305; made += 1) {
+  for (let made = 0; made < count; made += 1) {
     const owner = owners[made % owners.length] ?? '';
     const name = `${uses[made % uses.length]} ${1 + Math.floor(made / uses.length)}`;
     const days = made % 51 === 7 ? 121 + (made % 5) : null;
