@@ -88,7 +88,8 @@ function anySteps(max: number): fc.Arbitrary<Step[]> {
 /** Runs the steps in a service that has admins of every kind, then looks at all there is. */
 async function runModel(world: World, hasOtherWriter: boolean, steps: readonly Step[]): Promise<void> {
   const model: Model = {
-    ...{ now: world.service.clock.now, keys: [], owners: new Map(), events: [], requests: new Map() },
+    ...{ now: world.service.clock.now, keys: [], owners: new Map(), events: [] },
+    ...{ roles: new Map(), requests: new Map() },
     ...{ tokens: [], spares: world.spares, hasOtherWriter, names: 0 },
   };
   await runSteps(world, model, beginning);
@@ -125,6 +126,7 @@ const all = { size: 1_000, token: null };
 const ending: readonly Step[] = (['root', 2, 4] as const).flatMap((who): Step[] => [
   { who, requestId: null, kind: 'list', filter: {}, page: all },
   { who, requestId: null, kind: 'listOwners', page: all },
+  { who, requestId: null, kind: 'listRoles', page: all },
   { who, requestId: null, kind: 'watch', after: 0, types: [] },
   { who, requestId: null, kind: 'audit', filter: { order: 'oldest' }, page: all },
 ]);

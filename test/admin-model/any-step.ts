@@ -13,6 +13,7 @@ import type {
 } from './step.ts';
 
 const words = ['Alpha', 'beta', 'GAMMA', 'İstanbul'];
+const roles = ['reader', 'writer', 'ops/all'];
 const owners = ['acme', 'globex', 'initech'];
 const networks = ['10.0.0.0/8', '127.0.0.0/8', '2001:db8::/32'];
 const labels = [{}, { team: 'grid' }, { team: 'web', tier: '' }];
@@ -67,6 +68,8 @@ const page: fc.Arbitrary<Page> = fc.record({
   size: fc.constantFrom(null, 0, 1, 2, 3, 1_000, 5_000),
   token: fc.option(fc.nat(3), { freq: 2 }),
 });
+
+const etag = fc.constantFrom('none' as const, 'none' as const, 'right' as const, 'stale' as const);
 
 const wish: fc.Arbitrary<KeyWish> = fc.record({
   word: fc.constantFrom(...words),
@@ -126,6 +129,8 @@ const auditFilter = given<AuditFilter>({
     'GetKey',
     'PutOwner',
     'UpdateOwner',
+    'PutRole',
+    'DeleteRole',
   ),
   target: key,
   outcome: fc.constantFrom('ok', 'refused'),
@@ -203,10 +208,28 @@ const kinds = {
   },
   getOwner: { weight: 3, members: fc.record({ id: fc.constantFrom(...owners) }) },
   listOwners: { weight: 3, members: fc.record({ page }) },
+  putRole: {
+    weight: 6,
+    members: fc.record({
+      id: fc.constantFrom(...roles),
+      description: fc.constantFrom(null, 'Reads'),
+      permissions: fc.oneof(
+        { weight: 9, arbitrary: some(['read:*', 'write:a', 'read:b']) },
+        { weight: 1, arbitrary: fc.constant(['read:a', 'admin:read']) },
+      ),
+      etag,
+    }),
+  },
+  deleteRole: { weight: 3, members: fc.record({ id: fc.constantFrom(...roles), etag }) },
+  getRole: { weight: 2, members: fc.record({ id: fc.constantFrom(...roles) }) },
+  listRoles: { weight: 3, members: fc.record({ page }) },
   audit: { weight: 6, members: fc.record({ filter: sparse(auditFilter), page }) },
   watch: {
     weight: 3,
-    members: fc.record({ after: place, types: some(['key.created', 'key.revoked', 'owner.put']) }),
+    members: fc.record({
+      after: place,
+      types: some(['key.created', 'key.revoked', 'owner.put', 'role.put']),
+    }),
   },
   diagnostics: { weight: 1, members: fc.record({}) },
   wait: {

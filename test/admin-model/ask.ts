@@ -5,10 +5,6 @@ export type Operation = Exclude<
   | 'signIn'
   | 'listKeyRequests'
   | 'getUsage'
-  | 'putRole'
-  | 'getRole'
-  | 'listRoles'
-  | 'deleteRole'
   | 'revokeKeys'
   | 'disableKeys'
   | 'createPortalSession'
@@ -18,7 +14,7 @@ export type Operation = Exclude<
 /** A call in the contract's JSON shape, apart from what carries it. */
 export interface Ask {
   readonly operation: Operation;
-  /** The key or the owner in the address; absent where there is none. */
+  /** The key, the owner or the role in the address; absent where there is none. */
   readonly id?: string;
   readonly input: Readonly<Record<string, unknown>>;
   /** The event after which a watch has been told enough. */

@@ -53,6 +53,12 @@ export function answerOf({ operation }: Ask, answer: unknown): unknown {
       return { ...ownerOf(message.owner), ...settled };
     case 'listOwners':
       return pageOf(message, message.owners, ownerOf);
+    case 'putRole':
+    case 'getRole':
+    case 'deleteRole':
+      return { ...roleOf(message.role), ...settled };
+    case 'listRoles':
+      return pageOf(message, message.roles, roleOf);
     case 'listAuditEvents':
       return pageOf(message, message.events, auditEventOf);
     case 'getDiagnostics':
@@ -126,6 +132,15 @@ function ownerOf(given: unknown): Message {
     ...{ plan: owner.plan ?? null, active_until: timeOf(active_until), name: owner.name ?? null },
     ...{ contact: owner.contact ?? null, billing_anchor: timeOf(billing_anchor) },
     keys_max: owner.keys_max ?? null,
+    ...{ created_at: timeOf(created_at), updated_at: timeOf(updated_at) },
+  };
+}
+
+function roleOf(given: unknown): Message {
+  const { created_at, updated_at, description, ...role } = given as Message;
+  return {
+    ...role,
+    description: description ?? null,
     ...{ created_at: timeOf(created_at), updated_at: timeOf(updated_at) },
   };
 }

@@ -1,5 +1,6 @@
 import {
   CreateKeyRequest,
+  DeleteRoleRequest,
   GetKeyUsageRequest,
   GetUsageRequest,
   ImportedKey,
@@ -9,6 +10,7 @@ import {
   ListKeyRequestsRequest,
   ListKeysRequest,
   ListOwnersRequest,
+  ListRolesRequest,
   Owner,
   PutOwnerRequest,
   PutRoleRequest,
@@ -22,7 +24,7 @@ import type { Ask } from './ask.ts';
 type Input = Readonly<Record<string, unknown>>;
 
 type Asked = Pick<Ask, 'id' | 'input'> & {
-  readonly operation: Ask['operation'] | 'listKeyRequests' | 'getUsage' | 'putRole';
+  readonly operation: Ask['operation'] | 'listKeyRequests' | 'getUsage';
 };
 
 /** The message for a call in the contract's JSON shape. */
@@ -54,6 +56,10 @@ export function requestOf({ operation, id, input }: Asked): object {
       return filled(PutOwnerRequest, { id, ...fieldsOf(input) });
     case 'putRole':
       return filled(PutRoleRequest, { id, ...fieldsOf(input) });
+    case 'deleteRole':
+      return filled(DeleteRoleRequest, { id, ...input });
+    case 'listRoles':
+      return filled(ListRolesRequest, input);
     case 'updateOwner':
       return ownerUpdateOf(id, input);
     case 'listOwners':

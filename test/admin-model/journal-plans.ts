@@ -78,6 +78,8 @@ const typeOf: Readonly<Record<string, string>> = {
   ImportKeys: 'keys.imported',
   PutOwner: 'owner.put',
   UpdateOwner: 'owner.put',
+  PutRole: 'role.put',
+  DeleteRole: 'role.deleted',
 };
 
 /** A watch from some place in the journal on, up to the mark that was just put at its end. */

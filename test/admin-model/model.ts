@@ -1,5 +1,6 @@
 import { callerAddress } from './ask.ts';
 import type { Learned } from './learned.ts';
+import type { ModelRole } from './role-plans.ts';
 import type { RateLimit, Who } from './step.ts';
 
 /**
@@ -11,6 +12,7 @@ export interface Model {
   /** In the order in which they were made. */
   readonly keys: ModelKey[];
   readonly owners: Map<string, ModelOwner>;
+  readonly roles: Map<string, ModelRole>;
   /** The journal, oldest first. */
   readonly events: ModelEvent[];
   /** What requests with an id have made, by whose they are and what they asked for. */

@@ -3,6 +3,7 @@ import type { Watched } from '../../src/admin/watch-operations.ts';
 import { keyJson } from '../../src/changes/key-json.ts';
 import { usedLimitJson } from '../../src/changes/limit-json.ts';
 import { ownerJson } from '../../src/changes/owner-json.ts';
+import { roleJson } from '../../src/changes/role-json.ts';
 import { settlementJson } from '../../src/changes/settlement-json.ts';
 import { eventJson } from '../../src/events/events.ts';
 import { Failure } from '../../src/failure.ts';
@@ -107,6 +108,17 @@ async function operate(service: TestService, caller: Caller, { operation, id = '
     case 'listOwners': {
       const { owners, nextPageToken } = await admin.listOwners(caller, input);
       return { data: owners.map((owner) => ownerJson(owner, now)), next_page_token: nextPageToken };
+    }
+    case 'putRole':
+    case 'deleteRole': {
+      const changed = await admin[operation](caller, id, input);
+      return { ...roleJson(changed.role), ...settlementJson(changed) };
+    }
+    case 'getRole':
+      return roleJson(await admin.getRole(caller, id));
+    case 'listRoles': {
+      const { roles, nextPageToken } = await admin.listRoles(caller, input);
+      return { data: roles.map(roleJson), next_page_token: nextPageToken };
     }
     case 'listAuditEvents': {
       const { events, nextPageToken } = await admin.listAuditEvents(caller, input);

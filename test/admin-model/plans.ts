@@ -5,6 +5,7 @@ import { createPlan, getPlan, listPlan, usagePlan, verifyPlan } from './key-plan
 import type { Model } from './model.ts';
 import { getOwnerPlan, listOwnersPlan, putOwnerPlan, updateOwnerPlan } from './owner-plans.ts';
 import type { Plan } from './plan.ts';
+import { deleteRolePlan, getRolePlan, listRolesPlan, putRolePlan } from './role-plans.ts';
 import type { Step } from './step.ts';
 
 /** What a step that is a call asks for; `owner` is whom its caller's key is bound to. */
@@ -46,6 +47,14 @@ export function planOf(
       return getOwnerPlan(model, step);
     case 'listOwners':
       return listOwnersPlan(model, step);
+    case 'putRole':
+      return putRolePlan(model, step);
+    case 'deleteRole':
+      return deleteRolePlan(model, step);
+    case 'getRole':
+      return getRolePlan(model, step);
+    case 'listRoles':
+      return listRolesPlan(model, step);
     case 'audit':
       return auditPlan(model, step);
     case 'watch':

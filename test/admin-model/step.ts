@@ -39,6 +39,16 @@ export type Step = { readonly who: Who; readonly requestId: string | null } & (
     }
   | { readonly kind: 'getOwner'; readonly id: string }
   | { readonly kind: 'listOwners'; readonly page: Page }
+  | {
+      readonly kind: 'putRole';
+      readonly id: string;
+      readonly description: string | null;
+      readonly permissions: readonly string[];
+      readonly etag: Etag;
+    }
+  | { readonly kind: 'deleteRole'; readonly id: string; readonly etag: Etag }
+  | { readonly kind: 'getRole'; readonly id: string }
+  | { readonly kind: 'listRoles'; readonly page: Page }
   | { readonly kind: 'audit'; readonly filter: AuditFilter; readonly page: Page }
   | { readonly kind: 'watch'; readonly after: number; readonly types: readonly string[] }
   | { readonly kind: 'diagnostics' }
