@@ -13,7 +13,7 @@ import type {
 } from './step.ts';
 
 const words = ['Alpha', 'beta', 'GAMMA', 'İstanbul'];
-const roles = ['reader', 'writer', 'ops/all'];
+const roles = ['reader', 'ops/all'];
 const owners = ['acme', 'globex', 'initech'];
 const networks = ['10.0.0.0/8', '127.0.0.0/8', '2001:db8::/32'];
 const labels = [{}, { team: 'grid' }, { team: 'web', tier: '' }];
@@ -209,7 +209,7 @@ const kinds = {
   getOwner: { weight: 3, members: fc.record({ id: fc.constantFrom(...owners) }) },
   listOwners: { weight: 3, members: fc.record({ page }) },
   putRole: {
-    weight: 6,
+    weight: 9,
     members: fc.record({
       id: fc.constantFrom(...roles),
       description: fc.constantFrom(null, 'Reads'),
@@ -220,7 +220,7 @@ const kinds = {
       etag,
     }),
   },
-  deleteRole: { weight: 3, members: fc.record({ id: fc.constantFrom(...roles), etag }) },
+  deleteRole: { weight: 6, members: fc.record({ id: fc.constantFrom(...roles), etag }) },
   getRole: { weight: 2, members: fc.record({ id: fc.constantFrom(...roles) }) },
   listRoles: { weight: 3, members: fc.record({ page }) },
   audit: { weight: 6, members: fc.record({ filter: sparse(auditFilter), page }) },
