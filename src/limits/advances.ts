@@ -41,7 +41,7 @@ export interface SpentAdvance extends Ended {
 }
 
 /** What is held of a limit from the first request on, at most; of a small one, this part of it. */
-export const heldAtFirst = 16;
+export const heldAtFirst = 64;
 export const heldPartMax = 1 / 50;
 
 /** Windows as long as this, and periods, begin so seldom that they are leased from the first unit on. */

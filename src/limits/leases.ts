@@ -25,6 +25,8 @@ export interface Leases {
 const heldByAllPartMax = 1 / 20;
 /** And at most this part of what is left, so that the last units of a window go to whoever asks for them. */
 const heldOfRestMax = 1 / 8;
+/** More is leased once less than this part of what is to be held is left: few wait, and each lease serves many. */
+const lowPart = 1 / 4;
 /** How long units lie here that nobody spends, before others have them. */
 const idleMs = 2_000;
 /** And so few of a limit for longer: a key that is used now and then would ask the store each time. */
@@ -48,7 +50,7 @@ export function createLeases(
       if (window.lease !== null) return;
       const isStale = window.isCharged && now - window.seenAt >= freshMs;
       if (isStale) ask(window, limit, 0, 0, now).catch(() => {});
-      else if (window.free < Math.floor(reserveOf(window, limit, sharers()) / 2)) {
+      else if (isLow(window.free, reserveOf(window, limit, sharers()))) {
         lease(window, limit, 0, now).catch(() => {});
       }
     },
@@ -158,4 +160,8 @@ function reserveOf(window: Window, limit: Limit, sharers: number): number {
   const part = Math.min(heldPartMax, heldByAllPartMax / sharers);
   const heldMax = Math.floor(Math.min(limit.limit * part, (limit.limit - leased) * heldOfRestMax));
   return Math.max(0, Math.min(Math.max(heldAtFirst, granted - free), heldMax));
+}
+
+function isLow(free: number, reserve: number): boolean {
+  return reserve > 1 && free < Math.ceil(reserve * lowPart);
 }

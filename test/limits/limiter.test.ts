@@ -77,17 +77,17 @@ describe('a limiter', () => {
     expect(store.leases.length - asked).toBeLessThanOrEqual(2);
   });
 
-  it('asks the store twice for the requests that most keys make in a window', async () => {
+  it('asks the store once for the requests that most keys make in a window', async () => {
     const store = fakeStore();
     const limiter = limiterOn(store);
     const large = { limit: 100_000, windowMs: 60_000 };
-    for (let spent = 1; spent <= 16; spent++) {
+    for (let spent = 1; spent <= 48; spent++) {
       expect(await limiter.spend('k', large, 1, noon)).toMatchObject({
         isAllowed: true,
         remaining: 100_000 - spent,
       });
     }
-    expect(store.leases).toHaveLength(2);
+    expect(store.leases).toHaveLength(1);
   });
 
   it('looks without spending, however often', async () => {
@@ -208,7 +208,7 @@ describe('a limiter', () => {
       for (let spent = 0; spent < 30; spent++) await limiter.spend('k', often, 1, noon);
       store.away = true;
       const held = store.given('k') - 30;
-      expect(held).toBeGreaterThan(9);
+      expect(held).toBeGreaterThan(4);
       for (let spent = 0; spent < held; spent++) {
         expect((await limiter.spend('k', often, 1, noon)).isAllowed).toBe(true);
       }
