@@ -4,10 +4,15 @@ import { neverMs } from './period.ts';
 
 /** Units that whoever alone leases from a store may spend of each window before it asks for any. */
 export interface Advances {
-  /** False until the store was asked what those before left behind: nothing may be leased until then. */
-  isKnown(): boolean;
-  /** Asks it. Rejects with `StoreUnavailable`. */
+  /**
+   * False until the store was asked what others have spent of windows that begin up to then: none of those may be leased
+   * before.
+   */
+  isKnown(start: number): boolean;
+  /** Asks it about windows that begin up to now. Rejects with `StoreUnavailable`. */
   learn(now: number): Promise<void>;
+  /** Asks it ahead of time; to be called about once a second. Rejects with `StoreUnavailable`. */
+  keep(now: number): Promise<void>;
   /**
    * Of a window that opens now: what is never leased of it, and what of that may be spent here, all or none. None where
    * somebody may have spent it: then it is nobody's.
@@ -59,6 +64,7 @@ const none: Advance = { units: 0, free: 0 };
 export const noAdvances: Advances = {
   isKnown: () => true,
   learn: async () => {},
+  keep: async () => {},
   of: () => none,
   forget() {},
   lostOf: () => 0,
@@ -94,6 +100,7 @@ export function createAdvances(
       });
       return learning;
     },
+    keep: async () => {},
     of({ limit, per }, start) {
       if (typeof per !== 'number' || per >= longMs || lostBefore === null) return none;
       const isLost = start < lostBefore || start < (forgotten.get(per) ?? 0);
@@ -111,10 +118,8 @@ export function createAdvances(
     async settle(spent, now) {
       const isLostOver = lostBefore !== null && now >= lostBefore + longMs;
       const isForgottenOver = [...forgotten.values()].every((end) => end <= now);
-      if (!isMarked || !isLostOver || !isForgottenOver || spent.length > settledMax) return;
-      for (let at = 0; at < spent.length; at += settledAtOnce) {
-        await Promise.all(spent.slice(at, at + settledAtOnce).map(writeDown));
-      }
+      if (!isMarked || !isLostOver || !isForgottenOver) return;
+      if (!(await writeDownAll(store, spent))) return;
       await store.returnUnits([{ ...marker, units: 1 }]);
       isMarked = false;
     },
@@ -129,13 +134,28 @@ export function createAdvances(
     isMarked = isSole;
     if (isSole) from = now + 1;
   }
-
-  async function writeDown({ counter: spender, start, end, units }: SpentAdvance): Promise<void> {
-    const window = { spender, windowStart: start, windowEnd: end };
-    await store.leaseUnits({ ...window, limit: Number.MAX_SAFE_INTEGER, units, unitsMin: units });
-  }
 }
 
-function advanceOf(limit: number): number {
+/** Leases what was spent without a lease; false, and nothing, where that is too much. */
+export async function writeDownAll(
+  store: Pick<UnitStore, 'leaseUnits'>,
+  spent: readonly SpentAdvance[],
+): Promise<boolean> {
+  if (spent.length > settledMax) return false;
+  for (let at = 0; at < spent.length; at += settledAtOnce) {
+    await Promise.all(
+      spent.slice(at, at + settledAtOnce).map(({ counter: spender, start, end, units }) =>
+        store.leaseUnits({
+          ...{ spender, windowStart: start, windowEnd: end },
+          ...{ limit: Number.MAX_SAFE_INTEGER, units, unitsMin: units },
+        }),
+      ),
+    );
+  }
+  return true;
+}
+
+/** The units of a window that are its advance. */
+export function advanceOf(limit: number): number {
   return Math.min(heldAtFirst, Math.floor(limit * heldPartMax));
 }

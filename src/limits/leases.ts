@@ -120,7 +120,8 @@ export function createLeases(
       });
     };
     window.isOvertaken = false;
-    window.lease = (advances.isKnown() ? request() : advances.learn(now).then(request))
+    const at = Math.max(now, windowStart);
+    window.lease = (advances.isKnown(at) ? request() : advances.learn(at).then(request))
       .then(({ granted, leased: given, isCharged = false }) => {
         const leased = given + window.advance;
         window.free += granted;

@@ -40,9 +40,11 @@ export interface Limiter {
    * and never leased.
    */
   held(windows: readonly HeldWindow[]): readonly number[];
+  /** Resolves when `held` is as exact of these windows as the store says, or it cannot be asked. */
+  know(windows: readonly HeldWindow[]): Promise<void>;
   /** Units of a window were charged after the fact: so many count as leased now. */
   charged(window: HeldWindow, leased: number): void;
-  /** Gives back what was not spent lately; to be called about once a second. */
+  /** Gives back what was not spent lately, and asks the store ahead of time; to be called about once a second. */
   giveBack(now: number): Promise<void>;
   /** Gives back all that is worth it, and writes down what was spent and never leased. */
   close(now: number): Promise<void>;
@@ -104,6 +106,10 @@ export function createLimiter(
         const known = accounts.find(window);
         return known === null ? 0 - advances.lostOf(window) : known.free - known.advance;
       }),
+    async know(windows) {
+      const latest = Math.max(...windows.map(({ start }) => start));
+      if (windows.length > 0 && !advances.isKnown(latest)) await advances.learn(latest).catch(() => {});
+    },
     charged(window, leased) {
       // Of one that nobody has spent from yet, some would be spent in advance that are not left.
       const known = accounts.find(window) ?? accounts.open(window);
@@ -112,7 +118,9 @@ export function createLimiter(
       known.isCharged = true;
       known.isOvertaken = known.lease !== null;
     },
-    giveBack: leases.giveBackIdle,
+    async giveBack(now) {
+      await Promise.all([leases.giveBackIdle(now), advances.keep(now).catch(() => {})]);
+    },
     async close(now) {
       await leases.giveBackAll();
       await advances.settle([...accounts.spentInAdvance(now)], now).catch(() => {});

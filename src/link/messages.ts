@@ -90,7 +90,7 @@ export type WorkerAnswers = {
   /** What was counted since it started, and how much is remembered. */
   snapshot(): CheckSnapshot;
   /** What is leased there of these windows and not spent, in their order. */
-  held(windows: readonly HeldWindow[]): readonly number[];
+  held(windows: readonly HeldWindow[]): Promise<readonly number[]>;
   /** So many units count as leased of these windows, now that some were charged. */
   charged(counts: readonly (readonly [window: HeldWindow, leased: number])[]): void;
   /** Identity tokens are signed by this from now on. */

@@ -8,7 +8,8 @@ import type { CheckDependencies } from '../../../grpc/check/check-server.ts';
 import type { SigningKey } from '../../../identity/signing-key.ts';
 import { createIdentityTokens, type IdentityTokens } from '../../../identity/tokens.ts';
 import { createDigester } from '../../../keys/secret.ts';
-import { createAdvances, noAdvances } from '../../../limits/advances.ts';
+import { createAdvances } from '../../../limits/advances.ts';
+import { createFencedAdvances } from '../../../limits/fenced-advances.ts';
 import { createLimiter, type Limiter } from '../../../limits/limiter.ts';
 import type { ServiceAnswers, WorkerAnswers, WorkerStart, WorkerTold } from '../../../link/messages.ts';
 import type { Peer } from '../../../link/peer.ts';
@@ -212,7 +213,10 @@ function createDecision(
     allowWhenUnavailable: config.limitsWhenUnavailable === 'allow',
     sharers: store.sharers,
     // One process has the file of SQLite: a sole worker of it is the only one who leases.
-    advances: config.store.kind === 'sqlite' ? createAdvances(checkStore, workers === 1) : noAdvances,
+    advances:
+      config.store.kind === 'sqlite'
+        ? createAdvances(checkStore, workers === 1)
+        : createFencedAdvances(checkStore, store.sharers),
     // Without a service there is nobody who would hear of it.
     onNews: (news) => void service.ask('noteLimit', news).catch(() => {}),
   });

@@ -26,7 +26,11 @@ function run(port: Port) {
       secure: (material) => core().secure(material),
       serve: (isServing) => core().listener.setServing(isServing),
       snapshot: () => core().telemetry.snapshot(),
-      held: (windows) => core().limiter.held(windows),
+      async held(windows) {
+        const { limiter } = core();
+        await limiter.know(windows);
+        return limiter.held(windows);
+      },
       charged(counts) {
         for (const count of counts) core().limiter.charged(...count);
       },
