@@ -6,6 +6,7 @@ import { createFencedAdvances } from '../../src/limits/fenced-advances.ts';
 import { createLimiter, type Limiter } from '../../src/limits/limiter.ts';
 import { spanAt } from '../../src/limits/period.ts';
 import { StoreUnavailable } from '../../src/store/store.ts';
+import { createSlowStore, untilIdle } from './slow-store.ts';
 import { createUnitLedger, type UnitLedger } from './unit-ledger.ts';
 
 const noon = Date.UTC(2030, 0, 1, 12);
@@ -199,36 +200,6 @@ describe('a limiter that others may share the store with at any time', () => {
     );
   });
 });
-
-const untilIdle = Array.from({ length: 500 }, () => 0);
-
-/** Does each thing that it is asked, and then answers, when and in the order in which it is told to. */
-function createSlowStore(ledger = createUnitLedger()) {
-  const waiting: (() => void)[] = [];
-  const turn = () => new Promise<void>((resolve) => waiting.push(resolve));
-  const slow = <Asked, Answer>(call: (asked: Asked) => Promise<Answer>) => {
-    return async (asked: Asked): Promise<Answer> => {
-      await turn();
-      const answer = await call(asked);
-      await turn();
-      return answer;
-    };
-  };
-  return {
-    leaseUnits: slow(ledger.leaseUnits),
-    returnUnits: slow(ledger.returnUnits),
-    async goOn(places: readonly number[]): Promise<void> {
-      for (const place of places) {
-        // What follows from what was answered before is asked for first.
-        await new Promise((resolve) => setImmediate(resolve));
-        if (waiting.length === 0) return;
-        const [go] = waiting.splice(place % waiting.length, 1);
-        go?.();
-      }
-      await new Promise((resolve) => setImmediate(resolve));
-    },
-  };
-}
 
 async function spendOne(limiter: Limiter, at: number, spent: Map<number, number>): Promise<void> {
   const verdict = await Promise.resolve(limiter.spend(key('a'), null, fewLimits, 1, at)).catch(() => null);
