@@ -40,8 +40,8 @@ export default defineConfig({
     pool: 'forks',
     // Files share what they import: reading it anew for each took a quarter of the suite's processor time.
     isolate: false,
-    // Most of the longest wait, for leases, elections and other processes: two leave a third of two cores unused.
-    maxWorkers: 3,
+    // Real MongoDBs, Envoys and Chromiums run beside the tests: with three workers an election once came too late.
+    maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
     // Deadlines for what hangs, not for what is slow: a busy machine is no failure.
     testTimeout: 120_000,
