@@ -5,6 +5,7 @@ import type { Finding } from '../store/diagnosis/finding.ts';
 import type { FeedSubscriber } from '../store/feed/feed.ts';
 import { createLease, type Lease } from '../store/feed/lease.ts';
 import type { UnitStore } from '../store/units.ts';
+import type { RequestCapOptions } from '../store/usage/request-cap.ts';
 import type { RequestStore } from '../store/usage/request-log.ts';
 import { concerns, type MongoTimeouts, timeoutsOf } from './client.ts';
 import { createDiagnosis } from './diagnosis/diagnosis.ts';
@@ -36,7 +37,7 @@ import { type AddressCollection, createAddressCollection } from './usage/address
 import { createRequestCollection } from './usage/requests.ts';
 import { createUsageCollection, type UsageCollection } from './usage/usage.ts';
 
-export interface MongoStoreDependencies {
+export interface MongoStoreDependencies extends RequestCapOptions {
   /** `mongodb://…/DATABASE`, of a replica set or a sharded cluster; a standalone server serves without memory. */
   readonly uri: string;
   /** Named to others as long as this process may answer from memory. */
@@ -51,8 +52,6 @@ export interface MongoStoreDependencies {
   readonly monotonic: () => number;
   /** How long entries of the journal are kept. Default 400 days. */
   readonly journalRetentionMs?: number;
-  /** Of the request log. Default 7 days. */
-  readonly requestRetentionMs?: number;
   readonly timeouts?: MongoTimeouts;
   /** How long use waits for more, to be written together. Default 2 s. */
   readonly foldEveryMs?: number;
@@ -222,7 +221,7 @@ function createStored(
     limits: createLimitCollection(database, sessions, findTimeoutMs),
     chargeUnits: createCharges({ database, sessions, hasTransactions, timeoutMs }),
     usage: createUsageCollection({ ...dependencies, database, sessions, duties, onError }),
-    requests: createRequestCollection(database, sessions, dependencies.requestRetentionMs),
+    requests: createRequestCollection(database, sessions, dependencies),
     marks: createRestoreMarks(database, sessions),
   };
 }

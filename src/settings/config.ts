@@ -95,10 +95,6 @@ export interface Config extends TrafficConfig {
     /** How long entries of the journal are kept. */
     readonly retentionMs: number;
   };
-  readonly requestLog: {
-    readonly isEnabled: boolean;
-    readonly retentionMs: number;
-  };
   readonly events: EventConfig;
   /** Where the keys come from that GitHub's reports are signed by. */
   readonly github: GithubSource;
@@ -214,7 +210,6 @@ function configOf(
     settleMaxMs: settings.settle_timeout,
     retentionMs: settings.retention,
     audit: { retentionMs: settings.audit.retention },
-    requestLog: { isEnabled: settings.request_log.enabled, retentionMs: settings.request_log.retention },
     events: eventsOf(settings.events, secrets),
     github: githubSource(settings.leaks.github),
     memory: {

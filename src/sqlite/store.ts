@@ -10,6 +10,7 @@ import { createLeaseBatches } from '../store/lease-batches.ts';
 import type { IdentityKeyStore } from '../store/records/identity-keys.ts';
 import { StoreUnavailable } from '../store/store.ts';
 import type { StoreTrouble } from '../store/trouble.ts';
+import type { RequestCapOptions } from '../store/usage/request-cap.ts';
 import { listenForBackups } from './backup/backup-socket.ts';
 import { getMark, putMark } from './backup/mark.ts';
 import { openDatabase } from './database.ts';
@@ -26,15 +27,13 @@ import { createTables, type Tables } from './tables.ts';
 import { createTroubles, lostFinding } from './trouble.ts';
 import { useCalls } from './use-calls.ts';
 
-export interface SqliteStoreDependencies {
+export interface SqliteStoreDependencies extends RequestCapOptions {
   /** A file, made where it is missing, or `:memory:`. */
   readonly path: string;
   /** Unix milliseconds. */
   readonly now: () => number;
   /** How long entries of the journal are kept; 400 days unless it is given. */
   readonly journalRetentionMs?: number;
-  /** How long the request log is kept. Default 7 days. */
-  readonly requestRetentionMs?: number;
   /** What the tables are made by; those of this release unless others are given. */
   readonly migrations?: readonly Migration[];
   /** Whether a restored store is opened all the same, to make up for what it lacks. Default false. */
@@ -135,7 +134,10 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
         throw new RestoredStore(mark);
       }
       const disk = await createDisk(database, path);
-      const tables = createTables(database, disk, (id, error) => onBadRecord?.(id, error));
+      const tables = createTables(database, disk, {
+        ...dependencies,
+        onBadRecord: (id, error) => onBadRecord?.(id, error),
+      });
       const backups =
         path === ':memory:' ? null : listenForBackups(database, path, (error) => onBackgroundError?.(error));
       const place = createPlace(watchFile(path), { stalenessMaxMs, lookEveryMs, onLost });

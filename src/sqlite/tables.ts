@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { BadRecord } from '../store/store.ts';
+import type { RequestCapOptions } from '../store/usage/request-cap.ts';
 import type { Disk } from './disk.ts';
 import { createJournalTable, type JournalTable } from './journal/journal.ts';
 import { createDutyTable, type DutyTable } from './records/duties.ts';
@@ -37,11 +38,14 @@ export interface Tables {
   readonly portalSessions: PortalSessionTable;
 }
 
-export function createTables(
-  database: DatabaseSync,
-  disk: Disk,
-  onBadRecord: (id: string, error: BadRecord) => void,
-): Tables {
+/** What tables do by themselves. */
+export interface TableOptions extends RequestCapOptions {
+  readonly now: () => number;
+  readonly onBadRecord: (id: string, error: BadRecord) => void;
+}
+
+export function createTables(database: DatabaseSync, disk: Disk, options: TableOptions): Tables {
+  const { now, onBadRecord } = options;
   const prepare = createStatements(database);
   const usageSums = createUsageSumTable(database);
   return {
@@ -52,7 +56,7 @@ export function createTables(
     limits: createLimitTable(database),
     usage: createUsageTable(database, usageSums),
     sumUsage: createUsageSumming(database, usageSums),
-    requests: createRequestTable(database),
+    requests: createRequestTable(database, now, options),
     journal: createJournalTable(database, prepare, onBadRecord),
     addresses: createAddressTable(database, disk),
     duties: createDutyTable(database, disk),

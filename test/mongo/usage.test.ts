@@ -2,6 +2,7 @@ import { expect, inject, it } from 'vitest';
 import { usageRetentionMs } from '../../src/store/store.ts';
 import { until } from '../real/until.ts';
 import { request, sumOf } from '../store-contract/limits.ts';
+import { expectOldestRemoved } from '../store-contract/request-log.ts';
 import { insertAll, testNow } from '../store-contract/setting.ts';
 import { lastUsed, tally } from '../store-contract/usage.ts';
 import { createSetting, listen } from './setting.ts';
@@ -19,6 +20,17 @@ it('several replicas lease units of one window: together the limit, never more',
     expect(sumOf(leases.flatMap((lease) => lease ?? []))).toBe(150);
   }
   expect(await setting.client.db().collection('limits').countDocuments()).toBe(5);
+});
+
+it('rows of the request log past their bound are removed, the oldest first, and that is said', async () => {
+  const removed: number[] = [];
+  const setting = await createSetting(inject('mongoUri'));
+  const store = setting.store({
+    ...{ now: () => testNow, requestRowsMax: 100 },
+    onRequestsRemoved: (rows) => removed.push(rows),
+  });
+  await store.open();
+  await expectOldestRemoved(store, removed);
 });
 
 it('several replicas record the use of one key at once: all of it is counted', async () => {

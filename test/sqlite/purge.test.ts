@@ -7,6 +7,7 @@ import { usageRetentionMs } from '../../src/store/store.ts';
 import { windowGraceMs } from '../../src/store/units.ts';
 import { keyRecord } from '../records.ts';
 import { request } from '../store-contract/limits.ts';
+import { expectOldestRemoved } from '../store-contract/request-log.ts';
 import { nextId, retentionMs, testNow } from '../store-contract/setting.ts';
 import { tally } from '../store-contract/usage.ts';
 
@@ -51,6 +52,17 @@ it('the addresses of a key are removed with it', async () => {
   await later.insertKey({ ...key, expiresAt: null }, retentionMs);
   expect(await later.noteAddresses(use('192.0.2.3'))).toEqual([]);
   expect(await later.noteAddresses(use('192.0.2.1'))).toEqual(use('192.0.2.1'));
+});
+
+it('rows of the request log past their bound are removed, the oldest first, and that is said', async () => {
+  const removed: number[] = [];
+  const store = createSqliteStore({
+    ...{ path: ':memory:', now: () => testNow, requestRowsMax: 100 },
+    onRequestsRemoved: (rows) => removed.push(rows),
+  });
+  await store.open();
+  onTestFinished(() => store.close());
+  await expectOldestRemoved(store, removed);
 });
 
 /** Opens a store on one file, again and again; each time what is past is removed. */

@@ -114,7 +114,10 @@ it('keeps what is committed after use durable at once: the log is waited for aga
   const database = file.openTables();
   const synchronous = () => database.prepare('PRAGMA synchronous').get()?.synchronous;
   const full = synchronous();
-  const { usage } = createTables(database, await createDisk(database, ':memory:'), () => {});
+  const { usage } = createTables(database, await createDisk(database, ':memory:'), {
+    now: () => testNow,
+    onBadRecord() {},
+  });
   await usage.record([tally({ id: nextId() }, { allowed: 1 })]);
   expect(synchronous()).toBe(full);
   const tooMany = { ...tally({ id: nextId() }), allowed: Number.NaN };

@@ -97,6 +97,29 @@ export function requestLogContract(createStore: CreateStore): void {
   });
 }
 
+/** On a store that keeps 100 rows: which of them go, and what it says of it. */
+export async function expectOldestRemoved(
+  store: Pick<Store, 'recordRequests' | 'listRequests'>,
+  removed: readonly number[],
+): Promise<void> {
+  const ofMinute = (at: number) =>
+    Array.from({ length: 60 }, (_, row) => request({ id: `row${row}`, at: minute + at * minuteMs }));
+  // Not in the order of their time, as replicas write them.
+  for (const at of [1, 0, 3, 2]) await store.recordRequests(ofMinute(at));
+  const left = await store.listRequests({}, { after: null, size: 1_000 });
+  expect(left).toHaveLength(100);
+  const minutes = left.map(({ at }) => (at - minute) / minuteMs);
+  expect([3, 2, 1].map((at) => minutes.filter((one) => one === at).length)).toEqual([60, 40, 0]);
+  // One more of a row that is there takes no room, and is counted on.
+  await store.recordRequests([request({ id: 'row0', at: minute + 3 * minuteMs })]);
+  const [counted] = (await store.listRequests({}, { after: null, size: 1_000 })).filter(
+    (row) => row.count > 1,
+  );
+  expect(counted).toMatchObject({ id: 'row0', count: 2 });
+  // Said once a minute.
+  expect(removed).toEqual([20]);
+}
+
 function listed(store: Store, filter: RequestFilter = {}): Promise<StoredRequest[]> {
   return store.listRequests(filter, { after: null, size: 100 });
 }

@@ -34,11 +34,17 @@ function createStore(
   const onBackgroundError = (error: unknown) =>
     log.error({ err: error }, 'the store failed in the background');
   const journalRetentionMs = config.audit.retentionMs;
-  const requestRetentionMs = config.requestLog.retentionMs;
+  const { retentionMs: requestRetentionMs, rowsMax: requestRowsMax } = config.requestLog;
+  const onRequestsRemoved = (rows: number) =>
+    log.warn(
+      { rows, rows_max: requestRowsMax },
+      'the oldest rows of the request log were removed: there were more than request_log.rows_max',
+    );
   if (config.store.kind === 'sqlite') {
     const { path } = config.store;
     return createSqliteStore({
       ...{ path, now, journalRetentionMs, requestRetentionMs, opensRestored, onBadRecord, onBackgroundError },
+      ...{ requestRowsMax, onRequestsRemoved },
       stalenessMaxMs: config.stalenessMaxMs,
       onTrouble: (trouble, error) => log.error({ trouble, err: error }, 'something is wrong with the store'),
       onLost(isLost) {
@@ -58,7 +64,7 @@ function createStore(
       settleMaxMs: config.settleMaxMs,
       timeouts: { findKeyMs: config.check.storeTimeoutMs },
       journalRetentionMs,
-      requestRetentionMs,
+      ...{ requestRetentionMs, requestRowsMax, onRequestsRemoved },
       opensRestored,
       now,
       monotonic: () => performance.now(),

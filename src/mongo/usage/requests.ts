@@ -1,6 +1,7 @@
 import type { AnyBulkWriteOperation, Collection, Db, Filter } from 'mongodb';
 import type { KeyId } from '../../keys/key.ts';
 import type { Reason } from '../../schemes/answer.ts';
+import { createRequestCap, type RequestCapOptions } from '../../store/usage/request-cap.ts';
 import {
   defaultRequestRetentionMs,
   minuteMs,
@@ -38,12 +39,36 @@ interface RequestDocument {
 /** Rows in one write. */
 const rowsAtOnce = 500;
 
+export interface RequestCollectionOptions extends RequestCapOptions {
+  readonly now: () => number;
+}
+
 export function createRequestCollection(
   database: Db,
   sessions: Sessions,
-  retentionMs = defaultRequestRetentionMs,
+  options: RequestCollectionOptions,
 ): RequestStore {
+  const { now, requestRetentionMs: retentionMs = defaultRequestRetentionMs } = options;
   const requests: Collection<RequestDocument> = database.collection(requestsName);
+  const cap = createRequestCap(
+    {
+      // From the collection's own figures: it counts no documents.
+      count: () => sessions.write((session) => requests.estimatedDocumentCount({ session })),
+      // Ids begin with the minute. Whoever else looks at the same time removes the same.
+      removeOldest: (size) =>
+        sessions.write(async (session) => {
+          const oldest = requests.find(
+            {},
+            { session, projection: { _id: 1 }, sort: { _id: 1 }, skip: size - 1, limit: 1 },
+          );
+          const last = await oldest.next();
+          if (last === null) return 0;
+          return (await requests.deleteMany({ _id: { $lte: last._id } }, { session })).deletedCount;
+        }),
+    },
+    now,
+    options,
+  );
 
   return {
     async recordRequests(rows) {
@@ -51,6 +76,7 @@ export function createRequestCollection(
         const batch = rows.slice(start, start + rowsAtOnce).map((row) => addition(row, retentionMs));
         await sessions.write((session) => requests.bulkWrite(batch, { ordered: false, session }));
       }
+      await cap.wrote(rows.length);
     },
     async listRequests(filter, { after, size }) {
       const documents = await sessions.read((read) =>

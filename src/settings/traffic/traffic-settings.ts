@@ -17,6 +17,7 @@ export interface TrafficConfig extends Omit<UpstreamSettings, 'identityToken'> {
   readonly cleartext: Cleartext;
   /** Where proxies ask over HTTP; null where none may. */
   readonly httpCheck: HttpCheckConfig | null;
+  readonly requestLog: RequestLogConfig;
   /** The signed identity that upstreams are told; null for none. */
   readonly identityToken: IdentityTokenSettings | null;
 }
@@ -91,6 +92,7 @@ export function trafficOf(settings: {
   readonly upstream_headers: ReadonlyMap<string, UpstreamSource>;
   readonly identity_headers: boolean;
   readonly http_check: z.output<typeof httpCheckSpec>;
+  readonly request_log: z.output<typeof requestLogSpec>;
   readonly identity_token?: z.output<typeof identityTokenSpec> | undefined;
 }): TrafficConfig {
   return {
@@ -99,6 +101,7 @@ export function trafficOf(settings: {
     upstreamHeaders: settings.upstream_headers,
     identityHeaders: settings.identity_headers,
     httpCheck: httpCheckOf(settings.http_check),
+    requestLog: requestLogOf(settings.request_log),
     identityToken: identityTokenOf(settings.identity_token),
   };
 }
@@ -159,4 +162,21 @@ export const requestLogSpec = z.strictObject({
   retention: duration(60_000, 3_650 * 86_400_000)
     .prefault('7d')
     .describe('How long they are kept.'),
+  rows_max: z
+    .int()
+    .min(1_000)
+    .max(1_000_000_000)
+    .default(1_000_000)
+    .describe('How many rows are kept in all, on all replicas; the oldest go first.'),
 });
+
+export interface RequestLogConfig {
+  readonly isEnabled: boolean;
+  readonly retentionMs: number;
+  readonly rowsMax: number;
+}
+
+function requestLogOf(settings: z.output<typeof requestLogSpec>): RequestLogConfig {
+  const { enabled: isEnabled, retention: retentionMs, rows_max: rowsMax } = settings;
+  return { isEnabled, retentionMs, rowsMax };
+}

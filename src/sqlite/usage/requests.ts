@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
 import type { KeyId } from '../../keys/key.ts';
 import type { Reason } from '../../schemes/answer.ts';
+import { createRequestCap, type RequestCapOptions } from '../../store/usage/request-cap.ts';
 import {
   minuteMs,
   type RequestDecision,
@@ -25,7 +26,11 @@ export interface RequestTable {
 const rowsAtOnce = 250;
 const scannedAtOnce = 5_000;
 
-export function createRequestTable(database: DatabaseSync): RequestTable {
+export function createRequestTable(
+  database: DatabaseSync,
+  now: () => number,
+  options: RequestCapOptions,
+): RequestTable {
   // Nearly all are of a row that is there, and as old: its count is in no index. 20 µs, where to put it anew takes 70.
   const addMore = database.prepare(
     'UPDATE requests SET count = count + ? WHERE minute = ? AND id = ? AND at <= ?',
@@ -38,9 +43,37 @@ export function createRequestTable(database: DatabaseSync): RequestTable {
   const remove = database.prepare(
     'DELETE FROM requests WHERE (minute, id) IN (SELECT minute, id FROM requests WHERE minute < ? LIMIT ?)',
   );
+  const removeOldest = database.prepare(
+    'DELETE FROM requests WHERE (minute, id) IN (SELECT minute, id FROM requests ORDER BY minute, id LIMIT ?)',
+  );
+  const counting = database.prepare('SELECT count(*) AS rows FROM requests');
+  /** Of a million rows it takes some milliseconds to count them, so it is done once, and where there seem to be too many. */
+  let counted: number | null = null;
+  /** Whether the number is that of the table; one row may else have been counted as added twice. */
+  let isCounted = false;
+  const cap = createRequestCap(
+    {
+      count(isExact) {
+        if (counted === null || (isExact && !isCounted)) {
+          counted = Number(counting.get()?.rows);
+          isCounted = true;
+        }
+        return counted;
+      },
+      async removeOldest(size) {
+        await setImmediate();
+        const { changes } = withoutSync(database, () => removeOldest.run(size));
+        counted = (counted ?? 0) - Number(changes);
+        return Number(changes);
+      },
+    },
+    now,
+    options,
+  );
 
   return {
     async record(rows) {
+      let added = 0;
       for (let start = 0; start < rows.length; start += rowsAtOnce) {
         if (start > 0) await setImmediate();
         withoutSync(database, () => {
@@ -49,9 +82,13 @@ export function createRequestTable(database: DatabaseSync): RequestTable {
             const minute = at - (at % minuteMs);
             if (addMore.run(count, minute, id, at).changes === 1) continue;
             add.run(minute, id, at, count, key, owner, decision, reason, JSON.stringify(rest));
+            added++;
           }
         });
       }
+      if (counted !== null) counted += added;
+      if (added > 0) isCounted = false;
+      await cap.wrote(added);
     },
     async list(filter, { after, size }) {
       const found: StoredRequest[] = [];
@@ -68,8 +105,11 @@ export function createRequestTable(database: DatabaseSync): RequestTable {
         await setImmediate();
       }
     },
-    purge: (before, size) =>
-      withoutSync(database, () => Number(remove.run(before - (before % minuteMs), size).changes)),
+    purge(before, size) {
+      const { changes } = withoutSync(database, () => remove.run(before - (before % minuteMs), size));
+      if (counted !== null) counted -= Number(changes);
+      return Number(changes);
+    },
   };
 }
 
