@@ -14,6 +14,8 @@ export interface Api {
   key(id: string): Promise<Key>;
   keys(query: string): Promise<KeyPage>;
   usage(id: string, sinceIso: string): Promise<Usage>;
+  /** Rows of it as CSV. */
+  usageCsv(query: string): Promise<string>;
   limits(id: string): Promise<readonly KeyLimit[]>;
   /** Of one key, or with null of all; null where requests are not logged. */
   requests(id: string | null, query: string): Promise<Page<LoggedRequest> | null>;
@@ -40,11 +42,16 @@ export function createApi(app: FastifyInstance, request: FastifyRequest, authori
   const remoteAddress = request.raw.socket.remoteAddress ?? 'unix';
 
   async function call<T>(method: Method, path: string, body?: object): Promise<T> {
+    return JSON.parse(await answered(method, path, body)) as T;
+  }
+
+  async function answered(method: Method, path: string, body?: object, accept?: string): Promise<string> {
     const payload = body === undefined ? {} : { payload: JSON.stringify(body) };
-    const answer = await app.inject({ method, url: `/admin/${path}`, headers, remoteAddress, ...payload });
-    const json = JSON.parse(answer.body) as T;
-    if (answer.statusCode < 300) return json;
-    const { message, details } = (json as ErrorBody).error;
+    const asked = accept === undefined ? headers : { ...headers, accept };
+    const url = `/admin/${path}`;
+    const answer = await app.inject({ method, url, headers: asked, remoteAddress, ...payload });
+    if (answer.statusCode < 300) return answer.body;
+    const { message, details } = (JSON.parse(answer.body) as ErrorBody).error;
     throw new Refusal(answer.statusCode, details.reason, message, details.fields);
   }
   const dataOf = async <T>(path: string) => (await call<{ data: T }>('GET', path)).data;
@@ -57,6 +64,7 @@ export function createApi(app: FastifyInstance, request: FastifyRequest, authori
     key: (id) => dataOf(`api-keys/${encodeURIComponent(id)}`),
     keys: (query) => call('GET', `api-keys?${query}`),
     usage: (id, sinceIso) => dataOf(`api-keys/${encodeURIComponent(id)}/usage?since=${sinceIso}`),
+    usageCsv: (query) => answered('GET', `usage?${query}`, undefined, 'text/csv'),
     limits: (id) => dataOf(`api-keys/${encodeURIComponent(id)}/limits`),
     async requests(id, query) {
       const path = id === null ? 'requests' : `api-keys/${encodeURIComponent(id)}/requests`;

@@ -29,6 +29,7 @@ import { leaksPage } from './pages/leaks/leaks.ts';
 import { ownerPages } from './pages/owners/owners.ts';
 import { requestsPage } from './pages/requests/requests.ts';
 import { rolePages } from './pages/roles/roles.ts';
+import { usagePages } from './pages/usage/usage.ts';
 import { Refusal } from './refusal.ts';
 import { methodRefusal, type Show, type SignIn } from './routing.ts';
 import { createAccess } from './session/access.ts';
@@ -83,6 +84,7 @@ const pages: readonly Page[] = [
   ...ownerPages,
   ...rolePages,
   requestsPage,
+  ...usagePages,
   activityPage,
   leaksPage,
   formerAuditPage,
@@ -118,7 +120,7 @@ export function createConsole(dependencies: ConsoleDependencies, options: Consol
       if (request.method === 'POST' && !isFromHere(request.headers)) throw foreignForm();
       if (request.method === 'GET' && access.isLedHere(request)) return show(request, reply, askAgainView);
     });
-    const assets = addAssets(app);
+    const assets = addAssets(app, options.environment);
     const show = createShow(assets, options);
     const ways = { provider: oidc?.provider ?? null, takesAdminKeys: options.takesAdminKeys };
     const once = { flashes: createFlashes(now, options), keptForms: createKeptForms(now, options) };
@@ -142,6 +144,10 @@ function createShow(assets: Surroundings['assets'], { environment }: ConsoleOpti
   return (request, reply, view, around) => {
     if ('redirect' in view) return reply.redirect(view.redirect, 303);
     if ('json' in view) return reply.send(view.json);
+    if ('csv' in view) {
+      reply.type('text/csv; charset=utf-8; header=present');
+      return reply.header('content-disposition', `attachment; filename="${view.name}"`).send(view.csv);
+    }
     const surroundings = {
       ...{ assets, terms: around?.entrance.terms ?? null, path: request.url },
       ...{ host: request.host, environment },

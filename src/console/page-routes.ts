@@ -13,7 +13,7 @@ import { type Arrivals, type Known, type PageDependencies, refuseOthers } from '
 import type { Entered } from './session/access.ts';
 import type { KeptForm } from './session/kept-forms.ts';
 import { nextIn, signInPath } from './session/next.ts';
-import type { Data, Page, Redirect, View, Visit } from './session/visit.ts';
+import type { Data, Download, Page, Redirect, View, Visit } from './session/visit.ts';
 
 /** Serves the pages; and shows, once somebody is signed in again, the form that they had filled in. */
 export function addPages(app: FastifyInstance, pages: readonly Page[], routing: PageDependencies): Arrivals {
@@ -69,8 +69,7 @@ export function addPages(app: FastifyInstance, pages: readonly Page[], routing: 
       if ('redirect' in shown && shown.flash !== undefined) {
         flashes.tell(reply, session, shown.redirect, shown.flash);
       }
-      const flash =
-        isPost || 'redirect' in shown || 'json' in shown ? null : flashes.take(request, reply, session);
+      const flash = isPost || !('main' in shown) ? null : flashes.take(request, reply, session);
       return show(request, reply, shown, { entrance, token: tokenOf(session), flash });
     } catch (error) {
       return failed(request, reply, known, error);
@@ -161,9 +160,9 @@ interface Refilled extends KeptForm {
 }
 
 function filledIn(
-  shown: View | Redirect | Data,
+  shown: View | Redirect | Data | Download,
   { path, fields, note, status }: Refilled,
-): View | Redirect | Data {
+): View | Redirect | Data | Download {
   if (!('main' in shown)) return shown;
   const main = html`<p class="warning" role="status">${note}</p>
     ${refilled(shown.main, path, fields)}`;

@@ -8,13 +8,13 @@ import type { KeptForms } from './session/kept-forms.ts';
 import type { Oidc } from './session/oidc.ts';
 import type { Portal } from './session/portal.ts';
 import type { Session } from './session/session.ts';
-import type { Data, Redirect, View } from './session/visit.ts';
+import type { Data, Download, Redirect, View } from './session/visit.ts';
 
 /** Shows a page to a browser; one without its surroundings to who is not known. */
 export type Show = (
   request: FastifyRequest,
   reply: FastifyReply,
-  view: View | Redirect | Data,
+  view: View | Redirect | Data | Download,
   around?: { readonly entrance: Entrance; readonly token: string; readonly flash?: Flash | null },
 ) => FastifyReply;
 

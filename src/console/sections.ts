@@ -18,7 +18,10 @@ export interface Section {
 }
 
 const all: readonly Section[] = [
-  { href: '/console', name: 'Overview', icon: 'overview', needs: 'GetUsage', isForAdmins: true },
+  {
+    ...{ href: '/console', name: 'Overview', icon: 'overview', needs: 'GetUsage', isForAdmins: true },
+    also: ['/console/usage'],
+  },
   { href: '/console/keys', name: 'API Keys', icon: 'keys', needs: 'ListKeys' },
   { href: '/console/owners', name: 'Owners', icon: 'owners', needs: 'ListOwners' },
   {

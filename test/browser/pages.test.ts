@@ -101,6 +101,7 @@ it('has no page with a fault that axe finds, nor one to scroll sideways, wide or
     { ...row, id: 'b', decision: 'deny', reason: 'rate_limited', status: 429, path: null, key: null },
   ]);
   await go('requests');
+  await go('usage');
   await go('requests?decision=deny&since=wrong');
   await go('audit');
   await page.locator('summary').nth(1).click();
@@ -144,7 +145,7 @@ it('has no page with a fault that axe finds, nor one to scroll sideways, wide or
   await press(`owners/${'o'.repeat(128)}`, 'Save owner', `Owner ${'o'.repeat(128)}`);
 
   expect(faults).toEqual([]);
-  expect(seen).toHaveLength(35);
+  expect(seen).toHaveLength(36);
 
   async function go(path: string) {
     await page.goto(`${url}/console/${path}`);

@@ -52,18 +52,26 @@ it('names as many replicas as fit where many have not confirmed an act', async (
   expect(disabled.text).toContain('and 192 more');
 });
 
-it('asks before it disables, and warns of one’s own admin key before it is disabled or revoked', async () => {
+it('asks before it disables, and warns of one’s own admin key before it is disabled, revoked, rotated or edited, alone or among others', async () => {
   const { browser, adminKey, create, call } = await startConsole();
   const { id } = await create({ name: 'another' });
   const admin = browser();
   await admin.signIn(await adminKey('admin:write'));
   const [own] = (await call('GET', '/admin/api-keys?permission=admin:write')).json.data;
 
-  for (const verb of ['disable', 'revoke']) {
+  for (const verb of ['disable', 'revoke', 'rotate', 'edit']) {
     const warned = await admin.get(`/console/keys/${own.id}/${verb}`);
     const others = await admin.get(`/console/keys/${id}/${verb}`);
     expect(warned.text).toContain('This is the admin key that you are signed in with. ');
     expect(others.text).not.toContain('signed in with');
+  }
+  const among = 'Among them is the admin key that you are signed in with. You are signed out at once.';
+  for (const verb of ['disable', 'revoke']) {
+    const both = await admin.get(`/console/keys/${verb}?ids=${own.id},${id}`);
+    const listed = await admin.get(`/console/keys/${verb}?state=active`);
+    expect([both.text.includes(among), listed.text.includes(among)]).toEqual([true, true]);
+    for (const query of [`ids=${id}`, 'search=another'])
+      expect((await admin.get(`/console/keys/${verb}?${query}`)).text).not.toContain('signed in with');
   }
   const key = await admin.get(`/console/keys/${id}`);
   expect(key.html).toContain(`href="/console/keys/${id}/disable"`);

@@ -15,6 +15,19 @@ it('says on every page where it is, which environment it serves, and who is sign
   }
 });
 
+it('has an icon of another colour for each environment that is not live, to tell tabs apart', async () => {
+  const colours = await Promise.all(
+    ['live', 'test', 'staging'].map(async (environment) => {
+      const { operator } = await startConsole({ environment });
+      const [, icon = ''] =
+        /<link rel="icon" href="([^"]+)"/.exec((await operator.get('/console')).html) ?? [];
+      return /rect[^>]*fill="(#[0-9a-f]{6})"/.exec((await operator.get(icon)).html)?.[1];
+    }),
+  );
+  expect(colours).not.toContain(undefined);
+  expect(new Set(colours).size).toBe(3);
+});
+
 it('marks in the navigation where somebody is, and has one search on every page', async () => {
   const { operator, create } = await startConsole();
   const { id } = await create({ name: 'a key' });

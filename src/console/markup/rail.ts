@@ -78,7 +78,7 @@ function link({ href, name, icon: shape, also = [] }: Section, { path }: Surroun
   const [asked = ''] = path.split('?');
   const isHere =
     href === '/console'
-      ? asked === href
+      ? asked === href || also.includes(asked)
       : [href, ...also].some((known) => asked === known || asked.startsWith(`${known}/`));
   return html`<li>
     <a href=${href} aria-current=${isHere ? 'page' : undefined}>${icon(shape)}<span>${name}</span></a>

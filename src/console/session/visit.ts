@@ -51,6 +51,12 @@ export interface Data {
   readonly json: object;
 }
 
+/** A file that the browser keeps. */
+export interface Download {
+  readonly csv: string;
+  readonly name: string;
+}
+
 /** Where to go instead, a path of the console. */
 export interface Redirect {
   readonly redirect: string;
@@ -65,6 +71,6 @@ export interface Page {
   readonly isForWriters?: boolean;
   /** Whether its form may hold a secret, which is not shown again when its session has ended. */
   readonly isFormSecret?: boolean;
-  readonly get?: (visit: Visit) => Promise<View | Redirect | Data>;
+  readonly get?: (visit: Visit) => Promise<View | Redirect | Data | Download>;
   readonly post?: (visit: Visit) => Promise<View | Redirect>;
 }

@@ -1,12 +1,13 @@
 import type { Terms } from '../../../admin/terms-operations.ts';
 import type { Key, Settlement } from '../../api-answers.ts';
 import { post } from '../../markup/controls.ts';
-import { html, type Markup, path, timeMarkup } from '../../markup/markup.ts';
+import { html, path, timeMarkup } from '../../markup/markup.ts';
 import type { Page, Redirect, View, Visit } from '../../session/visit.ts';
 import { masked } from '../keys/key-shown.ts';
 import { settledMarkup } from '../settled.ts';
 import { revokedView } from './ended-view.ts';
 import { keyOf } from './key-of.ts';
+import { ownKeyWarning } from './own-key.ts';
 
 type NarrowedKey = Key & Settlement;
 
@@ -55,14 +56,6 @@ export function settledIn({ effective_at, unconfirmed_replicas }: Settlement): S
   return { effective_at, unconfirmed_replicas };
 }
 
-/** That somebody is about to shut themselves out. */
-function ownKeyWarning({ id }: Key, { actor }: Terms, what: string): Markup {
-  if (actor !== id) return null;
-  return html`<p class="warning">
-    <strong>This is the admin key that you are signed in with.</strong> ${what}
-  </p>`;
-}
-
 async function confirmDisable(visit: Visit): Promise<View> {
   const key = await keyOf(visit);
   const over = revokedView(key);
@@ -74,7 +67,7 @@ async function confirmDisable(visit: Visit): Promise<View> {
   }
   return {
     title: `Disable “${key.name}”?`,
-    main: html`${ownKeyWarning(key, visit.terms, 'You are signed out at once, and somebody else has to enable it again.')}
+    main: html`${ownKeyWarning([key.id], visit.terms, 'You are signed out at once, and somebody else has to enable it again.')}
       <p>
         The key <code>${masked(key)}</code> stops working at once, until it is enabled again. Requests that use it will
         fail. It was last used: ${timeMarkup(key.last_used_at, 'never')}.
@@ -96,7 +89,7 @@ async function confirmRevoke(visit: Visit): Promise<View> {
   if (over !== null) return over;
   return {
     title: `Revoke “${key.name}”?`,
-    main: html`${ownKeyWarning(key, visit.terms, 'Once it is revoked you are signed out, and cannot sign in with it again.')}
+    main: html`${ownKeyWarning([key.id], visit.terms, 'Once it is revoked you are signed out, and cannot sign in with it again.')}
       <p>
         The key <code>${masked(key)}</code> stops working at once, for good. Requests that use it will fail. It was last
         used: ${timeMarkup(key.last_used_at, 'never')}.

@@ -21,6 +21,7 @@ import {
 import { type LimitRow, limitFields, limitRowsIn, limitRowsOf, limitsIn } from '../keys/limit-fields.ts';
 import { revokedView } from './ended-view.ts';
 import { keyOf } from './key-of.ts';
+import { ownKeyWarning } from './own-key.ts';
 
 /** Changing what may be changed of a key. */
 export const keyEditPage: Page = {
@@ -175,6 +176,7 @@ function formView(visit: Visit, key: Key, { value, limits, etag, faults }: Shown
   return {
     title: `Edit “${key.name}”`,
     status: faults.length > 0 ? 400 : 200,
-    main: post(path(['keys', key.id, 'edit']), visit.token, fields, 'Saving…'),
+    main: html`${ownKeyWarning([key.id], visit.terms, 'What you take away from it here, you may not do yourself from then on.')}
+      ${post(path(['keys', key.id, 'edit']), visit.token, fields, 'Saving…')}`,
   };
 }

@@ -12,6 +12,7 @@ import { masked } from '../keys/key-shown.ts';
 import { settledMarkup } from '../settled.ts';
 import { unrotatableView } from './ended-view.ts';
 import { keyOf } from './key-of.ts';
+import { ownKeyWarning } from './own-key.ts';
 
 const graces = [
   { value: '1h', text: '1 hour' },
@@ -91,7 +92,8 @@ async function formView(
   return {
     title: `Rotate “${key.name}”`,
     status: faults.length > 0 ? 400 : 200,
-    main: html`<p>Makes a new API key with the same permissions in the place of <code>${masked(key)}</code>.</p>
+    main: html`${ownKeyWarning([key.id], visit.terms, 'You stay signed in while the old key works. Copy the new one, and sign in with it before then.')}
+      <p>Makes a new API key with the same permissions in the place of <code>${masked(key)}</code>.</p>
       ${post(path(['keys', key.id, 'rotate']), visit.token, fields, 'Rotating…')}`,
   };
 }

@@ -5,6 +5,7 @@ import { html, type Markup, path } from '../../markup/markup.ts';
 import { grouped } from '../../markup/parts.ts';
 import { Refusal } from '../../refusal.ts';
 import type { Page, Redirect, View, Visit } from '../../session/visit.ts';
+import { ownKeyWarning } from '../key/own-key.ts';
 import { apiFilters, type Filters, isFiltered, queryOf } from './key-query.ts';
 import { masked } from './key-shown.ts';
 
@@ -57,21 +58,30 @@ function chosenBy(query: URLSearchParams, now: number): Chosen {
 
 async function askToEnd(visit: Visit, act: Act, query: URLSearchParams, note: Markup = null): Promise<View> {
   const chosen = chosenBy(query, visit.now);
-  const [{ matched, changed }, keys] = await Promise.all([
+  const [{ matched, changed }, keys, own] = await Promise.all([
     ended(visit, act, { ...chosen.body, dry_run: true }),
     someOf(visit, chosen),
+    ownOf(visit, act, chosen),
   ]);
   const title = changed === 1 ? `${act.verb} this API key?` : `${act.verb} ${grouped(changed)} API keys?`;
   const rest = matched - changed;
   return {
     title,
     trail: { href: '/console/keys', name: 'API Keys' },
-    main: html`${note}
+    main: html`${note} ${ownKeyWarning(matched === 1 ? own : [...own, ''], visit.terms, 'You are signed out at once.')}
       ${changed === 0 ? html`<p>None of the ${grouped(matched)} would change: they are ${act.done} already, or have ended.</p>` : html`<p>${act.what}</p>`}
       ${changed > 0 && rest > 0 ? html`<p>${grouped(rest)} more that you chose would not change.</p>` : null}
       ${list(keys, matched)}
       ${changed === 0 ? html`<p class="actions"><a class="button" href="/console/keys">Go to API Keys</a></p>` : form(visit, act, query, changed)}`,
   };
+}
+
+/** The id of the admin key that somebody is signed in with, where it is one of those that would change. */
+async function ownOf(visit: Visit, act: Act, { ids, body }: Chosen): Promise<readonly string[]> {
+  const { actor } = visit.terms;
+  if (!isKeyId(actor) || (ids.length > 0 && !ids.includes(actor))) return [];
+  const { changed } = await ended(visit, act, { ...body, ids: [actor], dry_run: true });
+  return changed === 0 ? [] : [actor];
 }
 
 function list(keys: readonly Key[], matched: number): Markup {

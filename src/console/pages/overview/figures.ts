@@ -43,8 +43,8 @@ export function requestsIn(row: Pick<UsageRow, 'allowed' | 'denied'>): number {
 export async function figuresOf(api: Api, span: Span, seesOwners: boolean): Promise<Figures> {
   const earlier = before(span);
   const [bars, earlierBars, owners, keys] = await Promise.all([
-    rowsOf(api, { group_by: 'none', interval: span.bar, order_by: 'start', ...times(span) }, rowsMax),
-    rowsOf(api, { group_by: 'none', interval: span.bar, order_by: 'start', ...times(earlier) }, rowsMax),
+    barsOf(api, span, span.bar),
+    barsOf(api, earlier, span.bar),
     seesOwners ? comparedOwners(api, span) : null,
     topKeys(api, span),
   ]);
@@ -52,11 +52,22 @@ export async function figuresOf(api: Api, span: Span, seesOwners: boolean): Prom
     ?.filter(({ group }) => group !== null)
     .toSorted((one, other) => Math.abs(other.now - other.before) - Math.abs(one.now - one.before));
   return {
-    bars: bars.toReversed(),
-    earlierBars: earlierBars.toReversed(),
+    bars,
+    earlierBars,
     owners: changed?.slice(0, groupsShown) ?? null,
     keys,
   };
+}
+
+/** Requests by hour or by day, the oldest first; of one owner where it is given. */
+export async function barsOf(
+  api: Api,
+  time: Pick<Span, 'since' | 'until'>,
+  interval: Span['bar'],
+  owner: string | null = null,
+): Promise<readonly UsageRow[]> {
+  const asked = { group_by: 'none', interval, order_by: 'start', ...times(time) };
+  return (await rowsOf(api, owner === null ? asked : { ...asked, owner }, rowsMax)).toReversed();
 }
 
 /** Those with the most requests in the span, and what each of them had before: of the others nobody asks. */

@@ -41,7 +41,9 @@ async function show(visit: Visit): Promise<View | Redirect> {
     actions: canWrite
       ? html`<a class="button primary" href=${path(['keys', 'new'])}>Create API key</a>`
       : null,
-    main: html`${choices(name, now)} ${tiles(figures, { active, ending, unused }, span)}
+    main: html`${choices(name, now)}
+      <p><a href=${path(['usage'])}>Usage by key, owner, plan, scheme or environment</a></p>
+      ${tiles(figures, { active, ending, unused }, span)}
       ${trafficMarkup(figures.bars, figures.earlierBars, span)}
       <div class="panels">
         ${figures.owners === null ? null : ownersPanel(figures.owners, span)} ${keysPanel(figures.keys, span)}

@@ -36,6 +36,15 @@ export function spanOf(name: SpanName, now: number): Span {
   return { name, ...spans[name] };
 }
 
+/** The time up to now of that length, such as `24h` or `30d`: by hours up to a day, then by days of UTC. */
+export function timeRange(length: string, label: string, now: number): Span {
+  const ms = (length.endsWith('h') ? hourMs : dayMs) * Number.parseInt(length, 10);
+  const bar = ms <= dayMs ? 'hour' : 'day';
+  const unit = bar === 'hour' ? hourMs : dayMs;
+  const until = (Math.floor(now / unit) + 1) * unit;
+  return { name: length, label, before: 'the time before', bar, since: until - ms, until };
+}
+
 /** The time before a span, as long as it. */
 export function before({ since, until }: Span): { readonly since: number; readonly until: number } {
   return { since: since - (until - since), until: since };

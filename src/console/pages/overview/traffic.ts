@@ -106,10 +106,13 @@ function startText(start: number, { bar }: Pick<Span, 'bar'>): string {
 
 /** Under the bars, at even distances. */
 function dates(span: Span): readonly string[] {
-  const marks = span.bar === 'hour' ? 4 : 7;
-  return Array.from({ length: marks }, (_, at) =>
-    startText(span.since + (at * (span.until - span.since)) / marks, span),
-  );
+  const bars = (span.until - span.since) / barMs(span);
+  const marks = span.bar === 'hour' ? 4 : bars === 7 ? 7 : 5;
+  return Array.from({ length: marks }, (_, at) => {
+    const text = startText(span.since + Math.round((at * bars) / marks) * barMs(span), span);
+    // A phone has no room for seven years.
+    return span.bar === 'hour' ? text : text.slice('2026-'.length);
+  });
 }
 
 function round(length: number): number {
