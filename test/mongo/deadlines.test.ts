@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type Store, StoreUnavailable } from '../../src/store/store.ts';
 import { checkRequest, sendCheck } from '../e2e/check-client.ts';
+import { startConfigured } from '../e2e/routes.ts';
 import { admin, makeKey } from '../e2e/stack.ts';
 import { freshDatabase, type Mongo, startReplicaSet } from '../real/mongod.ts';
-import { startPostern } from '../real/postern.ts';
 import { until } from '../real/until.ts';
 import { keyRecord } from '../records.ts';
 import { nextId, testNow } from '../store-contract/setting.ts';
@@ -96,7 +96,8 @@ describe('a service on a MongoDB that is slow', () => {
   it('answers admin calls, while a Check whose key is not in memory is told that it is unavailable', async () => {
     const { uri } = freshDatabase(mongo.uri);
     const setting = await createSetting(mongo.uri);
-    const postern = await startPostern({ POSTERN_STORE: uri });
+    const hasty = 'check: { store_timeout: 150ms }\n';
+    const postern = await startConfigured(hasty, { POSTERN_STORE: uri });
     onTestFinished(() => postern.stop());
     await admin(postern, 'PUT', '/admin/owners/acme', { plan: null });
     await admin(postern, 'PUT', '/admin/roles/reader', { permissions: ['read:a'] });

@@ -12,7 +12,7 @@ import {
   nextId,
   retentionMs,
 } from '../store-contract/setting.ts';
-import { createSetting, listen } from './setting.ts';
+import { createSetting, foundOnce, listen } from './setting.ts';
 
 let mongo: Mongo;
 const stalenessMaxMs = 15_000;
@@ -65,7 +65,7 @@ describe('a replica set of three', () => {
     endLease();
     await until('memory may answer again', () => reader.feed.isFresh());
     expect(told.gaps).toBe(gaps);
-    for (const key of keys) expect(await reader.findKey([key.digest], 'check')).toMatchObject({ id: key.id });
+    for (const key of keys) expect(await foundOnce(reader, [key.digest])).toMatchObject({ id: key.id });
   });
 
   it('keeps the journal one chain, with an entry for each key that is there, when its primary is killed', async () => {
@@ -135,6 +135,6 @@ describe('a replica set of three', () => {
     await goOn();
     await until('memory may answer again', () => reader.feed.isFresh());
     const after = await insert();
-    expect(await reader.findKey([after.digest], 'check')).toMatchObject({ id: after.id });
+    expect(await foundOnce(reader, [after.digest])).toMatchObject({ id: after.id });
   });
 });

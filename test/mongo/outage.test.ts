@@ -6,7 +6,7 @@ import { earlierThan, until } from '../real/until.ts';
 import { keyRecord } from '../records.ts';
 import { insertAll, listIds, nextId, retentionMs } from '../store-contract/setting.ts';
 import { failCommands, isEntered } from './fail-point.ts';
-import { createSetting, listen } from './setting.ts';
+import { createSetting, foundOnce, listen } from './setting.ts';
 
 let mongo: Mongo;
 /** Of stores that do not say another. */
@@ -137,7 +137,7 @@ describe('a server that is stopped', () => {
     await until('memory may not answer any more', () => !store.feed.isFresh());
     await member?.kill('SIGCONT');
     await until('memory may answer again', () => store.feed.isFresh());
-    expect(await store.findKey(digests)).toMatchObject({ id: key?.id });
+    expect(await foundOnce(store, digests)).toMatchObject({ id: key?.id });
     const id = await changeElsewhere();
     await until('told of it', () => told.times(id) > 0);
     expect(told.gaps).toBe(gapsAtOpen);

@@ -1,10 +1,13 @@
 import { MongoClient } from 'mongodb';
 import { onTestFinished } from 'vitest';
+import type { KeyRecord } from '../../src/keys/key.ts';
+import type { Digest } from '../../src/keys/secret.ts';
 import type { MongoStoreDependencies } from '../../src/mongo/connection.ts';
 import { createMongoStore } from '../../src/mongo/store.ts';
 import type { RestorableStore } from '../../src/restore/restore-mark.ts';
-import type { Store } from '../../src/store/store.ts';
+import { type Store, StoreUnavailable } from '../../src/store/store.ts';
 import { freshDatabase } from '../real/mongod.ts';
+import { until } from '../real/until.ts';
 
 export interface Setting {
   /** The address with the database of this test. */
@@ -84,4 +87,16 @@ export function listen(store: Store): Told {
     },
   });
   return told;
+}
+
+/** What findKey answers once it can: on a busy machine the lease may end again before it is asked, or its time be over. */
+export function foundOnce(store: Store, digests: readonly Digest[]): Promise<KeyRecord> {
+  return until('the key is found', async () => {
+    try {
+      return (await store.findKey(digests, 'check')) ?? false;
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+      return false;
+    }
+  });
 }
