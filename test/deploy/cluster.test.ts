@@ -106,6 +106,8 @@ describe('by the real helm the chart', () => {
     for (const name of ['apikeys', 'apikeyowners', 'apikeyroles']) {
       const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}.postern.dev`;
       await server.call('DELETE', path);
+      // Its end comes after the answer, and one that is ending cannot be made again.
+      await until(`${name} is gone`, async () => (await server.call('GET', path)).status === 404);
     }
     const before = olderChart();
     await release('install', before, '--create-namespace', '--set', 'controller.enabled=true');
