@@ -58,7 +58,8 @@ const marker = { spender: 'advances', windowStart: 0, windowEnd: neverMs };
 const settledMax = 10_000;
 const settledAtOnce = 1_000;
 
-const none: Advance = { units: 0, free: 0 };
+/** Of a window that has no advance. */
+export const none: Advance = { units: 0, free: 0 };
 
 /** For who never spends in advance, and whom nobody did before. */
 export const noAdvances: Advances = {
@@ -89,8 +90,7 @@ export function createAdvances(
   let from = Number.POSITIVE_INFINITY;
   let isMarked = false;
   let learning: Promise<void> | null = null;
-  /** By length: when the last of those ends that were forgotten. */
-  const forgotten = new Map<number, number>();
+  const forgotten = createForgotten();
 
   return {
     isKnown: () => lostBefore !== null,
@@ -103,22 +103,19 @@ export function createAdvances(
     keep: async () => {},
     of({ limit, per }, start) {
       if (typeof per !== 'number' || per >= longMs || lostBefore === null) return none;
-      const isLost = start < lostBefore || start < (forgotten.get(per) ?? 0);
+      const isLost = start < lostBefore || forgotten.has(start, per);
       if (!isLost && start < from) return none;
       const units = advanceOf(limit);
       return { units, free: isLost ? 0 : units };
     },
-    forget({ start, end }) {
-      forgotten.set(end - start, Math.max(end, forgotten.get(end - start) ?? 0));
-    },
+    forget: forgotten.add,
     lostOf({ start, end, limit }) {
-      const isLost = start < (lostBefore ?? 0) || start < (forgotten.get(end - start) ?? 0);
+      const isLost = start < (lostBefore ?? 0) || forgotten.has(start, end - start);
       return isLost && end - start < longMs ? advanceOf(limit) : 0;
     },
     async settle(spent, now) {
       const isLostOver = lostBefore !== null && now >= lostBefore + longMs;
-      const isForgottenOver = [...forgotten.values()].every((end) => end <= now);
-      if (!isMarked || !isLostOver || !isForgottenOver) return;
+      if (!isMarked || !isLostOver || !forgotten.areOver(now)) return;
       if (!(await writeDownAll(store, spent))) return;
       await store.returnUnits([{ ...marker, units: 1 }]);
       isMarked = false;
@@ -134,6 +131,20 @@ export function createAdvances(
     isMarked = isSole;
     if (isSole) from = now + 1;
   }
+}
+
+/** Windows that were forgotten, so that nobody knows what was spent of them. */
+export function createForgotten() {
+  /** By length: when the last of them ends. */
+  const ends = new Map<number, number>();
+  return {
+    add({ start, end }: { readonly start: number; readonly end: number }): void {
+      ends.set(end - start, Math.max(end, ends.get(end - start) ?? 0));
+    },
+    /** Whether a window of that length may be one of them. */
+    has: (start: number, per: number): boolean => start < (ends.get(per) ?? 0),
+    areOver: (now: number): boolean => [...ends.values()].every((end) => end <= now),
+  };
 }
 
 /** Leases what was spent without a lease; false, and nothing, where that is too much. */

@@ -1,6 +1,6 @@
 import { StoreUnavailable } from '../store/store.ts';
 import type { UnitStore } from '../store/units.ts';
-import { type Advances, advanceOf, longMs, writeDownAll } from './advances.ts';
+import { type Advances, advanceOf, createForgotten, longMs, none, writeDownAll } from './advances.ts';
 import { createFences } from './fences.ts';
 
 /** How far ahead windows are fenced: of one that is killed while it holds the advances, those of these are lost. */
@@ -36,13 +36,12 @@ export function createFencedAdvances(store: Pick<UnitStore, 'leaseUnits'>, share
   let holder: number | null = null;
   let aloneSince: number | null = null;
   let moving: Promise<void> | null = null;
-  /** By length: when the last of those ends that were forgotten. */
-  const forgotten = new Map<number, number>();
+  const forgotten = createForgotten();
 
   const isOwn = (start: number) => start > ownFrom && start <= ownThrough;
   const isKnown = (start: number) => isOwn(start) || start <= Math.max(lostThrough, plainThrough);
   const isLost = (start: number, per: number) =>
-    isOwn(start) ? start < (forgotten.get(per) ?? nowhere) : start <= lostThrough;
+    isOwn(start) ? forgotten.has(start, per) : start <= lostThrough;
 
   return {
     isKnown,
@@ -55,12 +54,12 @@ export function createFencedAdvances(store: Pick<UnitStore, 'leaseUnits'>, share
     },
     of({ limit, per }, start) {
       const isShort = typeof per === 'number' && per < longMs;
-      if (!isShort || !(isOwn(start) || isLost(start, per))) return { units: 0, free: 0 };
+      if (!isShort || !(isOwn(start) || isLost(start, per))) return none;
       const units = advanceOf(limit);
       return { units, free: isLost(start, per) ? 0 : units };
     },
-    forget({ start, end }) {
-      if (isOwn(start)) forgotten.set(end - start, Math.max(end, forgotten.get(end - start) ?? 0));
+    forget(window) {
+      if (isOwn(window.start)) forgotten.add(window);
     },
     lostOf({ start, end, limit }) {
       const mayBeLost = isLost(start, end - start) || !isKnown(start);
@@ -82,8 +81,7 @@ export function createFencedAdvances(store: Pick<UnitStore, 'leaseUnits'>, share
       else if (now > plainThrough - earlyMs) await move(() => share(now));
     },
     async settle(spent, now) {
-      const isForgottenOver = [...forgotten.values()].every((end) => end <= now);
-      if (ownThrough === nowhere || now < lostThrough + longMs || !isForgottenOver) return;
+      if (ownThrough === nowhere || now < lostThrough + longMs || !forgotten.areOver(now)) return;
       if (await writeDownAll(store, spent)) await fences.raise('settled', ownThrough);
     },
   };
