@@ -17,8 +17,9 @@ export type KeySearch =
       readonly last4: string | null;
     }
   | {
-      /** The beginning of the key's `prefix`, its `last4` in any case, part of its name, or the beginning of a label's value, alone or as
-       * `name=value`; of names and labels in any case and Unicode form.
+      /**
+       * The beginning of the key's `prefix`, its `last4` in any case, part of its name, or the beginning of a label's value,
+       * alone or as `name=value`; of names and labels in any case and Unicode form.
        */
       readonly kind: 'text';
       readonly text: string;

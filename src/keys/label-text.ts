@@ -25,6 +25,16 @@ export interface LabelSearch {
   readonly named: { readonly name: string; readonly value: string } | null;
 }
 
+/** Whether a search for the text finds one of these labels. */
+export function hasLabel(labels: Readonly<Record<string, string>>, text: string): boolean {
+  const lines = foldLabels(labels) ?? '';
+  const { value, named } = labelSearch(text);
+  return (
+    lines.includes(labelValue(value)) ||
+    (named !== null && lines.includes(labelLine(named.name, named.value)))
+  );
+}
+
 export function labelSearch(text: string): LabelSearch {
   const [name, ...rest] = text.split('=');
   return {

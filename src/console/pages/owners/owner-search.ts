@@ -1,3 +1,4 @@
+import { hasLabel } from '../../../keys/label-text.ts';
 import { nearestName } from '../../../settings/nearest-name.ts';
 import type { Api } from '../../api.ts';
 import type { Owner } from '../../api-answers.ts';
@@ -36,20 +37,12 @@ export async function searchOwners(api: Api, text: string): Promise<readonly Own
     const isNamed = [owner.id, owner.name ?? '', owner.plan ?? ''].some((part) =>
       folded(part).includes(wanted),
     );
-    if (isNamed || hasLabel(owner, wanted)) found.push(owner);
+    if (isNamed || hasLabel(owner.labels, text)) found.push(owner);
     if (found.length >= foundMax) return found;
   }
   if (found.length > 0) return found;
   const exact = /^\.{0,2}$/.test(text) ? null : await findOwner(api, text);
   return exact === null ? [] : [exact];
-}
-
-function hasLabel({ labels }: Owner, wanted: string): boolean {
-  const isPair = wanted.includes('=');
-  return Object.entries(labels).some(
-    ([name, value]) =>
-      folded(value).startsWith(wanted) || (isPair && folded(`${name}=${value}`).startsWith(wanted)),
-  );
 }
 
 /** The owner whose id was meant by one that nobody has put; null where there is none like it. */
