@@ -68,7 +68,7 @@ async function askToEnd(visit: Visit, act: Act, query: URLSearchParams, note: Ma
   return {
     title,
     trail: { href: '/console/keys', name: 'API Keys' },
-    main: html`${note} ${ownKeyWarning(matched === 1 ? own : [...own, ''], visit.terms, 'You are signed out at once.')}
+    main: html`${note} ${ownKeyWarning(own, visit.terms, 'You are signed out at once.', matched)}
       ${changed === 0 ? html`<p>None of the ${grouped(matched)} would change: they are ${act.done} already, or have ended.</p>` : html`<p>${act.what}</p>`}
       ${changed > 0 && rest > 0 ? html`<p>${grouped(rest)} more that you chose would not change.</p>` : null}
       ${list(keys, matched)}

@@ -122,6 +122,6 @@ function times({ since, until }: { readonly since: number; readonly until: numbe
 }
 
 /** Null for one that is not there any more, or is not for who looks. */
-async function keyNamed(api: Api, id: string | null): Promise<Key | null> {
+export async function keyNamed(api: Api, id: string | null): Promise<Key | null> {
   return id === null ? null : api.key(id).catch(() => null);
 }

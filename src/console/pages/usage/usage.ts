@@ -7,7 +7,7 @@ import { reasonText } from '../../markup/reason.ts';
 import { type Column, tableMarkup } from '../../markup/table.ts';
 import { type Fault, faultsIn } from '../../refusal.ts';
 import type { Download, Page, View, Visit } from '../../session/visit.ts';
-import { barsOf, deniedIn, type UsageRow } from '../overview/figures.ts';
+import { barsOf, deniedIn, keyNamed, type UsageRow } from '../overview/figures.ts';
 import { before, type Span, timeRange } from '../overview/spans.ts';
 import { trafficMarkup } from '../overview/traffic.ts';
 
@@ -172,6 +172,6 @@ function reasonsText({ denied }: UsageRow): string {
 async function namesOf({ api, may }: Visit, rows: readonly UsageRow[]): Promise<ReadonlyMap<string, Key>> {
   if (!may('GetKey')) return new Map();
   const ids = [...new Set(rows.flatMap(({ group }) => group ?? []))];
-  const keys = await Promise.all(ids.map((id) => api.key(id).catch(() => null)));
+  const keys = await Promise.all(ids.map((id) => keyNamed(api, id)));
   return new Map(keys.flatMap((key) => (key === null ? [] : [[key.id, key] as const])));
 }
