@@ -25,7 +25,7 @@ function stripped(source) {
   if (found !== null || isMade) return found;
   isMade = true;
   const program = fileURLToPath(new URL('stripped-sources.js', import.meta.url));
-  spawnSync(process.execPath, [program, 'make'], { stdio: 'ignore', env: {} });
+  spawnSync(process.execPath, [program], { stdio: 'ignore', env: {} });
   return read(path);
 }
 

@@ -38,6 +38,7 @@ async function runExaminer(workerData: ExaminerInput): Promise<Examination> {
   const program = new URL(import.meta.url.replace(/examination(\.[jt]s)$/, 'examiner$1'));
   const worker = new Worker(program, {
     workerData,
+    // With what this process has put there for it: see bin/postern.js.
     env: { ...process.env },
     resourceLimits: { maxOldGenerationSizeMb: heapMiBMax },
   });

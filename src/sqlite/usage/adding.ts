@@ -1,7 +1,6 @@
 import { addReasons, type OpenSum } from '../../store/usage/usage-ranking.ts';
 import { bucketOf, type UsageQuery } from '../../store/usage/usage-sums.ts';
-
-export type Row = Readonly<Record<string, unknown>>;
+import type { Row } from '../statements.ts';
 
 /** Adds a row of `usage_sums` or `usage_hours` to the sum that it belongs to. */
 export function addRow(sums: Map<string, OpenSum>, query: UsageQuery, row: Row): void {

@@ -8,7 +8,8 @@ import {
   type UsageQuery,
   type UsageSum,
 } from '../../store/usage/usage-sums.ts';
-import { addRow, nameOf, type Row, sumOf } from './adding.ts';
+import type { Row } from '../statements.ts';
+import { addRow, nameOf, sumOf } from './adding.ts';
 import { prepareReads, rowsAtOnce } from './reads.ts';
 import { kindOf, startsOf, type UsageSumTable } from './sums.ts';
 
