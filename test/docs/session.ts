@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Envoy, patient, startEnvoy } from '../real/envoy.ts';
+import { type Envoy, startEnvoy } from '../real/envoy.ts';
 import { freePort } from '../real/port.ts';
 import { until } from '../real/until.ts';
 import type { Block } from './blocks.ts';
@@ -45,9 +45,7 @@ export async function openSession(): Promise<Session> {
   async function begin(text: string): Promise<void> {
     const [, config] = /^envoy -c (\S+)$/m.exec(text) ?? [];
     if (config !== undefined) {
-      envoys.push(
-        await startEnvoy({ configYaml: patient(here(readFileSync(join(folder, config), 'utf8'))) }),
-      );
+      envoys.push(await startEnvoy({ configYaml: here(readFileSync(join(folder, config), 'utf8')) }));
       return;
     }
     const log = join(folder, `background-${Date.now()}.log`);

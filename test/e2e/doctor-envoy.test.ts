@@ -16,7 +16,7 @@ let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'postern-doctor-'));
   const configYaml = JSON.stringify(await broken(cases));
-  envoy = await startEnvoy({ configYaml });
+  envoy = await startEnvoy({ configYaml, asWritten: true });
   dump = await (await fetch(`${envoy.adminUrl}/config_dump`)).text();
 });
 afterAll(async () => {

@@ -15,7 +15,7 @@ let folder: string;
 let envoy: Envoy;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'postern-doctor-'));
-  envoy = await startEnvoy({ checkAddress: { host: '127.0.0.1', port: 1 } });
+  envoy = await startEnvoy({ checkAddress: { host: '127.0.0.1', port: 1 }, asWritten: true });
 });
 afterAll(async () => {
   await envoy?.stop();

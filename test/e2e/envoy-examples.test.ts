@@ -8,6 +8,7 @@ import { findEnvoy } from '../real/binary.ts';
 import { type Authority, createAuthority } from '../real/certificates.ts';
 import { type Running, start } from '../real/child.ts';
 import { type Echo, startEcho } from '../real/echo.ts';
+import { patient } from '../real/patient.ts';
 import type { Postern } from '../real/postern.ts';
 import { until } from '../real/until.ts';
 import { startConfigured } from './routes.ts';
@@ -64,7 +65,10 @@ interface Proxy {
 async function startExample(name: string, settings: EnvoySettings = {}): Promise<Proxy> {
   const ports = { listenPort: 0, adminPort: 0, upstreamAddress: echo.address, checkTimeoutMs: 15_000 };
   const config = await install(name, (text) =>
-    configureEnvoy(text, { ...ports, ...settings }).replaceAll(socketPath, join(folder, 'check.sock')),
+    patient(configureEnvoy(text, { ...ports, ...settings })).replaceAll(
+      socketPath,
+      join(folder, 'check.sock'),
+    ),
   );
   const adminFile = join(folder, 'admin');
   await rm(adminFile, { force: true });

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { postern as command } from '../cli/console.ts';
 import { type Echo, startEcho } from '../real/echo.ts';
-import { patient, startEnvoy } from '../real/envoy.ts';
+import { startEnvoy } from '../real/envoy.ts';
 import { freePort } from '../real/port.ts';
 import { type Postern, startPostern } from '../real/postern.ts';
 import { makeKey, send } from './stack.ts';
@@ -19,7 +19,7 @@ beforeAll(async () => {
     ...['--upstream', `${echo.address.host}:${echo.address.port}`, '--check', `${check.host}:${check.port}`],
   ]);
   // Nothing is changed but the port of its administration, which another Envoy of the suite may have, and the time.
-  const configYaml = patient(stdout.replace('port_value: 9901', 'port_value: 0'));
+  const configYaml = stdout.replace('port_value: 9901', 'port_value: 0');
   const envoy = await startEnvoy({ configYaml });
   ({ url, stop } = envoy);
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { configureEnvoy, type EnvoySettings } from '../../deploy/envoy/configure.ts';
 import { findEnvoy } from './binary.ts';
 import { type Running, start } from './child.ts';
+import { patient } from './patient.ts';
 import { until } from './until.ts';
 
 export interface Envoy {
@@ -26,11 +27,14 @@ const QUICK = ['--disable-hot-restart', '--concurrency', '1', '--file-flush-inte
 
 /**
  * Starts Envoy and returns when it is ready. Given settings, they are put into the shipped configuration, whose
- * ports are then chosen by the system unless named; given `configYaml`, that is used word for word.
+ * ports are then chosen by the system unless named; given `configYaml`, that is used. The times that we ship are made
+ * patient in either, unless it is to be started `asWritten`.
  */
-export async function startEnvoy(settings: EnvoySettings | { readonly configYaml: string }): Promise<Envoy> {
+export async function startEnvoy(
+  settings: (EnvoySettings | { readonly configYaml: string }) & { readonly asWritten?: boolean },
+): Promise<Envoy> {
   const configYaml = 'configYaml' in settings ? settings.configYaml : await shipped(settings);
-  const { envoy, scratch } = await launch(configYaml, QUICK);
+  const { envoy, scratch } = await launch(settings.asWritten ? configYaml : patient(configYaml), QUICK);
   const stop = async () => {
     await envoy.stop();
     await rm(scratch, { recursive: true, force: true });
@@ -47,11 +51,6 @@ export async function startEnvoy(settings: EnvoySettings | { readonly configYaml
     await stop();
     throw error;
   }
-}
-
-/** The shipped configuration, or what `postern init` prints, with time for a Check on a machine that does much else. */
-export function patient(envoyYaml: string): string {
-  return envoyYaml.replace('timeout: 0.5s', 'timeout: 15s').replace('max_interval: 0.2s', 'max_interval: 6s');
 }
 
 /** Has Envoy read the configuration without starting it. Rejects with Envoy's own words where it is not accepted. */

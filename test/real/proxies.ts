@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { start } from './child.ts';
 import { librariesIn, unpackDebian } from './debian.ts';
 import { executable, lastLine, renameIfAbsent } from './installation.ts';
+import { patient } from './patient.ts';
 import { freePort } from './port.ts';
 import type { Address } from './postern.ts';
 import { until } from './until.ts';
@@ -58,7 +59,10 @@ export interface RunningProxy {
 const CACHE = fileURLToPath(new URL('../../.cache/real/', import.meta.url));
 const deploy = fileURLToPath(new URL('../../deploy/', import.meta.url));
 
-/** Starts the proxy on its example, with these addresses in it and what else is replaced; on a free port. */
+/**
+ * Starts the proxy on its example, with these addresses in it and what else is replaced, and patient times; on a
+ * free port.
+ */
 export async function startProxy(
   name: ProxyName,
   addresses: { readonly check: Address; readonly upstream: Address },
@@ -70,7 +74,9 @@ export async function startProxy(
   const port = await freePort();
   const { check, upstream } = addresses;
   const example = await readFile(join(deploy, part.example), 'utf8');
-  const text = change(example)
+  const lua = join(scratch, 'postern.lua');
+  await writeFile(lua, patient(await readFile(join(deploy, 'haproxy/postern.lua'), 'utf8')));
+  const text = patient(change(example))
     .replaceAll('127.0.0.1:50053', `${check.host}:${check.port}`)
     .replaceAll('127.0.0.1:9000', `${upstream.host}:${upstream.port}`)
     .replaceAll('127.0.0.1:10000', `127.0.0.1:${port}`)
@@ -78,7 +84,7 @@ export async function startProxy(
     // Folders of an installation, which an unpacked one has not.
     .replace(/^http \{$/m, `http {\n${nginxFolders(scratch)}`)
     .replaceAll('/tmp/postern-nginx.pid', join(scratch, 'nginx.pid'))
-    .replaceAll('/etc/haproxy/postern.lua', join(deploy, 'haproxy/postern.lua'));
+    .replaceAll('/etc/haproxy/postern.lua', lua);
   const file = join(scratch, part.example.replace(/^.*\//, ''));
   await writeFile(file, text);
   const child = await start({ path }, part.args(file), scratch, {
