@@ -44,9 +44,9 @@ export default defineConfig({
     maxWorkers: 2,
     sequence: { sequencer: LongestFirst },
     // Deadlines for what hangs, not for what is slow: a busy machine is no failure.
-    testTimeout: 120_000,
-    hookTimeout: 180_000,
-    expect: { poll: { timeout: 60_000 } },
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 120_000 } },
     // The file is what .ci/run counts from.
     reporters: ['default', 'json'],
     outputFile: { json: '.cache/vitest.json' },

@@ -7,9 +7,9 @@ export default defineConfig({
     globalSetup: ['test/real/global-setup.ts', 'test/deploy/global-setup.ts'],
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 120_000,
-    hookTimeout: 300_000,
-    expect: { poll: { timeout: 20_000 } },
+    testTimeout: 300_000,
+    hookTimeout: 600_000,
+    expect: { poll: { timeout: 120_000 } },
     // The file is what .ci/run counts from.
     reporters: ['default', 'json'],
     outputFile: { json: '.cache/vitest-deploy.json' },

@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => browser?.close());
 
 it('answers an operator’s six errands among 305 keys in three clicks each, or three pages', {
-  timeout: 300_000,
+  timeout: 600_000,
 }, async () => {
   const console = await startConsole();
   console.service.clock.now = Date.parse('2026-11-20T14:25:00Z');

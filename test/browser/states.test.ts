@@ -42,7 +42,7 @@ async function look(): Promise<Looked> {
 }
 
 it('has no fault that axe finds where a session has ended: a link that waits, a form that was kept', {
-  timeout: 300_000,
+  timeout: 600_000,
 }, async () => {
   const { page, console, url, state } = await look();
   const { id } = await console.create({ name: 'linked' });
@@ -72,7 +72,7 @@ it('has no fault that axe finds where a session has ended: a link that waits, a 
 });
 
 it('has no fault that axe finds where two change the same thing, and in what answers an act', {
-  timeout: 300_000,
+  timeout: 600_000,
 }, async () => {
   const { page, console, url, state } = await look();
   const { id } = await console.create({ name: 'CI 6', owner: 'acme' });
@@ -116,7 +116,7 @@ it('has no fault that axe finds where two change the same thing, and in what ans
 });
 
 it('has no fault that axe finds in questions, errors that are told in one go, and lists that are filtered', {
-  timeout: 300_000,
+  timeout: 600_000,
 }, async () => {
   const { page, console, url, state } = await look();
   await console.call('PUT', '/admin/owners/acme', {});

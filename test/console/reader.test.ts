@@ -6,7 +6,7 @@ import { type Browser, startConsole, type TestConsole } from './browser.ts';
 const pagesMax = 300;
 
 it('leads who may only read, by no link on any page, to a page or a form that changes anything', {
-  timeout: 300_000,
+  timeout: 600_000,
 }, async () => {
   const console = await startConsole();
   await makeSome(console);
@@ -30,7 +30,7 @@ it('leads who may only read, by no link on any page, to a page or a form that ch
 });
 
 it('leads who may write, by the same links, to each page that changes something', {
-  timeout: 300_000,
+  timeout: 600_000,
 }, async () => {
   const console = await startConsole();
   await makeSome(console);

@@ -268,7 +268,7 @@ async function clusterStatus(plural: string, name: string, reason: string): Prom
       const { body } = await server.call('GET', `${clusterPath}/${plural}/${name}`);
       return body.status?.conditions?.[0]?.reason === reason;
     },
-    { everyMs: 100, deadlineMs: 90_000 },
+    { everyMs: 100 },
   );
 }
 

@@ -92,7 +92,7 @@ export function objectsIn(server: ApiServer, postern: Pick<Postern, 'url'>, name
             status?.keyId !== (wanted.other ?? '');
           return isIt ? status : undefined;
         },
-        { everyMs: 100, deadlineMs: 90_000 },
+        { everyMs: 100 },
       );
     },
     /** The key in a Secret; null where there is none. */

@@ -17,7 +17,7 @@ describe('a page that is followed as it is printed', () => {
     expect(WALKS.filter((path) => path.startsWith('docs/moves/')).length).toBeGreaterThanOrEqual(5);
   });
 
-  it.each(WALKS)('%s does what it says', { timeout: 240_000 }, async (path) => {
+  it.each(WALKS)('%s does what it says', { timeout: 600_000 }, async (path) => {
     const session = await openSession();
     onTestFinished(() => session.stop());
     // What is neither a command nor its output nor a file is shown for an example.

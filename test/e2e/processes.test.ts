@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { credentials, makeGenericClientConstructor, type ServiceError, status } from '@grpc/grpc-js';
-import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import {
   AuthorizationService,
   CheckResponse,
@@ -11,8 +11,6 @@ import { earlierThan, until } from '../real/until.ts';
 import { checkRequest, sendCheck } from './check-client.ts';
 import { startConfigured } from './routes.ts';
 import { admin, makeKey } from './stack.ts';
-
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const stalenessMaxMs = 15_000; // the default
 /** Not for ever, since one that stands still is waited for so long. */
@@ -141,7 +139,7 @@ function connect({ check }: Postern, count: number): Client[] {
     return (key) =>
       new Promise((resolve, reject) => {
         const request = checkRequest({ authorization: `Bearer ${key}` });
-        ask.call(client, request, { deadline: Date.now() + 3_000 }, (error, answer) => {
+        ask.call(client, request, { deadline: Date.now() + 6_000 }, (error, answer) => {
           if (error?.code === status.DEADLINE_EXCEEDED) resolve('late');
           else if (error) reject(error);
           else resolve(answer.status?.code === 0 ? 'allowed' : String(answer.dynamicMetadata?.reason));

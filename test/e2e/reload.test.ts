@@ -108,7 +108,7 @@ describe('settings that are right hold for all that comes from then on', () => {
     const lines = () => postern.logLines().slice(from);
     await until('it is told', () => lines().find(({ msg }) => String(msg).startsWith('a scheme is gone')));
     expect(lines()).toContainEqual(expect.objectContaining({ level: 40, scheme: 'acme', keys: '1' }));
-    expect(lines()).toContainEqual(expect.objectContaining({ level: 40, plan: 'gold' }));
+    await expect.poll(lines).toContainEqual(expect.objectContaining({ level: 40, plan: 'gold' }));
     await expect(makeKey(postern, { scheme: 'acme' })).rejects.toThrow('is not configured');
     expect(await makeKey(postern, { scheme: 'other' })).toHaveProperty('scheme', 'other');
   });

@@ -15,7 +15,7 @@ import { checkRequest } from './check-client.ts';
 import { admin, makeKey, send } from './stack.ts';
 import { unknownKey } from './unknown-key.ts';
 
-vi.setConfig({ testTimeout: 300_000 });
+vi.setConfig({ testTimeout: 900_000 });
 
 let mongo: Mongo;
 let folder: string;

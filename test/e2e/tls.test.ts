@@ -93,7 +93,7 @@ async function grpc(
         options: { deadline: number },
         done: (error: ServiceError | null) => void,
       ) => Metadata;
-      call.call(made, { page_size: 0, page_token: '' }, { deadline: Date.now() + 10_000 }, (error) =>
+      call.call(made, { page_size: 0, page_token: '' }, { deadline: Date.now() + 60_000 }, (error) =>
         resolve(status[error?.code ?? status.OK] ?? ''),
       );
     });

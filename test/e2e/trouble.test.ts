@@ -113,7 +113,7 @@ describe('a MongoDB that goes away while Postern runs', () => {
       ] as const) {
         const answered = await asked(known);
         // On a slow machine the time may be over before all was asked.
-        if (performance.now() - wentAway < (stalenessMaxMs * 2) / 3) expect(answered).toBe(status);
+        if (performance.now() - wentAway < stalenessMaxMs / 2) expect(answered).toBe(status);
       }
       const stranger = unknownKey();
       const answer = await send(url, '/', header(stranger));
@@ -130,7 +130,7 @@ describe('a MongoDB that goes away while Postern runs', () => {
         return answered !== 200 && { answered, afterMs: performance.now() - wentAway };
       });
       expect(whileAway.answered).toBe(503);
-      expect(whileAway.afterMs).toBeGreaterThan((stalenessMaxMs * 2) / 3);
+      expect(whileAway.afterMs).toBeGreaterThan(stalenessMaxMs / 2);
       expect([await asked(revoked), await asked(missing), await asked(stranger)]).toEqual([503, 503, 503]);
       expect(await status(stack.postern, '/readyz')).toBe(200);
       expect(await health(text(stack.postern.check))).toBe('SERVING');

@@ -71,9 +71,9 @@ describe('the change feed in an outage', () => {
     { errorCode: 50 },
   ]) {
     it(`loses no change, and tells of no gap, while reads of it fail: ${JSON.stringify(failure)}`, async () => {
-      // It begins anew after ten tries without a lease, which take 4 s at the least with one of 6 s.
+      // It begins anew after ten tries without a lease, which take 9 s at the least with one of 15 s.
       const { setting, store, told, errors, changeElsewhere, endLease, gapsAtOpen } = await openStore({
-        stalenessMaxMs: 6_000,
+        stalenessMaxMs: 15_000,
       });
       const stop = await failCommands(setting, { failCommands: ['getMore', 'aggregate'], ...failure });
       const ids = [await changeElsewhere()];

@@ -118,7 +118,7 @@ it('a replica writes its beat at each renewal beside one of a version before, wh
   const beat = async () => (await replicas.findOne({ _id: { $ne: 'older' } }))?.beat ?? 0;
   const before = await beat();
   await until('it has written three more', async () => (await beat()) >= before + 3);
-  expect(store.feed.isFresh()).toBe(true);
+  await until('it holds its lease', () => store.feed.isFresh());
 });
 
 it('a replica that nothing is asked of writes less than once in ten seconds', async () => {
@@ -127,8 +127,8 @@ it('a replica that nothing is asked of writes less than once in ten seconds', as
   await store.open();
   const database = setting.client.db();
   const oplog = setting.client.db('local').collection('oplog.rs');
-  const { operationTime: from } = await database.command({ ping: 1 });
   const began = performance.now();
+  const { operationTime: from } = await database.command({ ping: 1 });
   const lags: number[] = [];
   await until('two renewals of the lease have come and gone', () => {
     lags.push(store.feed.lagMs());
@@ -136,6 +136,8 @@ it('a replica that nothing is asked of writes less than once in ten seconds', as
     return renewed >= 2 && performance.now() - began > 7_000;
   });
   const ours = { ts: { $gt: from }, ns: { $regex: `^${database.databaseName}\\.` } };
-  expect(await oplog.countDocuments(ours)).toBe(0);
-  expect(store.feed.isFresh()).toBe(true);
+  const writes = await oplog.countDocuments(ours);
+  // None, unless a slow machine has taken longer than that for two renewals.
+  expect(writes).toBeLessThanOrEqual(Math.floor((performance.now() - began) / 10_000));
+  await until('it holds its lease', () => store.feed.isFresh());
 });

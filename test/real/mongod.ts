@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Document, MongoClient } from 'mongodb';
+import { type Document, MongoClient, type MongoClientOptions } from 'mongodb';
 import { findMongod, type Program } from './binary.ts';
 import { type Running, start } from './child.ts';
 import { freePort } from './port.ts';
@@ -118,7 +118,7 @@ async function startMembers(count: number, args: readonly string[]): Promise<Mon
 /** Whichever member says first that it takes writes: one that is stopped does not hold up the others. */
 async function writable(members: readonly Member[]): Promise<Member | undefined> {
   const asked = members.map(async (member) => {
-    const hello = await command(member.uri, { hello: 1 });
+    const hello = await command(member.uri, { hello: 1 }, soon);
     if (!hello.isWritablePrimary) throw new Error('not primary');
     return member;
   });
@@ -167,7 +167,6 @@ async function listening(
   await until(
     () => `mongod listens\n${tail(mongod)}`,
     () => mongod.hasExited() || mongod.log().includes('"Waiting for connections"'),
-    { deadlineMs: 60_000 },
   );
   if (!mongod.hasExited()) return mongod;
   if (/Address already in use/.test(mongod.log())) return undefined;
@@ -183,21 +182,25 @@ async function initiate(members: readonly Member[], electionTimeoutMillis: numbe
     settings: { electionTimeoutMillis, heartbeatIntervalMillis: 200 },
   };
   await command(first.uri, { replSetInitiate: config });
-  await until(
-    'the replica set is complete',
-    async () => {
-      const status = await command(first.uri, { replSetGetStatus: 1 });
-      const states = (status.members as { stateStr: string }[]).map(({ stateStr }) => stateStr);
-      return (
-        states.includes('PRIMARY') && states.every((state) => state === 'PRIMARY' || state === 'SECONDARY')
-      );
-    },
-    { deadlineMs: 60_000 },
-  );
+  await until('the replica set is complete', async () => {
+    const status = await command(first.uri, { replSetGetStatus: 1 });
+    const states = (status.members as { stateStr: string }[]).map(({ stateStr }) => stateStr);
+    return (
+      states.includes('PRIMARY') && states.every((state) => state === 'PRIMARY' || state === 'SECONDARY')
+    );
+  });
 }
 
-async function command(uri: string, body: Document): Promise<Document> {
-  const client = new MongoClient(uri, { serverSelectionTimeoutMS: 2_000, socketTimeoutMS: 10_000 });
+/** Of a member that is up; one that is stopped, or was killed, is to be noticed with `soon`. */
+const patience = { serverSelectionTimeoutMS: 60_000, socketTimeoutMS: 120_000 };
+const soon = { serverSelectionTimeoutMS: 2_000, socketTimeoutMS: 10_000 };
+
+async function command(
+  uri: string,
+  body: Document,
+  timeouts: MongoClientOptions = patience,
+): Promise<Document> {
+  const client = new MongoClient(uri, timeouts);
   try {
     return await client.db('admin').command(body);
   } finally {

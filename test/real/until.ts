@@ -2,12 +2,12 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 /**
  * Asks again and again until the answer is neither `undefined` nor `false`, and returns it.
- * Throws with `what` after `deadlineMs` (default 60 s). An error that `check` throws ends it at once.
+ * Throws with `what` after `deadlineMs` (default 120 s). An error that `check` throws ends it at once.
  */
 export async function until<T>(
   what: string | (() => string),
   check: () => T | Promise<T>,
-  { deadlineMs = 60_000, everyMs = 20 }: { deadlineMs?: number; everyMs?: number } = {},
+  { deadlineMs = 120_000, everyMs = 20 }: { deadlineMs?: number; everyMs?: number } = {},
 ): Promise<Exclude<T, false | undefined>> {
   const deadline = performance.now() + deadlineMs;
   for (;;) {

@@ -316,12 +316,12 @@ export const RULES: readonly Rule[] = [
         ...find(file, /\bvi\.wait(?:For|Until)\(/g, 'gives up after a second: see expect.poll'),
         ...find(
           file,
-          /\b(?:testTimeout|hookTimeout): (?:\d{1,2}_\d{3}|1[01]\d_\d{3})\b|^(?: {2})?\}, (?:\d{1,2}_)?\d{3}\);$/gm,
+          /\b(?:testTimeout|hookTimeout): (?:\d{1,2}|[12]\d{2})_\d{3}\b|^(?: {2})?\}, (?:(?:\d{1,2}|[12]\d{2})_)?\d{3}\);$/gm,
           'is a deadline shorter than the suite has',
         ),
         ...find(
           file,
-          /\bpoll\((?:[^;]|\n)*?\{ timeout: (?:[1-5]?\d_)?\d{3} \}/g,
+          /\bpoll\((?:[^;]|\n)*?\{ timeout: (?:(?:\d{1,2}|1[01]\d)_)?\d{3} \}/g,
           'is a deadline shorter than the suite has',
         ),
         ...find(file, /\.listen\([1-9]\d{2,4}\b/g, 'is a port that somebody else may have'),

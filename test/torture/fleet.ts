@@ -248,15 +248,11 @@ async function initiate(
     await first?.command({ replSetStepUp: 1 }).catch(() => {});
     return undefined;
   });
-  await until(
-    'the replica set is complete',
-    async () => {
-      const status = await first?.command({ replSetGetStatus: 1 });
-      const states = ((status?.members ?? []) as { stateStr: string }[]).map(({ stateStr }) => stateStr);
-      return states.every((state) => state === 'PRIMARY' || state === 'SECONDARY');
-    },
-    { deadlineMs: 60_000 },
-  );
+  await until('the replica set is complete', async () => {
+    const status = await first?.command({ replSetGetStatus: 1 });
+    const states = ((status?.members ?? []) as { stateStr: string }[]).map(({ stateStr }) => stateStr);
+    return states.every((state) => state === 'PRIMARY' || state === 'SECONDARY');
+  });
 }
 
 /** Of two that say so, an old one that is cut off among them, the one that was elected last. */

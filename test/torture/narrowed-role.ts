@@ -3,7 +3,7 @@ import type { Fleet, Replica } from './fleet.ts';
 import type { Load } from './load.ts';
 import type { Key, Witness } from './witness.ts';
 
-const patience = { deadlineMs: 60_000, everyMs: 50 };
+const patience = { everyMs: 50 };
 
 /** Under load, while nothing is broken: a role loses what a key holds by it, and is removed, through one service process. */
 export async function narrowRole(fleet: Fleet, witness: Witness, load: Load): Promise<void> {

@@ -86,6 +86,5 @@ async function untilPages(fleet: Fleet): Promise<void> {
   await until(
     'relays hand on pages',
     async () => (await (await fleet.primary()).command({ count: 'relayed' }, fleet.database)).n > 0,
-    { deadlineMs: 90_000 },
   );
 }

@@ -256,17 +256,17 @@ export async function remembers(witness: Witness, replica: Replica, key: Key): P
     const { verdict } = await witness.check(replica, key);
     return verdict === 'allowed' && (await keyReads(replica)) === before;
   };
-  await until(`${replica.name} answers for ${key.id} from memory`, answersFromMemory, { deadlineMs: 90_000 });
+  await until(`${replica.name} answers for ${key.id} from memory`, answersFromMemory);
 }
 
 async function untilMade(witness: Witness, by: Replica): Promise<Key> {
   const what = () => `${by.name} makes a key\n${lastLines(by.postern().log())}`;
-  return until(what, () => witness.create(by), { deadlineMs: 90_000 });
+  return until(what, () => witness.create(by));
 }
 
 export async function letsIn(witness: Witness, replica: Replica, key: Key): Promise<void> {
   const isLetIn = async () => (await witness.check(replica, key)).verdict === 'allowed';
-  await until(`${replica.name} lets ${key.id} in`, isLetIn, { deadlineMs: 90_000 });
+  await until(`${replica.name} lets ${key.id} in`, isLetIn);
 }
 
 /** The reason why a key is not allowed, once it is not for want of MongoDB. */
