@@ -14,7 +14,7 @@ const [rounds, records, addresses] = [600, 4_000, 100];
 const scheme = readPresets().get('postern') as Scheme;
 let dropped = 0;
 const log = createRequestLog(
-  { send: async () => {}, schemes: () => [scheme], onError() {}, onDropped: (left) => (dropped += left) },
+  { send: async () => {}, schemes: () => [scheme], onError() {}, onLeftOut: (left) => (dropped += left) },
   { flushMs: 5_000 },
 );
 const read = createCheckReader();

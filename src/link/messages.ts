@@ -45,6 +45,8 @@ export type ServiceAnswers = {
   chargeHits: ChargeHits;
   recordUsage(tallies: SentTallies): Promise<void>;
   recordRequests(rows: readonly RequestRow[]): Promise<void>;
+  /** So many requests are in no row. */
+  leaveRequestsOut(requests: number): void;
   /** Of the log, whole ones. */
   writeLines(lines: string): void;
   /** Revokes a key as leaked, since it came in clear text. */

@@ -11,6 +11,7 @@ import { addChecks } from './check-metrics.ts';
 import type { CheckSnapshot } from './check-telemetry.ts';
 import { createGithubCounts, type GithubCounts } from './github-counts.ts';
 import { createHolderCounts } from './holder-counts.ts';
+import { countLeftOut } from './left-out-counts.ts';
 import { createLimitCounts } from './limit-counts.ts';
 import { createReloadCounts } from './reload-counts.ts';
 import { eachCall } from './store-calls.ts';
@@ -31,6 +32,8 @@ export interface Metrics {
   countBadRecord(): void;
   /** Counts keys that nobody used, as they are told of and disabled. */
   countUnused(what: 'notified' | 'disabled', keys: number): void;
+  /** Counts requests that are not in the request log, for want of room. */
+  countRequestsLeftOut(requests: number): void;
   /** Counts calls that keys make for themselves. */
   readonly countHolderCall: ReturnType<typeof createHolderCounts>;
   /** Counts GitHub's reports, and the fetches of its keys. */
@@ -116,6 +119,7 @@ export function createMetrics(version: string): Metrics {
     countBadRecord: countBadRecords(registers),
     countReload: createReloadCounts(registers),
     countUnused: createUnusedCounts(registers),
+    countRequestsLeftOut: countLeftOut(registers),
     countHolderCall: createHolderCounts(registers),
     github: createGithubCounts(registers),
     showCertificates: (ends) => addCertificates(registry, ends),

@@ -30,7 +30,7 @@ function setUp(options: { readonly rowsMax?: number; readonly fails?: () => bool
       },
       schemes: () => schemes,
       onError() {},
-      onDropped: (requests) => dropped.push(requests),
+      onLeftOut: (requests) => dropped.push(requests),
     },
     { flushMs: 1_000, ...(options.rowsMax !== undefined && { rowsMax: options.rowsMax }) },
   );
@@ -125,10 +125,37 @@ it('keeps 200 paths of a key in a minute, and counts the rest in one row without
 
 it('holds no more rows than it may, and says how many requests it left out', async () => {
   const { log, sent, dropped } = setUp({ rowsMax: 3 });
-  for (let times = 0; times < 2; times++)
-    for (let key = 0; key < 5; key++) log.record(allowed(keyRecord()), get('/'), noon);
+  for (let second = 0; second < 10; second++)
+    log.record(allowed(keyRecord()), get('/'), noon + second * 5_900);
   await log.flush();
-  expect([sent.length, dropped]).toEqual([3, [7]]);
+  expect([sent.length, dropped]).toEqual([2, [8]]);
+  // In minutes to come they have room, but for what waits.
+  for (let minute = 1; minute <= 5; minute++)
+    log.record(allowed(keyRecord()), get('/'), noon + minute * 60_000);
+  await log.flush();
+  expect([sent.length, dropped]).toEqual([5, [8, 2]]);
+});
+
+it('takes a tenth of a minute of new rows at once and the others evenly, and one more of a row at any time', async () => {
+  const { log, sent, dropped } = setUp({ rowsMax: 1_000 });
+  const keys = Array.from({ length: 1_000 }, () => keyRecord());
+  const storm = (at: number) => {
+    for (const key of keys) log.record(denied('permission_denied', key), get('/'), noon + at);
+  };
+  const rows = async () => {
+    await log.flush();
+    return sent.splice(0).map(({ count }) => count);
+  };
+  storm(0);
+  expect(await rows()).toEqual(new Array(100).fill(1));
+  storm(2_000);
+  storm(2_000);
+  expect(await rows()).toEqual(new Array(130).fill(2));
+  // A clock that was set back takes nothing away, and gives nothing.
+  storm(1_000);
+  storm(1_000);
+  expect(await rows()).toEqual(new Array(130).fill(2));
+  expect(dropped).toEqual([900, 1_740, 1_740]);
 });
 
 it('hands on what could not be handed on before, and loses no count', async () => {
@@ -276,7 +303,7 @@ it('keeps 200 paths of a key in memory, and all that come after as one, each cou
 it('writes no more rows of a minute than a replica may, and says how many requests it left out', async () => {
   const stored = new Map<string, StoredRequest>();
   const dropped: number[] = [];
-  const sink = createRequestSink({ store: storing(stored), onDropped: (left) => dropped.push(left) }, 3);
+  const sink = createRequestSink({ store: storing(stored), onLeftOut: (left) => dropped.push(left) }, 3);
   const keys = Array.from({ length: 5 }, () => keyRecord());
   for (let minute = 0; minute < 4; minute++) {
     const { log, sent } = setUp();
@@ -286,11 +313,14 @@ it('writes no more rows of a minute than a replica may, and says how many reques
   }
   expect([...stored.values()].map(({ count }) => count)).toEqual(new Array(3).fill(16));
   expect(dropped).toEqual([8]);
+  // And what its workers say of themselves.
+  sink.leaveOut(5);
+  expect(dropped).toEqual([8, 5]);
 });
 
 it('counts the paths of a key over all workers of a replica', async () => {
   const stored = new Map<string, StoredRequest>();
-  const sink = createRequestSink({ store: storing(stored), onDropped() {} });
+  const sink = createRequestSink({ store: storing(stored), onLeftOut() {} });
   const key = keyRecord();
   for (const from of [0, 150]) {
     const { log, sent } = setUp();

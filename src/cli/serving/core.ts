@@ -117,7 +117,15 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
   });
   const githubLeaks = github === null ? undefined : createGithubLeaks({ keys: github, registry, refusals });
   const served = {
-    ...{ githubLeaks, oidc, told, reads, holder, requestLog, requestSink: requestSinkOf(store, log) },
+    ...{
+      githubLeaks,
+      oidc,
+      told,
+      reads,
+      holder,
+      requestLog,
+      requestSink: requestSinkOf(store, metrics, log),
+    },
     chargeHits: createLimitHits({ store, charge, policy, now }),
     admin: tracing === null ? admin : traceAdmin(admin, tracing),
   };
@@ -148,10 +156,13 @@ function gatherAdminUse(config: Config, log: Logger, store: Pick<Store, 'recordU
   );
 }
 
-function requestSinkOf(store: Store, log: Logger) {
+function requestSinkOf(store: Store, { countRequestsLeftOut }: Metrics, log: Logger) {
   return createRequestSink({
     store,
-    onDropped: (requests) => log.warn({ requests }, 'requests were not logged: there was no room'),
+    onLeftOut(requests) {
+      countRequestsLeftOut(requests);
+      log.warn({ requests }, 'requests were not logged: there was no room');
+    },
   });
 }
 

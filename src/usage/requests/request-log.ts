@@ -7,6 +7,7 @@ import { createFlushing } from '../flushing.ts';
 import { aboutOf, askedOf, type Gathered, type Judged, nameOf } from './gathered.ts';
 import { createMinuteRows } from './minute-rows.ts';
 import { createRequestQuota, withoutPath } from './request-quota.ts';
+import { createRowPace } from './row-pace.ts';
 import { createShowRequest, noTarget } from './shown-request.ts';
 
 /** Gathers what became of requests, minute by minute, and hands it on in batches. */
@@ -29,13 +30,16 @@ export interface RequestLogDependencies {
   /** All schemes whose keys may stand in a path. */
   readonly schemes: () => readonly Scheme[];
   readonly onError: (error: unknown) => void;
-  /** So many requests are not in the log, since it had no room for them. */
-  readonly onDropped: (requests: number) => void;
+  /** So many requests are not in the log: it had no room for them, or too many came at once that are all different. */
+  readonly onLeftOut: (requests: number) => void;
 }
 
 export interface RequestLogOptions {
   readonly flushMs: number;
-  /** Rows of a minute, and rows that wait; past it requests unlike those are not in the log. Default 20 000. */
+  /**
+   * Rows of a minute, of which a tenth may come at once, and rows that wait; past it requests unlike those are not in
+   * the log. Default 20 000.
+   */
   readonly rowsMax?: number;
 }
 
@@ -45,10 +49,11 @@ export function createRequestLog(
   dependencies: RequestLogDependencies,
   options: RequestLogOptions,
 ): RequestLog {
-  const { send, schemes, onError, onDropped } = dependencies;
+  const { send, schemes, onError, onLeftOut } = dependencies;
   const { flushMs, rowsMax = 20_000 } = options;
   const show = createShowRequest();
   const quota = createRequestQuota(1);
+  const pace = createRowPace(rowsMax);
   const rows = createMinuteRows();
   /** Those with something to hand on. */
   let used: Gathered[] = [];
@@ -75,8 +80,10 @@ export function createRequestLog(
     request: AccessRequest | null,
     now: number,
   ): Gathered | null {
+    const isFull = rows.size >= rowsMax || used.length >= rowsMax;
+    const mayAdd = !isFull && pace.mayTake(now);
     // To name what a request is about takes a microsecond, and is in vain where there is no room.
-    if (rows.size >= rowsMax || used.length >= rowsMax) return null;
+    if (isFull || (!mayAdd && request?.isTo !== undefined)) return null;
     const { key } = judged;
     const about = aboutOf(judged, decision);
     const asked = askedOf(request);
@@ -86,6 +93,7 @@ export function createRequestLog(
       if (request !== null) rows.note(known, request, key);
       return known;
     }
+    if (!mayAdd) return null;
     const mayHaveRoom = quota.mayTake(rows.minute, about.key, asked.path);
     const shown = mayHaveRoom ? show(request, schemes()) : noTarget;
     const whole: RequestRow = { at: now, count: 1, owner: key?.owner ?? null, ...about, ...shown };
@@ -94,6 +102,7 @@ export function createRequestLog(
     const rest = hasRoom ? undefined : rows.named(restName);
     if (rest !== undefined) return rest;
     const row = hasRoom ? whole : withoutPath(whole);
+    pace.take();
     const made = rows.add(hasRoom ? name : restName, { row, ...asked }, key);
     if (hasRoom && request !== null) rows.note(made, request, key);
     return made;
@@ -102,7 +111,7 @@ export function createRequestLog(
   async function handOn(): Promise<void> {
     const waiting = used;
     used = [];
-    if (dropped > 0) onDropped(dropped);
+    if (dropped > 0) onLeftOut(dropped);
     dropped = 0;
     for (let start = 0; start < waiting.length; start += batchSize) {
       if (start > 0) await setImmediate();

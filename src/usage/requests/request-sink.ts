@@ -11,12 +11,14 @@ import { createRequestQuota, withoutPath } from './request-quota.ts';
 export interface RequestSink {
   /** Rejects as the store does. */
   record(rows: readonly RequestRow[]): Promise<void>;
+  /** A Check worker has left so many requests out. */
+  leaveOut(requests: number): void;
 }
 
 export interface RequestSinkDependencies {
   readonly store: Pick<RequestStore, 'recordRequests'>;
-  /** So many requests of a minute that is over are not in the log, since it had no room for them. */
-  readonly onDropped: (requests: number) => void;
+  /** So many requests are not in the log: it had no room for them, or too many came at once that are all different. */
+  readonly onLeftOut: (requests: number) => void;
 }
 
 /** Minutes of which workers may still hand on rows. */
@@ -24,7 +26,7 @@ const minutesMax = 3;
 
 /** @param rowsMax of a minute, of all workers together; past it requests unlike those are not in the log */
 export function createRequestSink(
-  { store, onDropped }: RequestSinkDependencies,
+  { store, onLeftOut }: RequestSinkDependencies,
   rowsMax = 20_000,
 ): RequestSink {
   const quota = createRequestQuota(minutesMax);
@@ -37,7 +39,7 @@ export function createRequestSink(
     for (const [oldest, { dropped }] of minutes) {
       if (minutes.size <= minutesMax) break;
       minutes.delete(oldest);
-      if (dropped > 0) onDropped(dropped);
+      if (dropped > 0) onLeftOut(dropped);
     }
     return known;
   }
@@ -55,7 +57,7 @@ export function createRequestSink(
     return [];
   }
 
-  return { record: async (rows) => store.recordRequests(rows.flatMap(keep)) };
+  return { record: async (rows) => store.recordRequests(rows.flatMap(keep)), leaveOut: onLeftOut };
 }
 
 /** The same for all that is alike, on every replica. */

@@ -166,7 +166,8 @@ function gatherRequests(
       send: (rows) => service.ask('recordRequests', rows),
       schemes: () => judges.policy().keySchemes,
       onError: (error) => log.warn({ err: error }, 'requests could not be logged yet'),
-      onDropped: (left) => log.warn({ requests: left }, 'requests were not logged: there was no room'),
+      // Without a service there is nobody who would count it.
+      onLeftOut: (left) => void service.ask('leaveRequestsOut', left).catch(() => {}),
     },
     { flushMs: config.usageFlushMs },
   );

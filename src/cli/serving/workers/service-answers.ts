@@ -39,6 +39,7 @@ export function serviceAnswers(
     returnUnits: (returns) => store.returnUnits(returns),
     recordUsage: (tallies) => events.usageStore.recordUsage(takeTallies(tallies)),
     recordRequests: (rows) => others.requestSink.record(rows),
+    leaveRequestsOut: (requests) => others.requestSink.leaveOut(requests),
     writeLines: others.writeLines,
     revokeInClear: (id) => registry.revokeInClear(id),
     noteLimit: events.noteLimit,
