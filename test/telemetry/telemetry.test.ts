@@ -172,6 +172,16 @@ describe('metrics', () => {
     lagMs = Infinity;
     expect(await lag()).toBe('+Inf');
   });
+
+  it('count the requests that the request log has no row for, from none on', async () => {
+    const metrics = createMetrics('1');
+    const leftOut = async () =>
+      /^postern_requests_left_out_total (.*)$/m.exec((await metrics.scrape()).text)?.[1];
+    expect(await leftOut()).toBe('0');
+    metrics.countRequestsLeftOut(7);
+    metrics.countRequestsLeftOut(5);
+    expect(await leftOut()).toBe('12');
+  });
 });
 
 describe('what several workers counted', () => {
