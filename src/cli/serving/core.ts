@@ -117,15 +117,7 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
   });
   const githubLeaks = github === null ? undefined : createGithubLeaks({ keys: github, registry, refusals });
   const served = {
-    ...{
-      githubLeaks,
-      oidc,
-      told,
-      reads,
-      holder,
-      requestLog,
-      requestSink: requestSinkOf(store, metrics, log),
-    },
+    ...{ githubLeaks, oidc, told, reads, holder, requestLog, requestSink: sinkOf(store, metrics, log) },
     chargeHits: createLimitHits({ store, charge, policy, now }),
     admin: tracing === null ? admin : traceAdmin(admin, tracing),
   };
@@ -156,7 +148,7 @@ function gatherAdminUse(config: Config, log: Logger, store: Pick<Store, 'recordU
   );
 }
 
-function requestSinkOf(store: Store, { countRequestsLeftOut }: Metrics, log: Logger) {
+function sinkOf(store: Store, { countRequestsLeftOut }: Metrics, log: Logger) {
   return createRequestSink({
     store,
     onLeftOut(requests) {
