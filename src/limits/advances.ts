@@ -78,12 +78,8 @@ export const noAdvances: Advances = {
  * after this limiter did, and that it never forgot, has an advance that may be spent. One counter in the store tells
  * whether whoever was there before wrote down what it spent; where it did not, its windows are that much smaller. (A
  * clock that is set back just when a process is killed hides which windows these are.)
- * @param isSole false where others lease too: advances of those before are respected, and none is given
  */
-export function createAdvances(
-  store: Pick<UnitStore, 'leaseUnits' | 'returnUnits'>,
-  isSole: boolean,
-): Advances {
+export function createAdvances(store: Pick<UnitStore, 'leaseUnits' | 'returnUnits'>): Advances {
   /** Windows that begin before may have been spent from by those before; null until the store has said so. */
   let lostBefore: number | null = null;
   /** Windows that begin from then on have an advance here. */
@@ -123,13 +119,12 @@ export function createAdvances(
   };
 
   async function ask(now: number): Promise<void> {
-    const units = isSole ? 1 : 0;
-    const { granted, leased } = await store.leaseUnits({ ...marker, limit: 1, units, unitsMin: units });
+    const { granted, leased } = await store.leaseUnits({ ...marker, limit: 1, units: 1, unitsMin: 1 });
     const isLeftBehind = leased > granted;
     // A window that begins this very moment may have been spent from in it.
     lostBefore = isLeftBehind ? now + 1 : Number.NEGATIVE_INFINITY;
-    isMarked = isSole;
-    if (isSole) from = now + 1;
+    isMarked = true;
+    from = now + 1;
   }
 }
 

@@ -154,34 +154,14 @@ describe('a limiter that nobody shares the store with', () => {
   });
 });
 
-describe('limiters that share the store', () => {
-  it('spend nothing in advance, and respect what was', async () => {
-    const ledger = createUnitLedger();
-    const killed = soleOn(ledger);
-    await killed.spend(key('other'), null, limits, 1, noon);
-    await killed.spend(key('a'), null, limits, 1, noon + minuteMs);
-    const [one, other] = [sharedOn(ledger), sharedOn(ledger)];
-    const at = noon + minuteMs + 1;
-    expect((await admitted(one, 'a', at)) + (await admitted(other, 'a', at))).toBeLessThanOrEqual(98);
-    const leases = ledger.leases();
-    await one.spend(key('a'), null, limits, 1, at + minuteMs);
-    expect(ledger.leases()).toBeGreaterThan(leases);
-  });
-});
-
 type Store = Pick<UnitLedger, 'leaseUnits' | 'returnUnits'>;
 
 function soleOn(store: Store, spendersMax = 100): Limiter {
   return createLimiter(store, {
     spendersMax,
     allowWhenUnavailable: false,
-    advances: createAdvances(store, true),
+    advances: createAdvances(store),
   });
-}
-
-function sharedOn(store: Store): Limiter {
-  const options = { spendersMax: 100, allowWhenUnavailable: false, sharers: () => 2 };
-  return createLimiter(store, { ...options, advances: createAdvances(store, false) });
 }
 
 async function admitted(limiter: Limiter, id: string, at: number): Promise<number> {

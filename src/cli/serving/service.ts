@@ -25,6 +25,7 @@ import type { CreateStore } from './store.ts';
 import { createTlsSources, type TlsSources } from './tls.ts';
 import type { OpenTracing, TellLost } from './tracing.ts';
 import { type CheckWorkers, createCheckWorkers } from './workers/check-workers.ts';
+import { createLeasing, type Leasing } from './workers/leasing.ts';
 import { serviceAnswers } from './workers/service-answers.ts';
 
 /** All that runs. */
@@ -72,8 +73,8 @@ export function createService(
   const tracing = open?.tracing ?? null;
   const replicaId = config.replicaId ?? `${hostname()}-${randomBytes(4).toString('hex')}`;
   const limiters = {
-    held: (...asked: Parameters<CheckWorkers['held']>) => workers.held(...asked),
-    charged: (...told: Parameters<CheckWorkers['charged']>) => workers.charged(...told),
+    held: (...asked: Parameters<Leasing['held']>) => leasing.held(...asked),
+    charged: (...told: Parameters<Leasing['charged']>) => leasing.charged(...told),
   };
   let openAt: Listen | null = null;
   const httpAt = () => openAt;
@@ -92,8 +93,12 @@ export function createService(
     settings: sentConfigOf(config),
     count,
     reusePort: config.check.reusePort,
-    answersFor: (worker) => serviceAnswers({ ...core, sharers: sharers.count, writeLines }, worker),
+    answersFor: (worker) => serviceAnswers({ ...core, leasing, sharers: sharers.count, writeLines }, worker),
   });
+  const leasing = createLeasing(
+    { store, workers, replicas: sharers.replicas, now },
+    { count, windowsMax: config.memory.spendersMax },
+  );
 
   const isReady = () => {
     if (readiness.ready && core.isStoreLost()) return storeIsLost;
@@ -147,6 +152,7 @@ export function createService(
     setReady() {
       clockWatch.start();
       sharers.start();
+      leasing.start();
       usage.start();
       upgrade.start();
       events.start();
@@ -182,7 +188,7 @@ export function createService(
       // Last, so that /readyz says meanwhile that this replica drains.
       await http.close(Math.max(0, drained - performance.now()));
       const late = AbortSignal.timeout(lastWritesMsMax);
-      const others = Promise.all([upgrade.stop(), refusals.stop(), eventsStopped]);
+      const others = Promise.all([upgrade.stop(), refusals.stop(), eventsStopped, leasing.stop()]);
       await usage.stop(late);
       await Promise.all([events.end(late), untilAborted(late, others)]);
       await store.close();

@@ -3,6 +3,8 @@ import type { Store } from '../../store/store.ts';
 /** How many Check workers lease units from the store, those of all replicas. */
 export interface Sharers {
   count(): number;
+  /** How many replicas there are. */
+  replicas(): number;
   start(): void;
   stop(): void;
 }
@@ -21,6 +23,7 @@ export function createSharers(store: Pick<Store, 'countReplicas'>, workers: numb
 
   return {
     count: () => Math.max(1, replicas) * workers,
+    replicas: () => Math.max(1, replicas),
     start() {
       timer ??= setInterval(() => void look(), everyMs).unref();
       void look();

@@ -8,7 +8,7 @@ import type { CheckDependencies } from '../../../grpc/check/check-server.ts';
 import type { SigningKey } from '../../../identity/signing-key.ts';
 import { createIdentityTokens, type IdentityTokens } from '../../../identity/tokens.ts';
 import { createDigester } from '../../../keys/secret.ts';
-import { createAdvances } from '../../../limits/advances.ts';
+import { type Advances, createAdvances, noAdvances } from '../../../limits/advances.ts';
 import { createFencedAdvances } from '../../../limits/fenced-advances.ts';
 import { createLimiter, type Limiter } from '../../../limits/limiter.ts';
 import type { ServiceAnswers, WorkerAnswers, WorkerStart, WorkerTold } from '../../../link/messages.ts';
@@ -213,11 +213,7 @@ function createDecision(
     spendersMax: config.memory.spendersMax,
     allowWhenUnavailable: config.limitsWhenUnavailable === 'allow',
     sharers: store.sharers,
-    // One process has the file of SQLite: a sole worker of it is the only one who leases.
-    advances:
-      config.store.kind === 'sqlite'
-        ? createAdvances(checkStore, workers === 1)
-        : createFencedAdvances(checkStore, store.sharers),
+    advances: advancesOf(config, workers, checkStore, store),
     // Without a service there is nobody who would hear of it.
     onNews: (news) => void service.ask('noteLimit', news).catch(() => {}),
   });
@@ -231,4 +227,16 @@ function createDecision(
     config,
   );
   return { limiter, judges };
+}
+
+/** Several lease from the service, which has the advances of all. */
+function advancesOf(
+  { store: { kind } }: CheckConfig,
+  workers: number,
+  checkStore: Pick<WorkerStore, 'leaseUnits' | 'returnUnits'>,
+  { sharers }: WorkerStore,
+): Advances {
+  if (workers > 1) return noAdvances;
+  // One process has the file of SQLite: a sole worker of it is the only one who leases.
+  return kind === 'sqlite' ? createAdvances(checkStore) : createFencedAdvances(checkStore, sharers);
 }

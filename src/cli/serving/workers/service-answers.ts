@@ -8,7 +8,7 @@ import type { RequestSink } from '../../../usage/requests/request-sink.ts';
 import type { Events } from '../events.ts';
 
 export interface ServiceAnswersDependencies {
-  readonly store: Pick<Store, 'leaseUnits' | 'returnUnits'>;
+  readonly leasing: Pick<Store, 'leaseUnits' | 'returnUnits'>;
   readonly chargeHits: ServiceAnswers['chargeHits'];
   /** How many Check workers lease from the same store. */
   readonly sharers: () => number;
@@ -23,7 +23,7 @@ export interface ServiceAnswersDependencies {
 
 /** What the service answers to one of its Check workers. */
 export function serviceAnswers(
-  { store, sharers, chargeHits, registry, reads, events, ...others }: ServiceAnswersDependencies,
+  { leasing, sharers, chargeHits, registry, reads, events, ...others }: ServiceAnswersDependencies,
   worker: ToldWorker,
 ): ServiceAnswers {
   return {
@@ -34,9 +34,9 @@ export function serviceAnswers(
       }),
     getOwner: (id) => worker.dated(() => reads.getOwner(id, 'check')),
     getRole: (id) => worker.dated(() => reads.getRole(id, 'check')),
-    leaseUnits: async (request) => ({ ...(await store.leaseUnits(request)), sharers: sharers() }),
+    leaseUnits: async (request) => ({ ...(await leasing.leaseUnits(request)), sharers: sharers() }),
     chargeHits,
-    returnUnits: (returns) => store.returnUnits(returns),
+    returnUnits: (returns) => leasing.returnUnits(returns),
     recordUsage: (tallies) => events.usageStore.recordUsage(takeTallies(tallies)),
     recordRequests: (rows) => others.requestSink.record(rows),
     leaveRequestsOut: (requests) => others.requestSink.leaveOut(requests),
