@@ -73,6 +73,26 @@ describe.each(['SQLite', 'MongoDB'])('two processes that answer Checks, on %s', 
     first?.kill('SIGCONT');
   });
 
+  it('admit a limit together and no more, in windows that begin while they run', async () => {
+    const { key } = await makeKey(postern, { rate_limit: { limit: 100, window: '5s' } });
+    const clients = connectRaw(postern, 2, 60_000);
+    const allowed = new Map<string, number>();
+    /** The windows in which both have denied: nothing is left of them. */
+    const spent = new Map<string, Set<number>>();
+    await until('two windows were spent', async () => {
+      const asked = Array.from({ length: 20 }, (_, at) => clients[at % 2]?.(key) ?? null);
+      for (const [at, { reset, isAllowed }] of (await Promise.all(asked)).map(windowOf).entries()) {
+        if (isAllowed) allowed.set(reset, (allowed.get(reset) ?? 0) + 1);
+        else if (reset !== '') spent.set(reset, (spent.get(reset) ?? new Set()).add(at % 2));
+      }
+      return [...spent.values()].filter(({ size }) => size === 2).length >= 2;
+    });
+    for (const count of allowed.values()) expect(count).toBeLessThanOrEqual(100);
+    for (const [window, { size }] of spent) {
+      if (size === 2) expect(allowed.get(window)).toBeGreaterThanOrEqual(95);
+    }
+  });
+
   it('are still two when one has died, and the other answers meanwhile', async () => {
     const { key } = await makeKey(postern);
     const [first, second] = await workersOf(postern);
@@ -118,9 +138,19 @@ it('processes that answer Checks end with the service, after their calls, or at 
 });
 
 type Client = (key: string) => Promise<string>;
+/** Null where none came in time. */
+type Ask = (key: string) => Promise<CheckResponse | null>;
 
 /** Clients with a connection each. */
-function connect({ check }: Postern, count: number): Client[] {
+function connect(postern: Postern, count: number): Client[] {
+  return connectRaw(postern, count).map((ask) => async (key) => {
+    const answer = await ask(key);
+    if (answer === null) return 'late';
+    return answer.status?.code === 0 ? 'allowed' : String(answer.dynamicMetadata?.reason);
+  });
+}
+
+function connectRaw({ check }: Postern, count: number, deadlineMs = 6_000): Ask[] {
   const { check: method } = AuthorizationService;
   const bytesOf = (bytes: Uint8Array) => Buffer.from(bytes);
   const definition = {
@@ -139,13 +169,24 @@ function connect({ check }: Postern, count: number): Client[] {
     return (key) =>
       new Promise((resolve, reject) => {
         const request = checkRequest({ authorization: `Bearer ${key}` });
-        ask.call(client, request, { deadline: Date.now() + 6_000 }, (error, answer) => {
-          if (error?.code === status.DEADLINE_EXCEEDED) resolve('late');
+        ask.call(client, request, { deadline: Date.now() + deadlineMs }, (error, answer) => {
+          if (error?.code === status.DEADLINE_EXCEEDED) resolve(null);
           else if (error) reject(error);
-          else resolve(answer.status?.code === 0 ? 'allowed' : String(answer.dynamicMetadata?.reason));
+          else resolve(answer);
         });
       });
   });
+}
+
+/** Of a Check's window, as the caller reads it; whether it was allowed, or denied for its limit. */
+function windowOf(answer: CheckResponse | null): { readonly reset: string; readonly isAllowed: boolean } {
+  const { httpResponse } = answer ?? {};
+  const headers =
+    httpResponse?.$case === 'okResponse'
+      ? httpResponse.value.responseHeadersToAdd
+      : (httpResponse?.value.headers ?? []);
+  const reset = headers.find(({ header }) => header?.key.toLowerCase() === 'x-ratelimit-reset');
+  return { reset: reset?.header?.value ?? '', isAllowed: answer?.status?.code === 0 };
 }
 
 interface Revoked {
