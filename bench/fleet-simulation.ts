@@ -117,8 +117,10 @@ function columns(replicas: number): Record<string, number> {
   const batches = replicas * usage.batches;
   // Of each key one, whichever replicas it was used at, and as many last uses.
   const hours = keysUsed(workload, replicas * workload.checksPerSecond * foldSeconds) / foldSeconds;
-  // A last use, and of each key its hour, day and month.
-  const oplog = own + limits + batches + 4 * hours;
+  // Of each key that was used in an hour, its day and its month when it is over.
+  const hourSeconds = 3_600;
+  const sums = (2 * keysUsed(workload, replicas * workload.checksPerSecond * hourSeconds)) / hourSeconds;
+  const oplog = own + limits + batches + 2 * hours + sums;
   // Of those that stand in collections which no stream has to tell of, and of the others.
   const looksUs = (oplog - hours) * unwatchedUs + hours * lastUseUs;
   return {
@@ -128,7 +130,7 @@ function columns(replicas: number): Record<string, number> {
     'leases of limits written': limits,
     'batches of use written': batches,
     'hours of use written, and as many last uses': hours,
-    'days and months of keys written': 2 * hours,
+    'days and months of keys written': sums,
     'oplog entries that each stream looks at': oplog,
     'looks, all streams': oplog * replicas,
     'cores: streams that look at the oplog': (looksUs * replicas) / 1e6,

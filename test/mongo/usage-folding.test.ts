@@ -5,6 +5,7 @@ import { createSessions } from '../../src/mongo/sessions.ts';
 import { createUsageBatches } from '../../src/mongo/usage/batches.ts';
 import { createUsageFolding } from '../../src/mongo/usage/folding.ts';
 import { createUsageHours } from '../../src/mongo/usage/hours.ts';
+import { createUsagePlans } from '../../src/mongo/usage/plan.ts';
 import type { Store } from '../../src/store/store.ts';
 import { until } from '../real/until.ts';
 import { insertAll, testNow } from '../store-contract/setting.ts';
@@ -157,13 +158,20 @@ it('who has folded everything for a while gives the duty back, and asks no more'
     batches: {
       add: async () => '',
       isLeft: async () => waiting.length > 0,
-      begin: async () => (waiting.length === 0 ? null : { number: 1, batches: waiting, tallies: [] }),
+      begin: async () =>
+        waiting.length === 0
+          ? null
+          : {
+              ...{ number: 1, batches: waiting, tallies: [] },
+              plan: { _id: 'plan', fold: 1, batches: waiting },
+            },
       async end() {
         waiting = [];
       },
     },
     hours: { add: async () => {} },
     sums: { resolve: async () => [], add: async () => {} },
+    closing: { step: async () => false },
     duties: {
       async claimDuty(_duty, _holder, forMs) {
         claims.push(forMs);
@@ -204,8 +212,9 @@ async function withParts() {
   const onError = (error: unknown) => {
     throw error;
   };
+  const plans = createUsagePlans(database, sessions, Date.now);
   const parts = {
-    batches: createUsageBatches(database, sessions, { now: Date.now, onError }),
+    batches: createUsageBatches(database, sessions, { plans, now: Date.now, onError }),
     hours: createUsageHours(database, sessions),
   };
   return { parts, store, key, database };

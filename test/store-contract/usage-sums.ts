@@ -29,25 +29,7 @@ export function usageSumContract(createStore: CreateStore): void {
     for (let start = 0; start < tallies.length; start += 60)
       await store.recordUsage(tallies.slice(start, start + 60));
     await summed(store, tallies);
-    const times = [0, 40 * dayMs, 31 * dayMs, 30 * dayMs + 5 * hourMs, 3 * dayMs + 1, hourMs, 0].map(
-      (ago) => testNow - ago,
-    );
-    const queries = fc.record({
-      group: fc.constantFrom(...usageGroups),
-      interval: fc.constantFrom(...usageIntervals),
-      since: fc.constantFrom(...times),
-      until: fc.constantFrom(...times, testNow + dayMs),
-      owner: fc.constantFrom(null, 'acme', 'b c', 'nobody'),
-      order: fc.constantFrom(...usageOrders),
-      size: fc.constantFrom(1, 7, 10_000),
-      after: fc.constant(null),
-    });
-    await fc.assert(
-      fc.asyncProperty(queries, async (query) => {
-        expect(await store.sumUsage(query)).toEqual(plainSums(tallies, query));
-      }),
-      { numRuns: 60, endOnFailure: true },
-    );
+    await expectPlainSums(store, tallies);
   });
 
   it('gives page after page, each sum once and in order', async () => {
@@ -137,7 +119,34 @@ export function usageSumContract(createStore: CreateStore): void {
   });
 }
 
-const everything = {
+/** By random queries. */
+export async function expectPlainSums(
+  store: Store,
+  tallies: readonly UsageTally[],
+  numRuns = 60,
+): Promise<void> {
+  const times = [0, 40 * dayMs, 31 * dayMs, 30 * dayMs + 5 * hourMs, 3 * dayMs + 1, hourMs, 0].map(
+    (ago) => testNow - ago,
+  );
+  const queries = fc.record({
+    group: fc.constantFrom(...usageGroups),
+    interval: fc.constantFrom(...usageIntervals),
+    since: fc.constantFrom(...times),
+    until: fc.constantFrom(...times, testNow + dayMs),
+    owner: fc.constantFrom(null, 'acme', 'b c', 'nobody'),
+    order: fc.constantFrom(...usageOrders),
+    size: fc.constantFrom(1, 7, 10_000),
+    after: fc.constant(null),
+  });
+  await fc.assert(
+    fc.asyncProperty(queries, async (query) => {
+      expect(await store.sumUsage(query)).toEqual(plainSums(tallies, query));
+    }),
+    { numRuns, endOnFailure: true },
+  );
+}
+
+export const everything = {
   ...({ group: 'none', interval: 'all', since: 0, until: testNow + dayMs, owner: null } as const),
   ...({ order: 'allowed', size: 100_000, after: null } as const),
 } satisfies UsageQuery;
@@ -151,7 +160,7 @@ const abouts: UsageAbout[] = [
 ];
 
 /** Of 12 keys in the 40 days before now, some of them within one hour, always the same. */
-function manyTallies(): UsageTally[] {
+export function manyTallies(): UsageTally[] {
   const keys = Array.from({ length: 12 }, () => nextId());
   return Array.from({ length: 240 }, (_, at): UsageTally => {
     const hour = testNow - ((at * 7_919) % (40 * 24)) * hourMs;
@@ -168,7 +177,7 @@ function manyTallies(): UsageTally[] {
 }
 
 /** Waits until all of them are in the sums. */
-async function summed(store: Store, tallies: readonly UsageTally[]): Promise<void> {
+export async function summed(store: Store, tallies: readonly UsageTally[]): Promise<void> {
   const total = tallies.reduce((sum, { allowed }) => sum + allowed, 0);
   await until('all use is added up', async () => {
     const [sum] = await store.sumUsage(everything);

@@ -2,9 +2,9 @@ import { Binary, type Collection, type Db, ObjectId } from 'mongodb';
 import { usageRetentionMs } from '../../store/store.ts';
 import type { UsageTally } from '../../store/usage/usage-tally.ts';
 import { usageBatchesName } from '../collections.ts';
-import { isDuplicate } from '../errors.ts';
 import type { Sessions } from '../sessions.ts';
 import { packTallies, unpackTallies } from './packed-tallies.ts';
+import { type PlanDocument, planId, type UsagePlans } from './plan.ts';
 
 /** What one replica wrote of the use of many keys at once, in the collection `usage_batches`, until it is folded. */
 interface BatchDocument {
@@ -15,16 +15,10 @@ interface BatchDocument {
   purge_at: Date;
 }
 
-/** Beside them: which are being folded. */
-interface PlanDocument {
-  _id: typeof planId;
-  fold: number;
-  batches: readonly string[];
-}
-
 /** Batches that are to be folded as one. Whoever folds them again does so under the same number. */
 export interface Fold {
   readonly number: number;
+  readonly plan: PlanDocument;
   readonly batches: readonly string[];
   readonly tallies: readonly UsageTally[];
 }
@@ -44,8 +38,6 @@ export interface UsageBatches {
   end(fold: Fold): Promise<void>;
 }
 
-/** Comes after all ids of batches. */
-const planId = 'plan';
 /** Of one fold. Adding up so many takes a process some milliseconds at a time, and a server half a second. */
 const batchesMax = 500;
 const talliesMax = 20_000;
@@ -53,32 +45,20 @@ const talliesMax = 20_000;
 export function createUsageBatches(
   database: Db,
   sessions: Sessions,
-  { now, onError }: { readonly now: () => number; readonly onError: (error: unknown) => void },
+  {
+    plans,
+    now,
+    onError,
+  }: {
+    readonly plans: UsagePlans;
+    readonly now: () => number;
+    readonly onError: (error: unknown) => void;
+  },
 ): UsageBatches {
   const batches: Collection<BatchDocument> = database.collection(usageBatchesName);
-  const plans: Collection<PlanDocument> = database.collection(usageBatchesName);
 
   const read = (ids: readonly string[]) =>
     sessions.read((options) => batches.find({ _id: { $in: [...ids] } }, options).toArray());
-
-  /** Begins a fold of these, unless somebody else has begun one since `last`. */
-  async function plan(last: PlanDocument | null, ids: readonly string[]): Promise<number | null> {
-    // Later than any of before, should the plan have been lost.
-    const fold = Math.max(now(), (last?.fold ?? 0) + 1);
-    try {
-      const { matchedCount, upsertedCount } = await sessions.write((session) =>
-        plans.updateOne(
-          { _id: planId, ...(last !== null && { fold: last.fold }) },
-          last === null ? { $setOnInsert: { fold, batches: ids } } : { $set: { fold, batches: ids } },
-          { upsert: last === null, session },
-        ),
-      );
-      return upsertedCount > 0 || (last !== null && matchedCount > 0) ? fold : null;
-    } catch (error) {
-      if (isDuplicate(error)) return null;
-      throw error;
-    }
-  }
 
   async function oldest(): Promise<string[]> {
     const waiting = await sessions.read((options) =>
@@ -135,17 +115,19 @@ export function createUsageBatches(
       return found !== null;
     },
     async begin() {
-      const last = await sessions.read((options) => plans.findOne({ _id: planId }, options));
+      const last = await plans.read();
+      // A slice of hours, which has to come to its end.
+      if (last?.slice !== undefined) return null;
       const left = last === null ? [] : await read(last.batches);
       if (last !== null && left.length === last.batches.length && left.length > 0) {
-        return { number: last.fold, batches: last.batches, tallies: await tallied(left) };
+        return { number: last.fold, plan: last, batches: last.batches, tallies: await tallied(left) };
       }
       // They are removed when all is written: nothing is left to do but that.
       if (left.length > 0) await remove(left.map(({ _id }) => _id));
       const ids = await oldest();
-      const number = ids.length === 0 ? null : await plan(last, ids);
-      if (number === null) return null;
-      return { number, batches: ids, tallies: await tallied(await read(ids)) };
+      const plan = ids.length === 0 ? null : await plans.begin(last, { batches: ids });
+      if (plan === null) return null;
+      return { number: plan.fold, plan, batches: ids, tallies: await tallied(await read(ids)) };
     },
     end: ({ batches: ids }) => remove(ids),
   };

@@ -5,7 +5,9 @@ import type { UseListener } from '../../store/usage/usage-store.ts';
 import { addressesMax, type UsageTally } from '../../store/usage/usage-tally.ts';
 import type { DutyCollection } from '../records/duties.ts';
 import type { UsageBatches } from './batches.ts';
+import type { UsageClosing } from './closing.ts';
 import type { UsageHours } from './hours.ts';
+import { isClosed, isCounted } from './plan.ts';
 import type { UsageSums } from './sums.ts';
 
 /** Folds what all replicas have written of use into hours, as long as there is some: one replica does so for all. */
@@ -19,7 +21,8 @@ export interface UsageFolding {
 export interface UsageFoldingDependencies {
   readonly batches: UsageBatches;
   readonly hours: Pick<UsageHours, 'add'>;
-  readonly sums: UsageSums;
+  readonly sums: Pick<UsageSums, 'resolve' | 'add'>;
+  readonly closing: UsageClosing;
   readonly duties: Pick<DutyCollection, 'claimDuty'>;
   /** Milliseconds of a clock that is never set back. */
   readonly monotonic: () => number;
@@ -49,7 +52,7 @@ const ownMax = 100;
  * counted twice: see {@link UsageBatches.begin} and {@link UsageHours.add}.
  */
 export function createUsageFolding(dependencies: UsageFoldingDependencies): UsageFolding {
-  const { batches, hours, sums, duties, monotonic, onError, onFolded, everyMs } = dependencies;
+  const { batches, hours, sums, closing, duties, monotonic, onError, onFolded, everyMs } = dependencies;
   const holder = randomUUID();
   const stopping = new AbortController();
   const stopped = () => stopping.signal.aborted;
@@ -77,14 +80,20 @@ export function createUsageFolding(dependencies: UsageFoldingDependencies): Usag
 
   async function foldAll(): Promise<void> {
     while (await isOurs()) {
+      // Between folds, so that use does not wait for the end of an hour of many keys.
+      if (await closing.step()) foldedAt = monotonic();
       const fold = await batches.begin();
       if (fold === null) return;
       const known = await sums.resolve(fold.tallies);
-      await sums.add(known, fold.number);
-      const tallies = sumsOf(known);
+      const { number, plan } = fold;
+      const counted = known.filter((tally) => isCounted(plan, tally));
+      await sums.add(counted, number, (tally) => isClosed(plan, tally));
+      // That nobody says whose it is, is how the others are known once they are counted.
+      const others = known.filter((tally) => !isCounted(plan, tally));
+      const tallies = sumsOf([...counted, ...others.map(({ about: _, ...tally }) => tally)]);
       for (let start = 0; start < tallies.length; start += writeSize) {
         const some = tallies.slice(start, start + writeSize);
-        await hours.add(some, fold.number);
+        await hours.add(some, number);
         onFolded(some);
       }
       await batches.end(fold);

@@ -8,6 +8,7 @@ import { keysName, usageName } from '../collections.ts';
 import { duplicatesOf } from '../errors.ts';
 import type { KeyDocument } from '../records/keys/records.ts';
 import type { Sessions } from '../sessions.ts';
+import { type CountedPlace, hourId as idOf, placeOf, type Slice } from './plan.ts';
 
 /** What one key was used for in one hour, in the collection `usage`. */
 interface UsageDocument {
@@ -23,6 +24,7 @@ interface UsageDocument {
   owner?: string | null;
   /** The last fold that added to it; absent where only versions before have. */
   fold?: number;
+  /** Its place among all, see {@link placeOf}; by versions before the hour's own. */
   purge_at: Date;
 }
 
@@ -36,6 +38,21 @@ export interface UsageHours {
   /** From the hour that holds `since` on, oldest first. */
   get(key: KeyId, since: number): Promise<UsageTally[]>;
   count: UsageStore['countUse'];
+  /** Those of places from one on and before another; what they say of the key is its owner alone, and that if it is known. */
+  between(from: Date, to: Date): Promise<OwnedTally[]>;
+  /** How far a slice goes that begins here and does not go past that, of about so many; null where there is nothing. */
+  sliceEnd(from: Date, to: Date, size: number): Promise<Date | null>;
+  /** The next that no sums have, of about so many, and how far they go. */
+  uncounted(from: CountedPlace, size: number): Promise<Uncounted>;
+}
+
+export interface OwnedTally extends UsageTally {
+  readonly owner: string | null | undefined;
+}
+
+export interface Uncounted {
+  readonly tallies: readonly UsageTally[];
+  readonly to: Extract<Slice, { kind: 'count' }>['to'];
 }
 
 const hourMs = 3_600_000;
@@ -79,21 +96,59 @@ export function createUsageHours(database: Db, sessions: Sessions): UsageHours {
       const documents = await sessions.read((read) =>
         usage.find({ _id: range }, { ...read, sort: { _id: 1 } }).toArray(),
       );
-      return documents.map((document) => ({
-        key,
-        hour: document.hour.getTime(),
-        allowed: document.allowed,
-        denied: document.denied ?? {},
-        observed: document.observed ?? {},
-        addresses: document.addresses ?? [],
-        lastUsedAt: document.last_used_at?.getTime() ?? null,
-      }));
+      return documents.map(toTally);
+    },
+    async between(from, to) {
+      const filter = { purge_at: { $gte: from, $lt: to } };
+      const documents = await sessions.read((read) =>
+        usage.find(filter, { ...read, projection: { addresses: 0 } }).toArray(),
+      );
+      return documents.map((document) => ({ ...toTally(document), owner: document.owner }));
+    },
+    async sliceEnd(from, to, size) {
+      const filter = { purge_at: { $gte: from, $lt: to } };
+      const options = { sort: { purge_at: 1 }, limit: size, projection: { _id: 0, purge_at: 1 } } as const;
+      const found = await sessions.read((read) => usage.find(filter, { ...read, ...options }).toArray());
+      const last = found.at(-1)?.purge_at;
+      if (last === undefined || found.length < size) return last === undefined ? null : to;
+      // Those of one place stay together: versions before gave all keys of an hour the same.
+      return last > from ? last : new Date(last.getTime() + 1);
+    },
+    async uncounted({ before, after }, size) {
+      const newest = await sessions.read((read) =>
+        usage.findOne({ purge_at: { $lt: before } }, { ...read, sort: { purge_at: -1 } }),
+      );
+      if (newest === null) return { tallies: [], to: null };
+      const start = newest.hour.getTime() + usageRetentionMs;
+      const isBegun = start + hourMs === before.getTime();
+      const filter = {
+        purge_at: { $gte: new Date(start), $lt: new Date(start + hourMs) },
+        _id: { $gt: isBegun ? after : '' },
+        // Who knows of sums has said whose it is.
+        owner: { $exists: false },
+      };
+      const options = { sort: { _id: 1 }, limit: size, allowDiskUse: true } as const;
+      const found = await sessions.read((read) => usage.find(filter, { ...read, ...options }).toArray());
+      const last = found.at(-1);
+      const to =
+        last === undefined || found.length < size
+          ? { before: new Date(start), after: '' }
+          : { before: new Date(start + hourMs), after: last._id };
+      return { tallies: found.map(toTally), to };
     },
   };
 }
 
-function idOf(key: KeyId, hour: number): string {
-  return `${key} ${new Date(hour).toISOString()}`;
+function toTally(document: UsageDocument): UsageTally {
+  return {
+    key: document._id.slice(0, document._id.indexOf(' ')) as KeyId,
+    hour: document.hour.getTime(),
+    allowed: document.allowed,
+    denied: document.denied ?? {},
+    observed: document.observed ?? {},
+    addresses: document.addresses ?? [],
+    lastUsedAt: document.last_used_at?.getTime() ?? null,
+  };
 }
 
 function addition(tally: UsageTally, fold: number): AnyBulkWriteOperation<UsageDocument> {
@@ -110,7 +165,7 @@ function addition(tally: UsageTally, fold: number): AnyBulkWriteOperation<UsageD
   };
   const members = {
     hour: new Date(hour),
-    purge_at: new Date(hour + usageRetentionMs),
+    purge_at: { $ifNull: ['$purge_at', new Date(placeOf(key, hour))] },
     allowed: plus('allowed', allowed),
     ...Object.fromEntries(counts),
     ...(addresses.length > 0 && { addresses: { $slice: [union, addressesMax] } }),

@@ -1,9 +1,7 @@
 import type { Collection, Db, Document, Filter } from 'mongodb';
 import { type Reason, reasons } from '../../schemes/answer.ts';
-import { usageRetentionMs } from '../../store/store.ts';
 import {
   levelOf,
-  nextStart,
   rangesOf,
   type SumRange,
   startOf,
@@ -11,21 +9,24 @@ import {
   type UsagePlace,
   type UsageQuery,
   type UsageSum,
-  type UsageUnit,
 } from '../../store/usage/usage-sums.ts';
 import { usageName, usageSumsName } from '../collections.ts';
 import type { Sessions } from '../sessions.ts';
-import { ownerId, type SumDocument, startId } from './sums.ts';
+import type { PlanDocument, UsagePlans } from './plan.ts';
+import { apart, hoursIn, keysMax, openIn, sumsIn } from './sum-ranges.ts';
+import type { SumDocument } from './sums.ts';
 
 /** Adds up what keys were used for. */
 export type SumUsage = (query: UsageQuery) => Promise<UsageSum[]>;
 
-/** Ranges of ids in one question; where there were more, one range is read and the rest of it left out. */
-const rangesMax = 800;
-/** Keys of an owner whose hours are found by their ids. */
-const keysMax = 200;
+/** How often hours may be closed while they are read; it is a moment every two seconds, for some time in an hour. */
+const triesMax = 10;
 
-export function createUsageSumming(database: Db, sessions: Sessions, now: () => number): SumUsage {
+export function createUsageSumming(
+  database: Db,
+  sessions: Sessions,
+  { plans, now }: { readonly plans: Pick<UsagePlans, 'read'>; readonly now: () => number },
+): SumUsage {
   const sums: Collection<SumDocument> = database.collection(usageSumsName);
   const hours: Collection<Document & { _id: string }> = database.collection(usageName);
 
@@ -47,17 +48,28 @@ export function createUsageSumming(database: Db, sessions: Sessions, now: () => 
       sessions.read((read) => collection.aggregate(pipeline, { ...read, allowDiskUse: true }).toArray());
     if (source.sums === null) return run(hours, [...ofHours, ...stages]);
     const union = source.hours === null ? [] : [{ $unionWith: { coll: usageName, pipeline: ofHours } }];
-    return run(sums, [{ $match: source.sums }, ...union, ...stages]);
+    return run(sums, [{ $match: source.sums }, ...withoutSlice(source.slice), ...union, ...stages]);
   }
 
-  async function sourceOf(query: UsageQuery, ranges: readonly SumRange[]): Promise<Source> {
-    const isOfHours = ({ unit }: SumRange) => levelOf(query) === 'key' && unit === 'hour';
+  async function sourceOf(
+    query: UsageQuery,
+    ranges: readonly SumRange[],
+    plan: PlanDocument | null,
+  ): Promise<Source> {
+    const isOfKeys = levelOf(query) === 'key';
+    const isOfHours = ({ unit }: SumRange) => isOfKeys && unit === 'hour';
     const inHours = ranges.filter(isOfHours);
-    const inSums = ranges.filter((range) => !isOfHours(range)).map((range) => sumsIn(query, range));
-    const owned = inHours.length === 0 || query.owner === null ? null : await keysOf(query.owner, inHours);
+    const inSums = ranges.filter((range) => !isOfHours(range));
+    const open = isOfKeys ? inSums.flatMap((range) => openIn(query, range, plan)) : [];
+    // Of the others the sums of days tell which keys there are.
+    const [before, after] = apart(inHours, plan);
+    const owned = before.length === 0 || query.owner === null ? null : await keysOf(query.owner, before);
+    const closed = before.flatMap((range) => hoursIn(query, range, owned));
+    const found = [...closed, ...after.flatMap((range) => hoursIn(query, range, null)), ...open];
     return {
-      sums: inSums.length === 0 ? null : { $or: inSums },
-      hours: inHours.length === 0 ? null : { $or: inHours.flatMap((range) => hoursIn(query, range, owned)) },
+      sums: inSums.length === 0 ? null : { $or: inSums.map((range) => sumsIn(query, range)) },
+      hours: found.length === 0 ? null : { $or: found },
+      slice: isOfKeys && plan?.slice?.kind === 'close' ? plan.fold : null,
     };
   }
 
@@ -70,8 +82,10 @@ export function createUsageSumming(database: Db, sessions: Sessions, now: () => 
     const field = fieldOf[query.group];
     const groups = [...new Set(found.map(({ group }) => group))];
     const told = { $or: [{ denied: { $exists: true } }, { observed: { $exists: true } }] };
+    const countIn = (field: string) =>
+      source.slice === null ? `$${field}` : { $subtract: [`$${field}`, ofSlice(source.slice, field)] };
     const each = (kind: string) =>
-      reasons.map((reason) => [`${kind}_${reason}`, { $sum: `$${kind}.${reason}` }]);
+      reasons.map((reason) => [`${kind}_${reason}`, { $sum: countIn(`${kind}.${reason}`) }]);
     const byReason = Object.fromEntries(['denied', 'observed'].flatMap(each));
     const rows = await aggregate(source, [
       { $match: field === null ? told : { ...told, [field]: { $in: groups } } },
@@ -80,10 +94,13 @@ export function createUsageSumming(database: Db, sessions: Sessions, now: () => 
     return new Map(rows.map((row) => [textOf(placeOf(row)), row]));
   }
 
-  return async (query) => {
-    const ranges = rangesOf(query, now());
-    if (ranges.length === 0) return [];
-    const source = await sourceOf(query, ranges);
+  async function sum(
+    query: UsageQuery,
+    ranges: readonly SumRange[],
+    plan: PlanDocument | null,
+  ): Promise<UsageSum[]> {
+    const source = await sourceOf(query, ranges, plan);
+    if (source.sums === null && source.hours === null) return [];
     const counted = { allowed: { $sum: '$allowed' }, denials: { $sum: '$denials' } };
     const rows = await aggregate(source, [
       { $group: { _id: nameOf(query), ...counted } },
@@ -99,12 +116,43 @@ export function createUsageSumming(database: Db, sessions: Sessions, now: () => 
       denied: countsOf('denied', told.get(textOf(place))),
       observed: countsOf('observed', told.get(textOf(place))),
     }));
+  }
+
+  return async (query) => {
+    const ranges = rangesOf(query, now());
+    if (ranges.length === 0) return [];
+    if (levelOf(query) !== 'key') return sum(query, ranges, null);
+    for (let tries = 1; ; tries++) {
+      const plan = await plans.read();
+      const found = await sum(query, ranges, plan);
+      // What was open at first may have come into sums that were read later.
+      if (closingOf(plan) === closingOf(await plans.read()) || tries === triesMax) return found;
+    }
   };
 }
 
 interface Source {
   readonly sums: Filter<SumDocument> | null;
   readonly hours: Document | null;
+  /** Which slice of hours is being added to these sums, and is read as hours still. */
+  readonly slice: number | null;
+}
+
+/** Tells one state of what is closed, or being closed, from others. */
+function closingOf(plan: PlanDocument | null): string {
+  return `${plan?.closed_by} ${plan?.slice?.kind === 'close' ? plan.fold : ''}`;
+}
+
+/** Sums of keys as they were before this slice. */
+function withoutSlice(slice: number | null): Document[] {
+  if (slice === null) return [];
+  const less = (field: string) => ({ $subtract: [`$${field}`, ofSlice(slice, field)] });
+  return [{ $set: { allowed: less('allowed'), denials: less('denials') } }];
+}
+
+/** What the slice has added to a sum. */
+function ofSlice(slice: number, field: string): Document {
+  return { $cond: [{ $eq: ['$closing', slice] }, { $ifNull: [`$last.${field}`, 0] }, 0] };
 }
 
 /** What each kind of group is called in a sum. */
@@ -124,41 +172,6 @@ const asSums: Document[] = [
     },
   },
 ];
-
-function sumsIn(
-  query: Pick<UsageQuery, 'group' | 'owner'>,
-  { unit, from, to }: SumRange,
-): Filter<SumDocument> {
-  const level = levelOf(query);
-  const range = { _id: { $gte: startId(level, unit, from), $lt: startId(level, unit, to) } };
-  if (query.owner === null) return range;
-  const starts = startsOf(unit, from, to);
-  if (starts.length > rangesMax) return { ...range, owner: query.owner };
-  const ofOwner = starts.map((start) => `${startId(level, unit, start)} ${ownerId(query.owner)}`);
-  return { $or: ofOwner.map((id) => ({ _id: { $gte: `${id} `, $lt: `${id}!` } })) };
-}
-
-function hoursIn(
-  { owner }: UsageQuery,
-  { from, to }: SumRange,
-  owned: readonly string[] | null,
-): Filter<Document & { _id: string }>[] {
-  if (owned !== null && owned.length <= keysMax) {
-    const idOf = (key: string, at: number) => `${key} ${new Date(at).toISOString()}`;
-    const ofKeys = owned.map((key) => ({ _id: { $gte: idOf(key, from), $lt: idOf(key, to) } }));
-    return ofKeys.length === 0 ? [{ _id: '' }] : ofKeys;
-  }
-  // The index by which they are purged is one by hours.
-  const purgeAt = (hour: number) => new Date(hour + usageRetentionMs);
-  const range = { purge_at: { $gte: purgeAt(from), $lt: purgeAt(to) } };
-  return [owner === null ? range : { ...range, owner }];
-}
-
-function startsOf(unit: UsageUnit, from: number, to: number): number[] {
-  const starts: number[] = [];
-  for (let start = startOf(unit, from); start < to; start = nextStart(unit, start)) starts.push(start);
-  return starts;
-}
 
 /** What tells a sum from others. */
 function nameOf({ group, interval }: UsageQuery): Document {

@@ -32,8 +32,11 @@ export interface SumDocument {
   denials: number;
   denied?: Partial<Record<Reason, number>>;
   observed?: Partial<Record<Reason, number>>;
-  /** The last fold that added to it. */
+  /** The last fold, or slice of hours, that added to it. */
   fold: number;
+  /** Of one key: the last slice that added to it, and how much that was. */
+  closing?: number;
+  last?: Pick<SumDocument, 'allowed' | 'denials' | 'denied' | 'observed'>;
   purge_at: Date;
 }
 
@@ -44,8 +47,13 @@ export type KnownTally = UsageTally & { readonly about: UsageAbout };
 export interface UsageSums {
   /** Those that do not say what the key was get what it is now. */
   resolve(tallies: readonly UsageTally[]): Promise<KnownTally[]>;
-  /** Adds these, once for a fold of this number, whoever makes it and however often. */
-  add(tallies: readonly KnownTally[], fold: number): Promise<void>;
+  /**
+   * Adds these, once for a fold of this number, whoever makes it and however often; to the days and months of keys those of
+   * hours that are closed, by default all.
+   */
+  add(tallies: readonly KnownTally[], fold: number, isClosed?: (tally: KnownTally) => boolean): Promise<void>;
+  /** The same, to the days and months of keys alone: these are whole hours, which are closed by it. */
+  close(tallies: readonly KnownTally[], fold: number): Promise<void>;
 }
 
 const nothing: UsageAbout = { owner: null, plan: null, scheme: null, environment: null };
@@ -89,16 +97,29 @@ export function createUsageSums(database: Db, sessions: Sessions): UsageSums {
       }
       return tallies.map((tally) => ({ ...tally, about: tally.about ?? abouts.get(tally.key) ?? nothing }));
     },
-    async add(tallies, fold) {
-      const additions = [...sumsOf(tallies)].map(([id, sum]) => addition(id, sum, fold));
-      for (let start = 0; start < additions.length; start += atOnce) {
-        const some = additions.slice(start, start + atOnce);
-        const refused = await write(some);
-        // Made by somebody else at the same moment, or of this fold already.
-        if (refused.size > 0) await write(some.filter((_, place) => refused.has(place)));
+    async add(tallies, fold, isClosed = () => true) {
+      const sums = new Map<string, Sum>();
+      for (const tally of tallies) {
+        if (isClosed(tally)) addToKeys(sums, tally);
+        addToOwners(sums, tally);
       }
+      await writeAll([...sums].map(([id, sum]) => addition(id, sum, fold, false)));
+    },
+    async close(tallies, fold) {
+      const sums = new Map<string, Sum>();
+      for (const tally of tallies) addToKeys(sums, tally);
+      await writeAll([...sums].map(([id, sum]) => addition(id, sum, fold, true)));
     },
   };
+
+  async function writeAll(additions: AnyBulkWriteOperation<SumDocument>[]): Promise<void> {
+    for (let start = 0; start < additions.length; start += atOnce) {
+      const some = additions.slice(start, start + atOnce);
+      const refused = await write(some);
+      // Made by somebody else at the same moment, or of this fold already.
+      if (refused.size > 0) await write(some.filter((_, place) => refused.has(place)));
+    }
+  }
 }
 
 /** What a document is a sum of: its level and unit, the start, the owner, and the key or what the keys were. */
@@ -125,23 +146,25 @@ interface Sum extends Pick<SumDocument, 'owner' | 'key' | 'plan' | 'scheme' | 'e
   observed: UsageTally['denied'];
 }
 
-function sumsOf(tallies: readonly KnownTally[]): Map<string, Sum> {
-  const sums = new Map<string, Sum>();
-  for (const tally of tallies) {
-    const { key, hour, about } = tally;
-    const { owner, plan, scheme, environment } = about;
-    const item = JSON.stringify([plan, scheme, environment]);
-    for (const unit of usageUnits) {
-      const start = startOf(unit, hour);
-      const kept = { unit, start };
-      // Hours of keys have documents of their own.
-      if (unit !== 'hour') addTo(sums, sumId('key', unit, start, owner, key), { ...kept, owner, key }, tally);
-      const what = { ...kept, plan, scheme, environment };
-      addTo(sums, sumId('owner', unit, start, owner, item), { ...what, owner }, tally);
-      addTo(sums, sumId('all', unit, start, null, item), { ...what, owner: null }, tally);
-    }
+/** Hours of keys have documents of their own. */
+function addToKeys(sums: Map<string, Sum>, tally: KnownTally): void {
+  const { key, hour, about } = tally;
+  const { owner } = about;
+  for (const unit of ['day', 'month'] as const) {
+    const start = startOf(unit, hour);
+    addTo(sums, sumId('key', unit, start, owner, key), { unit, start, owner, key }, tally);
   }
-  return sums;
+}
+
+function addToOwners(sums: Map<string, Sum>, tally: KnownTally): void {
+  const { owner, plan, scheme, environment } = tally.about;
+  const item = JSON.stringify([plan, scheme, environment]);
+  for (const unit of usageUnits) {
+    const start = startOf(unit, tally.hour);
+    const what = { unit, start, plan, scheme, environment };
+    addTo(sums, sumId('owner', unit, start, owner, item), { ...what, owner }, tally);
+    addTo(sums, sumId('all', unit, start, null, item), { ...what, owner: null }, tally);
+  }
 }
 
 function addTo(
@@ -160,7 +183,12 @@ function addTo(
   sum.observed = addReasons(sum.observed, observed);
 }
 
-function addition(_id: string, sum: Sum, fold: number): AnyBulkWriteOperation<SumDocument> {
+function addition(
+  _id: string,
+  sum: Sum,
+  fold: number,
+  isClosing: boolean,
+): AnyBulkWriteOperation<SumDocument> {
   const { unit, start, allowed, denied, observed, ...what } = sum;
   const denials = Object.values(denied).reduce((total, count) => total + count, 0);
   const counts = Object.entries({ denied, observed }).flatMap(([kind, byReason]) =>
@@ -168,7 +196,7 @@ function addition(_id: string, sum: Sum, fold: number): AnyBulkWriteOperation<Su
   );
   const update = {
     $inc: { allowed, denials, ...Object.fromEntries(counts) },
-    $set: { fold },
+    $set: { fold, ...(isClosing && { closing: fold, last: { allowed, denials, denied, observed } }) },
     $setOnInsert: {
       ...what,
       start: new Date(start),

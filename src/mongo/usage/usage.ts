@@ -5,8 +5,10 @@ import type { UsageTally } from '../../store/usage/usage-tally.ts';
 import type { DutyCollection } from '../records/duties.ts';
 import type { Sessions } from '../sessions.ts';
 import { createUsageBatches } from './batches.ts';
+import { createUsageClosing } from './closing.ts';
 import { createUsageFolding } from './folding.ts';
 import { createUsageHours } from './hours.ts';
+import { createUsagePlans } from './plan.ts';
 import { createUsageSumming, type SumUsage } from './summing.ts';
 import { createUsageSums } from './sums.ts';
 
@@ -43,11 +45,13 @@ const foldEveryDefaultMs = 2_000;
 export function createUsageCollection(dependencies: UsageCollectionDependencies): UsageCollection {
   const { database, sessions, foldEveryMs: everyMs = foldEveryDefaultMs } = dependencies;
   const hours = createUsageHours(database, sessions);
-  const batches = createUsageBatches(database, sessions, dependencies);
+  const plans = createUsagePlans(database, sessions, dependencies.now);
+  const batches = createUsageBatches(database, sessions, { ...dependencies, plans });
   let listener: UseListener = () => {};
   const onFolded: UseListener = (tallies) => listener(tallies);
   const sums = createUsageSums(database, sessions);
-  const folding = createUsageFolding({ ...dependencies, hours, sums, batches, onFolded, everyMs });
+  const closing = createUsageClosing({ plans, batches, hours, sums, now: dependencies.now });
+  const folding = createUsageFolding({ ...dependencies, hours, sums, closing, batches, onFolded, everyMs });
 
   return {
     async record(tallies) {
@@ -58,7 +62,7 @@ export function createUsageCollection(dependencies: UsageCollectionDependencies)
     watch(given) {
       listener = given;
     },
-    sum: createUsageSumming(database, sessions, dependencies.now),
+    sum: createUsageSumming(database, sessions, { plans, now: dependencies.now }),
     start: () => folding.wake(),
     stop: folding.stop,
   };
