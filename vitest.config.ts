@@ -37,6 +37,7 @@ export default defineConfig({
     // These have a run of their own, vitest.deploy.config.ts.
     exclude: ['test/deploy/**'],
     globalSetup: ['test/real/global-setup.ts'],
+    setupFiles: ['test/seed.ts'],
     pool: 'forks',
     // Files share what they import: reading it anew for each took a quarter of the suite's processor time.
     isolate: false,

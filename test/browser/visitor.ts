@@ -16,7 +16,7 @@ export interface Visitor {
   readonly troubles: string[];
 }
 
-const deadlineMs = 60_000;
+const deadlineMs = 120_000;
 
 /** A real Chromium without a window. */
 export async function launchBrowser(): Promise<Browser> {
@@ -26,6 +26,7 @@ export async function launchBrowser(): Promise<Browser> {
     // In a container there is neither a sandbox nor, often, room in /dev/shm.
     args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
     env: { ...process.env, ...env },
+    timeout: deadlineMs,
   });
 }
 

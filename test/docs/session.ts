@@ -39,7 +39,10 @@ export async function openSession(): Promise<Session> {
   }
 
   function asPrinted(text: string): string {
-    return [...ports].reduce((told, [page, real]) => told.replaceAll(String(real), page), text);
+    return [...ports].reduce(
+      (told, [page, real]) => told.replaceAll(new RegExp(`\\b${real}\\b`, 'g'), page),
+      text,
+    );
   }
 
   async function begin(text: string): Promise<void> {

@@ -63,7 +63,7 @@ it('one replica delivers, and the other takes over in order when it dies', async
         ...{ store: mortal(own, () => alive[at] === true), tail, holder, send, random: Math.random },
         ...{ monotonic: () => performance.now(), onFailed() {}, onRecovered() {}, onError() {} },
       },
-      { duty: 'webhook', types: null, leaseMs: 500, retryMsFirst: 10 },
+      { duty: 'webhook', types: null, leaseMs: 5_000, retryMsFirst: 10 },
     );
     onTestFinished(async () => {
       await delivery.stop();
@@ -74,7 +74,7 @@ it('one replica delivers, and the other takes over in order when it dies', async
   deliveries[0]?.start();
   await until(
     'the begin',
-    async () => ((await store.claimDuty('webhook', 'replica-0', 500))?.progress ?? 0) > 0,
+    async () => ((await store.claimDuty('webhook', 'replica-0', 5_000))?.progress ?? 0) > 0,
   );
   deliveries[1]?.start();
   await store.appendJournal(['1', '2', '3'].map((target) => journalDraft({ action: 'CreateKey', target })));

@@ -47,6 +47,11 @@ describe('the MongoDB of the tests', () => {
   });
 });
 
+it('a port is given once, though nobody listens on it yet', async () => {
+  const ports = await Promise.all(Array.from({ length: 500 }, () => freePort()));
+  expect(new Set(ports).size).toBe(ports.length);
+});
+
 describe('the Envoy that we ship a configuration for', () => {
   let echo: Echo;
   let envoy: Envoy;
