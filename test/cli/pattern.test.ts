@@ -68,12 +68,13 @@ it.each([
   );
 });
 
-it('judges a pattern of the greatest length within seconds', () => {
+it('judges a pattern of the greatest length within seconds of processor time', () => {
   const patterns = ['(?:[a-z]{1,9}-)*'.repeat(62), `${'[a-z]?'.repeat(100)}x`, `(?:${'ab|'.repeat(330)}c)*`];
 
   for (const pattern of patterns) {
-    const before = performance.now();
+    const before = process.cpuUsage();
     judgePattern(pattern);
-    expect(performance.now() - before, pattern).toBeLessThan(5_000);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1_000, pattern).toBeLessThan(5_000);
   }
 });
