@@ -47,7 +47,7 @@ async function makeUsed({ create: make, service }: TestConsole, wanted: object) 
 }
 
 it('has no page with a fault that axe finds, nor one to scroll sideways, wide or narrow, light or dark', {
-  timeout: 600_000,
+  timeout: 1_200_000,
 }, async () => {
   const { page, console, url } = await open();
   const faults: string[] = [];
