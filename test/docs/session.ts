@@ -87,7 +87,9 @@ function openShell(folder: string, portOf: (port: Port) => number) {
   mkdirSync(tools);
   writeFileSync(join(tools, 'postern'), `#!/bin/sh\nexec '${process.execPath}' '${bin}' "$@"\n`);
   writeFileSync(join(tools, 'npx'), '#!/bin/sh\nexec "$@"\n');
-  for (const name of ['postern', 'npx']) chmodSync(join(tools, name), 0o755);
+  // The pages' programs want a Node as new as the service does.
+  writeFileSync(join(tools, 'node'), `#!/bin/sh\nexec '${process.execPath}' "$@"\n`);
+  for (const name of ['postern', 'npx', 'node']) chmodSync(join(tools, name), 0o755);
   const listen = (port: Port) => `127.0.0.1:${portOf(port)}`;
   const shell = spawn('bash', ['--noprofile', '--norc'], {
     cwd: folder,

@@ -3,7 +3,9 @@ const times: readonly (readonly [shipped: RegExp, patient: string])[] = [
   // Envoy: a Check, each of its tries, and a connection to Postern.
   [/(?<=\btimeout: )0\.5s/g, '15s'],
   [/(?<=\bmax_interval: )0\.2s/g, '6s'],
-  [/(?<=\bconnect_timeout: )0\.15?s/g, '5s'],
+  [/(?<=\bconnect_timeout: )(?:0\.15?|1)s/g, '5s'],
+  // A Postern that stands still for so long is not gone.
+  [/(?<=\bconnection_keepalive: \{ interval: 5s, timeout: )2s/g, '15s'],
   // nginx.
   [/(?<=\bproxy_connect_timeout )100ms/g, '5s'],
   [/(?<=\bproxy_read_timeout )500ms/g, '15s'],
