@@ -4,7 +4,8 @@ import type { AccessRequest } from '../../check/request.ts';
 import type { HeaderPair, TokenHeader, Upstream } from '../../check/upstream.ts';
 import { rpcStatus as code } from '../../net/rpc.ts';
 import { BackwardWriter } from './backward-writer.ts';
-import { createOverrideFragments, type KeyFragments } from './key-fragments.ts';
+import { createOverrideFragments } from './key-fragments.ts';
+import type { KeyShapes } from './key-shapes.ts';
 import { response, writeHeader, writeMember, writeStatus, writeStructMember } from './response-fields.ts';
 
 const overrideFragment = createOverrideFragments();
@@ -14,7 +15,7 @@ export const ok = { headers: 18, remove: 42, responseHeaders: 50, removeParamete
 
 /** What is told of any key, and to the upstream. */
 export interface Told {
-  readonly fragmentsOf: (allowed: Allowed) => KeyFragments;
+  readonly shapes: KeyShapes;
   readonly upstream: Upstream;
 }
 
@@ -39,16 +40,15 @@ export function allowKey(
   writer: BackwardWriter,
   request: AccessRequest,
   allowed: Allowed,
-  { fragmentsOf, upstream }: Told,
+  { shapes, upstream }: Told,
 ): Uint8Array {
-  const fragments = fragmentsOf(allowed);
   const headers = upstream.headersFor(allowed);
-  writeKeyMetadata(writer, allowed, fragments);
+  writeKeyMetadata(writer, allowed, shapes);
   const since = writer.length;
   writeAnswerChanges(writer, allowed);
   removeSent(writer, request, { upstream, allowed, headers });
   writeWithheld(writer, allowed);
-  writeTold(writer, allowed, fragments, { upstream, headers });
+  writeTold(writer, allowed, shapes, { upstream, headers });
   writer.message(response.ok, since);
   writeStatus(writer, code.ok, '');
   return writer.take();
@@ -59,15 +59,15 @@ export function observe(
   writer: BackwardWriter,
   request: AccessRequest,
   { would }: Observed,
-  { fragmentsOf, upstream }: Told,
+  { shapes, upstream }: Told,
 ): Uint8Array {
   const allowed = would.verdict === 'allow' ? would : null;
   if (would.verdict === 'deny') writeObservedDenial(writer, would);
-  else writeKeyMetadata(writer, would, fragmentsOf(would), true);
+  else writeKeyMetadata(writer, would, shapes, true);
   const headers = allowed === null ? [] : upstream.headersFor(allowed);
   const since = writer.length;
   removeSent(writer, request, { upstream, allowed, headers });
-  if (allowed !== null) writeTold(writer, allowed, fragmentsOf(allowed), { upstream, headers });
+  if (allowed !== null) writeTold(writer, allowed, shapes, { upstream, headers });
   writer.message(response.ok, since);
   writeStatus(writer, code.ok, '');
   return writer.take();
@@ -96,18 +96,12 @@ function writeWithheld(writer: BackwardWriter, { withheld }: Allowed): void {
 function writeTold(
   writer: BackwardWriter,
   allowed: Allowed,
-  fragments: KeyFragments,
+  shapes: KeyShapes,
   { upstream, headers }: Pick<SetHeaders, 'upstream' | 'headers'>,
 ): void {
-  if (upstream.identityHeaders) writeIdentity(writer, allowed, fragments);
+  if (upstream.identityHeaders) shapes.writeHeaders(writer, allowed);
   writeToken(writer, upstream.tokenFor(allowed));
   for (const [name, value] of headers) writeHeader(writer, ok.headers, name, value);
-}
-
-function writeIdentity(writer: BackwardWriter, { key }: Allowed, fragments: KeyFragments): void {
-  writer.encoded(fragments.headers);
-  if (key.owner !== null) writeHeader(writer, ok.headers, 'x-postern-owner', key.owner);
-  writeHeader(writer, ok.headers, 'x-postern-key-id', key.id);
 }
 
 /** To copy a token as it is written takes a tenth of the time that it takes to write it. */
@@ -155,18 +149,15 @@ function writeAnswerChanges(writer: BackwardWriter, { withheld, rate, scheme }: 
 
 function writeKeyMetadata(
   writer: BackwardWriter,
-  { key, plan, rate }: Allowed,
-  fragments: KeyFragments,
+  allowed: Allowed,
+  shapes: KeyShapes,
   isObserved = false,
 ): void {
+  const { key, rate } = allowed;
   const since = writer.length;
   if (rate !== null) writer.encoded(overrideFragment(rate.limits));
   if (isObserved) writeMember(writer, 'observed', true);
   writeStructMember(writer, 'labels', key.labels);
-  writer.encoded(fragments.metadata);
-  writeMember(writer, 'plan', plan);
-  writeMember(writer, 'owner', key.owner);
-  writeMember(writer, 'key_name', key.name);
-  writeMember(writer, 'key_id', key.id);
+  shapes.writeMembers(writer, allowed);
   writer.message(response.metadata, since);
 }

@@ -37,6 +37,26 @@ export class BackwardWriter {
     this.#bytes.set(bytes, this.#at);
   }
 
+  /**
+   * Puts a text in place of bytes that are written, so many after the first of all; false where it is not ASCII, and
+   * then what stands there is part of either.
+   */
+  overwrite(from: number, text: string): boolean {
+    const bytes = this.#bytes;
+    const start = this.#at + from;
+    for (let at = 0; at < text.length; at++) {
+      const code = text.charCodeAt(at);
+      if (code > 0x7f) return false;
+      bytes[start + at] = code;
+    }
+    return true;
+  }
+
+  /** Forgets so many of the bytes that were written last. */
+  unwrite(count: number): void {
+    this.#at += count;
+  }
+
   /** A field that holds what was written since `length` was `since`. */
   message(tag: number, since: number): void {
     const length = this.length - since;

@@ -8,7 +8,7 @@ import type { Reason } from '../../schemes/answer.ts';
 import type { Scheme } from '../../schemes/scheme.ts';
 import { allowAnyone, allowKey, observe, ok } from './allow-response.ts';
 import { BackwardWriter } from './backward-writer.ts';
-import { createKeyFragments } from './key-fragments.ts';
+import { createKeyShapes } from './key-shapes.ts';
 import { response, writeHeader, writeMember, writeStatus } from './response-fields.ts';
 
 /** How an `unavailable` is told to Envoy; see `check.unavailable_as` in the settings. */
@@ -54,7 +54,7 @@ export function createCheckWriter(
   upstream: () => Upstream = () => plainUpstream,
 ): CheckWriter {
   const writer = new BackwardWriter();
-  const fragmentsOf = createKeyFragments(ok.headers);
+  const shapes = createKeyShapes(ok.headers);
   const prepared: Readonly<Record<CallerKind, WeakMap<Scheme, Partial<Record<Reason, PreparedDenial>>>>> = {
     ...{ http: new WeakMap(), grpc: new WeakMap(), 'grpc-web': new WeakMap() },
   };
@@ -64,9 +64,9 @@ export function createCheckWriter(
       writer.clear();
       if (decision.verdict === 'public') return allowAnyone(writer, request, upstream());
       if (decision.verdict === 'allow')
-        return allowKey(writer, request, decision, { fragmentsOf, upstream: upstream() });
+        return allowKey(writer, request, decision, { shapes, upstream: upstream() });
       if (decision.verdict === 'observe')
-        return observe(writer, request, decision, { fragmentsOf, upstream: upstream() });
+        return observe(writer, request, decision, { shapes, upstream: upstream() });
       const kind = callerKind(request);
       // An operator's failure mode is for when nobody can be asked, and not for a route that says what it cannot mean.
       const isOutage = decision.reason === 'unavailable' && decision.misconfigured === undefined;

@@ -15,9 +15,9 @@ export const response = { status: 10, denied: 18, ok: 26, metadata: 34, error: 4
 
 /**
  * A HeaderValueOption that replaces what is there. Envoy 1.36 and older read only `append`, 1.37.0 took it to be
- * true when unset.
+ * true when unset. Returns how many bytes of what is written then stand behind the text.
  */
-export function writeHeader(writer: BackwardWriter, tag: number, name: string, text: string): void {
+export function writeHeader(writer: BackwardWriter, tag: number, name: string, text: string): number {
   const since = writer.length;
   writer.number(option.appendAction, overwriteIfExistsOrAdd);
   writer.message(option.append, writer.length);
@@ -26,18 +26,20 @@ export function writeHeader(writer: BackwardWriter, tag: number, name: string, t
   writer.text(headerValue.key, name);
   writer.message(option.header, headerSince);
   writer.message(tag, since);
+  return headerSince;
 }
 
-/** A member of a Struct; null is a value too. */
+/** A member of a Struct; null is a value too. Returns how many bytes stand behind a text. */
 export function writeMember(
   writer: BackwardWriter,
   name: string,
   text: string | number | boolean | null,
-): void {
+): number {
   const since = writer.length;
   writeValue(writer, struct.value, text);
   writer.text(struct.key, name);
   writer.message(struct.fields, since);
+  return since;
 }
 
 export function writeListMember(writer: BackwardWriter, name: string, texts: readonly string[]): void {
