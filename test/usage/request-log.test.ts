@@ -289,6 +289,25 @@ it('tells the bytes of method, host and path of a key in memory apart', async ()
   expect(sent.map(({ count }) => count)).toEqual([3, 3, 3, 3]);
 });
 
+it('counts each request of a thousand keys in memory with several paths each where it belongs', async () => {
+  const { log, sent } = setUp();
+  const ask = createAsk();
+  const keys = Array.from({ length: 1_000 }, () => hold(keyRecord()));
+  const paths = ['/v1/a', '/v1/b', `/${'v'.repeat(200)}`];
+  for (const [minute, times] of [2, 1].entries())
+    for (let time = 0; time < times; time++)
+      for (const path of paths) {
+        const request = ask(`${path}?${time}`);
+        for (const key of keys) log.record(allowed(key), request, noon + minute * 60_000);
+      }
+  await log.flush();
+  const counted = sent.map(({ at, key, path, count }) => `${(at - noon) / 60_000} ${key} ${path} ${count}`);
+  const expected = [2, 1].flatMap((count, minute) =>
+    paths.flatMap((path) => keys.map(({ id }) => `${minute} ${id} ${path} ${count}`)),
+  );
+  expect(counted.sort()).toEqual(expected.sort());
+});
+
 it('keeps 200 paths of a key in memory, and all that come after as one, each counted once', async () => {
   const { log, sent } = setUp();
   const ask = createAsk();

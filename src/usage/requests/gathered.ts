@@ -9,12 +9,14 @@ export interface Gathered extends RequestTarget {
   readonly minute: number;
   readonly row: RequestRow;
   readonly key: RequestRow['key'];
+  /** These three as in the row: to look there is one read more from far away. */
+  readonly decision: RequestRow['decision'];
+  readonly reason: RequestRow['reason'];
+  readonly scheme: RequestRow['scheme'];
   /** As it came; null where no request could be read. */
   readonly address: string | null;
   /** Among the rows of its minute. */
   readonly place: number;
-  /** The place of the row that the same key had before; below 0 where it had none. */
-  readonly older: number;
   /** Since it was handed on last. */
   count: number;
 }
@@ -32,9 +34,9 @@ export function isLike(
   const { row } = gathered;
   return (
     request.isTo?.(gathered) === true &&
-    row.decision === decision &&
-    (judged.verdict === 'allow' || judged.reason === row.reason) &&
-    row.scheme === judged.scheme.name &&
+    gathered.decision === decision &&
+    (judged.verdict === 'allow' || judged.reason === gathered.reason) &&
+    gathered.scheme === judged.scheme.name &&
     gathered.address === request.address &&
     // A key has the same as long as it lives.
     (judged.key !== null || row.environment === environmentOf(judged))

@@ -1,5 +1,5 @@
 import type { AccessRequest } from '../../check/request.ts';
-import { markNext, type RequestTarget } from '../../check/request-target.ts';
+import { markedMax, markNext, markStart, type RequestTarget } from '../../check/request-target.ts';
 import type { CheckedKey } from '../../keys/key.ts';
 import type { RequestRow } from '../../store/usage/request-log.ts';
 import { type Asked, type Gathered, isLike, type Judged } from './gathered.ts';
@@ -23,8 +23,22 @@ export interface GivenRow extends Asked {
   readonly row: RequestRow;
 }
 
-/** Rows of one key that are looked through; where it has more they are found by what they are about. */
-const ofKeyMax = 4;
+/** What a row of a key is looked for by. */
+interface LookedFor {
+  readonly judged: Judged;
+  readonly decision: RequestRow['decision'];
+  readonly request: AccessRequest;
+  readonly key: CheckedKey;
+}
+
+/**
+ * Rows of one key whose marks are looked through; where it has more they are found by what they are about. The marks
+ * lie side by side: to look at the rows themselves takes a read from far away for each.
+ */
+const ofKeyMax = 32;
+/** Of each row: its mark, and the place of the row that the same key had before. */
+const [markAt, olderAt, rowWords] = [0, 1, 2];
+const placesMin = 1_024;
 /** Places of rows that are found so. */
 const slotsSize = 65_536;
 const slabBytes = 65_536;
@@ -34,6 +48,7 @@ export function createMinuteRows(): MinuteRows {
   const slots: (Gathered | undefined)[] = new Array(slotsSize).fill(undefined);
   let byName = new Map<string, Gathered>();
   let byPlace: Gathered[] = [];
+  let words = new Int32Array(rowWords * placesMin);
   let minute = -1;
   const toTarget = createTargets();
 
@@ -46,6 +61,27 @@ export function createMinuteRows(): MinuteRows {
   /** To read a list below 0 is slow, and makes every other reading so. */
   function at(place: number): Gathered | undefined {
     return place >= 0 && place < byPlace.length ? byPlace[place] : undefined;
+  }
+
+  /** Of the rows of a key, the newest at `latest`; null where it has no more of them. */
+  function amongKeys(latest: number, asked: LookedFor): Gathered | null | undefined {
+    // Where a key has one row no mark is made.
+    const mark = wordOf(latest, olderAt) < 0 ? wordOf(latest, markAt) : markOf(asked.request);
+    let place = latest;
+    for (let looked = 0; looked < ofKeyMax; looked++) {
+      if (wordOf(place, markAt) === mark) {
+        const gathered = byPlace[place] as Gathered;
+        if (isNow(gathered, asked.key.id) && isLike(gathered, asked.judged, asked.decision, asked.request))
+          return gathered;
+      }
+      place = wordOf(place, olderAt);
+      if (place < 0) return null;
+    }
+    return undefined;
+  }
+
+  function wordOf(place: number, word: number): number {
+    return words[rowWords * place + word] as number;
   }
 
   function isNow(gathered: Gathered | undefined, key: RequestRow['key']): gathered is Gathered {
@@ -68,12 +104,10 @@ export function createMinuteRows(): MinuteRows {
       if (request.isTo === undefined) return undefined;
       const { key } = judged;
       if (key?.requestRow !== undefined) {
-        let gathered = ofKey(key);
-        for (let looked = 0; gathered !== undefined && looked < ofKeyMax; looked++) {
-          if (isLike(gathered, judged, decision, request)) return gathered;
-          gathered = at(gathered.older);
-        }
-        if (gathered === undefined) return null;
+        const { requestRow } = key;
+        if (requestRow < 0 || requestRow >= byPlace.length) return null;
+        const gathered = amongKeys(requestRow, { judged, decision, request, key });
+        if (gathered !== undefined) return gathered;
       }
       const id = key === null ? null : key.id;
       const place = placeOf(id, request);
@@ -85,13 +119,17 @@ export function createMinuteRows(): MinuteRows {
     },
     named: (name) => byName.get(name),
     add(name, { row, ...asked }, key) {
+      const { decision, reason, scheme } = row;
+      const place = byPlace.length;
       const made: Gathered = {
-        ...{ minute, row, key: row.key, address: asked.address, place: byPlace.length, count: 0 },
-        ...{ older: (key === null ? undefined : ofKey(key))?.place ?? none },
+        ...{ minute, row, key: row.key, decision, reason, scheme, address: asked.address, place, count: 0 },
         ...toTarget(asked),
       };
       byName.set(name, made);
       byPlace.push(made);
+      if (rowWords * place === words.length) words = grown(words);
+      words[rowWords * place + markAt] = markOfTarget(made);
+      words[rowWords * place + olderAt] = (key === null ? undefined : ofKey(key))?.place ?? none;
       return made;
     },
     note(gathered, request, key) {
@@ -125,14 +163,32 @@ function createTargets(): (asked: Omit<Asked, 'address'>) => RequestTarget {
   };
 }
 
-/** By its path and some characters of the others: what is found there is compared. */
-function placeOf(key: string | null, request: AccessRequest): number {
-  let mark = request.mark?.() ?? 0;
+/** Of its path and some characters of the address: what is found by it is compared. */
+function markOf(request: AccessRequest): number {
   const { address } = request;
+  const mark = request.mark?.() ?? 0;
+  return address === null ? mark : markEnd(mark, address);
+}
+
+/** The same of a row that requests are like. */
+function markOfTarget({ bytes, from, pathLength, address }: Gathered): number {
+  let mark = markStart;
+  for (let at = from; at < from + Math.min(pathLength, markedMax); at++)
+    mark = markNext(mark, bytes[at] as number);
+  return address === null ? mark : markEnd(mark, address);
+}
+
+function placeOf(key: string | null, request: AccessRequest): number {
+  let mark = markOf(request);
   if (key !== null) mark = markEnd(mark, key);
-  if (address !== null) mark = markEnd(mark, address);
   mark = Math.imul(mark ^ (mark >>> 15), 0x2c1b3c6d);
   return (mark ^ (mark >>> 13)) & (slotsSize - 1);
+}
+
+function grown(words: Int32Array): Int32Array<ArrayBuffer> {
+  const larger = new Int32Array(2 * words.length);
+  larger.set(words);
+  return larger;
 }
 
 function markEnd(mark: number, text: string): number {
