@@ -264,7 +264,7 @@ async function fromPackage(tool: Tool): Promise<{ path: string } | { problem: st
 async function problemWith(path: string, tool: Tool): Promise<string | undefined> {
   if (!executable(path)) return 'no executable file';
   try {
-    const { stdout, stderr } = await run(path, tool.version, { timeout: 20_000 });
+    const { stdout, stderr } = await run(path, tool.version, { timeout: 120_000 });
     const [, major, minor] = /(\d+)\.(\d+)/.exec(stdout || stderr)?.map(Number) ?? [];
     if (major === undefined || minor === undefined) return 'says no version';
     const [oldestMajor, oldestMinor] = tool.oldest;

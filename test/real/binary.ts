@@ -90,7 +90,7 @@ async function find(part: Part): Promise<Program> {
 async function problemWith(path: string, part: Part): Promise<string | undefined> {
   if (!executable(path)) return 'no executable file';
   try {
-    const { stdout } = await run(path, ['--version'], { timeout: 20_000 });
+    const { stdout } = await run(path, ['--version'], { timeout: 120_000 });
     const [, major, minor] = /(\d+)\.(\d+)\.\d+/.exec(stdout)?.map(Number) ?? [];
     if (major === undefined || minor === undefined) return `says no version: ${stdout.slice(0, 200)}`;
     const [oldestMajor, oldestMinor] = part.oldest;

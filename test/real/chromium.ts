@@ -73,7 +73,7 @@ async function problemWith({ path, env }: Chromium): Promise<string | undefined>
     return 'no executable file';
   }
   try {
-    const options = { timeout: 20_000, env: { ...process.env, ...env } };
+    const options = { timeout: 120_000, env: { ...process.env, ...env } };
     const { stdout } = await run(path, ['--version'], options);
     const major = Number(/(\d+)\.\d+\.\d+/.exec(stdout)?.[1]);
     if (Number.isNaN(major)) return `says no version: ${stdout.slice(0, 200)}`;

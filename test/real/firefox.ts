@@ -54,7 +54,7 @@ export async function findFirefox(): Promise<Firefox> {
 async function problemWith({ path, env }: Firefox): Promise<string | undefined> {
   if (!executable(path)) return 'no executable file';
   try {
-    const options = { timeout: 60_000, env: { ...process.env, ...env } };
+    const options = { timeout: 120_000, env: { ...process.env, ...env } };
     const { stdout } = await run(path, ['--version'], options);
     const major = Number(/(\d+)\.\d+/.exec(stdout)?.[1]);
     if (Number.isNaN(major)) return `says no version: ${stdout.slice(0, 200)}`;
