@@ -50,3 +50,21 @@ it('a key that nobody uses is told of and then disabled, and counts as used once
     disabled.test(await (await fetch(`${postern.url}/metrics`)).text()),
   );
 });
+
+it('keys that nobody uses are disabled once settings that are read again say so', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'postern-unused-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const config = join(folder, 'postern.yaml');
+  const rest = 'usage_flush_interval: 100ms\n';
+  await writeFile(config, `${rest}unused_keys: { disable_after: 90d }\n`);
+  const postern = await startPostern({ POSTERN_CONFIG: config, POSTERN_STORE: 'sqlite::memory:' });
+  onTestFinished(() => postern.stop());
+  const { id } = await makeKey(postern);
+  const state = async () => Object(await admin(postern, 'GET', `/admin/api-keys/${id}`)).data.state;
+
+  await writeFile(config, `${rest}unused_keys: { disable_after: 1s }\n`);
+  await until('it is disabled', async () => (await state()) === 'disabled');
+  await until('the log says what changed', () =>
+    postern.logLines().some(({ changed }) => String(changed) === 'unused_keys.disable_after'),
+  );
+});

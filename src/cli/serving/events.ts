@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { Registry } from '../../changes/registry.ts';
 import { createEventDelivery, type EventDeliveryDependencies } from '../../events/event-delivery.ts';
 import type { KeyEvent } from '../../events/events.ts';
@@ -6,7 +7,11 @@ import { createExpiryNotices } from '../../events/expiry-notices.ts';
 import { createFailureNotices } from '../../events/failure-notices.ts';
 import type { JournalTail } from '../../events/journal-tail.ts';
 import { createLimitNotices } from '../../events/limit-notices.ts';
-import { createUnusedKeys, type UnusedKeysDependencies } from '../../events/unused-keys.ts';
+import {
+  createUnusedKeys,
+  type UnusedKeySettings,
+  type UnusedKeysDependencies,
+} from '../../events/unused-keys.ts';
 import { createUseNotices } from '../../events/use-notices.ts';
 import { createVolumeNotices } from '../../events/volume-notices.ts';
 import { createWebhook, type Send } from '../../events/webhook.ts';
@@ -34,6 +39,8 @@ export interface Events {
   /** Costs no wait. */
   noteLimit(news: LimitNews): void;
   start(): void;
+  /** Goes on by these settings. */
+  apply(config: Pick<Config, 'unusedKeys'>): void;
   /** Ends deliveries, and leaves what they have not told to others, or to the next start. */
   stop(): Promise<void>;
   /** Writes what is left to tell once nothing is used any more; what is not written when the signal is aborted is dropped. */
@@ -62,9 +69,10 @@ export function createEvents(dependencies: EventsDependencies): Events {
   const failures = createFailureNotices({ store, now }, config.events.manyFailures);
   const limits = createLimitNotices({ store, now });
   const volumes = createVolumeNotices({ store, now });
+  const unused = createUnusedWork(dependencies, holder, onError);
   const rounds = [
+    unused,
     repeatWork(createExpiryNotices({ store, holder, now }), onError, { everyMs: expiryRoundMs }),
-    ...unusedRounds(dependencies, holder, onError),
     repeatWork(() => failures.flush(), onError, { everyMs: failureRoundMs }),
     repeatWork(() => limits.flush(), onError, { everyMs: failureRoundMs }),
     repeatWork(() => volumes.look(), onError, { everyMs: volumeRoundMs }),
@@ -90,6 +98,7 @@ export function createEvents(dependencies: EventsDependencies): Events {
       store.watchUse(volumes.note);
       for (const each of [...rounds, ...deliveries]) each.start();
     },
+    apply: ({ unusedKeys }) => unused.apply(unusedKeys),
     async stop() {
       await Promise.all([...rounds, ...deliveries].map((each) => each.stop()));
     },
@@ -102,27 +111,51 @@ export function createEvents(dependencies: EventsDependencies): Events {
   };
 }
 
-/** A use is written within two intervals. */
-function unusedRounds(
+/** Looks for keys that nobody uses, by the settings that hold. */
+function createUnusedWork(
   { config, store, registry, countUnused, now }: EventsDependencies,
   holder: string,
   onError: (error: unknown) => void,
-): RepeatedWork[] {
-  const { unusedKeys, usageFlushMs, adminScheme } = config;
-  const afters = [unusedKeys.notifyAfterMs, unusedKeys.disableAfterMs].filter((after) => after !== null);
-  if (afters.length === 0) return [];
-  const everyMs = Math.min(unusedRoundMs.max, Math.max(unusedRoundMs.min, Math.min(...afters) / 4));
-  const known = { store, holder, now, adminScheme: adminScheme.name };
+): RepeatedWork & { apply(settings: UnusedKeySettings): void } {
+  const known = { store, holder, now, adminScheme: config.adminScheme.name };
   const done = { disable: registry.disableIdle, count: countUnused };
-  return [
-    repeatWork(
-      createUnusedKeys({ ...known, ...done }, { ...unusedKeys, usageLagMs: 2 * usageFlushMs }),
-      onError,
-      {
-        everyMs,
-      },
-    ),
-  ];
+  let settings = config.unusedKeys;
+  let work = workBy(settings);
+  let isStarted = false;
+  let replaced: Promise<void> = Promise.resolve();
+
+  return {
+    start() {
+      isStarted = true;
+      work?.start();
+    },
+    async stop() {
+      isStarted = false;
+      await replaced;
+      await work?.stop();
+    },
+    apply(next) {
+      if (isDeepStrictEqual(next, settings)) return;
+      settings = next;
+      replaced = replaced.then(replace);
+    },
+  };
+
+  async function replace(): Promise<void> {
+    await work?.stop();
+    work = workBy(settings);
+    if (isStarted) work?.start();
+  }
+
+  /** Null where nothing becomes of such keys. */
+  function workBy(by: UnusedKeySettings): RepeatedWork | null {
+    const afters = [by.notifyAfterMs, by.disableAfterMs].filter((after) => after !== null);
+    if (afters.length === 0) return null;
+    const everyMs = Math.min(unusedRoundMs.max, Math.max(unusedRoundMs.min, Math.min(...afters) / 4));
+    // A use is written within two intervals.
+    const options = { ...by, usageLagMs: 2 * config.usageFlushMs };
+    return repeatWork(createUnusedKeys({ ...known, ...done }, options), onError, { everyMs });
+  }
 }
 
 function sendersOf(

@@ -164,6 +164,7 @@ export function createService(
       core.judges.replace(next);
       core.requestLog.isOn = next.requestLog.isEnabled;
       log.level = next.logLevel;
+      events.apply(next);
       await workers.apply(sentConfigOf(next));
       void warnAboutRemoved({ store, log, now }, before, core.judges.policy());
     },
