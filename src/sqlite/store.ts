@@ -158,7 +158,7 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
     getRestoreMark: () => withTables(({ database }) => getMark(database)),
     putRestoreMark: (mark) => withTables(({ database }) => putMark(database, mark)),
     ...createChanges({ now, withTables, requireFile, subscriber: () => subscriber }),
-    findKey: (digests) => withTables(({ keys }) => keys.find(digests)),
+    findKey: (digests, asker) => withTables(({ keys }) => keys.find(digests, asker)),
     findDigests: (digests) => withTables(({ keys }) => keys.findDigests(digests)),
     countOwned: (asked, max) => withTables(({ keys }) => keys.countOwned(asked, max)),
     findExternalIds: (asked) => withTables(({ keys }) => keys.findExternalIds(asked)),

@@ -26,6 +26,7 @@ export function keyContract(createStore: CreateStore): void {
         await store.insertKey(record, 4e15);
         expectSameKey(await store.getKey(record.id), record);
         expectSameKey(await store.findKey([record.digest]), record);
+        expectSameKey(await store.findKey([record.digest], 'check'), record);
       }),
       { numRuns: 60 },
     );

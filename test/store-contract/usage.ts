@@ -139,6 +139,10 @@ export function usageContract(createStore: CreateStore): void {
       expect((await store.getUsage(key.id, 0))[0]?.lastUsedAt).toBe(latest);
     }
     expect((await store.findKey([key.digest]))?.lastUsedAt).toBe(testNow + 9);
+    // A Check needs it least: by an hour at the most.
+    const { lastUsedAt, ...checked } = (await store.findKey([key.digest], 'check')) ?? {};
+    expect({ ...checked, lastUsedAt: null }).toEqual({ ...key, lastUsedAt: null });
+    expect(testNow + 9 - Number(lastUsedAt)).toBeLessThan(3_600_000);
   });
 
   it('keeps the last use through a change of the key, and a change through a last use', async () => {

@@ -11,18 +11,18 @@ import type {
   OwnedExternalId,
   OwnedKeys,
 } from '../../../store/records/key-filter.ts';
-import { BadRecord, type Store } from '../../../store/store.ts';
+import { type Asker, BadRecord, type Store } from '../../../store/store.ts';
 import type { Parameters, Prepare, Query, Row } from '../../statements.ts';
 import { readPage } from '../pages.ts';
 import { expiryPage } from './expiry-pages.ts';
 import { countListed, createStateCounts } from './key-count.ts';
 import { type KeyRange, keyPage, keySlice } from './key-pages.ts';
 import { orderedPlaces } from './ordered-pages.ts';
-import { fromRow, recordColumns, toRow } from './records.ts';
+import { checkedColumns, fromRow, recordColumns, toRow } from './records.ts';
 
 /** The table of keys: what the store's contract says of each operation. Throws SQLite's errors. */
 export interface KeyTable {
-  find(digests: readonly Digest[]): KeyRecord | null;
+  find(digests: readonly Digest[], asker?: Asker): KeyRecord | null;
   get(id: KeyId): KeyRecord | null;
   findDigests(digests: readonly Digest[]): Set<Digest>;
   countOwned(asked: OwnedKeys, max: number): number;
@@ -98,9 +98,10 @@ export function createKeyTable(
   }
 
   return {
-    find(digests) {
+    find(digests, asker) {
+      const find = asker === 'check' ? statements.findForCheck : statements.find;
       for (const digest of digests) {
-        const row = statements.find.get(digest);
+        const row = find.get(digest);
         if (row !== undefined) return fromRow(row);
       }
       return null;
@@ -190,6 +191,7 @@ function prepareStatements(database: DatabaseSync) {
       :labels_folded, :last_used_at, :expires_at, :disabled_at, :revoked_at, :purge_at, :rate_limits, :record)`;
   return {
     find: database.prepare(`SELECT ${recordColumns} FROM keys WHERE digest = ?`),
+    findForCheck: database.prepare(`SELECT ${checkedColumns} FROM keys WHERE digest = ?`),
     hasDigest: database.prepare('SELECT 1 FROM keys WHERE digest = :digest'),
     get: database.prepare(`SELECT ${recordColumns} FROM keys WHERE id = :id`),
     countOwned: database.prepare(

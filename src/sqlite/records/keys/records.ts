@@ -11,9 +11,16 @@ import type { Parameters, Row } from '../../statements.ts';
 export const lastUsedAt = `max(keys.last_used_at, coalesce((SELECT last_used_at FROM usage_hours
     WHERE hour = keys.last_used_at - keys.last_used_at % 3600000 AND key = keys.id), 0))`;
 
-/** The columns that a record is read from. */
-export const recordColumns = `id, digest, request_key, version, scheme, environment, owner, ${lastUsedAt} AS last_used_at,
+const columnsWith = (
+  lastUse: string,
+) => `id, digest, request_key, version, scheme, environment, owner, ${lastUse},
   expires_at, disabled_at, revoked_at, rate_limits, record`;
+
+/** The columns that a record is read from. */
+export const recordColumns = columnsWith(`${lastUsedAt} AS last_used_at`);
+
+/** The same with a use up to an hour older, which spares the reader of a key one of three lookups. */
+export const checkedColumns = columnsWith('last_used_at');
 
 /** Members without a column of their own, in the JSON of `record`. */
 interface Rest
