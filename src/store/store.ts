@@ -53,10 +53,7 @@ export interface Store
   /** Lets go of everything; calls after it reject. */
   close(): Promise<void>;
 
-  /**
-   * The record whose digest is one of these; digests are unique, so there is at most one that is asked for. What a
-   * Check is told of its last use may be an hour old.
-   */
+  /** The record whose digest is one of these, which are unique; for a Check its last use may be an hour old. */
   findKey(digests: readonly Digest[], asker?: Asker): Promise<KeyRecord | null>;
   getKey(id: KeyId): Promise<KeyRecord | null>;
   /** Those of the digests that keys have. */
