@@ -289,10 +289,10 @@ it('tells the bytes of method, host and path of a key in memory apart', async ()
   expect(sent.map(({ count }) => count)).toEqual([3, 3, 3, 3]);
 });
 
-it('counts each request of a thousand keys in memory with several paths each where it belongs', async () => {
+it('counts each request of hundreds of keys in memory with several paths each where it belongs', async () => {
   const { log, sent } = setUp();
   const ask = createAsk();
-  const keys = Array.from({ length: 1_000 }, () => hold(keyRecord()));
+  const keys = Array.from({ length: 600 }, () => hold(keyRecord()));
   const paths = ['/v1/a', '/v1/b', `/${'v'.repeat(200)}`];
   for (const [minute, times] of [2, 1].entries())
     for (let time = 0; time < times; time++)
