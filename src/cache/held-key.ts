@@ -3,6 +3,7 @@ import { type Limit, noLimits } from '../keys/limit.ts';
 
 /** Different values of one kind that are shared; past it, what comes after is shared anew. */
 const sharedMax = 10_000;
+const hourMs = 3_600_000;
 
 /** What many keys have in common; the spender is null for a key that spends its own units. */
 type Terms = Omit<CheckedKey, 'id' | 'name' | 'owner' | 'expiresAt' | 'spender' | keyof HeldUse> & {
@@ -14,7 +15,10 @@ class HeldKey implements CheckedKey, HeldUse {
   readonly id: KeyId;
   readonly name: string;
   readonly owner: string | null;
-  readonly expiresAt: number | null;
+  /** In two small numbers, which stand in the key itself: a large one takes sixteen bytes elsewhere, and a read of them. */
+  readonly #expiryHour: number;
+  /** Since that hour began; below 0 for a key that does not expire. */
+  readonly #expiryMs: number;
   uses = -1;
   useHour = 0;
   lastUseMs = 0;
@@ -28,8 +32,13 @@ class HeldKey implements CheckedKey, HeldUse {
     this.id = id;
     this.name = name;
     this.owner = owner;
-    this.expiresAt = expiresAt;
+    this.#expiryHour = expiresAt === null ? 0 : Math.floor(expiresAt / hourMs);
+    this.#expiryMs = expiresAt === null ? -1 : (expiresAt - this.#expiryHour * hourMs) | 0;
     this.#terms = terms;
+  }
+
+  get expiresAt(): number | null {
+    return this.#expiryMs < 0 ? null : this.#expiryHour * hourMs + this.#expiryMs;
   }
 
   get scheme(): string {

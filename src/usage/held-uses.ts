@@ -48,7 +48,8 @@ export function createHeldUses(keysMax: number): HeldUses {
     count(key, plan, address, now) {
       if (!isHeld(key)) return false;
       const hour = Math.floor(now / hourMs);
-      const sinceHour = now - hour * hourMs;
+      // What a subtraction makes is a number with a place of its own, which the key would hold; this makes it a small one.
+      const sinceHour = (now - hour * hourMs) | 0;
       if (key.uses === 0) {
         if (used.length + taking >= keysMax || address.length > addressLengthMax) return false;
         used.push(key);
