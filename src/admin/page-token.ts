@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 import { invalidArgument } from '../failure.ts';
 import type { JournalFilter, JournalPage } from '../journal/journal-store.ts';
-import { isKeyId, type KeyRecord } from '../keys/key.ts';
-import { type KeyOrder, type KeyPlace, placeOf } from '../keys/key-order.ts';
+import { isKeyId } from '../keys/key.ts';
+import type { KeyPlace, ListOrder } from '../keys/key-order.ts';
 import type { KeySearch } from '../keys/key-search.ts';
 import type { KeyFilter } from '../store/records/key-filter.ts';
 
@@ -42,16 +42,15 @@ export function pageFilter(asked: {
   };
 }
 
-/** Opaque to callers: the last key shown, and the query it belongs to. */
-export function writePageToken(last: KeyRecord, filter: QueryFilter, order: KeyOrder): string {
-  const { value, id } = placeOf(last, order);
+/** Opaque to callers: where the last key stands that was shown, and the query it belongs to. */
+export function writePageToken({ value, id }: KeyPlace, filter: QueryFilter, order: ListOrder): string {
   // The id is all that the default order asks for.
   const place = isDefault(order) ? id : `${id}${JSON.stringify(value)}`;
   return Buffer.from(`${queryMark(filter, order)}${place}`).toString('base64url');
 }
 
 /** Throws INVALID_ARGUMENT when this is no token, or one of another query. */
-export function readPageToken(token: string, filter: QueryFilter, order: KeyOrder): KeyPlace {
+export function readPageToken(token: string, filter: QueryFilter, order: ListOrder): KeyPlace {
   const text = Buffer.from(token, 'base64url').toString();
   const mark = queryMark(filter, order);
   const id = text.slice(mark.length, mark.length + idLength);
@@ -65,7 +64,7 @@ export function readPageToken(token: string, filter: QueryFilter, order: KeyOrde
 
 const idLength = 30;
 
-function isDefault({ by, isDescending }: KeyOrder): boolean {
+function isDefault({ by, isDescending }: ListOrder): boolean {
   return by === 'created_at' && isDescending;
 }
 
@@ -111,7 +110,7 @@ export function readAuditToken(token: string, query: JournalQuery): number {
   return Number(last[1]);
 }
 
-function queryMark(filter: QueryFilter, order: KeyOrder): string {
+function queryMark(filter: QueryFilter, order: ListOrder): string {
   const { owner, scheme, environment, state, permission, nameContains, search } = filter;
   const asked = [owner, scheme, environment, state, permission, nameContains];
   const { externalId, role, unusedSince, expiresBefore } = filter;

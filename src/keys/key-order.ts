@@ -1,9 +1,21 @@
-import type { KeyId, KeyRecord } from './key.ts';
+import { type KeyId, type KeyRecord, type KeyState, keyState } from './key.ts';
 import { foldText } from './name-text.ts';
 
-/** What keys may be listed by; those without it come last either way, the newest first. */
-export const keyOrders = ['created_at', 'last_used_at', 'expires_at', 'name'] as const;
+/** What a store lists keys by; those without it come last either way, the newest first. */
+export const keyOrders = ['created_at', 'last_used_at', 'expires_at', 'name', 'owner'] as const;
 
+/** What callers may ask for: those, and the state, which is another with the time alone. */
+export const listOrders = [...keyOrders, 'state'] as const;
+
+export interface ListOrder {
+  readonly by: (typeof listOrders)[number];
+  readonly isDescending: boolean;
+}
+
+/** States in the order of a list by them. */
+export const stateOrder = ['active', 'disabled', 'expired', 'revoked'] as const satisfies readonly KeyState[];
+
+/** A store's order. */
 export interface KeyOrder {
   readonly by: (typeof keyOrders)[number];
   readonly isDescending: boolean;
@@ -20,6 +32,12 @@ export interface KeyPlace {
 
 export function placeOf(key: KeyRecord, { by }: KeyOrder): KeyPlace {
   return { value: orderedValue(key, by), id: key.id };
+}
+
+/** The same of a list by its state, which is judged at `now`: by its place in {@link stateOrder}. */
+export function listPlaceOf(key: KeyRecord, order: ListOrder, now: number): KeyPlace {
+  if (order.by !== 'state') return placeOf(key, { ...order, by: order.by });
+  return { value: stateOrder.indexOf(keyState(key, now)), id: key.id };
 }
 
 /** Negative where the one comes before the other. */
@@ -43,6 +61,8 @@ function orderedValue(key: KeyRecord, by: KeyOrder['by']): KeyPlace['value'] {
       return key.expiresAt;
     case 'name':
       return foldText(key.name);
+    case 'owner':
+      return key.owner;
   }
 }
 

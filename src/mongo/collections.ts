@@ -40,10 +40,14 @@ export const collectionIndexes: Readonly<Record<string, IndexDescription[]>> = {
       partialFilterExpression: { request_key: { $type: 'string' } },
     },
     // A page by one of these and the order of the page; every other filter goes along a page of all keys.
-    { key: { owner: 1, _id: -1 }, name: 'owner' },
+    // Of one owner it is read backwards. Databases of before lists by owner have one the other way round besides.
+    { key: { owner: 1, _id: 1 }, name: 'owner_order' },
     { key: { scheme: 1, _id: -1 }, name: 'scheme' },
     { key: { permissions: 1, _id: -1 }, name: 'permissions' },
     { key: { prefix: 1, _id: -1 }, name: 'prefix' },
+    // What else a search looks for: `text-search.ts`.
+    { key: { last4: 1, _id: 1 }, name: 'last4' },
+    { key: { labels_folded: 1, _id: 1 }, name: 'labels_folded' },
     // Text alone is more than the empty text.
     {
       key: { held_external_id: 1 },

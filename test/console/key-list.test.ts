@@ -78,8 +78,29 @@ it('sorts by its columns, and turns around what it is sorted by', async () => {
   );
   expect(namesIn(await operator.get('/console/keys?sort=name'))).toEqual(['later', 'never', 'soon']);
   expect(namesIn(await operator.get('/console/keys?sort=name+desc'))).toEqual(['soon', 'never', 'later']);
-  for (const column of ['name', 'last_used_at+desc', 'expires_at+desc', 'created_at+desc'])
-    expect(linksIn(byExpiry)).toContain(`/console/keys?sort=${column}`);
+  const columns = ['name', 'owner', 'state', 'last_used_at+desc', 'expires_at+desc', 'created_at+desc'];
+  for (const column of columns) expect(linksIn(byExpiry)).toContain(`/console/keys?sort=${column}`);
+  // What keys were used for ranks them on another page.
+  expect(linksIn(byExpiry)).toContain('/console/usage?range=24h');
+});
+
+it('sorts by owners and states, and says which of the two that share a column it is sorted by', async () => {
+  const { operator, call, create, made } = await startListed();
+  await create({ name: 'of globex', owner: 'globex' });
+  await call('POST', `/admin/api-keys/${made.never}/disable`);
+  const byOwner = await operator.get('/console/keys?sort=owner');
+  expect(namesIn(byOwner)).toEqual(['soon', 'of globex', 'never', 'later']);
+  expect(byOwner.html).toMatch(
+    /aria-sort="ascending"[^>]*><a href="[^"]+">Name<\/a><a class="beside" href="\/console\/keys\?sort=owner\+desc" aria-current="true">Owner</,
+  );
+  expect(namesIn(await operator.get('/console/keys?sort=owner+desc'))[0]).toBe('of globex');
+  expect(namesIn(await operator.get('/console/keys?sort=state'))).toEqual([
+    'soon',
+    'later',
+    'of globex',
+    'never',
+  ]);
+  expect(namesIn(await operator.get('/console/keys?sort=state+desc'))[0]).toBe('never');
 });
 
 it('pages through keys that expire soon by the moment that its first page was asked for', async () => {

@@ -110,10 +110,12 @@ describe('the indexes', () => {
         unique: true,
         partialFilterExpression: { request_key: { $type: 'string' } },
       },
-      { key: { owner: 1, _id: -1 } },
+      { key: { owner: 1, _id: 1 } },
       { key: { scheme: 1, _id: -1 } },
       { key: { permissions: 1, _id: -1 } },
       { key: { prefix: 1, _id: -1 } },
+      { key: { last4: 1, _id: 1 } },
+      { key: { labels_folded: 1, _id: 1 } },
       {
         key: { held_external_id: 1 },
         unique: true,
@@ -156,17 +158,23 @@ describe('the indexes', () => {
         { by: 'name', isDescending: true },
         { after: null, size: 5 },
       );
+      await store.listKeysInOrder(
+        { now: testNow },
+        { by: 'owner', isDescending: true },
+        { after: null, size: 1 },
+      );
     });
     expect(profiled.map(({ planSummary }) => planSummary)).toEqual([
       'IXSCAN { digest: 1 }',
       'IXSCAN { _id: 1 }',
-      'IXSCAN { owner: 1, _id: -1 }',
+      'IXSCAN { owner: 1, _id: 1 }',
       'IXSCAN { scheme: 1, _id: -1 }',
       'IXSCAN { permissions: 1, _id: -1 }',
       'IXSCAN { external_id: 1, _id: -1 }',
       'IXSCAN { roles: 1, _id: -1 }',
       'IXSCAN { held_external_id: 1 }',
       'IXSCAN { name_folded: 1, _id: 1 }',
+      'IXSCAN { owner: 1, _id: 1 }',
     ]);
     for (const { command, hasSortStage } of profiled) {
       expect(command.readConcern).toMatchObject({ level: 'majority', afterClusterTime: expect.anything() });

@@ -21,7 +21,7 @@ const size = 10;
 describe('a page of keys', () => {
   const filters: readonly [string, Omit<KeyFilter, 'now'>, string][] = [
     ['all', {}, 'IXSCAN { _id: 1 }'],
-    ['an owner', { owner: 'a' }, 'IXSCAN { owner: 1, _id: -1 }'],
+    ['an owner', { owner: 'a' }, 'IXSCAN { owner: 1, _id: 1 }'],
     ['a scheme', { scheme: 's' }, 'IXSCAN { scheme: 1, _id: -1 }'],
     ['a permission', { permission: 'p' }, 'IXSCAN { permissions: 1, _id: -1 }'],
   ];

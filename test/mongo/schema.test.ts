@@ -101,7 +101,7 @@ it('an index that stands in the way stops the start by its name, and with the li
       'drop it with db.keys.dropIndex("digest"), and Postern makes its own at the next start',
   );
   await keys.dropIndex('digest');
-  await keys.createIndex({ owner: 1, _id: -1 }, { name: 'by_owner' });
+  await keys.createIndex({ owner: 1, _id: 1 }, { name: 'by_owner' });
   await expect(open(setting)).rejects.toThrow('drop it with db.keys.dropIndex("by_owner")');
   await keys.dropIndex('by_owner');
   await open(setting);

@@ -21,7 +21,7 @@ export function orderContract(createStore: CreateStore): void {
         expiresAt: times,
         name: fc.constantFrom('b', 'A', 'a', 'Ä', 'Z', '\u{10400}', 'ﬁ'),
       },
-      ...{ owner: fc.constantFrom('a', 'b'), permissions: fc.subarray(['p']) },
+      ...{ owner: fc.constantFrom('a', 'b', null), permissions: fc.subarray(['p']) },
     });
     const keys = await insertAll(store, fc.sample(members, 40));
     for (const filter of [{}, { owner: 'a' }, { permission: 'p' }, { expiresBefore: testNow }]) {

@@ -4,7 +4,7 @@ import type { Authorize } from '../../check/authorize.ts';
 import type { KeyPolicy } from '../../check/policy.ts';
 import { Failure, invalidArgument, notFound } from '../../failure.ts';
 import type { KeyRecord, ShownKey } from '../../keys/key.ts';
-import { type KeyOrder, type KeyPlace, newestFirst } from '../../keys/key-order.ts';
+import { type KeyPlace, type ListOrder, listPlaceOf, newestFirst } from '../../keys/key-order.ts';
 import { noLimits } from '../../keys/limit.ts';
 import type { OwnerRecord } from '../../keys/owner.ts';
 import type { Digester } from '../../keys/secret.ts';
@@ -24,6 +24,7 @@ import type { KeyTerms } from './key-terms.ts';
 import { requireRoles } from './known-roles.ts';
 import { requireMayLimit, requireSharer } from './limit-terms.ts';
 import { listKeysInput } from './list-input.ts';
+import { listOrdered } from './ordered-list.ts';
 import type { RequireRoom, RuleGuard } from './rule-guard.ts';
 import { keySearch, requireKnownFilter, requireNoKey, settledSearch } from './search-terms.ts';
 import type { ShowKeys, Shown } from './shown-keys.ts';
@@ -186,22 +187,19 @@ export function createKeyOperations(dependencies: KeyOperationsDependencies): Ke
 
   async function listPage(
     filter: KeyFilter,
-    order: KeyOrder,
+    order: ListOrder,
     { after, size, isCounted }: AskedPage,
   ): Promise<KeyPage> {
     const settled = await settledSearch(store, filter);
-    const found =
-      order.by === 'created_at' && order.isDescending
-        ? store.listKeys(settled, { before: after?.id ?? null, size: size + 1 })
-        : store.listKeysInOrder(settled, order, { after, size: size + 1 });
-    const { shown, last } = cut(await found, size);
+    const { shown, last } = cut(await listOrdered(store, settled, order, { after, size: size + 1 }), size);
     // Where one page has all of them, they are counted.
     const isWhole = after === null && last === null;
     const totalOf = () => (isWhole ? shown.length : store.countListed(settled, totalMax));
     if (shown.length === 0 && after === null) await requireKnownFilter(store, filter, policy());
     return {
       keys: await show.all(shown),
-      nextPageToken: last === null ? null : writePageToken(last, filter, order),
+      nextPageToken:
+        last === null ? null : writePageToken(listPlaceOf(last, order, filter.now), filter, order),
       ...(isCounted && { totalSize: await totalOf() }),
     };
   }
@@ -215,8 +213,8 @@ interface AskedPage {
   readonly isCounted: boolean;
 }
 
-function orderOf(text: string | null | undefined): KeyOrder {
+function orderOf(text: string | null | undefined): ListOrder {
   if (text == null) return newestFirst;
   const [by, way] = text.split(' ');
-  return { by: by as KeyOrder['by'], isDescending: way === 'desc' };
+  return { by: by as ListOrder['by'], isDescending: way === 'desc' };
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { keyOrders } from '../../keys/key-order.ts';
+import { listOrders } from '../../keys/key-order.ts';
 import {
   externalId,
   nameLengthMax,
@@ -13,7 +13,7 @@ import {
 } from '../admin-fields.ts';
 
 /** What `order_by` of a list of keys takes. */
-const orders = keyOrders.flatMap((by) => [by, `${by} desc`]);
+const orders = listOrders.flatMap((by) => [by, `${by} desc`]);
 
 const filters = {
   owner: owner.nullish(),

@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import { z } from 'zod';
+import { listOrders } from '../../keys/key-order.ts';
 import { suggestion } from '../../settings/nearest-name.ts';
 import { keyAnswer, keyList } from '../answers/key-text.ts';
 import type { Client } from '../calls/client.ts';
@@ -22,7 +23,7 @@ interface ListFlags extends PageFlags {
   readonly search?: string;
 }
 
-const orders = ['created_at', 'last_used_at', 'expires_at', 'name'].flatMap((by) => [by, `${by} desc`]);
+const orders = listOrders.flatMap((by) => [by, `${by} desc`]);
 
 /** `keys list`. */
 export function listKeys(add: AddCommand, io: Io): void {

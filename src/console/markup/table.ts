@@ -15,7 +15,14 @@ export interface Column {
   /** In place of the name, as in a box that selects all. */
   readonly head?: Markup;
   /** Where a list sorted by it is, and how it is now; null for by another. */
-  readonly sort?: { readonly href: string; readonly direction: 'ascending' | 'descending' | null };
+  readonly sort?: Sort;
+  /** Another link beside the name: of what else stands in the column. */
+  readonly beside?: { readonly name: string; readonly href: string; readonly isCurrent: boolean };
+}
+
+export interface Sort {
+  readonly href: string;
+  readonly direction: 'ascending' | 'descending' | null;
 }
 
 export interface Table {
@@ -49,15 +56,20 @@ export function tableMarkup({ caption, columns: given, named, rows, kind = 'refl
 }
 
 function headMarkup(column: Column): Element {
-  const { name, head = name, sort, isUnseen = false } = column;
+  const { name, head = name, sort, beside, isUnseen = false } = column;
   const shown = isUnseen ? html`<span class="unseen">${name}</span>` : head;
   return html`<th
     scope="col"
     role="columnheader"
     class=${classOf(column)}
     aria-sort=${sort?.direction ?? undefined}
-    >${sort === undefined ? shown : html`<a href=${sort.href}>${shown}</a>`}</th
+    >${sort === undefined ? shown : html`<a href=${sort.href}>${shown}</a>`}${besideMarkup(beside)}</th
   >`;
+}
+
+function besideMarkup(beside: Column['beside']): Markup {
+  if (beside === undefined) return null;
+  return html`<a class="beside" href=${beside.href} aria-current=${beside.isCurrent ? 'true' : undefined}>${beside.name}</a>`;
 }
 
 function classOf({ kind, isNumeric = false }: Column): string | undefined {

@@ -12,7 +12,7 @@ export const fieldNotes: Readonly<Record<string, string>> = {
   expires_before: 'Keys that expire before this time, or have expired.',
   role: 'Keys that name this role.',
   order_by:
-    'What the keys are listed by; keys without that value come last either way. Absent: `created_at desc`.',
+    'What the keys are listed by, a state as active, disabled, expired, revoked; keys without that value come last either way. Absent: `created_at desc`.',
   include_total: 'Whether the answer has `total_size`: how many keys there are on all pages.',
   description: 'What it is for, at most 256 characters.',
   permission: 'Keys that have this permission.',

@@ -2,7 +2,7 @@ import type { Bucket, Key } from '../../api-answers.ts';
 import { agoMarkup, html, type Markup, path } from '../../markup/markup.ts';
 import { menu } from '../../markup/parts.ts';
 import { type Sparkline, sparkline } from '../../markup/sparkline.ts';
-import { type Column, type Row, tableMarkup } from '../../markup/table.ts';
+import { type Column, type Row, type Sort, tableMarkup } from '../../markup/table.ts';
 import type { Visit } from '../../session/visit.ts';
 import type { Filters } from './key-query.ts';
 import { masked, stateMarkup } from './key-shown.ts';
@@ -25,10 +25,10 @@ export function keyTable(
   const { canWrite } = visit;
   const columns: Column[] = [
     ...(canWrite ? [{ name: 'Select', kind: 'pick', head: selectAll }] : []),
-    { name: 'Name', kind: 'name', sort: sortBy('name', filters) },
+    nameColumn(visit, filters),
     { name: 'Key', kind: 'masked' },
-    { name: 'State', kind: 'status' },
-    ...(usage === null ? [] : [{ name: 'Last 24 hours', kind: 'day' }]),
+    { name: 'State', kind: 'status', sort: sortBy('state', filters) },
+    ...(usage === null ? [] : [dayColumn(visit, filters)]),
     { name: 'Last used', kind: 'used', isNumeric: true, sort: sortBy('last_used_at', filters) },
     { name: 'Expires', kind: 'expires', isNumeric: true, sort: sortBy('expires_at', filters) },
     { name: 'Created', kind: 'created', isNumeric: true, sort: sortBy('created_at', filters) },
@@ -44,11 +44,31 @@ export function keyTable(
 /** Of use with script alone, which shows it. */
 const selectAll = html`<input type="checkbox" data-select-all hidden aria-label="Select all on this page" />`;
 
+/** The owner stands beneath the name, and is no column of its own. */
+function nameColumn({ terms }: Visit, filters: Filters): Column {
+  const [name, owner] = [sortBy('name', filters), sortBy('owner', filters)];
+  const column = { name: 'Name', kind: 'name' };
+  if (terms.owner !== null || filters.owner != null) return { ...column, sort: name };
+  const isCurrent = owner.direction !== null;
+  return {
+    ...column,
+    sort: isCurrent ? { ...name, direction: owner.direction } : name,
+    beside: { name: 'Owner', href: owner.href, isCurrent },
+  };
+}
+
+/** No list of keys is by what moves on with each request: the page of usage ranks keys by it. */
+function dayColumn({ may }: Visit, { owner = null }: Filters): Column {
+  const column = { name: 'Last 24 hours', kind: 'day' };
+  if (!may('GetUsage')) return column;
+  return { ...column, sort: { href: path(['usage'], { range: '24h', owner }), direction: null } };
+}
+
 /** A new column begins with its newest, latest or first; the same one turns around. */
-function sortBy(column: string, filters: Filters): NonNullable<Column['sort']> {
+function sortBy(column: string, filters: Filters): Sort {
   const sorted = filters.sort ?? 'created_at desc';
   const [by, isDescending] = [sorted.replace(/ desc$/, ''), sorted.endsWith(' desc')];
-  const first = column === 'name' || column === 'expires_at' ? column : `${column} desc`;
+  const first = column === 'created_at' || column === 'last_used_at' ? `${column} desc` : column;
   const turned = isDescending ? column : `${column} desc`;
   const { at: _, ...others } = filters;
   const href = path(['keys'], { ...others, sort: by === column ? turned : first });

@@ -39,7 +39,7 @@ function endFilter(before: number): Filter<KeyDocument> {
   return { expires_at: { $lt: date(before), $gte: date(earliest) } };
 }
 
-function inName(text: string): Filter<KeyDocument> {
+export function inName(text: string): Filter<KeyDocument> {
   return { name_folded: { $regex: forms(text) } };
 }
 
@@ -63,7 +63,7 @@ function searchFilter(search: KeySearch): Filter<KeyDocument> {
 const last4Length = 4;
 
 /** What a key may end in, with each letter either way: at most sixteen, each of which an index finds. */
-function inEachCase(text: string): string[] {
+export function inEachCase(text: string): string[] {
   if (text.length > last4Length) return [];
   const cases = (character: string) => [...new Set([character.toLowerCase(), character.toUpperCase()])];
   return [...text].reduce<string[]>(
@@ -73,7 +73,7 @@ function inEachCase(text: string): string[] {
 }
 
 /** A label is a pair of its name and its value. */
-function labelFilters(text: string): Filter<KeyDocument>[] {
+export function labelFilters(text: string): Filter<KeyDocument>[] {
   const { value, named } = labelSearch(text);
   const begins = (part: string) => ({ $regex: `^(?:${forms(part)})`, $options: 'i' });
   const is = (part: string) => ({ $regex: `^(?:${forms(part)})$`, $options: 'i' });
@@ -100,6 +100,6 @@ const stateFilters: Readonly<Record<KeyState, (now: Date) => Filter<KeyDocument>
 };
 
 /** The text as a regular expression of PCRE that matches it alone; a pattern cannot hold a NUL itself. */
-function literally(text: string): string {
+export function literally(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|#-]/g, '\\$&').replaceAll('\0', '\\x00');
 }

@@ -13,6 +13,7 @@ const fields = {
   last_used_at: 'last_used_at',
   expires_at: 'expires_at',
   name: 'name_folded',
+  owner: 'owner',
 } as const satisfies Readonly<Record<KeyOrder['by'], keyof KeyDocument>>;
 
 /** What lies behind a place: those with its value, those with later ones, and those without, the newest first. */
@@ -24,8 +25,9 @@ export function orderedRanges({ by, isDescending }: KeyOrder, after: KeyPlace | 
     return [{ range: after === null ? {} : { _id: { [behind]: after.id } }, sort: { _id: way } }];
   }
   const sort: Sort = { [field]: way, _id: way };
-  const isTime = field !== 'name_folded';
-  const without: OrderedRange[] = isTime
+  const isTime = field === 'last_used_at' || field === 'expires_at';
+  const hasNull = field !== 'name_folded';
+  const without: OrderedRange[] = hasNull
     ? [
         {
           range: { [field]: null, ...(after?.value === null && { _id: { $lt: after.id } }) },

@@ -17,9 +17,9 @@ import {
 import type { ReadOptions } from '../../sessions.ts';
 import { readPage } from '../page.ts';
 import { countKeyStates } from './key-counts.ts';
-import { listFilter } from './key-filter.ts';
 import { orderedRanges } from './key-ranges.ts';
 import { earliest, fromDocument, type KeyDocument, ownedText } from './records.ts';
+import { searchingFilter } from './text-search.ts';
 
 /** Reads of keys for Checks that are under way at once, as many for all others, and keys in one of them. */
 const findsAtOnce = { underWayMax: 4, askedMax: 100 };
@@ -100,12 +100,15 @@ export function createKeyCollection(dependencies: KeyCollectionDependencies): Ke
         ...{ size, from: before, onBadRecord, toRecord },
         placeOf: ({ _id }) => _id as KeyId,
         find: (from, limit) =>
-          sessions.read((read) =>
-            keys.find(listFilter(filter, from), { ...read, sort: { _id: -1 }, limit }).toArray(),
-          ),
+          sessions.read(async (read) => {
+            const kept = await searchingFilter(keys, filter, from, read);
+            return keys.find(kept, { ...read, sort: { _id: -1 }, limit }).toArray();
+          }),
       }),
     countListed: (filter, max) =>
-      sessions.read((read) => keys.countDocuments(listFilter(filter, null), { ...read, limit: max })),
+      sessions.read(async (read) =>
+        keys.countDocuments(await searchingFilter(keys, filter, null, read), { ...read, limit: max }),
+      ),
     countStates: (now) => countKeyStates(database, sessions, now),
     listInOrder: (filter, order, { after, size }) =>
       readPage({
@@ -113,11 +116,12 @@ export function createKeyCollection(dependencies: KeyCollectionDependencies): Ke
         placeOf: (document) => placeInOrder(document, order),
         find: (from, limit) =>
           sessions.read(async (read) => {
+            const searching = await searchingFilter(keys, filter, null, read);
             const found: KeyDocument[] = [];
             for (const { range, sort } of orderedRanges(order, from)) {
               const options = { ...read, sort, limit: limit - found.length };
               if (options.limit === 0) break;
-              const kept = { $and: [listFilter(filter, null), range] };
+              const kept = { $and: [searching, range] };
               found.push(...(await keys.find(kept, options).toArray()));
             }
             return found;
@@ -186,5 +190,6 @@ function placeInOrder(document: KeyDocument, order: KeyOrder): KeyPlace {
     at instanceof Date ? at.getTime() : null,
   );
   if (order.by === 'name') return { value: String(document.name_folded), id };
+  if (order.by === 'owner') return { value: typeof document.owner === 'string' ? document.owner : null, id };
   return placeOf({ id, lastUsedAt, expiresAt } as KeyRecord, order);
 }

@@ -29,6 +29,8 @@ export interface KeyDocument {
   rate_limits?: readonly { name: string; limit: number; per: number | string; shared_by: string }[] | null;
   /** Pairs, since a name with a dot or a `$` would mean something as a field. */
   labels: readonly (readonly [name: string, value: string])[];
+  /** Folded for searching: see {@link foldedLabels}. Absent from documents of before they were. */
+  labels_folded?: readonly string[];
   created_at: Date;
   updated_at: Date;
   last_used_at: Date | null;
@@ -79,6 +81,7 @@ export function toDocument(record: KeyRecord, retentionMs: number): KeyDocument 
         ? null
         : record.rateLimits.map(({ sharedBy, ...limit }) => ({ ...limit, shared_by: sharedBy })),
     labels: Object.entries(record.labels),
+    labels_folded: foldedLabels(record.labels),
     created_at: date(record.createdAt),
     updated_at: date(record.updatedAt),
     last_used_at: dateOrNull(record.lastUsedAt),
@@ -95,6 +98,15 @@ export function toDocument(record: KeyRecord, retentionMs: number): KeyDocument 
     held_external_id: heldExternalId(record),
     purge_at: dateOrNull(purgeAt(record, retentionMs)),
   };
+}
+
+/** Each value, and each with its name before it; an empty text for no label, since nothing would be as a missing member. */
+function foldedLabels(labels: KeyRecord['labels']): readonly string[] {
+  const folded = Object.entries(labels).flatMap(([name, value]) => [
+    foldText(value),
+    `${foldText(name)}=${foldText(value)}`,
+  ]);
+  return folded.length === 0 ? [''] : folded;
 }
 
 function heldExternalId({ owner, externalId, revokedAt }: KeyRecord): string | null {

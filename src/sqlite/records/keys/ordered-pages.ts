@@ -19,6 +19,7 @@ const columns = {
   last_used_at: { index: 'keys_by_last_use', column: 'last_used_at' },
   expires_at: { index: 'keys_by_expiry', column: 'expires_at' },
   name: { index: 'keys_by_name', column: 'name_folded' },
+  owner: { index: 'keys_by_owner', column: 'owner' },
 } as const satisfies Readonly<Record<KeyOrder['by'], { index: string | null; column: string }>>;
 
 const values: Readonly<Record<KeyOrder['by'], string>> = {
@@ -26,6 +27,7 @@ const values: Readonly<Record<KeyOrder['by'], string>> = {
   last_used_at: `(${lastUsedAt})`,
   expires_at: 'keys.expires_at',
   name: 'keys.name_folded',
+  owner: 'keys.owner',
 };
 
 /**
@@ -47,7 +49,7 @@ export async function* orderedPlaces(
     const walked = order.by === 'last_used_at' ? byHours : along;
     yield* walked(all, filter, order, after);
   }
-  if (order.by === 'last_used_at' || order.by === 'expires_at') {
+  if (order.by === 'last_used_at' || order.by === 'expires_at' || order.by === 'owner') {
     yield* withoutValue(all, filter, order, after?.value === null ? after : null);
   }
 }

@@ -417,8 +417,8 @@ export interface ListKeysRequest {
     | string
     | undefined;
   /**
-   * `created_at`, `last_used_at`, `expires_at` or `name`, and ` desc` behind it for the other way
-   * round. Keys without that value come last either way. Empty: `created_at desc`.
+   * `created_at`, `last_used_at`, `expires_at`, `name`, `owner` or `state` (active, disabled,
+   * expired, revoked), and ` desc` behind it for the other way round. Keys without that value come last either way. Empty: `created_at desc`.
    */
   order_by: string;
   /** Whether the answer has `total_size`. */
