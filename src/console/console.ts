@@ -30,6 +30,7 @@ import { ownerPages } from './pages/owners/owners.ts';
 import { requestsPage } from './pages/requests/requests.ts';
 import { rolePages } from './pages/roles/roles.ts';
 import { usagePages } from './pages/usage/usage.ts';
+import { createRecollection } from './recollection.ts';
 import { Refusal } from './refusal.ts';
 import { methodRefusal, type Show, type SignIn } from './routing.ts';
 import { createAccess } from './session/access.ts';
@@ -124,7 +125,9 @@ export function createConsole(dependencies: ConsoleDependencies, options: Consol
     const show = createShow(assets, options);
     const ways = { provider: oidc?.provider ?? null, takesAdminKeys: options.takesAdminKeys };
     const once = { flashes: createFlashes(now, options), keptForms: createKeptForms(now, options) };
-    const routing = { access, show, now, signIn, portal, oidc, ways, tokenOf: sessions.token, ...once };
+    const recollection = createRecollection(now);
+    const shared = { signIn, portal, oidc, ways, recollection };
+    const routing = { access, show, now, tokenOf: sessions.token, ...shared, ...once };
     addSignIn(app, routing, addPages(app, pages, routing));
     addPortal(app, routing);
     if (oidc !== null) addOidc(app, routing, { oidc, attempts: createOidcAttempts(now, options) });

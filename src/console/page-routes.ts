@@ -17,7 +17,7 @@ import type { Data, Download, Page, Redirect, View, Visit } from './session/visi
 
 /** Serves the pages; and shows, once somebody is signed in again, the form that they had filled in. */
 export function addPages(app: FastifyInstance, pages: readonly Page[], routing: PageDependencies): Arrivals {
-  const { access, show, now, tokenOf, flashes, keptForms, ways } = routing;
+  const { access, show, now, tokenOf, flashes, keptForms, ways, recollection } = routing;
   for (const page of pages) {
     const methods = [page.get && 'GET', page.post && 'POST'].filter((method) => method !== undefined);
     if (page.get) app.get(page.path, serve(page, page.get));
@@ -79,7 +79,9 @@ export function addPages(app: FastifyInstance, pages: readonly Page[], routing: 
   function visitOf({ session, entrance }: Known): Omit<Visit, 'id' | 'query' | 'form'> {
     const { api, terms } = entrance;
     const may = (operation: OperationName) => mayCall(terms.permissions, operation);
-    return { api, terms, canWrite: may('CreateKey'), may, token: tokenOf(session), now: now() };
+    const { actor, owner, permissions } = terms;
+    const recall = recollection.by(JSON.stringify([actor, owner, permissions]), api);
+    return { api, recall, terms, canWrite: may('CreateKey'), may, token: tokenOf(session), now: now() };
   }
 
   function failed(

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { SignInWays } from './pages/entrance/sign-in.ts';
+import type { Recollection } from './recollection.ts';
 import { Refusal } from './refusal.ts';
 import type { Access, Entrance } from './session/access.ts';
 import type { Flash, Flashes } from './session/flash.ts';
@@ -51,6 +52,7 @@ export interface PageDependencies {
   readonly oidc: Oidc | null;
   readonly flashes: Flashes;
   readonly keptForms: KeptForms;
+  readonly recollection: Recollection;
   /** What the forms of a session carry. */
   readonly tokenOf: (session: Session) => string;
 }

@@ -3,11 +3,14 @@ import type { Terms } from '../../admin/terms-operations.ts';
 import type { Api } from '../api.ts';
 import type { Form } from '../markup/form.ts';
 import type { Markup } from '../markup/markup.ts';
+import type { Ask } from '../recollection.ts';
 import type { Flash } from './flash.ts';
 
 /** One request for a page, by somebody who may see it. */
 export interface Visit {
   readonly api: Api;
+  /** For what takes long where there are many keys. */
+  readonly recall: Ask;
   /** Who they are, and what they may ask for. */
   readonly terms: Terms;
   /** Whether they may make keys and change them. */

@@ -1,5 +1,6 @@
 import { html, type Markup, stateMark } from '../../markup/markup.ts';
-import { panel } from './panels.ts';
+import type { Recalled } from '../../recollection.ts';
+import { asOfMarkup, awaited, panel } from './panels.ts';
 
 /** What `GET /admin/diagnostics` answers, as far as it is shown. */
 export interface Diagnosis {
@@ -20,7 +21,10 @@ const levels = ['error', 'warning', 'info'] as const;
 const shown = 8;
 
 /** What `postern doctor` would say of the service itself, the worst first. */
-export function diagnosisPanel({ version, store, store_reachable, replicas, findings }: Diagnosis): Markup {
+export function diagnosisPanel({ value, asOf }: Recalled<{ readonly data: Diagnosis }>): Markup {
+  const title = 'What doctor would say';
+  if (value === null) return panel('doctor', title, awaited);
+  const { version, store, store_reachable, replicas, findings } = value.data;
   const sorted = levels.flatMap((level) => findings.filter((finding) => finding.level === level));
   const told = sorted.slice(0, shown);
   const count = replicas.length === 1 ? '1 replica' : `${replicas.length} replicas`;
@@ -40,6 +44,7 @@ export function diagnosisPanel({ version, store, store_reachable, replicas, find
             )}
           </ul>`
     }
-    ${sorted.length > told.length ? html`<p class="muted">And ${sorted.length - told.length} more: <code>postern doctor</code>.</p>` : null}`;
-  return panel('doctor', 'What doctor would say', body);
+    ${sorted.length > told.length ? html`<p class="muted">And ${sorted.length - told.length} more: <code>postern doctor</code>.</p>` : null}
+    ${asOfMarkup(asOf)}`;
+  return panel('doctor', title, body);
 }

@@ -5,7 +5,7 @@ import { grouped } from '../../markup/parts.ts';
 import type { Page, Redirect, View, Visit } from '../../session/visit.ts';
 import { homeOf } from '../entrance/home.ts';
 import { type Diagnosis, diagnosisPanel } from './diagnosis.ts';
-import { deniedIn, type Figures, figuresOf } from './figures.ts';
+import { askNow, deniedIn, type Figures, figuresOf, totalMax } from './figures.ts';
 import { changeMarkup, figure, keysPanel, ownersPanel, reasonsPanel, watchedPanel } from './panels.ts';
 import { type Span, type SpanName, spanNames, spanOf } from './spans.ts';
 import { trafficMarkup } from './traffic.ts';
@@ -14,7 +14,6 @@ const dayMs = 86_400_000;
 const soonDays = 7;
 const unusedDays = 90;
 const keysShown = 5;
-const totalMax = 10_000;
 
 /** What goes on: requests and what changed, what is about to end, what nobody uses, and what is wrong. */
 export const overviewPage = { path: '/', get: show } satisfies Page;
@@ -25,8 +24,7 @@ async function show(visit: Visit): Promise<View | Redirect> {
   const { api, query, now, terms, canWrite } = visit;
   const name = spanNames.find((known) => known === query.get('span')) ?? spanNames[0];
   const span = spanOf(name, now);
-  const [figures, active, ending, unused, diagnosis] = await Promise.all([
-    figuresOf(api, span, terms.owner === null),
+  const [active, ending, unused] = await Promise.all([
     counted(visit, { state: 'active' }, 1),
     counted(visit, { state: 'active', expires_before: iso(now + soonDays * dayMs), order_by: 'expires_at' }),
     counted(visit, {
@@ -34,7 +32,11 @@ async function show(visit: Visit): Promise<View | Redirect> {
       unused_since: iso(now - unusedDays * dayMs),
       order_by: 'last_used_at',
     }),
-    terms.owner === null ? diagnosisOf(visit) : null,
+  ]);
+  const ask = active.total_size > totalMax ? visit.recall : askNow(api);
+  const [figures, diagnosis] = await Promise.all([
+    figuresOf(api, ask, span, terms.owner === null),
+    terms.owner === null && visit.may('GetDiagnostics') ? ask<{ data: Diagnosis }>('diagnostics') : null,
   ]);
   return {
     title: 'Overview',
@@ -66,12 +68,6 @@ function counted(
 ): Promise<Counted> {
   const query = new URLSearchParams({ ...filter, include_total: 'true', page_size: String(size) });
   return api.call<Counted>('GET', `api-keys?${query}`);
-}
-
-/** Null for who may not ask. */
-async function diagnosisOf({ api, may }: Visit): Promise<Diagnosis | null> {
-  if (!may('GetDiagnostics')) return null;
-  return (await api.call<{ data: Diagnosis }>('GET', 'diagnostics')).data;
 }
 
 function choices(chosen: SpanName, now: number): Markup {

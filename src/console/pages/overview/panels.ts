@@ -1,8 +1,8 @@
 import type { Key, Page } from '../../api-answers.ts';
-import { agoMarkup, type Element, html, type Markup, path } from '../../markup/markup.ts';
+import { agoMarkup, type Element, html, type Markup, path, timeMarkup } from '../../markup/markup.ts';
 import { grouped } from '../../markup/parts.ts';
 import { reasonClass, reasonText } from '../../markup/reason.ts';
-import type { Compared, Figures, UsageRow } from './figures.ts';
+import type { Compared, Figures, KeyCompared, UsageRow } from './figures.ts';
 import { changeText, type Span } from './spans.ts';
 
 /** A part of the overview under a heading, with a link to the list behind it. */
@@ -30,24 +30,43 @@ export function changeMarkup({ now, before }: Pick<Compared, 'now' | 'before'>):
 }
 
 /** Whose requests changed most. */
-export function ownersPanel(owners: NonNullable<Figures['owners']>, span: Span): Element {
+export function ownersPanel({ value, asOf }: NonNullable<Figures['owners']>, span: Span): Element {
   const all = html`<a href=${path(['owners'])}>All owners</a>`;
-  const rows = owners.map((row) => [
+  if (value === null) return panel('owners', 'Owners by change', awaited, all);
+  const rows = value.map((row) => [
     html`<a href=${path(['owners', row.group ?? ''])}>${row.group}</a>`,
     ...numbers(row),
   ]);
-  return panel('owners', 'Owners by change', comparison('Owner', rows, span), all);
+  return panel(
+    'owners',
+    'Owners by change',
+    html`${comparison('Owner', rows, span)}${asOfMarkup(asOf)}`,
+    all,
+  );
 }
 
-export function keysPanel(keys: Figures['keys'], span: Span): Element {
+export function keysPanel({ value, asOf }: Figures['keys'], span: Span): Element {
   const all = html`<a href=${path(['keys'], { sort: 'last_used_at desc' })}>All keys</a>`;
-  const rows = keys.map((row) => [
-    html`<a href=${path(['keys', row.group ?? ''])}>${row.key?.name ?? row.group}</a>${
-      row.key?.owner == null ? null : html`<span class="beneath">${row.key.owner}</span>`
-    }`,
-    ...numbers(row),
-  ]);
-  return panel('top-keys', 'Top keys', comparison('Key', rows, span), all);
+  if (value === null) return panel('top-keys', 'Top keys', awaited, all);
+  const rows = value.map((row) => [keyCell(row), ...numbers(row)]);
+  return panel('top-keys', 'Top keys', html`${comparison('Key', rows, span)}${asOfMarkup(asOf)}`, all);
+}
+
+/** A key that is gone has an id that leads nowhere. */
+function keyCell({ group, key }: KeyCompared): Markup {
+  if (key === null) return html`${group}<span class="beneath">No longer there</span>`;
+  const link = path(['keys', group ?? '']);
+  if (key === 'unread')
+    return html`<a href=${link}>${group}</a><span class="beneath">Its name cannot be read now</span>`;
+  return html`<a href=${link}>${key.name}</a>${key.owner === null ? null : html`<span class="beneath">${key.owner}</span>`}`;
+}
+
+/** In place of what is added up for the first time, over many keys. */
+export const awaited = html`<p class="muted">Being added up over many keys. Look again in a moment.</p>`;
+
+/** Of when the figures are that are not of now; nothing for those that are. */
+export function asOfMarkup(asOf: number | null): Markup {
+  return asOf === null ? null : html`<p class="muted">As of ${timeMarkup(new Date(asOf).toISOString())}</p>`;
 }
 
 function numbers(row: Compared): readonly Markup[] {

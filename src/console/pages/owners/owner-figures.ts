@@ -3,7 +3,6 @@ import { Refusal } from '../../refusal.ts';
 import type { Visit } from '../../session/visit.ts';
 
 const weekMs = 7 * 86_400_000;
-const groupsMax = 1_000;
 const hourMs = 3_600_000;
 
 /** How many keys an owner has, up to 10 000 exactly; `state` narrows it. */
@@ -31,14 +30,23 @@ interface UsageRow {
   readonly denied: Readonly<Record<string, number>>;
 }
 
-/** Of the last seven days, by owner; null where that is not told. */
+/** Of the last seven days, of each of these owners; null where that is not told. */
+export async function weekOfEach(
+  visit: Visit,
+  owners: readonly string[],
+): Promise<ReadonlyMap<string, Use> | null> {
+  const weeks = await Promise.all(owners.map((owner) => weekOfUse(visit, owner)));
+  if (weeks.includes(null)) return null;
+  return new Map(weeks.flatMap((week) => [...(week ?? [])]));
+}
+
+/** Of the last seven days, by the owner, where its keys were used; null where that is not told. */
 export async function weekOfUse(
   { api, now }: Visit,
-  owner: string | null = null,
+  owner: string,
 ): Promise<ReadonlyMap<string, Use> | null> {
   const since = new Date(Math.floor((now - weekMs) / hourMs) * hourMs).toISOString();
-  const asked = { group_by: 'owner', interval: 'all', since, page_size: String(groupsMax) };
-  const query = new URLSearchParams({ ...asked, ...(owner !== null && { owner }) });
+  const query = new URLSearchParams({ group_by: 'owner', interval: 'all', since, page_size: '1', owner });
   try {
     const { data } = await api.call<{ data: readonly UsageRow[] }>('GET', `usage?${query}`);
     return new Map(

@@ -7,7 +7,7 @@ import { chip, emptyState, grouped } from '../../markup/parts.ts';
 import { type Column, tableMarkup } from '../../markup/table.ts';
 import type { Fault } from '../../refusal.ts';
 import type { View, Visit } from '../../session/visit.ts';
-import { keyCounts, type Use, weekOfUse } from './owner-figures.ts';
+import { keyCounts, type Use, weekOfEach } from './owner-figures.ts';
 import { searchOwners } from './owner-search.ts';
 
 const pageSize = 50;
@@ -85,7 +85,7 @@ async function figuresOf(visit: Visit, owners: readonly Owner[]): Promise<Figure
   const ids = owners.map(({ id }) => id);
   const [keys, use] = await Promise.all([
     visit.may('ListKeys') ? keyCounts(visit.api, ids) : null,
-    visit.may('GetKeyUsage') ? weekOfUse(visit) : null,
+    visit.may('GetKeyUsage') ? weekOfEach(visit, ids) : null,
   ]);
   return { keys, use };
 }

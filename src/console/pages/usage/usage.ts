@@ -5,9 +5,11 @@ import { apiQuery, filtersIn, pagerMarkup, placeIn } from '../../markup/pager.ts
 import { emptyState, grouped } from '../../markup/parts.ts';
 import { reasonText } from '../../markup/reason.ts';
 import { type Column, tableMarkup } from '../../markup/table.ts';
+import type { Ask } from '../../recollection.ts';
 import { type Fault, faultsIn } from '../../refusal.ts';
 import type { Download, Page, View, Visit } from '../../session/visit.ts';
-import { barsOf, deniedIn, keyNamed, type UsageRow } from '../overview/figures.ts';
+import { askNow, barsOf, deniedIn, hasManyKeys, keyNamed, type UsageRow } from '../overview/figures.ts';
+import { asOfMarkup, awaited } from '../overview/panels.ts';
 import { before, type Span, timeRange } from '../overview/spans.ts';
 import { trafficMarkup } from '../overview/traffic.ts';
 
@@ -71,13 +73,14 @@ async function showUsage(visit: Visit): Promise<View> {
   const asked = askedIn(query);
   const [span, place] = [spanIn(asked, now), placeIn(query)];
   let faults: readonly Fault[] = [];
-  const nothing: Answer<UsageRow> = { data: [], next_page_token: null };
   const wanted = apiQuery(queryOf(asked, span), place, pageSize);
-  const found = await api.call<Answer<UsageRow>>('GET', `usage?${wanted}`).catch((error: unknown) => {
+  const ask = await askerOf(visit, asked);
+  const recalled = await ask<Answer<UsageRow>>(`usage?${wanted}`).catch((error: unknown) => {
     faults = faultsIn(error);
-    return nothing;
+    return { value: null, asOf: null };
   });
   if (faults.length > 0) return { title: 'Usage', status: 400, main: filterForm(visit, asked, faults) };
+  const found = recalled.value ?? { data: [], next_page_token: null };
   const [bars, earlier, keys] = await Promise.all([
     barsOf(api, span, span.bar, asked.owner),
     barsOf(api, before(span), span.bar, asked.owner),
@@ -88,9 +91,16 @@ async function showUsage(visit: Visit): Promise<View> {
     title: 'Usage',
     actions: html`<a class="button" href=${csv} download>CSV</a>`,
     main: html`${filterForm(visit, asked, faults)} ${trafficMarkup(bars, earlier, span)}
-      ${found.data.length === 0 ? emptyState('No requests in this time.', 'Choose a longer time, or another owner.') : table(visit, found.data, asked, keys)}
+      ${recalled.value === null ? awaited : found.data.length === 0 ? emptyState('No requests in this time.', 'Choose a longer time, or another owner.') : table(visit, found.data, asked, keys)}
+      ${asOfMarkup(recalled.asOf)}
       ${pagerMarkup(['usage'], asked, place, found.next_page_token)}`,
   };
+}
+
+/** Of single keys and owners all rows are added up before the first is known. */
+async function askerOf({ api, recall, may }: Visit, { group_by: group, owner }: Asked): Promise<Ask> {
+  const isOfMany = (group === 'key' || group === 'owner') && owner === null && may('ListKeys');
+  return isOfMany && (await hasManyKeys(api)) ? recall : askNow(api);
 }
 
 async function download({ api, query, now }: Visit): Promise<Download> {
@@ -168,10 +178,10 @@ function reasonsText({ denied }: UsageRow): string {
     .join(', ');
 }
 
-/** Keys that are not there any more are left out. */
+/** Keys that are not there any more, and those that cannot be read now, are left out. */
 async function namesOf({ api, may }: Visit, rows: readonly UsageRow[]): Promise<ReadonlyMap<string, Key>> {
   if (!may('GetKey')) return new Map();
   const ids = [...new Set(rows.flatMap(({ group }) => group ?? []))];
   const keys = await Promise.all(ids.map((id) => keyNamed(api, id)));
-  return new Map(keys.flatMap((key) => (key === null ? [] : [[key.id, key] as const])));
+  return new Map(keys.flatMap((key) => (key === null || key === 'unread' ? [] : [[key.id, key] as const])));
 }
