@@ -19,6 +19,8 @@ interface Hands {
   readonly follow: (name: string | RegExp) => Promise<void>;
   readonly press: (name: string) => Promise<void>;
   readonly choose: (name: string) => Promise<void>;
+  /** Opens a menu, and chooses what is in it. */
+  readonly act: (menu: string, item: string) => Promise<void>;
   readonly search: (text: string) => Promise<void>;
   readonly write: (fields: Readonly<Record<string, string>>) => Promise<void>;
 }
@@ -37,6 +39,22 @@ it('is enough for the six errands, and for many keys at once, with the keyboard 
     async choose(name) {
       await tabTo(page, name);
       await page.keyboard.press('Space');
+    },
+    async act(menu, item) {
+      const open = page.locator('details.menu[open]');
+      await enter(menu);
+      await open.waitFor();
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('Escape');
+      await expect.poll(() => open.count()).toBe(0);
+      expect(await focused(page)).toMatchObject({ text: menu, isSeen: true });
+      // It closes, too, when the focus leaves it.
+      await page.keyboard.press('Enter');
+      await open.waitFor();
+      await page.keyboard.press('Shift+Tab');
+      await expect.poll(() => open.count()).toBe(0);
+      await enter(menu);
+      await enter(item);
     },
     async search(text) {
       await page.keyboard.press('/');
@@ -62,6 +80,10 @@ it('is enough for the six errands, and for many keys at once, without script', {
     follow: (name) => page.getByRole('main').getByRole('link', { name, exact: true }).first().click(),
     press: (name) => page.getByRole('main').getByRole('button', { name, exact: true }).first().click(),
     choose: (name) => page.getByRole('checkbox', { name, exact: true }).check(),
+    async act(menu, item) {
+      await page.getByLabel(menu, { exact: true }).click();
+      await page.getByRole('button', { name: item, exact: true }).click();
+    },
     async search(text) {
       await page.getByLabel('Search API keys').fill(text);
       await page.keyboard.press('Enter');
@@ -87,7 +109,7 @@ async function begin(javaScriptEnabled: boolean) {
 }
 
 async function errands(page: Page, { base, call }: TestConsole, week: Week, hands: Hands): Promise<void> {
-  const { follow, press, choose, search, write } = hands;
+  const { follow, press, choose, act, search, write } = hands;
   const overview = () => page.goto(`${base}/console`);
 
   // Whose traffic doubled yesterday?
@@ -142,4 +164,8 @@ async function errands(page: Page, { base, call }: TestConsole, week: Week, hand
   expect(data.map(({ name }: { name: string }) => name).sort()).toEqual([one, other].sort());
   await page.goto(`${base}/console/keys?owner=acme-4&sort=name`);
   await rowOf(page, one).waitFor();
+  await act(`Actions for ${one}`, `Enable ${one}`);
+  await page.getByRole('status').filter({ hasText: 'is enabled' }).waitFor();
+  const left = (await call('GET', '/admin/api-keys?owner=acme-4&state=disabled')).json;
+  expect(left.data.map(({ name }: { name: string }) => name)).toEqual([other]);
 }

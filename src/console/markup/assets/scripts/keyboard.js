@@ -9,12 +9,18 @@ addEventListener('keydown', (event) => {
   search.select();
 });
 
-// A menu closes by Escape, and by what is done elsewhere.
+// A menu closes by Escape, by what is done elsewhere, and when the focus leaves it.
 addEventListener('keydown', (event) => {
-  const menu = event.key === 'Escape' && event.target.closest?.('details.menu[open]');
+  const menu = event.key === 'Escape' && document.querySelector('details.menu[open]');
   if (!menu) return;
+  const { activeElement: at } = document;
   menu.open = false;
-  menu.querySelector('summary').focus();
+  // Opened by a click, it may not have the focus, which then goes where it was meant to be.
+  if (at === document.body || menu.contains(at)) menu.querySelector('summary').focus();
+});
+addEventListener('focusout', ({ target, relatedTarget: next }) => {
+  const menu = target.closest?.('details.menu[open]');
+  if (menu && next && !menu.contains(next)) menu.open = false;
 });
 addEventListener('click', (event) => {
   for (const menu of document.querySelectorAll('details.menu[open]')) {
