@@ -56,7 +56,14 @@ export async function seedStore(store: Pick<Store, 'insertKeys'>, keys: SeedKeys
     const id = nextId();
     const now = Date.now();
     const names = { id, spender: id, digest: digester.sign(key), name: `bench ${at}` };
-    return { ...template, ...names, ...mask(key, 'pst_live_'), createdAt: now, updatedAt: now, ...more };
+    return {
+      ...recordTemplate,
+      ...names,
+      ...mask(key, 'pst_live_'),
+      createdAt: now,
+      updatedAt: now,
+      ...more,
+    };
   };
   const insert = async (secrets: readonly string[], more: Partial<KeyRecord>) => {
     for (let at = 0; at < secrets.length; at += insertsMax) {
@@ -71,7 +78,8 @@ export async function seedStore(store: Pick<Store, 'insertKeys'>, keys: SeedKeys
   for (const { keys: secrets, record } of keys.more ?? []) await insert(secrets, record);
 }
 
-const template = {
+/** What the record of a key has where nothing else is said. */
+export const recordTemplate = {
   scheme: 'postern',
   environment: 'live',
   owner: 'bench',

@@ -49,6 +49,9 @@ export async function startPostern(scratch: string, options: PosternOptions): Pr
   };
 }
 
+/** A store with a million entries, on a machine that does something else. */
+const startMaxMs = 180_000;
+
 /** A `postern serve` that is ready. */
 export interface LaunchedPostern {
   readonly child: Child;
@@ -83,7 +86,7 @@ export async function launchPostern(
   await untilUp(child, async () => {
     const http = listening()?.http;
     return http !== undefined && (await fetch(`http://${http}/readyz`)).ok;
-  });
+  }, startMaxMs);
   const { check, http } = listening() ?? {};
   return { child, checkPort: Number(check?.split(':').at(-1)), url: `http://${http}`, adminKey };
 }
