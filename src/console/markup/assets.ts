@@ -21,6 +21,7 @@ const files = {
       'activity',
       'key',
       'overview',
+      'forced',
       'print',
     ].map((part) => `styles/${part}.css`),
   },
