@@ -83,10 +83,14 @@ export async function launchPostern(
     log: join(scratch, `${name}.log`),
   });
   const listening = () => listeningLine(child.output());
-  await untilUp(child, async () => {
-    const http = listening()?.http;
-    return http !== undefined && (await fetch(`http://${http}/readyz`)).ok;
-  }, startMaxMs);
+  await untilUp(
+    child,
+    async () => {
+      const http = listening()?.http;
+      return http !== undefined && (await fetch(`http://${http}/readyz`)).ok;
+    },
+    startMaxMs,
+  );
   const { check, http } = listening() ?? {};
   return { child, checkPort: Number(check?.split(':').at(-1)), url: `http://${http}`, adminKey };
 }

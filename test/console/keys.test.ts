@@ -177,7 +177,7 @@ it('lists keys as the vendors show them, by filters, page by page and back', asy
   const back = await operator.get(linkIn(second, 'prev'));
 
   expect(first.text).toMatch(
-    /Name Key State Last 24 hours Last used Expires Created Actions key 50 No owner ak_live_/,
+    /Name Owner Key State Last 24 hours Last used Expires Created Actions key 50 No owner ak_live_/,
   );
   expect(first.text).toContain('API Keys 51');
   expect(first.text).not.toContain('other');
