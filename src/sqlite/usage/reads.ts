@@ -46,6 +46,7 @@ export function prepareReads(database: DatabaseSync) {
       `SELECT ${hour} FROM usage_hours WHERE ${hoursAfter} AND (hour, key) <= (?, ?) AND NOT (${isPlain})`,
     ),
     hoursOfKey: database.prepare(`SELECT ${hour} FROM usage_hours WHERE hour = ? AND key = ?`),
+    nextHour: database.prepare('SELECT min(hour) AS hour FROM usage_hours WHERE hour > ?'),
     sumOfKey: database.prepare(
       `SELECT ${columns} FROM usage_sums WHERE kind = ? AND start = ? AND owner = '' AND item = ?`,
     ),

@@ -25,7 +25,7 @@ export function createUsageSumming(
 ): SumUsage {
   const { slice, sliceOfOwner, ends, best, hours, hourEnds, plainHours, otherHours, ...ofOne } =
     prepareReads(database);
-  const { hoursOfKey, sumOfKey, ownedKeys } = ofOne;
+  const { hoursOfKey, nextHour, sumOfKey, ownedKeys } = ofOne;
 
   return (query, now) => kept.reading(() => sum(query, now));
 
@@ -176,7 +176,19 @@ export function createUsageSumming(
       await setImmediate();
     }
     if (unit === 'hour') return;
-    for await (const rows of openHours(range)) yield rows.filter(({ item }) => keys.has(String(item)));
+    yield* openHoursOf([...keys], range);
+  }
+
+  /** The same as {@link openHours} of these keys alone, each by itself. */
+  async function* openHoursOf(keys: readonly string[], { from, to }: SumRange): AsyncGenerator<Row[], void> {
+    const closed = kept.closed();
+    for (let last = Math.max(closed.hour, from) - 1; ; await setImmediate()) {
+      const next = nextHour.get(last)?.hour;
+      if (next == null || Number(next) >= to) return;
+      last = Number(next);
+      const open = keys.filter((key) => last > closed.hour || key > closed.key);
+      yield open.flatMap((key) => hoursOfKey.all(last, key));
+    }
   }
 
   async function keysOf(owner: string): Promise<ReadonlySet<string>> {

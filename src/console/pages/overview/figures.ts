@@ -137,7 +137,8 @@ async function comparedOwners(api: Api, ask: Ask, span: Span): Promise<Figures['
 }
 
 function byChange(one: Compared, other: Compared): number {
-  return Math.abs(other.now - other.before) - Math.abs(one.now - one.before);
+  const change = ({ now, before }: Compared) => Math.abs(now - before);
+  return change(other) - change(one) || other.now - one.now;
 }
 
 /** `least` is what no other group has more of. */

@@ -2,14 +2,13 @@ import { setImmediate } from 'node:timers/promises';
 import type { KeyId } from '../../../keys/key.ts';
 import { comparePlaces, type KeyOrder, type KeyPlace } from '../../../keys/key-order.ts';
 import type { KeyFilter } from '../../../store/records/key-filter.ts';
-import type { Parameters, Query, Row } from '../../statements.ts';
+import type { Query, Row } from '../../statements.ts';
 import { conditionsOf, type KeyLead, keySlice, keyValues, leadsOf } from './key-pages.ts';
+import { firstMax, placeIn, slicesOf, used } from './key-slices.ts';
 import { lastUsedAt } from './records.ts';
 
 /** Keys that a filter's index may leave to be sorted at once: some milliseconds. */
 const sortedMax = 5_000;
-/** Keys that are looked through before others have the thread: a few milliseconds. */
-const sliceSize = 2_000;
 const searchedAtOnce = 5_000;
 const hourMs = 3_600_000;
 
@@ -122,7 +121,7 @@ async function* along(
   for await (const rows of slicesOf(all, filter, slices, after)) yield* rows.map(placeIn);
 }
 
-/** Within an hour the exact times are known for each key by itself: an hour is gone through, and then sorted. */
+/** Within an hour the exact times are known for each key by itself: it is gone through for the first of them. */
 async function* byHours(
   all: (query: Query) => readonly Row[],
   filter: KeyFilter,
@@ -136,11 +135,17 @@ async function* byHours(
     const hour = nextHour(all, start, isDescending);
     if (hour === null) return;
     const bound = `last_used_at >= ${hour} AND last_used_at < ${hour + hourMs}`;
-    const met: KeyPlace[] = [];
-    for await (const rows of slicesOf(all, filter, { ...slices, bound }, null))
-      met.push(...rows.map(placeIn));
-    const sorted = met.toSorted((one, other) => comparePlaces(order, one, other));
-    for (const place of sorted) if (isBehind(order, place, after)) yield place;
+    for (let behind = after; ; ) {
+      const first = { isDescending, behind };
+      let met: KeyPlace[] = [];
+      for await (const rows of slicesOf(all, filter, { ...slices, bound, first }, null)) {
+        met.push(...rows.map(placeIn));
+        met = met.sort((one, other) => comparePlaces(order, one, other)).slice(0, firstMax);
+      }
+      yield* met;
+      behind = met.at(-1) ?? null;
+      if (met.length < firstMax) break;
+    }
     start = isDescending ? hour - 1 : hour + hourMs;
   }
 }
@@ -176,52 +181,4 @@ async function* withoutValue(
   const slices = { index, column: 'id', value: 'NULL', isDescending: true, bound: `${column} IS NULL` };
   const start = after === null ? null : { id: after.id, value: after.id };
   for await (const rows of slicesOf(all, filter, slices, start)) yield* rows.map(placeIn);
-}
-
-interface Slices {
-  readonly index: string | null;
-  readonly column: string;
-  readonly value: string;
-  readonly isDescending: boolean;
-  readonly bound: string;
-}
-
-/** What the filter keeps of so many keys at a time, in the order of the index, behind a place. */
-async function* slicesOf(
-  all: (query: Query) => readonly Row[],
-  filter: KeyFilter,
-  { index, column, value, isDescending, bound }: Slices,
-  after: KeyPlace | null,
-): AsyncGenerator<readonly Row[]> {
-  const { conditions, parameters } = conditionsOf(filter);
-  const [behind, upTo, way] = isDescending ? ['<', '>=', 'DESC'] : ['>', '<=', 'ASC'];
-  const from = index === null ? 'keys' : `keys INDEXED BY ${index}`;
-  const place = (name: string, sign: string) => `(${column}, id) ${sign} (:${name}, :${name}_id)`;
-  const order = `ORDER BY ${column} ${way}, id ${way}`;
-  for (let last = after; ; await setImmediate()) {
-    const start = last === null ? [bound] : [bound, place('start', behind)];
-    const given: Parameters =
-      last === null ? {} : { start: last.value as string | number, start_id: last.id };
-    const [end] = all({
-      sql: `SELECT ${column} AS value, id FROM ${from} WHERE ${start.join(' AND ')} ${order} LIMIT 1 OFFSET ${sliceSize - 1}`,
-      parameters: given,
-    });
-    const range = end === undefined ? start : [...start, place('end', upTo)];
-    const ended: Parameters =
-      end === undefined ? {} : { end: end.value as string | number, end_id: String(end.id) };
-    const sql = `SELECT id, ${value} AS value FROM ${from} WHERE ${[...range, ...conditions].join(' AND ')} ${order}`;
-    yield all({ sql, parameters: used(sql, { ...parameters, ...given, ...ended }) });
-    if (end === undefined) return;
-    last = { value: end.value as string | number, id: String(end.id) as KeyId };
-  }
-}
-
-function placeIn({ id, value }: Row): KeyPlace {
-  return { id: String(id) as KeyId, value: value as KeyPlace['value'] };
-}
-
-/** SQLite refuses a parameter that a statement does not name. */
-function used(sql: string, parameters: Parameters): Parameters {
-  const names = new Set(sql.match(/:[a-z0-9_]+/g));
-  return Object.fromEntries(Object.entries(parameters).filter(([name]) => names.has(`:${name}`)));
 }
