@@ -46,6 +46,6 @@ function waysOf(text: string): readonly Filter<KeyDocument>[] {
       $and: [{ labels_folded: { $elemMatch: { $gte: part, $lt: `${part}\u{10ffff}` } } }, isLabel],
     })),
     // Documents of before labels were folded.
-    { $and: [{ labels_folded: { $eq: null } } as Filter<KeyDocument>, isLabel] },
+    { $and: [{ labels_folded: { $exists: false } }, isLabel] },
   ];
 }
