@@ -15,7 +15,8 @@ const scheme = readPresets().get('postern') as Scheme;
 let dropped = 0;
 const log = createRequestLog(
   { send: async () => {}, schemes: () => [scheme], onError() {}, onLeftOut: (left) => (dropped += left) },
-  { flushMs: 5_000 },
+  // Ten times the default: what comes at once is then as much as one minute has by it.
+  { flushMs: 5_000, rowsMax: 200_000 },
 );
 const read = createCheckReader();
 const hold = createHeldKeys();
