@@ -15,6 +15,7 @@ import { createFleet, type Fleet } from './feed/fleet.ts';
 import { createRestoreMarks, type RestoreMarks } from './feed/mark.ts';
 import { createRelays } from './feed/relays.ts';
 import { createSettle, type Settle } from './feed/settlement.ts';
+import { createToldOnce, type ToldOnce } from './feed/told-once.ts';
 import { createWatchOut } from './feed/watch-out.ts';
 import { createJournalCollection, type JournalCollection } from './journal/journal.ts';
 import { createCharges } from './limits/charges.ts';
@@ -127,7 +128,7 @@ export async function connect(
     });
     looksAgain = true;
   };
-  const server = { database, sessions, subscriber };
+  const server = { database, sessions, told: createToldOnce(subscriber) };
 
   if (await isStandalone(database, sessions)) {
     await prepare();
@@ -142,7 +143,17 @@ export async function connect(
   const fleet = createFleet(database, sessions, { replicaId, stalenessMaxMs, now, lagMs: lease.ageMs });
   const onError = (error: unknown) => onBackgroundError?.(error);
   const relays = createRelays(database, sessions, { runId: fleet.runId, placeMs: stalenessMaxMs });
-  const follows = { ...server, fleet, relays, lease, prepare, stalenessMaxMs, relayedFrom, onError };
+  const follows = {
+    ...server,
+    subscriber: server.told.feed,
+    fleet,
+    relays,
+    lease,
+    prepare,
+    stalenessMaxMs,
+    relayedFrom,
+    onError,
+  };
   const feed = createChangeFeed(follows);
   const own = { replicaId, hasApplied: feed.hasApplied };
   const watchOut = createWatchOut({ fleet, stalenessMaxMs, monotonic, onError });
@@ -173,7 +184,7 @@ export async function closeClient(client: MongoClient): Promise<void> {
 interface Server {
   readonly database: Db;
   readonly sessions: Sessions;
-  readonly subscriber: FeedSubscriber;
+  readonly told: ToldOnce;
   /** Null on a standalone server. */
   readonly lease: Lease | null;
   readonly catchUp: () => Promise<unknown>;
@@ -186,7 +197,7 @@ function createStored(
   server: Server,
   dependencies: MongoStoreDependencies,
 ): Omit<Connection, 'client' | 'diagnose' | 'replication'> {
-  const { database, sessions, subscriber, transactions } = server;
+  const { database, sessions, told, transactions } = server;
   const { now, onBadRecord, journalRetentionMs: retentionMs = defaultJournalRetentionMs } = dependencies;
   const { findKeyMs: findTimeoutMs, operationMs: timeoutMs } = timeoutsOf(dependencies.timeouts);
   const hasTransactions = transactions !== null;
@@ -210,7 +221,7 @@ function createStored(
     keys: createKeyCollection(reads),
     changes: createChanges({
       keys: createKeyChanges({ database, sessions, queue, hasTransactions }),
-      ...{ digests, owners, roles, portalSessions, queue, subscriber, now },
+      ...{ digests, owners, roles, portalSessions, queue, told, now },
       insertFirst: createFirstKeyInsert({ database, queue, hasTransactions }),
     }),
     journal,

@@ -1,6 +1,6 @@
-import type { FeedSubscriber } from '../../store/feed/feed.ts';
 import type { Store } from '../../store/store.ts';
 import type { ChangeQueue } from '../feed/change-queue.ts';
+import type { ToldOnce } from '../feed/told-once.ts';
 import type { KeyDigests } from './keys/digests.ts';
 import type { createFirstKeyInsert } from './keys/first-key.ts';
 import type { KeyChanges } from './keys/key-changes.ts';
@@ -34,30 +34,31 @@ export interface ChangeDependencies {
   readonly roles: RoleCollection;
   readonly portalSessions: PortalCollection;
   readonly queue: ChangeQueue;
-  readonly subscriber: FeedSubscriber;
+  readonly told: Pick<ToldOnce, 'own' | 'made'>;
   /** Unix milliseconds. */
   readonly now: () => number;
 }
 
 /** The changes of the store's contract, of which the subscriber has heard when they resolve. */
 export function createChanges(dependencies: ChangeDependencies): Changes {
-  const { keys, digests, insertFirst, owners, roles, portalSessions, queue, subscriber, now } = dependencies;
+  const { keys, digests, insertFirst, owners, roles, portalSessions, queue, told, now } = dependencies;
+  const subscriber = told.own;
 
   return {
     async insertKey(record, retentionMs, draft) {
       await keys.insert(record, retentionMs, draft);
-      subscriber.onChange(record.id, record.digest);
+      told.made(record.id, record.digest);
       return { at: now() };
     },
     async insertFirstKey(record, retentionMs, draft) {
       const isFirst = await insertFirst(toDocument(record, retentionMs), draft);
-      if (isFirst) subscriber.onChange(record.id, record.digest);
+      if (isFirst) told.made(record.id, record.digest);
       return isFirst;
     },
     async insertKeys(records, retentionMs, draft) {
       const taken = await keys.insertMany(records, retentionMs, draft);
       for (const [place, { id, digest }] of records.entries()) {
-        if (!taken.has(place)) subscriber.onChange(id, digest);
+        if (!taken.has(place)) told.made(id, digest);
       }
       return [...taken].sort((a, b) => a - b);
     },
