@@ -26,6 +26,9 @@ const [keys, days] = [Number(values.keys), Number(values.days)];
 const month = { since: Date.UTC(2040, 0, 1), until: Date.UTC(2040, 1, 1) };
 let now = month.since - dayMs;
 const batchSize = 5_000;
+const everything: UsageQuery = {
+  ...{ group: 'none', interval: 'all', ...month, owner: null, order: 'allowed', size: 101, after: null },
+};
 
 const path = join(tmpdir(), `postern-usage-${process.pid}.db`);
 let store = openStore();
@@ -38,6 +41,7 @@ let allowed = 0;
 let denied = 0;
 // From then on hours are closed when they are over.
 await store.recordUsage([tallyOf(0, now, 0)]);
+while ((await store.sumUsage({ ...everything, since: 0 })).length === 0) await setTimeout(100);
 const began = performance.now();
 const ranBefore = process.cpuUsage();
 for (let day = 0; day < days; day++) {
@@ -62,9 +66,6 @@ const last = tallyOf(0, now - (now % hourMs), 0);
 await store.recordUsage([last]);
 allowed += last.allowed;
 denied += last.denied.rate_limited ?? 0;
-const everything: UsageQuery = {
-  ...{ group: 'none', interval: 'all', ...month, owner: null, order: 'allowed', size: 101, after: null },
-};
 while ((await store.sumUsage(everything))[0]?.allowed !== allowed) await setTimeout(1_000);
 await allClosed();
 const written = (performance.now() - began) / (keys * days);
