@@ -33,6 +33,7 @@ import { createPortalCollection, type PortalCollection } from './records/portal-
 import { createRoleCollection, type RoleCollection } from './records/roles.ts';
 import { currentSchema, prepareDatabase, type Schema } from './schema.ts';
 import { createSessions, type Sessions } from './sessions.ts';
+import { isStandalone, standaloneMessage } from './standalone.ts';
 import { createTransactions, type Transactions } from './transactions.ts';
 import { type AddressCollection, createAddressCollection } from './usage/addresses.ts';
 import { createRequestCollection } from './usage/requests.ts';
@@ -98,12 +99,6 @@ export interface Connection {
     readonly settle: Settle;
   } | null;
 }
-
-const standaloneMessage =
-  'MongoDB is a standalone server, which serves no change streams and no transactions: admin changes work, but ' +
-  'every Check reads the store and nothing is answered from memory, and the audit log may hold an event of a change ' +
-  'that did not happen; run it as a replica set (mongod --replSet rs0, then rs.initiate()) for caching, for an ' +
-  'exact audit log and for more than one replica.';
 
 /**
  * Connects, makes what is missing, and starts the feed. A standalone server is served without memory: see `onDegraded`.
@@ -235,13 +230,6 @@ function createStored(
     requests: createRequestCollection(database, sessions, dependencies),
     marks: createRestoreMarks(database, sessions),
   };
-}
-
-async function isStandalone(database: Db, sessions: Sessions): Promise<boolean> {
-  const hello = await sessions.read(({ signal }) =>
-    database.command({ hello: 1 }, { ...(signal && { signal }) }),
-  );
-  return hello.setName === undefined && hello.msg !== 'isdbgrid';
 }
 
 async function stop({ fleet, feed }: { readonly fleet: Fleet; readonly feed: ChangeFeed }): Promise<void> {
