@@ -11,7 +11,9 @@ beforeAll(async () => {
 });
 afterAll(() => browser?.close());
 
-it('follows the requests of a key until it is paused, names the zone of times, and has no fault that axe finds', async () => {
+it('follows the requests of a key until it is paused, names the zone of times, and has no fault that axe finds', {
+  timeout: 600_000,
+}, async () => {
   const [console, { page, context, troubles }] = await Promise.all([
     startConsole(),
     visit(browser, { timezoneId: 'Asia/Kolkata' }),
