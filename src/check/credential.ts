@@ -131,18 +131,20 @@ function nodeOf(root: PrefixNode, prefix: string): PrefixNode {
   let node = root;
   for (let at = 0; at < prefix.length; at++) {
     const code = prefix.charCodeAt(at);
-    const next = after(node, code) ?? emptyNode();
-    if (!node.codes.includes(code)) {
-      node.codes.push(code);
-      node.next.push(next);
-    }
-    node = next;
+    node = after(node, code) ?? grow(node, code);
   }
   return node;
 }
 
 function emptyNode(): PrefixNode {
   return { candidates: [], codes: [], next: [] };
+}
+
+function grow({ codes, next }: PrefixNode, code: number): PrefixNode {
+  const grown = emptyNode();
+  codes.push(code);
+  next.push(grown);
+  return grown;
 }
 
 function after({ codes, next }: PrefixNode, code: number): PrefixNode | undefined {

@@ -5,7 +5,10 @@ import { foldText } from './name-text.ts';
 export const keyOrders = ['created_at', 'last_used_at', 'expires_at', 'name', 'owner'] as const;
 
 /** What callers may ask for: those, and the state, which is another with the time alone. */
-export const listOrders = [...keyOrders, 'state'] as const;
+const listOrders = [...keyOrders, 'state'] as const;
+
+/** The same as `order_by` has them. */
+export const listOrderTexts = listOrders.flatMap((by) => [by, `${by} desc`]);
 
 export interface ListOrder {
   readonly by: (typeof listOrders)[number];

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { listOrders } from '../../keys/key-order.ts';
+import { listOrderTexts } from '../../keys/key-order.ts';
 import {
   externalId,
   nameLengthMax,
@@ -11,9 +11,6 @@ import {
   time,
   words,
 } from '../admin-fields.ts';
-
-/** What `order_by` of a list of keys takes. */
-const orders = listOrders.flatMap((by) => [by, `${by} desc`]);
 
 const filters = {
   owner: owner.nullish(),
@@ -37,7 +34,7 @@ export const listKeysInput = z.strictObject({
   page_size: pageSize,
   page_token: pageToken,
   ...filters,
-  order_by: z.enum(orders).nullish(),
+  order_by: z.enum(listOrderTexts).nullish(),
   include_total: z
     .boolean()
     .nullish()

@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import { z } from 'zod';
-import { listOrders } from '../../keys/key-order.ts';
+import { listOrderTexts } from '../../keys/key-order.ts';
 import { suggestion } from '../../settings/nearest-name.ts';
 import { keyAnswer, keyList } from '../answers/key-text.ts';
 import type { Client } from '../calls/client.ts';
@@ -22,8 +22,6 @@ interface ListFlags extends PageFlags {
   readonly nameContains?: string;
   readonly search?: string;
 }
-
-const orders = listOrders.flatMap((by) => [by, `${by} desc`]);
 
 /** `keys list`. */
 export function listKeys(add: AddCommand, io: Io): void {
@@ -55,7 +53,7 @@ export function listKeys(add: AddCommand, io: Io): void {
     .option('--unused-since <time>', 'only keys last used before it, or never and made before it')
     .option('--expires-before <time>', 'only keys that end before it, or have ended')
     .addOption(
-      new Option('--order-by <order>', 'what comes first (default: created_at desc)').choices(orders),
+      new Option('--order-by <order>', 'what comes first (default: created_at desc)').choices(listOrderTexts),
     )
     .option(
       '--search <text>',
