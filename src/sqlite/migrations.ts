@@ -5,6 +5,7 @@ import { portalSessions } from './portal-migration.ts';
 import { revivals } from './revivals.ts';
 import { searchStep } from './search-migration.ts';
 import { usageSumsStep } from './usage/sum-migration.ts';
+import { useLogStep } from './usage/use-log.ts';
 
 /**
  * Step n brings a database from version n to n + 1. Steps are only ever added: what is released has
@@ -228,6 +229,7 @@ export const migrations: readonly Migration[] = [
   portalSessions,
   usageSumsStep,
   searchStep,
+  useLogStep,
 ];
 
 /** The roles of a row that a trigger is about, as JSON; NULL where there are none or they cannot be read. */

@@ -18,6 +18,7 @@ export interface PurgeDependencies {
 
 /** Records that one purge removes before it lets others have the thread. */
 const batchSize = 500;
+const fewKeys = 5_000;
 const defaultJournalRetentionMs = 400 * 86_400_000;
 
 /** Removes what is past its retention. Never rejects; what is left is removed the next time. */
@@ -29,8 +30,11 @@ export function createPurge(dependencies: PurgeDependencies): () => Promise<void
 
   async function purge(): Promise<void> {
     tables()?.limits.purge(now());
+    await fold();
     // Before hours go: what is in no day and no month yet would be lost.
-    await inBatches(({ usageSums }) => usageSums.close(startOf('hour', now()), batchSize));
+    await inBatches(({ usageSums, pending }) =>
+      usageSums.close(Math.min(startOf('hour', now()), pending.firstHour() ?? Infinity), batchSize),
+    );
     await inBatches(({ usage }) => usage.purge(now() - usageRetentionMs, batchSize));
     await inBatches(({ usageSums }) => usageSums.purge(now(), batchSize));
     await inBatches(({ keys }) => {
@@ -41,6 +45,19 @@ export function createPurge(dependencies: PurgeDependencies): () => Promise<void
     await inBatches(({ journal }) => journal.purge(now() - journalRetentionMs, batchSize));
     await inBatches(({ portalSessions }) => portalSessions.purge(now(), batchSize));
     await inBatches(({ requests }) => requests.purge(now() - requestRetentionMs, batchSize));
+  }
+
+  /** Rows of few keys are there before hours go by their age; those of many come to be beside all else. */
+  async function fold(): Promise<void> {
+    const open = tables();
+    if (open === null) return;
+    const folded = open.usage
+      .fold(() => tables() !== open)
+      .catch((error: unknown) => {
+        // What waits is in the log, and is tried again the next time.
+        if (tables() === open) onBackgroundError?.(error);
+      });
+    if (open.pending.size <= fewKeys) await folded;
   }
 
   async function inBatches(purge: (tables: Tables) => number): Promise<void> {

@@ -13,6 +13,7 @@ import { createPortalSessionTable, type PortalSessionTable } from './records/por
 import { createRoleTable, type RoleTable } from './records/roles.ts';
 import { createStatements } from './statements.ts';
 import { type AddressTable, createAddressTable } from './usage/addresses.ts';
+import { createPendingUse, type PendingUse } from './usage/pending.ts';
 import { createRequestTable, type RequestTable } from './usage/requests.ts';
 import { createUsageSumming, type SumUsage } from './usage/summing.ts';
 import { createUsageSumTable, type UsageSumTable } from './usage/sums.ts';
@@ -28,6 +29,7 @@ export interface Tables {
   readonly limits: LimitTable;
   readonly usage: UsageTable;
   readonly usageSums: UsageSumTable;
+  readonly pending: PendingUse;
   readonly sumUsage: SumUsage;
   readonly requests: RequestTable;
   readonly journal: JournalTable;
@@ -48,14 +50,15 @@ export function createTables(database: DatabaseSync, disk: Disk, options: TableO
   const { now, onBadRecord } = options;
   const prepare = createStatements(database);
   const usageSums = createUsageSumTable(database);
+  const pending = createPendingUse(database, { now, aboutOf: usageSums.aboutOf });
   return {
-    ...{ database, disk, usageSums },
+    ...{ database, disk, usageSums, pending },
     keys: createKeyTable(database, prepare, onBadRecord),
     owners: createOwnerTable(database),
     roles: createRoleTable(database, onBadRecord),
     limits: createLimitTable(database),
-    usage: createUsageTable(database, usageSums),
-    sumUsage: createUsageSumming(database, usageSums),
+    usage: createUsageTable(database, usageSums, pending),
+    sumUsage: createUsageSumming(database, usageSums, pending),
     requests: createRequestTable(database, now, options),
     journal: createJournalTable(database, prepare, onBadRecord),
     addresses: createAddressTable(database, disk),

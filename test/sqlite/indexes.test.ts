@@ -163,6 +163,7 @@ function planner(): (sql: string) => string {
   const database = new DatabaseSync(':memory:');
   onTestFinished(() => database.close());
   for (const { statements } of migrations) database.exec(statements);
+  database.function('pending_last_use', (_key) => 0);
   return (sql) =>
     database
       .prepare(`EXPLAIN QUERY PLAN ${sql}`)

@@ -10,8 +10,10 @@ import {
 } from '../../store/usage/usage-sums.ts';
 import type { Row } from '../statements.ts';
 import { addRow, nameOf, sumOf } from './adding.ts';
+import type { PendingUse } from './pending.ts';
 import { prepareReads, rowsAtOnce } from './reads.ts';
 import { kindOf, startsOf, type UsageSumTable } from './sums.ts';
+import { createWaitingRows } from './waiting.ts';
 
 /** Adds up what keys were used for. Throws SQLite's errors. */
 export type SumUsage = (query: UsageQuery, now: number) => Promise<UsageSum[]>;
@@ -22,7 +24,9 @@ const keysMax = 200;
 export function createUsageSumming(
   database: DatabaseSync,
   kept: Pick<UsageSumTable, 'closed' | 'reading'>,
+  pending: PendingUse,
 ): SumUsage {
+  const waiting = createWaitingRows(pending);
   const { slice, sliceOfOwner, ends, best, hours, hourEnds, plainHours, otherHours, ...ofOne } =
     prepareReads(database);
   const { hoursOfKey, nextHour, sumOfKey, ownedKeys } = ofOne;
@@ -81,23 +85,36 @@ export function createUsageSumming(
   }
 
   /** The rows of keys within a range of days or months that are not in them yet. */
-  function openHours({ from, to }: SumRange): AsyncGenerator<Row[], void> {
+  async function* openHours(range: SumRange): AsyncGenerator<Row[], void> {
+    const { from, to } = range;
     const { hour, key } = kept.closed();
-    return hoursAfter(hour < from ? [from, ''] : [hour, key], to);
+    yield* hoursAfter(hour < from ? [from, ''] : [hour, key], to);
+    yield* waiting.ofAllKeys(range);
   }
 
   function rowsOf(query: UsageQuery, range: SumRange): AsyncGenerator<Row[], void> {
     const level = levelOf(query);
     if (level === 'key')
       return query.owner === null ? ofKeys(query, range) : ofOwned(query.owner, query, range);
-    const kind = kindOf(level, range.unit);
-    return query.owner === null ? allOf(kind, range) : ofOwner(kind, query.owner, range);
+    return ofSums(kindOf(level, range.unit), query.owner, range);
   }
 
-  function ofKeys({ interval }: Pick<UsageQuery, 'interval'>, range: SumRange): AsyncGenerator<Row[], void> {
-    if (range.unit !== 'hour') return sumsOfKeys(range);
+  async function* ofSums(kind: number, owner: string | null, range: SumRange): AsyncGenerator<Row[], void> {
+    yield* owner === null ? allOf(kind, range) : ofOwner(kind, owner, range);
+    yield waiting.ofOwners(range, owner);
+  }
+
+  async function* ofKeys(
+    { interval }: Pick<UsageQuery, 'interval'>,
+    range: SumRange,
+  ): AsyncGenerator<Row[], void> {
+    if (range.unit !== 'hour') {
+      yield* sumsOfKeys(range);
+      return;
+    }
     const first: [number, string] = [range.from, ''];
-    return interval === 'all' ? hoursTogether(first, range.to) : hoursAfter(first, range.to);
+    yield* interval === 'all' ? hoursTogether(first, range.to) : hoursAfter(first, range.to);
+    yield* waiting.ofAllKeys(range);
   }
 
   async function* sumsOfKeys(range: SumRange): AsyncGenerator<Row[], void> {
@@ -175,8 +192,8 @@ export function createUsageSumming(
       );
       await setImmediate();
     }
-    if (unit === 'hour') return;
-    yield* openHoursOf([...keys], range);
+    yield waiting.ofKeys(keys, range);
+    if (unit !== 'hour') yield* openHoursOf([...keys], range);
   }
 
   /** The same as {@link openHours} of these keys alone, each by itself. */
@@ -197,9 +214,11 @@ export function createUsageSumming(
       const rows = ownedKeys.all(owner, last);
       for (const { key } of rows) keys.add(String(key));
       last = String(rows.at(-1)?.key);
-      if (rows.length < rowsAtOnce) return keys;
+      if (rows.length < rowsAtOnce) break;
       await setImmediate();
     }
+    for (const key of waiting.keysOf(owner)) keys.add(key);
+    return keys;
   }
 }
 

@@ -28,6 +28,9 @@ export interface UsageSumTable {
   closed(): ClosedRow;
   /** Nothing is closed while the work goes on. */
   reading<T>(work: () => Promise<T>): Promise<T>;
+  isRead(): boolean;
+  /** What a key is. */
+  aboutOf(key: KeyId): UsageAbout;
   /** Of owners and of all, in which many tallies are few sums. In a transaction. */
   addToOwners(tallies: readonly UsageTally[]): void;
   /** Removes at most `size` of the sums that are past their retention then, and says how many it did. */
@@ -133,6 +136,8 @@ export function createUsageSumTable(database: DatabaseSync): UsageSumTable {
       return rows.length;
     },
     closed: () => closed,
+    aboutOf,
+    isRead: () => readers > 0,
     async reading(work) {
       readers++;
       try {

@@ -1,11 +1,13 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { KeyId } from '../../keys/key.ts';
 import type { Reason } from '../../schemes/answer.ts';
 import { type CountedUse, requestsOf, type UsageStore } from '../../store/usage/usage-store.ts';
-import { addressesMax, type UsageTally } from '../../store/usage/usage-tally.ts';
+import type { UsageTally } from '../../store/usage/usage-tally.ts';
 import { withoutSync } from '../transaction.ts';
+import type { PendingUse } from './pending.ts';
 import type { UsageSumTable } from './sums.ts';
+import { columnsOf, fromFormerRow, fromRow, prepareStatements, sum, type UsageRow } from './usage-rows.ts';
 
 /** The table of what keys were used for, a row an hour and key. Throws SQLite's errors. */
 export interface UsageTable {
@@ -15,9 +17,12 @@ export interface UsageTable {
   count: UsageStore['countUse'];
   /** Removes at most `size` of the hours before that time, and says how many it did. */
   purge(before: number, size: number): number;
+  /**
+   * Writes the rows of what waits for them, where it is time; with pauses, three times as long as it takes, until
+   * `isEnded`. One at a time.
+   */
+  fold(isEnded: () => boolean): Promise<void>;
 }
-
-type Row = Readonly<Record<string, unknown>>;
 
 const hourMs = 3_600_000;
 /** Tallies that are written before others have the thread: a millisecond or two. */
@@ -26,6 +31,10 @@ const talliesAtOnce = 250;
 const hoursAtOnce = 100;
 /** Keys whose hours are counted before others have the thread: a millisecond. */
 const countedAtOnce = 50;
+/** Entries of the log that are removed before others have the thread. */
+const entriesAtOnce = 100;
+/** Pauses while rows are written, in times of what it takes: Checks may be on the same processor. */
+const foldPauses = 3;
 
 /**
  * Rows are in the order of their hours, so that those that are written are few pages, whatever is kept of the hours
@@ -34,7 +43,8 @@ const countedAtOnce = 50;
  */
 export function createUsageTable(
   database: DatabaseSync,
-  sums: Pick<UsageSumTable, 'addLate' | 'addToOwners'>,
+  sums: Pick<UsageSumTable, 'addLate' | 'addToOwners' | 'reading' | 'isRead'>,
+  pending: PendingUse,
 ): UsageTable {
   const statements = prepareStatements(database);
   const { add, addDenied, find, begin, put, touch } = statements;
@@ -64,66 +74,120 @@ export function createUsageTable(
   }
 
   /** False where there is a row of that hour. */
+  function begins(tally: UsageTally): boolean {
+    return begin.run(...columnsOf(tally)).changes === 1;
+  }
+
   function addFirst(tally: UsageTally): boolean {
     const { key, lastUsedAt } = tally;
-    if (begin.run(...columnsOf(tally)).changes === 0) return false;
+    if (!begins(tally)) return false;
     if (lastUsedAt !== null) touch.run(lastUsedAt, key, lastUsedAt);
     return true;
   }
 
   function addAny(tally: UsageTally): void {
     const { key, hour } = tally;
-    const before = fromRow(key, find.get(hour, key) as Row);
+    const before = fromRow(key, find.get(hour, key) as UsageRow);
     const after = sum(before, tally);
     put.run(...columnsOf(after));
     const { lastUsedAt } = after;
     if (lastUsedAt !== null && before.lastUsedAt === null) touch.run(lastUsedAt, key, lastUsedAt);
   }
 
+  /** The row of a key names the hour of its last use already: it was noted when it began to wait. */
+  function writeWaiting(tallies: readonly UsageTally[], noteFolded: () => void): void {
+    withoutSync(database, () => {
+      for (const tally of tallies) if (!begins(tally) && !addMore(tally)) addAny(tally);
+      sums.addLate(tallies);
+      sums.addToOwners(tallies);
+      noteFolded();
+    });
+  }
+
+  async function fold(isEnded: () => boolean): Promise<void> {
+    await pending.begin();
+    while (!isEnded()) {
+      const began = performance.now();
+      // Who reads rows and what waits would else meet some of it twice, or not at all.
+      if (!sums.isRead()) {
+        const some = pending.next(talliesAtOnce);
+        if (some === null) break;
+        writeWaiting(some.tallies, some.write);
+        some.done();
+      }
+      await pause(foldPauses * (performance.now() - began));
+    }
+    while (!isEnded() && withoutSync(database, () => pending.clean(entriesAtOnce)) === entriesAtOnce)
+      await setImmediate();
+  }
+
+  let folding: Promise<void> | null = null;
+
+  async function hoursOf(key: KeyId, since: number): Promise<UsageTally[]> {
+    const from = since - (since % hourMs);
+    const found = new Map<number, UsageTally>();
+    const meet = (tally: UsageTally) => {
+      const before = found.get(tally.hour);
+      found.set(tally.hour, before === undefined ? tally : sum(before, tally));
+    };
+    for (const row of statements.listFormer.all(key, from)) meet(fromFormerRow(key, row));
+    let hour = statements.nextHour.get(from - 1)?.hour;
+    for (let looked = 1; hour != null; looked++) {
+      const row = find.get(Number(hour), key);
+      if (row !== undefined) meet(fromRow(key, row));
+      hour = statements.nextHour.get(Number(hour))?.hour;
+      if (looked % hoursAtOnce === 0) await setImmediate();
+    }
+    for (const { about, ...tally } of pending.of(key)) if (tally.hour >= from) meet(tally);
+    return [...found.values()].sort((one, other) => one.hour - other.hour);
+  }
+
+  async function count(keys: readonly KeyId[], hours: readonly number[]): Promise<CountedUse[]> {
+    const found: CountedUse[] = [];
+    for (const [at, key] of keys.entries()) {
+      if (at > 0 && at % countedAtOnce === 0) await setImmediate();
+      const waiting = pending.of(key);
+      for (const hour of new Set(hours)) {
+        const row = find.get(hour, key);
+        const former = statements.findFormer.get(key, hour);
+        const tallies = waiting.filter((tally) => tally.hour === hour) as UsageTally[];
+        if (row !== undefined) tallies.push(fromRow(key, row));
+        if (former !== undefined) tallies.push(fromFormerRow(key, former));
+        const requests = tallies.reduce((total, tally) => total + requestsOf(tally), 0);
+        if (requests > 0) found.push({ key, hour, requests });
+      }
+    }
+    return found;
+  }
+
   return {
     async record(tallies) {
+      const rows: UsageTally[] = [];
       for (let start = 0; start < tallies.length; start += talliesAtOnce) {
         if (start > 0) await setImmediate();
-        withoutSync(database, () => {
-          const some = tallies.slice(start, start + talliesAtOnce);
-          for (const tally of some) if (!addMore(tally) && !addFirst(tally)) addAny(tally);
-          sums.addLate(some);
-          if (start + talliesAtOnce >= tallies.length) sums.addToOwners(tallies);
-        });
-      }
-    },
-    async get(key, since) {
-      const from = since - (since % hourMs);
-      const found = new Map(
-        statements.listFormer.all(key, from).map((row) => byHour(fromFormerRow(key, row))),
-      );
-      let hour = statements.nextHour.get(from - 1)?.hour;
-      for (let looked = 1; hour != null; looked++) {
-        const row = find.get(Number(hour), key);
-        const former = found.get(Number(hour));
-        if (row !== undefined) {
-          const tally = fromRow(key, row);
-          found.set(tally.hour, former === undefined ? tally : sum(former, tally));
-        }
-        hour = statements.nextHour.get(Number(hour))?.hour;
-        if (looked % hoursAtOnce === 0) await setImmediate();
-      }
-      return [...found.values()].sort((one, other) => one.hour - other.hour);
-    },
-    async count(keys, hours) {
-      const found: CountedUse[] = [];
-      for (const [at, key] of keys.entries()) {
-        if (at > 0 && at % countedAtOnce === 0) await setImmediate();
-        for (const hour of new Set(hours)) {
-          const row = find.get(hour, key);
-          const former = statements.findFormer.get(key, hour);
-          const requests =
-            (row === undefined ? 0 : requestsOf(fromRow(key, row))) +
-            (former === undefined ? 0 : requestsOf(fromFormerRow(key, former)));
-          if (requests > 0) found.push({ key, hour, requests });
+        const added = pending.add(tallies.slice(start, start + talliesAtOnce));
+        rows.push(...added.rest);
+        try {
+          withoutSync(database, () => {
+            added.write();
+            for (const tally of added.rest) if (!addMore(tally) && !addFirst(tally)) addAny(tally);
+            sums.addLate(added.rest);
+            if (start + talliesAtOnce >= tallies.length) sums.addToOwners(rows);
+          });
+        } catch (error) {
+          added.undo();
+          throw error;
         }
       }
-      return found;
+    },
+    get: (key, since) => sums.reading(() => hoursOf(key, since)),
+    count: (keys, hours) => sums.reading(() => count(keys, hours)),
+    fold(isEnded) {
+      if (!pending.isDue()) return folding ?? Promise.resolve();
+      folding ??= fold(isEnded).finally(() => {
+        folding = null;
+      });
+      return folding;
     },
     purge: (before, size) =>
       withoutSync(database, () => {
@@ -138,92 +202,7 @@ export function createUsageTable(
   };
 }
 
-function prepareStatements(database: DatabaseSync) {
-  return {
-    add: database.prepare(
-      `UPDATE usage_hours SET allowed = allowed + ?, last_used_at = max(last_used_at, ?)
-       WHERE hour = ? AND key = ? AND last_used_at IS NOT NULL AND instr(addresses, ?) > 0`,
-    ),
-    addDenied: database.prepare(
-      `UPDATE usage_hours SET denied = json_set(denied, ?, coalesce(denied ->> ?, 0) + ?)
-       WHERE hour = ? AND key = ? AND instr(addresses, ?) > 0`,
-    ),
-    find: database.prepare('SELECT * FROM usage_hours WHERE hour = ? AND key = ?'),
-    begin: database.prepare(
-      `INSERT INTO usage_hours (hour, key, allowed, last_used_at, denied, addresses, observed)
-       VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-    ),
-    put: database.prepare(
-      `INSERT INTO usage_hours (hour, key, allowed, last_used_at, denied, addresses, observed)
-       VALUES (?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT DO UPDATE SET allowed = excluded.allowed, last_used_at = excluded.last_used_at,
-         denied = excluded.denied, addresses = excluded.addresses, observed = excluded.observed`,
-    ),
-    touch: database.prepare(
-      'UPDATE keys SET last_used_at = ? WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)',
-    ),
-    nextHour: database.prepare('SELECT min(hour) AS hour FROM usage_hours WHERE hour > ?'),
-    oldest: database.prepare(
-      'SELECT hour, key, last_used_at FROM usage_hours WHERE hour < ? ORDER BY hour, key LIMIT ?',
-    ),
-    removeTo: database.prepare('DELETE FROM usage_hours WHERE (hour, key) <= (?, ?)'),
-    // What was written before there was the other table.
-    listFormer: database.prepare(
-      'SELECT hour, tally, last_used_at FROM usage WHERE key = ? AND hour >= ? ORDER BY hour',
-    ),
-    findFormer: database.prepare('SELECT hour, tally, last_used_at FROM usage WHERE key = ? AND hour = ?'),
-    removeFormer: database.prepare(
-      'DELETE FROM usage WHERE (key, hour) IN (SELECT key, hour FROM usage WHERE hour < ? LIMIT ?)',
-    ),
-  };
-}
-
-function columnsOf({ hour, key, allowed, lastUsedAt, denied, addresses, observed }: UsageTally) {
-  const texts = [JSON.stringify(denied), JSON.stringify(addresses), JSON.stringify(observed)] as const;
-  return [hour, key, allowed, lastUsedAt, ...texts] as const;
-}
-
-function byHour(tally: UsageTally): [number, UsageTally] {
-  return [tally.hour, tally];
-}
-
-function fromRow(key: KeyId, row: Row): UsageTally {
-  return {
-    ...{ key, hour: Number(row.hour), allowed: Number(row.allowed) },
-    denied: JSON.parse(String(row.denied)),
-    observed: JSON.parse(String(row.observed)),
-    lastUsedAt: row.last_used_at as number | null,
-    addresses: JSON.parse(String(row.addresses)),
-  };
-}
-
-function fromFormerRow(key: KeyId, row: Row): UsageTally {
-  const counts = JSON.parse(String(row.tally)) as Pick<UsageTally, 'allowed' | 'denied' | 'addresses'>;
-  return {
-    key,
-    hour: Number(row.hour),
-    observed: {},
-    ...counts,
-    lastUsedAt: row.last_used_at as number | null,
-  };
-}
-
-function sum(before: UsageTally, more: UsageTally): UsageTally {
-  const denied = sumByReason(before.denied, more.denied);
-  const observed = sumByReason(before.observed, more.observed);
-  const addresses = [...new Set([...before.addresses, ...more.addresses])].slice(0, addressesMax);
-  const lastUsedAt = latest(before.lastUsedAt, more.lastUsedAt);
-  return { ...before, allowed: before.allowed + more.allowed, denied, observed, lastUsedAt, addresses };
-}
-
-function sumByReason(before: UsageTally['denied'], more: UsageTally['denied']): UsageTally['denied'] {
-  const sums = { ...before };
-  for (const [reason, count] of Object.entries(more) as [Reason, number][]) {
-    sums[reason] = (sums[reason] ?? 0) + count;
-  }
-  return sums;
-}
-
-function latest(one: number | null, other: number | null): number | null {
-  return one === null ? other : other === null ? one : Math.max(one, other);
+/** Lets others have the thread for so long, and the process end. */
+async function pause(ms: number): Promise<void> {
+  await setTimeout(ms, undefined, { ref: false });
 }

@@ -7,9 +7,12 @@ import { checkedRecord } from '../../../store/records/checked-record.ts';
 import { BadRecord } from '../../../store/store.ts';
 import type { Parameters, Row } from '../../statements.ts';
 
-/** The latest use is in the row of the hour that the key's own row names, or in that row itself. */
+/**
+ * The latest use is in the row of the hour that the key's own row names, or in that row itself, or waits to be written
+ * there.
+ */
 export const lastUsedAt = `max(keys.last_used_at, coalesce((SELECT last_used_at FROM usage_hours
-    WHERE hour = keys.last_used_at - keys.last_used_at % 3600000 AND key = keys.id), 0))`;
+    WHERE hour = keys.last_used_at - keys.last_used_at % 3600000 AND key = keys.id), 0), pending_last_use(keys.id))`;
 
 const columnsWith = (
   lastUse: string,

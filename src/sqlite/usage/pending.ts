@@ -1,0 +1,236 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { KeyId } from '../../keys/key.ts';
+import type { UsageAbout, UsageTally } from '../../store/usage/usage-tally.ts';
+import { type FoldOrder, foldOrder, keyOf, type Place } from './fold-order.ts';
+import { createPendingHour, type PendingHour, type PendingSum, type PendingTally } from './pending-hour.ts';
+import { createUseLog } from './use-log.ts';
+
+/**
+ * Use of the present hour that no row has yet. A row for each key and flush is what the use of many keys costs: here a
+ * flush is one entry of a log, and each key's row is written once, when the hour is over or the log is long. Until then
+ * whoever reads rows adds what waits here. Throws SQLite's errors.
+ */
+export interface PendingUse {
+  /**
+   * Takes what it has room for. `rest` is for rows; `write` is for the same transaction as these, and where that
+   * fails, `undo` is for after it.
+   */
+  add(tallies: readonly UsageTally[]): {
+    readonly rest: readonly UsageTally[];
+    write(): void;
+    undo(): void;
+  };
+  /** What waits of a key, an hour each. */
+  of(key: KeyId): PendingTally[];
+  /** All that waits of hours that begin from `from` on and before `to`. */
+  all(from: number, to: number): Generator<PendingTally, void>;
+  /** The same, by what keys were. */
+  sums(from: number, to: number): Generator<PendingSum, void>;
+  /** Keys of an owner of which something may wait. */
+  keysOf(owner: string): Generator<KeyId, void>;
+  /** Keys that may wait in all. */
+  readonly size: number;
+  /** The first hour of which something waits; null for none. */
+  firstHour(): number | null;
+  /** Whether rows are to be written now. */
+  isDue(): boolean;
+  /** What is added from now on is left for the next time that all is written. To be awaited before {@link next}. */
+  begin(): Promise<void>;
+  /**
+   * Some of what waited when it began, in the order of rows, for rows that are written with `write` in one transaction,
+   * and `done` right after it; null where nothing of it is left.
+   */
+  next(size: number): {
+    readonly tallies: readonly PendingTally[];
+    write(): void;
+    done(): void;
+  } | null;
+  /** Removes at most `size` entries of the log that rows have, and says how many it did. */
+  clean(size: number): number;
+}
+
+const hourMs = 3_600_000;
+/** Tallies in the log for each key of it before rows are written. */
+const logMax = 8;
+const logMin = 20_000;
+
+export interface PendingUseDependencies {
+  readonly now: () => number;
+  /** What a key is whose tally does not say it. */
+  readonly aboutOf: (key: KeyId) => UsageAbout;
+}
+
+interface Placed {
+  readonly table: PendingHour;
+  readonly place: number;
+  readonly tally: UsageTally;
+  readonly lastUsedBefore: number | null;
+}
+
+interface Folding {
+  readonly entry: number;
+  readonly tables: readonly PendingHour[];
+  /** One for each hour. */
+  orders: FoldOrder[] | null;
+}
+
+export function createPendingUse(
+  database: DatabaseSync,
+  { now, aboutOf }: PendingUseDependencies,
+): PendingUse {
+  // Named by the expression that reads the last use of a key.
+  database.function('pending_last_use', (key) => lastUse(String(key)));
+  const log = createUseLog(database);
+  const touch = database.prepare(
+    'UPDATE keys SET last_used_at = ? WHERE id = ? AND (last_used_at IS NULL OR last_used_at < ?)',
+  );
+  let open: PendingHour[] = [];
+  /** Those whose rows are being written. */
+  let folding: Folding | null = null;
+  let logged = 0;
+  /** The last entry that rows have. */
+  let foldedTo = 0;
+  for (const tallies of log.read()) restore(tallies);
+
+  function restore(tallies: readonly PendingTally[]): void {
+    logged += tallies.length;
+    for (const tally of tallies) {
+      if (open.some((table) => table.hour === tally.hour && table.add(tally, aboutOf) >= 0)) continue;
+      const table = createPendingHour(tally.hour);
+      table.add(tally, aboutOf);
+      open.push(table);
+    }
+  }
+
+  /** As they are now, whatever becomes of them while somebody goes through them. */
+  function tables(from = 0, to = Infinity): PendingHour[] {
+    const all = folding === null ? open : [...open, ...folding.tables];
+    return all.filter(({ hour }) => hour >= from && hour < to);
+  }
+
+  function lastUse(key: string): number {
+    let last = 0;
+    for (const table of tables()) {
+      const place = table.find(key as KeyId);
+      if (place >= 0) last = Math.max(last, table.lastUsedAt(place) ?? 0);
+    }
+    return last;
+  }
+
+  /** That of the hour that it is; of others use is late, and goes into their rows. */
+  function openTable(): PendingHour {
+    const hour = now() - (now() % hourMs);
+    const known = open.findLast((table) => table.hour === hour);
+    if (known !== undefined) return known;
+    const table = createPendingHour(hour);
+    open.push(table);
+    return table;
+  }
+
+  return {
+    add(tallies) {
+      const rest: UsageTally[] = [];
+      const placed: Placed[] = [];
+      const table = openTable();
+      for (const tally of tallies) {
+        const known = tally.hour === table.hour ? table.find(tally.key) : -1;
+        const lastUsedBefore = known < 0 ? null : table.lastUsedAt(known);
+        const place = tally.hour === table.hour ? table.add(tally, aboutOf) : -1;
+        if (place < 0) rest.push(tally);
+        else placed.push({ table, place, tally, lastUsedBefore });
+      }
+      return {
+        rest,
+        write() {
+          if (placed.length === 0) return;
+          log.append(
+            table.hour,
+            placed.map(({ place, tally }) => ({ ...tally, about: table.aboutAt(place) })),
+          );
+          for (const { tally, lastUsedBefore } of placed) {
+            const { key, lastUsedAt } = tally;
+            if (lastUsedAt !== null && lastUsedBefore === null) touch.run(lastUsedAt, key, lastUsedAt);
+          }
+          logged += placed.length;
+        },
+        undo() {
+          for (const { place, tally, lastUsedBefore } of placed.toReversed())
+            table.remove(place, tally, lastUsedBefore);
+        },
+      };
+    },
+    of(key) {
+      const found: PendingTally[] = [];
+      for (const table of tables()) {
+        const place = table.find(key);
+        const tally = place < 0 ? null : table.tallyAt(place);
+        if (tally !== null) found.push(tally);
+      }
+      return found;
+    },
+    *all(from, to) {
+      for (const table of tables(from, to)) {
+        for (let place = 0; place < table.size; place++) {
+          const tally = table.tallyAt(place);
+          if (tally !== null) yield tally;
+        }
+      }
+    },
+    *sums(from, to) {
+      for (const table of tables(from, to)) yield* table.sums();
+    },
+    *keysOf(owner) {
+      for (const table of tables()) yield* table.keysOf(owner);
+    },
+    get size() {
+      let size = 0;
+      for (const table of tables()) size += table.size;
+      return size;
+    },
+    firstHour() {
+      let first: number | null = null;
+      for (const { hour } of tables()) first = first === null ? hour : Math.min(first, hour);
+      return first;
+    },
+    isDue() {
+      if (folding !== null) return true;
+      const hour = now() - (now() % hourMs);
+      if (open.some((table) => table.size > 0 && table.hour < hour)) return true;
+      const keys = open.reduce((sum, table) => sum + table.size, 0);
+      return logged > Math.max(logMin, logMax * keys);
+    },
+    async begin() {
+      if (folding === null) {
+        folding = { entry: log.last(), tables: open, orders: null };
+        open = [];
+        logged = 0;
+      }
+      if (folding.orders !== null) return;
+      const { tables: frozen } = folding;
+      const hours = [...new Set(frozen.map(({ hour }) => hour))].sort((one, other) => one - other);
+      const orders: FoldOrder[] = [];
+      for (const hour of hours) orders.push(await foldOrder(frozen.filter((table) => table.hour === hour)));
+      folding.orders = orders;
+    },
+    next(size) {
+      const order = folding?.orders?.find(({ isEmpty }) => !isEmpty);
+      if (folding === null || order === undefined) {
+        foldedTo = folding?.entry ?? foldedTo;
+        folding = null;
+        return null;
+      }
+      const { entry } = folding;
+      const taken = order.first(size);
+      const last = taken.at(-1) as Place;
+      return {
+        tallies: taken.flatMap(({ table, place }) => table.tallyAt(place) ?? []),
+        write: () => log.folded(entry, last.table.hour, keyOf(last)),
+        done() {
+          for (const { table, place } of taken) table.clear(place);
+          order.drop(taken.length);
+        },
+      };
+    },
+    clean: (size) => log.remove(foldedTo, size),
+  };
+}
