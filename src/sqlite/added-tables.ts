@@ -30,3 +30,31 @@ export const requestLogStep = {
   CREATE INDEX requests_denied ON requests (at, id) WHERE decision <> 'allow';
   `,
 };
+
+/** Older versions go on with the table above, which is read beside these until its rows are past their retention. */
+export const requestRowsStep = {
+  readerMin: 2,
+  statements: `
+  CREATE TABLE request_rows (
+    at           INTEGER NOT NULL,
+    id           TEXT NOT NULL,
+    count        INTEGER NOT NULL,
+    key          TEXT,
+    owner        TEXT,
+    decision     TEXT NOT NULL,
+    reason       TEXT,
+    body         TEXT NOT NULL,
+    PRIMARY KEY (at, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE request_blocks (
+    start        INTEGER PRIMARY KEY NOT NULL,
+    rows         INTEGER NOT NULL
+  ) STRICT;
+  INSERT INTO request_blocks (start, rows) VALUES (0, 0);
+  CREATE TABLE request_subjects (
+    block        INTEGER NOT NULL,
+    subject      TEXT NOT NULL,
+    PRIMARY KEY (block, subject)
+  ) STRICT, WITHOUT ROWID;
+  `,
+};

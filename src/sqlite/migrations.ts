@@ -1,4 +1,4 @@
-import { identityKeysStep, requestLogStep } from './added-tables.ts';
+import { identityKeysStep, requestLogStep, requestRowsStep } from './added-tables.ts';
 import { foldNames } from './fold-names.ts';
 import type { Migration } from './migration.ts';
 import { portalSessions } from './portal-migration.ts';
@@ -230,6 +230,7 @@ export const migrations: readonly Migration[] = [
   usageSumsStep,
   searchStep,
   useLogStep,
+  requestRowsStep,
 ];
 
 /** The roles of a row that a trigger is about, as JSON; NULL where there are none or they cannot be read. */

@@ -26,7 +26,7 @@ export interface RequestCapOptions {
   readonly onBackgroundError?: (error: unknown) => void;
 }
 
-/** Half a gigabyte, on SQLite. */
+/** A third of a gigabyte, on SQLite. */
 export const defaultRequestRowsMax = 1_000_000;
 
 /** Rows that this process writes, and milliseconds, after which it looks again. */
