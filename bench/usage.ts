@@ -3,10 +3,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Decision } from '../src/check/authorize.ts';
 import { createUseNotices } from '../src/events/use-notices.ts';
 import type { KeyRecord } from '../src/keys/key.ts';
-import { readPresets } from '../src/presets/read.ts';
 import { createSqliteStore } from '../src/sqlite/store.ts';
 import type { Store } from '../src/store/store.ts';
 import { createUsage } from '../src/usage/usage.ts';
@@ -16,6 +14,7 @@ import { wholeNumber } from './options.ts';
 import { createRandom } from './random.ts';
 import { spreadOf, spreadText } from './report.ts';
 import { seedFile } from './seed.ts';
+import { createAllow } from './usage-allow.ts';
 
 const usage = `usage: node bench/usage.ts [options]
   --keys LIST        keys in the file, each used once between two writes (1000,20000,100000)
@@ -149,22 +148,6 @@ async function fill(store: Store, records: readonly KeyRecord[], hour: number): 
     }));
     await store.recordUsage(tallies);
   }
-}
-
-function createAllow(): (key: KeyRecord) => Decision {
-  const scheme = readPresets().get('postern');
-  if (scheme === undefined) throw new Error('there is no scheme');
-  const withheld = { headers: ['authorization'], changed: [], parameters: [] };
-  return (key) => ({
-    verdict: 'allow',
-    owner: null,
-    key,
-    scheme,
-    permissions: key.permissions,
-    withheld,
-    plan: null,
-    rate: null,
-  });
 }
 
 function shuffle<T>(items: T[], random: ReturnType<typeof createRandom>): void {

@@ -20,8 +20,7 @@ class HeldKey implements CheckedKey, HeldUse {
   /** Since that hour began; below 0 for a key that does not expire. */
   readonly #expiryMs: number;
   uses = -1;
-  useHour = 0;
-  lastUseMs = 0;
+  lastUse = 0;
   useAddress = '';
   usePlan: string | null = null;
   account: unknown = null;

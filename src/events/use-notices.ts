@@ -6,6 +6,7 @@ import type { UsageTally } from '../store/usage/usage-tally.ts';
 import { formatTime } from '../time/time.ts';
 import { untilAborted } from '../time/until-aborted.ts';
 import { createKeyNotices } from './key-notices.ts';
+import { createKnownUses } from './known-uses.ts';
 import { noticeDraft } from './notice.ts';
 
 /** Sees from what is written of the use of keys what an operator wants to hear of, and journals it. */
@@ -22,10 +23,11 @@ export interface UseNotices {
 }
 
 export interface UseNoticesOptions {
-  /** Keys of which one address is known to be no news, so that the store is not asked of it again. Default 200 000. */
+  /** Uses that are known to be no news, a key and an address each, so that the store is not asked again; default
+   * 1 000 000, and twice as many at the most. */
+  readonly usesMax?: number;
+  /** Keys of which the hour is known in which they were told of as denied. Default 200 000. */
   readonly keysMax?: number;
-  /** Uses from other addresses than that one that are known to be no news. Default 50 000. */
-  readonly knownMax?: number;
   /** Notices of a kind that are told one by one within a minute; of more one tells, at its end. Default 100. */
   readonly singlyMax?: number;
   /** Tallies that wait to be looked at; more are passed over. Default 200 000. */
@@ -42,17 +44,15 @@ export interface UseNoticesDependencies {
 }
 
 /** Uses in one question to the store. */
-const usesMax = 500;
+const usesAtOnce = 500;
 
 /** A key that came from a new address, once for each; and one that was denied for its permissions, once an hour. */
 export function createUseNotices(
   { store, now, onError, onDropped }: UseNoticesDependencies,
   options: UseNoticesOptions = {},
 ): UseNotices {
-  const { keysMax = 200_000, knownMax = 50_000, singlyMax = 100, waitingMax = 200_000 } = options;
-  /** Most keys have one address, and it is found without making a name: 0.2 µs for 4. */
-  const firstOf = new BoundedCache<KeyId, string>(keysMax);
-  const known = new BoundedCache<string, true>(knownMax);
+  const { usesMax = 1_000_000, keysMax = 200_000, singlyMax = 100, waitingMax = 200_000 } = options;
+  const known = createKnownUses(usesMax);
   /** The hour in which a key was told of last. */
   const deniedIn = new BoundedCache<KeyId, number>(keysMax);
   const notices = createKeyNotices({ store, now }, ['NewAddress', 'PermissionDenied'], singlyMax);
@@ -82,19 +82,20 @@ export function createUseNotices(
   async function look(tallies: readonly UsageTally[]): Promise<void> {
     waiting -= tallies.length;
     if (isLate) return;
-    const uses = tallies.flatMap(newsOf);
-    for (let start = 0; start < uses.length; start += usesMax) {
-      await noteAddresses(uses.slice(start, start + usesMax));
+    const uses = newsOf(tallies);
+    for (let start = 0; start < uses.length; start += usesAtOnce) {
+      await noteAddresses(uses.slice(start, start + usesAtOnce));
     }
     const told = tallies.filter((tally) => isDenied(tally) && deniedIn.get(tally.key) !== tally.hour);
-    await noteDenials(told);
+    if (told.length > 0) await noteDenials(told);
   }
 
-  function newsOf({ key, addresses }: UsageTally): AddressUse[] {
-    const first = firstOf.get(key);
-    return addresses
-      .filter((address) => address !== first && known.get(nameOf({ key, address })) === undefined)
-      .map((address) => ({ key, address }));
+  function newsOf(tallies: readonly UsageTally[]): AddressUse[] {
+    const uses: AddressUse[] = [];
+    for (const { key, addresses } of tallies) {
+      for (const address of addresses) if (!known.has({ key, address })) uses.push({ key, address });
+    }
+    return uses;
   }
 
   async function noteAddresses(uses: readonly AddressUse[]): Promise<void> {
@@ -106,10 +107,7 @@ export function createUseNotices(
         once: `address ${key} ${address}`,
       }),
     );
-    for (const use of uses) {
-      if (firstOf.get(use.key) === undefined) firstOf.set(use.key, use.address);
-      else known.set(nameOf(use), true);
-    }
+    for (const use of uses) known.add(use);
   }
 
   async function noteDenials(tallies: readonly UsageTally[]): Promise<void> {
@@ -132,10 +130,6 @@ export function createUseNotices(
     if (dropped + more > 0) onDropped(dropped + more);
     dropped = 0;
   }
-}
-
-function nameOf({ key, address }: AddressUse): string {
-  return `${key} ${address}`;
 }
 
 function isDenied({ denied }: UsageTally): boolean {

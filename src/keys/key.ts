@@ -95,10 +95,8 @@ export type CheckedKey = Pick<
 export interface HeldUse {
   /** 0 where nothing waits; below 0 for a key that is not held, and whose use is counted elsewhere. */
   uses: number;
-  /** Whole hours since 1970. */
-  useHour: number;
-  /** Of the last use, since that hour began. */
-  lastUseMs: number;
+  /** Of the last use, Unix milliseconds modulo 2^32, so that it stands in the key itself. */
+  lastUse: number;
   /** Where it was used from, as it came. */
   useAddress: string;
   /** The plan that held for it. */
@@ -168,6 +166,17 @@ export function createKeyIds(now: () => number): () => KeyId {
 export function firstIdAt(ms: number): KeyId {
   const time = BigInt(Math.min(Math.max(0, Math.floor(ms)), 2 ** 48 - 1));
   return `key_${base32(time, 10)}${'0'.repeat(16)}` as KeyId;
+}
+
+const values = new Uint8Array(128);
+for (const digit of crockford.slice(1))
+  for (let code = digit.charCodeAt(0); code < values.length; code++) values[code] = (values[code] ?? 0) + 1;
+
+/** The bits of the digits of an id from `start` on, five each, six of them at the most; the prefix has none. */
+export function idBits(id: string, start: number, end: number): number {
+  let bits = 0;
+  for (let at = start; at < end; at++) bits = (bits << 5) | (values[id.charCodeAt(at) & 127] as number);
+  return bits;
 }
 
 /** Whether a string could be a key's id; says nothing of whether the key exists. */

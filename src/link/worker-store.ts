@@ -1,13 +1,16 @@
 import type { CheckStore } from '../store/breaker.ts';
 import { type Store, StoreUnavailable } from '../store/store.ts';
+import type { AllowedTallies } from '../store/usage/allowed-tallies.ts';
 import type { Dated, ServiceAnswers } from './messages.ts';
 import type { Peer } from './peer.ts';
 import { takeKey } from './sent-keys.ts';
-import { sendTallies } from './sent-tallies.ts';
+import { sendAllowed, sendTallies } from './sent-tallies.ts';
 
 /** What a Check worker asks of the store. */
 export type WorkerStore = CheckStore &
   Pick<Store, 'recordUsage'> & {
+    /** The same of keys that were allowed, by columns. */
+    recordAllowed(tallies: AllowedTallies): Promise<void>;
     /** How many Check workers lease from the same store, as far as is known. */
     readonly sharers: () => number;
   };
@@ -43,6 +46,7 @@ export function createWorkerStore(dependencies: WorkerStoreDependencies): Worker
     returnUnits: (returns) => service.ask('returnUnits', returns),
     sharers: () => sharers,
     recordUsage: (tallies) => service.ask('recordUsage', sendTallies(tallies)),
+    recordAllowed: (tallies) => service.ask('recordUsage', sendAllowed(tallies)),
   };
 
   async function inTime<Value>(read: () => Promise<Dated<Value>>): Promise<Value> {

@@ -1,7 +1,12 @@
-import { isIP } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import type { CheckedKey, HeldUse } from '../keys/key.ts';
-import type { UsageTally } from '../store/usage/usage-tally.ts';
+import {
+  type AllowedColumns,
+  type AllowedTallies,
+  createAllowedColumns,
+} from '../store/usage/allowed-tallies.ts';
+import { inParts, orderOf, type Unordered } from './id-order.ts';
+import { createRecentAddresses } from './recent-addresses.ts';
 
 /** What keys in memory were allowed for, counted beside each key. */
 export interface HeldUses {
@@ -16,75 +21,111 @@ export interface HeldUses {
    * All that waits now, by hour and within it by key, at most `size` at a time. What a batch has is counted here no
    * more; what is not asked for goes on waiting.
    */
-  batches(size: number): AsyncGenerator<UsageTally[], void>;
+  batches(size: number): AsyncGenerator<AllowedTallies, void>;
 }
 
 const hourMs = 3_600_000;
 /** The longest text of an IPv6 address, with an IPv4 one at its end. */
 const addressLengthMax = 45;
-const none: UsageTally['denied'] = Object.freeze({});
-/** Keys that are looked at before others have the thread: a fraction of a millisecond. */
-const keysAtOnce = 1_000;
 
 type HeldKey = CheckedKey & HeldUse;
 
-/** Addresses that came lately, by their ends: keys that are used from one address hold one text of it. */
-const recent: string[] = new Array(1_024).fill('');
-
-function shared(address: string): string {
-  const { length } = address;
-  const place = (address.charCodeAt(length - 1) | (address.charCodeAt(length - 2) << 4)) & 1_023;
-  if (recent[place] !== address) recent[place] = address;
-  return recent[place] as string;
+/** Keys that were used in one hour. */
+interface UsedKeys extends Unordered<HeldKey> {
+  /** When it began, Unix milliseconds. */
+  readonly hour: number;
 }
 
 /** @param keysMax of which something may wait; of more the use is not counted here until some are written */
 export function createHeldUses(keysMax: number): HeldUses {
-  let used: HeldKey[] = [];
-  /** Of those that are being taken. */
-  let taking = 0;
+  /** By the hour in which they were used. */
+  let hours = new Map<number, UsedKeys>();
+  /** The hour of the latest use. */
+  let used = usedIn(0);
+  let waiting = 0;
+  const addresses = createRecentAddresses();
+
+  function usedIn(hour: number): UsedKeys {
+    let found = hours.get(hour);
+    if (found === undefined) {
+      found = { hour, keys: [], orders: [] };
+      hours.set(hour, found);
+    }
+    return found;
+  }
+
+  /** What waits of the key, which then counts anew. */
+  function take(key: HeldKey, hour: number, into: AllowedColumns): void {
+    const { id, owner, scheme, environment, uses: allowed, usePlan: plan, useAddress } = key;
+    const counts = { allowed, lastUsed: (key.lastUse - hour) | 0, address: addresses.known(useAddress) };
+    into.add(id, counts, { owner, plan, scheme, environment });
+    key.uses = 0;
+    key.useAddress = '';
+    waiting--;
+  }
+
+  async function* batchesOf(taken: UsedKeys, size: number): AsyncGenerator<AllowedTallies, void> {
+    const { hour } = taken;
+    let part: HeldKey[] | null = [];
+    let at = 0;
+    const nextPart = await inParts(taken);
+    try {
+      let columns = createAllowedColumns(hour, size);
+      for (part = nextPart(); part !== null; part = nextPart()) {
+        for (at = 0; at < part.length; ) {
+          take(part[at++] as HeldKey, hour, columns);
+          if (columns.size < size) continue;
+          yield columns.tallies();
+          columns = createAllowedColumns(hour, size);
+        }
+        await setImmediate();
+      }
+      if (columns.size > 0) yield columns.tallies();
+    } finally {
+      // What is in columns was asked for, since it ends early at a full one alone.
+      for (; part !== null; part = nextPart(), at = 0) for (const key of part.slice(at)) putBack(key, hour);
+    }
+  }
+
+  function putBack(key: HeldKey, hour: number): void {
+    const { keys, orders } = usedIn(hour);
+    keys.push(key);
+    orders.push(orderOf(key.id));
+  }
 
   return {
     count(key, plan, address, now) {
       if (!isHeld(key)) return false;
-      const hour = Math.floor(now / hourMs);
-      // What a subtraction makes is a number with a place of its own, which the key would hold; this makes it a small one.
-      const sinceHour = (now - hour * hourMs) | 0;
+      if (now < used.hour || now >= used.hour + hourMs) used = usedIn(now - (now % hourMs));
       if (key.uses === 0) {
-        if (used.length + taking >= keysMax || address.length > addressLengthMax) return false;
-        used.push(key);
-        key.useHour = hour;
-        key.lastUseMs = sinceHour;
-        key.useAddress = shared(address);
+        if (waiting >= keysMax || address.length > addressLengthMax) return false;
+        waiting++;
+        used.keys.push(key);
+        used.orders.push(orderOf(key.id));
+        key.lastUse = now | 0;
+        key.useAddress = addresses.shared(address);
         key.usePlan = plan;
-      } else if (key.useHour !== hour || key.useAddress !== address || key.usePlan !== plan) return false;
+      } else if (key.useAddress !== address || key.usePlan !== plan) return false;
+      else {
+        const sinceHour = (key.lastUse - used.hour) | 0;
+        if (sinceHour < 0 || sinceHour >= hourMs) return false;
+        if (now - used.hour > sinceHour) key.lastUse = now | 0;
+      }
       key.uses++;
-      if (sinceHour > key.lastUseMs) key.lastUseMs = sinceHour;
       return true;
     },
     get size() {
-      return used.length + taking;
+      return waiting;
     },
     async *batches(size) {
-      const waiting = used;
-      used = [];
-      taking = waiting.length;
-      const ranges = await inRanges(waiting);
-      let rest: HeldKey[] = [];
+      const taken = [...hours.values()].sort((one, other) => one.hour - other.hour);
+      hours = new Map();
+      used = usedIn(used.hour);
+      let at = 0;
       try {
-        while (ranges.length > 0) {
-          const range = ranges.shift() as HeldKey[];
-          rest.push(...range.sort(compare));
-          while (rest.length >= size || (ranges.length === 0 && rest.length > 0)) {
-            const batch = rest.slice(0, size);
-            rest = rest.slice(size);
-            taking -= batch.length;
-            yield batch.map(takenFrom);
-          }
-        }
+        for (; at < taken.length; at++) yield* batchesOf(taken[at] as UsedKeys, size);
       } finally {
-        for (const left of [rest, ...ranges]) for (const key of left) used.push(key);
-        taking = 0;
+        for (const { hour, keys } of taken.slice(at + 1)) for (const key of keys) putBack(key, hour);
       }
     },
   };
@@ -92,55 +133,4 @@ export function createHeldUses(keysMax: number): HeldUses {
 
 function isHeld(key: CheckedKey): key is HeldKey {
   return key.uses !== undefined && key.uses >= 0;
-}
-
-/** What waits of the key, which then counts anew. */
-function takenFrom(key: HeldKey): UsageTally {
-  const { id, uses, useHour, lastUseMs, useAddress, usePlan: plan } = key;
-  const { owner, scheme, environment } = key;
-  key.uses = 0;
-  key.useAddress = '';
-  const isAddress = isIP(useAddress) !== 0 && !useAddress.includes('%');
-  const hour = useHour * hourMs;
-  return {
-    ...{ key: id, hour, allowed: uses, denied: none, observed: none },
-    ...{ lastUsedAt: hour + lastUseMs, addresses: isAddress ? [useAddress] : [] },
-    about: { owner, plan, scheme, environment },
-  };
-}
-
-/**
- * The keys in ranges of about as many as are looked at at once, each of which is sorted when its turn has come: all of
- * them at once would hold the thread for a tenth of a second.
- */
-async function inRanges(keys: readonly HeldKey[]): Promise<HeldKey[][]> {
-  const count = Math.ceil(keys.length / keysAtOnce);
-  // Four samples for each range: ranges then differ little.
-  const samples = Array.from(
-    { length: 4 * count },
-    (_, at) => keys[Math.floor((at * keys.length) / (4 * count))] as HeldKey,
-  ).sort(compare);
-  const limits = Array.from({ length: Math.max(0, count - 1) }, (_, at) => samples[4 * (at + 1)] as HeldKey);
-  const ranges = Array.from({ length: count }, (): HeldKey[] => []);
-  for (const [at, key] of keys.entries()) {
-    if (at % keysAtOnce === keysAtOnce - 1) await setImmediate();
-    ranges[rangeOf(key, limits)]?.push(key);
-  }
-  return ranges;
-}
-
-/** How many limits the key does not stand before. */
-function rangeOf(key: HeldKey, limits: readonly HeldKey[]): number {
-  let [low, high] = [0, limits.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (compare(key, limits[middle] as HeldKey) < 0) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
-
-function compare(one: HeldKey, other: HeldKey): number {
-  if (one.useHour !== other.useHour) return one.useHour - other.useHour;
-  return one.id < other.id ? -1 : one.id > other.id ? 1 : 0;
 }

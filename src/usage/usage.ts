@@ -8,6 +8,7 @@ import type { Decision } from '../check/authorize.ts';
 import type { KeyId } from '../keys/key.ts';
 import type { Reason } from '../schemes/answer.ts';
 import type { Store } from '../store/store.ts';
+import { type AllowedTallies, talliesOf } from '../store/usage/allowed-tallies.ts';
 import type { UsageTally } from '../store/usage/usage-tally.ts';
 import { createFlushing } from './flushing.ts';
 import { createHeldUses } from './held-uses.ts';
@@ -56,7 +57,10 @@ const lagMaxMs = 10_000;
 export const batchSize = 500;
 
 export interface UsageDependencies {
-  readonly store: Pick<Store, 'recordUsage'>;
+  readonly store: Pick<Store, 'recordUsage'> & {
+    /** The same of keys that were allowed, where it takes them by columns. */
+    recordAllowed?(tallies: AllowedTallies): Promise<void>;
+  };
   readonly onError: (error: unknown) => void;
   /** What so many keys were used for was dropped at the end. */
   readonly onDropped: (tallies: number) => void;
@@ -70,6 +74,7 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
   const writtenWithinMs = lagMaxMs - storeLagMs;
   const flushMs = Math.min(options.flushMs, writtenWithinMs);
   const pausesMs = Math.max(0, Math.min(flushMs, writtenWithinMs - flushMs) / 2);
+  const { recordAllowed = (tallies) => store.recordUsage(talliesOf(tallies)) } = store;
   let gathering = createGathering(options.talliesMax);
   const held = createHeldUses(options.heldMax ?? 0);
   const flushing = createFlushing((isByInterval) => writeAll(isByInterval ? pausesMs : 0), flushMs);
@@ -141,16 +146,17 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
   /** Resolves to whether the store took all of it; what it did not take goes on waiting. */
   async function writeHeld(pauseBetween: PauseBetween): Promise<boolean> {
     for await (const batch of held.batches(batchMax)) {
-      unwritten += batch.length;
+      const { length } = batch.allowed;
+      unwritten += length;
       await pauseBetween(false);
       if (isLate) return false;
       try {
-        await store.recordUsage(batch);
-        unwritten -= batch.length;
+        await recordAllowed(batch);
+        unwritten -= length;
       } catch (error) {
         onError(error);
-        for (const tally of batch) restore(tally);
-        unwritten -= batch.length;
+        for (const tally of talliesOf(batch)) restore(tally);
+        unwritten -= length;
         return false;
       }
     }

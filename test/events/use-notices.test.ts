@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createUseNotices, type UseNoticesOptions } from '../../src/events/use-notices.ts';
 import type { JournalDraft } from '../../src/journal/journal.ts';
 import type { AddressUse } from '../../src/journal/journal-store.ts';
-import type { KeyId, KeyRecord } from '../../src/keys/key.ts';
+import { createKeyIds, type KeyId, type KeyRecord } from '../../src/keys/key.ts';
 import { BadRecord } from '../../src/store/store.ts';
 import { keyRecord } from '../records.ts';
 import { tally } from '../store-contract/usage.ts';
@@ -18,23 +18,39 @@ it('asks the store only of uses that it was not asked of lately, in parts that i
 });
 
 it('forgets the uses that are longest ago where there are too many', async () => {
-  const { note, key, asked } = setUp({ knownMax: 2 });
+  const { note, key, asked } = setUp({ usesMax: 2 });
   const from = (last: number) => note([tally(key, { addresses: [`192.0.2.${last}`] })]);
   for (const last of [1, 2, 3, 4]) await from(last);
-  for (const last of [1, 3, 4]) await from(last);
   expect(asked).toHaveLength(4);
-  await from(2);
-  expect(asked).toHaveLength(5);
+  for (const last of [4, 3]) await from(last);
+  expect(asked).toHaveLength(4);
+  for (const last of [5, 6, 7, 1]) await from(last);
+  expect(asked).toHaveLength(8);
 });
 
-it('forgets the addresses of keys that were not used lately where there are too many', async () => {
-  const { note, asked } = setUp({ keysMax: 2 });
-  const keys = [keyRecord(), keyRecord(), keyRecord()];
-  const use = (at: number) => note([tally(keys[at] ?? keyRecord(), { addresses: ['192.0.2.1'] })]);
-  for (const at of [0, 1, 1, 0]) await use(at);
-  expect(asked).toHaveLength(2);
-  for (const at of [2, 0, 1]) await use(at);
-  expect(asked.length).toBeGreaterThan(3);
+it('remembers a use that comes again and again, however many others come', async () => {
+  const { note, key, asked } = setUp({ usesMax: 10 });
+  const others = Array.from({ length: 100 }, () => keyRecord());
+  for (const other of others) {
+    await note([tally(key, { addresses: ['192.0.2.1'] })]);
+    await note([tally(other, { addresses: ['192.0.2.1'] })]);
+  }
+  expect(asked).toHaveLength(1 + others.length);
+});
+
+it('tells keys apart that were made in one millisecond, and addresses that differ in one digit', async () => {
+  const { note, asked } = setUp();
+  const nextId = createKeyIds(() => noon);
+  const keys = Array.from({ length: 5_000 }, nextId);
+  const uses = keys.flatMap((id, at) =>
+    ['192.0.2.', '2001:db8::'].map((start) =>
+      tally({ ...keyRecord(), id }, { addresses: [`${start}${at % 250}`, `${start}${(at % 250) + 1}`] }),
+    ),
+  );
+  await note(uses);
+  expect(asked.flat()).toHaveLength(4 * keys.length);
+  await note(uses);
+  expect(asked.flat()).toHaveLength(4 * keys.length);
 });
 
 it('tells of errors and looks again at the next use', async () => {

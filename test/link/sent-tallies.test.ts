@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { KeyId } from '../../src/keys/key.ts';
-import { sendTallies, takeTallies } from '../../src/link/sent-tallies.ts';
+import { sendAllowed, sendTallies, takeTallies } from '../../src/link/sent-tallies.ts';
+import { createAllowedColumns } from '../../src/store/usage/allowed-tallies.ts';
 import type { UsageTally } from '../../src/store/usage/usage-tally.ts';
 
 const hourMs = 3_600_000;
@@ -39,6 +40,22 @@ describe('tallies that are sent to the service', () => {
   it('keep the order of those that are alike', () => {
     const tallies = Array.from({ length: 500 }, () => tally({}));
     expect(takeTallies(structuredClone(sendTallies(tallies)))).toEqual(tallies);
+  });
+
+  it('of keys that were allowed arrive with whatever owners, plans and addresses they had', () => {
+    const columns = createAllowedColumns(noon, 700);
+    const tallies = Array.from({ length: 650 }, (_, at) =>
+      tally({
+        ...{ allowed: at + 1, lastUsedAt: noon + at, addresses: at % 3 === 0 ? [] : [`192.0.2.${at % 7}`] },
+        about:
+          at % 11 === 0
+            ? undefined
+            : { ...about, owner: [null, 'a b', ''][at % 3] ?? null, plan: `p${at % 5}` },
+      }),
+    );
+    for (const { key, allowed, lastUsedAt, addresses, about } of tallies)
+      columns.add(key, { allowed, lastUsed: Number(lastUsedAt) - noon, address: addresses[0] ?? '' }, about);
+    expect(takeTallies(structuredClone(sendAllowed(columns.tallies())))).toEqual(tallies);
   });
 
   it('are no objects one by one, where keys were denied for one reason', () => {

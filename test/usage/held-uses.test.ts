@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createHeldKeys } from '../../src/cache/held-key.ts';
 import type { Allowed, Denied } from '../../src/check/authorize.ts';
-import type { CheckedKey } from '../../src/keys/key.ts';
+import { type CheckedKey, createKeyIds, type KeyId } from '../../src/keys/key.ts';
 import { readPresets } from '../../src/presets/read.ts';
 import type { Scheme } from '../../src/schemes/scheme.ts';
 import { StoreUnavailable } from '../../src/store/store.ts';
@@ -16,7 +16,7 @@ const scheme = readPresets().get('postern') as Scheme;
 describe('the use of keys that memory holds', () => {
   it('is written in the order of their ids, each once, however many they are and in whatever order they came', async () => {
     const { usage, batches, written } = setUp();
-    const keys = Array.from({ length: 7_003 }, heldKey);
+    const keys = Array.from({ length: 7_003 }, () => heldKey());
     for (let at = 0; at < 2 * keys.length; at++)
       usage.record(allowed(keys[(at * 1_999) % keys.length]), '192.0.2.1', noon + at);
     await usage.flush();
@@ -25,6 +25,60 @@ describe('the use of keys that memory holds', () => {
     expect(batches.every((batch) => batch.length <= batchSize)).toBe(true);
     expect(batches.length).toBe(Math.ceil(keys.length / batchSize));
     await usage.flush();
+    expect(written()).toHaveLength(keys.length);
+  });
+
+  it.each([
+    ['in one millisecond', () => noon],
+    ['now and then over twenty years', (at: number) => noon + at * 10 * 24 * hourMs],
+    ['before there were any', (at: number) => Math.floor(at / 100) * hourMs],
+  ])('is written in the order of ids that were made %s', async (_, madeAt) => {
+    const { usage, written } = setUp();
+    let at = 0;
+    const nextId = createKeyIds(() => madeAt(at));
+    const keys = Array.from({ length: 2_500 }, () => {
+      at++;
+      return heldKey(nextId());
+    });
+    for (let used = 0; used < keys.length; used++)
+      usage.record(allowed(keys[(used * 1_999) % keys.length]), '192.0.2.1', noon);
+    await usage.flush();
+    expect(written().map(({ key }) => key)).toEqual(keys.map(({ id }) => id));
+  });
+
+  it('is put in order where two processes made ids in one millisecond', async () => {
+    const { usage, written } = setUp();
+    const makers = Array.from({ length: 20 }, () => createKeyIds(() => noon));
+    const keys = Array.from({ length: 2_000 }, (_, at) => heldKey(makers[at % makers.length]?.()));
+    for (const key of keys) usage.record(allowed(key), '192.0.2.1', noon);
+    await usage.flush();
+    expect(written().map(({ key }) => key)).toEqual(keys.map(({ id }) => id).sort());
+  });
+
+  it('is by hours, the earlier ones first, when an hour begins', async () => {
+    const { usage, written } = setUp();
+    const keys = Array.from({ length: 1_200 }, () => heldKey());
+    for (const [at, key] of keys.entries())
+      usage.record(allowed(key), '192.0.2.1', noon + (at % 3) * hourMs - 1);
+    await usage.flush();
+    const hours = written().map(({ hour }) => (hour - noon) / hourMs);
+    expect(hours).toEqual([-1, 0, 1].flatMap((hour) => Array.from({ length: 400 }, () => hour)));
+    for (const { hour, lastUsedAt } of written()) expect(lastUsedAt).toBe(hour + hourMs - 1);
+  });
+
+  it('goes on waiting by its hours where the store takes nothing of the first', async () => {
+    const { usage, written, store } = setUp();
+    const keys = Array.from({ length: 3_000 }, () => heldKey());
+    for (const [at, key] of keys.entries()) usage.record(allowed(key), '192.0.2.1', noon + (at % 3) * hourMs);
+    store.isAway = true;
+    await usage.flush();
+    store.isAway = false;
+    await usage.flush();
+    await usage.flush();
+    const hours = new Map(
+      written().map(({ key, hour, allowed }) => [key, (allowed * (hour - noon)) / hourMs]),
+    );
+    expect(keys.map(({ id }) => hours.get(id))).toEqual(keys.map((_, at) => at % 3));
     expect(written()).toHaveLength(keys.length);
   });
 
@@ -65,7 +119,7 @@ describe('the use of keys that memory holds', () => {
 
   it('waits for a store that takes nothing, and counts on meanwhile', async () => {
     const { usage, written, store } = setUp();
-    const keys = Array.from({ length: 3 * batchSize }, heldKey);
+    const keys = Array.from({ length: 3 * batchSize }, () => heldKey());
     const useAll = () => {
       for (const key of keys) usage.record(allowed(key), '192.0.2.1', noon);
     };
@@ -83,7 +137,7 @@ describe('the use of keys that memory holds', () => {
 
   it('is counted while it is being written, and written with the next flush', async () => {
     const { usage, written, store } = setUp();
-    const keys = Array.from({ length: 2 * batchSize }, heldKey);
+    const keys = Array.from({ length: 2 * batchSize }, () => heldKey());
     for (const key of keys) usage.record(allowed(key), '', noon);
     store.onRecord = () => {
       for (const key of keys) usage.record(allowed(key), '', noon);
@@ -97,7 +151,7 @@ describe('the use of keys that memory holds', () => {
 
   it('of more keys than are to wait is gathered all the same', async () => {
     const { usage, written } = setUp({ heldMax: 2 });
-    const keys = Array.from({ length: 5 }, heldKey);
+    const keys = Array.from({ length: 5 }, () => heldKey());
     for (const key of keys) usage.record(allowed(key), '', noon);
     await usage.flush();
     expect(written().map(({ key, allowed }) => [key, allowed])).toEqual(keys.map(({ id }) => [id, 1]));
@@ -105,7 +159,7 @@ describe('the use of keys that memory holds', () => {
 
   it('says what it drops at the end', async () => {
     const { usage, store, dropped } = setUp();
-    const keys = Array.from({ length: 3 * batchSize }, heldKey);
+    const keys = Array.from({ length: 3 * batchSize }, () => heldKey());
     for (const key of keys) usage.record(allowed(key), '', noon);
     store.onRecord = () => new Promise(() => {});
     await usage.stop(AbortSignal.timeout(1));
@@ -135,8 +189,8 @@ function setUp({ heldMax = 100_000 }: { readonly heldMax?: number } = {}) {
 const held = createHeldKeys();
 
 /** A key as memory holds it. */
-function heldKey(): CheckedKey {
-  const key = held(keyRecord());
+function heldKey(id?: KeyId): CheckedKey {
+  const key = held(keyRecord(id === undefined ? {} : { id, spender: id }));
   key.uses = 0;
   return key;
 }

@@ -36,7 +36,7 @@ const none: Counts = Object.freeze({});
 export async function packTallies(tallies: readonly UsageTally[]): Promise<Buffer> {
   const abouts: (UsageAbout | null)[] = [];
   const placeOf = aboutPlaces((about) => abouts.push(about) - 1);
-  const rows = tallies.map((tally) => toRow(tally, placeOf(tally.about ?? null)));
+  const rows = tallies.map((tally) => toRow(tally, placeOf(tally.about)));
   return deflate(JSON.stringify([{ abouts } satisfies Abouts, ...rows]), { level });
 }
 

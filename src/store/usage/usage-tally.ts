@@ -31,23 +31,38 @@ export interface UsageTally {
 export const addressesMax = 50;
 
 /** Names what keys were by numbers, one for all that were the same; `add` is given each that is new, and its number. */
-export function aboutPlaces(add: (about: UsageAbout | null) => number): (about: UsageAbout | null) => number {
-  const known = new Map<string, number>();
-  let last: { readonly about: UsageAbout | null; readonly place: number } | null = null;
+export function aboutPlaces(
+  add: (about: UsageAbout | null) => number,
+): (about: UsageAbout | null | undefined) => number {
+  /** By their owners, who have few of them each: a name made of all four would take longer than all else. */
+  const byOwner = new Map<string | null, Known[]>();
+  let last: Known | null = null;
+  let untold = -1;
+
   return (about) => {
+    if (about === null || about === undefined) {
+      if (untold < 0) untold = add(null);
+      return untold;
+    }
     if (last !== null && isSame(last.about, about)) return last.place;
-    const name =
-      about === null ? '' : JSON.stringify([about.owner, about.plan, about.scheme, about.environment]);
-    const place = known.get(name) ?? add(about);
-    known.set(name, place);
-    last = { about, place };
-    return place;
+    const ofOwner = byOwner.get(about.owner);
+    last = ofOwner?.find((known) => isSame(known.about, about)) ?? null;
+    if (last !== null) return last.place;
+    const { owner, plan, scheme, environment } = about;
+    const kept = { owner, plan, scheme, environment };
+    last = { about: kept, place: add(kept) };
+    if (ofOwner === undefined) byOwner.set(owner, [last]);
+    else ofOwner.push(last);
+    return last.place;
   };
 }
 
-function isSame(one: UsageAbout | null, other: UsageAbout | null): boolean {
-  if (one === null || other === null) return one === other;
-  const { owner, plan, scheme, environment } = one;
-  if (owner !== other.owner || plan !== other.plan) return false;
-  return scheme === other.scheme && environment === other.environment;
+interface Known {
+  readonly about: UsageAbout;
+  readonly place: number;
+}
+
+function isSame(one: UsageAbout, other: UsageAbout): boolean {
+  if (one.owner !== other.owner || one.plan !== other.plan) return false;
+  return one.scheme === other.scheme && one.environment === other.environment;
 }

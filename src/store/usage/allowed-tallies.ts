@@ -1,0 +1,141 @@
+import type { KeyId } from '../../keys/key.ts';
+import type { UsageAbout, UsageTally } from './usage-tally.ts';
+
+/**
+ * Tallies that are alike in all but these columns: of keys that were allowed within one hour, from one address at the
+ * most, and never denied. Nearly all are of that kind; as objects, they take ten times as long to make and to send.
+ */
+export interface AllowedTallies {
+  /** The start of the hour, Unix milliseconds. */
+  readonly hour: number;
+  /** Joined by spaces, of which none has one. */
+  readonly keys: string;
+  readonly allowed: Uint32Array;
+  /** Milliseconds since the hour began. */
+  readonly lastUsed: Uint32Array;
+  /** An empty text for none. */
+  readonly addresses: Column<string>;
+  /** What the keys were, in two parts: owners are many, and what else is told differs little; null where it is not. */
+  readonly owners: Column<string | null>;
+  readonly terms: Column<UsageTerms | null>;
+}
+
+export type UsageTerms = Omit<UsageAbout, 'owner'>;
+
+/** Values that many have in common, and which of them each has. */
+export interface Column<Value> {
+  readonly known: readonly Value[];
+  readonly places: Uint32Array;
+}
+
+/** Gathers {@link AllowedTallies}. */
+export interface AllowedColumns {
+  /** `allowed` is below 2^32, and `lastUsed` within the hour. */
+  add(key: KeyId, counts: AllowedCounts, about: UsageAbout | undefined): void;
+  readonly size: number;
+  /** What was added; nothing is to be added after it. */
+  tallies(): AllowedTallies;
+}
+
+export interface AllowedCounts {
+  readonly allowed: number;
+  readonly lastUsed: number;
+  /** An empty text for none. */
+  readonly address: string;
+}
+
+export const none: UsageTally['denied'] = Object.freeze({});
+
+/** @param sizeMax of all that is added */
+export function createAllowedColumns(hour: number, sizeMax: number): AllowedColumns {
+  const keys: KeyId[] = [];
+  const [allowed, lastUsed] = [new Uint32Array(sizeMax), new Uint32Array(sizeMax)];
+  const addresses = createColumn<string>(sizeMax);
+  const owners = createColumn<string | null>(sizeMax);
+  const terms = createColumn<UsageTerms | null>(sizeMax);
+  const placesOfOwners = new Map<string | null, number>();
+
+  return {
+    add(key, counts, about) {
+      const at = keys.length;
+      keys.push(key);
+      allowed[at] = counts.allowed;
+      lastUsed[at] = counts.lastUsed;
+      // Looking for one of before would take longer than sending it again.
+      if (addresses.known.at(-1) !== counts.address) addresses.known.push(counts.address);
+      addresses.places[at] = addresses.known.length - 1;
+      const owner = about?.owner ?? null;
+      let place = placesOfOwners.get(owner);
+      if (place === undefined) {
+        place = owners.known.push(owner) - 1;
+        placesOfOwners.set(owner, place);
+      }
+      owners.places[at] = place;
+      terms.places[at] = placeOfTerms(terms.known, about);
+    },
+    get size() {
+      return keys.length;
+    },
+    tallies() {
+      const { length } = keys;
+      // A view would be sent with all that lies behind it.
+      const filled = (column: Uint32Array) => (length === sizeMax ? column : column.slice(0, length));
+      return {
+        ...{ hour, keys: keys.join(' '), allowed: filled(allowed), lastUsed: filled(lastUsed) },
+        addresses: { known: addresses.known, places: filled(addresses.places) },
+        owners: { known: owners.known, places: filled(owners.places) },
+        terms: { known: terms.known, places: filled(terms.places) },
+      };
+    },
+  };
+}
+
+function createColumn<Value>(sizeMax: number): { readonly known: Value[]; readonly places: Uint32Array } {
+  return { known: [], places: new Uint32Array(sizeMax) };
+}
+
+/** There are few: those of each plan, scheme and environment. */
+function placeOfTerms(known: (UsageTerms | null)[], about: UsageAbout | undefined): number {
+  for (let place = 0; place < known.length; place++) {
+    const terms = known[place] as UsageTerms | null;
+    if (about === undefined ? terms === null : terms !== null && isSame(terms, about)) return place;
+  }
+  if (about === undefined) return known.push(null) - 1;
+  const { plan, scheme, environment } = about;
+  return known.push({ plan, scheme, environment }) - 1;
+}
+
+function isSame(one: UsageTerms, other: UsageTerms): boolean {
+  return one.plan === other.plan && one.scheme === other.scheme && one.environment === other.environment;
+}
+
+/** They share what they have in common: nobody may change them. */
+export function talliesOf(columns: AllowedTallies): UsageTally[] {
+  const { hour, keys, allowed, lastUsed, addresses } = columns;
+  const { length } = allowed;
+  if (length === 0) return [];
+  const ids = keys.split(' ') as KeyId[];
+  const lists = addresses.known.map((address) => (address === '' ? [] : [address]));
+  const tallies: UsageTally[] = [];
+  for (let at = 0; at < length; at++) {
+    // Without spreads, which take as long as all the rest.
+    tallies.push({
+      key: ids[at] as KeyId,
+      hour,
+      allowed: allowed[at] as number,
+      denied: none,
+      observed: none,
+      lastUsedAt: hour + (lastUsed[at] as number),
+      addresses: lists[addresses.places[at] as number] as string[],
+      about: aboutAt(columns, at),
+    });
+  }
+  return tallies;
+}
+
+function aboutAt({ owners, terms }: AllowedTallies, at: number): UsageAbout | undefined {
+  const told = terms.known[terms.places[at] as number] ?? null;
+  if (told === null) return undefined;
+  const { plan, scheme, environment } = told;
+  return { owner: owners.known[owners.places[at] as number] ?? null, plan, scheme, environment };
+}
