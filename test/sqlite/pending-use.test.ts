@@ -27,13 +27,18 @@ it('writes one entry for a flush of many keys, and their rows once, when the hou
   expect([file.count('usage_log'), file.count('usage_hours')]).toEqual([6, 0]);
   await tables.usage.fold(() => false);
   expect(file.count('usage_hours')).toBe(0);
-  file.now = testNow + hourMs;
+  // What came at the end of the hour is written some seconds after it.
+  file.now = testNow + hourMs + 5_000;
+  await tables.usage.record(keys.map((id) => tally({ id }, { allowed: 1, lastUsedAt: testNow + 9, about })));
+  await tables.usage.fold(() => false);
+  expect(file.count('usage_hours')).toBe(0);
+  file.now = testNow + hourMs + 20_000;
   await tables.usage.fold(() => false);
   expect([file.count('usage_log'), file.count('usage_folded'), file.count('usage_hours')]).toEqual([
     0, 0, 300,
   ]);
   expect(await tables.usage.get(keys[7] as KeyId, 0)).toEqual([
-    tally({ id: keys[7] as KeyId }, { allowed: 6, lastUsedAt: testNow + 3 }),
+    tally({ id: keys[7] as KeyId }, { allowed: 7, lastUsedAt: testNow + 9 }),
   ]);
 });
 
@@ -68,7 +73,7 @@ it('counts each use once, whatever came when rows were written, and wherever a p
           model.record(tallies);
           continue;
         }
-        file.now += each.hours * hourMs;
+        file.now += each.hours * hourMs + each.seconds * 1_000;
         // A process that ends in the midst of it goes on with it when it starts again.
         let left = each.slices;
         await tables.usage.fold(() => left-- <= 0);
@@ -103,7 +108,7 @@ it('writes no rows while somebody adds them up', async () => {
   const file = createFile();
   const tables = await file.open();
   await tables.usage.record([tally({ id: nextId() }, { allowed: 1, lastUsedAt: testNow, about })]);
-  file.now += hourMs;
+  file.now += hourMs + 20_000;
   let folding: Promise<void> | null = null;
   let looks = 0;
   await tables.usageSums.reading(async () => {
@@ -150,7 +155,12 @@ const record = fc.record({
   count: fc.constantFrom(1, 40, 600),
 });
 const fold = fc.record({
-  ...{ kind: fc.constant('fold' as const), hours: fc.constantFrom(0, 1, 1, 2), slices: fc.nat({ max: 5 }) },
+  ...{
+    kind: fc.constant('fold' as const),
+    hours: fc.constantFrom(0, 1, 1, 2),
+    seconds: fc.constantFrom(0, 20),
+    slices: fc.nat({ max: 5 }),
+  },
   ...{ isLooked: fc.boolean(), isEnded: fc.boolean() },
 });
 const steps = fc.array(fc.oneof(record, fold), { minLength: 4, maxLength: 12, size: 'max' });

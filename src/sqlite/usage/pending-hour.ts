@@ -13,6 +13,8 @@ export interface PendingHour {
   readonly hour: number;
   /** Keys that were added, whether or not they were taken since. */
   readonly size: number;
+  /** Tallies that were added. */
+  readonly added: number;
   /**
    * Adds what is plain of a key, and gives its place; -1 where it takes more than there is room for, and nothing is
    * added. `about` names what the key was where the tally does not.
@@ -51,6 +53,7 @@ const keysMax = 1 << 22;
 export function createPendingHour(hour: number): PendingHour {
   let capacity = 16;
   let size = 0;
+  let added = 0;
   /** Where keys are, by their hashes: a place and one, 0 for none. */
   let index = new Int32Array(2 * capacity);
   let ids = new Int32Array(words * capacity);
@@ -109,6 +112,9 @@ export function createPendingHour(hour: number): PendingHour {
     get size() {
       return size;
     },
+    get added() {
+      return added;
+    },
     add(tally, about) {
       const { key, addresses: from, lastUsedAt } = tally;
       if (from.length > 1 || tally.allowed >>> 0 !== tally.allowed || !parse(key)) return -1;
@@ -138,6 +144,7 @@ export function createPendingHour(hour: number): PendingHour {
         if ((denials[known] as number) + count > countMax) return -1;
       }
       const place = isNew ? size++ : known;
+      added++;
       if (isNew) {
         if (size > capacity) {
           const id = parsed.slice();
@@ -156,6 +163,7 @@ export function createPendingHour(hour: number): PendingHour {
       return place;
     },
     remove(place, tally, lastUsedBefore) {
+      added--;
       allowed[place] = (allowed[place] as number) - tally.allowed;
       const reason = onlyReason(tally);
       if (reason) denials[place] = (denials[place] as number) - (tally.denied[reason] ?? 0);

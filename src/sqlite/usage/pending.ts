@@ -50,6 +50,8 @@ export interface PendingUse {
 }
 
 const hourMs = 3_600_000;
+/** How long after an hour use of it may come to be written. */
+const graceMs = 15_000;
 /** Tallies in the log for each key of it before rows are written. */
 const logMax = 8;
 const logMin = 20_000;
@@ -68,7 +70,9 @@ interface Placed {
 }
 
 interface Folding {
+  /** All of these entries up to this hour. */
   readonly entry: number;
+  readonly through: number;
   readonly tables: readonly PendingHour[];
   /** One for each hour. */
   orders: FoldOrder[] | null;
@@ -87,13 +91,11 @@ export function createPendingUse(
   let open: PendingHour[] = [];
   /** Those whose rows are being written. */
   let folding: Folding | null = null;
-  let logged = 0;
-  /** The last entry that rows have. */
-  let foldedTo = 0;
+  /** Up to where rows have the entries of the log. */
+  let folded: Pick<Folding, 'entry' | 'through'> = { entry: 0, through: 0 };
   for (const tallies of log.read()) restore(tallies);
 
   function restore(tallies: readonly PendingTally[]): void {
-    logged += tallies.length;
     for (const tally of tallies) {
       if (open.some((table) => table.hour === tally.hour && table.add(tally, aboutOf) >= 0)) continue;
       const table = createPendingHour(tally.hour);
@@ -117,9 +119,9 @@ export function createPendingUse(
     return last;
   }
 
-  /** That of the hour that it is; of others use is late, and goes into their rows. */
-  function openTable(): PendingHour {
-    const hour = now() - (now() % hourMs);
+  /** That of the hour that it is, or that was until a moment ago; null for others, whose use is late. */
+  function openTable(hour: number): PendingHour | null {
+    if (hour > now() || isOver(hour)) return null;
     const known = open.findLast((table) => table.hour === hour);
     if (known !== undefined) return known;
     const table = createPendingHour(hour);
@@ -127,34 +129,54 @@ export function createPendingUse(
     return table;
   }
 
+  /** Whether all use of that hour should be known. */
+  function isOver(hour: number): boolean {
+    return now() >= hour + hourMs + graceMs;
+  }
+
+  function isLong(): boolean {
+    const sum = (count: (table: PendingHour) => number) =>
+      open.reduce((total, table) => total + count(table), 0);
+    return sum(({ added }) => added) > Math.max(logMin, logMax * sum(({ size }) => size));
+  }
+
+  function startFolding(): Folding {
+    const entry = log.last();
+    const isAll = isLong();
+    const due = open.filter(({ hour }) => isAll || isOver(hour));
+    open = open.filter((table) => !due.includes(table));
+    const through = isAll ? Number.MAX_SAFE_INTEGER : Math.max(0, ...due.map(({ hour }) => hour));
+    return { entry, through, tables: due, orders: null };
+  }
+
   return {
     add(tallies) {
       const rest: UsageTally[] = [];
       const placed: Placed[] = [];
-      const table = openTable();
+      let table: PendingHour | null = null;
       for (const tally of tallies) {
-        const known = tally.hour === table.hour ? table.find(tally.key) : -1;
-        const lastUsedBefore = known < 0 ? null : table.lastUsedAt(known);
-        const place = tally.hour === table.hour ? table.add(tally, aboutOf) : -1;
-        if (place < 0) rest.push(tally);
+        if (table?.hour !== tally.hour) table = openTable(tally.hour);
+        const known = table?.find(tally.key) ?? -1;
+        const lastUsedBefore = known < 0 ? null : (table?.lastUsedAt(known) ?? null);
+        const place = table?.add(tally, aboutOf) ?? -1;
+        if (table === null || place < 0) rest.push(tally);
         else placed.push({ table, place, tally, lastUsedBefore });
       }
       return {
         rest,
         write() {
-          if (placed.length === 0) return;
-          log.append(
-            table.hour,
-            placed.map(({ place, tally }) => ({ ...tally, about: table.aboutAt(place) })),
-          );
+          for (const [{ hour, aboutAt }, all] of Map.groupBy(placed, ({ table }) => table))
+            log.append(
+              hour,
+              all.map(({ place, tally }) => ({ ...tally, about: aboutAt(place) })),
+            );
           for (const { tally, lastUsedBefore } of placed) {
             const { key, lastUsedAt } = tally;
             if (lastUsedAt !== null && lastUsedBefore === null) touch.run(lastUsedAt, key, lastUsedAt);
           }
-          logged += placed.length;
         },
         undo() {
-          for (const { place, tally, lastUsedBefore } of placed.toReversed())
+          for (const { table, place, tally, lastUsedBefore } of placed.toReversed())
             table.remove(place, tally, lastUsedBefore);
         },
       };
@@ -192,19 +214,9 @@ export function createPendingUse(
       for (const { hour } of tables()) first = first === null ? hour : Math.min(first, hour);
       return first;
     },
-    isDue() {
-      if (folding !== null) return true;
-      const hour = now() - (now() % hourMs);
-      if (open.some((table) => table.size > 0 && table.hour < hour)) return true;
-      const keys = open.reduce((sum, table) => sum + table.size, 0);
-      return logged > Math.max(logMin, logMax * keys);
-    },
+    isDue: () => folding !== null || open.some(({ hour, size }) => size > 0 && isOver(hour)) || isLong(),
     async begin() {
-      if (folding === null) {
-        folding = { entry: log.last(), tables: open, orders: null };
-        open = [];
-        logged = 0;
-      }
+      folding ??= startFolding();
       if (folding.orders !== null) return;
       const { tables: frozen } = folding;
       const hours = [...new Set(frozen.map(({ hour }) => hour))].sort((one, other) => one - other);
@@ -215,7 +227,7 @@ export function createPendingUse(
     next(size) {
       const order = folding?.orders?.find(({ isEmpty }) => !isEmpty);
       if (folding === null || order === undefined) {
-        foldedTo = folding?.entry ?? foldedTo;
+        folded = folding ?? folded;
         folding = null;
         return null;
       }
@@ -231,6 +243,6 @@ export function createPendingUse(
         },
       };
     },
-    clean: (size) => log.remove(foldedTo, size),
+    clean: (size) => log.remove(folded.entry, folded.through, size),
   };
 }

@@ -14,8 +14,11 @@ export interface UseLog {
   read(): Generator<PendingTally[], void>;
   /** Up to this key of this hour all entries up to this one are in rows. In a transaction with these. */
   folded(entry: number, hour: number, key: KeyId): void;
-  /** Removes at most `size` of the entries up to this one, all of which are in rows, and says how many it did. */
-  remove(entry: number, size: number): number;
+  /**
+   * Removes at most `size` of the entries up to this one and this hour, all of which are in rows, and says how many it
+   * did.
+   */
+  remove(entry: number, hour: number, size: number): number;
 }
 
 /** One row: columns of as many tallies. */
@@ -61,9 +64,9 @@ export function createUseLog(database: DatabaseSync): UseLog {
     'INSERT INTO usage_folded (entry, hour, key) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET hour = excluded.hour, key = excluded.key',
   );
   const removeTo = database.prepare(
-    'DELETE FROM usage_log WHERE entry IN (SELECT entry FROM usage_log WHERE entry <= ? ORDER BY entry LIMIT ?)',
+    'DELETE FROM usage_log WHERE entry IN (SELECT entry FROM usage_log WHERE entry <= ? AND hour <= ? ORDER BY entry LIMIT ?)',
   );
-  const removeFolded = database.prepare('DELETE FROM usage_folded WHERE entry <= ?');
+  const removeFolded = database.prepare('DELETE FROM usage_folded WHERE entry <= ? AND hour <= ?');
 
   return {
     append: (hour, tallies) => void insert.run(hour, JSON.stringify(columnsOf(hour, tallies))),
@@ -86,9 +89,9 @@ export function createUseLog(database: DatabaseSync): UseLog {
       }
     },
     folded: (entry, hour, key) => void putFolded.run(entry, hour, key),
-    remove(entry, size) {
-      const { changes } = removeTo.run(entry, size);
-      if (Number(changes) < size) removeFolded.run(entry);
+    remove(entry, hour, size) {
+      const { changes } = removeTo.run(entry, hour, size);
+      if (Number(changes) < size) removeFolded.run(entry, hour);
       return Number(changes);
     },
   };
