@@ -155,7 +155,7 @@ describe('who reads what relays hand on', () => {
       goesOn: () => !isOver,
       onProgress() {},
       pause: async () => {},
-      ...{ tickMs: 1, everyMs: 60_000 },
+      ...{ tickMsOf: () => 1, everyMs: 60_000 },
       ...given,
     });
     return { place, taken, asked };
@@ -178,6 +178,16 @@ describe('who reads what relays hand on', () => {
   it('takes a longer page where a shorter one begins too late', async () => {
     const { taken } = await follow([[page(11, 12, 'a'), page(10, 13, 'a', 'b')]]);
     expect(taken).toEqual(['a', 'b']);
+  });
+
+  it('reads sooner for a while after a change was told of, and not after a page without one', async () => {
+    const pauses: number[] = [];
+    await follow([[], [page(10, 12)], [page(12, 14, 'a')], []], {
+      tickMsOf: (isHurried) => (isHurried ? 2 : 7),
+      pause: async (ms) => void pauses.push(ms),
+    });
+    // The first is that before the first read, by chance.
+    expect(pauses.slice(1)).toEqual([7, 7, 2, 2, 2]);
   });
 
   it('asks to relay itself when nothing comes any more', async () => {
@@ -233,4 +243,21 @@ it('a relay hands on with each page all that is up to its end, and keeps what is
     [10, 12, [digestOf('a')]],
     [12, 13, [digestOf('b')]],
   ]);
+});
+
+it('a relay reads its stream sooner for a while after a change was told of', async () => {
+  const relays = {
+    write: async () => {},
+    claim: async () => 0,
+    read: async () => [],
+    beginningFor: async (time: Timestamp) => time,
+    async giveBack() {},
+  };
+  const relaying = createRelaying(relays, 0, at(10), 600_000);
+  const pauses: number[] = [];
+  const pause = () => relaying.pause(async (ms) => void pauses.push(ms));
+  await pause();
+  relaying.note(['ask'], at(11));
+  await pause();
+  expect(pauses).toEqual([100, 50]);
 });

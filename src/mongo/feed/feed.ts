@@ -13,7 +13,7 @@ import { justBefore, positionOf } from './position.ts';
 import { createRelaying, type Relaying } from './relaying.ts';
 import type { RelayedPage, Relays } from './relays.ts';
 import { createRenewal } from './renewal.ts';
-import { createIsRelayed, relayedFromDefault, relayTickMs, tickMsOf } from './tick.ts';
+import { createIsRelayed, relayedFromDefault, tickMsOf } from './tick.ts';
 import { type Told, tell, toldOf } from './told.ts';
 
 export interface ChangeFeed {
@@ -135,7 +135,7 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
     if (from === undefined || !isRelayed()) return follow(point, null, onProgress);
     place = await followRelays(from, {
       ...{ relays, take, onProgress, pause, everyMs },
-      tickMs: Math.min(tickMsOf(fleet.size(), relayedFrom), everyMs / 2),
+      tickMsOf: (isHurried) => Math.min(tickMsOf(fleet.size(), { relayedFrom, isHurried }), everyMs / 2),
       goesOn: () => !stopped() && isRelayed(),
     });
     const at = applied ?? from;
@@ -174,7 +174,7 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
       if (event !== null && isOurs) continue;
       // In a large fleet who is no relay has read all that was missing by now.
       if (relaying === null ? isRelayed() : !(isOurs && isRelayed())) break;
-      if (isOurs) await pause(Math.min(relayTickMs, everyMs / 4));
+      await relaying?.pause(pause);
     }
     const { resumeToken } = opened;
     await opened.close();

@@ -1,5 +1,6 @@
 import type { Timestamp } from 'mongodb';
 import { pagesAtOnce, type RelayedPage, type Relays } from './relays.ts';
+import { hurriedForMs } from './tick.ts';
 
 export interface FollowDependencies {
   readonly relays: Pick<Relays, 'read' | 'claim'>;
@@ -9,7 +10,8 @@ export interface FollowDependencies {
   readonly onProgress: () => void;
   /** Ends early when the feed stops. */
   readonly pause: (ms: number) => Promise<void>;
-  readonly tickMs: number;
+  /** So long it waits between two reads, sooner just after there was news. */
+  readonly tickMsOf: (isHurried: boolean) => number;
   /** So often a lease is renewed. */
   readonly everyMs: number;
 }
@@ -29,17 +31,18 @@ export async function followRelays(
   from: Timestamp,
   dependencies: FollowDependencies,
 ): Promise<number | null> {
-  const { relays, take, goesOn, onProgress, pause, tickMs, everyMs } = dependencies;
+  const { relays, take, goesOn, onProgress, pause, tickMsOf, everyMs } = dependencies;
   const standMs = everyMs * standRenewals;
   let at = from;
   let movedAt = performance.now();
+  let toldAt = Number.NEGATIVE_INFINITY;
   /** Whether it has tried to be a relay since. */
   let hasTried = false;
   let tryAt = movedAt + everyMs * tryRenewals * Math.random();
   // At once where a fleet has just become large.
   let standingTryAt = movedAt;
   // Replicas that began at the same moment do not read at the same moment.
-  await pause(tickMs * Math.random());
+  await pause(tickMsOf(false) * Math.random());
   while (goesOn()) {
     const before = at;
     const pages = await relays.read(at);
@@ -48,6 +51,7 @@ export async function followRelays(
       if (page.from.greaterThan(at)) continue;
       take(page);
       at = page.upTo;
+      if (page.told.length > 0) toldAt = performance.now();
     }
     const now = performance.now();
     if (at !== before) {
@@ -64,7 +68,7 @@ export async function followRelays(
       tryAt = now + everyMs * tryRenewals * (0.5 + Math.random());
       standingTryAt = now + standMs * (1 + Math.random());
     }
-    await pause(tickMs);
+    await pause(tickMsOf(now - toldAt < hurriedForMs));
   }
   return null;
 }

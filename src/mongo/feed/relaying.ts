@@ -1,5 +1,6 @@
 import type { Timestamp } from 'mongodb';
 import type { Relays } from './relays.ts';
+import { hurriedForMs, relayTickMsOf } from './tick.ts';
 import { createHeard, type Told } from './told.ts';
 
 /** Hands on what one stream tells, from one time on. */
@@ -11,6 +12,8 @@ export interface Relaying {
   isFull(): boolean;
   /** Hands on what was told so far; says whether this replica still has its place as a relay. */
   handOn(seen: Timestamp | null): Promise<boolean>;
+  /** Waits until the stream is to be read again: less long just after there was news. */
+  pause(wait: (ms: number) => Promise<void>): Promise<void>;
 }
 
 /** Changes in one page. */
@@ -26,12 +29,17 @@ export function createRelaying(relays: Relays, place: number, from: Timestamp, e
   let told: Timestamp | null = null;
   let handedOnAt = Number.NEGATIVE_INFINITY;
   let claimedAt = performance.now();
+  let notedAt = Number.NEGATIVE_INFINITY;
 
   return {
-    note: heard.note,
+    note(event, time) {
+      notedAt = performance.now();
+      heard.note(event, time);
+    },
     reached(time) {
       if (told === null || time.greaterThan(told)) told = time;
     },
+    pause: (wait) => wait(Math.min(relayTickMsOf(performance.now() - notedAt < hurriedForMs), everyMs / 4)),
     isFull: () => heard.size() >= pageSize,
     async handOn(seen) {
       const upTo = told;
