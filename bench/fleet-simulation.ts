@@ -6,20 +6,22 @@
  * `--replicas 10,100,300` names the fleets, `--seconds 20` how long each is looked at while it is idle, `--revocations 20`
  * how many keys are revoked, one a second; `--compare DIR` runs another checkout beside this one, for before and after.
  * `--trouble 100` has half of such a fleet stop without a word, and takes the database away from the rest for a while;
- * `--feeds-only` leaves out what is computed; `--relayed-from 2` has relays read the change stream in smaller fleets, too.
+ * `--feeds-only` leaves out what is computed, `--computed-only` the fleets; `--relayed-from 2` has relays read the change stream in smaller fleets, too.
  */
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { MongoClient } from 'mongodb';
+import type { KeyId } from '../src/keys/key.ts';
 import { renewalsPerLease } from '../src/mongo/feed/feed.ts';
 import { settingsSchema } from '../src/settings/settings-schema.ts';
 import type { Mongo } from '../test/real/mongod.ts';
-import { fittedAt } from './fleet-fit.ts';
+import { type CoreCosts, coresTable, costsTable, type FleetRates } from './fleet-cores.ts';
 import { type KeySizes, timeStreams, weighKeys, withMongo } from './fleet-measurements.ts';
+import { measureParts, type PartCosts } from './fleet-parts.ts';
 import { type FleetCost, runFleet } from './fleet-run.ts';
-import { fitsOf, fitTable, fleetsTable } from './fleet-tables.ts';
+import { fitTable, fleetsTable, limitsTable, thousands } from './fleet-tables.ts';
 import { troubleFleet, troubleTable } from './fleet-trouble.ts';
-import { admittedPart, keysUsed, leaseWrites, usageWrites, type Workload } from './fleet-workload.ts';
+import { keysUsed, leaseWrites, usageWrites, type Workload } from './fleet-workload.ts';
 import { table } from './markdown.ts';
 import { wholeNumber } from './options.ts';
 import { createRandom } from './random.ts';
@@ -33,6 +35,7 @@ const { values: options } = parseArgs({
     trouble: { type: 'string' },
     'relayed-from': { type: 'string' },
     'feeds-only': { type: 'boolean', default: false },
+    'computed-only': { type: 'boolean', default: false },
   },
 });
 const checkout = fileURLToPath(new URL('..', import.meta.url));
@@ -47,6 +50,7 @@ const workload: Workload = {
 };
 const sampleSize = 50_000;
 const streamsMeasured = 40;
+const partKeys = 5_000;
 const fleets = [10, 100, 1_000];
 /** Fleets that the limiter is run for in full; a larger one writes in proportion, hot keys less. */
 const limiterFleets = [1, 10];
@@ -55,12 +59,10 @@ const registeredEverySeconds = 16.5;
 const startEveryMs = 200;
 /** How long batches of use wait to be folded together. */
 const foldSeconds = 2;
-/**
- * What an entry costs each stream, where the first stage of the filter leaves it out, and where it is of a key; measured on
- * MongoDB 6.0 by ten streams that read 3 000 entries at once.
- */
-const unwatchedUs = 7;
+/** What the entry of a last use costs a stream; measured on MongoDB 6.0 by ten streams that read 3 000 entries at once. */
 const lastUseUs = 40;
+/** Keys that Checks come from, in the computed tables. */
+const keysOfTables = [1_000_000, 100_000_000];
 
 const relayedFrom = options['relayed-from'] && wholeNumber('relayed-from', options['relayed-from']);
 const isComputed = !options['feeds-only'];
@@ -68,14 +70,17 @@ const measured = await withMongo(async (client, mongo) => ({
   version: (await client.db().admin().serverInfo()).version as string,
   sizes: isComputed ? await weighKeys(client, sampleSize) : null,
   streams: isComputed ? await timeStreams(client, mongo, streamsMeasured) : null,
-  fleets: await runFleets(client, mongo),
+  parts: isComputed ? await measureAllParts(client, mongo) : null,
+  fleets: options['computed-only'] ? new Map<string, FleetCost[]>() : await runFleets(client, mongo),
   trouble: options.trouble && (await troubleFleet(client, mongo, wholeNumber('trouble', options.trouble))),
 }));
-say(fleetsTable(measured.fleets, checkout));
-say('');
-say(fitTable(measured.fleets, checkout));
+if (measured.fleets.size > 0) {
+  say(fleetsTable(measured.fleets, checkout));
+  say('');
+  say(fitTable(measured.fleets, checkout));
+}
 if (measured.trouble) say(`\n${troubleTable(measured.trouble)}`);
-if (measured.streams === null || measured.sizes === null) process.exit();
+if (measured.streams === null || measured.sizes === null || measured.parts === null) process.exit();
 say('');
 const random = createRandom(1);
 const usage = await usageWrites(workload, random);
@@ -87,15 +92,23 @@ ${workload.limit} in ${workload.windowMs / 1_000} s each; staleness_max is ${set
 `);
 say(writesTable());
 const { writeUs, wakeUs, lookUs } = measured.streams;
+const costs: CoreCosts = { ...measured.parts, write: writeUs, look: lookUs, lookAtLastUse: lastUseUs };
 say(`
-Measured here, on MongoDB ${measured.version}: a write by majority takes ${writeUs.toFixed(0)} µs of the server's processor, and ${wakeUs.toFixed(0)} µs more for each change
-stream that waits and is not told of it; one of 500 writes at a time, ${lookUs.toFixed(1)} µs for each (${streamsMeasured} streams).
+Measured here, on MongoDB ${measured.version}: each change stream that waits adds ${wakeUs.toFixed(0)} µs to a write by majority that it is not told of.
 `);
+say(costsTable(costs));
+for (const hasLimits of [false, true]) {
+  const rates = [];
+  for (const keys of keysOfTables) rates.push(await ratesOf({ ...workload, keys }, hasLimits));
+  say('');
+  say(coresTable(fleets, rates, costs));
+}
+say('');
 say(sizesTable(measured.sizes));
 say('');
 say(await keysInUseTable());
 say('');
-say(await limitsTable());
+say(await limitsTable(random));
 
 function writesTable(): string {
   const rows = fleets.map((replicas) => columns(replicas));
@@ -109,7 +122,6 @@ function writesTable(): string {
 function columns(replicas: number): Record<string, number> {
   const renewals = replicas / (settings.staleness_max / 1_000 / renewalsPerLease);
   const acknowledgements = narrowingsPerSecond * replicas;
-  const fleet = fitsOf(measured.fleets.get(checkout) ?? []);
   const largest = limiterFleets.filter((size) => size <= replicas).at(-1) ?? 1;
   const limits = ((leases.get(largest)?.perSecond ?? 0) * replicas) / largest;
   const registered = replicas / registeredEverySeconds;
@@ -121,8 +133,6 @@ function columns(replicas: number): Record<string, number> {
   const hourSeconds = 3_600;
   const sums = (2 * keysUsed(workload, replicas * workload.checksPerSecond * hourSeconds)) / hourSeconds;
   const oplog = own + limits + batches + 2 * hours + sums;
-  // Of those that stand in collections which no stream has to tell of, and of the others.
-  const looksUs = (oplog - hours) * unwatchedUs + hours * lastUseUs;
   return {
     Checks: replicas * workload.checksPerSecond,
     'times asked of a majority': renewals,
@@ -131,12 +141,33 @@ function columns(replicas: number): Record<string, number> {
     'batches of use written': batches,
     'hours of use written, and as many last uses': hours,
     'days and months of keys written': sums,
-    'oplog entries that each stream looks at': oplog,
-    'looks, all streams': oplog * replicas,
-    'cores: streams that look at the oplog': (looksUs * replicas) / 1e6,
-    'cores: the fleet itself, idle, as fitted': fittedAt(fleet.idle, replicas),
-    'cores: the same with one revocation a second': fittedAt(fleet.narrowing, replicas),
+    'oplog entries that the two relays look at': oplog,
   };
+}
+
+/** What one replica of a large fleet writes, as one of a few does. */
+async function ratesOf(of: Workload, hasLimits: boolean): Promise<FleetRates> {
+  const few = limiterFleets.at(-1) ?? 1;
+  const { batches } = await usageWrites(of, random);
+  const leased = hasLimits ? (await leaseWrites(few, of, random)).perSecond / few : 0;
+  return {
+    ...{ workload: of, hasLimits, leases: leased, batches, stalenessMaxMs: settings.staleness_max },
+    narrowings: narrowingsPerSecond,
+  };
+}
+
+async function measureAllParts(client: MongoClient, mongo: Mongo): Promise<PartCosts> {
+  const found = client
+    .db()
+    .collection<{ _id: KeyId }>('keys')
+    .find({}, { projection: { _id: 1 } });
+  const url = new URL(mongo.uri);
+  url.pathname = `/${client.db().databaseName}`;
+  return measureParts(
+    mongo,
+    url.href,
+    (await found.limit(partKeys).toArray()).map(({ _id }) => _id),
+  );
 }
 
 async function runFleets(client: MongoClient, mongo: Mongo): Promise<Map<string, FleetCost[]>> {
@@ -197,30 +228,6 @@ async function keysInUseTable(): Promise<string> {
   }
   const head = ['keys in use', 'leases for 1,000 Checks', 'hours and last uses, before'];
   return table([...head, ...fleets.map((size) => `at ${thousands(size)} replicas`)], rows);
-}
-
-async function limitsTable(): Promise<string> {
-  const rows: string[][] = [];
-  for (const limit of [10, 60, 300, 1_000, 10_000]) {
-    const runs = await Promise.all(Array.from({ length: 200 }, () => admittedPart(limit, random)));
-    const parts = runs.map(({ part }) => part * 100);
-    const writes = runs.reduce((sum, run) => sum + run.leases, 0) / runs.length;
-    const mean = parts.reduce((sum, part) => sum + part, 0) / parts.length;
-    rows.push([
-      thousands(limit),
-      `${Math.min(...parts).toFixed(1)} %`,
-      `${mean.toFixed(1)} %`,
-      writes.toFixed(0),
-    ]);
-  }
-  return table(
-    ['limit, three replicas, two go quiet', 'admitted at worst', 'on average', 'leases a window'],
-    rows,
-  );
-}
-
-function thousands(value: number): string {
-  return value.toLocaleString('en', { maximumFractionDigits: value < 10 ? 1 : 0 });
 }
 
 function say(text: string): void {

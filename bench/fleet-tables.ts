@@ -1,7 +1,9 @@
 /** What fleets of real feeds came to, and what follows from it for larger ones. */
 import { type Fit, fitFleet, fittedAt } from './fleet-fit.ts';
 import { type FleetCost, usedKeys } from './fleet-run.ts';
+import { admittedPart } from './fleet-workload.ts';
 import { table } from './markdown.ts';
+import type { Random } from './random.ts';
 
 /** By the checkout that was run. */
 export type Fleets = ReadonlyMap<string, readonly FleetCost[]>;
@@ -55,4 +57,29 @@ export function fitTable(fleets: Fleets, checkout: string): string {
     ]),
   );
   return table(['cores', 'n / 1,000', 'n² / 1,000²', 'at 1,000', 'the fit is off by up to'], rows);
+}
+
+/** How much of a limit is admitted at worst, where replicas hold units and get no more requests. */
+export async function limitsTable(random: Random): Promise<string> {
+  const rows: string[][] = [];
+  for (const limit of [10, 60, 300, 1_000, 10_000]) {
+    const runs = await Promise.all(Array.from({ length: 200 }, () => admittedPart(limit, random)));
+    const parts = runs.map(({ part }) => part * 100);
+    const writes = runs.reduce((sum, run) => sum + run.leases, 0) / runs.length;
+    const mean = parts.reduce((sum, part) => sum + part, 0) / parts.length;
+    rows.push([
+      thousands(limit),
+      `${Math.min(...parts).toFixed(1)} %`,
+      `${mean.toFixed(1)} %`,
+      writes.toFixed(0),
+    ]);
+  }
+  return table(
+    ['limit, three replicas, two go quiet', 'admitted at worst', 'on average', 'leases a window'],
+    rows,
+  );
+}
+
+export function thousands(value: number): string {
+  return value.toLocaleString('en', { maximumFractionDigits: value < 10 ? 1 : 0 });
 }

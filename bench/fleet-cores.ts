@@ -1,0 +1,115 @@
+/** Cores of mongod that a fleet takes, part by part, from what each part costs and how often it is done. */
+import { renewalsPerLease } from '../src/mongo/feed/feed.ts';
+import { leasesOfCall, type PartCosts } from './fleet-parts.ts';
+import { keysUsed, type Workload } from './fleet-workload.ts';
+import { table } from './markdown.ts';
+
+export interface FleetRates {
+  readonly workload: Workload;
+  readonly hasLimits: boolean;
+  /** By one replica of a few, each second, as the real limiter asks. */
+  readonly leases: number;
+  readonly batches: number;
+  readonly stalenessMaxMs: number;
+  readonly narrowings: number;
+}
+
+export interface CoreCosts extends PartCosts {
+  /** A write by majority, one by one. */
+  readonly write: number;
+  /** One entry of the oplog for one stream, and one of a last use. */
+  readonly look: number;
+  readonly lookAtLastUse: number;
+}
+
+const relays = 2;
+const registeredEverySeconds = 16.5;
+const foldSeconds = 2;
+/** A follower reads pages so often; a settlement looks so often at who has not answered. */
+const pageReadsPerSecond = 4;
+const pollsOfSettlement = 12;
+/** By both, where there is no news, and for one mark. */
+const idlePages = relays / 1.5;
+const pagesOfNarrowing = 2 * relays;
+
+/** In the order of the table. */
+export function coresOf(
+  replicas: number,
+  rates: FleetRates,
+  cost: CoreCosts,
+): Readonly<Record<string, number>> {
+  const { workload, hasLimits, narrowings, stalenessMaxMs } = rates;
+  const { checksPerSecond, windowMs } = workload;
+  const questions = (replicas * renewalsPerLease * 1_000) / stalenessMaxMs;
+  const acknowledgements = replicas * narrowings;
+  const pages = idlePages + pagesOfNarrowing * narrowings;
+  const written = replicas / registeredEverySeconds + narrowings * 2 + pages;
+  const windowSeconds = windowMs / 1_000;
+  const leases = hasLimits ? replicas * rates.leases : 0;
+  const windows = hasLimits
+    ? keysUsed(workload, replicas * checksPerSecond * windowSeconds) / windowSeconds
+    : 0;
+  const hours = keysUsed(workload, replicas * checksPerSecond * foldSeconds) / foldSeconds;
+  const hour = 3_600;
+  const sums = (2 * keysUsed(workload, replicas * checksPerSecond * hour)) / hour;
+  const batches = replicas * rates.batches;
+  const entries = acknowledgements + written + leases + windows + batches * 2 + hours + sums;
+  const cores = (count: number, us: number) => (count * us) / 1e6;
+  const parts = {
+    'times asked of a majority': cores(questions, cost.question),
+    'pages read by followers': cores(Math.max(0, replicas - relays) * pageReadsPerSecond, cost.pageRead),
+    'registrations, marks and pages written': cores(written, cost.write),
+    'acknowledgements, and looks for them':
+      cores(acknowledgements, cost.acknowledgement) +
+      cores(narrowings * pollsOfSettlement, (cost.poll * replicas) / 1_000),
+    'streams of the relays': cores(relays * entries, cost.look) + cores(relays * hours, cost.lookAtLastUse),
+    'batches of use': cores(batches, cost.batch),
+    'hours and last uses, folded': cores(hours, cost.hour),
+    // Each is one document that is added to, as an hour without its last use.
+    'days and months of keys': cores(sums, cost.hour / 2),
+    'leases of limits': cores(leases, cost.lease),
+    'windows of limits that end': cores(windows, cost.windowEnd),
+  };
+  const fleet = Object.values(parts)
+    .slice(0, 4)
+    .reduce((sum, part) => sum + part, 0);
+  const all = Object.values(parts).reduce((sum, part) => sum + part, 0);
+  return { ...parts, '**the fleet itself (the first four)**': fleet, '**all**': all };
+}
+
+export function coresTable(fleets: readonly number[], all: readonly FleetRates[], cost: CoreCosts): string {
+  const columns = all.flatMap((rates) => fleets.map((replicas) => coresOf(replicas, rates, cost)));
+  const head = all.flatMap(({ workload, hasLimits }) =>
+    fleets.map(
+      (replicas) =>
+        `${replicas.toLocaleString('en')}: ${workload.keys / 1e6} M keys${hasLimits ? ', limits' : ''}`,
+    ),
+  );
+  const text = (value: number) => (value < 10 ? value.toFixed(2) : value.toFixed(0));
+  const names = Object.keys(columns[0] ?? {});
+  return table(
+    ['cores of mongod', ...head],
+    names.map((name) => [name, ...columns.map((column) => text(column[name] ?? 0))]),
+  );
+}
+
+export function costsTable(cost: CoreCosts): string {
+  const names: Readonly<Record<keyof CoreCosts, string>> = {
+    write: 'a write by majority, 200 a second',
+    question: 'a time asked of a majority, 300 a second',
+    pageRead: "a read of relays' pages that finds none",
+    acknowledgement: 'an acknowledgement',
+    poll: 'a look at who of 1,000 has not answered',
+    lease: `a lease, ${leasesOfCall} in a call`,
+    leaseOfMany: 'a lease, 200 in a call',
+    windowEnd: 'a window that is removed',
+    batch: 'a batch of the use of 3,600 keys: written, read, removed',
+    hour: 'the hour of a key and its last use, folded',
+    look: 'an entry of the oplog, for one stream',
+    lookAtLastUse: 'the entry of a last use, for one stream',
+  };
+  return table(
+    ['', 'µs of mongod'],
+    Object.entries(names).map(([part, name]) => [name, cost[part as keyof CoreCosts].toFixed(0)]),
+  );
+}

@@ -1,0 +1,183 @@
+/** What each part of a fleet's work costs its MongoDB, measured one by one with the code that does it. */
+import { ObjectId, Timestamp } from 'mongodb';
+import type { KeyId } from '../src/keys/key.ts';
+import { concerns, createClient, timeoutsOf } from '../src/mongo/client.ts';
+import { createRelays } from '../src/mongo/feed/relays.ts';
+import { createLimitCollection } from '../src/mongo/limits/limits.ts';
+import { createSessions, type Sessions } from '../src/mongo/sessions.ts';
+import { createUsageBatches } from '../src/mongo/usage/batches.ts';
+import { createUsageHours } from '../src/mongo/usage/hours.ts';
+import { createUsagePlans } from '../src/mongo/usage/plan.ts';
+import type { UsageTally } from '../src/store/usage/usage-tally.ts';
+import type { Mongo } from '../test/real/mongod.ts';
+import { readProcessorTime, since } from './processor-time.ts';
+
+/** Microseconds of the server's processor. */
+export interface PartCosts {
+  /** A linearizable read, at 300 a second. */
+  readonly question: number;
+  /** A read of pages that relays handed on, of which none is new. */
+  readonly pageRead: number;
+  /** An acknowledgement. */
+  readonly acknowledgement: number;
+  /** A look at who of a thousand has not answered. */
+  readonly poll: number;
+  /** One lease of {@link leasesOfCall} that are asked for at once, and of {@link leasesOfLargeCall}. */
+  readonly lease: number;
+  readonly leaseOfMany: number;
+  /** The window that it is of, when a TTL index removes it. */
+  readonly windowEnd: number;
+  /** A batch of the use of {@link talliesOfBatch} keys: written, read, removed. */
+  readonly batch: number;
+  /** The hour of a key and its last use, folded. */
+  readonly hour: number;
+}
+
+export const leasesOfCall = 10;
+export const leasesOfLargeCall = 200;
+export const talliesOfBatch = 3_600;
+
+/** In the database of the store that has been opened once, whose `keys` these are. */
+export async function measureParts(mongo: Mongo, uri: string, keys: readonly KeyId[]): Promise<PartCosts> {
+  const timeouts = timeoutsOf({ operationMs: 60_000, connectMs: 20_000 });
+  const client = await createClient(uri, timeouts).connect();
+  const database = client.db(undefined, concerns(timeouts));
+  const sessions = createSessions(client, { timeoutMs: 60_000 });
+  const pid = (await mongo.primary()).pid();
+  const replicas = database.collection<{ _id: string; applied?: Timestamp }>('replicas');
+  const idle = await ran(pid, () => pause(3_000));
+  const each = async (count: number, work: () => Promise<unknown>) => {
+    const { us, ms } = await ran(pid, work);
+    return (us - ms * (idle.us / idle.ms)) / count;
+  };
+  try {
+    await replicas.insertMany(
+      Array.from({ length: 1_000 }, (_, at) => ({
+        _id: `run-${at}`,
+        applied: new Timestamp({ t: 9, i: 1 }),
+      })),
+    );
+    const relays = createRelays(database, sessions, { runId: 'bench', placeMs: 3_000 });
+    const page = { from: new Timestamp({ t: 1, i: 1 }), upTo: new Timestamp({ t: 2, i: 1 }) };
+    await several(200, 8, () => relays.write({ ...page, seen: page.upTo, told: [] }));
+    const look = () =>
+      sessions.latest((read) => replicas.findOne({ _id: 'run-1' }, { ...read, projection: { _id: 1 } }));
+    const acknowledge = (at: number) =>
+      sessions.write((session) =>
+        replicas.updateOne(
+          { _id: `run-${at % 1_000}` },
+          { $max: { applied: new Timestamp({ t: 10, i: at }) } },
+          { session, writeConcern: { w: 1 } },
+        ),
+      );
+    const lagging = () =>
+      sessions.read((read) =>
+        replicas.find({ applied: { $not: { $gte: new Timestamp({ t: 8, i: 1 }) } } }, read).toArray(),
+      );
+    const question = await each(1_500, () => atRate(1_500, 300, look));
+    const pageRead = await each(3_000, () => several(3_000, 4, () => relays.read(page.upTo)));
+    const acknowledgement = await each(3_000, () => several(3_000, 8, acknowledge));
+    const poll = await each(300, () => several(300, 1, lagging));
+    return {
+      ...{ question, pageRead, acknowledgement, poll },
+      ...(await measureLeases(database, sessions, each)),
+      ...(await measureUse(database, sessions, keys, each)),
+    };
+  } finally {
+    await client.close();
+  }
+}
+
+type Each = (count: number, work: () => Promise<unknown>) => Promise<number>;
+type Database = Parameters<typeof createLimitCollection>[0];
+
+async function measureLeases(database: Database, sessions: Sessions, each: Each) {
+  const count = 8_000;
+  const leased = async (name: string, atOnce: number) => {
+    const units = createLimitCollection(database, sessions, 60_000);
+    const start = Date.now();
+    return each(count, () =>
+      several(count / atOnce, 4, (call) =>
+        Promise.all(
+          Array.from({ length: atOnce }, (_, at) =>
+            units.leaseUnits({
+              spender: `${name} ${call * atOnce + at}`,
+              ...{ windowStart: start, windowEnd: start + 60_000, limit: 300, units: 7, unitsMin: 1 },
+            }),
+          ),
+        ),
+      ),
+    );
+  };
+  const lease = await leased('few', leasesOfCall);
+  const leaseOfMany = await leased('many', leasesOfLargeCall);
+  const windowEnd = await each(count, () =>
+    database.collection<{ _id: string }>('limits').deleteMany({ _id: /^few/ }),
+  );
+  return { lease, leaseOfMany, windowEnd };
+}
+
+async function measureUse(database: Database, sessions: Sessions, keys: readonly KeyId[], each: Each) {
+  const now = Date.now();
+  const hour = now - (now % 3_600_000);
+  const tallyOf = (key: KeyId): UsageTally => ({
+    ...{ key, hour, allowed: 3, denied: {}, observed: {}, lastUsedAt: Date.now(), addresses: ['192.0.2.1'] },
+    about: { owner: 'customer-1', plan: null, scheme: 'postern', environment: 'live' },
+  });
+  const hours = createUsageHours(database, sessions);
+  const fold = async (number: number) => {
+    for (let at = 0; at < keys.length; at += 500)
+      await hours.add(keys.slice(at, at + 500).map(tallyOf), number);
+  };
+  // The first of an hour makes them, and each later one adds.
+  const hourUs = await each(2 * keys.length, async () => {
+    await fold(1);
+    await fold(2);
+  });
+  const plans = createUsagePlans(database, sessions, Date.now);
+  const batches = createUsageBatches(database, sessions, { plans, now: Date.now, onError() {} });
+  const tallies = Array.from({ length: talliesOfBatch }, (_, at) =>
+    tallyOf(keys[at % keys.length] ?? (new ObjectId().toHexString() as KeyId)),
+  );
+  const count = 40;
+  const batch = await each(count, async () => {
+    await several(count, 4, () => batches.add(tallies));
+    for (let fold = await batches.begin(); fold !== null; fold = await batches.begin())
+      await batches.end(fold);
+  });
+  return { hour: hourUs, batch };
+}
+
+/** So many of them, of which some are under way at any time. */
+async function several(
+  count: number,
+  underWay: number,
+  work: (at: number) => Promise<unknown>,
+): Promise<void> {
+  let next = 0;
+  await Promise.all(
+    Array.from({ length: underWay }, async () => {
+      for (let at = next++; at < count; at = next++) await work(at);
+    }),
+  );
+}
+
+async function atRate(count: number, perSecond: number, work: () => Promise<unknown>): Promise<void> {
+  const began = performance.now();
+  const all: Promise<unknown>[] = [];
+  for (let at = 0; at < count; at++) {
+    await pause((at * 1_000) / perSecond - (performance.now() - began));
+    all.push(work());
+  }
+  await Promise.all(all);
+}
+
+async function ran(pid: number, work: () => Promise<unknown>): Promise<{ us: number; ms: number }> {
+  const [before, began] = [readProcessorTime(pid), performance.now()];
+  await work();
+  return { us: since(before, readProcessorTime(pid)).ranNs / 1_000, ms: performance.now() - began };
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => (ms > 0 ? setTimeout(resolve, ms) : resolve()));
+}
