@@ -71,7 +71,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
   const { spendersMax, onReplaced, onLowered, advances } = options;
   const accounts = new BoundedCache<string, Account>(spendersMax, (_, account) => {
     account.heldBy = null;
-    for (const { window } of account.counters) advances.forget(window);
+    for (const { window } of account.counters) forget(window);
   });
 
   return {
@@ -93,7 +93,8 @@ export function createAccounts(options: AccountsOptions): Accounts {
     },
     find({ holder, counter, start, end }) {
       for (const { id, window } of accounts.get(holder)?.counters ?? []) {
-        if (id === counter && window.start === start && window.end === end) return window;
+        if (id !== counter) continue;
+        for (const one of [window, window.next]) if (one?.start === start && one.end === end) return one;
       }
       return null;
     },
@@ -125,6 +126,11 @@ export function createAccounts(options: AccountsOptions): Accounts {
     else known.window = openWindow(known, false, start);
     advance(counter.window, { limit, per }, advances);
     return counter.window;
+  }
+
+  function forget(window: Window): void {
+    advances.forget(window);
+    if (window.next !== null) advances.forget(window.next);
   }
 
   /** A key in memory has it in hand; others are looked for by their spenders' names. */
@@ -169,7 +175,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
     const [oldest] = counters;
     if (counters.length > countersMax && oldest !== undefined) {
       counters.shift();
-      advances.forget(oldest.window);
+      forget(oldest.window);
     }
     return counter;
   }
@@ -178,9 +184,15 @@ export function createAccounts(options: AccountsOptions): Accounts {
     const { window, per, anchor } = counter;
     const { start, end } = spanAt(per, anchor, now);
     if (window.start === start && window.end === end) return;
-    advances.forget(window);
-    counter.window = openWindow(counter, hasOwner, now);
-    advance(counter.window, limit, advances);
+    const { next } = window;
+    if (next !== null && next.start === start && next.end === end) {
+      advances.forget(window);
+      counter.window = next;
+    } else {
+      forget(window);
+      counter.window = openWindow(counter, hasOwner, now);
+      advance(counter.window, limit, advances);
+    }
     if (now < window.end) onReplaced(window);
   }
 }

@@ -2,6 +2,10 @@ import type { Limit } from '../keys/limit.ts';
 import { type Advances, longMs } from './advances.ts';
 import { spanAt } from './period.ts';
 
+/** How long before its end a window's next is leased of: of its length this part at most, and so long. */
+const aheadPart = 1 / 4;
+const aheadMaxMs = 15_000;
+
 /** What one replica knows of one window, or period, of one counter. */
 export interface Window {
   /** The counter's name in the store. */
@@ -31,6 +35,12 @@ export interface Window {
   /** Asked for by those who wait for a lease. */
   wanted: number;
   lease: Promise<void> | null;
+  /** From when on units of the next window are leased for whom spends of this one. */
+  readonly aheadAt: number;
+  /** That one, once something was leased of it. */
+  next: Window | null;
+  /** What is likely to be spent of it here, by the window before; 0 where that is not known. */
+  expected: number;
   /** So few units may lie idle here for longer. */
   idleFree: number;
   /** When it was spent from last. */
@@ -73,8 +83,11 @@ export function openWindow(
   now: number,
 ): Window {
   const { start, end } = spanAt(per, anchor, now);
+  const isLong = typeof per !== 'number' || per >= longMs;
   return {
-    ...{ counter: id, start, end, isLong: typeof per !== 'number' || per >= longMs },
+    ...{ counter: id, start, end, isLong },
+    aheadAt: isLong ? Number.POSITIVE_INFINITY : end - Math.min((end - start) * aheadPart, aheadMaxMs),
+    ...{ next: null, expected: 0 },
     carries: hasOwner && isAnchored(per),
     ...{ advance: 0, hasAdvance: false, free: 0, granted: 0, leased: 0, seenAt: Number.NEGATIVE_INFINITY },
     ...{ isCharged: false, isOvertaken: false, wanted: 0, lease: null },

@@ -1,12 +1,17 @@
 import type { Limit } from '../keys/limit.ts';
 import type { UnitReturn, UnitStore } from '../store/units.ts';
 import { type Advances, heldAtFirst, heldPartMax } from './advances.ts';
-import { advance, type Counter, type Window } from './counter.ts';
+import { advance, type Counter, openWindow, type Window } from './counter.ts';
 
 /** How units come from the store, and go back to it. */
 export interface Leases {
   /** Fetches units before they are needed; should it fail, whoever needs them is told. */
   topUp(window: Window, limit: Limit, now: number): void;
+  /**
+   * Fetches units of the counter's next window, which is about to begin, where this one was used here more than once.
+   * Who asks first in it then waits for nobody. Should it fail, whoever needs them is told.
+   */
+  leaseAhead(counter: Counter, limit: Limit, now: number): void;
   /** Asks for what these lack of the cost. Rejects with `StoreUnavailable`. */
   leaseMissing(
     counters: readonly Counter[],
@@ -27,6 +32,8 @@ const heldByAllPartMax = 1 / 20;
 const heldOfRestMax = 1 / 8;
 /** More is leased once less than this part of what is to be held is left: few wait, and each lease serves many. */
 const lowPart = 1 / 4;
+/** Who spent less of a window may not come back in the next. */
+const aheadSpentMin = 2;
 /** How long units lie here that nobody spends, before others have them. */
 const idleMs = 2_000;
 /** And so few of a limit for longer: a key that is used now and then would ask the store each time. */
@@ -53,6 +60,17 @@ export function createLeases(
       else if (isLow(window.free, reserveOf(window, limit, sharers()))) {
         lease(window, limit, 0, now).catch(() => {});
       }
+    },
+    leaseAhead(counter, limit, now) {
+      const { window } = counter;
+      const spent = window.granted - window.free;
+      if (window.next !== null || spent < aheadSpentMin || sharers() === 1) return;
+      const next = openWindow(counter, false, window.end);
+      next.expected = spent;
+      // Of a small limit the last units are for whoever asks.
+      if (reserveOf(next, limit, sharers()) < 1) return;
+      window.next = next;
+      lease(next, limit, 0, now).catch(() => {});
     },
     leaseMissing: (counters, limits, cost, now) =>
       Promise.all(
@@ -155,12 +173,15 @@ export function createLeases(
   }
 }
 
-/** Units to hold for those to come: as many as were spent here so far, or some at first, within the bounds above. */
+/**
+ * Units to hold for those to come: as many as were spent here so far, or in the window before, or some at first, within the
+ * bounds above.
+ */
 function reserveOf(window: Window, limit: Limit, sharers: number): number {
-  const { granted, free, leased } = window;
+  const { granted, free, leased, expected } = window;
   const part = Math.min(heldPartMax, heldByAllPartMax / sharers);
   const heldMax = Math.floor(Math.min(limit.limit * part, (limit.limit - leased) * heldOfRestMax));
-  return Math.max(0, Math.min(Math.max(heldAtFirst, granted - free), heldMax));
+  return Math.max(0, Math.min(Math.max(heldAtFirst, expected, granted - free), heldMax));
 }
 
 function isLow(free: number, reserve: number): boolean {

@@ -57,6 +57,8 @@ export interface LimiterOptions {
   readonly allowWhenUnavailable: boolean;
   /** How many limiters lease from the same store, this one too. Default: 1. */
   readonly sharers?: () => number;
+  /** Whether units of a window may be leased before it begins, where there are other sharers. Default: no. */
+  readonly leasesAhead?: boolean;
   /** What may be spent before it is leased. Default: nothing. */
   readonly advances?: Advances;
   /** Told of what an operator may want to hear of. Default: nobody is. */
@@ -74,6 +76,7 @@ export function createLimiter(
     spendersMax,
     allowWhenUnavailable,
     sharers = () => 1,
+    leasesAhead = false,
     advances = noAdvances,
     onNews = () => {},
   }: LimiterOptions,
@@ -83,7 +86,9 @@ export function createLimiter(
     ...{ spendersMax, advances, onReplaced: leases.giveBackWindow },
     onLowered(window) {
       // Others may have spent meanwhile what is held here: the store is asked again, under the limit that holds now.
-      if (sharers() > 1) leases.giveBackWindow(window);
+      if (sharers() === 1) return;
+      leases.giveBackWindow(window);
+      if (window.next !== null) leases.giveBackWindow(window.next);
     },
   });
 
@@ -165,11 +170,13 @@ export function createLimiter(
     now: number,
   ): void {
     for (let at = 0; at < counters.length; at++) {
-      const { window } = counters[at] as Counter;
+      const counter = counters[at] as Counter;
+      const { window } = counter;
       const limit = limits[at] as Limit;
       window.free -= cost;
       window.spentAt = now;
       leases.topUp(window, limit, now);
+      if (leasesAhead && now >= window.aheadAt) leases.leaseAhead(counter, limit, now);
       if (typeof limit.per === 'string') noteSpent(key, window, limit, onNews);
     }
   }

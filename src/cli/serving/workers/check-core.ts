@@ -213,6 +213,8 @@ function createDecision(
     spendersMax: config.memory.spendersMax,
     allowWhenUnavailable: config.limitsWhenUnavailable === 'allow',
     sharers: store.sharers,
+    // Several workers lease from the service, which knows of one window at a time.
+    leasesAhead: workers === 1,
     advances: advancesOf(config, workers, checkStore, store),
     // Without a service there is nobody who would hear of it.
     onNews: (news) => void service.ask('noteLimit', news).catch(() => {}),
