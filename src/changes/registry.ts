@@ -148,7 +148,8 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
       requireActive(await (guard?.() ?? ownerOf(wanted)));
       const made = known === null ? mint(wanted) : { key: record(wanted, known), secret: null };
       try {
-        await store.insertKey(made.key, retentionMs, keyDraft(origin, null, made.key, { at: now() }));
+        const draft = keyDraft(origin, null, made.key, { at: now() });
+        await store.insertKey(made.key, retentionMs, draft, known === null || undefined);
         return made;
       } catch (error) {
         if (error instanceof ExternalIdTaken) throw externalIdTaken();

@@ -90,7 +90,11 @@ export function createToldChanges(dependencies: ToldChangesDependencies): ToldCh
     },
     join,
     following: (changes) => ({
-      insertKey: followed(changes.insertKey),
+      // Of one that nobody has heard of they are told nothing.
+      insertKey: (record, retentionMs, draft, isUnheard) =>
+        isUnheard
+          ? changes.insertKey(record, retentionMs, draft, isUnheard)
+          : followed(changes.insertKey)(record, retentionMs, draft),
       insertFirstKey: followed(changes.insertFirstKey),
       insertKeys: followed(changes.insertKeys),
       replaceKey: followed(changes.replaceKey),

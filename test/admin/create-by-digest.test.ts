@@ -43,6 +43,14 @@ it('makes a key of a secret of which the digest alone is told, and tells none', 
   expect((await service.admin.findKey(root(service), { key: secret })).id).toBe(made.key.id);
 });
 
+it('is known at once to whoever was told before that there is no such key', async () => {
+  const secret = madeElsewhere();
+  const verify = () => service.admin.verifyKey(root(service), { key: secret });
+  expect(await verify()).toMatchObject({ allowed: false, reason: 'unknown' });
+  await make({ sha256: sha256(secret).toString('hex') });
+  expect(await verify()).toMatchObject({ allowed: true });
+});
+
 it('reads a digest as people write one, and shows of it what may be shown', async () => {
   for (const encoding of ['hex', 'base64', 'base64url'] as const) {
     const secret = madeElsewhere();

@@ -169,6 +169,27 @@ describe('a change', () => {
     worker.stop();
   });
 
+  it('waits for no worker where it makes a key that nobody has heard of', async () => {
+    const { worker, told, arrive } = setting();
+    worker.start();
+    await arrive();
+    // Another change, which the worker has not applied.
+    told.subscriber.onChange(id, null);
+    const made = async () => 'made' as never;
+    const names = ['insertFirstKey', 'insertKeys', 'replaceKey', 'replaceKeys', 'rotateKey'] as const;
+    const others = Object.fromEntries(
+      [...names, 'putOwner', 'putRole', 'deleteRole'].map((name) => [name, made]),
+    );
+    const { insertKey } = told.following({ insertKey: made, ...others } as never);
+    const hasWaited = async (isUnheard?: true) => {
+      const done = insertKey({} as never, 1, undefined, isUnheard).then(() => false);
+      return Promise.race([done, turn().then(() => true)]);
+    };
+    expect(await hasWaited(true)).toBe(false);
+    expect(await hasWaited()).toBe(true);
+    worker.stop();
+  });
+
   it('resolves once the worker has applied it, or after a moment', async () => {
     const { worker, told, arrive, toWorker } = setting();
     worker.start();

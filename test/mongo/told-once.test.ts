@@ -58,6 +58,15 @@ describe('a key that was made', () => {
     ]);
   });
 
+  it('is told by none of the two where nobody has heard of it, and its changes are', () => {
+    const { once, heard } = setUp();
+    once.made(id, digest, true);
+    once.feed.onChange(id, digest);
+    expect(heard).toEqual([]);
+    once.feed.onChange(id, null);
+    expect(heard).toEqual([[id, null]]);
+  });
+
   it('is told by the feed that has begun anew, whatever was told before', () => {
     const { once, heard } = setUp();
     once.made(id, digest);

@@ -26,6 +26,16 @@ export function feedContract(createStore: CreateStore): void {
     expect(told.has(key.id)).toBe(true);
   });
 
+  it('tells no subscriber of a new key that nobody has heard of, and has it all the same', async () => {
+    const { store, told } = await subscribed(createStore);
+    const key = keyRecord({ id: nextId() });
+    await store.insertKey(key, retentionMs, undefined, true);
+    expect(told.has(key.id)).toBe(false);
+    expect(await store.findKey([key.digest])).toEqual(key);
+    await store.replaceKey({ ...key, disabledAt: testNow, version: 2 }, 1, retentionMs);
+    expect(told.has(key.id)).toBe(true);
+  });
+
   it('lets memory answer while it is open, and not after', async () => {
     const { store } = await subscribed(createStore);
     expect(store.feed.isFresh()).toBe(true);

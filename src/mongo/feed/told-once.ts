@@ -8,8 +8,8 @@ export interface ToldOnce {
   readonly feed: FeedSubscriber;
   /** For whatever else this process has changed. */
   readonly own: FeedSubscriber;
-  /** This process has made this key, and a majority has it. */
-  made(id: KeyId, digest: Digest): void;
+  /** This process has made this key, and a majority has it. One that `isUnheard` is told to nobody, by the feed neither. */
+  made(id: KeyId, digest: Digest, isUnheard?: boolean): void;
 }
 
 /** Keys that were told by one and not yet by the other; of more the oldest are told twice. */
@@ -42,10 +42,10 @@ export function createToldOnce(subscriber: FeedSubscriber): ToldOnce {
         subscriber.onGap();
       },
     },
-    made(id, digest) {
+    made(id, digest, isUnheard = false) {
       if (toldByFeed.take(id, digest)) return;
       madeHere.add(id, digest);
-      subscriber.onChange(id, digest);
+      if (!isUnheard) subscriber.onChange(id, digest);
     },
   };
 }

@@ -45,9 +45,9 @@ export function createChanges(dependencies: ChangeDependencies): Changes {
   const subscriber = told.own;
 
   return {
-    async insertKey(record, retentionMs, draft) {
+    async insertKey(record, retentionMs, draft, isUnheard) {
       await keys.insert(record, retentionMs, draft);
-      told.made(record.id, record.digest);
+      told.made(record.id, record.digest, isUnheard);
       return { at: now() };
     },
     async insertFirstKey(record, retentionMs, draft) {

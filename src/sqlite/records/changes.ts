@@ -64,11 +64,11 @@ export function createChanges({ now, withTables, requireFile, subscriber }: Chan
   const committed = (answer: true | null) => (answer === null ? null : { at: now() });
 
   return {
-    async insertKey(record, retentionMs, draft) {
+    async insertKey(record, retentionMs, draft, isUnheard) {
       await change(
         ({ keys }, told) => {
           keys.insert(record, retentionMs);
-          told(record.id, record.digest);
+          if (!isUnheard) told(record.id, record.digest);
           return true;
         },
         () => draft,
