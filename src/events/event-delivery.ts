@@ -54,6 +54,8 @@ export interface EventDeliveryOptions {
   readonly recordMs?: number;
 }
 
+/** Many events of one moment are read together: one that comes alone is told at once. */
+const restMs = 100;
 /** Events that are sent before others have the thread: about a millisecond where a line of the log is all of it. */
 const eventsAtOnce = 25;
 
@@ -108,8 +110,8 @@ export function createEventDelivery(
       const before: number = last;
       last = await deliverAll(await tail.read(before), before);
       if (last === null) return;
-      const isOver =
-        last !== before || (await tail.wait(last, last === recorded ? renewMs : recordMs, signal));
+      const waitMs = last === recorded ? renewMs : recordMs;
+      const isOver = last !== before || (await tail.wait(last, waitMs, signal, restMs));
       if (!isOver && last !== recorded && !(await record(last))) return;
     }
     if (last !== null && last !== recorded) await record(last);

@@ -11,8 +11,11 @@ export interface JournalTail {
   head(): Promise<number>;
   /** Entries after that one, oldest first, at most {@link tailPageSize}; none where more are to be waited for. */
   read(after: number): Promise<readonly JournalEntry[]>;
-  /** Resolves to whether there are entries after that one: `false` when `ms` are over or the signal aborts. */
-  wait(after: number, ms: number, signal: AbortSignal): Promise<boolean>;
+  /**
+   * Resolves to whether there are entries after that one: `false` when `ms` are over or the signal aborts. Who need not
+   * know at once gives a `restMs`: so long after the store was last asked it is asked again, or sooner for another.
+   */
+  wait(after: number, ms: number, signal: AbortSignal, restMs?: number): Promise<boolean>;
   /** Looks at once: something was written. Of many words of that at one moment the store is asked once. */
   wake(): void;
   /** Ends it: whoever reads or waits is told UNAVAILABLE. */
@@ -33,6 +36,7 @@ export const tailPageSize = 200;
 
 interface Waiter {
   readonly after: number;
+  readonly restMs: number;
   readonly end: (isThere: boolean) => void;
   readonly fail: (error: unknown) => void;
 }
@@ -68,15 +72,16 @@ export function createJournalTail(
       const start = recent.findIndex(({ sequence }) => sequence > after);
       return start === -1 ? [] : recent.slice(start, start + tailPageSize);
     },
-    wait(after, ms, signal) {
+    wait(after, ms, signal, rest = restMs) {
       if (isClosed) return Promise.reject(stopping());
       if (signal.aborted) return Promise.resolve(false);
       // What was read long ago is no news to those who are past it.
       if (waiters.size === 0 && after > to) restart(after);
       if (after < to) return Promise.resolve(true);
-      const waited = add(after, ms, signal);
+      const waited = add(after, ms, signal, rest);
       // Whoever has just read all that there is looks no sooner than others.
-      if (timer === null) schedule(isWoken ? 0 : Math.max(0, endSeenAt + pollMs - performance.now()));
+      if (timer === null || isWoken)
+        schedule(isWoken ? 0 : Math.max(0, endSeenAt + pollMs - performance.now()));
       return waited;
     },
     wake() {
@@ -90,7 +95,7 @@ export function createJournalTail(
     },
   };
 
-  function add(after: number, ms: number, signal: AbortSignal): Promise<boolean> {
+  function add(after: number, ms: number, signal: AbortSignal, rest: number): Promise<boolean> {
     const { promise, resolve, reject } = Promise.withResolvers<boolean>();
     const giveUp = () => waiter.end(false);
     const over = setTimeout(giveUp, ms);
@@ -101,6 +106,7 @@ export function createJournalTail(
     };
     const waiter: Waiter = {
       after,
+      restMs: rest,
       end(isThere) {
         leave();
         resolve(isThere);
@@ -118,7 +124,9 @@ export function createJournalTail(
   function schedule(ms: number): void {
     if (isPolling || isClosed) return;
     if (timer !== null) clearTimeout(timer);
-    timer = setTimeout(poll, Math.max(ms, askedAt + restMs - performance.now()));
+    let rest = Number.POSITIVE_INFINITY;
+    for (const waiter of waiters) rest = Math.min(rest, waiter.restMs);
+    timer = setTimeout(poll, Math.max(ms, askedAt + rest - performance.now()));
     timer.unref();
   }
 
