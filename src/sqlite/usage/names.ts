@@ -17,3 +17,8 @@ export function createNames<Value>(nameOf: (value: Value) => string) {
     at: (place: number) => values[place] as Value,
   };
 }
+
+/** Whether both name something, and not the same. */
+export function isOther(one: number, other: number): boolean {
+  return one !== 0 && other !== 0 && one !== other;
+}

@@ -2,7 +2,7 @@ import type { KeyId } from '../../keys/key.ts';
 import type { Reason } from '../../schemes/answer.ts';
 import type { UsageAbout, UsageTally } from '../../store/usage/usage-tally.ts';
 import { hashOfParsed, parse, parsed, textOf, words } from './id-words.ts';
-import { createNames, namesMax } from './names.ts';
+import { createNames, isOther, namesMax } from './names.ts';
 
 /**
  * Use of one hour that no row has yet: of each key one allowed use or more from one address, and denials for one
@@ -20,6 +20,8 @@ export interface PendingHour {
    * added. `about` names what the key was where the tally does not.
    */
   add(tally: UsageTally, about: (key: KeyId) => UsageAbout): number;
+  /** Before the last tally that was added: the last time that its key was allowed, null for none. */
+  readonly lastUsedBefore: number | null;
   /** Takes away what was just added there. */
   remove(place: number, tally: UsageTally, lastUsedBefore: number | null): void;
   /** The place of a key; -1 for none. */
@@ -54,6 +56,7 @@ export function createPendingHour(hour: number): PendingHour {
   let capacity = 16;
   let size = 0;
   let added = 0;
+  let lastUsedBefore: number | null = null;
   /** Where keys are, by their hashes: a place and one, 0 for none. */
   let index = new Int32Array(2 * capacity);
   let ids = new Int32Array(words * capacity);
@@ -115,8 +118,11 @@ export function createPendingHour(hour: number): PendingHour {
     get added() {
       return added;
     },
+    get lastUsedBefore() {
+      return lastUsedBefore;
+    },
     add(tally, about) {
-      const { key, addresses: from, lastUsedAt } = tally;
+      const { key, addresses: from } = tally;
       if (from.length > 1 || tally.allowed >>> 0 !== tally.allowed || !parse(key)) return -1;
       const reason = onlyReason(tally);
       if (reason === null) return -1;
@@ -124,7 +130,7 @@ export function createPendingHour(hour: number): PendingHour {
       const known = (index[at] as number) - 1;
       const isNew = known < 0;
       if (isNew && size >= keysMax) return -1;
-      const sinceHour = lastUsedAt === null ? 0 : lastUsedAt - hour + 1;
+      const sinceHour = tally.lastUsedAt === null ? 0 : tally.lastUsedAt - hour + 1;
       if (sinceHour < 0 || sinceHour > hourMs || tally.allowed > 0 !== sinceHour > 0) return -1;
       const count = reason === '' ? 0 : (tally.denied[reason] as number);
       if (count >>> 0 !== count) return -1;
@@ -145,6 +151,7 @@ export function createPendingHour(hour: number): PendingHour {
       }
       const place = isNew ? size++ : known;
       added++;
+      lastUsedBefore = lastUsedAt(place);
       if (isNew) {
         if (size > capacity) {
           const id = parsed.slice();
@@ -162,12 +169,12 @@ export function createPendingHour(hour: number): PendingHour {
       names[3 * place + 2] = named.about;
       return place;
     },
-    remove(place, tally, lastUsedBefore) {
+    remove(place, tally, usedBefore) {
       added--;
       allowed[place] = (allowed[place] as number) - tally.allowed;
       const reason = onlyReason(tally);
       if (reason) denials[place] = (denials[place] as number) - (tally.denied[reason] ?? 0);
-      last[place] = lastUsedBefore === null ? 0 : lastUsedBefore - hour + 1;
+      last[place] = usedBefore === null ? 0 : usedBefore - hour + 1;
     },
     find: (key) => (parse(key) ? (index[seek()] as number) - 1 : -1),
     tallyAt(place) {
@@ -226,11 +233,6 @@ export function createPendingHour(hour: number): PendingHour {
 function copied<Column extends Int32Array | Uint32Array | Uint16Array>(to: Column, from: Column): Column {
   to.set(from);
   return to;
-}
-
-/** Whether both name something, and not the same. */
-function isOther(one: number, other: number): boolean {
-  return one !== 0 && other !== 0 && one !== other;
 }
 
 /** The reason of all denials, '' for none; null where there are more, or some were observed alone. */

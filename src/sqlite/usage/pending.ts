@@ -156,11 +156,9 @@ export function createPendingUse(
       let table: PendingHour | null = null;
       for (const tally of tallies) {
         if (table?.hour !== tally.hour) table = openTable(tally.hour);
-        const known = table?.find(tally.key) ?? -1;
-        const lastUsedBefore = known < 0 ? null : (table?.lastUsedAt(known) ?? null);
         const place = table?.add(tally, aboutOf) ?? -1;
         if (table === null || place < 0) rest.push(tally);
-        else placed.push({ table, place, tally, lastUsedBefore });
+        else placed.push({ table, place, tally, lastUsedBefore: table.lastUsedBefore });
       }
       return {
         rest,
@@ -168,7 +166,8 @@ export function createPendingUse(
           for (const [{ hour, aboutAt }, all] of Map.groupBy(placed, ({ table }) => table))
             log.append(
               hour,
-              all.map(({ place, tally }) => ({ ...tally, about: aboutAt(place) })),
+              all.map(({ tally }) => tally),
+              all.map(({ place }) => aboutAt(place)),
             );
           for (const { tally, lastUsedBefore } of placed) {
             const { key, lastUsedAt } = tally;

@@ -6,8 +6,8 @@ import type { PendingTally } from './pending-hour.ts';
 
 /** Use that no row has yet, as it came: what a process that starts reads once. Throws SQLite's errors. */
 export interface UseLog {
-  /** Tallies of one hour. In a transaction. */
-  append(hour: number, tallies: readonly PendingTally[]): void;
+  /** Tallies of one hour, and what each key was. In a transaction. */
+  append(hour: number, tallies: readonly UsageTally[], abouts: readonly UsageAbout[]): void;
   /** The number of the last entry. */
   last(): number;
   /** All that is in no row yet, in the order in which it came. */
@@ -69,7 +69,8 @@ export function createUseLog(database: DatabaseSync): UseLog {
   const removeFolded = database.prepare('DELETE FROM usage_folded WHERE entry <= ? AND hour <= ?');
 
   return {
-    append: (hour, tallies) => void insert.run(hour, JSON.stringify(columnsOf(hour, tallies))),
+    append: (hour, tallies, abouts) =>
+      void insert.run(hour, JSON.stringify(columnsOf(hour, tallies, abouts))),
     last: () => Number(getLast.get()?.entry ?? 0),
     *read() {
       // One more for each process that ended in the midst of it.
@@ -97,7 +98,7 @@ export function createUseLog(database: DatabaseSync): UseLog {
   };
 }
 
-function columnsOf(hour: number, tallies: readonly PendingTally[]): Columns {
+function columnsOf(hour: number, tallies: readonly UsageTally[], told: readonly UsageAbout[]): Columns {
   const addresses: string[] = [];
   const known = new Map<string | undefined, number>([[undefined, -1]]);
   const abouts: UsageAbout[] = [];
@@ -111,11 +112,12 @@ function columnsOf(hour: number, tallies: readonly PendingTally[]): Columns {
     allowed: tallies.map(({ allowed }) => allowed),
     last: tallies.map(({ lastUsedAt }) => (lastUsedAt === null ? -1 : lastUsedAt - hour)),
     address: tallies.map(({ addresses: [address] }) => {
-      const place = known.get(address) ?? addresses.push(address as string) - 1;
-      known.set(address, place);
-      return place;
+      const before = known.get(address);
+      if (before !== undefined) return before;
+      known.set(address, addresses.push(address as string) - 1);
+      return addresses.length - 1;
     }),
-    about: tallies.map(({ about }) => aboutPlace(about)),
+    about: told.map((about) => aboutPlace(about)),
     ...{ addresses, abouts },
     ...(denials.length === 0 ? {} : { denials }),
   };
