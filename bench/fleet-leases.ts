@@ -33,6 +33,18 @@ try {
   await client.connect();
   // The first round warms up the code.
   await measured('', 0, (at) => at % keys);
+  const begun = [await beginning('as it begins', false), await beginning('ahead', true)];
+  const beginningHead = [
+    'waited',
+    'unavailable, of all',
+    'p50 ms',
+    'p99 ms',
+    'leases of a Check',
+    'server: µs a Check',
+  ];
+  process.stdout.write(
+    `${table(['first second of a window, 500 keys, leased', ...beginningHead], begun)}\n\n`,
+  );
   await measured('a window begins: each key at each replica, as fast as it goes', 1, null);
   const random = createRandom(1);
   await measured('evenly', 2, () => random.below(keys));
@@ -110,6 +122,56 @@ async function measured(name: string, window: number, next: ((at: number) => num
   ]);
 }
 
+/** Three windows of 10 s, 500 Checks a second by each key alike; of the last one how Checks of its first second fared. */
+async function beginning(name: string, leasesAhead: boolean): Promise<string[]> {
+  const [perSecond, windowSeconds, few] = [500, 10, 500];
+  const short = limitsOfShort({ limit: 300, windowMs: windowSeconds * 1_000 });
+  let leases = 0;
+  const limiters = stores.map((store) =>
+    createLimiter(
+      {
+        leaseUnits(request) {
+          leases++;
+          return store.leaseUnits(request);
+        },
+        returnUnits: (returns) => store.returnUnits(returns),
+      },
+      { ...{ spendersMax: 100_000, allowWhenUnavailable: false, leasesAhead }, sharers: () => replicas },
+    ),
+  );
+  const random = createRandom(2);
+  const start = Math.ceil(Date.now() / 10_000) * 10_000 + 86_400_000 * (leasesAhead ? 2 : 1);
+  const [count, from] = [3 * windowSeconds * perSecond, 2 * windowSeconds * perSecond];
+  const took: number[] = [];
+  let waited = 0;
+  let failed = 0;
+  const server = readProcessorTime(pid);
+  await evenly(
+    count,
+    async (at) => {
+      const key = { spender: `${name} ${random.below(few)}` as KeyId, owner: null };
+      const began = performance.now();
+      const verdict = limiters[at % replicas]?.spend(key, null, short, 1, start + (at * 1_000) / perSecond);
+      const isFirst = at >= from && at < from + perSecond;
+      if (isFirst && verdict instanceof Promise) waited++;
+      await Promise.resolve(verdict).catch(() => failed++);
+      if (isFirst) took.push(performance.now() - began);
+    },
+    perSecond,
+  );
+  const serverUs = since(server, readProcessorTime(pid)).ranNs / 1_000;
+  took.sort((a, b) => a - b);
+  const quantile = (part: number) => (took[Math.floor(took.length * part)] ?? 0).toFixed(2);
+  return [
+    name,
+    `${((waited / perSecond) * 100).toFixed(0)} %`,
+    `${failed}`,
+    ...[quantile(0.5), quantile(0.99)],
+    (leases / count).toFixed(3),
+    (serverUs / count).toFixed(0),
+  ];
+}
+
 /** Reads and writes that the server was asked for. */
 async function commands(): Promise<number> {
   const { metrics } = await client.db('admin').command({ serverStatus: 1 });
@@ -130,11 +192,15 @@ async function atOnce(count: number, check: (at: number, key: number) => Promise
   );
 }
 
-async function evenly(count: number, check: (at: number) => Promise<void>): Promise<void> {
+async function evenly(
+  count: number,
+  check: (at: number) => Promise<void>,
+  perSecond = checksPerSecond,
+): Promise<void> {
   const began = performance.now();
   const underWay: Promise<void>[] = [];
   for (let at = 0; at < count; at++) {
-    const waitMs = (at * 1_000) / checksPerSecond - (performance.now() - began);
+    const waitMs = (at * 1_000) / perSecond - (performance.now() - began);
     if (waitMs > 1) await new Promise((resolve) => setTimeout(resolve, waitMs));
     underWay.push(check(at));
   }
