@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { unescapeText, valuesAt } from '../../check/places.ts';
 import type { AccessRequest } from '../../check/request.ts';
-import { maskOf, recognise, type Scheme } from '../../schemes/scheme.ts';
+import { maskOf, type Place, recognise, type Scheme } from '../../schemes/scheme.ts';
 import { createSecretFinder, type HoldsSecret } from '../../schemes/written-secret.ts';
 import type { RequestRow } from '../../store/usage/request-log.ts';
 
@@ -18,19 +18,20 @@ export const noTarget: Shown = { method: null, host: null, path: null, address: 
 
 /** What of a request may be written down: no query, no key, and of what a client chose only what it is taken for. */
 export function createShowRequest(): (request: AccessRequest | null, schemes: readonly Scheme[]) => Shown {
-  const finders = new WeakMap<readonly Scheme[], HoldsSecret>();
+  const known = new WeakMap<readonly Scheme[], LookedFor>();
 
   return (request, schemes) => {
     if (request === null) return noTarget;
-    const holds = finders.get(schemes) ?? createSecretFinder(schemes);
-    finders.set(schemes, holds);
+    const lookedFor = known.get(schemes) ?? lookedForBy(schemes);
+    known.set(schemes, lookedFor);
+    const { holds } = lookedFor;
     const method = methodForm.test(request.method) && !holds(request.method) ? request.method : null;
     const host = request.host.toLowerCase();
     const address = request.address ?? '';
     return {
       method,
       host: hostForm.test(host) && !holds(request.host) ? host : null,
-      path: shownPath(barePath(request.path), { request, schemes, holds }),
+      path: shownPath(barePath(request.path), request, lookedFor),
       address: isIP(address) !== 0 && !address.includes('%') ? address : null,
     };
   };
@@ -45,33 +46,33 @@ export function barePath(path: string): string {
   return path;
 }
 
-interface Surroundings {
-  readonly request: AccessRequest;
+interface LookedFor {
   readonly schemes: readonly Scheme[];
+  /** Where credentials of any of them may stand, each once: most schemes look in the same. */
+  readonly places: readonly Place[];
   readonly holds: HoldsSecret;
 }
 
-function shownPath(bare: string, surroundings: Surroundings): string {
+function lookedForBy(schemes: readonly Scheme[]): LookedFor {
+  const places = new Map(
+    schemes.flatMap((scheme) => scheme.places.map((place) => [`${place.kind} ${place.name}`, place])),
+  );
+  return { schemes, places: [...places.values()], holds: createSecretFinder(schemes) };
+}
+
+function shownPath(bare: string, request: AccessRequest, lookedFor: LookedFor): string {
   // What is cut off at the end may be the rest of a key: a segment is shown whole or not.
   const isLong = bare.length > pathMax;
   const kept = isLong ? bare.slice(0, Math.max(1, bare.lastIndexOf('/', pathMax))) : bare;
-  const presented = presentedIn(surroundings);
-  const segments = kept.split('/').map((segment) => shownSegment(segment, presented, surroundings));
+  // What stands where schemes look for a credential.
+  const presented = lookedFor.places.flatMap((place) => valuesAt(place, request));
+  const segments = kept.split('/').map((segment) => shownSegment(segment, presented, lookedFor));
   const path = segments.join('/').toWellFormed();
   const printable = path.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, encodeURIComponent);
   return isLong ? `${printable}/…` : printable;
 }
 
-/** What stands where schemes look for a credential. */
-function presentedIn({ request, schemes }: Surroundings): string[] {
-  return schemes.flatMap(({ places }) => places.flatMap((place) => valuesAt(place, request)));
-}
-
-function shownSegment(
-  segment: string,
-  presented: readonly string[],
-  { schemes, holds }: Pick<Surroundings, 'schemes' | 'holds'>,
-): string {
+function shownSegment(segment: string, presented: readonly string[], { schemes, holds }: LookedFor): string {
   if (segment.length < wordMin) return segment;
   const text = unescapeText(segment);
   const isPresented = presented.some((value) => value === text || value.endsWith(` ${text}`));
