@@ -51,8 +51,19 @@ export function createKeyChange({ store, now, retentionMs }: KeyChangeDependenci
     next: Change,
     { guard, remark }: ChangeOptions = {},
   ): Promise<Changed> => {
-    for (let tries = 0; tries < triesMax; tries++) {
-      const before = await store.getKey(id);
+    // A change is written by the version that was read, so what lags makes none. That there is nothing to change, or
+    // that it is refused, is judged by the latest.
+    const made = await tryOnce(true).catch(orNothing);
+    if (made !== null && made.commit !== null) return made;
+    for (let tries = 1; tries < triesMax; tries++) {
+      const changed = await tryOnce();
+      if (changed !== null) return changed;
+    }
+    throw contention('key');
+
+    /** Null where others have changed it since it was read. */
+    async function tryOnce(mayLag?: true): Promise<Changed | null> {
+      const before = await store.getKey(id, mayLag);
       if (before === null || !visible(before)) throw notFound('key');
       const at = now();
       const wanted = next(before, at);
@@ -63,10 +74,14 @@ export function createKeyChange({ store, now, retentionMs }: KeyChangeDependenci
       const commit = await store
         .replaceKey(key, before.version, retentionMs, keyDraft(origin, before, key, told))
         .catch(toldAsTaken);
-      if (commit !== null) return { before, key, commit };
+      return commit === null ? null : { before, key, commit };
     }
-    throw contention('key');
   };
+}
+
+function orNothing(error: unknown): null {
+  if (error instanceof Failure) return null;
+  throw error;
 }
 
 /**

@@ -105,7 +105,7 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Restorab
     },
 
     findKey: watch(async (...asked) => current().keys.find(...asked)),
-    getKey: watch(async (id) => current().keys.get(id)),
+    getKey: watch(async (...asked) => current().keys.get(...asked)),
     findDigests: watch(async (digests) => current().digests.find(digests)),
     findExternalIds: watch(async (asked) => current().keys.findExternalIds(asked)),
     getKeyByRequest: watch(async (requestKey) => current().keys.getByRequest(requestKey)),

@@ -55,7 +55,8 @@ export interface Store
 
   /** The record whose digest is one of these, which are unique; for a Check its last use may be an hour old. */
   findKey(digests: readonly Digest[], asker?: Asker): Promise<KeyRecord | null>;
-  getKey(id: KeyId): Promise<KeyRecord | null>;
+  /** One that `mayLag` may lack what others changed last: for whoever changes it by its version, and asks again where not. */
+  getKey(id: KeyId, mayLag?: true): Promise<KeyRecord | null>;
   /** Those of the digests that keys have. */
   findDigests(digests: readonly Digest[]): Promise<ReadonlySet<Digest>>;
   /** How many such keys there are, up to `max`. */

@@ -29,7 +29,7 @@ export function eachCall(store: Store, wrap: WrapCall): Store {
     open: wrap('open', () => store.open()),
     close: () => store.close(),
     findKey: byAsker(wrap, 'find_key', (...given) => store.findKey(...given)),
-    getKey: wrap('get_key', (id) => store.getKey(id)),
+    getKey: wrap('get_key', (...given) => store.getKey(...given)),
     findDigests: wrap('find_digests', (digests) => store.findDigests(digests)),
     countOwned: wrap('count_owned', (...given) => store.countOwned(...given)),
     findExternalIds: wrap('find_external_ids', (asked) => store.findExternalIds(asked)),

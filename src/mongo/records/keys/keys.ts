@@ -27,7 +27,7 @@ const findsAtOnce = { underWayMax: 4, askedMax: 100 };
 /** The collection of keys as it is read: what the store's contract says of each operation. */
 export interface KeyCollection {
   find(digests: readonly Digest[], asker?: Asker): Promise<KeyRecord | null>;
-  get(id: KeyId): Promise<KeyRecord | null>;
+  get(id: KeyId, mayLag?: true): Promise<KeyRecord | null>;
   countOwned(asked: OwnedKeys, max: number): Promise<number>;
   findExternalIds(asked: readonly OwnedExternalId[]): Promise<ReadonlySet<number>>;
   getByRequest(requestKey: string): Promise<KeyRecord | null>;
@@ -64,8 +64,9 @@ export function createKeyCollection(dependencies: KeyCollectionDependencies): Ke
       const wanted = digests.flatMap((digest) => found.filter((document) => document.digest === digest));
       return wanted[0] === undefined ? null : toRecord(wanted[0]);
     },
-    async get(id) {
-      const document = await readFresh((read) => keys.findOne({ _id: id }, read));
+    async get(id, mayLag) {
+      const readOne = (read: ReadOptions) => keys.findOne({ _id: id }, read);
+      const document = await (mayLag === true ? sessions.read(readOne) : readFresh(readOne));
       return document === null ? null : toRecord(document);
     },
     countOwned: ({ owner, scheme, environment, now }, max) =>
