@@ -1,5 +1,6 @@
 /** Cores of mongod that a fleet takes, part by part, from what each part costs and how often it is done. */
 import { renewalsPerLease } from '../src/mongo/feed/feed.ts';
+import { relayedFromDefault } from '../src/mongo/feed/tick.ts';
 import { leasesOfCall, type PartCosts } from './fleet-parts.ts';
 import { keysUsed, type Workload } from './fleet-workload.ts';
 import { table } from './markdown.ts';
@@ -42,7 +43,11 @@ export function coresOf(
   const { checksPerSecond, windowMs } = workload;
   const questions = (replicas * renewalsPerLease * 1_000) / stalenessMaxMs;
   const acknowledgements = replicas * narrowings;
-  const pages = idlePages + pagesOfNarrowing * narrowings;
+  // In a small fleet each replica has a stream of its own.
+  const isRelayed = replicas >= relayedFromDefault;
+  const streams = isRelayed ? relays : replicas;
+  const followers = isRelayed ? replicas - relays : 0;
+  const pages = isRelayed ? idlePages + pagesOfNarrowing * narrowings : 0;
   const written = replicas / registeredEverySeconds + narrowings * 2 + pages;
   const windowSeconds = windowMs / 1_000;
   const leases = hasLimits ? replicas * rates.leases : 0;
@@ -57,12 +62,13 @@ export function coresOf(
   const cores = (count: number, us: number) => (count * us) / 1e6;
   const parts = {
     'times asked of a majority': cores(questions, cost.question),
-    'pages read by followers': cores(Math.max(0, replicas - relays) * pageReadsPerSecond, cost.pageRead),
+    'pages read by followers': cores(followers * pageReadsPerSecond, cost.pageRead),
     'registrations, marks and pages written': cores(written, cost.write),
     'acknowledgements, and looks for them':
       cores(acknowledgements, cost.acknowledgement) +
       cores(narrowings * pollsOfSettlement, (cost.poll * replicas) / 1_000),
-    'streams of the relays': cores(relays * entries, cost.look) + cores(relays * hours, cost.lookAtLastUse),
+    'streams, of the relays or of all':
+      cores(streams * entries, cost.look) + cores(streams * hours, cost.lookAtLastUse),
     'batches of use': cores(batches, cost.batch),
     'hours and last uses, folded': cores(hours, cost.hour),
     // Each is one document that is added to, as an hour without its last use.
