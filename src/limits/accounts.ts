@@ -46,7 +46,8 @@ export interface AccountsOptions {
 
 /** All counters of one spender, or of one owner. */
 class Account {
-  readonly counters: Counter[] = [];
+  /** Made anew by `concat` for each that is added: one that is pushed to has room for sixteen more, 128 bytes. */
+  counters: readonly Counter[] = [];
   /** What its key asked for last, and the counters of it. */
   limits: readonly Limit[] | null = null;
   owner: string | null = null;
@@ -113,8 +114,8 @@ export function createAccounts(options: AccountsOptions): Accounts {
   function open({ holder, counter: id, start, end, limit }: HeldWindow): Window | null {
     const per = end - start;
     if (advances.of({ limit, per }, start).units === 0) return null;
-    const { counters } = accountOf(holder);
-    const known = counters.find((counter) => counter.id === id && counter.per === per);
+    const account = accountOf(holder);
+    const known = account.counters.find((counter) => counter.id === id && counter.per === per);
     if (known !== undefined && known.window.start >= start) return null;
     const counter = known ?? {
       id,
@@ -122,7 +123,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
       ...{ anchor: null, limit },
       window: openWindow({ id, per, anchor: null }, false, start),
     };
-    if (known === undefined) counters.push(counter);
+    if (known === undefined) account.counters = account.counters.concat([counter]);
     else known.window = openWindow(known, false, start);
     advance(counter.window, { limit, per }, advances);
     return counter.window;
@@ -156,8 +157,8 @@ export function createAccounts(options: AccountsOptions): Accounts {
   function counterOf(key: Spender, limit: Limit, anchor: number | null, now: number): Counter {
     const id = counterId(limit, key.spender, key.owner);
     const isShared = limit.sharedBy === 'owner' && key.owner !== null;
-    const { counters } = accountOf(isShared ? ownerHolder(key.owner ?? '') : key.spender);
-    const known = counters.find((counter) => counter.id === id && counter.per === limit.per);
+    const account = accountOf(isShared ? ownerHolder(key.owner ?? '') : key.spender);
+    const known = account.counters.find((counter) => counter.id === id && counter.per === limit.per);
     if (known !== undefined) {
       if (limit.limit < known.limit) onLowered(known.window);
       known.limit = limit.limit;
@@ -171,10 +172,10 @@ export function createAccounts(options: AccountsOptions): Accounts {
     const window = openWindow({ id, per, anchor }, key.owner !== null, now);
     advance(window, limit, advances);
     const counter = { id, per, anchor, limit: limit.limit, window };
-    counters.push(counter);
-    const [oldest] = counters;
-    if (counters.length > countersMax && oldest !== undefined) {
-      counters.shift();
+    account.counters = account.counters.concat([counter]);
+    const [oldest] = account.counters;
+    if (account.counters.length > countersMax && oldest !== undefined) {
+      account.counters = account.counters.slice(1);
       forget(oldest.window);
     }
     return counter;
