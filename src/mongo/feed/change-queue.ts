@@ -52,10 +52,9 @@ interface Waiting {
 const waitingMax = 1_000;
 /** Changes in one transaction. */
 const batchMax = 100;
-/** What those who were in the last transaction are given to come again: as long as it took, and no longer than this. */
-const gatherMaxMs = 20;
-/** Turns of a millisecond or more, one after another, in which none of them has come. */
-const turnsMax = 3;
+/** Of the time that the last transaction took, what those who were in it are given to come again. */
+const gatherPart = 0.25;
+const gatherMaxMs = 5;
 
 /** A change was not made, so that what was reserved for it in the journal must not be. */
 class NotMade extends Error {}
@@ -87,13 +86,8 @@ export function createChangeQueue(dependencies: ChangeQueueDependencies): Change
 
   /** Ends when as many wait again, or none has come for a while. */
   async function gather(expected: number, tookMs: number): Promise<void> {
-    const until = performance.now() + Math.min(tookMs, gatherMaxMs);
-    let turnsWithoutAny = 0;
-    while (waiting.length < expected && turnsWithoutAny < turnsMax && performance.now() < until) {
-      const before = waiting.length;
-      await setTimeout(1);
-      turnsWithoutAny = waiting.length > before ? 0 : turnsWithoutAny + 1;
-    }
+    const until = performance.now() + Math.min(tookMs * gatherPart, gatherMaxMs);
+    while (waiting.length < expected && performance.now() < until) await setTimeout(1);
   }
 
   async function makeAll(batch: readonly Waiting[]): Promise<void> {

@@ -46,9 +46,9 @@ export function createLatestRead(
 /** What reads within a deadline, made once for Checks and once for all others: they share no queue. */
 export function byAsker<R>(
   { timeoutsMs }: Pick<LatestReadDependencies, 'timeoutsMs'>,
-  create: (timeoutMs: number, isForChecks: boolean) => R,
+  create: (timeoutMs: number) => R,
 ): (asker: Asker | undefined) => R {
-  const [forChecks, forOthers] = [create(timeoutsMs.check, true), create(timeoutsMs.others, false)];
+  const [forChecks, forOthers] = [create(timeoutsMs.check), create(timeoutsMs.others)];
   return (asker) => (asker === 'check' ? forChecks : forOthers);
 }
 
