@@ -83,6 +83,14 @@ it('keeps the last use of a key to the millisecond when the hour of it is remove
   }
 });
 
+it('knows the last use of each of many keys that were used for the first time', async () => {
+  const store = await createFile().open();
+  const keys = await insertAll(store, Array(70).fill({}));
+  await store.recordUsage(keys.map((key) => tally(key, { allowed: 1, lastUsedAt: testNow + 1 })));
+  const found = await store.listKeys({ now: testNow }, { before: null, size: 100 });
+  expect(found.map(({ lastUsedAt }) => lastUsedAt)).toEqual(keys.map(() => testNow + 1));
+});
+
 it('finds the last use of an hour whose first requests were denied', async () => {
   const store = await createFile().open();
   const [key] = await insertAll(store, [{}]);

@@ -151,7 +151,7 @@ export function createPendingHour(hour: number): PendingHour {
       }
       const place = isNew ? size++ : known;
       added++;
-      lastUsedBefore = lastUsedAt(place);
+      lastUsedBefore = isNew ? null : lastUsedAt(known);
       if (isNew) {
         if (size > capacity) {
           const id = parsed.slice();
