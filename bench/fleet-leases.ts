@@ -67,10 +67,9 @@ try {
   await mongo.stop();
 }
 
-/** One window; null for each key once at each replica, with {@link waitingAtOnce} that wait at any time. */
-async function measured(name: string, window: number, next: ((at: number) => number) | null): Promise<void> {
+/** One for each replica, with nothing leased, and how many leases they have asked for. */
+function countedLimiters(leasesAhead = false) {
   let leases = 0;
-  let failed = 0;
   const limiters = stores.map((store) =>
     createLimiter(
       {
@@ -80,9 +79,16 @@ async function measured(name: string, window: number, next: ((at: number) => num
         },
         returnUnits: (returns) => store.returnUnits(returns),
       },
-      { spendersMax: 1_000_000, allowWhenUnavailable: false, sharers: () => replicas },
+      { ...{ spendersMax: 1_000_000, allowWhenUnavailable: false, leasesAhead }, sharers: () => replicas },
     ),
   );
+  return { limiters, leases: () => leases };
+}
+
+/** One window; null for each key once at each replica, with {@link waitingAtOnce} that wait at any time. */
+async function measured(name: string, window: number, next: ((at: number) => number) | null): Promise<void> {
+  const { limiters, leases } = countedLimiters();
+  let failed = 0;
   const now = (Math.floor(Date.now() / 60_000) + window) * 60_000;
   const took: number[] = [];
   const check = async (at: number, key: number) => {
@@ -111,10 +117,10 @@ async function measured(name: string, window: number, next: ((at: number) => num
   rows.push([
     name,
     `${count}`,
-    `${leases}`,
+    `${leases()}`,
     ((askedAfter - asked) / count).toFixed(3),
     (serverUs / count).toFixed(1),
-    (serverUs / leases).toFixed(1),
+    (serverUs / leases()).toFixed(1),
     ((user + system) / count).toFixed(1),
     quantile(0.5),
     quantile(0.99),
@@ -126,19 +132,7 @@ async function measured(name: string, window: number, next: ((at: number) => num
 async function beginning(name: string, leasesAhead: boolean): Promise<string[]> {
   const [perSecond, windowSeconds, few] = [500, 10, 500];
   const short = limitsOfShort({ limit: 300, windowMs: windowSeconds * 1_000 });
-  let leases = 0;
-  const limiters = stores.map((store) =>
-    createLimiter(
-      {
-        leaseUnits(request) {
-          leases++;
-          return store.leaseUnits(request);
-        },
-        returnUnits: (returns) => store.returnUnits(returns),
-      },
-      { ...{ spendersMax: 100_000, allowWhenUnavailable: false, leasesAhead }, sharers: () => replicas },
-    ),
-  );
+  const { limiters, leases } = countedLimiters(leasesAhead);
   const random = createRandom(2);
   const start = Math.ceil(Date.now() / 10_000) * 10_000 + 86_400_000 * (leasesAhead ? 2 : 1);
   const [count, from] = [3 * windowSeconds * perSecond, 2 * windowSeconds * perSecond];
@@ -167,7 +161,7 @@ async function beginning(name: string, leasesAhead: boolean): Promise<string[]> 
     `${((waited / perSecond) * 100).toFixed(0)} %`,
     `${failed}`,
     ...[quantile(0.5), quantile(0.99)],
-    (leases / count).toFixed(3),
+    (leases() / count).toFixed(3),
     (serverUs / count).toFixed(0),
   ];
 }

@@ -138,7 +138,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   sqlite: {
     holds: 'the store on node:sqlite, its backups',
     opens: 'store.ts',
-    rooms: ['journal', 'keys', 'restore', 'schemes', 'store'],
+    rooms: ['cache', 'journal', 'keys', 'restore', 'schemes', 'store'],
   },
   otel: {
     holds: "OpenTelemetry's SDK, loaded where traces are configured",

@@ -41,5 +41,5 @@ export function hashOfParsed(): number {
     hash = Math.imul(hash ^ (parsed[word] as number), 0x9e37_79b1);
     hash ^= hash >>> 15;
   }
-  return hash >>> 0;
+  return hash;
 }

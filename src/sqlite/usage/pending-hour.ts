@@ -1,6 +1,7 @@
+import { HashedSlots } from '../../cache/hashed-slots.ts';
 import type { KeyId } from '../../keys/key.ts';
 import type { Reason } from '../../schemes/answer.ts';
-import type { UsageAbout, UsageTally } from '../../store/usage/usage-tally.ts';
+import { isSameAbout, type UsageAbout, type UsageTally } from '../../store/usage/usage-tally.ts';
 import { hashOfParsed, parse, parsed, textOf, words } from './id-words.ts';
 import { createNames, isOther, namesMax } from './names.ts';
 
@@ -57,8 +58,7 @@ export function createPendingHour(hour: number): PendingHour {
   let size = 0;
   let added = 0;
   let lastUsedBefore: number | null = null;
-  /** Where keys are, by their hashes: a place and one, 0 for none. */
-  let index = new Int32Array(2 * capacity);
+  const index = new HashedSlots();
   let ids = new Int32Array(words * capacity);
   let allowed = new Uint32Array(capacity);
   /** Milliseconds since the hour began, and one; 0 for never. */
@@ -73,16 +73,14 @@ export function createPendingHour(hour: number): PendingHour {
   let lastAbout: UsageAbout | null = null;
   let lastAboutPlace = 0;
 
-  /** Of what is parsed: where in the index it is, or would be. */
+  function isParsed(place: number): boolean {
+    for (let word = 0; word < words; word++) if (ids[words * place + word] !== parsed[word]) return false;
+    return true;
+  }
+
+  /** The place of what is parsed; -1 for none. */
   function seek(): number {
-    const mask = index.length - 1;
-    for (let at = hashOfParsed() & mask; ; at = (at + 1) & mask) {
-      const place = (index[at] as number) - 1;
-      if (place < 0) return at;
-      let word = 0;
-      while (word < words && ids[words * place + word] === parsed[word]) word++;
-      if (word === words) return at;
-    }
+    return index.find(hashOfParsed(), isParsed);
   }
 
   function grow(): void {
@@ -92,15 +90,11 @@ export function createPendingHour(hour: number): PendingHour {
     last = copied(new Uint32Array(capacity), last);
     denials = copied(new Uint32Array(capacity), denials);
     names = copied(new Uint16Array(3 * capacity), names);
-    index = new Int32Array(2 * capacity);
-    for (let place = 0; place < size; place++) {
-      parsed.set(ids.subarray(words * place, words * (place + 1)));
-      index[seek()] = place + 1;
-    }
   }
 
   function placeOfAbout(about: UsageAbout): number {
-    if (about !== lastAbout) {
+    // Most keys in a row are alike, each in words of its own.
+    if (lastAbout === null || !isSameAbout(lastAbout, about)) {
       lastAbout = about;
       lastAboutPlace = abouts.placeOf(about);
     }
@@ -126,8 +120,7 @@ export function createPendingHour(hour: number): PendingHour {
       if (from.length > 1 || tally.allowed >>> 0 !== tally.allowed || !parse(key)) return -1;
       const reason = onlyReason(tally);
       if (reason === null) return -1;
-      const at = seek();
-      const known = (index[at] as number) - 1;
+      const known = seek();
       const isNew = known < 0;
       if (isNew && size >= keysMax) return -1;
       const sinceHour = tally.lastUsedAt === null ? 0 : tally.lastUsedAt - hour + 1;
@@ -153,13 +146,9 @@ export function createPendingHour(hour: number): PendingHour {
       added++;
       lastUsedBefore = isNew ? null : lastUsedAt(known);
       if (isNew) {
-        if (size > capacity) {
-          const id = parsed.slice();
-          grow();
-          parsed.set(id);
-          index[seek()] = size;
-        } else index[at] = size;
+        if (size > capacity) grow();
         ids.set(parsed, words * place);
+        index.add(hashOfParsed(), place);
       }
       allowed[place] = (allowed[place] as number) + tally.allowed;
       denials[place] = (denials[place] as number) + count;
@@ -176,7 +165,7 @@ export function createPendingHour(hour: number): PendingHour {
       if (reason) denials[place] = (denials[place] as number) - (tally.denied[reason] ?? 0);
       last[place] = usedBefore === null ? 0 : usedBefore - hour + 1;
     },
-    find: (key) => (parse(key) ? (index[seek()] as number) - 1 : -1),
+    find: (key) => (parse(key) ? seek() : -1),
     tallyAt(place) {
       const [count, denied] = [allowed[place] as number, denials[place] as number];
       if (count === 0 && denied === 0) return null;

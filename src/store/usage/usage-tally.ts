@@ -44,9 +44,9 @@ export function aboutPlaces(
       if (untold < 0) untold = add(null);
       return untold;
     }
-    if (last !== null && isSame(last.about, about)) return last.place;
+    if (last !== null && isSameAbout(last.about, about)) return last.place;
     const ofOwner = byOwner.get(about.owner);
-    last = ofOwner?.find((known) => isSame(known.about, about)) ?? null;
+    last = ofOwner?.find((known) => isSameAbout(known.about, about)) ?? null;
     if (last !== null) return last.place;
     const { owner, plan, scheme, environment } = about;
     const kept = { owner, plan, scheme, environment };
@@ -62,7 +62,7 @@ interface Known {
   readonly place: number;
 }
 
-function isSame(one: UsageAbout, other: UsageAbout): boolean {
+export function isSameAbout(one: UsageAbout, other: UsageAbout): boolean {
   if (one.owner !== other.owner || one.plan !== other.plan) return false;
   return one.scheme === other.scheme && one.environment === other.environment;
 }
