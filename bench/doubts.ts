@@ -66,9 +66,14 @@ function others({ machine, bench, seconds }: PhaseResult): number {
   return Math.max(0, (machine.busyNs - bench.ranNs) / 1e9 / seconds);
 }
 
-/** Whether a turn had the machine to itself, so that its figures may be believed. */
+/** Whether nothing else ran on the machine in a turn. */
+export function isAlone(round: PhaseResult): boolean {
+  return others(round) <= disturbedFrom;
+}
+
+/** The same, on cores that the host gave to the machine, so that its times may be believed. */
 export function isQuiet(round: PhaseResult): boolean {
-  return others(round) <= disturbedFrom && stolen(round) <= stolenFrom;
+  return isAlone(round) && stolen(round) <= stolenFrom;
 }
 
 /** How far a turn was from that, to choose the quietest by. */

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { behindGo, behindMarkdown } from './behind.ts';
-import { isQuiet } from './doubts.ts';
+import { isAlone, isQuiet } from './doubts.ts';
 import type { Machine } from './machine.ts';
 import { memoryTable, scenarioTable, scenarioTitle } from './markdown.ts';
 import { sections } from './matrix.ts';
@@ -54,16 +54,30 @@ export function withOthers(folder: string, results: Results): Results {
   };
 }
 
-/** Only what was measured on a machine that did nothing else, in every turn that was kept; and the names of the rest. */
+/** Of the ratios of one row's rounds, how many times the lowest the highest may be. */
+const agreeWithin = 1.5;
+
+/**
+ * Only what was measured while nothing else ran on the machine, in every turn that was kept; and the names of the rest.
+ * Where the host gave its cores to others meanwhile it did so in the turns of each peer, which alternate: such a row is
+ * kept for its ratios, where those of its rounds agree.
+ */
 export function believable(results: Results): {
   readonly results: Results;
   readonly leftOut: readonly string[];
 } {
-  const isBelieved = ({ peers }: ScenarioResult) => peers.every(({ rounds }) => rounds.every(isQuiet));
+  const isBelieved = (result: ScenarioResult) => {
+    const rounds = result.peers.flatMap((peer) => peer.rounds);
+    return rounds.every(isAlone) && (rounds.every(isQuiet) || doRatiosAgree(result));
+  };
   return {
     results: { ...results, scenarios: results.scenarios.filter(isBelieved) },
     leftOut: results.scenarios.filter((result) => !isBelieved(result)).map(scenarioTitle),
   };
+}
+
+function doRatiosAgree(result: ScenarioResult): boolean {
+  return linesOf(result).every(({ toGo }) => toGo === null || toGo.high <= agreeWithin * toGo.low);
 }
 
 /** Why a row is behind Go, a sentence for each title of one, where somebody has written them down. */

@@ -1,4 +1,4 @@
-import { disturbance, isQuiet } from './doubts.ts';
+import { disturbance, isAlone } from './doubts.ts';
 import type { PhaseResult } from './load.ts';
 import { isListed } from './order.ts';
 import type { Peer } from './peers/peer.ts';
@@ -110,7 +110,7 @@ interface Turn {
 /** Rounds in which nobody's turn was disturbed. */
 function quietRounds(turns: readonly (readonly Turn[])[]): number {
   const rounds = turns[0]?.length ?? 0;
-  const isQuietRound = (round: number) => turns.every((peer) => isQuiet((peer[round] as Turn).result));
+  const isQuietRound = (round: number) => turns.every((peer) => isAlone((peer[round] as Turn).result));
   return Array.from({ length: rounds }, (_, round) => round).filter(isQuietRound).length;
 }
 

@@ -62,6 +62,23 @@ it('leaves out every row in which something else had the machine', () => {
   expect(leftOut).toEqual(['hit, 8000 a second on 4 connections; 1,000 keys']);
 });
 
+it('keeps a row whose cores the host gave to others where the ratios of its rounds agree', () => {
+  const stolen = (micros: number) => ({
+    ...turn(micros, 1),
+    machine: { busyNs: 1.49e9, stolenNs: 0.3e9 },
+  });
+  const row = (...postern: number[]): ScenarioResult => ({
+    ...{ group, scenario: plainScenario },
+    peers: [
+      { name: 'postern', rounds: postern.map(stolen), misses: 0 },
+      { name: 'go', rounds: postern.map(() => stolen(30)), misses: null },
+    ],
+  });
+  expect(believable(resultsOf('a', '1', [row(20, 24), row(20, 34)])).results.scenarios).toEqual([
+    row(20, 24),
+  ]);
+});
+
 const disturbed = roundOf({ machine: { busyNs: 1.9e9, stolenNs: 0 } });
 
 it('keeps the rows that were measured before, of the same revision on the same machine', () => {
