@@ -16,7 +16,7 @@ import type { LimitNews } from '../limits/news.ts';
 import type { Listen } from '../net/listen.ts';
 import type { TlsMaterial } from '../net/tls.ts';
 import type { Reason } from '../schemes/answer.ts';
-import type { SentCheckConfig } from '../settings/check-config.ts';
+import type { CheckChanges, SentCheckConfig } from '../settings/check-config.ts';
 import type { UnitLease, UnitLeaseRequest, UnitReturn } from '../store/units.ts';
 import type { RequestRow } from '../store/usage/request-log.ts';
 import type { CheckSnapshot } from '../telemetry/check-telemetry.ts';
@@ -85,8 +85,8 @@ export type WorkerAnswers = {
   /** The first of all. */
   start(given: WorkerStart): Promise<void>;
   listen(listen: Listen): Promise<Listen>;
-  /** Checks from now on are judged by these settings. */
-  apply(settings: SentCheckConfig): void;
+  /** Checks from now on are judged by the settings that were sent, with these in their place. */
+  apply(changes: CheckChanges): void;
   secure(material: TlsMaterial): void;
   serve(isServing: boolean): void;
   /** What was counted since it started, and how much is remembered. */

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Scheme } from '../schemes/scheme.ts';
 import { dataOf, type SchemeData, schemeOf } from '../schemes/scheme-data.ts';
 import type { Config } from './config.ts';
@@ -46,6 +47,19 @@ export function checkConfigOf({ schemes, adminScheme, tracing, ...others }: Sent
     adminScheme: schemeOf(adminScheme),
     tracing: tracing === null ? null : { ...tracing, endpoint: new URL(tracing.endpoint) },
   };
+}
+
+/** Settings that are no longer what they were: all of each member that is not the same. */
+export type CheckChanges = Partial<SentCheckConfig>;
+
+export function checkChanges(before: SentCheckConfig, after: SentCheckConfig): CheckChanges {
+  const members = Object.entries(after) as [keyof SentCheckConfig, unknown][];
+  return Object.fromEntries(members.filter(([name, value]) => !isDeepStrictEqual(value, before[name])));
+}
+
+/** Whether requests are judged otherwise by them: not where the log alone is another. */
+export function changeJudgement({ logLevel: _, requestLog: __, ...others }: CheckChanges): boolean {
+  return Object.keys(others).length > 0;
 }
 
 function withoutLeftOut(config: Config): CheckConfig {

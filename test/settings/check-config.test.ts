@@ -5,14 +5,21 @@ import { createDigester, randomText } from '../../src/keys/secret.ts';
 import { readPresets } from '../../src/presets/read.ts';
 import { type AnswerValues, type Reason, reasons } from '../../src/schemes/answer.ts';
 import { mintSecret, recognise, type Scheme } from '../../src/schemes/scheme.ts';
-import { checkConfigOf, type SentCheckConfig, sentConfigOf } from '../../src/settings/check-config.ts';
+import {
+  changeJudgement,
+  checkChanges,
+  checkConfigOf,
+  type SentCheckConfig,
+  sentConfigOf,
+} from '../../src/settings/check-config.ts';
 import { type Config, readConfig } from '../../src/settings/config.ts';
 
 const secretText = `a-${'b'.repeat(40)}`;
 const pepper = Buffer.alloc(32, 7).toString('base64');
 
-const config = readConfig(
-  parse(`
+const read = (more = '') =>
+  readConfig(
+    parse(`
     schemes:
       - postern
       - mira
@@ -29,15 +36,17 @@ const config = readConfig(
         mint: { alphabet: a-f0-9, length: 32 }
     plans: { pro: { limit: 10, window: 1s } }
     rules: [{ match: { path: /a/* }, permissions: [read:a], cost: 3 }]
+    ${more}
   `),
-  {
-    adminKey: secretText,
-    sessionSecret: Buffer.from(secretText).toString('base64'),
-    peppers: `p1:${pepper}`,
-    checksumKeys: `c1:${pepper}`,
-  },
-  { presets: readPresets(), judgePattern: () => null },
-);
+    {
+      adminKey: secretText,
+      sessionSecret: Buffer.from(secretText).toString('base64'),
+      peppers: `p1:${pepper}`,
+      checksumKeys: `c1:${pepper}`,
+    },
+    { presets: readPresets(), judgePattern: () => null },
+  );
+const config = read();
 
 /** What becomes of settings on their way to a worker: a thread's, or a process's. */
 const ways = {
@@ -103,3 +112,28 @@ function samples(scheme: Scheme): string[] {
   const wrong = minted.map((text) => `${text.slice(0, -1)}${text.endsWith('a') ? 'b' : 'a'}`);
   return [...minted, ...written, ...wrong, ...minted.map((text) => `${text}-`), randomText('abc', 40)];
 }
+
+describe('what changed of settings that were read again', () => {
+  const changes = (more: string) => checkChanges(sentConfigOf(config), sentConfigOf(read(more)));
+
+  it('is nothing where nothing did, and by no more than the log where its level alone did', () => {
+    expect(changes('')).toEqual({});
+    expect(changes('log: { level: warn }')).toEqual({ logLevel: 'warn' });
+    expect(changes('request_log: { enabled: false }')).toEqual({
+      requestLog: expect.objectContaining({ isEnabled: false }),
+    });
+    expect(changeJudgement({})).toBe(false);
+    expect(changeJudgement(changes('log: { level: warn }'))).toBe(false);
+  });
+
+  it('is the whole of each member that did, by which Checks are judged anew', () => {
+    const changed = changes('environment: test');
+    expect(changed).toEqual({ environment: 'test' });
+    expect(changeJudgement(changed)).toBe(true);
+    const before = sentConfigOf(config);
+    const rules = [...before.rules, ...before.rules];
+    expect(checkChanges(before, { ...before, rules })).toEqual({ rules });
+    const schemes = before.schemes.map((scheme) => ({ ...scheme, checksum: null }));
+    expect(checkChanges(before, { ...before, schemes })).toEqual({ schemes });
+  });
+});

@@ -22,13 +22,14 @@ const secrets = [
   'POSTERN_WEBHOOK_SECRET',
 ].map((name) => ({ name, variable: `${name}_FILE` }));
 
-/** The names of the settings that are not the same, defaults filled in: those a reload takes over, and the rest. */
+/** Setting → its value, defaults filled in: `check.listen`, and as one value what is deeper. */
+export type SettingValues = ReadonlyMap<string, unknown>;
+
+/** The names of the settings that are not the same: those a reload takes over, and the rest. */
 export function changedSettings(
-  before: HeldSettings,
-  after: HeldSettings,
-  environment: Environment,
+  one: SettingValues,
+  other: SettingValues,
 ): { readonly taken: string[]; readonly left: string[] } {
-  const [one, other] = [values(before, environment), values(after, environment)];
   const names = [...new Set([...one.keys(), ...other.keys()])].toSorted();
   const changed = names.filter((name) => !isDeepStrictEqual(one.get(name), other.get(name)));
   return {
@@ -37,8 +38,7 @@ export function changedSettings(
   };
 }
 
-/** Setting → its value: `check.listen`, and as one value what is deeper. */
-function values({ tree, files }: HeldSettings, environment: Environment): Map<string, unknown> {
+export function settingValues({ tree, files }: HeldSettings, environment: Environment): SettingValues {
   const members = Object.entries(tree as object);
   const few = Object.fromEntries(members.filter(([name]) => !lists.includes(name)));
   const found = Object.entries(settingsSchema.parse(few)).flatMap(([name, value]) =>

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Environment } from './config-environment.ts';
-import { judgePattern } from './pattern/judge.ts';
+import { createJudge, type Verdicts } from './pattern/verdicts.ts';
 import { readerOf, type SettingFiles } from './setting-files.ts';
 import { examineSettings, type SettingFlags } from './settings.ts';
 
@@ -16,18 +16,12 @@ export interface Examination {
   readonly tree: unknown;
   readonly problems: readonly string[];
   readonly warnings: readonly string[];
-  /** Of each pattern, what `judgePattern` said. */
-  readonly verdicts: ReadonlyMap<string, string | null>;
+  readonly verdicts: Verdicts;
 }
 
 /** The thread that examines settings which are read again. It answers once. */
 function examine({ flags, environment, found }: ExaminerInput): Examination {
-  const verdicts = new Map<string, string | null>();
-  const judge = (pattern: string) => {
-    const verdict = judgePattern(pattern);
-    verdicts.set(pattern, verdict);
-    return verdict;
-  };
+  const { judge, verdicts } = createJudge();
   const { tree, problems, warnings } = examineSettings(flags, environment, readerOf({ found }), judge);
   return { tree, problems, warnings, verdicts };
 }

@@ -50,12 +50,15 @@ export interface ExaminedSettings {
 type ReadFile = (path: string) => string;
 type JudgePattern = (pattern: string) => string | null;
 
+const readFromDisk: ReadFile = (path) => readFileSync(path, 'utf8');
+
 /** Flags over environment over file over defaults. Throws {@link SettingsError} with all that is wrong. */
 export function readSettings(
   flags: SettingFlags,
   environment: Environment,
+  judge: JudgePattern = judgePattern,
 ): ExaminedSettings & { readonly config: Config } {
-  const { config, ...examined } = examineSettings(flags, environment);
+  const { config, ...examined } = examineSettings(flags, environment, readFromDisk, judge);
   if (config === null) throw new SettingsError(examined.problems);
   return { ...examined, config };
 }
@@ -64,7 +67,7 @@ export function readSettings(
 export function examineSettings(
   flags: SettingFlags,
   environment: Environment,
-  readFile: ReadFile = (path) => readFileSync(path, 'utf8'),
+  readFile: ReadFile = readFromDisk,
   judge: JudgePattern = judgePattern,
 ): ExaminedSettings {
   const given = readEnvironment(environment, readFile);

@@ -1,7 +1,7 @@
 import type { Config } from '../../settings/config.ts';
 import type { Logger } from '../../telemetry/log.ts';
 import type { Environment } from '../config/config-environment.ts';
-import { changedSettings, type HeldSettings } from '../config/setting-changes.ts';
+import { changedSettings, type HeldSettings, settingValues } from '../config/setting-changes.ts';
 import type { Reread } from '../config/setting-examination.ts';
 import type { SettingFiles } from '../config/setting-files.ts';
 
@@ -42,7 +42,8 @@ export function createReload(
   started: HeldSettings & Pick<Reread, 'warnings'>,
 ): Reload {
   const { environment, look, examine, apply, count, log } = dependencies;
-  let held = started;
+  const startedValues = settingValues(started, environment);
+  let held = { ...started, values: startedValues };
   /** The files that were read last, right or wrong, and those that were looked at last. */
   let read = started.files.fingerprint;
   let seen = read;
@@ -101,9 +102,9 @@ export function createReload(
       return false;
     }
     if (isStopped) return true;
-    const next = { tree, files, warnings };
-    const { taken } = changedSettings(held, next, environment);
-    const { left } = changedSettings(started, next, environment);
+    const next = { tree, files, warnings, values: settingValues({ tree, files }, environment) };
+    const { taken } = changedSettings(held.values, next.values);
+    const { left } = changedSettings(startedValues, next.values);
     await apply(config);
     for (const warning of warnings) if (!held.warnings.includes(warning)) log.warn(warning);
     held = next;

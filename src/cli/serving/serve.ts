@@ -1,7 +1,8 @@
 import { formatListen, ListenError } from '../../net/listen.ts';
 import type { Config } from '../../settings/config.ts';
 import { createLogger, type Logger } from '../../telemetry/log.ts';
-import { examineApart } from '../config/setting-examination.ts';
+import { createJudge } from '../config/pattern/verdicts.ts';
+import { createExamination } from '../config/setting-examination.ts';
 import { lookAtSettings } from '../config/setting-files.ts';
 import { type Environment, readSettings, type SettingFlags, SettingsError } from '../config/settings.ts';
 import { type Banner, renderBanner } from './banner.ts';
@@ -96,7 +97,8 @@ async function make(flags: SettingFlags, { environment, stderr }: ServeProcess):
   const look = () => lookAtSettings(flags, environment);
   // Before they are read for the start: what changes in between is read again.
   const files = look();
-  const { config, tree, warnings } = readSettings(flags, environment);
+  const { judge, verdicts } = createJudge();
+  const { config, tree, warnings } = readSettings(flags, environment, judge);
   const log = createLogger(config.logLevel, stderr);
   const tellLost = createLostTeller(log);
   const service = createService(config, {
@@ -104,7 +106,7 @@ async function make(flags: SettingFlags, { environment, stderr }: ServeProcess):
     ...{ log, tellLost, open: await openTracing(config, tellLost) },
     writeLines: (lines) => stderr.write(lines),
   });
-  const examine = examineApart.bind(null, flags, environment);
+  const examine = createExamination(flags, environment, verdicts);
   const { apply, countReload: count } = service;
   const reload = createReload({ environment, look, examine, apply, count, log }, { files, tree, warnings });
   return { config, log, service, reload };

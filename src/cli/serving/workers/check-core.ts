@@ -18,7 +18,12 @@ import { createWorkerFeed, type WorkerFeed } from '../../../link/worker-feed.ts'
 import { createWorkerLog } from '../../../link/worker-log.ts';
 import { createWorkerStore, type WorkerStore } from '../../../link/worker-store.ts';
 import type { TlsMaterial } from '../../../net/tls.ts';
-import { type CheckConfig, checkConfigOf, type SentCheckConfig } from '../../../settings/check-config.ts';
+import {
+  type CheckChanges,
+  type CheckConfig,
+  changeJudgement,
+  checkConfigOf,
+} from '../../../settings/check-config.ts';
 import { withBreakers } from '../../../store/breaker.ts';
 import { type CheckTelemetry, createCheckTelemetry } from '../../../telemetry/check-telemetry.ts';
 import { createDecisionLog } from '../../../telemetry/decision-log.ts';
@@ -40,7 +45,7 @@ export interface CheckCore {
   readonly listener: CheckListener;
   readonly forward: WorkerAnswers['forward'];
   signBy(key: SigningKey): void;
-  apply(settings: SentCheckConfig): void;
+  apply(changes: CheckChanges): void;
   secure(material: TlsMaterial): void;
   drain(drainMs: number): Promise<void>;
 }
@@ -61,6 +66,7 @@ export async function startCheckCore(
   service: Peer<ServiceAnswers, WorkerTold>,
   { settings, tls, workers }: WorkerStart,
 ): Promise<CheckCore> {
+  let standing = settings;
   const config = checkConfigOf(settings);
   const lines = createWorkerLog(service, (leftOut) =>
     log.warn({ lines: leftOut }, 'lines of the log were left out: there were more than could be written'),
@@ -69,9 +75,8 @@ export async function startCheckCore(
   const open = await openTracing(config, (times, why) => service.tell(['lost', times, why]));
   const tracing = open?.tracing ?? null;
   const telemetry = createCheckTelemetry();
-  const { stalenessMaxMs } = config;
-  const feed = createWorkerFeed({ tell: service.tell, stalenessMaxMs, now, monotonic });
-  const store = createWorkerStore({ service, workers, stalenessMaxMs, monotonic });
+  const feed = createWorkerFeed({ ...config, tell: service.tell, now, monotonic });
+  const store = createWorkerStore({ ...config, service, workers, monotonic });
   const tokens = config.identityToken === null ? null : createIdentityTokens(config.identityToken, now);
   const known = { config, log, tracing, telemetry, feed, store, tokens };
   const { judges, limiter } = createDecision(known, workers, service);
@@ -131,11 +136,11 @@ export async function startCheckCore(
     ...{ feed, listener, telemetry, limiter },
     signBy: (key) => tokens?.signBy(key),
     forward: createForward({ judges, onDecision, onBroken }),
-    apply(next) {
-      const settings = checkConfigOf(next);
-      judges.replace(settings);
-      requests.setOn(settings.requestLog.isEnabled);
-      log.level = settings.logLevel;
+    apply(changes) {
+      standing = { ...standing, ...changes };
+      if (changeJudgement(changes)) judges.replace(checkConfigOf(standing));
+      requests.setOn(standing.requestLog.isEnabled);
+      log.level = standing.logLevel;
     },
     secure(material) {
       for (const renew of renewals) renew(material);

@@ -22,7 +22,7 @@ function run(port: Port) {
         take = started.feed.take;
       },
       listen: (listen) => core().listener.listen(listen),
-      apply: (settings) => core().apply(settings),
+      apply: (changes) => core().apply(changes),
       secure: (material) => core().secure(material),
       serve: (isServing) => core().listener.setServing(isServing),
       snapshot: () => core().telemetry.snapshot(),

@@ -8,7 +8,7 @@ import type { ToldWorker } from '../../../link/told-changes.ts';
 import { createAcceptor } from '../../../net/acceptor.ts';
 import type { Listen } from '../../../net/listen.ts';
 import type { TlsSource } from '../../../net/tls.ts';
-import type { SentCheckConfig } from '../../../settings/check-config.ts';
+import { checkChanges, type SentCheckConfig } from '../../../settings/check-config.ts';
 import { type CheckSnapshot, sumSnapshots } from '../../../telemetry/check-telemetry.ts';
 import { createPlace, type PlaceDependencies, type Standing, type WorkerPeer } from './place.ts';
 import { spawnProcess, spawnThread } from './spawn.ts';
@@ -18,7 +18,7 @@ export interface CheckWorkers {
   /** Resolves when they can be asked; rejects when one cannot be started. */
   start(): Promise<void>;
   listen(listen: Listen): Promise<Listen>;
-  /** Resolves when each of them judges by these settings. */
+  /** Resolves when each of them judges by these settings, and tells each only what changed. */
   apply(settings: SentCheckConfig): Promise<void>;
   /** Identity tokens are signed by this from now on. */
   signBy(key: SigningKey): void;
@@ -63,6 +63,8 @@ export function createCheckWorkers(dependencies: CheckWorkersDependencies): Chec
     createPlace(`${replicaId}/${index + 1}`, count, standing, { ...dependencies, spawn }),
   );
   let turn = 0;
+  /** What each of them has; null where one may not have taken it. */
+  let known: SentCheckConfig | null = settings;
   const door = createAcceptor(handOut, { reusePort, isHandedOn: true, onBroken });
   tls?.subscribe((material) => {
     standing.tls = material;
@@ -81,8 +83,10 @@ export function createCheckWorkers(dependencies: CheckWorkersDependencies): Chec
       return first;
     },
     async apply(next) {
+      const changes = known === null ? next : checkChanges(known, next);
+      known = null;
       standing.settings = next;
-      await tellAll('new settings', (worker) => worker.ask('apply', next));
+      if (await tellAll('new settings', (worker) => worker.ask('apply', changes))) known = next;
     },
     signBy(key) {
       standing.signingKey = key;
@@ -134,12 +138,15 @@ export function createCheckWorkers(dependencies: CheckWorkersDependencies): Chec
         .hand(socket);
   }
 
-  /** One that does not answer is not waited for longer than that takes: it goes on by what it has. */
-  async function tellAll(what: string, tell: (worker: WorkerPeer) => Promise<unknown>): Promise<void> {
-    for (const told of await Promise.allSettled(workers().map(tell))) {
-      if (told.status === 'rejected')
-        log.error({ what, err: told.reason }, 'a Check worker could not be told');
-    }
+  /**
+   * One that does not answer is not waited for longer than that takes: it goes on by what it has. Resolves to whether all
+   * have taken it.
+   */
+  async function tellAll(what: string, tell: (worker: WorkerPeer) => Promise<unknown>): Promise<boolean> {
+    const told = await Promise.allSettled(workers().map(tell));
+    const failed = told.filter((one) => one.status === 'rejected');
+    for (const { reason } of failed) log.error({ what, err: reason }, 'a Check worker could not be told');
+    return failed.length === 0;
   }
 
   function workers(): WorkerPeer[] {

@@ -151,11 +151,14 @@ export function createPlace(
     const { settings, tls } = standing;
     await peer.ask('start', { settings, tls, workers });
     // What changed while it started.
-    if (standing.settings !== settings) await peer.ask('apply', standing.settings);
     if (standing.tls !== null && standing.tls !== tls) await peer.ask('secure', standing.tls);
     if (standing.signingKey !== null) await peer.ask('signBy', standing.signingKey);
     if (standing.listen !== null) await peer.ask('listen', standing.listen);
     await peer.ask('serve', standing.isServing);
+    for (let taken = settings; taken !== standing.settings; ) {
+      taken = standing.settings;
+      await peer.ask('apply', taken);
+    }
     hasStarted = true;
   }
 
