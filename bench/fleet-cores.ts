@@ -1,7 +1,7 @@
 /** Cores of mongod that a fleet takes, part by part, from what each part costs and how often it is done. */
 import { renewalsPerLease } from '../src/mongo/feed/feed.ts';
 import { relayedFromDefault } from '../src/mongo/feed/tick.ts';
-import { leasesOfCall, type PartCosts } from './fleet-parts.ts';
+import { followersWoken, leasesOfCall, type PartCosts } from './fleet-parts.ts';
 import { keysUsed, type Workload } from './fleet-workload.ts';
 import { table } from './markdown.ts';
 
@@ -26,12 +26,11 @@ export interface CoreCosts extends PartCosts {
 const relays = 2;
 const registeredEverySeconds = 16.5;
 const foldSeconds = 2;
-/** A follower reads pages so often; a settlement looks so often at who has not answered. */
-const pageReadsPerSecond = 4;
-const pollsOfSettlement = 12;
-/** By both, where there is no news, and for one mark. */
-const idlePages = relays / 1.5;
-const pagesOfNarrowing = 2 * relays;
+/** A settlement looks so often at all who have not answered; its other looks end at the first of them. */
+const pollsOfSettlement = 3;
+/** Where there is no news, by one of them for both; and for what was changed and the mark after it. */
+const idlePages = 1 / 1.5;
+const pagesOfNarrowing = 2;
 
 /** In the order of the table. */
 export function coresOf(
@@ -62,7 +61,7 @@ export function coresOf(
   const cores = (count: number, us: number) => (count * us) / 1e6;
   const parts = {
     'times asked of a majority': cores(questions, cost.question),
-    'pages read by followers': cores(followers * pageReadsPerSecond, cost.pageRead),
+    'followers woken by pages': cores(followers * pages, cost.pageWake),
     'registrations, marks and pages written': cores(written, cost.write),
     'acknowledgements, and looks for them':
       cores(acknowledgements, cost.acknowledgement) +
@@ -103,7 +102,7 @@ export function costsTable(cost: CoreCosts): string {
   const names: Readonly<Record<keyof CoreCosts, string>> = {
     write: 'a write by majority, 200 a second',
     question: 'a time asked of a majority, 300 a second',
-    pageRead: "a read of relays' pages that finds none",
+    pageWake: `a follower that is woken by a page, of ${followersWoken}`,
     acknowledgement: 'an acknowledgement',
     poll: 'a look at who of 1,000 has not answered',
     lease: `a lease, ${leasesOfCall} in a call`,

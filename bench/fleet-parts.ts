@@ -1,5 +1,5 @@
 /** What each part of a fleet's work costs its MongoDB, measured one by one with the code that does it. */
-import { ObjectId, Timestamp } from 'mongodb';
+import { MongoClient, ObjectId, Timestamp } from 'mongodb';
 import type { KeyId } from '../src/keys/key.ts';
 import { concerns, createClient, timeoutsOf } from '../src/mongo/client.ts';
 import { createRelays } from '../src/mongo/feed/relays.ts';
@@ -16,8 +16,8 @@ import { readProcessorTime, since } from './processor-time.ts';
 export interface PartCosts {
   /** A linearizable read, at 300 a second. */
   readonly question: number;
-  /** A read of pages that relays handed on, of which none is new. */
-  readonly pageRead: number;
+  /** A follower that is woken by a page which a relay hands on, and waits for the next; of {@link followersWoken} at once. */
+  readonly pageWake: number;
   /** An acknowledgement. */
   readonly acknowledgement: number;
   /** A look at who of a thousand has not answered. */
@@ -33,6 +33,7 @@ export interface PartCosts {
   readonly hour: number;
 }
 
+export const followersWoken = 100;
 export const leasesOfCall = 10;
 export const leasesOfLargeCall = 200;
 export const talliesOfBatch = 3_600;
@@ -57,14 +58,11 @@ export async function measureParts(mongo: Mongo, uri: string, keys: readonly Key
         applied: new Timestamp({ t: 9, i: 1 }),
       })),
     );
-    const relays = createRelays(database, sessions, { runId: 'bench', placeMs: 3_000 });
-    const page = { from: new Timestamp({ t: 1, i: 1 }), upTo: new Timestamp({ t: 2, i: 1 }) };
-    await several(200, 8, () => relays.write({ ...page, seen: page.upTo, told: [] }));
     const look = () =>
       sessions.latest((read) => replicas.findOne({ _id: 'run-1' }, { ...read, projection: { _id: 1 } }));
     const acknowledge = (at: number) =>
       sessions.write((session) =>
-        replicas.updateOne(
+        replicas.updateMany(
           { _id: `run-${at % 1_000}` },
           { $max: { applied: new Timestamp({ t: 10, i: at }) } },
           { session, writeConcern: { w: 1 } },
@@ -75,11 +73,11 @@ export async function measureParts(mongo: Mongo, uri: string, keys: readonly Key
         replicas.find({ applied: { $not: { $gte: new Timestamp({ t: 8, i: 1 }) } } }, read).toArray(),
       );
     const question = await each(1_500, () => atRate(1_500, 300, look));
-    const pageRead = await each(3_000, () => several(3_000, 4, () => relays.read(page.upTo)));
+    const pageWake = await measureWakes(database, uri, sessions, each);
     const acknowledgement = await each(3_000, () => several(3_000, 8, acknowledge));
     const poll = await each(300, () => several(300, 1, lagging));
     return {
-      ...{ question, pageRead, acknowledgement, poll },
+      ...{ question, pageWake, acknowledgement, poll },
       ...(await measureLeases(database, sessions, each)),
       ...(await measureUse(database, sessions, keys, each)),
     };
@@ -90,6 +88,47 @@ export async function measureParts(mongo: Mongo, uri: string, keys: readonly Key
 
 type Each = (count: number, work: () => Promise<unknown>) => Promise<number>;
 type Database = Parameters<typeof createLimitCollection>[0];
+
+/** What each of many that wait adds to a page that is written. */
+async function measureWakes(
+  database: Database,
+  uri: string,
+  sessions: Sessions,
+  each: Each,
+): Promise<number> {
+  // More connections than a replica has, since all of them wait at once.
+  const client = await new MongoClient(uri, { maxPoolSize: followersWoken + 10 }).connect();
+  const relays = createRelays(database, sessions, { runId: 'bench', stalenessMaxMs: 15_000 });
+  const at = (count: number) => new Timestamp({ t: 1, i: count });
+  const pages = 50;
+  let written = 1;
+  const write = () =>
+    each(pages, () =>
+      atRate(pages, 10, () => {
+        const page = { from: at(written), upTo: at(++written) };
+        return relays.write({ ...page, seen: page.upTo, told: [['ask']] });
+      }),
+    );
+  let goesOn = true;
+  const follow = async () => {
+    const own = createRelays(client.db(), sessions, { runId: 'bench', stalenessMaxMs: 15_000 });
+    let after = at(written);
+    while (goesOn) after = (await own.read(after, () => pause(1_000))).at(-1)?.upTo ?? after;
+    own.close();
+  };
+  try {
+    await relays.beginningFor(at(1));
+    const alone = await write();
+    const followers = Array.from({ length: followersWoken }, follow);
+    await pause(2_000);
+    const watched = await write();
+    goesOn = false;
+    await Promise.all(followers);
+    return (watched - alone) / followersWoken;
+  } finally {
+    await client.close();
+  }
+}
 
 async function measureLeases(database: Database, sessions: Sessions, each: Each) {
   const count = 8_000;

@@ -24,6 +24,9 @@ export interface FleetCost {
   readonly usingEntries: number;
   /** The same with one revocation a second, and no use. */
   readonly narrowingCores: number;
+  /** Of the processes of the feeds, in milliseconds a second and replica: idle, and with one revocation a second. */
+  readonly idleOwnMs: number;
+  readonly narrowingOwnMs: number;
   readonly settledP50Ms: number;
   readonly settledP99Ms: number;
   /** Revocations of which a replica was named as unconfirmed. */
@@ -73,7 +76,12 @@ export async function runFleet(client: MongoClient, mongo: Mongo, options: Fleet
     );
     // Each has registered anew by then, and knows how large the fleet is.
     await pause(registeredAgainMs);
+    const own = () => readProcessorTime(...children.map(({ child }) => child.pid ?? 0));
+    const ownMs = (before: ReturnType<typeof own>, seconds: number) =>
+      since(before, own()).ranNs / 1e6 / seconds / replicas;
+    const ownBefore = own();
     const idle = await watched(client, pid, () => pause(idleSeconds * 1_000));
+    const idleOwnMs = ownMs(ownBefore, idle.seconds);
     const connections = (await connected()) - before;
     const first = children[0];
     if (first === undefined) throw new Error('a fleet has one replica at least');
@@ -96,6 +104,7 @@ export async function runFleet(client: MongoClient, mongo: Mongo, options: Fleet
     const keys = sampleKeys(revocations);
     for (const key of keys) await first.ask({ do: 'insert', key });
     const settled: FeedAnswer[] = [];
+    const narrowingBefore = own();
     const narrowing = await watched(client, pid, async () => {
       for (const [at, key] of keys.entries()) {
         const began = performance.now();
@@ -103,6 +112,7 @@ export async function runFleet(client: MongoClient, mongo: Mongo, options: Fleet
         await pause(1_000 - (performance.now() - began));
       }
     });
+    const narrowingOwnMs = ownMs(narrowingBefore, narrowing.seconds);
     const fresh = await Promise.all(children.map(({ ask }) => ask({ do: 'fresh' })));
     const took = settled.map(({ ms }) => ms).sort((a, b) => a - b);
     return {
@@ -113,6 +123,7 @@ export async function runFleet(client: MongoClient, mongo: Mongo, options: Fleet
       usingCores: using.cores,
       usingEntries: using.entries / using.seconds,
       narrowingCores: narrowing.cores,
+      ...{ idleOwnMs, narrowingOwnMs },
       settledP50Ms: took[Math.floor(took.length / 2)] ?? Number.NaN,
       settledP99Ms: took.at(-1) ?? Number.NaN,
       unconfirmed: settled.filter(({ unconfirmed = [] }) => unconfirmed.length > 0).length,

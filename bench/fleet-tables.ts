@@ -11,7 +11,13 @@ export type Fleets = ReadonlyMap<string, readonly FleetCost[]>;
 export function fleetsTable(fleets: Fleets, checkout: string): string {
   const idle = ['real feeds', 'cores, idle', 'writes of one in 10 s', 'oplog entries a second'];
   const use = ['cores, use', 'oplog entries a second, use'];
-  const narrowing = ['cores, 1 revocation a second', 'settled p50', 'p99', 'connections of one'];
+  const narrowing = [
+    'cores, 1 revocation a second',
+    'settled p50',
+    'the slowest',
+    'with somebody unconfirmed',
+  ];
+  const own = ['ms a second of one replica, idle', '1 revocation a second', 'connections of one'];
   const rows = [...fleets].flatMap(([each, costs]) =>
     costs.map((cost) => [
       `${cost.replicas.toLocaleString('en')}${each === checkout ? '' : ', before'}`,
@@ -23,10 +29,13 @@ export function fleetsTable(fleets: Fleets, checkout: string): string {
       cost.narrowingCores.toFixed(3),
       `${cost.settledP50Ms.toFixed(0)} ms`,
       `${cost.settledP99Ms.toFixed(0)} ms`,
+      cost.unconfirmed.toString(),
+      cost.idleOwnMs.toFixed(2),
+      cost.narrowingOwnMs.toFixed(2),
       (cost.connections / cost.replicas).toFixed(1),
     ]),
   );
-  return table([...idle, ...use, ...narrowing], rows);
+  return table([...idle, ...use, ...narrowing, ...own], rows);
 }
 
 /** Cores by the number of replicas. */

@@ -1,4 +1,5 @@
 import type { ClientSession, Db, IndexDescription } from 'mongodb';
+import { makeCapped } from './capped.ts';
 import { isDuplicate } from './errors.ts';
 import { makeIndexes } from './indexes.ts';
 import { earliest } from './records/keys/records.ts';
@@ -18,8 +19,9 @@ export const addressesName = 'addresses';
 export const dutiesName = 'duties';
 export const identityKeysName = 'identity_keys';
 export const requestsName = 'requests';
-/** What relays hand on of the change stream in a large fleet. */
+/** What relays hand on of the change stream in a large fleet: to replicas that look for it, and to those that wait for it. */
 export const relayedName = 'relayed';
+export const relayPagesName = 'relay_pages';
 export const portalSessionsName = 'portal_sessions';
 
 /** The document in the collection `meta` that says where the journal ends. */
@@ -111,6 +113,7 @@ export async function createCollections(database: Db, session: ClientSession): P
   for (const [name, indexes] of Object.entries(collectionIndexes)) {
     await makeIndexes(database, name, indexes, session);
   }
+  await makeCapped(database, relayPagesName, session);
   await makeJournalHead(database, session);
 }
 

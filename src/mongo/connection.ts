@@ -137,7 +137,7 @@ export async function connect(
   const lease = createLease({ stalenessMaxMs, now, monotonic });
   const fleet = createFleet(database, sessions, { replicaId, stalenessMaxMs, now, lagMs: lease.ageMs });
   const onError = (error: unknown) => onBackgroundError?.(error);
-  const relays = createRelays(database, sessions, { runId: fleet.runId, placeMs: stalenessMaxMs });
+  const relays = createRelays(database, sessions, { runId: fleet.runId, stalenessMaxMs });
   const follows = {
     ...server,
     subscriber: server.told.feed,

@@ -45,6 +45,16 @@ describe('a diagnosis of MongoDB', () => {
     expect(found.find(({ code }) => code === 'store.single_member')?.level).toBe('info');
   });
 
+  it('warns where replicas of a large fleet cannot wait for changes, and must look for them', async () => {
+    const { store, database } = await opened();
+    const told = async () =>
+      (await store.diagnose()).flatMap(({ code, what }) => (code === 'store.pages_polled' ? [what] : []));
+    await database.collection('relay_pages').drop();
+    expect(await told()).toMatchObject([expect.stringContaining('"relay_pages" is missing')]);
+    await database.createCollection('relay_pages');
+    expect(await told()).toMatchObject([expect.stringContaining('"relay_pages" is not capped')]);
+  });
+
   it('warns of a MongoDB that gets no more fixes, and of no other', async () => {
     const { store, setting } = await opened();
     const { version: running } = await setting.client.db('admin').command({ buildInfo: 1 });

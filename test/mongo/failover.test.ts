@@ -68,6 +68,36 @@ describe('a replica set of three', () => {
     for (const key of keys) expect(await foundOnce(reader, [key.digest])).toMatchObject({ id: key.id });
   });
 
+  it.each(['steps down', 'is killed'])(
+    'loses no change for replicas that wait for relays, when its primary %s',
+    async (how) => {
+      const setting = await createSetting(mongo.uri, { fresh: true });
+      const given = { stalenessMaxMs, relayedFrom: 1, timeouts: { operationMs: 5_000 } };
+      const stores = Array.from({ length: 4 }, () => setting.store(given));
+      const told = stores.map(listen);
+      const primary = await mongo.primary();
+      await Promise.all(stores.map((store) => store.open()));
+      const gaps = told.map((one) => one.gaps);
+      const insert = () =>
+        until('inserted', async () => {
+          const key = keyRecord({ id: nextId() });
+          const done = await stores[0]?.insertKey(key, retentionMs).catch(onlyUnavailable);
+          return done === undefined ? undefined : key;
+        });
+      const keys = [await insert()];
+      if (how === 'is killed') {
+        await primary.kill('SIGKILL');
+        onTestFinished(() => primary.restart());
+      } else {
+        await setting.client.db('admin').command({ replSetStepDown: 30, force: true });
+      }
+      for (let count = 0; count < 10; count++) keys.push(await insert());
+      await until('told of all', () => told.every(({ times }) => keys.every(({ id }) => times(id) > 0)));
+      expect(told.map((one) => one.gaps)).toEqual(gaps);
+      await until('memory answers', () => stores.every(({ feed }) => feed.isFresh()));
+    },
+  );
+
   it('keeps the journal one chain, with an entry for each key that is there, when its primary is killed', async () => {
     const { writer, reader } = await openStores();
     const made: KeyRecord[] = [];

@@ -2,11 +2,9 @@ import { Timestamp } from 'mongodb';
 import { describe, expect, inject, it } from 'vitest';
 import type { KeyRecord } from '../../src/keys/key.ts';
 import { type FollowDependencies, followRelays } from '../../src/mongo/feed/follow-relays.ts';
-import { createRelaying } from '../../src/mongo/feed/relaying.ts';
-import { createRelays, type RelayedPage } from '../../src/mongo/feed/relays.ts';
-import { createSessions } from '../../src/mongo/sessions.ts';
+import type { RelayedPage } from '../../src/mongo/feed/relays.ts';
 import { until } from '../real/until.ts';
-import { digestOf, keyRecord } from '../records.ts';
+import { keyRecord } from '../records.ts';
 import { nextId, retentionMs } from '../store-contract/setting.ts';
 import { createSetting, listen } from './setting.ts';
 
@@ -17,7 +15,7 @@ const page = (from: number, upTo: number, ...ids: string[]): RelayedPage => ({
 });
 
 /** A fleet so small that all are relayed, each of its replicas listened to. */
-async function relayedFleet(replicas: number, stalenessMaxMs = 15_000) {
+async function relayedFleet(replicas: number, { stalenessMaxMs = 15_000, isCapped = true } = {}) {
   const setting = await createSetting(inject('mongoUri'), { fresh: true });
   // Who registers counts it: none has to register again, after a quarter of a minute, to learn that it is not alone.
   const gone = {
@@ -30,6 +28,7 @@ async function relayedFleet(replicas: number, stalenessMaxMs = 15_000) {
     .db()
     .collection<{ _id: string }>('replicas')
     .insertOne({ _id: 'gone', ...gone });
+  if (!isCapped) await setting.client.db().createCollection('relay_pages');
   const stores = Array.from({ length: replicas }, (_, place) =>
     setting.store({ replicaId: `replica-${place}`, stalenessMaxMs, relayedFrom: 2 }),
   );
@@ -42,14 +41,17 @@ async function relayedFleet(replicas: number, stalenessMaxMs = 15_000) {
       .find({ _id: /^relay changes/, $expr: { $gt: ['$until', '$$NOW'] } });
     return (await found.toArray()).map(({ holder }) => holder);
   };
-  const relayed = database.collection<{ told: [string, string][] }>('relayed');
+  const relayed = database.collection<{ told: [string, string][] }>(isCapped ? 'relay_pages' : 'relayed');
   const grown = () => until('relays have begun', async () => (await relayed.countDocuments()) > 0);
   return { setting, stores, told, relays, relayed, grown };
 }
 
 describe('in a large fleet', () => {
-  it('a change reaches every replica by what a few relays hand on, and RevokeKey waits for all of them', async () => {
-    const { stores, told, relayed, grown } = await relayedFleet(4);
+  it.each([
+    ['a change wakes every replica', true],
+    ['a change reaches every replica that cannot wait for it', false],
+  ])('%s by what a few relays hand on, and RevokeKey waits for all of them', async (_, isCapped) => {
+    const { stores, told, relayed, grown } = await relayedFleet(4, { isCapped });
     const [writer] = stores;
     if (writer === undefined) throw new Error('no store');
     await grown();
@@ -76,7 +78,7 @@ describe('in a large fleet', () => {
   });
 
   it('keeps memory answering on every replica, of which at most two have a stream', async () => {
-    const { stores, setting, relays, grown } = await relayedFleet(5, 3_000);
+    const { stores, setting, relays, grown } = await relayedFleet(5, { stalenessMaxMs: 3_000 });
     await grown();
     await until('there are two relays', async () => (await relays()).length === 2);
     const { databaseName } = setting.client.db();
@@ -106,7 +108,7 @@ describe('in a large fleet', () => {
   });
 
   it('goes on when its relays are gone without a word', async () => {
-    const { stores, setting, told, relays, grown } = await relayedFleet(4, 3_000);
+    const { stores, setting, told, relays, grown } = await relayedFleet(4, { stalenessMaxMs: 3_000 });
     await grown();
     await until('there are two relays', async () => (await relays()).length === 2);
     const duties = setting.client.db().collection<{ _id: string; holder: string; until: Date }>('duties');
@@ -124,6 +126,32 @@ describe('in a large fleet', () => {
     expect(told.map(({ gaps }) => gaps)).toEqual([1, 1, 1, 1]);
   });
 
+  it('goes on where what relays hand on was dropped', async () => {
+    const { stores, told, relayed, grown } = await relayedFleet(4, { stalenessMaxMs: 3_000 });
+    await grown();
+    for (let round = 0; round < 3; round++) {
+      await relayed.drop();
+      const key = keyRecord({ id: nextId() });
+      await stores[0]?.insertKey(key, retentionMs);
+      await until('all were told', () => told.every(({ times }) => times(key.id) > 0));
+    }
+    expect(told.map(({ gaps }) => gaps)).toEqual([1, 1, 1, 1]);
+  });
+
+  it('leaves pages and duties of replicas of a version before to these', async () => {
+    const { setting, stores, told, grown } = await relayedFleet(3);
+    const duties = setting.client.db().collection<{ _id: string; holder: string; until: Date }>('duties');
+    const far = new Date(Date.now() + 600_000);
+    const before = [0, 1].map((place) => ({ _id: `relay changes ${place}`, holder: 'before', until: far }));
+    await duties.insertMany(before);
+    await grown();
+    const key = keyRecord({ id: nextId() });
+    await stores[0]?.insertKey(key, retentionMs);
+    await until('all were told', () => told.every(({ times }) => times(key.id) > 0));
+    expect(await duties.find({ _id: /^relay changes \d/ }).toArray()).toEqual(before);
+    expect(await setting.client.db().collection('relayed').countDocuments()).toBe(0);
+  });
+
   it('a replica whose document is removed forgets what it knows, by the word of a relay', async () => {
     const { setting, told, grown } = await relayedFleet(3);
     await grown();
@@ -136,29 +164,36 @@ describe('in a large fleet', () => {
 
 describe('who reads what relays hand on', () => {
   /** Reads pages that are given for one look each, then until it is told to end. */
-  async function follow(looks: readonly (readonly RelayedPage[])[], given: Partial<FollowDependencies> = {}) {
+  async function follow(
+    looks: readonly (readonly RelayedPage[])[],
+    given: Partial<FollowDependencies> = {},
+    isAwaited = false,
+  ) {
     const taken: string[] = [];
     const left = [...looks];
     const asked: number[] = [];
+    let closed = 0;
     let isOver = false;
     const place = await followRelays(at(10), {
       relays: {
-        async read(after) {
+        async read(after, wait) {
+          await wait();
           asked.push(after.getHighBits());
           const next = left.shift();
           if (next === undefined) isOver = true;
           return (next ?? []).filter(({ upTo }) => upTo.greaterThan(after));
         },
-        claim: async () => null,
+        ...{ claim: async () => null, isAwaited: () => isAwaited },
+        close: () => void closed++,
       },
       take: ({ told }) => taken.push(...told.map((one) => one[1] ?? one[0])),
       goesOn: () => !isOver,
       onProgress() {},
       pause: async () => {},
-      ...{ tickMsOf: () => 1, everyMs: 60_000 },
+      ...{ tickMsOf: () => 1, everyMs: 60_000, size: () => 30 },
       ...given,
     });
-    return { place, taken, asked };
+    return { place, taken, asked, closed };
   }
 
   it('goes from page to page as far as they join, and takes what two relays say once or twice', async () => {
@@ -187,77 +222,67 @@ describe('who reads what relays hand on', () => {
       pause: async (ms) => void pauses.push(ms),
     });
     // The first is that before the first read, by chance.
-    expect(pauses.slice(1)).toEqual([7, 7, 2, 2, 2]);
+    expect(pauses.slice(1)).toEqual([7, 7, 2, 2]);
   });
 
   it('asks to relay itself when nothing comes any more', async () => {
     const standing = Array.from({ length: 200_000 }, () => []);
     const { place } = await follow(standing, {
-      relays: { read: async () => [], claim: async () => 1 },
+      relays: {
+        ...{ claim: async () => 1, isAwaited: () => false, close() {} },
+        async read(_, wait) {
+          await wait();
+          return [];
+        },
+      },
       goesOn: () => true,
       pause: () => new Promise((resolve) => setImmediate(resolve)),
       everyMs: 20,
     });
     expect(place).toBe(1);
   });
-});
 
-it('a relay begins where the one before it ended, but not where one ended long ago', async () => {
-  const setting = await createSetting(inject('mongoUri'));
-  const sessions = createSessions(setting.client, { timeoutMs: 30_000 });
-  const relays = createRelays(setting.client.db(), sessions, { runId: 'run', placeMs: 3_000 });
-  expect(await relays.beginningFor(at(100))).toEqual(at(100));
-  await relays.write(page(80, 90));
-  expect(await relays.beginningFor(at(100))).toEqual(at(90));
-  expect(await relays.beginningFor(at(85))).toEqual(at(85));
-  expect(await relays.beginningFor(at(200))).toEqual(at(200));
-});
+  it('takes nothing that it knows already, in whatever order two relays have written', async () => {
+    const { taken, asked, place } = await follow([
+      [page(10, 14, 'a', 'b'), page(8, 12, 'a')],
+      [page(12, 13, 'b')],
+      [page(13, 16, 'b', 'c')],
+    ]);
+    expect(taken).toEqual(['a', 'b', 'b', 'c']);
+    expect([asked, place]).toEqual([[10, 14, 14, 16], null]);
+  });
 
-it('a relay hands on with each page all that is up to its end, and keeps what is later for the next', async () => {
-  const written: [number, number, string[]][] = [];
-  let isAway = true;
-  const relays = {
-    async write({ from, upTo, told }: RelayedPage) {
-      if (isAway) throw new Error('away');
-      written.push([from.getHighBits(), upTo.getHighBits(), told.map(([, id]) => String(id))]);
-    },
-    claim: async () => 0,
-    read: async () => [],
-    beginningFor: async (time: Timestamp) => time,
-    async giveBack() {},
-  };
-  const relaying = createRelaying(relays, 0, at(10), 600_000);
-  relaying.note(['key', digestOf('a'), null], at(11));
-  relaying.note(['key', digestOf('b'), null], at(13));
-  relaying.reached(at(12));
-  await expect(relaying.handOn(at(13))).rejects.toThrow('away');
-  isAway = false;
-  await relaying.handOn(at(13));
-  await relaying.handOn(at(13));
-  relaying.reached(at(13));
-  await relaying.handOn(at(14));
-  // Without news it says now and then how far it has looked.
-  relaying.reached(at(20));
-  await relaying.handOn(at(20));
-  expect(written).toEqual([
-    [10, 12, [digestOf('a')]],
-    [12, 13, [digestOf('b')]],
-  ]);
-});
+  it('ends what it has begun to wait for, however it ends', async () => {
+    expect((await follow([])).closed).toBe(1);
+    expect((await follow([[page(11, 12, 'a')]])).closed).toBe(1);
+  });
 
-it('a relay reads its stream sooner for a while after a change was told of', async () => {
-  const relays = {
-    write: async () => {},
-    claim: async () => 0,
-    read: async () => [],
-    beginningFor: async (time: Timestamp) => time,
-    async giveBack() {},
-  };
-  const relaying = createRelaying(relays, 0, at(10), 600_000);
-  const pauses: number[] = [];
-  const pause = () => relaying.pause(async (ms) => void pauses.push(ms));
-  await pause();
-  relaying.note(['ask'], at(11));
-  await pause();
-  expect(pauses).toEqual([100, 50]);
+  it('is woken by pages where it can wait for them, and looks for none in between', async () => {
+    const tickMsOf = () => {
+      throw new Error('it looks for pages');
+    };
+    const looks = [[page(10, 12, 'a')], [], [page(12, 14, 'b')]];
+    expect((await follow(looks, { tickMsOf }, true)).taken).toEqual(['a', 'b']);
+  });
+
+  it('reads a stream of its own where it waits and nothing comes', async () => {
+    let ms = 0;
+    const { place } = await follow([], {
+      relays: {
+        ...{ claim: async () => null, isAwaited: () => true, close() {} },
+        async read(_, wait) {
+          await wait();
+          return [];
+        },
+      },
+      goesOn: () => true,
+      pause: (asked) => {
+        ms += asked;
+        return new Promise((resolve) => setTimeout(resolve, asked));
+      },
+      everyMs: 20,
+    });
+    expect(place).toBe(null);
+    expect(ms).toBeGreaterThan(0);
+  });
 });

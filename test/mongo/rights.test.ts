@@ -58,8 +58,9 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-function createStore(uri: string, operationMs = 5_000): Store {
+function createStore(uri: string, operationMs = 5_000, relayedFrom = 21): Store {
   const store = createMongoStore({
+    relayedFrom,
     ...{ uri, replicaId: 'a', stalenessMaxMs: 15_000, settleMaxMs: 1_000 },
     ...{ now: () => testNow, monotonic: () => performance.now() },
     timeouts: { findKeyMs: 5_000, operationMs },
@@ -163,6 +164,36 @@ it.each([
       `^MongoDB does not allow this user "(?:${command})" on the database "postern"; give it the role readWrite`,
     ),
   );
+});
+
+it('a user who may make no capped collection looks for what others are woken by, and the doctor says so', async () => {
+  const own: Db = admin.db(database);
+  const { privileges } = documentedRole();
+  const less = privileges.map(({ resource, actions }) => ({
+    resource,
+    actions: actions.filter((one) => one !== 'convertToCapped'),
+  }));
+  await own.command({ createRole: 'uncapped', privileges: less, roles: [] });
+  await own.command({ createUser: 'uncapped', pwd: 'less', roles: ['uncapped'] });
+  const polled = async (store: Store) =>
+    (await store.diagnose()).flatMap(({ code, what }) => (code === 'store.pages_polled' ? [what] : []));
+  /** As long after the last start that another looks whether everything is there. */
+  const forget = () =>
+    own.collection<{ _id: string }>('meta').updateOne({ _id: 'schema' }, { $unset: { looked_at: 1 } });
+  await own.collection('relay_pages').drop();
+  await forget();
+  const [less1, less2] = [0, 1].map(() => createStore(uriOf('uncapped', 'less'), 30_000, 1));
+  if (less1 === undefined || less2 === undefined) throw new Error('no store');
+  await Promise.all([less1.open(), less2.open()]);
+  expect(await polled(less1)).toMatchObject([expect.stringContaining('is missing')]);
+  const [key] = await insertAll(less1, [{}]);
+  expect(await less2.getKey(key?.id as never)).toMatchObject({ id: key?.id });
+  await until('memory answers', () => less1.feed.isFresh() && less2.feed.isFresh());
+  await forget();
+  const right = createStore(uriOf('postern', 'right'));
+  await right.open();
+  expect(await polled(right)).toEqual([]);
+  expect(await own.collection('relay_pages').isCapped()).toBe(true);
 });
 
 it('an address that cannot be right is told why, and never repeated', async () => {

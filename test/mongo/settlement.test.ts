@@ -105,6 +105,36 @@ describe('settling a change', () => {
     expect((await settle({ at: 5 })).unconfirmedReplicas).toEqual(['gone']);
   });
 
+  it('looks at one of those who have not answered, and names all of them', async () => {
+    const peers = ['a', 'b', 'c'].map((id) => ({ runId: id, replicaId: id, beat: 1, renews: true }));
+    let looks = 0;
+    const lagging = () => (++looks < 4 ? peers : []);
+    const { settle, calls } = setUp({ lagging });
+    expect((await settle({ at: 5 })).unconfirmedReplicas).toEqual([]);
+    const all = Number.POSITIVE_INFINITY;
+    expect(calls.looks).toEqual([all, 1, 1, 1]);
+    const late = setUp({ lagging: () => peers, settleMaxMs: 0 });
+    expect((await late.settle({ at: 5 })).unconfirmedReplicas).toEqual(['a', 'b', 'c']);
+  });
+
+  it('looks at all of them where the one that it sees is of a version before, whose lease may have run out', async () => {
+    const before: Peer = { runId: 'a', replicaId: 'a', beat: 1, renews: false };
+    const other: Peer = { runId: 'b', replicaId: 'b', beat: 1, renews: true };
+    let [looks, isAnswered] = [0, false];
+    const lagging = () => {
+      looks++;
+      return isAnswered ? [before] : [before, other];
+    };
+    const { settle, clock } = setUp({ lagging, settleMaxMs: 60_000 });
+    const settled = settle({ at: 5 });
+    await until('it has seen both', () => looks >= 3);
+    clock.monotonic = 15_000;
+    const seen = looks;
+    await until('it goes on waiting for the other', () => looks >= seen + 4);
+    isAnswered = true;
+    expect(await settled).toEqual({ effectiveAt: 99, unconfirmedReplicas: [] });
+  });
+
   it('waits for its own replica too, which may not know of a change whose answer it never got', async () => {
     let hasApplied = false;
     const { settle } = setUp({ lagging: () => [], hasApplied: () => hasApplied, settleMaxMs: 0 });
@@ -128,7 +158,7 @@ function setUp(given: {
   settleMaxMs?: number;
   isHeld?: boolean;
 }) {
-  const calls = { asked: 0, watched: [] as string[] };
+  const calls = { asked: 0, watched: [] as string[], looks: [] as number[] };
   const clock = { monotonic: 0 };
   const held = Promise.withResolvers<void>();
   if (given.isHeld !== true) held.resolve();
@@ -139,8 +169,10 @@ function setUp(given: {
         await held.promise;
         return new Timestamp({ t: 1, i: calls.asked });
       },
-      lagging: async () => given.lagging(),
-      size: () => 1,
+      async lagging(_, atMost) {
+        calls.looks.push(atMost ?? Number.POSITIVE_INFINITY);
+        return given.lagging().slice(0, atMost);
+      },
     },
     watchOut: (peers) => void calls.watched.push(...peers.map(({ replicaId }) => replicaId)),
     own: { replicaId: 'own', hasApplied: given.hasApplied ?? (() => true) },

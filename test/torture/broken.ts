@@ -122,8 +122,8 @@ export const fleetMutants: readonly FleetMutant[] = [
   {
     title: 'a relay leaves out the first of what it hands on',
     file: 'src/mongo/feed/relaying.ts',
-    find: 'upTo === null ? [] : heard.upTo(upTo);',
-    replace: 'upTo === null ? [] : heard.upTo(upTo).slice(1);',
+    find: 'const newsUpTo = (upTo: Timestamp) => heard.upTo(upTo);',
+    replace: 'const newsUpTo = (upTo: Timestamp) => heard.upTo(upTo).slice(1);',
     scenario: relayedRevocations,
     ...relayed,
   },

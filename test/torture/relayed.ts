@@ -52,7 +52,10 @@ async function missPages(fleet: Fleet, witness: Witness): Promise<void> {
     await until('it is in effect', () => witness.now() > instantOf(revocation));
     const primary = await fleet.primary();
     const deletes = [{ q: {}, limit: 0 }];
-    await primary.command({ delete: 'relayed', deletes, writeConcern: { w: 'majority' } }, fleet.database);
+    await primary.command(
+      { delete: 'relay_pages', deletes, writeConcern: { w: 'majority' } },
+      fleet.database,
+    );
     await untilPages(fleet);
   } finally {
     await reader.postern().kill('SIGCONT');
@@ -85,6 +88,6 @@ async function readersOf(fleet: Fleet): Promise<{ readonly relay: Replica; reado
 async function untilPages(fleet: Fleet): Promise<void> {
   await until(
     'relays hand on pages',
-    async () => (await (await fleet.primary()).command({ count: 'relayed' }, fleet.database)).n > 0,
+    async () => (await (await fleet.primary()).command({ count: 'relay_pages' }, fleet.database)).n > 0,
   );
 }

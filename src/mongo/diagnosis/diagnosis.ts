@@ -8,6 +8,7 @@ import { keysName, ownersName } from '../collections.ts';
 import { withinDeadline } from '../sessions.ts';
 import { diagnoseAddress } from './address.ts';
 import { diagnoseIndexes } from './indexes.ts';
+import { diagnosePages } from './pages.ts';
 import { diagnoseLease, diagnoseReplicas } from './replicas.ts';
 import { diagnoseRights } from './rights.ts';
 import { diagnoseMembers, diagnoseOplog } from './set.ts';
@@ -65,6 +66,7 @@ export function createDiagnosis(dependencies: DiagnosisDependencies): () => Prom
       look('see the oplog (read on the database local)', () => diagnoseOplog(client, lease !== null)),
       look('see whether expired documents are removed (clusterMonitor)', () => diagnoseTtl(admin)),
       look('list indexes', () => diagnoseIndexes(database)),
+      look('see the pages of relays', () => diagnosePages(database)),
       look('see its rights', () => diagnoseRights(admin, { name, uri })),
       look('count', () => countRoughly(database)),
       look('see the replicas', () => diagnoseReplicas(database, { stalenessMaxMs })),

@@ -21,7 +21,11 @@ export function createAcknowledging(dependencies: AcknowledgingDependencies): (u
     while (unsaid !== null && !stopped()) {
       const upTo = unsaid;
       await subscriber.applied?.();
-      await fleet.acknowledge(upTo).catch(onError);
+      // The driver does not try it again: see there.
+      await fleet
+        .acknowledge(upTo)
+        .catch(() => fleet.acknowledge(upTo))
+        .catch(onError);
       if (unsaid === upTo) unsaid = null;
     }
   }

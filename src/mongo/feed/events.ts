@@ -9,6 +9,7 @@ import {
   metaName,
   ownersName,
   relayedName,
+  relayPagesName,
   replicasName,
   requestsName,
   rolesName,
@@ -32,7 +33,7 @@ export interface FeedEvent {
 /** What is written most, and no stream has to tell of. */
 const unwatched = [
   ...[usageBatchesName, usageName, limitsName, chargesName, journalName, addressesName, dutiesName],
-  ...[relayedName, requestsName, usageSumsName],
+  ...[relayedName, relayPagesName, requestsName, usageSumsName],
 ];
 
 /**

@@ -134,7 +134,7 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
     const from = applied ?? point.startAtOperationTime;
     if (from === undefined || !isRelayed()) return follow(point, null, onProgress);
     place = await followRelays(from, {
-      ...{ relays, take, onProgress, pause, everyMs },
+      ...{ relays, take, onProgress, pause, everyMs, size: fleet.size },
       tickMsOf: (isHurried) => Math.min(tickMsOf(fleet.size(), { relayedFrom, isHurried }), everyMs / 2),
       goesOn: () => !stopped() && isRelayed(),
     });

@@ -141,10 +141,11 @@ export function createFleet(database: Db, sessions: Sessions, options: FleetOpti
       }),
     async acknowledge(upTo) {
       applied = upTo;
-      // What is acknowledged stays true whether or not the write lasts: nobody need wait for a majority.
+      // What is acknowledged stays true whether or not the write lasts: nobody need wait for a majority. Nor is it counted
+      // how often it is written, for which the server would keep a record of each `updateOne`, at the price of a second write.
       const options = { writeConcern: { w: 1 } } as const;
       await sessions.write((session) =>
-        replicas.updateOne({ _id: runId }, { $max: { applied: upTo } }, { ...options, session }),
+        replicas.updateMany({ _id: runId }, { $max: { applied: upTo } }, { ...options, session }),
       );
     },
     count: () =>

@@ -38,8 +38,11 @@ export interface Peer {
 
 /** Those who may be gone, as all replicas see them. */
 export interface Suspects {
-  /** The other replicas that may answer from memory and have not said that they applied all up to this time. */
-  lagging(since: Timestamp): Promise<Peer[]>;
+  /**
+   * The other replicas that may answer from memory and have not said that they applied all up to this time; with
+   * `atMost`, so many of them: of a large fleet that has just been asked, all are as much as the answers that are waited for.
+   */
+  lagging(since: Timestamp, atMost?: number): Promise<Peer[]>;
   /**
    * Writes, by majority, that these may be gone, but for whom another has said so lately: from then on they take no
    * lease without registering anew.
@@ -68,14 +71,16 @@ export function createRegister(
   { runId, stalenessMaxMs }: { readonly runId: string; readonly stalenessMaxMs: number },
 ): Suspects {
   return {
-    async lagging(since) {
+    async lagging(since, atMost = 0) {
       const others = {
         _id: { $ne: runId },
         applied: { $not: { $gte: since } },
         lapsed: { $exists: false },
       };
       const projection = { replica_id: 1, beat: 1, renews: 1 };
-      const found = await sessions.read((read) => replicas.find(others, { ...read, projection }).toArray());
+      const found = await sessions.read((read) =>
+        replicas.find(others, { ...read, projection, limit: atMost }).toArray(),
+      );
       return found.map(({ _id, replica_id, beat, renews = false }) => ({
         ...{ runId: _id, replicaId: replica_id, beat, renews },
       }));

@@ -23,13 +23,35 @@ const claimRenewals = 5 / 3;
 const progressRenewals = 1 / 2;
 
 /** `from` is where the stream begins; a lease is renewed every `everyMs`. */
-export function createRelaying(relays: Relays, place: number, from: Timestamp, everyMs: number): Relaying {
+export function createRelaying(
+  relays: Pick<Relays, 'write' | 'reachedFrom' | 'claim'>,
+  place: number,
+  from: Timestamp,
+  everyMs: number,
+): Relaying {
   const heard = createHeard();
   let handedOn = from;
   let told: Timestamp | null = null;
   let handedOnAt = Number.NEGATIVE_INFINITY;
   let claimedAt = performance.now();
   let notedAt = Number.NEGATIVE_INFINITY;
+
+  const newsUpTo = (upTo: Timestamp) => heard.upTo(upTo);
+  const isDue = (upTo: Timestamp): boolean =>
+    upTo.greaterThan(handedOn) &&
+    (newsUpTo(upTo).length > 0 || performance.now() - handedOnAt >= everyMs * progressRenewals);
+
+  function isHandedOn(time: Timestamp): void {
+    heard.handedOn(time);
+    handedOn = time;
+    handedOnAt = performance.now();
+  }
+
+  /** What another relay has handed on meanwhile need not be handed on again: each page wakes the whole fleet. */
+  async function passOver(upTo: Timestamp): Promise<void> {
+    const reached = await relays.reachedFrom(handedOn);
+    if (reached.greaterThan(handedOn)) isHandedOn(reached.greaterThan(upTo) ? upTo : reached);
+  }
 
   return {
     note(event, time) {
@@ -43,13 +65,10 @@ export function createRelaying(relays: Relays, place: number, from: Timestamp, e
     isFull: () => heard.size() >= pageSize,
     async handOn(seen) {
       const upTo = told;
-      const news = upTo === null ? [] : heard.upTo(upTo);
-      const isDue = news.length > 0 || performance.now() - handedOnAt >= everyMs * progressRenewals;
-      if (isDue && upTo?.greaterThan(handedOn)) {
-        await relays.write({ from: handedOn, upTo, seen: seen ?? upTo, told: news });
-        heard.handedOn(upTo);
-        handedOn = upTo;
-        handedOnAt = performance.now();
+      if (upTo !== null && isDue(upTo)) await passOver(upTo);
+      if (upTo !== null && isDue(upTo)) {
+        await relays.write({ from: handedOn, upTo, seen: seen ?? upTo, told: newsUpTo(upTo) });
+        isHandedOn(upTo);
       }
       if (performance.now() - claimedAt < everyMs * claimRenewals) return true;
       claimedAt = performance.now();

@@ -1,7 +1,8 @@
-import { type Collection, type Db, ObjectId, type Timestamp } from 'mongodb';
-import { relayedName } from '../collections.ts';
+import type { Db, Timestamp } from 'mongodb';
 import { createDutyCollection } from '../records/duties.ts';
 import type { Sessions } from '../sessions.ts';
+import { createAwaitedPages, NotCapped } from './awaited-pages.ts';
+import { createPolledPages } from './polled-pages.ts';
 import type { Told } from './told.ts';
 
 /** Everything that a change stream has told of after one time and up to another. */
@@ -13,26 +14,32 @@ export interface RelayedPage {
   readonly told: readonly Told[];
 }
 
-/** The same in the collection `relayed`. */
-interface RelayedDocument {
-  _id: ObjectId;
-  from: Timestamp;
-  up_to: Timestamp;
-  seen: Timestamp;
-  told: readonly Told[];
-  /** A TTL index removes the document at this time. */
-  purge_at: Date;
+/** Where pages are kept, and how readers come by them. */
+export interface Pages {
+  /** Durable by majority when it resolves. */
+  write(page: RelayedPage): Promise<void>;
+  /**
+   * Pages that lead beyond this time, those of one relay in their order. Resolves to none when what `wait` returned has
+   * resolved, and there are none; pages that cannot be waited for are looked for then.
+   */
+  read(after: Timestamp, wait: () => Promise<void>): Promise<RelayedPage[]>;
+  /** Where the last pages lead from and to, in their order. */
+  latest(): Promise<readonly Pick<RelayedPage, 'from' | 'upTo'>[]>;
+  /** Rejects with `NotCapped` where they cannot be waited for, as `read` and `latest` do. */
+  check(): Promise<void>;
+  /** Ends what `read` has begun. */
+  close(): void;
 }
 
 /**
  * What a few replicas read of the change stream and hand on to all others. A page says by itself what it is of, so that
  * any number of relays may write, the same twice too, and a reader goes on from page to page as far as they join.
  */
-export interface Relays {
-  /** Durable by majority when it resolves. */
-  write(page: RelayedPage): Promise<void>;
-  /** Pages that lead beyond this time, in their order. At most {@link pagesAtOnce}. */
-  read(after: Timestamp): Promise<RelayedPage[]>;
+export interface Relays extends Omit<Pages, 'latest' | 'check'> {
+  /** Whether readers are woken by a page; else they look for pages now and then. */
+  isAwaited(): boolean;
+  /** How far others have handed on what comes after this time, as far as their pages join; this time where they have not. */
+  reachedFrom(time: Timestamp): Promise<Timestamp>;
   /** Where a relay that has come to this time begins, so that readers find no page missing: where the last page ends. */
   beginningFor(at: Timestamp): Promise<Timestamp>;
   /** Becomes a relay, or stays the one of this place. Answers the place; null where others are. */
@@ -40,54 +47,90 @@ export interface Relays {
   giveBack(place: number): Promise<void>;
 }
 
+export interface RelaysOptions {
+  readonly runId: string;
+  /** How long a place is a relay's that says nothing, too. */
+  readonly stalenessMaxMs: number;
+  /** So long pages that cannot be waited for are taken for such. Default a minute. */
+  readonly lookAgainMs?: number;
+}
+
+/** As many are read at once, at most, where they are looked for. */
 export const pagesAtOnce = 100;
 /** One that ends without a word is made up for by the other. */
 const places = 2;
-/** Far longer than a reader may lag behind. */
-const keptMs = 120_000;
 const lateMaxSeconds = 60;
 /** Of a cluster time. */
 const secondsOf = (time: Timestamp) => time.getHighBitsUnsigned();
 
-/** `placeMs` is how long a place is a relay's that says nothing. */
+/**
+ * Where pages can be waited for they are, and else looked for. Each of the two has relays and a collection of its own, so
+ * that replicas of a version before this, which only look for them, are served by each other for as long as there are some.
+ */
 export function createRelays(
   database: Db,
   sessions: Sessions,
-  { runId, placeMs }: { readonly runId: string; readonly placeMs: number },
+  { runId, stalenessMaxMs, lookAgainMs = 60_000 }: RelaysOptions,
 ): Relays {
   const duties = createDutyCollection(database, sessions);
-  const relayed: Collection<RelayedDocument> = database.collection(relayedName);
-  const dutyOf = (place: number) => `relay changes ${place}`;
+  const awaited = createAwaitedPages(database, sessions);
+  const polled = createPolledPages(database, sessions);
+  let isAwaited = true;
+  let lookAgainAt = performance.now() + lookAgainMs;
+  const pages = () => (isAwaited ? awaited : polled);
+  const dutyOf = (place: number) => (isAwaited ? `relay changes at once ${place}` : `relay changes ${place}`);
   const isOurs = async (place: number) =>
-    (await duties.claimDuty(dutyOf(place), runId, placeMs)) !== null ? place : null;
+    (await duties.claimDuty(dutyOf(place), runId, stalenessMaxMs)) !== null ? place : null;
+
+  /** Where pages turn out not to be such as can be waited for, they are looked for from then on. */
+  async function orPolled<T>(work: (pages: Pages) => Promise<T>): Promise<T> {
+    try {
+      return await work(pages());
+    } catch (error) {
+      if (!(error instanceof NotCapped)) throw error;
+      isAwaited = false;
+      return work(polled);
+    }
+  }
+  const latest = () => orPolled((from) => from.latest());
+  const check = () => orPolled((from) => from.check());
+
+  /** The collection may have been dropped, or the user given a right, since pages were found to be none that can be waited for. */
+  async function lookAgain(): Promise<void> {
+    if (isAwaited || performance.now() < lookAgainAt) return;
+    lookAgainAt = performance.now() + lookAgainMs * (1 + Math.random());
+    isAwaited = true;
+    await check();
+    await latest();
+  }
 
   return {
-    async write({ from, upTo, seen, told }) {
-      // By the server's clock, as the TTL index.
-      const purge_at = { $add: ['$$NOW', keptMs] };
-      const members = { from, up_to: upTo, seen, told: { $literal: told }, purge_at };
-      await sessions.write((session) =>
-        relayed.updateOne({ _id: new ObjectId() }, [{ $set: members }], { upsert: true, session }),
-      );
-    },
-    async read(after) {
-      const found = await sessions.read((read) =>
-        relayed
-          .find({ up_to: { $gt: after } }, { ...read, sort: { up_to: 1 }, limit: pagesAtOnce })
-          .toArray(),
-      );
-      return found.map(({ from, up_to, seen, told }) => ({ from, upTo: up_to, seen, told }));
+    isAwaited: () => isAwaited,
+    write: (page) => pages().write(page),
+    read: (...asked) => orPolled((from) => from.read(...asked)),
+    close: awaited.close,
+    async reachedFrom(time) {
+      let reached = time;
+      for (const { from, upTo } of await latest()) {
+        if (!from.greaterThan(reached) && upTo.greaterThan(reached)) reached = upTo;
+      }
+      return reached;
     },
     async beginningFor(at) {
-      const last = await sessions.read((read) =>
-        relayed.findOne({}, { ...read, sort: { up_to: -1 }, projection: { up_to: 1 } }),
-      );
+      await check();
+      const ends = (await latest()).map(({ upTo }) => upTo);
+      const end = ends.reduce<Timestamp | null>((last, one) => (last?.greaterThan(one) ? last : one), null);
       // Older ones are those of a restored database, or of a fleet that was large once.
-      const end = last?.up_to;
       return end?.lessThan(at) && secondsOf(at) - secondsOf(end) < lateMaxSeconds ? end : at;
     },
     async claim(place) {
-      if (place !== null) return isOurs(place);
+      const was = isAwaited;
+      await lookAgain();
+      if (place !== null) {
+        await check();
+        // A relay whose pages nobody can wait for has no place among those whose pages are looked for.
+        return was === isAwaited ? isOurs(place) : null;
+      }
       for (let at = 0; at < places; at++) if ((await isOurs(at)) !== null) return at;
       return null;
     },

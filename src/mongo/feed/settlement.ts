@@ -5,13 +5,12 @@ import type { Commit, Settlement } from '../../store/store.ts';
 import { StoreUnavailable } from '../../store/store.ts';
 import type { Fleet } from './fleet.ts';
 import type { Peer } from './register.ts';
-import { tickMsOf } from './tick.ts';
 
 /** Waits until every replica judges by what was committed. */
 export type Settle = (commit: Commit) => Promise<Settlement>;
 
 export interface SettleDependencies {
-  readonly fleet: Pick<Fleet, 'ask' | 'lagging' | 'size'>;
+  readonly fleet: Pick<Fleet, 'ask' | 'lagging'>;
   /** Told, again and again, of those who have not answered for a while. */
   readonly watchOut: (peers: readonly Peer[]) => void;
   /** This replica, which has heard of its own change, but not of one whose answer it never got. */
@@ -26,9 +25,10 @@ export interface SettleDependencies {
 }
 
 const pollMinMs = 2;
-/** Of the time between two reads of a stream: nobody has answered before. */
-const pollFirstPart = 0.2;
-const pollMaxMs = 50;
+/** A look costs a large fleet least while many have not answered: it ends at the first of them. */
+const pollMaxMs = 25;
+/** So often it is asked who they all are, once they take long. */
+const allEveryMs = 100;
 /** Of the longest wait: who has not answered by then may be gone. */
 const watchOutPart = 0.5;
 /** Replicas whose beats are remembered. */
@@ -55,14 +55,20 @@ export function createSettle(dependencies: SettleDependencies): Settle {
     try {
       const asked = await ask();
       if (asked === undefined) throw new StoreUnavailable('MongoDB gave no time for a change');
-      let waitMs = Math.max(pollMinMs, tickMsOf(fleet.size()) * pollFirstPart);
-      for (; ; waitMs = Math.min(waitMs * 2, pollMaxMs)) {
-        const peers = (await fleet.lagging(asked)).filter(mayHoldLease);
-        left = peers.map(({ replicaId }) => replicaId);
-        if (!own.hasApplied(asked)) left = [...left, own.replicaId];
-        if (left.length === 0) return { effectiveAt: now(), unconfirmedReplicas: [] };
-        if (monotonic() >= watchOutAt) watchOut(peers);
-        if (monotonic() + waitMs >= deadline) break;
+      let allAt = Number.NEGATIVE_INFINITY;
+      for (let waitMs = pollMinMs; ; waitMs = Math.min(waitMs * 2, pollMaxMs)) {
+        const isLast = monotonic() + waitMs >= deadline;
+        const all = isLast || monotonic() >= allAt;
+        const peers = await waitedFor(asked, all);
+        const late = own.hasApplied(asked) ? [] : [own.replicaId];
+        if (peers.length + late.length === 0) return { effectiveAt: now(), unconfirmedReplicas: [] };
+        if (all) {
+          // Should the register not be readable any more, these are named.
+          left = [...peers.map(({ replicaId }) => replicaId), ...late];
+          if (monotonic() >= watchOutAt) watchOut(peers);
+          allAt = Math.max(watchOutAt, monotonic() + allEveryMs);
+        }
+        if (isLast) break;
         await setTimeout(waitMs);
       }
     } catch (error) {
@@ -71,6 +77,13 @@ export function createSettle(dependencies: SettleDependencies): Settle {
     }
     return { effectiveAt: commit.at + stalenessMaxMs, unconfirmedReplicas: left };
   };
+
+  /** Those who have not answered and may hold a lease; where not `all` are wanted, one of them where there is any. */
+  async function waitedFor(asked: Timestamp, all: boolean): Promise<readonly Peer[]> {
+    const [first] = all ? [] : await fleet.lagging(asked, 1);
+    if (!all && (first === undefined || first.renews)) return first === undefined ? [] : [first];
+    return (await fleet.lagging(asked)).filter(mayHoldLease);
+  }
 
   function mayHoldLease({ runId, beat, renews }: Peer): boolean {
     if (renews) return true;
