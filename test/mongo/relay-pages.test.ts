@@ -1,6 +1,7 @@
 import { type Document, Timestamp } from 'mongodb';
 import { describe, expect, inject, it, onTestFinished } from 'vitest';
-import { createRelays, type RelayedPage } from '../../src/mongo/feed/relays.ts';
+import type { RelayedPage } from '../../src/mongo/feed/pages.ts';
+import { createRelays } from '../../src/mongo/feed/relays.ts';
 import { createSessions } from '../../src/mongo/sessions.ts';
 import { until } from '../real/until.ts';
 import { createSetting } from './setting.ts';
@@ -40,7 +41,7 @@ it('a relay knows how far others have handed on, as far as their pages join', as
 
 describe('pages that are waited for', () => {
   const never = () => new Promise<void>(() => {});
-  const soon = () => new Promise<void>((resolve) => setTimeout(resolve, 5));
+  const soon = () => new Promise<void>((resolve) => setImmediate(resolve));
 
   it('wake whoever waits, one after another, with all that was told', async () => {
     const { relays } = await createPages();

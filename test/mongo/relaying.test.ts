@@ -1,7 +1,7 @@
 import { Timestamp } from 'mongodb';
 import { expect, it } from 'vitest';
+import type { RelayedPage } from '../../src/mongo/feed/pages.ts';
 import { createRelaying } from '../../src/mongo/feed/relaying.ts';
-import type { RelayedPage } from '../../src/mongo/feed/relays.ts';
 import { until } from '../real/until.ts';
 import { digestOf } from '../records.ts';
 

@@ -2,7 +2,7 @@ import { Timestamp } from 'mongodb';
 import { describe, expect, inject, it } from 'vitest';
 import type { KeyRecord } from '../../src/keys/key.ts';
 import { type FollowDependencies, followRelays } from '../../src/mongo/feed/follow-relays.ts';
-import type { RelayedPage } from '../../src/mongo/feed/relays.ts';
+import type { RelayedPage } from '../../src/mongo/feed/pages.ts';
 import { until } from '../real/until.ts';
 import { keyRecord } from '../records.ts';
 import { nextId, retentionMs } from '../store-contract/setting.ts';
@@ -278,7 +278,7 @@ describe('who reads what relays hand on', () => {
       goesOn: () => true,
       pause: (asked) => {
         ms += asked;
-        return new Promise((resolve) => setTimeout(resolve, asked));
+        return new Promise((resolve) => setImmediate(resolve));
       },
       everyMs: 20,
     });

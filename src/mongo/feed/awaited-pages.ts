@@ -3,7 +3,7 @@ import { isNotCapped, makeCapped } from '../capped.ts';
 import { relayPagesName } from '../collections.ts';
 import { mongoError } from '../errors.ts';
 import type { Sessions } from '../sessions.ts';
-import type { Pages, RelayedPage } from './relays.ts';
+import type { Pages, RelayedPage } from './pages.ts';
 
 /** A page in the collection `relay_pages`, which is capped: the oldest go as others come. */
 interface PageDocument {

@@ -1,5 +1,6 @@
 import type { Timestamp } from 'mongodb';
-import { pagesAtOnce, type RelayedPage, type Relays } from './relays.ts';
+import { pagesAtOnce, type RelayedPage } from './pages.ts';
+import type { Relays } from './relays.ts';
 import { hurriedForMs } from './tick.ts';
 
 export interface FollowDependencies {

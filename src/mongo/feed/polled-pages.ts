@@ -1,7 +1,7 @@
 import { type Collection, type Db, ObjectId, type Timestamp } from 'mongodb';
 import { relayedName } from '../collections.ts';
 import type { Sessions } from '../sessions.ts';
-import { type Pages, pagesAtOnce, type RelayedPage } from './relays.ts';
+import { type Pages, pagesAtOnce, type RelayedPage } from './pages.ts';
 
 /** A page in the collection `relayed`. */
 interface RelayedDocument {
