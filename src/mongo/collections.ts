@@ -11,6 +11,8 @@ export const rolesName = 'roles';
 export const limitsName = 'limits';
 export const chargesName = 'charges';
 export const usageName = 'usage';
+/** Of hours that are not over, or whose rows are not made yet. */
+export const usageOpenName = 'usage_open';
 export const usageBatchesName = 'usage_batches';
 export const usageSumsName = 'usage_sums';
 export const metaName = 'meta';
@@ -94,6 +96,7 @@ export const collectionIndexes: Readonly<Record<string, IndexDescription[]>> = {
   [limitsName]: [purgeIndex],
   [chargesName]: [purgeIndex],
   [usageName]: [purgeIndex],
+  [usageOpenName]: [purgeIndex, { key: { run: 1, bucket: 1, hour: 1 }, name: 'run' }],
   [usageBatchesName]: [purgeIndex],
   [usageSumsName]: [purgeIndex],
   [addressesName]: [purgeIndex],

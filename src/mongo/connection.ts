@@ -202,6 +202,8 @@ function createStored(
     ...{ ...server, timeoutsMs: { check: findTimeoutMs, others: timeoutMs } },
     onBadRecord: (id: string, error: Error) => onBadRecord?.(id, error),
   };
+  const usage = createUsageCollection({ ...dependencies, database, sessions, duties, onError });
+  const { lastUses } = usage;
   const journal = createJournalCollection({ ...reads, now, retentionMs });
   const queue = createChangeQueue({
     ...{ sessions, journal, transactions, timeoutMs },
@@ -213,7 +215,7 @@ function createStored(
   const portalSessions = createPortalCollection({ ...reads, queue });
   return {
     ...{ digests, owners, roles, portalSessions },
-    keys: createKeyCollection(reads),
+    keys: createKeyCollection({ ...reads, lastUses }),
     changes: createChanges({
       keys: createKeyChanges({ database, sessions, queue, hasTransactions }),
       ...{ digests, owners, roles, portalSessions, queue, told, now },
@@ -222,11 +224,11 @@ function createStored(
     journal,
     addresses: createAddressCollection(database, sessions, now),
     duties,
-    idle: createIdlePages(database, sessions, (id, bad) => dependencies.onBadRecord?.(id, bad)),
+    idle: createIdlePages(database, sessions, lastUses, (id, bad) => dependencies.onBadRecord?.(id, bad)),
     identityKeys: createIdentityKeyCollection(database, sessions),
     limits: createLimitCollection(database, sessions, findTimeoutMs),
     chargeUnits: createCharges({ database, sessions, hasTransactions, timeoutMs }),
-    usage: createUsageCollection({ ...dependencies, database, sessions, duties, onError }),
+    usage,
     requests: createRequestCollection(database, sessions, dependencies),
     marks: createRestoreMarks(database, sessions),
   };

@@ -5,6 +5,9 @@ import { createSessions } from '../../src/mongo/sessions.ts';
 import { createUsageBatches } from '../../src/mongo/usage/batches.ts';
 import { createUsageClosing } from '../../src/mongo/usage/closing.ts';
 import { createUsageHours } from '../../src/mongo/usage/hours.ts';
+import { createOpenUse } from '../../src/mongo/usage/open.ts';
+import { createOpenReads } from '../../src/mongo/usage/open-reads.ts';
+import { createOpenUpkeep } from '../../src/mongo/usage/open-upkeep.ts';
 import { createUsagePlans } from '../../src/mongo/usage/plan.ts';
 import { createUsageSums, type KnownTally } from '../../src/mongo/usage/sums.ts';
 import { type Store, usageRetentionMs } from '../../src/store/store.ts';
@@ -20,7 +23,10 @@ import { createSetting } from './setting.ts';
 const longAgo = testNow - 60 * dayMs;
 
 it('adds up use exactly, whether its hours are closed, are not, or are half closed by who has died or goes on', async () => {
-  const { store, tallies, parts, sumsOfKeys } = await openHours();
+  const { store, tallies, parts, sumsOfKeys, isSettled } = await openHours();
+  await expectPlainSums(store, tallies, 12);
+  const settling = parts({ now: () => testNow - 20 * dayMs });
+  while (!(await isSettled(testNow - 20 * dayMs - hourMs))) await settling.step();
   await expectPlainSums(store, tallies, 12);
   expect(await sumsOfKeys()).toBe(0);
 
@@ -171,7 +177,7 @@ async function openHours() {
   await store.recordUsage([first]);
   await until('the first use is folded', async () => (await total(store)) === 1);
   await setting.client.db().collection('usage_sums').deleteMany({});
-  await setting.client.db().collection('usage').deleteMany({});
+  await setting.client.db().collection('usage_open').deleteMany({});
   const reader = setting.store({ now: () => testNow, foldEveryMs: 10 ** 8 });
   await reader.open();
   const tallies: UsageTally[] = manyTallies();
@@ -184,20 +190,33 @@ async function openHours() {
     const onError = (error: unknown) => {
       throw error;
     };
+    const hours = createUsageHours(database, sessions);
     const batches = createUsageBatches(database, sessions, { plans, now, onError });
     const real = createUsageSums(database, sessions);
     const sums = {
       ...real,
       ...(close && { close: (some: readonly KnownTally[], fold: number) => close(some, fold, real.close) }),
     };
+    const upkeep = createOpenUpkeep({
+      ...{ hours, sums, plans, now },
+      open: createOpenUse(database, sessions),
+      openReads: createOpenReads(database, sessions),
+    });
     return createUsageClosing({
       plans,
       batches,
-      hours: createUsageHours(database, sessions),
+      upkeep,
+      hours,
       sums,
       now,
       sliceSize: 100,
     });
   };
-  return { store: { ...reader, recordUsage: store.recordUsage } as Store, tallies, parts, sumsOfKeys };
+  /** Rows alone have what is of hours before that. */
+  const isSettled = async (hour: number) => {
+    const plans = database.collection<{ _id: string; settled?: Date }>('usage_batches');
+    return ((await plans.findOne({ _id: 'plan' }))?.settled?.getTime() ?? 0) >= hour;
+  };
+  const recording = { ...reader, recordUsage: store.recordUsage } as Store;
+  return { store: recording, tallies, parts, sumsOfKeys, isSettled };
 }

@@ -15,6 +15,7 @@ import {
   rolesName,
   usageBatchesName,
   usageName,
+  usageOpenName,
   usageSumsName,
 } from '../collections.ts';
 import { askId } from './fleet.ts';
@@ -33,7 +34,7 @@ export interface FeedEvent {
 /** What is written most, and no stream has to tell of. */
 const unwatched = [
   ...[usageBatchesName, usageName, limitsName, chargesName, journalName, addressesName, dutiesName],
-  ...[relayedName, relayPagesName, requestsName, usageSumsName],
+  ...[relayedName, relayPagesName, requestsName, usageSumsName, usageOpenName],
 ];
 
 /**

@@ -3,6 +3,7 @@ import { usageRetentionMs } from '../../store/store.ts';
 import type { UsageTally } from '../../store/usage/usage-tally.ts';
 import { usageBatchesName } from '../collections.ts';
 import type { Sessions } from '../sessions.ts';
+import { bitsFor, bucketRows } from './open-rows.ts';
 import { packTallies, unpackTallies } from './packed-tallies.ts';
 import { type PlanDocument, planId, type UsagePlans } from './plan.ts';
 
@@ -38,9 +39,9 @@ export interface UsageBatches {
   end(fold: Fold): Promise<void>;
 }
 
-/** Of one fold. Adding up so many takes a process some milliseconds at a time, and a server half a second. */
+/** Of one fold: more together are fewer additions of the same keys. So many take some 35 MB while they are added up. */
 const batchesMax = 500;
-const talliesMax = 20_000;
+export const talliesOfFold = 100_000;
 
 export function createUsageBatches(
   database: Db,
@@ -49,10 +50,13 @@ export function createUsageBatches(
     plans,
     now,
     onError,
+    rowsOfBucket = bucketRows,
   }: {
     readonly plans: UsagePlans;
     readonly now: () => number;
     readonly onError: (error: unknown) => void;
+    /** Of a fold, about. */
+    readonly rowsOfBucket?: number;
   },
 ): UsageBatches {
   const batches: Collection<BatchDocument> = database.collection(usageBatchesName);
@@ -60,7 +64,7 @@ export function createUsageBatches(
   const read = (ids: readonly string[]) =>
     sessions.read((options) => batches.find({ _id: { $in: [...ids] } }, options).toArray());
 
-  async function oldest(): Promise<string[]> {
+  async function oldest(): Promise<{ readonly ids: string[]; readonly tallies: number }> {
     const waiting = await sessions.read((options) =>
       batches
         .find(
@@ -72,11 +76,11 @@ export function createUsageBatches(
     const ids: string[] = [];
     let sum = 0;
     for (const { _id, tallies } of waiting) {
+      if (ids.length > 0 && sum + tallies > talliesOfFold) break;
       sum += tallies;
-      if (ids.length > 0 && sum > talliesMax) break;
       ids.push(_id);
     }
-    return ids;
+    return { ids, tallies: sum };
   }
 
   async function remove(ids: readonly string[]): Promise<void> {
@@ -124,8 +128,10 @@ export function createUsageBatches(
       }
       // They are removed when all is written: nothing is left to do but that.
       if (left.length > 0) await remove(left.map(({ _id }) => _id));
-      const ids = await oldest();
-      const plan = ids.length === 0 ? null : await plans.begin(last, { batches: ids });
+      const { ids, tallies } = await oldest();
+      if (ids.length === 0) return null;
+      const brings = { level: 0, bits: bitsFor(tallies, rowsOfBucket), rows: tallies };
+      const plan = await plans.begin(last, { batches: ids, brings });
       if (plan === null) return null;
       return { number: plan.fold, plan, batches: ids, tallies: await tallied(await read(ids)) };
     },

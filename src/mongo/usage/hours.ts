@@ -2,7 +2,7 @@ import type { AnyBulkWriteOperation, Collection, Db } from 'mongodb';
 import type { KeyId } from '../../keys/key.ts';
 import type { Reason } from '../../schemes/answer.ts';
 import { usageRetentionMs } from '../../store/store.ts';
-import { requestsOf, type UsageStore } from '../../store/usage/usage-store.ts';
+import { type CountedUse, requestsOf } from '../../store/usage/usage-store.ts';
 import { addressesMax, type UsageTally } from '../../store/usage/usage-tally.ts';
 import { keysName, usageName } from '../collections.ts';
 import { duplicatesOf } from '../errors.ts';
@@ -11,8 +11,8 @@ import type { Sessions } from '../sessions.ts';
 import { type CountedPlace, hourId as idOf, placeOf, type Slice } from './plan.ts';
 
 /** What one key was used for in one hour, in the collection `usage`. */
-interface UsageDocument {
-  /** The key and the hour, so that a key's hours are one range. */
+export interface UsageDocument {
+  /** The key and the hour, so that a key's hours are one range; what was open has one of its own. */
   _id: string;
   hour: Date;
   allowed: number;
@@ -22,22 +22,29 @@ interface UsageDocument {
   last_used_at?: Date;
   /** Absent where only versions before have added to it. */
   owner?: string | null;
-  /** The last fold that added to it; absent where only versions before have. */
+  /** The last fold that added to it; absent where only versions before have, and of what was open. */
   fold?: number;
+  /** Of what was open, and is never changed. It counts from when the plan says that the hour is settled. */
+  was_open?: true;
   /** Its place among all, see {@link placeOf}; by versions before the hour's own. */
   purge_at: Date;
 }
 
 /** What keys were used for, by the hour. */
 export interface UsageHours {
+  /** Moves the last use of these keys on. */
+  touch(tallies: readonly UsageTally[]): Promise<void>;
   /**
-   * Adds these, of a key and an hour one at most, and moves the last use of the keys on. What a fold of this number or
-   * a later one has added to already is left as it is: the same fold may be made again, by anybody.
+   * Adds these, of a key and an hour one at most. What a fold of this number or a later one has added to already is left
+   * as it is: the same fold may be made again, by anybody.
    */
   add(tallies: readonly UsageTally[], fold: number): Promise<void>;
-  /** From the hour that holds `since` on, oldest first. */
-  get(key: KeyId, since: number): Promise<UsageTally[]>;
-  count: UsageStore['countUse'];
+  /** All that was open of keys in hours that are over: once, whoever does it and however often. */
+  settle(tallies: readonly UsageTally[]): Promise<void>;
+  /** From the hour that holds `since` on, oldest first, of one hour several; of those that are not settled what was not open. */
+  get(key: KeyId, since: number, settled: number): Promise<UsageTally[]>;
+  /** The same. */
+  count(keys: readonly KeyId[], hours: readonly number[], settled: number): Promise<CountedUse[]>;
   /** Those of places from one on and before another; what they say of the key is its owner alone, and that if it is known. */
   between(from: Date, to: Date): Promise<OwnedTally[]>;
   /** How far a slice goes that begins here and does not go past that, of about so many; null where there is nothing. */
@@ -66,20 +73,29 @@ export function createUsageHours(database: Db, sessions: Sessions): UsageHours {
     sessions.write((session) => duplicatesOf(usage.bulkWrite(additions, { ordered: false, session })));
 
   return {
-    async add(tallies, fold) {
-      if (tallies.length === 0) return;
-      // Whoever finds a use counted finds it as the last one.
+    async touch(tallies) {
       const touches = tallies.flatMap(touch);
       if (touches.length > 0) {
         await sessions.write((session) => keys.bulkWrite(touches, { ordered: false, session }));
       }
+    },
+    async add(tallies, fold) {
+      if (tallies.length === 0) return;
       const additions = tallies.map((tally) => addition(tally, fold));
       const refused = await write(additions);
       // Made by somebody else at the same moment, or of this fold already.
       if (refused.size > 0) await write(additions.filter((_, place) => refused.has(place)));
     },
-    async count(asked, hours) {
-      const ids = asked.flatMap((key) => hours.map((hour) => idOf(key, hour)));
+    async settle(tallies) {
+      if (tallies.length === 0) return;
+      const rows = tallies.map(settledRow);
+      // Those that are there already are the same.
+      await sessions.write((session) => duplicatesOf(usage.insertMany(rows, { ordered: false, session })));
+    },
+    async count(asked, hours, settled) {
+      const ids = asked.flatMap((key) =>
+        hours.flatMap((hour) => [idOf(key, hour), ...(hour < settled ? [settledId(key, hour)] : [])]),
+      );
       const projection = { hour: 1, allowed: 1, denied: 1, observed: 1 };
       const documents = await sessions.read((read) =>
         usage.find({ _id: { $in: ids } }, { ...read, projection }).toArray(),
@@ -90,13 +106,15 @@ export function createUsageHours(database: Db, sessions: Sessions): UsageHours {
         requests: requestsOf({ allowed, denied, observed }),
       }));
     },
-    async get(key, since) {
+    async get(key, since, settled) {
       // '!' is what comes next after the space in the id.
       const range = { $gte: idOf(key, since - (since % hourMs)), $lt: `${key}!` };
       const documents = await sessions.read((read) =>
         usage.find({ _id: range }, { ...read, sort: { _id: 1 } }).toArray(),
       );
-      return documents.map(toTally);
+      return documents
+        .filter(({ was_open, hour }) => was_open === undefined || hour.getTime() < settled)
+        .map(toTally);
     },
     async between(from, to) {
       const filter = { purge_at: { $gte: from, $lt: to } };
@@ -148,6 +166,22 @@ function toTally(document: UsageDocument): UsageTally {
     observed: document.observed ?? {},
     addresses: document.addresses ?? [],
     lastUsedAt: document.last_used_at?.getTime() ?? null,
+  };
+}
+
+function settledId(key: KeyId, hour: number): string {
+  return `${idOf(key, hour)} open`;
+}
+
+function settledRow(tally: UsageTally): UsageDocument {
+  const { key, hour, allowed, denied, observed, addresses, lastUsedAt, about } = tally;
+  return {
+    ...{ _id: settledId(key, hour), hour: new Date(hour), purge_at: new Date(placeOf(key, hour)) },
+    ...{ allowed, owner: about?.owner ?? null, was_open: true },
+    ...(Object.keys(denied).length > 0 && { denied }),
+    ...(Object.keys(observed).length > 0 && { observed }),
+    ...(addresses.length > 0 && { addresses: [...addresses] }),
+    ...(lastUsedAt !== null && { last_used_at: new Date(lastUsedAt) }),
   };
 }
 

@@ -1,11 +1,14 @@
 import type { Collection, Db } from 'mongodb';
 import type { KeyId } from '../../keys/key.ts';
 import { usageRetentionMs } from '../../store/store.ts';
-import { hourMs, nextStart } from '../../store/usage/usage-sums.ts';
+import { hourMs, startOf } from '../../store/usage/usage-sums.ts';
 import type { UsageTally } from '../../store/usage/usage-tally.ts';
-import { usageBatchesName } from '../collections.ts';
+import { usageBatchesName, usageName } from '../collections.ts';
 import { isDuplicate } from '../errors.ts';
+import { earliest } from '../records/keys/records.ts';
 import type { Sessions } from '../sessions.ts';
+import { hashOf } from './key-hash.ts';
+import type { Run } from './open-rows.ts';
 
 /**
  * What is being done with use, one thing after another for the whole fleet, in the collection `usage_batches`: a fold of
@@ -25,12 +28,48 @@ export interface PlanDocument {
   closed_by?: number;
   /** Which hours of before there were sums are in them; null for all. */
   counted?: CountedPlace | null;
+  /** Use of hours before this has rows; of later ones it is in open documents besides. */
+  settled?: Date;
+  /** What is open: of each fold since then, merged or not. What no run that is named here has written counts nothing. */
+  runs?: readonly Run[];
+  /** Of these hours rows are being made. */
+  settling?: Settling;
+  merging?: Merging;
+  /** Runs that count no more, as others have what they had, or rows; they are removed some time after. */
+  dead?: readonly DeadRun[];
+  /** The fold, or slice, of this number knows of open documents; one that a version before has begun adds to rows alone. */
+  knows_open?: number;
 }
 
-/** Hours of keys that are added to sums together, and how far that goes. */
+/** Of runs that do not change meanwhile: keys are taken in parts of equal size, those before `after` are done. */
+interface Sweep {
+  readonly runs: readonly Run[];
+  /** There are 2 to the power of so many parts. */
+  readonly bits: number;
+  readonly after: number;
+}
+
+export interface Settling extends Sweep {
+  readonly before: Date;
+}
+
+export interface Merging extends Sweep {
+  readonly into: Omit<Run, 'run'>;
+  /** The number of the slice that has begun with it. */
+  readonly run?: number;
+}
+
+export interface DeadRun {
+  readonly run: number;
+  readonly at: Date;
+}
+
+/** What is done to hours of keys at once, and how far that goes: they are added to sums, or get rows. */
 export type Slice =
   | { readonly kind: 'close'; readonly to: Date }
-  | { readonly kind: 'count'; readonly to: CountedPlace | null };
+  | { readonly kind: 'count'; readonly to: CountedPlace | null }
+  /** Up to this part. */
+  | { readonly kind: 'settle' | 'merge'; readonly to: number };
 
 /** All hours whose places are not before this are counted, and of the hour before it those up to this id. */
 export interface CountedPlace {
@@ -41,34 +80,54 @@ export interface CountedPlace {
 export interface UsagePlans {
   read(): Promise<PlanDocument | null>;
   /** Begins what comes next, unless somebody else has since `last`, and then null. */
-  begin(
-    last: PlanDocument | null,
-    next: Pick<PlanDocument, 'batches' | 'slice'>,
-  ): Promise<PlanDocument | null>;
-  /** Everything of the slice is written. */
-  endSlice(plan: PlanDocument): Promise<void>;
+  begin(last: PlanDocument | null, next: PlanNext): Promise<PlanDocument | null>;
+  /** Everything of the slice is written: this is what the plan says from now on. */
+  endSlice(plan: PlanDocument, outcome: PlanOutcome): Promise<void>;
+  /** These dead runs are removed. */
+  buried(runs: readonly number[]): Promise<void>;
 }
+
+export interface PlanNext extends Pick<PlanDocument, 'batches' | 'slice' | 'settling' | 'merging'> {
+  /** What a fold brings, which is then a run of its own. */
+  readonly brings?: Omit<Run, 'run'>;
+}
+
+/** Null where it is said no more. */
+export type PlanOutcome = Partial<
+  Pick<PlanDocument, 'closed' | 'closed_by' | 'counted' | 'settled' | 'runs' | 'dead'>
+> & { readonly settling?: Settling | null; readonly merging?: Merging | null };
 
 /** Comes after all ids of batches. */
 export const planId = 'plan';
 
 export function createUsagePlans(database: Db, sessions: Sessions, now: () => number): UsagePlans {
   const plans: Collection<PlanDocument> = database.collection(usageBatchesName);
+  const rows = database.collection<{ _id: string; purge_at: Date }>(usageName);
 
-  /** Up to the end of the present hour sums of keys are written with their hours, as by versions before. */
-  function firstPlaces(): Required<Pick<PlanDocument, 'closed' | 'closed_by' | 'counted'>> {
-    const before = new Date(nextStart('hour', now()) + usageRetentionMs);
+  /**
+   * Where nothing was closed yet. Versions before there were sums write them with their hours: if there is something of the
+   * present one, that is taken for closed up to its end.
+   */
+  async function firstPlaces(): Promise<Required<Pick<PlanDocument, 'closed' | 'closed_by' | 'counted'>>> {
+    const place = startOf('hour', now()) + usageRetentionMs;
+    const used = await sessions.read((read) =>
+      rows.findOne({ purge_at: { $gte: new Date(place) } }, { ...read, projection: { _id: 1 } }),
+    );
+    const before = new Date(used === null ? place : place + hourMs);
     return { closed: before, closed_by: 0, counted: { before, after: '' } };
   }
 
   return {
     read: () => sessions.read((options) => plans.findOne({ _id: planId }, options)),
-    async begin(last, { batches, slice }) {
+    async begin(last, { brings, merging, ...next }) {
       // Later than any of before, should the plan have been lost.
       const fold = Math.max(now(), (last?.fold ?? 0) + 1);
       const members = {
-        ...{ fold, batches, ...(slice !== undefined && { slice }) },
-        ...(last?.closed === undefined && firstPlaces()),
+        ...{ fold, knows_open: fold, ...next },
+        ...(brings !== undefined && { runs: [...(last?.runs ?? []), { run: fold, ...brings }] }),
+        ...(merging !== undefined && { merging: { ...merging, run: merging.run ?? fold } }),
+        ...(last?.closed === undefined && (await firstPlaces())),
+        ...(last?.settled === undefined && { settled: new Date(startOf('hour', now())) }),
       };
       try {
         const { matchedCount, upsertedCount } = await sessions.write((session) =>
@@ -85,12 +144,17 @@ export function createUsagePlans(database: Db, sessions: Sessions, now: () => nu
         throw error;
       }
     },
-    async endSlice({ fold, slice }) {
-      if (slice === undefined) return;
-      const members = slice.kind === 'close' ? { closed: slice.to, closed_by: fold } : { counted: slice.to };
+    async endSlice({ fold }, outcome) {
+      const said = Object.entries(outcome).filter(([name, value]) => value !== null || name === 'counted');
+      const unsaid = Object.entries(outcome).filter(([name, value]) => value === null && name !== 'counted');
+      const $unset = Object.fromEntries([['slice', true], ...unsaid.map(([name]) => [name, true])]);
       await sessions.write((session) =>
-        plans.updateOne({ _id: planId, fold }, { $set: members, $unset: { slice: true } }, { session }),
+        plans.updateOne({ _id: planId, fold }, { $set: Object.fromEntries(said), $unset }, { session }),
       );
+    },
+    async buried(runs) {
+      const update = { $pull: { dead: { run: { $in: [...runs] } } } };
+      await sessions.write((session) => plans.updateOne({ _id: planId }, update, { session }));
     },
   };
 }
@@ -100,9 +164,7 @@ export function createUsagePlans(database: Db, sessions: Sessions, now: () => nu
  * it, so that a part of an hour's keys is a range of the index.
  */
 export function placeOf(key: KeyId, hour: number): number {
-  let hash = 0x811c9dc5;
-  for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193) >>> 0;
-  return hour + usageRetentionMs + (hash % hourMs);
+  return hour + usageRetentionMs + (hashOf(key) % hourMs);
 }
 
 /** The id of a key's hour. */
@@ -124,3 +186,45 @@ export function isCounted(
   const isPartly = hour + usageRetentionMs + hourMs === counted.before.getTime();
   return isPartly && hourId(key, hour) <= counted.after;
 }
+
+/**
+ * Whether what comes for this hour goes to open documents; else it is added to the rows of its key. It is never closed
+ * there.
+ */
+export function isOpen(plan: PlanDocument, tally: Pick<UsageTally, 'key' | 'hour'>): boolean {
+  const from = plan.settling?.before ?? plan.settled;
+  if (from === undefined || plan.knows_open !== plan.fold || tally.hour < from.getTime()) return false;
+  if (!plan.runs?.some(({ run }) => run === plan.fold)) return false;
+  return isCounted(plan, tally) && !isClosed(plan, tally);
+}
+
+/** Hours before this are in rows alone. */
+export function settledOf(plan: PlanDocument | null): number {
+  return plan?.settled?.getTime() ?? earliest;
+}
+
+/**
+ * What `read` finds by a plan that holds as long as it reads: what is settled is so at the end as well, and no run that it
+ * has looked into is removed. Either is a moment in an hour.
+ */
+export async function byOnePlan<T>(
+  plans: Pick<UsagePlans, 'read'>,
+  read: (plan: PlanDocument | null) => Promise<T>,
+  stateOf: (plan: PlanDocument | null) => unknown = (plan) => plan?.settled?.getTime(),
+): Promise<T> {
+  let plan = await plans.read();
+  for (let tries = 1; ; tries++) {
+    const found = await read(plan);
+    const next = await plans.read();
+    if ((stateOf(plan) === stateOf(next) && areThere(plan, next)) || tries === triesMax) return found;
+    plan = next;
+  }
+}
+
+function areThere(plan: PlanDocument | null, next: PlanDocument | null): boolean {
+  const there = new Set([...(next?.runs ?? []), ...(next?.dead ?? [])].map(({ run }) => run));
+  return (plan?.runs ?? []).every(({ run }) => there.has(run));
+}
+
+/** How often hours may be settled or closed while they are read; it is a moment every two seconds, for some time in an hour. */
+const triesMax = 10;

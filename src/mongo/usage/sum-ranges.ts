@@ -8,7 +8,8 @@ import {
   type UsageQuery,
   type UsageUnit,
 } from '../../store/usage/usage-sums.ts';
-import type { PlanDocument } from './plan.ts';
+import type { OpenDocument } from './open-rows.ts';
+import { type PlanDocument, settledOf } from './plan.ts';
 import { ownerId, type SumDocument, startId } from './sums.ts';
 
 /** Ranges of ids in one question; where there were more, one range is read and the rest of it left out. */
@@ -71,6 +72,25 @@ export function apart(
   const after = ranges.map((range) => ({ ...range, from: Math.max(range.from, end) }));
   const isSome = ({ from, to }: SumRange) => from < to;
   return [before.filter(isSome), after.filter(isSome)];
+}
+
+/** What is open of ranges of hours, days or months: of none of it is anything in days and months. */
+export function waitingIn(
+  ranges: readonly SumRange[],
+  plan: PlanDocument | null,
+): Filter<OpenDocument> | null {
+  const settled = settledOf(plan);
+  const runs = (plan?.runs ?? []).map(({ run }) => run);
+  const hours = ranges.flatMap(({ from, to }) => {
+    const first = Math.max(from, settled);
+    return first < to ? [{ hour: { $gte: new Date(first), $lt: new Date(to) } }] : [];
+  });
+  return hours.length === 0 || runs.length === 0 ? null : { run: { $in: runs }, $or: hours };
+}
+
+/** Leaves out rows of hours that are in open documents still. */
+export function settledRows(settled: number): HourFilter {
+  return { $nor: [{ was_open: { $exists: true }, hour: { $gte: new Date(settled) } }] };
 }
 
 function startsOf(unit: UsageUnit, from: number, to: number): number[] {

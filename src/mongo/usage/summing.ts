@@ -10,17 +10,15 @@ import {
   type UsageQuery,
   type UsageSum,
 } from '../../store/usage/usage-sums.ts';
-import { usageName, usageSumsName } from '../collections.ts';
+import { usageName, usageOpenName, usageSumsName } from '../collections.ts';
 import type { Sessions } from '../sessions.ts';
-import type { PlanDocument, UsagePlans } from './plan.ts';
-import { apart, hoursIn, keysMax, openIn, sumsIn } from './sum-ranges.ts';
+import type { OpenDocument } from './open-rows.ts';
+import { byOnePlan, type PlanDocument, settledOf, type UsagePlans } from './plan.ts';
+import { apart, hoursIn, keysMax, openIn, settledRows, sumsIn, waitingIn } from './sum-ranges.ts';
 import type { SumDocument } from './sums.ts';
 
 /** Adds up what keys were used for. */
 export type SumUsage = (query: UsageQuery) => Promise<UsageSum[]>;
-
-/** How often hours may be closed while they are read; it is a moment every two seconds, for some time in an hour. */
-const triesMax = 10;
 
 export function createUsageSumming(
   database: Db,
@@ -29,6 +27,7 @@ export function createUsageSumming(
 ): SumUsage {
   const sums: Collection<SumDocument> = database.collection(usageSumsName);
   const hours: Collection<Document & { _id: string }> = database.collection(usageName);
+  const open: Collection<OpenDocument> = database.collection(usageOpenName);
 
   /** The keys of the owner that have sums of days in these ranges, or some of too many. */
   async function keysOf(owner: string, ranges: readonly SumRange[]): Promise<string[]> {
@@ -41,14 +40,27 @@ export function createUsageSumming(
     return found.map(({ _id }) => _id);
   }
 
-  /** Reads what the ranges hold, by both collections, and puts it through the stages. */
+  /** Reads what the ranges hold, by all collections, and puts it through the stages. */
   async function aggregate(source: Source, stages: Document[]): Promise<Document[]> {
-    const ofHours = source.hours === null ? [] : [{ $match: source.hours }, ...asSums];
-    const run = <T extends Document>(collection: Collection<T>, pipeline: Document[]) =>
-      sessions.read((read) => collection.aggregate(pipeline, { ...read, allowDiskUse: true }).toArray());
-    if (source.sums === null) return run(hours, [...ofHours, ...stages]);
-    const union = source.hours === null ? [] : [{ $unionWith: { coll: usageName, pipeline: ofHours } }];
-    return run(sums, [{ $match: source.sums }, ...withoutSlice(source.slice), ...union, ...stages]);
+    const parts: readonly { collection: Collection<never>; pipeline: Document[] | null }[] = [
+      {
+        collection: sums as never,
+        pipeline: source.sums && [{ $match: source.sums }, ...withoutSlice(source.slice)],
+      },
+      { collection: hours as never, pipeline: source.hours && [{ $match: source.hours }, ...asSums] },
+      { collection: open as never, pipeline: source.open },
+    ];
+    const [first, ...others] = parts.flatMap(({ collection, pipeline }) => {
+      return pipeline === null ? [] : [{ collection, pipeline }];
+    });
+    if (first === undefined) return [];
+    const unions = others.map(({ collection, pipeline }) => ({
+      $unionWith: { coll: collection.collectionName, pipeline },
+    }));
+    const pipeline = [...first.pipeline, ...unions, ...stages];
+    return sessions.read((read) =>
+      first.collection.aggregate(pipeline, { ...read, allowDiskUse: true }).toArray(),
+    );
   }
 
   async function sourceOf(
@@ -60,15 +72,17 @@ export function createUsageSumming(
     const isOfHours = ({ unit }: SumRange) => isOfKeys && unit === 'hour';
     const inHours = ranges.filter(isOfHours);
     const inSums = ranges.filter((range) => !isOfHours(range));
-    const open = isOfKeys ? inSums.flatMap((range) => openIn(query, range, plan)) : [];
+    const notClosed = isOfKeys ? inSums.flatMap((range) => openIn(query, range, plan)) : [];
+    const waiting = isOfKeys ? waitingIn(ranges, plan) : null;
     // Of the others the sums of days tell which keys there are.
     const [before, after] = apart(inHours, plan);
     const owned = before.length === 0 || query.owner === null ? null : await keysOf(query.owner, before);
     const closed = before.flatMap((range) => hoursIn(query, range, owned));
-    const found = [...closed, ...after.flatMap((range) => hoursIn(query, range, null)), ...open];
+    const found = [...closed, ...after.flatMap((range) => hoursIn(query, range, null)), ...notClosed];
     return {
       sums: inSums.length === 0 ? null : { $or: inSums.map((range) => sumsIn(query, range)) },
-      hours: found.length === 0 ? null : { $or: found },
+      hours: found.length === 0 ? null : { $and: [{ $or: found }, settledRows(settledOf(plan))] },
+      open: waiting && openPipeline(waiting, query.owner),
       slice: isOfKeys && plan?.slice?.kind === 'close' ? plan.fold : null,
     };
   }
@@ -100,7 +114,6 @@ export function createUsageSumming(
     plan: PlanDocument | null,
   ): Promise<UsageSum[]> {
     const source = await sourceOf(query, ranges, plan);
-    if (source.sums === null && source.hours === null) return [];
     const counted = { allowed: { $sum: '$allowed' }, denials: { $sum: '$denials' } };
     const rows = await aggregate(source, [
       { $group: { _id: nameOf(query), ...counted } },
@@ -122,25 +135,24 @@ export function createUsageSumming(
     const ranges = rangesOf(query, now());
     if (ranges.length === 0) return [];
     if (levelOf(query) !== 'key') return sum(query, ranges, null);
-    for (let tries = 1; ; tries++) {
-      const plan = await plans.read();
-      const found = await sum(query, ranges, plan);
-      // What was open at first may have come into sums that were read later.
-      if (closingOf(plan) === closingOf(await plans.read()) || tries === triesMax) return found;
-    }
+    // What was not closed at first may have come into sums that were read later.
+    return byOnePlan(plans, (plan) => sum(query, ranges, plan), stateOf);
   };
 }
 
 interface Source {
   readonly sums: Filter<SumDocument> | null;
   readonly hours: Document | null;
+  /** Of what is open, in the form of sums. */
+  readonly open: Document[] | null;
   /** Which slice of hours is being added to these sums, and is read as hours still. */
   readonly slice: number | null;
 }
 
-/** Tells one state of what is closed, or being closed, from others. */
-function closingOf(plan: PlanDocument | null): string {
-  return `${plan?.closed_by} ${plan?.slice?.kind === 'close' ? plan.fold : ''}`;
+/** Tells one state of what is settled, closed, or being closed, from others. */
+function stateOf(plan: PlanDocument | null): string {
+  const closing = plan?.slice?.kind === 'close' ? plan.fold : '';
+  return `${plan?.settled?.getTime()} ${plan?.closed_by} ${closing}`;
 }
 
 /** Sums of keys as they were before this slice. */
@@ -160,18 +172,34 @@ const fieldOf: Readonly<Record<UsageGroup, string | null>> = {
   ...{ none: null, key: 'key', owner: 'owner', plan: 'plan', scheme: 'scheme', environment: 'environment' },
 };
 
+const denialsIn = (field: string) => ({
+  $sum: { $map: { input: { $objectToArray: { $ifNull: [field, {}] } }, in: '$$this.v' } },
+});
+
 /** Hours of keys in the form of sums. */
 const asSums: Document[] = [
   {
     $project: {
       ...{ _id: 1, start: '$hour', allowed: 1, denied: 1, observed: 1 },
       key: { $first: { $split: ['$_id', ' '] } },
-      denials: {
-        $sum: { $map: { input: { $objectToArray: { $ifNull: ['$denied', {}] } }, in: '$$this.v' } },
-      },
+      denials: denialsIn('$denied'),
     },
   },
 ];
+
+function openPipeline(waiting: Filter<OpenDocument>, owner: string | null): Document[] {
+  return [
+    { $match: waiting },
+    { $unwind: '$rows' },
+    ...(owner === null ? [] : [{ $match: { 'rows.o': owner } }]),
+    {
+      $project: {
+        ...{ _id: 1, start: '$hour', key: '$rows.k', allowed: { $ifNull: ['$rows.allowed', 0] } },
+        ...{ denied: '$rows.denied', observed: '$rows.observed', denials: denialsIn('$rows.denied') },
+      },
+    },
+  ];
+}
 
 /** What tells a sum from others. */
 function nameOf({ group, interval }: UsageQuery): Document {

@@ -99,10 +99,8 @@ export function createUsageSums(database: Db, sessions: Sessions): UsageSums {
     },
     async add(tallies, fold, isClosed = () => true) {
       const sums = new Map<string, Sum>();
-      for (const tally of tallies) {
-        if (isClosed(tally)) addToKeys(sums, tally);
-        addToOwners(sums, tally);
-      }
+      for (const tally of tallies) if (isClosed(tally)) addToKeys(sums, tally);
+      for (const tally of byAbout(tallies)) addToOwners(sums, tally);
       await writeAll([...sums].map(([id, sum]) => addition(id, sum, fold, false)));
     },
     async close(tallies, fold) {
@@ -154,6 +152,24 @@ function addToKeys(sums: Map<string, Sum>, tally: KnownTally): void {
     const start = startOf(unit, hour);
     addTo(sums, sumId('key', unit, start, owner, key), { unit, start, owner, key }, tally);
   }
+}
+
+/** One tally for all keys that were the same, in an hour: tens of thousands of keys have few owners together. */
+function byAbout(tallies: readonly KnownTally[]): KnownTally[] {
+  const found = new Map<UsageAbout, Map<number, KnownTally>>();
+  for (const tally of tallies) {
+    const { about, hour } = tally;
+    const hours = found.get(about) ?? new Map<number, KnownTally>();
+    if (hours.size === 0) found.set(about, hours);
+    const sum = hours.get(hour) ?? { ...tally, allowed: 0, denied: {}, observed: {} };
+    hours.set(hour, {
+      ...sum,
+      allowed: sum.allowed + tally.allowed,
+      denied: addReasons(sum.denied, tally.denied),
+      observed: addReasons(sum.observed, tally.observed),
+    });
+  }
+  return [...found.values()].flatMap((hours) => [...hours.values()]);
 }
 
 function addToOwners(sums: Map<string, Sum>, tally: KnownTally): void {

@@ -6,11 +6,17 @@ import type { DutyCollection } from '../records/duties.ts';
 import type { Sessions } from '../sessions.ts';
 import { createUsageBatches } from './batches.ts';
 import { createUsageClosing } from './closing.ts';
+import { createFoldWrite } from './fold-write.ts';
 import { createUsageFolding } from './folding.ts';
 import { createUsageHours } from './hours.ts';
+import { createOpenUse } from './open.ts';
+import { createOpenReads } from './open-reads.ts';
+import { createOpenUpkeep } from './open-upkeep.ts';
 import { createUsagePlans } from './plan.ts';
+import { createUsageReads, type UsageReads } from './reads.ts';
 import { createUsageSumming, type SumUsage } from './summing.ts';
 import { createUsageSums } from './sums.ts';
+import { createTouching } from './touching.ts';
 
 /** What keys were used for. */
 export interface UsageCollection {
@@ -19,6 +25,7 @@ export interface UsageCollection {
   /** From the hour that holds `since` on, oldest first. */
   get(key: KeyId, since: number): Promise<UsageTally[]>;
   count: UsageStore['countUse'];
+  lastUses: UsageReads['lastUses'];
   /** The listener is told of what this process folds. */
   watch(listener: UseListener): void;
   readonly sum: SumUsage;
@@ -45,20 +52,24 @@ const foldEveryDefaultMs = 2_000;
 export function createUsageCollection(dependencies: UsageCollectionDependencies): UsageCollection {
   const { database, sessions, foldEveryMs: everyMs = foldEveryDefaultMs } = dependencies;
   const hours = createUsageHours(database, sessions);
+  const [open, openReads] = [createOpenUse(database, sessions), createOpenReads(database, sessions)];
   const plans = createUsagePlans(database, sessions, dependencies.now);
   const batches = createUsageBatches(database, sessions, { ...dependencies, plans });
   let listener: UseListener = () => {};
   const onFolded: UseListener = (tallies) => listener(tallies);
   const sums = createUsageSums(database, sessions);
-  const closing = createUsageClosing({ plans, batches, hours, sums, now: dependencies.now });
-  const folding = createUsageFolding({ ...dependencies, hours, sums, closing, batches, onFolded, everyMs });
+  const reads = createUsageReads({ plans, hours, open: openReads });
+  const parts = { hours, open, sums, batches };
+  const upkeep = createOpenUpkeep({ hours, open, openReads, sums, plans, now: dependencies.now });
+  const closing = createUsageClosing({ ...parts, upkeep, plans, now: dependencies.now });
+  const write = createFoldWrite({ ...parts, touching: createTouching(dependencies.monotonic), onFolded });
+  const folding = createUsageFolding({ ...dependencies, batches, write, closing, everyMs });
 
   return {
     async record(tallies) {
       if (tallies.length > 0) folding.wake(await batches.add(tallies));
     },
-    get: hours.get,
-    count: hours.count,
+    ...{ get: reads.get, count: reads.count, lastUses: reads.lastUses },
     watch(given) {
       listener = given;
     },

@@ -5,6 +5,7 @@ import { BadRecord } from '../../../store/store.ts';
 import { keysName } from '../../collections.ts';
 import type { Sessions } from '../../sessions.ts';
 import { earliest, fromDocument, type KeyDocument } from './records.ts';
+import { createShownUse, type LastUses } from './shown-use.ts';
 
 /** Keys that may be idle, in the collection `keys`: what the store's contract says of `listIdle`. */
 export type IdlePages = (range: IdleRange, size: number) => Promise<IdlePage>;
@@ -12,9 +13,11 @@ export type IdlePages = (range: IdleRange, size: number) => Promise<IdlePage>;
 export function createIdlePages(
   database: Db,
   sessions: Sessions,
+  lastUses: LastUses,
   onBadRecord: (id: string, error: BadRecord) => void,
 ): IdlePages {
   const keys: Collection<KeyDocument> = database.collection(keysName);
+  const use = createShownUse(lastUses);
 
   return async (range, size) => {
     const found = await sessions.read(async (read) => {
@@ -28,7 +31,7 @@ export function createIdlePages(
     const last = found.length < size ? undefined : found.at(-1);
     const at = last === undefined ? 0 : (momentOf(last, range.by)?.getTime() ?? 0);
     return {
-      keys: found.flatMap(recordOf),
+      keys: await use.many(found.flatMap(recordOf)),
       last: last === undefined ? null : { at, id: last._id as KeyId },
     };
   };

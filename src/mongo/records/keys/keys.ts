@@ -19,6 +19,7 @@ import { readPage } from '../page.ts';
 import { countKeyStates } from './key-counts.ts';
 import { orderedRanges } from './key-ranges.ts';
 import { earliest, fromDocument, type KeyDocument, ownedText } from './records.ts';
+import { createShownUse, fillPage, type LastUses } from './shown-use.ts';
 import { searchingFilter } from './text-search.ts';
 
 /** Reads of keys for Checks that are under way at once, as many for all others, and keys in one of them. */
@@ -47,6 +48,7 @@ export interface KeyCollection {
 
 export interface KeyCollectionDependencies extends LatestReadDependencies {
   readonly database: Db;
+  readonly lastUses: LastUses;
   readonly onBadRecord: (id: string, error: BadRecord) => void;
 }
 
@@ -55,6 +57,7 @@ export function createKeyCollection(dependencies: KeyCollectionDependencies): Ke
   const readFresh = createFreshRead(dependencies);
   const keys: Collection<KeyDocument> = database.collection(keysName);
   const toRecord = (document: KeyDocument) => fromDocument(document);
+  const use = createShownUse(dependencies.lastUses);
   const finds = byAsker(dependencies, (timeoutMs) => createFind(keys, dependencies, timeoutMs));
 
   return {
@@ -62,12 +65,18 @@ export function createKeyCollection(dependencies: KeyCollectionDependencies): Ke
       if (digests.length === 0) return null;
       const found = await finds(asker)(digests);
       const wanted = digests.flatMap((digest) => found.filter((document) => document.digest === digest));
-      return wanted[0] === undefined ? null : toRecord(wanted[0]);
+      const record = wanted[0] === undefined ? null : toRecord(wanted[0]);
+      // What a Check asks for it waits for, and it shows no last use.
+      if (record === null || asker === 'check') return record;
+      return use.one(record.id, Promise.resolve(record));
     },
     async get(id, mayLag) {
       const readOne = (read: ReadOptions) => keys.findOne({ _id: id }, read);
-      const document = await (mayLag === true ? sessions.read(readOne) : readFresh(readOne));
-      return document === null ? null : toRecord(document);
+      const found = mayLag === true ? sessions.read(readOne) : readFresh(readOne);
+      return use.one(
+        id,
+        found.then((document) => (document === null ? null : toRecord(document))),
+      );
     },
     countOwned: ({ owner, scheme, environment, now }, max) =>
       readFresh((read) =>
@@ -94,16 +103,22 @@ export function createKeyCollection(dependencies: KeyCollectionDependencies): Ke
     },
     async getByRequest(requestKey) {
       const document = await readFresh((read) => keys.findOne({ request_key: requestKey }, read));
-      return document === null ? null : toRecord(document);
+      return document === null ? null : use.one(document._id as KeyId, Promise.resolve(toRecord(document)));
     },
     list: (filter, { before, size }) =>
-      readPage({
-        ...{ size, from: before, onBadRecord, toRecord },
-        placeOf: ({ _id }) => _id as KeyId,
-        find: (from, limit) =>
-          sessions.read(async (read) => {
-            const kept = await searchingFilter(keys, filter, from, read);
-            return keys.find(kept, { ...read, sort: { _id: -1 }, limit }).toArray();
+      fillPage({
+        ...{ size, from: before },
+        shown: async (records) => (await use.many(records)).filter(isUnused(filter)),
+        placeOf: ({ id }) => id,
+        read: (before, size) =>
+          readPage({
+            ...{ size, from: before, onBadRecord, toRecord },
+            placeOf: ({ _id }) => _id as KeyId,
+            find: (from, limit) =>
+              sessions.read(async (read) => {
+                const kept = await searchingFilter(keys, filter, from, read);
+                return keys.find(kept, { ...read, sort: { _id: -1 }, limit }).toArray();
+              }),
           }),
       }),
     countListed: (filter, max) =>
@@ -112,20 +127,31 @@ export function createKeyCollection(dependencies: KeyCollectionDependencies): Ke
       ),
     countStates: (now) => countKeyStates(database, sessions, now),
     listInOrder: (filter, order, { after, size }) =>
-      readPage({
-        ...{ size, from: after, onBadRecord, toRecord },
-        placeOf: (document) => placeInOrder(document, order),
-        find: (from, limit) =>
-          sessions.read(async (read) => {
-            const searching = await searchingFilter(keys, filter, null, read);
-            const found: KeyDocument[] = [];
-            for (const { range, sort } of orderedRanges(order, from)) {
-              const options = { ...read, sort, limit: limit - found.length };
-              if (options.limit === 0) break;
-              const kept = { $and: [searching, range] };
-              found.push(...(await keys.find(kept, options).toArray()));
-            }
-            return found;
+      fillPage({
+        ...{ size, from: after },
+        shown: async (records) => {
+          const used = await use.many(records);
+          // A page goes on behind what its last key shows, so in this order it shows what it is sorted by.
+          const shown = order.by === 'last_used_at' ? records : used;
+          return shown.filter((_, at) => isUnused(filter)(used[at] as KeyRecord));
+        },
+        placeOf: (record) => placeOf(record, order),
+        read: (from, size) =>
+          readPage({
+            ...{ size, from, onBadRecord, toRecord },
+            placeOf: (document) => placeInOrder(document, order),
+            find: (behind, limit) =>
+              sessions.read(async (read) => {
+                const searching = await searchingFilter(keys, filter, null, read);
+                const found: KeyDocument[] = [];
+                for (const { range, sort } of orderedRanges(order, behind)) {
+                  const options = { ...read, sort, limit: limit - found.length };
+                  if (options.limit === 0) break;
+                  const kept = { $and: [searching, range] };
+                  found.push(...(await keys.find(kept, options).toArray()));
+                }
+                return found;
+              }),
           }),
       }),
     listExpiring: ({ after, until, last }, size) =>
@@ -182,6 +208,11 @@ function createFind(
       (read) => (read.readConcern === undefined ? findGathered(digests) : byDigest(digests, read)),
       (documents) => documents.length === 0,
     );
+}
+
+/** What the filter says of last uses, of keys whose own documents may not say them yet. */
+function isUnused({ unusedSince }: KeyFilter): (record: KeyRecord) => boolean {
+  return ({ lastUsedAt }) => unusedSince === undefined || lastUsedAt === null || lastUsedAt < unusedSince;
 }
 
 /** Also of a document that cannot be read as a key. */

@@ -1,0 +1,70 @@
+import { setImmediate } from 'node:timers/promises';
+import type { UseListener } from '../../store/usage/usage-store.ts';
+import type { UsageTally } from '../../store/usage/usage-tally.ts';
+import type { Fold } from './batches.ts';
+import type { UsageHours } from './hours.ts';
+import type { OpenUse } from './open.ts';
+import { isClosed, isCounted, isOpen } from './plan.ts';
+import type { UsageSums } from './sums.ts';
+import { createTallySums } from './tally-sums.ts';
+import type { Touching } from './touching.ts';
+
+/**
+ * Adds all of a fold to what is known: to open documents what is of hours that are not over, to the rows of keys and hours what comes
+ * late, and all of it to the sums of owners. Each notes the number of the fold, so that it may be broken off anywhere, and be made again,
+ * or by two at the same time.
+ */
+export type FoldWrite = (fold: Fold) => Promise<void>;
+
+export interface FoldWriteDependencies {
+  readonly hours: Pick<UsageHours, 'add' | 'touch'>;
+  readonly open: Pick<OpenUse, 'add'>;
+  readonly sums: Pick<UsageSums, 'resolve' | 'add'>;
+  readonly touching: Touching;
+  /** These were added, for all replicas, by this process. */
+  readonly onFolded: UseListener;
+}
+
+/** Tallies in one write. */
+const writeSize = 500;
+/** Tallies that are added up in one turn of the event loop. */
+const turnSize = 2_000;
+
+export function createFoldWrite({ hours, open, sums, touching, onFolded }: FoldWriteDependencies): FoldWrite {
+  return async ({ number, plan, tallies }) => {
+    const known = await sums.resolve(tallies);
+    const counted = known.filter((tally) => isCounted(plan, tally));
+    await sums.add(counted, number, (tally) => isClosed(plan, tally));
+    // That nobody says whose it is, is how the others are known once they are counted.
+    const others = known.filter((tally) => !isCounted(plan, tally));
+    const all = await summed([...counted, ...others.map(({ about: _, ...tally }) => tally)]);
+    // Whoever finds a use counted finds it as the last one.
+    for (const some of portions(touching(all), writeSize)) await hours.touch(some);
+    const isFor = (tally: UsageTally) => isOpen(plan, tally);
+    const run = plan.runs?.find((one) => one.run === number);
+    if (run !== undefined) await open.add(all.filter(isFor), run);
+    for (const some of portions(
+      all.filter((tally) => !isFor(tally)),
+      writeSize,
+    ))
+      await hours.add(some, number);
+    for (const some of portions(all, turnSize)) {
+      onFolded(some);
+      await setImmediate();
+    }
+  };
+}
+
+/** One tally of each key and hour. */
+async function summed(tallies: readonly UsageTally[]): Promise<UsageTally[]> {
+  const sums = createTallySums();
+  for (const some of portions(tallies, turnSize)) {
+    sums.add(some);
+    await setImmediate();
+  }
+  return sums.all();
+}
+
+function* portions<T>(all: readonly T[], size: number): Generator<readonly T[]> {
+  for (let start = 0; start < all.length; start += size) yield all.slice(start, start + size);
+}

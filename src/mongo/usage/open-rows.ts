@@ -1,0 +1,111 @@
+import type { KeyId } from '../../keys/key.ts';
+import { addressesMax, type UsageTally } from '../../store/usage/usage-tally.ts';
+import { hashOf } from './key-hash.ts';
+import { createTallySums } from './tally-sums.ts';
+
+/** What was added of one key, in as few bytes as may be: what is not there is nothing. */
+export interface OpenRow {
+  /** The key. */
+  readonly k: string;
+  /** Its owner. */
+  readonly o: string | null;
+  readonly allowed?: number;
+  /** Its last use. */
+  readonly last?: Date;
+  readonly denied?: UsageTally['denied'];
+  readonly observed?: UsageTally['observed'];
+  readonly from?: readonly string[];
+}
+
+/** What one run has of the keys of one bucket in one hour, in the collection `usage_open`. It is never changed. */
+export interface OpenDocument {
+  /** See {@link openId}. */
+  _id: string;
+  run: number;
+  /** See {@link bucketOf}. */
+  bucket: number;
+  hour: Date;
+  /** One for each key. */
+  rows: readonly OpenRow[];
+  purge_at: Date;
+}
+
+/** What one fold has added, or what several have that were merged: it is told by the plan, or else it does not count. */
+export interface Run {
+  /** The number of the fold, or of the slice that has merged them. */
+  readonly run: number;
+  /** How often it was merged. */
+  readonly level: number;
+  /** It has 2 to the power of so many buckets. */
+  readonly bits: number;
+  /** So many it has at most. */
+  readonly rows: number;
+}
+
+/** A bucket has about so many rows, or fewer. */
+export const bucketRows = 1_000;
+const bitsMax = 20;
+
+export function bitsFor(rows: number, ofBucket: number): number {
+  return Math.min(Math.max(Math.ceil(Math.log2(rows / ofBucket)), 0), bitsMax);
+}
+
+/** By the hash of the key: each bucket of few is a range of those of more. */
+export function bucketOf(key: KeyId, bits: number): number {
+  return bits === 0 ? 0 : hashOf(key) >>> (32 - bits);
+}
+
+/** A run's documents are one range. */
+export function openId(run: number, bucket: number, hour: number): string {
+  return `${placeId(run, bucket)} ${new Date(hour).toISOString()}`;
+}
+
+/** How the ids of all documents of a run and bucket begin. */
+export function placeId(run: number, bucket: number): string {
+  return `${runId(run)} ${bucket.toString(16).padStart(5, '0')}`;
+}
+
+export const placeIdLength = 22;
+
+/** How the ids of all documents of a run begin. */
+export function runId(run: number): string {
+  return String(run).padStart(16, '0');
+}
+
+export function toRow({ key, about, allowed, denied, observed, lastUsedAt, addresses }: UsageTally): OpenRow {
+  return {
+    ...{ k: key, o: about?.owner ?? null },
+    ...(allowed !== 0 && { allowed }),
+    ...(lastUsedAt !== null && { last: new Date(lastUsedAt) }),
+    ...(!isEmpty(denied) && { denied }),
+    ...(!isEmpty(observed) && { observed }),
+    ...(addresses.length > 0 && { from: addresses.slice(0, addressesMax) }),
+  };
+}
+
+/** One tally of each key and hour; they say of the key who has it alone. */
+export function talliesOf(documents: readonly Pick<OpenDocument, 'hour' | 'rows'>[]): UsageTally[] {
+  const sums = createTallySums();
+  for (const { hour, rows } of documents) {
+    const start = hour.getTime();
+    sums.add(rows.map((row) => tallyOf(row, start)));
+  }
+  return sums.all();
+}
+
+function tallyOf(row: OpenRow, hour: number): UsageTally {
+  const { k, o, allowed = 0, last, denied = {}, observed = {}, from = [] } = row;
+  return {
+    ...{ key: k as KeyId, hour, allowed, denied, observed },
+    ...{ lastUsedAt: last?.getTime() ?? null, addresses: from, about: aboutOf(o) },
+  };
+}
+
+export function aboutOf(owner: string | null): UsageTally['about'] {
+  return { owner, plan: null, scheme: null, environment: null };
+}
+
+function isEmpty(counts: object): boolean {
+  for (const _ in counts) return false;
+  return true;
+}

@@ -1,0 +1,94 @@
+import { setImmediate } from 'node:timers/promises';
+import type { Collection, Db } from 'mongodb';
+import { usageRetentionMs } from '../../store/store.ts';
+import { hourMs } from '../../store/usage/usage-sums.ts';
+import type { UsageTally } from '../../store/usage/usage-tally.ts';
+import { usageOpenName } from '../collections.ts';
+import { duplicatesOf } from '../errors.ts';
+import type { Sessions } from '../sessions.ts';
+import { bucketOf, type OpenDocument, type OpenRow, openId, type Run, toRow } from './open-rows.ts';
+
+/**
+ * Use of hours that are not over. Each fold is a run: a document for some hundred keys, which is written once. Runs are
+ * merged, a few into one, so that a key is in few of them, and a document for each key and hour is written once, when the hour is over.
+ */
+export interface OpenUse {
+  /** Writes these, of a key and an hour one at most, of a run: all of it, or a part, by whomever and however often. */
+  add(tallies: readonly UsageTally[], run: Pick<Run, 'run' | 'bits'>): Promise<void>;
+  /** Removes some of these runs; says whether there is more. */
+  remove(runs: readonly number[]): Promise<boolean>;
+}
+
+/** Rows, and documents, in one write. */
+const rowsAtOnce = 5_000;
+const documentsAtOnce = 500;
+/** Tallies in one turn of the event loop. */
+const turnSize = 5_000;
+/** Documents that are removed at once. */
+const removedAtOnce = 1_000;
+
+export function createOpenUse(database: Db, sessions: Sessions): OpenUse {
+  const open: Collection<OpenDocument> = database.collection(usageOpenName);
+
+  return {
+    async add(tallies, run) {
+      for (const some of portions(await documentsOf(tallies, run))) {
+        // Those that are there already are the same.
+        await sessions.write((session) => duplicatesOf(open.insertMany(some, { ordered: false, session })));
+      }
+    },
+    async remove(runs) {
+      const options = { limit: removedAtOnce, projection: { _id: 1 } } as const;
+      const found = await sessions.read((read) =>
+        open.find({ run: { $in: [...runs] } }, { ...read, ...options }).toArray(),
+      );
+      const ids = found.map(({ _id }) => _id);
+      if (ids.length > 0)
+        await sessions.write((session) => open.deleteMany({ _id: { $in: ids } }, { session }));
+      return ids.length === removedAtOnce;
+    },
+  };
+}
+
+async function documentsOf(
+  tallies: readonly UsageTally[],
+  { run, bits }: Pick<Run, 'run' | 'bits'>,
+): Promise<OpenDocument[]> {
+  const documents = new Map<string, OpenDocument & { rows: OpenRow[] }>();
+  for (const [at, tally] of tallies.entries()) {
+    if (at % turnSize === turnSize - 1) await setImmediate();
+    const { key, hour } = tally;
+    const bucket = bucketOf(key, bits);
+    const name = `${bucket} ${hour}`;
+    const known = documents.get(name);
+    if (known !== undefined) {
+      known.rows.push(toRow(tally));
+      continue;
+    }
+    const purge_at = new Date(hour + hourMs + usageRetentionMs);
+    const rows = [toRow(tally)];
+    documents.set(name, {
+      _id: openId(run, bucket, hour),
+      run,
+      bucket,
+      hour: new Date(hour),
+      rows,
+      purge_at,
+    });
+  }
+  return [...documents.values()];
+}
+
+function* portions<T extends { readonly rows: readonly unknown[] }>(documents: readonly T[]): Generator<T[]> {
+  let some: T[] = [];
+  let rows = 0;
+  for (const document of documents) {
+    if (some.length === documentsAtOnce || (some.length > 0 && rows + document.rows.length > rowsAtOnce)) {
+      yield some;
+      [some, rows] = [[], 0];
+    }
+    some.push(document);
+    rows += document.rows.length;
+  }
+  if (some.length > 0) yield some;
+}
