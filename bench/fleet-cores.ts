@@ -2,6 +2,7 @@
 import { renewalsPerLease } from '../src/mongo/feed/feed.ts';
 import { relayedFromDefault } from '../src/mongo/feed/tick.ts';
 import { followersWoken, leasesOfCall, type PartCosts } from './fleet-parts.ts';
+import { useWrites } from './fleet-use.ts';
 import { keysUsed, type Workload } from './fleet-workload.ts';
 import { table } from './markdown.ts';
 
@@ -11,6 +12,7 @@ export interface FleetRates {
   /** By one replica of a few, each second, as the real limiter asks. */
   readonly leases: number;
   readonly batches: number;
+  readonly tallies: number;
   readonly stalenessMaxMs: number;
   readonly narrowings: number;
 }
@@ -25,7 +27,6 @@ export interface CoreCosts extends PartCosts {
 
 const relays = 2;
 const registeredEverySeconds = 16.5;
-const foldSeconds = 2;
 /** A settlement looks so often at all who have not answered; its other looks end at the first of them. */
 const pollsOfSettlement = 3;
 /** Where there is no news, by one of them for both; and for what was changed and the mark after it. */
@@ -53,11 +54,14 @@ export function coresOf(
   const windows = hasLimits
     ? keysUsed(workload, replicas * checksPerSecond * windowSeconds) / windowSeconds
     : 0;
-  const hours = keysUsed(workload, replicas * checksPerSecond * foldSeconds) / foldSeconds;
-  const hour = 3_600;
-  const sums = (2 * keysUsed(workload, replicas * checksPerSecond * hour)) / hour;
+  const { folded, merged, read, documents, settled, touches, sums } = useWrites(
+    replicas,
+    workload,
+    rates.tallies,
+  );
   const batches = replicas * rates.batches;
-  const entries = acknowledgements + written + leases + windows + batches * 2 + hours + sums;
+  const ofUse = batches * 2 + documents * 2 + settled + sums;
+  const entries = acknowledgements + written + leases + windows + ofUse;
   const cores = (count: number, us: number) => (count * us) / 1e6;
   const parts = {
     'times asked of a majority': cores(questions, cost.question),
@@ -67,11 +71,15 @@ export function coresOf(
       cores(acknowledgements, cost.acknowledgement) +
       cores(narrowings * pollsOfSettlement, (cost.poll * replicas) / 1_000),
     'streams, of the relays or of all':
-      cores(streams * entries, cost.look) + cores(streams * hours, cost.lookAtLastUse),
+      cores(streams * entries, cost.look) + cores(streams * touches, cost.lookAtLastUse),
     'batches of use': cores(batches, cost.batch),
-    'hours and last uses, folded': cores(hours, cost.hour),
-    // Each is one document that is added to, as an hour without its last use.
-    'days and months of keys': cores(sums, cost.hour / 2),
+    'use of open hours, added and merged':
+      cores(documents, cost.openDocument) +
+      cores(folded + merged, cost.openRow) +
+      cores(read, cost.mergedRow),
+    'rows of hours that are over': cores(settled, cost.settled),
+    'last uses of keys': cores(touches, cost.touch),
+    'days and months of keys': cores(sums, cost.sum),
     'leases of limits': cores(leases, cost.lease),
     'windows of limits that end': cores(windows, cost.windowEnd),
   };
@@ -109,7 +117,12 @@ export function costsTable(cost: CoreCosts): string {
     leaseOfMany: 'a lease, 200 in a call',
     windowEnd: 'a window that is removed',
     batch: 'a batch of the use of 3,600 keys: written, read, removed',
-    hour: 'the hour of a key and its last use, folded',
+    openDocument: 'a document of an open hour: written, removed',
+    openRow: 'each row in it',
+    mergedRow: 'a row that is read, to be merged or settled',
+    settled: "a key's row of an hour that is over",
+    touch: 'the last use of a key, on its own document',
+    sum: 'the day or the month of a key',
     look: 'an entry of the oplog, for one stream',
     lookAtLastUse: 'the entry of a last use, for one stream',
   };

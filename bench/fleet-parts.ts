@@ -7,7 +7,11 @@ import { createLimitCollection } from '../src/mongo/limits/limits.ts';
 import { createSessions, type Sessions } from '../src/mongo/sessions.ts';
 import { createUsageBatches } from '../src/mongo/usage/batches.ts';
 import { createUsageHours } from '../src/mongo/usage/hours.ts';
+import { createOpenUse } from '../src/mongo/usage/open.ts';
+import { createOpenReads } from '../src/mongo/usage/open-reads.ts';
+import type { Run } from '../src/mongo/usage/open-rows.ts';
 import { createUsagePlans } from '../src/mongo/usage/plan.ts';
+import { createUsageSums } from '../src/mongo/usage/sums.ts';
 import type { UsageTally } from '../src/store/usage/usage-tally.ts';
 import type { Mongo } from '../test/real/mongod.ts';
 import { readProcessorTime, since } from './processor-time.ts';
@@ -29,14 +33,24 @@ export interface PartCosts {
   readonly windowEnd: number;
   /** A batch of the use of {@link talliesOfBatch} keys: written, read, removed. */
   readonly batch: number;
-  /** The hour of a key and its last use, folded. */
-  readonly hour: number;
+  /** A document of an open hour, written and removed; each row in it; and one that is read. */
+  readonly openDocument: number;
+  readonly openRow: number;
+  readonly mergedRow: number;
+  /** A key's row of an hour that is over. */
+  readonly settled: number;
+  /** The last use of a key, on its own document. */
+  readonly touch: number;
+  /** The day or the month of a key. */
+  readonly sum: number;
 }
 
 export const followersWoken = 100;
 export const leasesOfCall = 10;
 export const leasesOfLargeCall = 200;
 export const talliesOfBatch = 3_600;
+/** Folds of all keys. */
+const rounds = 20;
 
 /** In the database of the store that has been opened once, whose `keys` these are. */
 export async function measureParts(mongo: Mongo, uri: string, keys: readonly KeyId[]): Promise<PartCosts> {
@@ -164,27 +178,55 @@ async function measureUse(database: Database, sessions: Sessions, keys: readonly
     about: { owner: 'customer-1', plan: null, scheme: 'postern', environment: 'live' },
   });
   const hours = createUsageHours(database, sessions);
-  const fold = async (number: number) => {
-    for (let at = 0; at < keys.length; at += 500)
-      await hours.add(keys.slice(at, at + 500).map(tallyOf), number);
+  const open = createOpenUse(database, sessions);
+  const tallies = keys.map(tallyOf);
+  const openReads = createOpenReads(database, sessions);
+  // Some hundred keys in each document, as in a large fleet; and a few.
+  const written = async (first: number, bits: number) => {
+    const runs = Array.from(
+      { length: rounds },
+      (_, at): Run => ({
+        ...{ run: first + at, bits, level: 0, rows: keys.length },
+      }),
+    );
+    const us = await each(rounds, async () => {
+      for (const run of runs) await open.add(tallies, run);
+      if (bits === fewBits) while (await open.remove(runs.map(({ run }) => run)));
+    });
+    return { us, runs };
   };
-  // The first of an hour makes them, and each later one adds.
-  const hourUs = await each(2 * keys.length, async () => {
-    await fold(1);
-    await fold(2);
+  const fewBits = 9;
+  const many = await written(1, 3);
+  const few = await written(1_000, fewBits);
+  const openDocument = Math.max((few.us - many.us) / (2 ** fewBits - 2 ** 3), 0);
+  const openRow = (many.us - openDocument * 2 ** 3) / keys.length;
+  const parts = { bits: 3, from: 0, to: 2 ** 3 };
+  const range = { from: hour, before: hour + 3_600_000 };
+  const mergedRow = await each(rounds * keys.length, () => openReads.part(many.runs, parts, range));
+  const touch = await each(keys.length, () => inPortions(tallies, (some) => hours.touch(some)));
+  const settled = await each(keys.length, () => inPortions(tallies, (some) => hours.settle(some)));
+  const sums = createUsageSums(database, sessions);
+  const known = await sums.resolve(tallies);
+  const sum = await each(2 * keys.length * 2, async () => {
+    // The first of a day makes them, and each later one adds.
+    for (const fold of [1, 2]) await sums.close(known, fold);
   });
   const plans = createUsagePlans(database, sessions, Date.now);
   const batches = createUsageBatches(database, sessions, { plans, now: Date.now, onError() {} });
-  const tallies = Array.from({ length: talliesOfBatch }, (_, at) =>
+  const ofBatch = Array.from({ length: talliesOfBatch }, (_, at) =>
     tallyOf(keys[at % keys.length] ?? (new ObjectId().toHexString() as KeyId)),
   );
   const count = 40;
   const batch = await each(count, async () => {
-    await several(count, 4, () => batches.add(tallies));
+    await several(count, 4, () => batches.add(ofBatch));
     for (let fold = await batches.begin(); fold !== null; fold = await batches.begin())
       await batches.end(fold);
   });
-  return { hour: hourUs, batch };
+  return { openDocument, openRow, mergedRow, settled, touch, sum, batch };
+}
+
+async function inPortions<T>(all: readonly T[], work: (some: readonly T[]) => Promise<void>): Promise<void> {
+  for (let at = 0; at < all.length; at += 500) await work(all.slice(at, at + 500));
 }
 
 /** So many of them, of which some are under way at any time. */

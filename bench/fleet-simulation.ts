@@ -21,7 +21,8 @@ import { measureParts, type PartCosts } from './fleet-parts.ts';
 import { type FleetCost, runFleet } from './fleet-run.ts';
 import { fitTable, fleetsTable, limitsTable, thousands } from './fleet-tables.ts';
 import { troubleFleet, troubleTable } from './fleet-trouble.ts';
-import { keysUsed, leaseWrites, usageWrites, type Workload } from './fleet-workload.ts';
+import { useWrites } from './fleet-use.ts';
+import { leaseWrites, usageWrites, type Workload } from './fleet-workload.ts';
 import { table } from './markdown.ts';
 import { wholeNumber } from './options.ts';
 import { createRandom } from './random.ts';
@@ -57,8 +58,6 @@ const limiterFleets = [1, 10];
 const narrowingsPerSecond = 1;
 const registeredEverySeconds = 16.5;
 const startEveryMs = 200;
-/** How long batches of use wait to be folded together. */
-const foldSeconds = 2;
 /** What the entry of a last use costs a stream; measured on MongoDB 6.0 by ten streams that read 3 000 entries at once. */
 const lastUseUs = 40;
 /** Keys that Checks come from, in the computed tables. */
@@ -127,20 +126,20 @@ function columns(replicas: number): Record<string, number> {
   const registered = replicas / registeredEverySeconds;
   const own = renewals + registered + acknowledgements + narrowingsPerSecond;
   const batches = replicas * usage.batches;
-  // Of each key one, whichever replicas it was used at, and as many last uses.
-  const hours = keysUsed(workload, replicas * workload.checksPerSecond * foldSeconds) / foldSeconds;
-  // Of each key that was used in an hour, its day and its month when it is over.
-  const hourSeconds = 3_600;
-  const sums = (2 * keysUsed(workload, replicas * workload.checksPerSecond * hourSeconds)) / hourSeconds;
-  const oplog = own + limits + batches + 2 * hours + sums;
+  const use = useWrites(replicas, workload, usage.tallies);
+  const oplog = own + limits + batches * 2 + use.documents * 2 + use.settled + use.touches + use.sums;
   return {
     Checks: replicas * workload.checksPerSecond,
     'times asked of a majority': renewals,
     'marks, acknowledgements and registrations written': own - renewals,
     'leases of limits written': limits,
     'batches of use written': batches,
-    'hours of use written, and as many last uses': hours,
-    'days and months of keys written': sums,
+    'keys in folds': use.folded,
+    'keys in merges': use.merged,
+    'documents that these are in': use.documents,
+    'last uses written': use.touches,
+    'rows of hours that are over': use.settled,
+    'days and months of keys written': use.sums,
     'oplog entries that the two relays look at': oplog,
   };
 }
@@ -148,10 +147,10 @@ function columns(replicas: number): Record<string, number> {
 /** What one replica of a large fleet writes, as one of a few does. */
 async function ratesOf(of: Workload, hasLimits: boolean): Promise<FleetRates> {
   const few = limiterFleets.at(-1) ?? 1;
-  const { batches } = await usageWrites(of, random);
+  const { batches, tallies } = await usageWrites(of, random);
   const leased = hasLimits ? (await leaseWrites(few, of, random)).perSecond / few : 0;
   return {
-    ...{ workload: of, hasLimits, leases: leased, batches, stalenessMaxMs: settings.staleness_max },
+    ...{ workload: of, hasLimits, leases: leased, batches, tallies, stalenessMaxMs: settings.staleness_max },
     narrowings: narrowingsPerSecond,
   };
 }
@@ -220,13 +219,13 @@ async function keysInUseTable(): Promise<string> {
     const { leases: count, checks } = await leaseWrites(replicas, fewer, random);
     const perThousand = (writes: number, of: number) => thousands((writes * 1_000) / of);
     const folded = (fleet: number) => {
-      const checksInFold = fleet * workload.checksPerSecond * foldSeconds;
-      return perThousand(2 * keysUsed(fewer, checksInFold), checksInFold);
+      const { documents, settled, touches, sums } = useWrites(fleet, fewer, tallies);
+      return perThousand(documents + settled + touches + sums, fleet * workload.checksPerSecond);
     };
     const before = perThousand(2 * tallies, workload.checksPerSecond);
     rows.push([thousands(keys), perThousand(count, checks), before, ...fleets.map(folded)]);
   }
-  const head = ['keys in use', 'leases for 1,000 Checks', 'hours and last uses, before'];
+  const head = ['keys in use', 'leases for 1,000 Checks', 'writes of use, one replica by itself'];
   return table([...head, ...fleets.map((size) => `at ${thousands(size)} replicas`)], rows);
 }
 
