@@ -1,5 +1,6 @@
 import type { KeyId } from '../keys/key.ts';
 import type { Digest } from '../keys/secret.ts';
+import { sparedMax } from './bounded-cache.ts';
 import { HashedSlots } from './hashed-slots.ts';
 
 /** Of a SHA-256 in base64url. */
@@ -19,7 +20,9 @@ const none = -1;
 export class KeyTable<Value extends { readonly id: KeyId }> {
   readonly #max: number;
   #chunks: Int32Array[] = [];
-  #values: (Value | undefined)[] = [];
+  #values: (Value | undefined)[][] = [];
+  /** Slots that were ever taken. */
+  #taken = 0;
   #byDigest = new HashedSlots();
   #byId = new HashedSlots();
   #size = 0;
@@ -39,7 +42,7 @@ export class KeyTable<Value extends { readonly id: KeyId }> {
     }
     return true;
   };
-  readonly #hasId = (slot: number): boolean => this.#values[slot]?.id === this.#wantedId;
+  readonly #hasId = (slot: number): boolean => this.#valueOf(slot)?.id === this.#wantedId;
 
   /** `max` is 1 or more. */
   constructor(max: number) {
@@ -54,7 +57,7 @@ export class KeyTable<Value extends { readonly id: KeyId }> {
     const slot = this.#find(digest);
     if (slot === none) return undefined;
     this.#chunkOf(slot)[startOf(slot) + visitedAt] = 1;
-    return this.#values[slot];
+    return this.#valueOf(slot);
   }
 
   set(digest: Digest, value: Value): void {
@@ -94,6 +97,7 @@ export class KeyTable<Value extends { readonly id: KeyId }> {
   clear(): void {
     this.#chunks = [];
     this.#values = [];
+    this.#taken = 0;
     this.#byDigest = new HashedSlots();
     this.#byId = new HashedSlots();
     this.#size = 0;
@@ -108,12 +112,11 @@ export class KeyTable<Value extends { readonly id: KeyId }> {
     return this.#byDigest.find(hashOfWords(this.#wanted, 0), this.#hasDigest);
   }
 
-  /** Goes around once at most, since it spares none twice. */
   #makeRoom(): void {
-    for (;;) {
+    for (let spared = 0; ; spared++) {
       const ahead = this.#passed === none ? this.#oldest : this.#read(this.#passed, newerAt);
       const slot = ahead === none ? this.#oldest : ahead;
-      if (this.#read(slot, visitedAt) === 0) {
+      if (spared === sparedMax || this.#read(slot, visitedAt) === 0) {
         this.#passed = this.#read(slot, olderAt);
         this.#remove(slot);
         return;
@@ -129,8 +132,12 @@ export class KeyTable<Value extends { readonly id: KeyId }> {
       this.#free = this.#read(slot, newerAt);
       return slot;
     }
-    const next = this.#values.length;
-    if (next % chunkSlots === 0) this.#chunks.push(new Int32Array(chunkSlots * slotWords));
+    const next = this.#taken++;
+    // A list of all would be copied as a whole each time it grows.
+    if (next % chunkSlots === 0) {
+      this.#chunks.push(new Int32Array(chunkSlots * slotWords));
+      this.#values.push(new Array(chunkSlots).fill(undefined));
+    }
     return next;
   }
 
@@ -152,13 +159,21 @@ export class KeyTable<Value extends { readonly id: KeyId }> {
   }
 
   #name(slot: number, value: Value): void {
-    this.#values[slot] = value;
+    this.#valuesOf(slot)[slot % chunkSlots] = value;
     this.#byId.add(hashOfText(value.id), slot);
   }
 
   #unname(slot: number): void {
-    this.#byId.remove(hashOfText((this.#values[slot] as Value).id), slot);
-    this.#values[slot] = undefined;
+    this.#byId.remove(hashOfText((this.#valueOf(slot) as Value).id), slot);
+    this.#valuesOf(slot)[slot % chunkSlots] = undefined;
+  }
+
+  #valueOf(slot: number): Value | undefined {
+    return this.#valuesOf(slot)[slot % chunkSlots];
+  }
+
+  #valuesOf(slot: number): (Value | undefined)[] {
+    return this.#values[Math.trunc(slot / chunkSlots)] as (Value | undefined)[];
   }
 
   #chunkOf(slot: number): Int32Array {

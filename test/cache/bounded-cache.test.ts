@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BoundedCache } from '../../src/cache/bounded-cache.ts';
+import { BoundedCache, sparedMax } from '../../src/cache/bounded-cache.ts';
 
 describe('a sieve', () => {
   it('forgets what was not asked for since the hand came by, and first what came first', () => {
@@ -16,6 +16,19 @@ describe('a sieve', () => {
     sieve.set('f', 1);
     expect(forgotten).toEqual(['b', 'd', 'e']);
     expect(['a', 'c', 'f'].map((key) => sieve.get(key))).toEqual([1, 1, 1]);
+  });
+
+  it('looks at a bounded number for one that comes, however many were asked for', () => {
+    const size = 3 * sparedMax;
+    const forgotten: number[] = [];
+    const sieve = new BoundedCache<number, number>(size, (key) => forgotten.push(key));
+    for (let key = 0; key < size; key++) sieve.set(key, key);
+    for (let key = 0; key < size; key++) sieve.get(key);
+    sieve.set(size, size);
+    expect(forgotten).toEqual([sparedMax]);
+    // It goes on where it was, and has spared those before.
+    sieve.set(size + 1, size + 1);
+    expect(forgotten).toEqual([sparedMax, 2 * sparedMax + 1]);
   });
 
   it('never holds more than its bound, and tells once of all that it holds no more', () => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BoundedCache } from '../../src/cache/bounded-cache.ts';
+import { BoundedCache, sparedMax } from '../../src/cache/bounded-cache.ts';
 import { HashedSlots } from '../../src/cache/hashed-slots.ts';
 import { KeyTable } from '../../src/cache/key-table.ts';
 import type { KeyId } from '../../src/keys/key.ts';
@@ -59,6 +59,17 @@ describe('a key table', () => {
     for (const [at, { digest, value }] of keys.entries())
       expect(table.get(digest)).toBe(at % 2 === 0 ? undefined : value);
     expect(table.size).toBe(10_000);
+  });
+
+  it('looks at a bounded number for one that comes, as a sieve does', () => {
+    const size = 2 * sparedMax;
+    const table = new KeyTable<{ readonly id: KeyId }>(size);
+    const digests = Array.from({ length: size }, (_, at) => digestOf(`${at}`));
+    for (const [at, digest] of digests.entries()) table.set(digest, { id: `key_${at}` as KeyId });
+    for (const digest of digests) table.get(digest);
+    table.set(digestOf('another'), { id: 'key_another' as KeyId });
+    const gone = digests.flatMap((digest, at) => (table.get(digest) === undefined ? [at] : []));
+    expect([gone, table.size]).toEqual([[sparedMax], size]);
   });
 
   it('tells digests apart that differ in their last bits alone', () => {
