@@ -9,8 +9,8 @@ import { migrate } from './schema.ts';
 /** How long an open waits for a process that is just about to let go of the file. It blocks. */
 const lockWaitMs = 250;
 
-/** Pages of the file in memory: the digests of a million keys. */
-const pagesKiB = 65_536;
+/** Pages of the file in memory; what else is read of it the system has in its cache. More makes nothing here faster. */
+const pagesKiB = 16_384;
 
 /**
  * Opens the file for this connection alone and brings its tables up to date. Its folder is made with mode
