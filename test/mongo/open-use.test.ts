@@ -1,31 +1,11 @@
 import fc from 'fast-check';
-import type { Db } from 'mongodb';
-import { expect, inject, it } from 'vitest';
-import { createRandom } from '../../bench/random.ts';
-import type { KeyId } from '../../src/keys/key.ts';
-import { concerns, timeoutsOf } from '../../src/mongo/client.ts';
-import { createSessions, type Sessions } from '../../src/mongo/sessions.ts';
-import { createUsageBatches } from '../../src/mongo/usage/batches.ts';
-import { createUsageClosing } from '../../src/mongo/usage/closing.ts';
-import { createFoldWrite } from '../../src/mongo/usage/fold-write.ts';
-import { createUsageHours } from '../../src/mongo/usage/hours.ts';
-import { createOpenUse } from '../../src/mongo/usage/open.ts';
-import { createOpenReads } from '../../src/mongo/usage/open-reads.ts';
-import { createOpenUpkeep } from '../../src/mongo/usage/open-upkeep.ts';
-import { createUsagePlans } from '../../src/mongo/usage/plan.ts';
+import { expect, it } from 'vitest';
 import { createUsageReads } from '../../src/mongo/usage/reads.ts';
-import { createUsageSumming } from '../../src/mongo/usage/summing.ts';
-import { createUsageSums } from '../../src/mongo/usage/sums.ts';
-import { requestsOf } from '../../src/store/usage/usage-store.ts';
+import { usageRetentionMs } from '../../src/store/store.ts';
 import { hourMs, startOf } from '../../src/store/usage/usage-sums.ts';
-import type { UsageAbout, UsageTally } from '../../src/store/usage/usage-tally.ts';
 import { nextId, testNow } from '../store-contract/setting.ts';
 import { tally } from '../store-contract/usage.ts';
-import { createSetting } from './setting.ts';
-
-const about: UsageAbout = { owner: 'acme', plan: null, scheme: 'postern', environment: 'live' };
-/** So few that there are several buckets, and runs are merged in slices, with some hundred tallies. */
-const limits = { runsMin: 3, runsMax: 4, mergedRows: 60, settledRows: 60, partRows: 20, bucketRows: 15 };
+import { about, createFleet, createModel, expectBetween, madeUp } from './open-use-setting.ts';
 
 it('counts each use once at any moment, whoever folds and settles it, wherever one ends, however late it comes', async () => {
   await fc.assert(
@@ -71,6 +51,137 @@ it('counts each use once at any moment, whoever folds and settles it, wherever o
   );
 });
 
+it('counts each use once wherever one dies who folds, merges, settles or removes, one write after another', async () => {
+  const fleet = await createFleet();
+  const keys = Array.from({ length: 40 }, () => nextId());
+  const model = createModel();
+  for (let endsAfter = 0; endsAfter < 14; endsAfter++) {
+    // Enough of the same size to be merged.
+    for (let folds = 0; folds < 3; folds++) {
+      const tallies = madeUp(endsAfter * 3 + folds, keys, startOf('hour', fleet.clock.now), 60);
+      model.record(tallies);
+      await fleet.batches.add(tallies);
+      if (folds < 2) await fleet.fold();
+    }
+    await fleet.folder().work(100, endsAfter);
+    await expectBetween(fleet, model);
+    await fleet.folder().work(100, Number.POSITIVE_INFINITY);
+    model.known();
+    await expectBetween(fleet, model);
+    if (endsAfter === 3) expect((await fleet.plans.read())?.runs?.some(({ level }) => level > 0)).toBe(true);
+    if (endsAfter % 4 !== 3) continue;
+    fleet.clock.now += hourMs + 61_000;
+    for (let writes = 0; writes < 14; writes++) {
+      await fleet.folder().work(1, writes);
+      await expectBetween(fleet, model);
+    }
+  }
+});
+
+it('does not merge what is being settled, though there is enough of it', async () => {
+  const fleet = await createFleet();
+  const keys = Array.from({ length: 70 }, () => nextId());
+  const model = createModel();
+  const add = async (seed: number) => {
+    const tallies = madeUp(seed, keys, startOf('hour', fleet.clock.now), 100);
+    model.record(tallies);
+    await fleet.batches.add(tallies);
+    await fleet.fold();
+  };
+  await fleet.round();
+  for (let seed = 0; seed < 4; seed++) await add(seed);
+  model.known();
+  fleet.clock.now += hourMs + 61_000;
+  const settling = [];
+  for (let round = 0; round < 60; round++) {
+    const plan = await fleet.plans.read();
+    if (plan?.settling !== undefined) settling.push(plan);
+    if (!(await fleet.round())) break;
+    await expectBetween(fleet, model);
+  }
+  expect(settling.length).toBeGreaterThan(2);
+  for (const { settling: begun, merging } of settling) {
+    const runs = new Set(begun?.runs.map(({ run }) => run));
+    expect(merging?.runs.filter(({ run }) => runs.has(run)) ?? []).toEqual([]);
+  }
+});
+
+it('reads again where what it reads is merged and removed meanwhile, which is not before 30 seconds', async () => {
+  const fleet = await createFleet();
+  const key = nextId();
+  const add = async () => {
+    await fleet.batches.add([tally({ id: key }, { hour: testNow, allowed: 1, about })]);
+    await fleet.fold();
+  };
+  await fleet.round();
+  for (let times = 0; times < 3; times++) await add();
+  const { runs: [first] = [] } = (await fleet.plans.read()) ?? {};
+  let reads = 0;
+  const slow = createUsageReads({
+    ...{ plans: fleet.plans, hours: fleet.hours },
+    open: {
+      async of(...asked) {
+        if (reads++ === 0) {
+          while (await fleet.round());
+          // Merged, and there still for whoever has begun to read.
+          const kept = await fleet.openReads.of([key], first === undefined ? [] : [first], 0);
+          expect(kept).toMatchObject([{ allowed: 1 }]);
+          fleet.clock.now += 31_000;
+          while (await fleet.round());
+        }
+        return fleet.openReads.of(...asked);
+      },
+    },
+  });
+  expect(await slow.get(key, 0)).toMatchObject([{ allowed: 3 }]);
+  expect(reads).toBe(2);
+});
+
+it('ends what a version before has begun to add up in rows alone, as that one does', async () => {
+  const fleet = await createFleet();
+  const [one, other] = [nextId(), nextId()];
+  const tallies = [one, other].map((id) => tally({ id }, { hour: testNow, allowed: 2, about }));
+  await fleet.batches.add([tally({ id: one }, { hour: testNow, allowed: 1, about })]);
+  while (await fleet.round());
+  const batch = await fleet.batches.add(tallies);
+  const plan = await fleet.plans.read();
+  // What that one knows of the plan, and half of what it writes.
+  const number = (plan?.fold ?? 0) + 1;
+  await fleet.database
+    .collection<{ _id: string }>('usage_batches')
+    .updateOne({ _id: 'plan', fold: plan?.fold as never }, { $set: { fold: number, batches: [batch] } });
+  await fleet.hours.add(tallies.slice(0, 1), number);
+  while (await fleet.round());
+  expect(await fleet.reads.get(one, 0)).toMatchObject([{ allowed: 3 }]);
+  expect(await fleet.reads.get(other, 0)).toMatchObject([{ allowed: 2 }]);
+  fleet.clock.now += hourMs + 61_000;
+  while (await fleet.round());
+  expect(await fleet.reads.get(one, 0)).toMatchObject([{ allowed: 3 }]);
+});
+
+it('adds to days and months what was open when a version before closed the hour', async () => {
+  const fleet = await createFleet();
+  const key = nextId();
+  await fleet.batches.add([tally({ id: key }, { hour: testNow, allowed: 5, about })]);
+  while (await fleet.round());
+  fleet.clock.now += hourMs + 61_000;
+  const closed = new Date(startOf('hour', fleet.clock.now) + usageRetentionMs);
+  await fleet.database
+    .collection<{ _id: string }>('usage_batches')
+    .updateOne({ _id: 'plan' }, { $set: { closed, closed_by: 1 } });
+  while (await fleet.round());
+  const query = {
+    group: 'key',
+    interval: 'month',
+    since: testNow - hourMs,
+    until: testNow + 2 * hourMs,
+  } as const;
+  const found = await fleet.sumUsage({ ...query, owner: null, order: 'allowed', size: 10, after: null });
+  expect(found.map(({ group, allowed }) => [group, allowed])).toEqual([[key, 5]]);
+  const months = fleet.database.collection<{ _id: string }>('usage_sums').find({ _id: /^key\/month/ });
+  expect(await months.toArray()).toMatchObject([{ allowed: 5 }]);
+});
+
 const record = fc.record({
   ...{ kind: fc.constant('record' as const), seed: fc.nat(), late: fc.constantFrom(0, 0, 0, 1, 2) },
   count: fc.constantFrom(1, 20, 150),
@@ -89,177 +200,3 @@ const steps = fc.array(fc.oneof(record, record, pass, work, work), {
   maxLength: 18,
   size: 'max',
 });
-
-type Fleet = Awaited<ReturnType<typeof createFleet>>;
-
-/** A database, and processes that fold what is written there; each may end before any of its writes. */
-async function createFleet() {
-  const setting = await createSetting(inject('mongoUri'));
-  const first = setting.store({ now: () => testNow, foldEveryMs: 10 ** 8 });
-  await first.open();
-  const database = setting.client.db(undefined, concerns(timeoutsOf()));
-  const clock = { now: testNow };
-  const now = () => clock.now;
-  return {
-    clock,
-    ...partsOf(database, createSessions(setting.client, { timeoutMs: 30_000 }), now),
-    count: (name: string) => database.collection(name).countDocuments(),
-    isFolded: async () =>
-      (await database.collection('usage_batches').countDocuments({ packed: { $exists: true } })) === 0,
-    folder() {
-      let left = Number.POSITIVE_INFINITY;
-      const sessions = createSessions(setting.client, { timeoutMs: 30_000 });
-      const mortal: Sessions = {
-        ...sessions,
-        write: async (work, options) => {
-          if (left-- <= 0) throw new Dead();
-          return sessions.write(work, options);
-        },
-      };
-      const parts = partsOf(database, mortal, now);
-      return {
-        ...parts,
-        async work(rounds: number, endsAfter: number) {
-          left = endsAfter;
-          try {
-            for (let round = 0; round < rounds; round++) if (!(await parts.round())) break;
-          } catch (error) {
-            if (!(error instanceof Dead)) throw error;
-          }
-          left = Number.POSITIVE_INFINITY;
-        },
-      };
-    },
-  };
-}
-
-class Dead extends Error {}
-
-function partsOf(database: Db, sessions: Sessions, now: () => number) {
-  const onError = (error: unknown) => {
-    throw error;
-  };
-  const plans = createUsagePlans(database, sessions, now);
-  const hours = createUsageHours(database, sessions);
-  const open = createOpenUse(database, sessions);
-  const openReads = createOpenReads(database, sessions);
-  const batches = createUsageBatches(database, sessions, {
-    ...{ plans, now, onError },
-    rowsOfBucket: limits.bucketRows,
-  });
-  const sums = createUsageSums(database, sessions);
-  const upkeep = createOpenUpkeep({ hours, open, openReads, sums, plans, now, limits });
-  const closing = createUsageClosing({ plans, batches, hours, upkeep, sums, now, sliceSize: 50 });
-  const write = createFoldWrite({ hours, open, sums, touching: (all) => all, onFolded() {} });
-  return {
-    ...{ plans, batches, open, hours },
-    reads: createUsageReads({ plans, hours, open: openReads }),
-    sumUsage: createUsageSumming(database, sessions, { plans, now }),
-    /** Says whether there was something to do. */
-    async round(): Promise<boolean> {
-      const hasStepped = await closing.step();
-      const fold = await batches.begin();
-      if (fold === null) return hasStepped;
-      await write(fold);
-      await batches.end(fold);
-      return true;
-    },
-  };
-}
-
-function madeUp(seed: number, keys: readonly KeyId[], hour: number, count: number): UsageTally[] {
-  const random = createRandom(seed);
-  const one = <T>(...of: readonly T[]): T => of[random.below(of.length)] as T;
-  return Array.from({ length: count }, () => {
-    const allowed = one(0, 1, 1, 3);
-    return tally(
-      { id: one(...keys) },
-      {
-        ...{ hour, allowed, lastUsedAt: allowed > 0 ? hour + random.below(hourMs) : null },
-        denied: one<UsageTally['denied']>({}, {}, { expired: 1 }, { rate_limited: 2, revoked: 1 }),
-        observed: one({}, {}, {}, { expired: 1 }),
-        addresses: one([], ['192.0.2.1'], ['192.0.2.1', '192.0.2.3']),
-        about: one(about, { ...about, plan: 'gold' }),
-      },
-    );
-  });
-}
-
-type Counts = Map<string, number>;
-
-/** Plain sums of all that was recorded, and of what was known for sure when it was looked at last. */
-function createModel() {
-  const counts: Counts = new Map();
-  const model = {
-    counts,
-    least: new Map() as Counts,
-    record(tallies: readonly UsageTally[]) {
-      for (const tally of tallies) addTo(counts, tally);
-    },
-    known() {
-      model.least = new Map(counts);
-    },
-  };
-  return model;
-}
-
-function addTo(counts: Counts, { key, hour, allowed, denied, observed }: UsageTally): void {
-  const all = Object.entries({ ...denied }).reduce((sum, [, count]) => sum + count, 0);
-  const seen = Object.values(observed).reduce((sum, count) => sum + count, 0);
-  for (const [name, count] of Object.entries({ allowed, denied: all, observed: seen })) {
-    if (count === 0) continue;
-    for (const of of [`${key} ${hour}`, `${key} all`, 'all']) {
-      counts.set(`${of} ${name}`, (counts.get(`${of} ${name}`) ?? 0) + count);
-    }
-  }
-}
-
-/** By every way to read it: never less than what was known for sure, never more than what was recorded. */
-async function expectBetween(fleet: Fleet, model: ReturnType<typeof createModel>): Promise<void> {
-  const { least, counts } = model;
-  const isBetween = (found: Counts, concerns: (name: string) => boolean) => {
-    for (const [name, count] of found) expect([name, count <= (counts.get(name) ?? 0)]).toEqual([name, true]);
-    for (const [name, count] of least) {
-      if (concerns(name)) expect([name, (found.get(name) ?? 0) >= count]).toEqual([name, true]);
-    }
-  };
-  const query = { since: testNow - 30 * hourMs, until: fleet.clock.now + hourMs, owner: null } as const;
-  const page = { order: 'start', size: 100_000, after: null } as const;
-  for (const [group, interval] of [
-    ['key', 'hour'],
-    ['key', 'all'],
-    ['owner', 'all'],
-  ] as const) {
-    const found: Counts = new Map();
-    for (const sum of await fleet.sumUsage({ ...query, ...page, group, interval })) {
-      const of = group === 'owner' ? 'all' : `${sum.group} ${sum.start ?? 'all'}`;
-      for (const [name, count] of countsOf(sum)) if (count > 0) found.set(`${of} ${name}`, count);
-    }
-    const isMeant = (name: string) =>
-      name.startsWith('all ')
-        ? group === 'owner'
-        : group === 'key' && / all /.test(name) === (interval === 'all');
-    isBetween(found, isMeant);
-  }
-  const names = [...counts.keys()].filter((name) => !/all /.test(name));
-  const keys = [...new Set(names.map((name) => name.split(' ')[0] as KeyId))];
-  const hours = [...new Set(names.map((name) => Number(name.split(' ')[1])))];
-  const [key] = keys;
-  if (key === undefined) return;
-  const ofKey: Counts = new Map();
-  for (const one of await fleet.reads.get(key, 0)) addTo(ofKey, one);
-  isBetween(ofKey, (name) => name.startsWith(`${key} `));
-  for (const { key, hour, requests } of await fleet.reads.count(keys, hours)) {
-    const of = (from: Counts) =>
-      ['allowed', 'denied', 'observed'].reduce(
-        (sum, name) => sum + (from.get(`${key} ${hour} ${name}`) ?? 0),
-        0,
-      );
-    expect([requests >= of(least), requests <= of(counts)]).toEqual([true, true]);
-  }
-}
-
-function countsOf({ allowed, denied, observed }: Pick<UsageTally, 'allowed' | 'denied' | 'observed'>) {
-  const total = (counts: UsageTally['denied']) => requestsOf({ allowed: 0, denied: counts, observed: {} });
-  return Object.entries({ allowed, denied: total(denied), observed: total(observed) });
-}
