@@ -4,6 +4,10 @@
  */
 export const sparedMax = 1_000;
 
+/** A Map that doubles is hashed anew as a whole: a tenth of a second with a million entries. Past this size there are many. */
+const shardedFrom = 4_096;
+const shards = 64;
+
 /**
  * What was asked for lately, within a bound. Past it one that was not asked for since the last sweep is forgotten,
  * by the SIEVE rule (Zhang and others, NSDI 2024): entries stay in the order in which they came, a hand goes from
@@ -13,21 +17,26 @@ export const sparedMax = 1_000;
 export class BoundedCache<Key, Value> {
   readonly #max: number;
   readonly #onForgotten: (key: Key, value: Value) => void;
-  readonly #entries = new Map<Key, Entry<Value>>();
-  #hand: MapIterator<[Key, Entry<Value>]> | null = null;
+  readonly #entries: readonly Map<Key, Entry<Key, Value>>[];
+  #size = 0;
+  #oldest: Entry<Key, Value> | null = null;
+  #newest: Entry<Key, Value> | null = null;
+  /** The one that the hand has passed last; null where it begins with the oldest. */
+  #passed: Entry<Key, Value> | null = null;
 
   /** `max` is 1 or more. `onForgotten` is told of what makes room, is replaced or deleted; not of what is cleared. */
   constructor(max: number, onForgotten: (key: Key, value: Value) => void = () => {}) {
     this.#max = max;
     this.#onForgotten = onForgotten;
+    this.#entries = Array.from({ length: max > shardedFrom ? shards : 1 }, () => new Map());
   }
 
   get size(): number {
-    return this.#entries.size;
+    return this.#size;
   }
 
   get(key: Key): Value | undefined {
-    const entry = this.#entries.get(key);
+    const entry = this.#among(key).get(key);
     if (entry === undefined) return undefined;
     entry.isVisited = true;
     return entry.value;
@@ -35,54 +44,83 @@ export class BoundedCache<Key, Value> {
 
   /** Whoever keeps what it returns can say, without looking it up, that the value was asked for. */
   set(key: Key, value: Value): { isVisited: boolean } {
-    const known = this.#entries.get(key);
+    const among = this.#among(key);
+    const known = among.get(key);
     if (known !== undefined) {
       if (known.value !== value) this.#onForgotten(key, known.value);
       known.value = value;
       return known;
     }
-    if (this.#entries.size >= this.#max) this.#makeRoom();
-    const entry = { value, isVisited: false };
-    this.#entries.set(key, entry);
+    if (this.#size >= this.#max) this.#makeRoom();
+    const entry: Entry<Key, Value> = { key, value, isVisited: false, older: this.#newest, newer: null };
+    if (this.#newest === null) this.#oldest = entry;
+    else this.#newest.newer = entry;
+    this.#newest = entry;
+    this.#size++;
+    among.set(key, entry);
     return entry;
   }
 
+  /** The oldest first; nothing may be set or deleted meanwhile. */
   *values(): Generator<Value, void> {
-    for (const { value } of this.#entries.values()) yield value;
+    for (let entry = this.#oldest; entry !== null; entry = entry.newer) yield entry.value;
   }
 
   delete(key: Key): void {
-    const entry = this.#entries.get(key);
-    if (entry === undefined) return;
-    this.#entries.delete(key);
-    this.#onForgotten(key, entry.value);
+    const entry = this.#among(key).get(key);
+    if (entry !== undefined) this.#remove(entry);
   }
 
   clear(): void {
-    this.#entries.clear();
-    this.#hand = null;
+    for (const among of this.#entries) among.clear();
+    this.#size = 0;
+    this.#oldest = null;
+    this.#newest = null;
+    this.#passed = null;
+  }
+
+  /** Texts differ at their ends. */
+  #among(key: Key): Map<Key, Entry<Key, Value>> {
+    const shard =
+      typeof key === 'string' && this.#entries.length > 1
+        ? (key.charCodeAt(key.length - 1) + 31 * key.charCodeAt(key.length - 2)) & (shards - 1)
+        : 0;
+    return this.#entries[shard] as Map<Key, Entry<Key, Value>>;
   }
 
   #makeRoom(): void {
-    let spared = 0;
-    for (;;) {
-      this.#hand ??= this.#entries.entries();
-      const { done, value } = this.#hand.next();
-      if (done === true) {
-        this.#hand = null;
-        continue;
-      }
-      const [key, entry] = value;
-      if (spared++ === sparedMax || !entry.isVisited) {
-        this.delete(key);
+    for (let spared = 0; ; spared++) {
+      const entry = this.#passed?.newer ?? this.#oldest;
+      if (entry === null) return;
+      if (spared === sparedMax || !entry.isVisited) {
+        this.#remove(entry);
         return;
       }
       entry.isVisited = false;
+      this.#passed = entry;
     }
+  }
+
+  #remove(entry: Entry<Key, Value>): void {
+    const { key, value, older, newer } = entry;
+    this.#among(key).delete(key);
+    if (older === null) this.#oldest = newer;
+    else older.newer = newer;
+    if (newer === null) this.#newest = older;
+    else newer.older = older;
+    if (this.#passed === entry) this.#passed = older;
+    // Somebody may keep it, and is not to keep others with it.
+    entry.older = null;
+    entry.newer = null;
+    this.#size--;
+    this.#onForgotten(key, value);
   }
 }
 
-interface Entry<Value> {
+interface Entry<Key, Value> {
+  readonly key: Key;
   value: Value;
   isVisited: boolean;
+  older: Entry<Key, Value> | null;
+  newer: Entry<Key, Value> | null;
 }

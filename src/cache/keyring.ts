@@ -91,7 +91,8 @@ export function createKeyring(dependencies: KeyringDependencies, options: Keyrin
   return {
     peek(digest) {
       if (!feed.isFresh()) return undefined;
-      return keys.get(digest) ?? misses.get(digest);
+      // To look for a digest among texts costs as much as all else here, and there are seldom any.
+      return keys.get(digest) ?? (misses.size === 0 ? undefined : misses.get(digest));
     },
     load: (digest, candidates, address) =>
       keyReads.read(digest, {

@@ -72,6 +72,26 @@ describe('a key table', () => {
     expect([gone, table.size]).toEqual([[sparedMax], size]);
   });
 
+  it('evicts of very many what a sieve does', () => {
+    const max = 6_000;
+    const table = new KeyTable<{ readonly id: KeyId }>(max);
+    const held = new Set<string>();
+    const sieve = new BoundedCache<string, { readonly id: KeyId }>(max, (digest) => held.delete(digest));
+    const digests = Array.from({ length: 3 * max }, (_, at) => digestOf(`${at}`));
+    for (const [at, digest] of digests.entries()) {
+      const value = { id: `key_${at}` as KeyId };
+      table.set(digest, value);
+      sieve.set(digest, value);
+      held.add(digest);
+      const asked = digests[Math.floor(at / 3)] ?? digest;
+      expect(sieve.get(asked)).toBe(table.get(asked));
+    }
+    expect([sieve.size, held.size]).toEqual([max, max]);
+    expect(digests.filter((digest) => sieve.get(digest) !== table.get(digest))).toEqual([]);
+    const ids = [...sieve.values()].map(({ id }) => Number(id.slice(4)));
+    expect(ids).toEqual(ids.toSorted((one, other) => one - other));
+  });
+
   it('tells digests apart that differ in their last bits alone', () => {
     const table = new KeyTable<{ readonly id: KeyId }>(10);
     const digest = digestOf('one');
