@@ -142,7 +142,7 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
     const at = applied ?? from;
     if (place === null || stopped()) return follow({ startAtOperationTime: at }, null, onProgress);
     const begin = await relays.beginningFor(at);
-    const relaying = createRelaying(relays, place, begin, everyMs);
+    const relaying = createRelaying({ relays, place, from: begin, everyMs, size: fleet.size });
     return follow({ startAtOperationTime: begin }, relaying, onProgress);
   }
 

@@ -22,29 +22,52 @@ const pageSize = 500;
 const claimRenewals = 5 / 3;
 const progressRenewals = 1 / 2;
 
-/** `from` is where the stream begins; a lease is renewed every `everyMs`. */
-export function createRelaying(
-  relays: Pick<Relays, 'write' | 'reachedFrom' | 'claim'>,
-  place: number,
-  from: Timestamp,
-  everyMs: number,
-): Relaying {
+/** What nobody waits for is gathered for so long: each page wakes the whole fleet. */
+const gatherMaxMs = 250;
+/** Pages for which somebody waits, with a mark, are so far apart for each replica that they wake. */
+const apartOfOneMs = 0.1;
+
+export interface RelayingDependencies {
+  readonly relays: Pick<Relays, 'write' | 'reachedFrom' | 'claim'>;
+  readonly place: number;
+  /** Where the stream begins. */
+  readonly from: Timestamp;
+  /** So often a lease is renewed. */
+  readonly everyMs: number;
+  /** About how many replicas there are. */
+  readonly size: () => number;
+  /** Milliseconds of a clock that is never set back. */
+  readonly monotonic?: () => number;
+}
+
+export function createRelaying(dependencies: RelayingDependencies): Relaying {
+  const { relays, place, from, everyMs, size, monotonic = () => performance.now() } = dependencies;
   const heard = createHeard();
   let handedOn = from;
   let told: Timestamp | null = null;
   let handedOnAt = Number.NEGATIVE_INFINITY;
-  let claimedAt = performance.now();
+  let claimedAt = monotonic();
   let notedAt = Number.NEGATIVE_INFINITY;
+  /** Of the first that waits to be handed on. */
+  let waitsSince = Number.POSITIVE_INFINITY;
 
   const newsUpTo = (upTo: Timestamp) => heard.upTo(upTo);
-  const isDue = (upTo: Timestamp): boolean =>
-    upTo.greaterThan(handedOn) &&
-    (newsUpTo(upTo).length > 0 || performance.now() - handedOnAt >= everyMs * progressRenewals);
+  const isFull = () => heard.size() >= pageSize;
+
+  function isDue(upTo: Timestamp): boolean {
+    if (!upTo.greaterThan(handedOn)) return false;
+    const news = newsUpTo(upTo);
+    const sinceMs = monotonic() - handedOnAt;
+    if (news.length === 0) return sinceMs >= everyMs * progressRenewals;
+    if (news.some(([kind]) => kind === 'ask')) return sinceMs >= size() * apartOfOneMs;
+    return isFull() || monotonic() - waitsSince >= Math.min(gatherMaxMs, everyMs / 4);
+  }
 
   function isHandedOn(time: Timestamp): void {
     heard.handedOn(time);
     handedOn = time;
-    handedOnAt = performance.now();
+    handedOnAt = monotonic();
+    if (heard.size() === 0) waitsSince = Number.POSITIVE_INFINITY;
   }
 
   /** What another relay has handed on meanwhile need not be handed on again: each page wakes the whole fleet. */
@@ -55,14 +78,15 @@ export function createRelaying(
 
   return {
     note(event, time) {
-      notedAt = performance.now();
+      notedAt = monotonic();
+      waitsSince = Math.min(waitsSince, notedAt);
       heard.note(event, time);
     },
     reached(time) {
       if (told === null || time.greaterThan(told)) told = time;
     },
-    pause: (wait) => wait(Math.min(relayTickMsOf(performance.now() - notedAt < hurriedForMs), everyMs / 4)),
-    isFull: () => heard.size() >= pageSize,
+    pause: (wait) => wait(Math.min(relayTickMsOf(monotonic() - notedAt < hurriedForMs), everyMs / 4)),
+    isFull,
     async handOn(seen) {
       const upTo = told;
       if (upTo !== null && isDue(upTo)) await passOver(upTo);
@@ -70,8 +94,8 @@ export function createRelaying(
         await relays.write({ from: handedOn, upTo, seen: seen ?? upTo, told: newsUpTo(upTo) });
         isHandedOn(upTo);
       }
-      if (performance.now() - claimedAt < everyMs * claimRenewals) return true;
-      claimedAt = performance.now();
+      if (monotonic() - claimedAt < everyMs * claimRenewals) return true;
+      claimedAt = monotonic();
       return (await relays.claim(place)) !== null;
     },
   };
