@@ -41,21 +41,22 @@ const rounds = 4;
 async function missPages(fleet: Fleet, witness: Witness): Promise<void> {
   const { reader, relay } = await readersOf(fleet);
   const [revoked, kept] = await makeKeys(witness, relay, 2);
+  // As above: news of how they were made are handed on a moment later.
+  for (const { id } of [revoked, kept])
+    await untilPages(fleet, { told: { $elemMatch: { $elemMatch: { $eq: id } } } });
   for (const key of [revoked, kept]) await remembers(witness, reader, key);
   const end = witness.fault(`${reader.name} is stopped until what it has not read is purged`);
   await reader.postern().kill('SIGSTOP');
   try {
+    // What the server was asked for before is answered with the next page: that is not to be the one of the revocation.
+    await emptyPages(fleet);
+    await untilPages(fleet);
     const revocation = await until('revoked', async () => {
       const done = await witness.change(relay, 'revoke', revoked.id);
       return done.outcome === 'done' && done;
     });
     await until('it is in effect', () => witness.now() > instantOf(revocation));
-    const primary = await fleet.primary();
-    const deletes = [{ q: {}, limit: 0 }];
-    await primary.command(
-      { delete: 'relay_pages', deletes, writeConcern: { w: 'majority' } },
-      fleet.database,
-    );
+    await emptyPages(fleet);
     await untilPages(fleet);
   } finally {
     await reader.postern().kill('SIGCONT');
@@ -85,9 +86,16 @@ async function readersOf(fleet: Fleet): Promise<{ readonly relay: Replica; reado
   });
 }
 
-async function untilPages(fleet: Fleet): Promise<void> {
+async function emptyPages(fleet: Fleet): Promise<void> {
+  const primary = await fleet.primary();
+  const deletes = [{ q: {}, limit: 0 }];
+  await primary.command({ delete: 'relay_pages', deletes, writeConcern: { w: 'majority' } }, fleet.database);
+}
+
+async function untilPages(fleet: Fleet, query: object = {}): Promise<void> {
   await until(
     'relays hand on pages',
-    async () => (await (await fleet.primary()).command({ count: 'relay_pages' }, fleet.database)).n > 0,
+    async () =>
+      (await (await fleet.primary()).command({ count: 'relay_pages', query }, fleet.database)).n > 0,
   );
 }

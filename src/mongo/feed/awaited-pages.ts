@@ -44,7 +44,7 @@ export function createAwaitedPages(database: Db, sessions: Sessions): Pages {
   let cursor: FindCursor<PageDocument> | null = null;
   let openUntil = 0;
   /** What is waited for, which goes on when whoever asked has waited long enough. */
-  let waiting: Promise<RelayedPage[] | null> | null = null;
+  let waiting: Promise<RelayedPage[] | 'none' | 'lost'> | null = null;
 
   function open(after: Timestamp): FindCursor<PageDocument> {
     openUntil = performance.now() + cursorLifeMs * (1 + Math.random());
@@ -61,43 +61,46 @@ export function createAwaitedPages(database: Db, sessions: Sessions): Pages {
     waiting = null;
   }
 
-  /** Null where the cursor has ended, as it does at once where there is no page at all. */
-  async function next(from: FindCursor<PageDocument>): Promise<RelayedPage[] | null> {
+  /** None where there is no page at all, and so nothing to wait at the end of. */
+  async function next(from: FindCursor<PageDocument>): Promise<RelayedPage[] | 'none' | 'lost'> {
     try {
       const first = await from.tryNext();
-      if (first === null) return from.closed ? null : [];
+      if (first === null) return from.closed ? 'none' : [];
       return [first, ...from.readBufferedDocuments()].map(toPage);
     } catch (error) {
       if (isNotCapped(error)) throw new NotCapped();
-      if (endedCodes.has((error as { readonly code?: unknown }).code)) return null;
+      if (endedCodes.has((error as { readonly code?: unknown }).code)) return 'lost';
       throw mongoError(error);
     }
   }
+
+  const read: Pages['read'] = async (after, wait) => {
+    if (waiting === null) {
+      if (performance.now() >= openUntil) close();
+      cursor ??= open(after);
+      waiting = next(cursor);
+      // Whoever has stopped waiting for it does not ask what became of it.
+      waiting.catch(() => {});
+    }
+    const waited = wait();
+    const found = await Promise.race([waiting, waited.then(() => 'waited' as const)]).catch((error) => {
+      close();
+      throw error;
+    });
+    if (found === 'waited') return [];
+    waiting = null;
+    if (found !== 'none' && found !== 'lost') return found;
+    close();
+    if (found === 'lost') return read(after, () => waited);
+    await waited;
+    return [];
+  };
 
   return {
     async write({ from, upTo, seen, told }) {
       await sessions.write((session) => pages.insertOne({ from, up_to: upTo, seen, told }, { session }));
     },
-    async read(after, wait) {
-      if (waiting === null) {
-        if (performance.now() >= openUntil) close();
-        cursor ??= open(after);
-        waiting = next(cursor);
-        // Whoever has stopped waiting for it does not ask what became of it.
-        waiting.catch(() => {});
-      }
-      const waited = wait();
-      const found = await Promise.race([waiting, waited.then(() => 'waited' as const)]).catch((error) => {
-        close();
-        throw error;
-      });
-      if (found === 'waited') return [];
-      waiting = null;
-      if (found !== null) return found;
-      close();
-      await waited;
-      return [];
-    },
+    read,
     async latest() {
       const last = await sessions.write(async (session) => {
         const found = await pages

@@ -21,8 +21,9 @@ export interface FollowDependencies {
 
 /** In renewals: where nothing has come for so long the relays may be gone. */
 const standRenewals = 0.75;
-/** And for so long it is better to have a stream of its own for a moment. */
+/** And for so long it is better to have a stream of its own for a moment; not before it has looked once more for so long. */
 const standRenewalsMax = 1.5;
+const lastLookRenewals = 0.25;
 /** So often, in renewals, each replica tries whether a relay is missing, and each of more than so many as much less often. */
 const tryRenewals = 5;
 const tryReplicas = 40;
@@ -44,12 +45,15 @@ export async function followRelays(
   let at = from;
   let movedAt = performance.now();
   let toldAt = Number.NEGATIVE_INFINITY;
-  /** Whether it has tried to be a relay since. */
-  let hasTried = false;
+  /** When it has tried to be a relay, if it has since. */
+  let triedAt: number | null = null;
   let tryAt = movedAt + tryMs() * Math.random();
   // At once where a fleet has just become large.
   let standingTryAt = movedAt;
-  const standsUntil = () => (hasTried ? movedAt + everyMs * standRenewalsMax : Number.POSITIVE_INFINITY);
+  const standsUntil = () =>
+    triedAt === null
+      ? Number.POSITIVE_INFINITY
+      : Math.max(movedAt + everyMs * standRenewalsMax, triedAt + everyMs * lastLookRenewals);
   /** Until there is something to do though no page has come. */
   const waitMs = (now: number) =>
     relays.isAwaited()
@@ -74,7 +78,7 @@ export async function followRelays(
       if (at !== before) {
         onProgress();
         movedAt = now;
-        hasTried = false;
+        triedAt = null;
         standingTryAt = now + standMs * (1 + Math.random());
       } else if (unknown.length > 0) {
         await pause(everyMs * tornPart * Math.random());
@@ -83,7 +87,7 @@ export async function followRelays(
       if (now >= Math.min(tryAt, standingTryAt)) {
         const place = await relays.claim(null);
         if (place !== null) return place;
-        hasTried = true;
+        triedAt ??= performance.now();
         tryAt = now + tryMs() * (0.5 + Math.random());
         standingTryAt = now + standMs * (1 + Math.random());
       }
