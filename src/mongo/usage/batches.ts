@@ -39,9 +39,9 @@ export interface UsageBatches {
   end(fold: Fold): Promise<void>;
 }
 
-/** Of one fold: more together are fewer additions of the same keys. So many take some 35 MB while they are added up. */
+/** Of one fold: more together are fewer additions of the same keys. So many take some 20 MB while they are added up. */
 const batchesMax = 500;
-export const talliesOfFold = 100_000;
+export const talliesOfFold = 50_000;
 
 export function createUsageBatches(
   database: Db,

@@ -5,7 +5,7 @@ import type { Fold } from './batches.ts';
 import type { UsageHours } from './hours.ts';
 import type { OpenUse } from './open.ts';
 import { isClosed, isCounted, isOpen } from './plan.ts';
-import type { UsageSums } from './sums.ts';
+import type { KnownTally, UsageSums } from './sums.ts';
 import { createTallySums } from './tally-sums.ts';
 import type { Touching } from './touching.ts';
 
@@ -32,37 +32,33 @@ const turnSize = 2_000;
 
 export function createFoldWrite({ hours, open, sums, touching, onFolded }: FoldWriteDependencies): FoldWrite {
   return async ({ number, plan, tallies }) => {
-    const known = await sums.resolve(tallies);
-    const counted = known.filter((tally) => isCounted(plan, tally));
+    const counted: KnownTally[] = [];
+    const all = createTallySums();
+    for (const some of portions(tallies, turnSize)) {
+      for (const tally of await sums.resolve(some)) {
+        const isIn = isCounted(plan, tally);
+        if (isIn) counted.push(tally);
+        // That nobody says whose it is, is how the others are known once they are counted.
+        all.add([isIn ? tally : { ...tally, about: undefined }]);
+      }
+      await setImmediate();
+    }
     await sums.add(counted, number, (tally) => isClosed(plan, tally));
-    // That nobody says whose it is, is how the others are known once they are counted.
-    const others = known.filter((tally) => !isCounted(plan, tally));
-    const all = await summed([...counted, ...others.map(({ about: _, ...tally }) => tally)]);
+    const [waiting, late]: [UsageTally[], UsageTally[]] = [[], []];
+    for (const some of portions(all.all(), turnSize)) {
+      for (const tally of some) (isOpen(plan, tally) ? waiting : late).push(tally);
+      await setImmediate();
+    }
     // Whoever finds a use counted finds it as the last one.
-    for (const some of portions(touching(all), writeSize)) await hours.touch(some);
-    const isFor = (tally: UsageTally) => isOpen(plan, tally);
+    for (const some of portions(touching([...waiting, ...late]), writeSize)) await hours.touch(some);
     const run = plan.runs?.find((one) => one.run === number);
-    if (run !== undefined) await open.add(all.filter(isFor), run);
-    for (const some of portions(
-      all.filter((tally) => !isFor(tally)),
-      writeSize,
-    ))
-      await hours.add(some, number);
-    for (const some of portions(all, turnSize)) {
+    if (run !== undefined) await open.add(waiting, run);
+    for (const some of portions(late, writeSize)) await hours.add(some, number);
+    for (const some of portions([...waiting, ...late], turnSize)) {
       onFolded(some);
       await setImmediate();
     }
   };
-}
-
-/** One tally of each key and hour. */
-async function summed(tallies: readonly UsageTally[]): Promise<UsageTally[]> {
-  const sums = createTallySums();
-  for (const some of portions(tallies, turnSize)) {
-    sums.add(some);
-    await setImmediate();
-  }
-  return sums.all();
 }
 
 function* portions<T>(all: readonly T[], size: number): Generator<readonly T[]> {

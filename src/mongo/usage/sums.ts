@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { AnyBulkWriteOperation, Collection, Db } from 'mongodb';
 import type { KeyId } from '../../keys/key.ts';
 import type { Reason } from '../../schemes/answer.ts';
@@ -59,6 +60,8 @@ export interface UsageSums {
 const nothing: UsageAbout = { owner: null, plan: null, scheme: null, environment: null };
 /** Sums in one write, and keys in one read. */
 const atOnce = 500;
+/** Tallies that are added up in one turn of the event loop. */
+const turnSize = 5_000;
 
 export function createUsageSums(database: Db, sessions: Sessions): UsageSums {
   const sums: Collection<SumDocument> = database.collection(usageSumsName);
@@ -100,7 +103,7 @@ export function createUsageSums(database: Db, sessions: Sessions): UsageSums {
     async add(tallies, fold, isClosed = () => true) {
       const sums = new Map<string, Sum>();
       for (const tally of tallies) if (isClosed(tally)) addToKeys(sums, tally);
-      for (const tally of byAbout(tallies)) addToOwners(sums, tally);
+      for (const tally of await byAbout(tallies)) addToOwners(sums, tally);
       await writeAll([...sums].map(([id, sum]) => addition(id, sum, fold, false)));
     },
     async close(tallies, fold) {
@@ -155,22 +158,26 @@ function addToKeys(sums: Map<string, Sum>, tally: KnownTally): void {
 }
 
 /** One tally for all keys that were the same, in an hour: tens of thousands of keys have few owners together. */
-function byAbout(tallies: readonly KnownTally[]): KnownTally[] {
-  const found = new Map<UsageAbout, Map<number, KnownTally>>();
-  for (const tally of tallies) {
+async function byAbout(tallies: readonly KnownTally[]): Promise<KnownTally[]> {
+  const found = new Map<UsageAbout, Map<number, Writable>>();
+  for (const [at, tally] of tallies.entries()) {
+    if (at % turnSize === turnSize - 1) await setImmediate();
     const { about, hour } = tally;
-    const hours = found.get(about) ?? new Map<number, KnownTally>();
+    const hours = found.get(about) ?? new Map<number, Writable>();
     if (hours.size === 0) found.set(about, hours);
-    const sum = hours.get(hour) ?? { ...tally, allowed: 0, denied: {}, observed: {} };
-    hours.set(hour, {
-      ...sum,
-      allowed: sum.allowed + tally.allowed,
-      denied: addReasons(sum.denied, tally.denied),
-      observed: addReasons(sum.observed, tally.observed),
-    });
+    const sum = hours.get(hour);
+    if (sum === undefined) {
+      hours.set(hour, { ...tally });
+      continue;
+    }
+    sum.allowed += tally.allowed;
+    sum.denied = addReasons(sum.denied, tally.denied);
+    sum.observed = addReasons(sum.observed, tally.observed);
   }
   return [...found.values()].flatMap((hours) => [...hours.values()]);
 }
+
+type Writable = { -readonly [member in keyof KnownTally]: KnownTally[member] };
 
 function addToOwners(sums: Map<string, Sum>, tally: KnownTally): void {
   const { owner, plan, scheme, environment } = tally.about;
