@@ -128,6 +128,9 @@ export function costsTable(cost: CoreCosts): string {
   };
   return table(
     ['', 'µs of mongod'],
-    Object.entries(names).map(([part, name]) => [name, cost[part as keyof CoreCosts].toFixed(0)]),
+    Object.entries(names).map(([part, name]) => [
+      name,
+      cost[part as keyof CoreCosts].toFixed(cost[part as keyof CoreCosts] < 10 ? 1 : 0),
+    ]),
   );
 }
