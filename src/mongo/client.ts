@@ -78,7 +78,7 @@ const heartbeatFrequencyMS = 2_000;
 /**
  * Of one replica to the primary; beside them two to each member, by which the driver watches it. What Checks wait for
  * is gathered into four reads of keys, four writes of leases, two reads of owners and two of roles at once; one is the
- * change stream's, one the transactions', the rest is for admin calls. A thousand replicas hold some 4 000 connections, and 23 000 at most.
+ * change stream's, or waits for pages of relays, one the transactions', the rest is for admin calls. A thousand replicas hold some 4 000 connections, and 23 000 at most.
  */
 const connectionsMax = 20;
 /** The change stream's, and one that is there already when a Check finds its key not in memory. */
