@@ -37,8 +37,6 @@ export interface PlanDocument {
   merging?: Merging;
   /** Runs that count no more, as others have what they had, or rows; they are removed some time after. */
   dead?: readonly DeadRun[];
-  /** The fold, or slice, of this number knows of open documents; one that a version before has begun adds to rows alone. */
-  knows_open?: number;
 }
 
 /** Of runs that do not change meanwhile: keys are taken in parts of equal size, those before `after` are done. */
@@ -123,7 +121,7 @@ export function createUsagePlans(database: Db, sessions: Sessions, now: () => nu
       // Later than any of before, should the plan have been lost.
       const fold = Math.max(now(), (last?.fold ?? 0) + 1);
       const members = {
-        ...{ fold, knows_open: fold, ...next },
+        ...{ fold, ...next },
         ...(brings !== undefined && { runs: [...(last?.runs ?? []), { run: fold, ...brings }] }),
         ...(merging !== undefined && { merging: { ...merging, run: merging.run ?? fold } }),
         ...(last?.closed === undefined && (await firstPlaces())),
@@ -193,7 +191,8 @@ export function isCounted(
  */
 export function isOpen(plan: PlanDocument, tally: Pick<UsageTally, 'key' | 'hour'>): boolean {
   const from = plan.settling?.before ?? plan.settled;
-  if (from === undefined || plan.knows_open !== plan.fold || tally.hour < from.getTime()) return false;
+  if (from === undefined || tally.hour < from.getTime()) return false;
+  // One that a version before has begun has no run, and adds to rows alone.
   if (!plan.runs?.some(({ run }) => run === plan.fold)) return false;
   return isCounted(plan, tally) && !isClosed(plan, tally);
 }
