@@ -29,9 +29,9 @@ const relays = 2;
 const registeredEverySeconds = 16.5;
 /** A settlement looks so often at all who have not answered; its other looks end at the first of them. */
 const pollsOfSettlement = 3;
-/** Where there is no news, by one of them for both; and for what was changed and the mark after it. */
+/** Where there is no news, by one of them for both; and one for what was changed with the mark after it, as counted in a fleet of 30. */
 const idlePages = 1 / 1.5;
-const pagesOfNarrowing = 2;
+const pagesOfNarrowing = 1;
 
 /** In the order of the table. */
 export function coresOf(

@@ -56,7 +56,7 @@ export interface UpkeepLimits {
 }
 
 export const upkeepLimits: UpkeepLimits = {
-  ...{ runsMin: 8, runsMax: 32, mergedRows: 50_000, settledRows: 10_000, partRows: 5_000 },
+  ...{ runsMin: 16, runsMax: 32, mergedRows: 50_000, settledRows: 10_000, partRows: 5_000 },
   bucketRows,
 };
 /** What replicas still hold of an hour when it is over has come by then. */
