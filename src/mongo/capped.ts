@@ -1,4 +1,5 @@
 import { type ClientSession, type Db, MongoError } from 'mongodb';
+import { isNotAllowed } from './errors.ts';
 
 /**
  * Far more than a reader lags behind: at some pages a second minutes, and in an import of many keys seconds. Whoever waits
@@ -7,7 +8,6 @@ import { type ClientSession, type Db, MongoError } from 'mongodb';
 const limits = { size: 16 * 1024 * 1024, max: 1_000 };
 
 const namespaceExists = 48;
-const unauthorized = 13;
 
 /**
  * Makes a collection of pages, which must be capped for readers to wait at its end. One that is there stays as it is,
@@ -18,9 +18,8 @@ export async function makeCapped(database: Db, name: string, session: ClientSess
     await database.createCollection(name, { capped: true, ...limits, session });
     return true;
   } catch (error) {
-    if (!(error instanceof MongoError)) throw error;
-    if (error.code === unauthorized) return false;
-    if (error.code === namespaceExists) return true;
+    if (isNotAllowed(error)) return false;
+    if (error instanceof MongoError && error.code === namespaceExists) return true;
     throw error;
   }
 }

@@ -40,6 +40,7 @@ const unavailableNames: ReadonlySet<string> = new Set([
 const duplicateKeyCode = 11000;
 
 const notAllowedCode = 13;
+const namespaceMissingCode = 26;
 const refusals: ReadonlyMap<number, string> = new Map([
   [18, 'MongoDB refused the user name or the password'],
   [11, 'MongoDB does not know the user'],
@@ -55,7 +56,7 @@ export function mongoError(thrown: unknown): unknown {
   if (!(error instanceof MongoError)) return error;
   if (isDuplicate(error))
     return error.message.includes('index: held_external_id ') ? new ExternalIdTaken() : new DuplicateKey();
-  const refusal = error.code === notAllowedCode ? notAllowed(error) : refusals.get(Number(error.code));
+  const refusal = isNotAllowed(error) ? notAllowed(error) : refusals.get(Number(error.code));
   if (refusal !== undefined) return new StoreUnavailable(refusal, { trouble: 'refused', cause: error });
   if (isUnavailable(error)) {
     return new StoreUnavailable(hintOf(error) ?? 'MongoDB could not be asked', { cause: error });
@@ -97,6 +98,16 @@ const hints: readonly (readonly [pattern: RegExp, hint: string])[] = [
   [/^connection .* closed$/, 'it ends connections as they come; it may ask for TLS, see tls=true'],
   [/ENOTFOUND|EAI_AGAIN/, 'the name of a host in the address is not known'],
 ];
+
+/** Whether the server does not allow the user what was asked. */
+export function isNotAllowed(error: unknown): boolean {
+  return error instanceof MongoError && error.code === notAllowedCode;
+}
+
+/** Whether there is no such collection. */
+export function isNamespaceMissing(error: unknown): boolean {
+  return error instanceof MongoError && error.code === namespaceMissingCode;
+}
 
 export function isDuplicate(error: unknown): boolean {
   return error instanceof MongoError && error.code === duplicateKeyCode;

@@ -5,6 +5,7 @@ import type { Lease } from '../../store/feed/lease.ts';
 import { StoreUnavailable } from '../../store/store.ts';
 import { concerns, type MongoTimeouts, timeoutsOf } from '../client.ts';
 import { keysName, ownersName } from '../collections.ts';
+import { isNotAllowed } from '../errors.ts';
 import { withinDeadline } from '../sessions.ts';
 import { diagnoseAddress } from './address.ts';
 import { diagnoseIndexes } from './indexes.ts';
@@ -33,8 +34,6 @@ export interface DiagnosisDependencies {
 /** For what has a deadline of its own to tell of it. */
 const graceMs = 500;
 const slowMs = { read: 100, write: 1_000 };
-/** What a server answers that does not allow a command (error_codes.yml). */
-const unauthorizedCode = 13;
 
 /** Looks at the server, at what is in the database, and at the replicas that share it. */
 export function createDiagnosis(dependencies: DiagnosisDependencies): () => Promise<readonly Finding[]> {
@@ -76,8 +75,7 @@ export function createDiagnosis(dependencies: DiagnosisDependencies): () => Prom
 }
 
 function isUnauthorized(thrown: unknown): boolean {
-  const cause = thrown instanceof StoreUnavailable ? thrown.cause : thrown;
-  return cause instanceof Error && 'code' in cause && cause.code === unauthorizedCode;
+  return isNotAllowed(thrown instanceof StoreUnavailable ? thrown.cause : thrown);
 }
 
 function notAllowed(what: string): Finding {

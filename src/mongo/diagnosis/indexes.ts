@@ -1,6 +1,7 @@
 import type { Db, IndexDescription, IndexDescriptionInfo } from 'mongodb';
 import { error, type Finding, warning } from '../../store/diagnosis/finding.ts';
 import { collectionIndexes } from '../collections.ts';
+import { isNamespaceMissing } from '../errors.ts';
 
 /** What of the indexes is missing, or other than Postern makes it. */
 export async function diagnoseIndexes(database: Db): Promise<Finding[]> {
@@ -57,9 +58,7 @@ function essence(index: IndexDescription | IndexDescriptionInfo): string {
   return JSON.stringify([Object.entries(key), unique, expireAfterSeconds, partialFilterExpression, isHidden]);
 }
 
-const namespaceNotFound = 26;
-
 function noneWhereMissing(thrown: unknown): IndexDescriptionInfo[] {
-  if (thrown instanceof Error && 'code' in thrown && thrown.code === namespaceNotFound) return [];
+  if (isNamespaceMissing(thrown)) return [];
   throw thrown;
 }

@@ -1,9 +1,8 @@
-import { type Db, MongoError } from 'mongodb';
+import type { Db } from 'mongodb';
 import { type Finding, warning } from '../../store/diagnosis/finding.ts';
 import { isNotCapped } from '../capped.ts';
 import { relayPagesName } from '../collections.ts';
-
-const namespaceNotFound = 26;
+import { isNamespaceMissing } from '../errors.ts';
 
 /** Whether the replicas of a large fleet can wait for what relays hand on. */
 export async function diagnosePages(database: Db): Promise<Finding[]> {
@@ -15,7 +14,7 @@ export async function diagnosePages(database: Db): Promise<Finding[]> {
     await cursor.close();
     return [];
   } catch (thrown) {
-    if (thrown instanceof MongoError && thrown.code === namespaceNotFound) return [missing];
+    if (isNamespaceMissing(thrown)) return [missing];
     if (isNotCapped(thrown)) return [notCapped];
     throw thrown;
   }

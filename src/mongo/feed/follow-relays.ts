@@ -68,8 +68,7 @@ export async function followRelays(
       const unknown = pages.filter(({ upTo }) => upTo.greaterThan(before));
       for (const page of unknown) {
         // One that begins later says nothing of what is between.
-        if (page.from.greaterThan(at)) continue;
-        if (!page.upTo.greaterThan(at)) continue;
+        if (page.from.greaterThan(at) || !page.upTo.greaterThan(at)) continue;
         take(page);
         at = page.upTo;
         if (page.told.length > 0) toldAt = performance.now();

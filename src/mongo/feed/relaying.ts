@@ -51,12 +51,11 @@ export function createRelaying(dependencies: RelayingDependencies): Relaying {
   /** Of the first that waits to be handed on. */
   let waitsSince = Number.POSITIVE_INFINITY;
 
-  const newsUpTo = (upTo: Timestamp) => heard.upTo(upTo);
   const isFull = () => heard.size() >= pageSize;
 
   function isDue(upTo: Timestamp): boolean {
     if (!upTo.greaterThan(handedOn)) return false;
-    const news = newsUpTo(upTo);
+    const news = heard.upTo(upTo);
     const sinceMs = monotonic() - handedOnAt;
     if (news.length === 0) return sinceMs >= everyMs * progressRenewals;
     if (news.some(([kind]) => kind === 'ask')) return sinceMs >= size() * apartOfOneMs;
@@ -91,7 +90,7 @@ export function createRelaying(dependencies: RelayingDependencies): Relaying {
       const upTo = told;
       if (upTo !== null && isDue(upTo)) await passOver(upTo);
       if (upTo !== null && isDue(upTo)) {
-        await relays.write({ from: handedOn, upTo, seen: seen ?? upTo, told: newsUpTo(upTo) });
+        await relays.write({ from: handedOn, upTo, seen: seen ?? upTo, told: heard.upTo(upTo) });
         isHandedOn(upTo);
       }
       if (monotonic() - claimedAt < everyMs * claimRenewals) return true;

@@ -1,11 +1,10 @@
 import { usageRetentionMs } from '../../store/store.ts';
-import { startOf } from '../../store/usage/usage-sums.ts';
 import type { UsageTally } from '../../store/usage/usage-tally.ts';
 import type { UsageBatches } from './batches.ts';
 import type { UsageHours } from './hours.ts';
 import { aboutOf } from './open-rows.ts';
 import type { OpenUpkeep } from './open-upkeep.ts';
-import type { PlanDocument, PlanNext, PlanOutcome, UsagePlans } from './plan.ts';
+import { overBefore, type PlanDocument, type PlanNext, type PlanOutcome, type UsagePlans } from './plan.ts';
 import type { UsageSums } from './sums.ts';
 
 /**
@@ -29,8 +28,6 @@ export interface UsageClosingDependencies {
 }
 
 const sliceDefault = 5_000;
-/** What replicas still hold of an hour when it is over has come by then. */
-const graceMs = 60_000;
 
 export function createUsageClosing(dependencies: UsageClosingDependencies): UsageClosing {
   const { plans, batches, hours, upkeep, sums, now, sliceSize = sliceDefault } = dependencies;
@@ -44,8 +41,7 @@ export function createUsageClosing(dependencies: UsageClosingDependencies): Usag
     if (closed === undefined || settled === undefined) return null;
     const kept = await upkeep.next(plan);
     if (kept !== null) return kept;
-    const over = startOf('hour', now() - graceMs);
-    const due = new Date(Math.min(over, settled.getTime()) + usageRetentionMs);
+    const due = new Date(Math.min(overBefore(now()), settled.getTime()) + usageRetentionMs);
     if (closed >= due) return null;
     const to = await hours.sliceEnd(closed, due, sliceSize);
     return to === null ? null : { slice: { kind: 'close', to } };

@@ -5,6 +5,7 @@ import type { Fold } from './batches.ts';
 import type { UsageHours } from './hours.ts';
 import type { OpenUse } from './open.ts';
 import { isClosed, isCounted, isOpen } from './plan.ts';
+import { portions } from './portions.ts';
 import type { KnownTally, UsageSums } from './sums.ts';
 import { createTallySums } from './tally-sums.ts';
 import type { Touching } from './touching.ts';
@@ -59,8 +60,4 @@ export function createFoldWrite({ hours, open, sums, touching, onFolded }: FoldW
       await setImmediate();
     }
   };
-}
-
-function* portions<T>(all: readonly T[], size: number): Generator<readonly T[]> {
-  for (let start = 0; start < all.length; start += size) yield all.slice(start, start + size);
 }

@@ -8,6 +8,7 @@ import { keysName, usageName } from '../collections.ts';
 import { duplicatesOf } from '../errors.ts';
 import type { KeyDocument } from '../records/keys/records.ts';
 import type { Sessions } from '../sessions.ts';
+import { isEmpty } from './packed-tallies.ts';
 import { type CountedPlace, hourId as idOf, placeOf, type Slice } from './plan.ts';
 
 /** What one key was used for in one hour, in the collection `usage`. */
@@ -178,8 +179,8 @@ function settledRow(tally: UsageTally): UsageDocument {
   return {
     ...{ _id: settledId(key, hour), hour: new Date(hour), purge_at: new Date(placeOf(key, hour)) },
     ...{ allowed, owner: about?.owner ?? null, was_open: true },
-    ...(Object.keys(denied).length > 0 && { denied }),
-    ...(Object.keys(observed).length > 0 && { observed }),
+    ...(!isEmpty(denied) && { denied }),
+    ...(!isEmpty(observed) && { observed }),
     ...(addresses.length > 0 && { addresses: [...addresses] }),
     ...(lastUsedAt !== null && { last_used_at: new Date(lastUsedAt) }),
   };

@@ -5,6 +5,7 @@ import { usageOpenName } from '../collections.ts';
 import { earliest } from '../records/keys/records.ts';
 import type { Sessions } from '../sessions.ts';
 import { bucketOf, type OpenDocument, placeId, placeIdLength, type Run, talliesOf } from './open-rows.ts';
+import { portions } from './portions.ts';
 
 /** What is open, for whoever reads it. */
 export interface OpenReads {
@@ -58,8 +59,7 @@ export function createOpenReads(database: Db, sessions: Sessions): OpenReads {
     async of(keys, runs, from) {
       const found: UsageTally[] = [];
       if (runs.length === 0) return found;
-      for (let start = 0; start < keys.length; start += keysAtOnce)
-        found.push(...(await someOf(keys.slice(start, start + keysAtOnce), runs, from)));
+      for (const some of portions(keys, keysAtOnce)) found.push(...(await someOf(some, runs, from)));
       return found;
     },
     async hasFrom(run, hour) {

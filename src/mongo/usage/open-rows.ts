@@ -1,6 +1,7 @@
 import type { KeyId } from '../../keys/key.ts';
-import { addressesMax, type UsageTally } from '../../store/usage/usage-tally.ts';
+import { addressesMax, type UsageAbout, type UsageTally } from '../../store/usage/usage-tally.ts';
 import { hashOf } from './key-hash.ts';
+import { isEmpty } from './packed-tallies.ts';
 import { createTallySums } from './tally-sums.ts';
 
 /** What was added of one key, in as few bytes as may be: what is not there is nothing. */
@@ -101,11 +102,6 @@ function tallyOf(row: OpenRow, hour: number): UsageTally {
   };
 }
 
-export function aboutOf(owner: string | null): UsageTally['about'] {
+export function aboutOf(owner: string | null): UsageAbout {
   return { owner, plan: null, scheme: null, environment: null };
-}
-
-function isEmpty(counts: object): boolean {
-  for (const _ in counts) return false;
-  return true;
 }

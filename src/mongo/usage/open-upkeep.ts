@@ -1,5 +1,4 @@
 import { setImmediate } from 'node:timers/promises';
-import { startOf } from '../../store/usage/usage-sums.ts';
 import type { UsageTally } from '../../store/usage/usage-tally.ts';
 import { earliest } from '../records/keys/records.ts';
 import type { UsageHours } from './hours.ts';
@@ -9,6 +8,7 @@ import { bitsFor, bucketOf, bucketRows, type Run } from './open-rows.ts';
 import {
   isClosed,
   type Merging,
+  overBefore,
   type PlanDocument,
   type PlanNext,
   type PlanOutcome,
@@ -16,6 +16,7 @@ import {
   settledOf,
   type UsagePlans,
 } from './plan.ts';
+import { portions } from './portions.ts';
 import type { UsageSums } from './sums.ts';
 import { sumsOf } from './tally-sums.ts';
 
@@ -59,10 +60,12 @@ export const upkeepLimits: UpkeepLimits = {
   ...{ runsMin: 16, runsMax: 32, mergedRows: 50_000, settledRows: 10_000, partRows: 5_000 },
   bucketRows,
 };
-/** What replicas still hold of an hour when it is over has come by then. */
-const graceMs = 60_000;
 /** Whoever reads by a plan of before has come to an end by then. */
 const deadMs = 30_000;
+/** Tallies in one write. */
+const writeSize = 1_000;
+/** Dead runs that are removed in one step. */
+const buriedAtOnce = 100;
 
 export function createOpenUpkeep(dependencies: OpenUpkeepDependencies): OpenUpkeep {
   const { hours, open, openReads, sums, plans, now, limits = upkeepLimits } = dependencies;
@@ -114,7 +117,7 @@ export function createOpenUpkeep(dependencies: OpenUpkeepDependencies): OpenUpke
   }
 
   function nextSettling({ settled, runs = [] }: PlanDocument): Settling | null {
-    const over = startOf('hour', now() - graceMs);
+    const over = overBefore(now());
     if (settled === undefined || settled.getTime() >= over) return null;
     return { before: new Date(over), runs, bits: partBits(runs), after: 0 };
   }
@@ -123,7 +126,7 @@ export function createOpenUpkeep(dependencies: OpenUpkeepDependencies): OpenUpke
     const { runs, bits, before } = settling;
     const early: UsageTally[] = [];
     for await (const tallies of partsOf(settling, to, { from: settledOf(plan), before: before.getTime() })) {
-      for (const some of portions(tallies)) {
+      for (const some of portions(tallies, writeSize)) {
         await hours.touch(some);
         await hours.settle(some);
       }
@@ -184,13 +187,4 @@ export function createOpenUpkeep(dependencies: OpenUpkeepDependencies): OpenUpke
       return true;
     },
   };
-}
-
-const buriedAtOnce = 100;
-
-/** Tallies in one write. */
-const atOnce = 1_000;
-
-function* portions<T>(all: readonly T[]): Generator<readonly T[]> {
-  for (let start = 0; start < all.length; start += atOnce) yield all.slice(start, start + atOnce);
 }

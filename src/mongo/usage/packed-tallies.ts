@@ -86,7 +86,7 @@ function fromRow(row: Row, abouts: readonly (UsageAbout | undefined)[]): UsageTa
   };
 }
 
-function isEmpty(counts: Counts): boolean {
+export function isEmpty(counts: Counts): boolean {
   for (const _ in counts) return false;
   return true;
 }

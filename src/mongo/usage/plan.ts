@@ -197,6 +197,14 @@ export function isOpen(plan: PlanDocument, tally: Pick<UsageTally, 'key' | 'hour
   return isCounted(plan, tally) && !isClosed(plan, tally);
 }
 
+/** What replicas still hold of an hour when it is over has come by then. */
+const graceMs = 60_000;
+
+/** Hours before this are over, and all that was used in them is known. */
+export function overBefore(now: number): number {
+  return startOf('hour', now - graceMs);
+}
+
 /** Hours before this are in rows alone. */
 export function settledOf(plan: PlanDocument | null): number {
   return plan?.settled?.getTime() ?? earliest;

@@ -26,8 +26,6 @@ export function createUsageSumming(
   { plans, now }: { readonly plans: Pick<UsagePlans, 'read'>; readonly now: () => number },
 ): SumUsage {
   const sums: Collection<SumDocument> = database.collection(usageSumsName);
-  const hours: Collection<Document & { _id: string }> = database.collection(usageName);
-  const open: Collection<OpenDocument> = database.collection(usageOpenName);
 
   /** The keys of the owner that have sums of days in these ranges, or some of too many. */
   async function keysOf(owner: string, ranges: readonly SumRange[]): Promise<string[]> {
@@ -42,24 +40,22 @@ export function createUsageSumming(
 
   /** Reads what the ranges hold, by all collections, and puts it through the stages. */
   async function aggregate(source: Source, stages: Document[]): Promise<Document[]> {
-    const parts: readonly { collection: Collection<never>; pipeline: Document[] | null }[] = [
-      {
-        collection: sums as never,
-        pipeline: source.sums && [{ $match: source.sums }, ...withoutSlice(source.slice)],
-      },
-      { collection: hours as never, pipeline: source.hours && [{ $match: source.hours }, ...asSums] },
-      { collection: open as never, pipeline: source.open },
+    const parts: readonly (readonly [coll: string, pipeline: Document[] | null])[] = [
+      [usageSumsName, source.sums && [{ $match: source.sums }, ...withoutSlice(source.slice)]],
+      [usageName, source.hours && [{ $match: source.hours }, ...asSums]],
+      [usageOpenName, source.open],
     ];
-    const [first, ...others] = parts.flatMap(({ collection, pipeline }) => {
-      return pipeline === null ? [] : [{ collection, pipeline }];
-    });
+    const [first, ...others] = parts.flatMap(([coll, pipeline]) =>
+      pipeline === null ? [] : [{ coll, pipeline }],
+    );
     if (first === undefined) return [];
-    const unions = others.map(({ collection, pipeline }) => ({
-      $unionWith: { coll: collection.collectionName, pipeline },
-    }));
+    const unions = others.map((other) => ({ $unionWith: other }));
     const pipeline = [...first.pipeline, ...unions, ...stages];
     return sessions.read((read) =>
-      first.collection.aggregate(pipeline, { ...read, allowDiskUse: true }).toArray(),
+      database
+        .collection(first.coll)
+        .aggregate(pipeline, { ...read, allowDiskUse: true })
+        .toArray(),
     );
   }
 

@@ -16,6 +16,8 @@ import { duplicatesOf } from '../errors.ts';
 import type { KeyDocument } from '../records/keys/records.ts';
 import type { OwnerDocument } from '../records/owners.ts';
 import type { Sessions } from '../sessions.ts';
+import { aboutOf } from './open-rows.ts';
+import { portions } from './portions.ts';
 
 /** What keys were used for within an hour, a day or a month, in the collection `usage_sums`. */
 export interface SumDocument {
@@ -57,7 +59,7 @@ export interface UsageSums {
   close(tallies: readonly KnownTally[], fold: number): Promise<void>;
 }
 
-const nothing: UsageAbout = { owner: null, plan: null, scheme: null, environment: null };
+const nothing = aboutOf(null);
 /** Sums in one write, and keys in one read. */
 const atOnce = 500;
 /** Tallies that are added up in one turn of the event loop. */
@@ -68,7 +70,7 @@ export function createUsageSums(database: Db, sessions: Sessions): UsageSums {
   const keys: Collection<KeyDocument> = database.collection(keysName);
   const owners: Collection<OwnerDocument> = database.collection(ownersName);
 
-  const write = (additions: AnyBulkWriteOperation<SumDocument>[]) =>
+  const write = (additions: readonly AnyBulkWriteOperation<SumDocument>[]) =>
     sessions.write((session) => duplicatesOf(sums.bulkWrite(additions, { ordered: false, session })));
 
   /** What these keys are now. */
@@ -94,9 +96,8 @@ export function createUsageSums(database: Db, sessions: Sessions): UsageSums {
     async resolve(tallies) {
       const unknown = [...new Set(tallies.flatMap(({ key, about }) => (about === undefined ? [key] : [])))];
       const abouts = new Map<KeyId, UsageAbout>();
-      for (let start = 0; start < unknown.length; start += atOnce) {
-        const some = await readAbouts(unknown.slice(start, start + atOnce));
-        for (const [key, about] of some) abouts.set(key, about);
+      for (const some of portions(unknown, atOnce)) {
+        for (const [key, about] of await readAbouts(some)) abouts.set(key, about);
       }
       return tallies.map((tally) => ({ ...tally, about: tally.about ?? abouts.get(tally.key) ?? nothing }));
     },
@@ -114,8 +115,7 @@ export function createUsageSums(database: Db, sessions: Sessions): UsageSums {
   };
 
   async function writeAll(additions: AnyBulkWriteOperation<SumDocument>[]): Promise<void> {
-    for (let start = 0; start < additions.length; start += atOnce) {
-      const some = additions.slice(start, start + atOnce);
+    for (const some of portions(additions, atOnce)) {
       const refused = await write(some);
       // Made by somebody else at the same moment, or of this fold already.
       if (refused.size > 0) await write(some.filter((_, place) => refused.has(place)));
