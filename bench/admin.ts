@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { freshDatabase, startReplicaSet } from '../test/real/mongod.ts';
-import { type AdminCall, createAdminCalls, type Timed, timeCalls } from './admin-calls.ts';
-import { benchKeys } from './keys.ts';
-import { readMachine } from './machine.ts';
-import { table } from './markdown.ts';
-import { wholeNumber } from './options.ts';
+import { wholeNumber } from './checks/options.ts';
+import { type AdminCall, createAdminCalls, type Timed, timeCalls } from './common/admin-calls.ts';
+import { benchKeys } from './common/keys.ts';
+import { readProcessorTime, since } from './common/processor-time.ts';
 import { launchPostern } from './peers/postern.ts';
-import { readProcessorTime, since } from './processor-time.ts';
+import { readMachine } from './report/machine.ts';
+import { table } from './report/markdown.ts';
 
 const usage = `usage: npm run bench:admin -- [options]
   --store LIST       of sqlite, mongodb (both)

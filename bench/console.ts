@@ -11,12 +11,12 @@ import { createSqliteStore } from '../src/sqlite/store.ts';
 import type { Store } from '../src/store/store.ts';
 import { createBrowser } from '../test/console/browser.ts';
 import { freshDatabase, startReplicaSet } from '../test/real/mongod.ts';
-import { fill, recordHour } from './console-fill.ts';
-import { pagesOf } from './console-pages.ts';
-import { table } from './markdown.ts';
-import { wholeNumber } from './options.ts';
+import { wholeNumber } from './checks/options.ts';
+import { readProcessorTime } from './common/processor-time.ts';
+import { fill, recordHour } from './console/fill.ts';
+import { pagesOf } from './console/pages.ts';
 import { launchPostern } from './peers/postern.ts';
-import { readProcessorTime } from './processor-time.ts';
+import { table } from './report/markdown.ts';
 
 const usage = `usage: node bench/console.ts [options]
   --store LIST       of sqlite, mongodb (both)

@@ -6,19 +6,19 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { freshDatabase, startReplicaSet } from '../test/real/mongod.ts';
 import { descendants } from '../test/real/processes.ts';
-import { allowed } from './answer.ts';
-import { isQuiet } from './doubts.ts';
-import { type Generator, startGenerator } from './generator.ts';
-import { benchKeys } from './keys.ts';
-import type { Phase, PhaseResult } from './load.ts';
-import { readMachine } from './machine.ts';
-import { table } from './markdown.ts';
-import { wholeNumber } from './options.ts';
+import { wholeNumber } from './checks/options.ts';
+import { allowed } from './client/answer.ts';
+import { type Generator, startGenerator } from './client/generator.ts';
+import type { Phase, PhaseResult } from './client/load.ts';
+import { benchKeys } from './common/keys.ts';
+import { readProcessorTime } from './common/processor-time.ts';
+import { busiestShare, checksPerSecond, keysInUse, writesIn } from './common/scale.ts';
 import type { Peer } from './peers/peer.ts';
 import { startPostern } from './peers/postern.ts';
-import { readProcessorTime } from './processor-time.ts';
-import { median, spreadOf, spreadText } from './report.ts';
-import { busiestShare, checksPerSecond, keysInUse, writesIn } from './scale.ts';
+import { isQuiet } from './report/doubts.ts';
+import { readMachine } from './report/machine.ts';
+import { table } from './report/markdown.ts';
+import { median, spreadOf, spreadText } from './report/report.ts';
 
 const usage = `usage: npm run bench:cores -- [options]
   --processes N      the most processes (2)

@@ -1,8 +1,8 @@
 // What one Check costs from bytes to bytes, without any transport: see README.md.
 import { parseArgs } from 'node:util';
-import { measureCases } from './decision-cases.ts';
-import { measureGrowth } from './decision-growth.ts';
-import { measureMemory } from './decision-memory.ts';
+import { measureCases } from './decision/cases.ts';
+import { measureGrowth } from './decision/growth.ts';
+import { measureMemory } from './decision/memory.ts';
 
 const usage = `usage: node bench/decision.ts [options]
   --only LIST        cases, growth, memory (cases,growth)

@@ -5,9 +5,9 @@ import { limitsOfShort } from '../src/keys/limit.ts';
 import { createLimiter } from '../src/limits/limiter.ts';
 import { createMongoStore } from '../src/mongo/store.ts';
 import { startReplicaSet } from '../test/real/mongod.ts';
-import { table } from './markdown.ts';
-import { readProcessorTime, since } from './processor-time.ts';
-import { createRandom } from './random.ts';
+import { readProcessorTime, since } from './common/processor-time.ts';
+import { createRandom } from './common/random.ts';
+import { table } from './report/markdown.ts';
 
 const replicas = 2;
 const keys = 20_000;

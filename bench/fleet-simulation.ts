@@ -15,17 +15,17 @@ import type { KeyId } from '../src/keys/key.ts';
 import { renewalsPerLease } from '../src/mongo/feed/feed.ts';
 import { settingsSchema } from '../src/settings/settings-schema.ts';
 import type { Mongo } from '../test/real/mongod.ts';
-import { type CoreCosts, coresTable, costsTable, type FleetRates } from './fleet-cores.ts';
-import { type KeySizes, timeStreams, weighKeys, withMongo } from './fleet-measurements.ts';
-import { measureParts, type PartCosts } from './fleet-parts.ts';
-import { type FleetCost, runFleet } from './fleet-run.ts';
-import { fitTable, fleetsTable, limitsTable, thousands } from './fleet-tables.ts';
-import { troubleFleet, troubleTable } from './fleet-trouble.ts';
-import { useWrites } from './fleet-use.ts';
-import { leaseWrites, usageWrites, type Workload } from './fleet-workload.ts';
-import { table } from './markdown.ts';
-import { wholeNumber } from './options.ts';
-import { createRandom } from './random.ts';
+import { wholeNumber } from './checks/options.ts';
+import { createRandom } from './common/random.ts';
+import { type CoreCosts, coresTable, costsTable, type FleetRates } from './fleet/cores.ts';
+import { type KeySizes, timeStreams, weighKeys, withMongo } from './fleet/measurements.ts';
+import { measureParts, type PartCosts } from './fleet/parts.ts';
+import { type FleetCost, runFleet } from './fleet/run.ts';
+import { fitTable, fleetsTable, limitsTable, thousands } from './fleet/tables.ts';
+import { troubleFleet, troubleTable } from './fleet/trouble.ts';
+import { useWrites } from './fleet/use.ts';
+import { leaseWrites, usageWrites, type Workload } from './fleet/workload.ts';
+import { table } from './report/markdown.ts';
 
 const { values: options } = parseArgs({
   options: {

@@ -1,7 +1,7 @@
 // What of a running service's memory is alive: `node bench/live-heap.ts PID`, see README.md.
 import { setTimeout } from 'node:timers/promises';
-import { table } from './markdown.ts';
-import { readResidentBytes } from './processor-time.ts';
+import { readResidentBytes } from './common/processor-time.ts';
+import { table } from './report/markdown.ts';
 
 /** Where Node listens for a debugger once it was sent SIGUSR1. */
 const debuggerUrl = 'http://127.0.0.1:9229/json';

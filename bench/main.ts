@@ -3,19 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findMongod } from '../test/real/binary.ts';
-import { behindGo, behindMarkdown } from './behind.ts';
-import { startGenerator } from './generator.ts';
-import { readMachine } from './machine.ts';
-import { memoryTable, scenarioTable } from './markdown.ts';
-import { groupsOf, type Options, readOptions, usage, WrongOption } from './options.ts';
+import { groupsOf, type Options, readOptions, usage, WrongOption } from './checks/options.ts';
+import { type RunResult, runGroup } from './checks/run.ts';
+import { estimateSeconds, type Group } from './checks/scenario.ts';
+import { createStage } from './checks/stage.ts';
+import { startGenerator } from './client/generator.ts';
 import { envoyVersion } from './peers/envoy.ts';
 import { goVersion } from './peers/go.ts';
 import { opaVersion } from './peers/opa.ts';
 import { rustVersion } from './peers/rust.ts';
-import { believable, withOthers, writeResults } from './results.ts';
-import { type RunResult, runGroup } from './run.ts';
-import { estimateSeconds, type Group } from './scenario.ts';
-import { createStage } from './stage.ts';
+import { behindGo, behindMarkdown } from './report/behind.ts';
+import { readMachine } from './report/machine.ts';
+import { memoryTable, scenarioTable } from './report/markdown.ts';
+import { believable, withOthers, writeResults } from './report/results.ts';
 
 const folders = {
   saved: fileURLToPath(new URL('results', import.meta.url)),

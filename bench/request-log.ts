@@ -6,7 +6,7 @@ import type { CheckedKey, KeyId } from '../src/keys/key.ts';
 import { readPresets } from '../src/presets/read.ts';
 import type { Scheme } from '../src/schemes/scheme.ts';
 import { createRequestLog } from '../src/usage/requests/request-log.ts';
-import { requestBytes } from './decision-request.ts';
+import { requestBytes } from './decision/request.ts';
 
 const [keys = 1_000, paths = 1] = process.argv.slice(2).map(Number);
 // Short rounds, so that most are not interrupted, and what the machine does besides comes to both kinds alike.

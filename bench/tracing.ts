@@ -11,10 +11,10 @@ import type { RpcMethods } from '../src/net/rpc.ts';
 import { createSpanExport } from '../src/otel/span-export.ts';
 import { createTracing } from '../src/tracing/tracing.ts';
 import type { Sampling, TraceHeaders } from '../src/tracing/tracing-context.ts';
-import { requestsOf } from './decision-request.ts';
-import { measure, spread, table } from './decision-rounds.ts';
-import { createSetting } from './decision-setting.ts';
-import { benchKeys } from './keys.ts';
+import { benchKeys } from './common/keys.ts';
+import { requestsOf } from './decision/request.ts';
+import { measure, spread, table } from './decision/rounds.ts';
+import { createSetting } from './decision/setting.ts';
 
 const bounds = { rounds: 7, checks: 50_000 };
 /** Of one connection, and connections in a round. */

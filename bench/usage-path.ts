@@ -10,12 +10,12 @@ import type { Port } from '../src/link/port.ts';
 import { type SentTallies, takeTallies } from '../src/link/sent-tallies.ts';
 import { createWorkerStore } from '../src/link/worker-store.ts';
 import { createUsage } from '../src/usage/usage.ts';
-import { table } from './markdown.ts';
-import { wholeNumber } from './options.ts';
-import { createRandom } from './random.ts';
-import { spreadOf, spreadText } from './report.ts';
-import { recordTemplate } from './seed.ts';
-import { createAllow } from './usage-allow.ts';
+import { wholeNumber } from './checks/options.ts';
+import { createRandom } from './common/random.ts';
+import { recordTemplate } from './common/seed.ts';
+import { createAllow } from './common/usage-allow.ts';
+import { table } from './report/markdown.ts';
+import { spreadOf, spreadText } from './report/report.ts';
 
 const usage = `usage: node bench/usage-path.ts [options]
   --keys LIST        keys, each used once between two writes (100000,1000000)

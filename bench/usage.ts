@@ -11,13 +11,13 @@ import { createSqliteStore } from '../src/sqlite/store.ts';
 import { createTables } from '../src/sqlite/tables.ts';
 import type { Store } from '../src/store/store.ts';
 import { createUsage } from '../src/usage/usage.ts';
-import { benchKeys } from './keys.ts';
-import { table } from './markdown.ts';
-import { wholeNumber } from './options.ts';
-import { createRandom } from './random.ts';
-import { spreadOf, spreadText } from './report.ts';
-import { seedFile } from './seed.ts';
-import { createAllow } from './usage-allow.ts';
+import { wholeNumber } from './checks/options.ts';
+import { benchKeys } from './common/keys.ts';
+import { createRandom } from './common/random.ts';
+import { seedFile } from './common/seed.ts';
+import { createAllow } from './common/usage-allow.ts';
+import { table } from './report/markdown.ts';
+import { spreadOf, spreadText } from './report/report.ts';
 
 const usage = `usage: node bench/usage.ts [options]
   --keys LIST        keys in the file, each used once between two writes (1000,20000,100000)

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { allowed } from '../answer.ts';
-import { hexDigests } from '../keys.ts';
-import { isAboutRequest } from '../kinds.ts';
+import { allowed } from '../client/answer.ts';
+import { hexDigests } from '../common/keys.ts';
+import { isAboutRequest } from '../common/kinds.ts';
 import { freePort, type Peer, startChild, untilUp } from './peer.ts';
 
 /** A server that knows digests of keys and nothing else. */

@@ -6,8 +6,8 @@ import { configureEnvoy } from '../../deploy/envoy/configure.ts';
 import { findEnvoy } from '../../test/real/binary.ts';
 import { start } from '../../test/real/child.ts';
 import { until } from '../../test/real/until.ts';
-import { allowed, seenByCaller } from '../answer.ts';
-import { isAboutRequest } from '../kinds.ts';
+import { allowed, seenByCaller } from '../client/answer.ts';
+import { isAboutRequest } from '../common/kinds.ts';
 import type { Peer } from './peer.ts';
 
 /** Who says what an Envoy lets in: nobody, its own filter over these keys, or a service. */

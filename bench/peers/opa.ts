@@ -2,9 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { bareAllowed, bareDenied } from '../answer.ts';
-import { hexDigests } from '../keys.ts';
-import { isAboutRequest } from '../kinds.ts';
+import { bareAllowed, bareDenied } from '../client/answer.ts';
+import { hexDigests } from '../common/keys.ts';
+import { isAboutRequest } from '../common/kinds.ts';
 import { freePort, type Peer, startChild, untilUp } from './peer.ts';
 
 /** One line, over the same digests as the Go peer has. */

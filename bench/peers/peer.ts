@@ -2,8 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import type { Outcome } from '../answer.ts';
-import type { Kind } from '../kinds.ts';
+import type { Outcome } from '../client/answer.ts';
+import type { Kind } from '../common/kinds.ts';
+
+export const peerNames = ['postern', 'go', 'tonic', 'pajamax', 'opa'] as const;
+export type PeerName = (typeof peerNames)[number];
 
 /** A server under measurement, up and answering on loopback. */
 export interface Peer {

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { allowed } from '../answer.ts';
-import { expectedStatus } from '../kinds.ts';
-import { type SeedKeys, seedFile, seedMongo } from '../seed.ts';
+import { allowed } from '../client/answer.ts';
+import { expectedStatus } from '../common/kinds.ts';
+import { type SeedKeys, seedFile, seedMongo } from '../common/seed.ts';
 import { type Child, type Peer, startChild, untilUp } from './peer.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

@@ -1,6 +1,6 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { expect, it, onTestFinished } from 'vitest';
-import { requireSameAnswers } from '../../bench/alike.ts';
+import { requireSameAnswers } from '../../bench/client/alike.ts';
 
 /** Answers each Check with what `answer` makes of it; resolves with its port. */
 async function serve(answer: (request: Buffer) => Buffer): Promise<number> {

@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createAdminCalls } from '../../bench/admin-calls.ts';
-import { benchOwner, leavingOwner, posternWorks, startAlongside } from '../../bench/alongside.ts';
+import { benchOwner, leavingOwner, posternWorks, startAlongside } from '../../bench/checks/alongside.ts';
+import { createAdminCalls } from '../../bench/common/admin-calls.ts';
 import { adminKey, type Postern, startPostern } from '../real/postern.ts';
 import { until } from '../real/until.ts';
 

@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { behindGo, behindMarkdown } from '../../bench/behind.ts';
-import { believable, type Results, withOthers } from '../../bench/results.ts';
-import type { ScenarioResult } from '../../bench/run.ts';
-import { plainScenario, type Scenario } from '../../bench/scenario.ts';
+import type { ScenarioResult } from '../../bench/checks/rounds.ts';
+import { plainScenario, type Scenario } from '../../bench/checks/scenario.ts';
+import { behindGo, behindMarkdown } from '../../bench/report/behind.ts';
+import { believable, type Results, withOthers } from '../../bench/report/results.ts';
 import { roundOf } from './setting.ts';
 
 const group = { title: 'Checks', throughEnvoy: false, keys: 1_000, store: 'sqlite' } as const;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { doubts } from '../../bench/doubts.ts';
+import { doubts } from '../../bench/report/doubts.ts';
 import { roundOf } from './setting.ts';
 
 const closed = { streams: 64, perSecond: null };

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { allowed } from '../../bench/answer.ts';
-import { isExpected } from '../../bench/expected.ts';
+import { allowed } from '../../bench/client/answer.ts';
+import { isExpected } from '../../bench/client/expected.ts';
 
 const at = 1_800_000_000_000;
 const lapse = { outcomes: [allowed], change: { at, outcomes: [402] } };

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { fitFleet, fittedAt } from '../../bench/fleet-fit.ts';
+import { fitFleet, fittedAt } from '../../bench/fleet/fit.ts';
 
 const points = (of: (n: number) => number) => [10, 100, 300].map((n) => ({ n, value: of(n) }));
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { createHistogram } from '../../bench/histogram.ts';
+import { createHistogram } from '../../bench/client/histogram.ts';
 
 it('gives quantiles that are never too low, and too high by 1.6 % at most', () => {
   const micros = fc.array(fc.integer({ min: 0, max: 2 ** 26 - 1 }), { minLength: 1, maxLength: 200 });

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { atRandom, byZipf, inOrder } from '../../bench/order.ts';
+import { atRandom, byZipf, inOrder } from '../../bench/client/order.ts';
 
 function drawn(next: () => number, draws: number): Map<number, number> {
   const counts = new Map<number, number>();

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { closedPace, constantPace, type Pace } from '../../bench/pace.ts';
+import { closedPace, constantPace, type Pace } from '../../bench/client/pace.ts';
 
 function takeAll(pace: Pace, nowMs: number): number[] {
   const taken: number[] = [];

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { type Plot, plotSvg } from '../../bench/plot.ts';
+import { type Plot, plotSvg } from '../../bench/report/plot.ts';
 
 const plot: Plot = {
   title: 'Cost & <time>',

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { memoryTable, scenarioTable, table } from '../../bench/markdown.ts';
-import { linesOf, memoryLine } from '../../bench/report.ts';
-import type { ScenarioResult } from '../../bench/run.ts';
-import { plainScenario, type Scenario } from '../../bench/scenario.ts';
+import type { ScenarioResult } from '../../bench/checks/rounds.ts';
+import { plainScenario, type Scenario } from '../../bench/checks/scenario.ts';
+import { memoryTable, scenarioTable, table } from '../../bench/report/markdown.ts';
+import { linesOf, memoryLine } from '../../bench/report/report.ts';
 import { roundOf } from './setting.ts';
 
 const scenario: Scenario = { ...plainScenario, rounds: 2, seconds: 1 };

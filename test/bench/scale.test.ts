@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { checksPerSecond, keysInUse, writesIn } from '../../bench/scale.ts';
+import { checksPerSecond, keysInUse, writesIn } from '../../bench/common/scale.ts';
 
 it('has each process answer on a core of its own', () => {
   expect(checksPerSecond(1, 10)).toBe(60_000);

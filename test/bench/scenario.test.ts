@@ -1,10 +1,11 @@
 import { expect, it } from 'vitest';
-import { posternWorks } from '../../bench/alongside.ts';
-import { kinds } from '../../bench/kinds.ts';
-import { estimateMinutesLeast, matrix, sections } from '../../bench/matrix.ts';
-import { groupsOf, peerNames, readOptions, WrongOption } from '../../bench/options.ts';
-import { orders } from '../../bench/order.ts';
-import { estimateSeconds } from '../../bench/scenario.ts';
+import { posternWorks } from '../../bench/checks/alongside.ts';
+import { estimateMinutesLeast, matrix, sections } from '../../bench/checks/matrix.ts';
+import { groupsOf, readOptions, WrongOption } from '../../bench/checks/options.ts';
+import { estimateSeconds } from '../../bench/checks/scenario.ts';
+import { orders } from '../../bench/client/order.ts';
+import { kinds } from '../../bench/common/kinds.ts';
+import { peerNames } from '../../bench/peers/peer.ts';
 
 const all = { envoy: true, ghz: true, mongo: true };
 const none = { envoy: false, ghz: false, mongo: false };

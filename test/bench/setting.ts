@@ -1,4 +1,4 @@
-import type { Round } from '../../bench/run.ts';
+import type { Round } from '../../bench/checks/rounds.ts';
 
 /** A round of one second that nothing is wrong with: 10 000 Checks, the server busy, the client half so. */
 export function roundOf(changes: Partial<Round> = {}): Round {

@@ -1,7 +1,19 @@
 import { expect, it } from 'vitest';
-import { allowed, bareAllowed, bareDenied, nonsense, readOutcome, seenByCaller } from '../../bench/answer.ts';
-import { createStatusReader } from '../../bench/header-block.ts';
-import { endedChildrenNs, endedThreadsNs, machineSince, machineTimeOf } from '../../bench/processor-time.ts';
+import {
+  allowed,
+  bareAllowed,
+  bareDenied,
+  nonsense,
+  readOutcome,
+  seenByCaller,
+} from '../../bench/client/answer.ts';
+import { createStatusReader } from '../../bench/client/header-block.ts';
+import {
+  endedChildrenNs,
+  endedThreadsNs,
+  machineSince,
+  machineTimeOf,
+} from '../../bench/common/processor-time.ts';
 
 const bytes = (hex: string) => Buffer.from(hex.replaceAll(' ', ''), 'hex');
 

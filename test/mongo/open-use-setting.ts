@@ -1,6 +1,6 @@
 import type { Db } from 'mongodb';
 import { expect, inject } from 'vitest';
-import { createRandom } from '../../bench/random.ts';
+import { createRandom } from '../../bench/common/random.ts';
 import type { KeyId } from '../../src/keys/key.ts';
 import { concerns, timeoutsOf } from '../../src/mongo/client.ts';
 import { createSessions, type Sessions } from '../../src/mongo/sessions.ts';

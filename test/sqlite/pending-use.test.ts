@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { expect, it, onTestFinished } from 'vitest';
-import { createRandom } from '../../bench/random.ts';
+import { createRandom } from '../../bench/common/random.ts';
 import type { KeyId } from '../../src/keys/key.ts';
 import { openDatabase } from '../../src/sqlite/database.ts';
 import { createDisk } from '../../src/sqlite/disk.ts';

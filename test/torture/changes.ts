@@ -1,4 +1,4 @@
-import type { Random } from '../../bench/random.ts';
+import type { Random } from '../../bench/common/random.ts';
 import type { Fleet, Replica } from './fleet.ts';
 import type { ChangeRecord } from './history.ts';
 import type { Load } from './load.ts';

@@ -1,5 +1,5 @@
 import { type ClientSession, type MongoClient, Timestamp } from 'mongodb';
-import type { Random } from '../../bench/random.ts';
+import type { Random } from '../../bench/common/random.ts';
 import type { ReadOptions } from '../../src/mongo/sessions.ts';
 
 /** What is written, in the order of its cluster times. */

@@ -1,4 +1,4 @@
-import type { Random } from '../../bench/random.ts';
+import type { Random } from '../../bench/common/random.ts';
 import { descendants } from '../real/processes.ts';
 import type { Fleet, FleetMember, Replica } from './fleet.ts';
 import { passed } from './pace.ts';

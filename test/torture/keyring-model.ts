@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { MongoClient, Timestamp } from 'mongodb';
-import { createRandom, type Random } from '../../bench/random.ts';
+import { createRandom, type Random } from '../../bench/common/random.ts';
 import type { Keyring } from '../../src/cache/keyring.ts';
 import type { KeyRecord } from '../../src/keys/key.ts';
 import type { Digest } from '../../src/keys/secret.ts';

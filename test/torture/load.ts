@@ -1,4 +1,4 @@
-import type { Random } from '../../bench/random.ts';
+import type { Random } from '../../bench/common/random.ts';
 import { unknownKey } from '../e2e/unknown-key.ts';
 import type { Fleet, Replica } from './fleet.ts';
 import { passed } from './pace.ts';

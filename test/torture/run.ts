@@ -1,4 +1,4 @@
-import { createRandom, type Random } from '../../bench/random.ts';
+import { createRandom, type Random } from '../../bench/common/random.ts';
 import { until } from '../real/until.ts';
 import { startChanges } from './changes.ts';
 import { judge, type Violation } from './checker.ts';

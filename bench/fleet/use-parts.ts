@@ -1,0 +1,79 @@
+/** What the use of keys costs a fleet's MongoDB, measured with the code that does it. */
+import { type Db, ObjectId } from 'mongodb';
+import type { KeyId } from '../../src/keys/key.ts';
+import type { Sessions } from '../../src/mongo/sessions.ts';
+import { createUsageBatches } from '../../src/mongo/usage/batches.ts';
+import { createUsageHours } from '../../src/mongo/usage/hours.ts';
+import { createOpenUse } from '../../src/mongo/usage/open.ts';
+import { createOpenReads } from '../../src/mongo/usage/open-reads.ts';
+import type { Run } from '../../src/mongo/usage/open-rows.ts';
+import { createUsagePlans } from '../../src/mongo/usage/plan.ts';
+import { createUsageSums } from '../../src/mongo/usage/sums.ts';
+import type { UsageTally } from '../../src/store/usage/usage-tally.ts';
+import { several } from '../common/several.ts';
+
+const talliesOfBatch = 3_600;
+/** Folds of all keys. */
+const rounds = 20;
+
+/** Microseconds of the server's processor for each of so many. */
+type Each = (count: number, work: () => Promise<unknown>) => Promise<number>;
+
+export async function measureUse(database: Db, sessions: Sessions, keys: readonly KeyId[], each: Each) {
+  const now = Date.now();
+  const hour = now - (now % 3_600_000);
+  const tallyOf = (key: KeyId): UsageTally => ({
+    ...{ key, hour, allowed: 3, denied: {}, observed: {}, lastUsedAt: Date.now(), addresses: ['192.0.2.1'] },
+    about: { owner: 'customer-1', plan: null, scheme: 'postern', environment: 'live' },
+  });
+  const hours = createUsageHours(database, sessions);
+  const open = createOpenUse(database, sessions);
+  const tallies = keys.map(tallyOf);
+  const openReads = createOpenReads(database, sessions);
+  // Some hundred keys in each document, as in a large fleet; and a few.
+  const written = async (first: number, bits: number) => {
+    const runs = Array.from(
+      { length: rounds },
+      (_, at): Run => ({
+        ...{ run: first + at, bits, level: 0, rows: keys.length },
+      }),
+    );
+    const us = await each(rounds, async () => {
+      for (const run of runs) await open.add(tallies, run);
+      if (bits === fewBits) while (await open.remove(runs.map(({ run }) => run)));
+    });
+    return { us, runs };
+  };
+  const fewBits = 9;
+  const many = await written(1, 3);
+  const few = await written(1_000, fewBits);
+  const openDocument = Math.max((few.us - many.us) / (2 ** fewBits - 2 ** 3), 0);
+  const openRow = (many.us - openDocument * 2 ** 3) / keys.length;
+  const parts = { bits: 3, from: 0, to: 2 ** 3 };
+  const range = { from: hour, before: hour + 3_600_000 };
+  const mergedRow = await each(rounds * keys.length, () => openReads.part(many.runs, parts, range));
+  const touch = await each(keys.length, () => inPortions(tallies, (some) => hours.touch(some)));
+  const settled = await each(keys.length, () => inPortions(tallies, (some) => hours.settle(some)));
+  const sums = createUsageSums(database, sessions);
+  const known = await sums.resolve(tallies);
+  const sum = await each(2 * keys.length * 2, async () => {
+    // The first of a day makes them, and each later one adds.
+    for (const fold of [1, 2]) await sums.close(known, fold);
+  });
+  const plans = createUsagePlans(database, sessions, Date.now);
+  const batches = createUsageBatches(database, sessions, { plans, now: Date.now, onError() {} });
+  const ofBatch = Array.from({ length: talliesOfBatch }, (_, at) =>
+    tallyOf(keys[at % keys.length] ?? (new ObjectId().toHexString() as KeyId)),
+  );
+  const count = 40;
+  const batch = await each(count, async () => {
+    await several(count, 4, () => batches.add(ofBatch));
+    for (let fold = await batches.begin(); fold !== null; fold = await batches.begin())
+      await batches.end(fold);
+  });
+  return { openDocument, openRow, mergedRow, settled, touch, sum, batch };
+}
+
+async function inPortions<T>(all: readonly T[], work: (some: readonly T[]) => Promise<void>): Promise<void> {
+  for (let at = 0; at < all.length; at += 500) await work(all.slice(at, at + 500));
+}

@@ -1,0 +1,52 @@
+/** What the use of keys has a fleet's one folding replica write, each second, computed from the law that Checks follow. */
+import { talliesOfFold } from '../../src/mongo/usage/batches.ts';
+import { bitsFor, bucketRows } from '../../src/mongo/usage/open-rows.ts';
+import { upkeepLimits } from '../../src/mongo/usage/open-upkeep.ts';
+import { touchesPerSecond } from '../../src/mongo/usage/touching.ts';
+import { keysUsed, type Workload } from './workload.ts';
+
+export interface UseWrites {
+  readonly folds: number;
+  /** Rows of open hours: written by folds, and by merges; read by merges and when hours are over. */
+  readonly folded: number;
+  readonly merged: number;
+  readonly read: number;
+  /** Documents that these are in, each of which is removed, too. */
+  readonly documents: number;
+  /** Rows of keys of hours that are over. */
+  readonly settled: number;
+  /** Last uses on keys' own documents. */
+  readonly touches: number;
+  /** Days and months of keys. */
+  readonly sums: number;
+}
+
+const foldSeconds = 2;
+const hourSeconds = 3_600;
+
+/** Where each replica writes so many tallies a second. */
+export function useWrites(replicas: number, workload: Workload, tallies: number): UseWrites {
+  const checks = replicas * workload.checksPerSecond;
+  const folds = Math.max(1 / foldSeconds, (replicas * tallies) / talliesOfFold);
+  const settled = keysUsed(workload, checks * hourSeconds) / hourSeconds;
+  const rowsOf = (level: number) =>
+    keysUsed(workload, Math.min((checks / folds) * upkeepLimits.runsMin ** level, checks * hourSeconds));
+  const folded = folds * rowsOf(0);
+  const foldTallies = Math.min((replicas * tallies) / folds, talliesOfFold);
+  const all = { merged: 0, read: 0, documents: folds * 2 ** bitsFor(foldTallies, bucketRows) };
+  for (let level = 1; upkeepLimits.runsMin ** level <= folds * hourSeconds; level++) {
+    const merges = folds / upkeepLimits.runsMin ** level;
+    const before = upkeepLimits.runsMin * rowsOf(level - 1);
+    all.read += merges * before;
+    all.merged += merges * rowsOf(level);
+    all.documents += merges * 2 ** bitsFor(before, bucketRows);
+    // Of each level some runs are left when the hour is over.
+    all.read += ((upkeepLimits.runsMin / 2) * rowsOf(level)) / hourSeconds;
+  }
+  return {
+    ...{ folds, folded, ...all, settled },
+    // Once more when the hour is over, unless the last of them was told.
+    touches: Math.min(folded, touchesPerSecond) + settled,
+    sums: 2 * settled,
+  };
+}
