@@ -59,8 +59,8 @@ export function pipeline(runId: string): Document[] {
             of: { $in: [ownersName, rolesName] },
             operationType: { $in: ['insert', 'update', 'replace', 'delete'] },
           },
-          { of: replicasName, 'documentKey._id': runId },
           { of: replicasName, operationType: 'delete' },
+          { of: replicasName, 'documentKey._id': runId, ...notOnlySaid },
           { of: metaName, 'documentKey._id': askId },
           { of: ours, operationType: { $in: ['drop', 'rename'] } },
           { 'to.coll': ours, operationType: 'rename' },
@@ -90,6 +90,17 @@ function notOfAnother(runId: string): Document[] {
 }
 
 const sizeOf = (array: unknown) => ({ $size: { $ifNull: [array, []] } });
+
+/**
+ * When a replica registers its stream is woken, and so has come as far at once. What it says in between, of what it has
+ * applied or that a majority is to take a write of it, needs to wake nobody.
+ */
+const notOnlySaid = {
+  $or: [
+    { operationType: { $ne: 'update' } },
+    { 'updateDescription.updatedFields.beaten_at': { $exists: true } },
+  ],
+};
 
 /** True of an update that leaves `last_used_at` alone, or changes anything besides. */
 const notOnlyLastUse = {

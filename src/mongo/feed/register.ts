@@ -9,6 +9,8 @@ export interface ReplicaDocument {
   beat: number;
   /** The cluster time up to which this replica has applied all changes, when it was last asked. */
   applied?: Timestamp;
+  /** How often a majority has taken a write of it, so that what it reads afterwards is no older. */
+  caught_up?: number;
   /** That it takes no lease without a look at this document. Absent from those of versions before. */
   renews?: true;
   /** Who waits for its last lease to run out, and since when by the server's clock: it may be gone. */
