@@ -4,7 +4,7 @@ import { isAdmin } from '../keys/admin-permissions.ts';
 import { etagOf, type KeyId, type KeyRecord, keyState, shownKey } from '../keys/key.ts';
 import { isActive } from '../keys/owner.ts';
 import { ExternalIdTaken } from '../store/records/external-id.ts';
-import { BadRecord, type Commit, type Store } from '../store/store.ts';
+import { BadRecord, type Commit, DuplicateKey, type Store } from '../store/store.ts';
 import { keyJson } from './key-json.ts';
 
 /** Which keys the one who asks may know of; the others do not exist to them. */
@@ -79,7 +79,8 @@ export function createKeyChange({ store, now, retentionMs }: KeyChangeDependenci
   };
 }
 
-function orNothing(error: unknown): null {
+/** A refusal by what may lag is none. */
+export function orNothing(error: unknown): null {
   if (error instanceof Failure) return null;
   throw error;
 }
@@ -172,4 +173,11 @@ export function contention(kind: string): Failure {
     'CONTENTION',
     `The ${kind} was changed by others at the same time; try again.`,
   );
+}
+
+/** What whoever makes a key is told where it is refused, or something that no two keys may have is taken; else null. */
+export function refusalToMake(error: unknown, isMadeElsewhere: boolean): Error | null {
+  if (error instanceof ExternalIdTaken) return externalIdTaken();
+  if (error instanceof DuplicateKey) return isMadeElsewhere ? digestTaken() : error;
+  return error instanceof Failure ? error : null;
 }

@@ -10,16 +10,14 @@ import type { KeyId, KeyRecord } from '../keys/key.ts';
 import { type KeyPatch, mayNarrow, narrows, patched } from '../keys/key-patch.ts';
 import { isActive, type OwnerRecord } from '../keys/owner.ts';
 import type { Digester, Secret } from '../keys/secret.ts';
-import { ExternalIdTaken } from '../store/records/external-id.ts';
-import { DuplicateKey, type Settlement, type Store } from '../store/store.ts';
+import type { Settlement, Store } from '../store/store.ts';
 import { createDisableIdle, createEndMany, type DisableIdle, type EndMany } from './bulk.ts';
 import {
   type Changed,
   createKeyChange,
-  digestTaken,
-  externalIdTaken,
   type Guard,
   keyDraft,
+  refusalToMake,
   requireEtag,
   type Visible,
 } from './key-change.ts';
@@ -143,20 +141,20 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
     ...createLeakRevocation({ store, digester, changeKey, now }),
     async create(wanted, origin, { guard, known = null } = {}) {
       // Before all else: what came of the first try is true of the retry, whatever holds by now.
-      const before = await madeBefore(wanted);
+      const before = await madeBefore(wanted, true);
       if (before !== null) return before;
-      requireActive(await (guard?.() ?? ownerOf(wanted)));
-      const made = known === null ? mint(wanted) : { key: record(wanted, known), secret: null };
       try {
+        requireActive(await (guard?.() ?? ownerOf(wanted)));
+        const made = known === null ? mint(wanted) : { key: record(wanted, known), secret: null };
         const draft = keyDraft(origin, null, made.key, { at: now() });
         await store.insertKey(made.key, retentionMs, draft, known === null || undefined);
         return made;
       } catch (error) {
-        if (error instanceof ExternalIdTaken) throw externalIdTaken();
-        if (!(error instanceof DuplicateKey)) throw error;
-        const meanwhile = await madeBefore(wanted);
-        if (meanwhile === null) throw known === null ? error : digestTaken();
-        return meanwhile;
+        const refusal = refusalToMake(error, known !== null);
+        // That read may have missed the first try, which is in the way of no other thing than this.
+        const meanwhile = refusal === null ? null : await madeBefore(wanted);
+        if (meanwhile !== null) return meanwhile;
+        throw refusal ?? error;
       }
     },
     async createFirst(wanted, origin) {
@@ -213,8 +211,8 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
     ...createPortalChanges({ store, now }),
   };
 
-  async function madeBefore({ requestKey }: NewKey): Promise<Made | null> {
-    const key = requestKey === null ? null : await store.getKeyByRequest(requestKey);
+  async function madeBefore({ requestKey }: NewKey, mayLag?: true): Promise<Made | null> {
+    const key = requestKey === null ? null : await store.getKeyByRequest(requestKey, mayLag);
     return key === null ? null : { key, secret: null };
   }
 

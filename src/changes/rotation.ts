@@ -4,7 +4,7 @@ import { type KeyId, type KeyRecord, keyState, shownKey } from '../keys/key.ts';
 import type { Secret } from '../keys/secret.ts';
 import type { Scheme } from '../schemes/scheme.ts';
 import { type Commit, DuplicateKey, type Settlement, type Store } from '../store/store.ts';
-import { contention, isOwnerActive, triesMax, type Visible } from './key-change.ts';
+import { contention, isOwnerActive, orNothing, triesMax, type Visible } from './key-change.ts';
 import { keyJson } from './key-json.ts';
 import type { Mint, NewKey } from './minting.ts';
 
@@ -46,23 +46,38 @@ export interface RotationDependencies {
  */
 export function createRotation({ store, mint, schemeOf, now, retentionMs }: RotationDependencies) {
   return async (id: KeyId, visible: Visible, origin: Origin, wish: RotationWish): Promise<Rotated> => {
-    for (let tries = 0; tries < triesMax; tries++) {
-      const current = await store.getKey(id);
-      // After it: so that who finds the key rotated by this very request finds what it made, too.
-      const before = await madeBefore(wish);
-      if (before !== null) return before;
-      if (current === null || !visible(current)) throw notFound('key');
-      const rotation = plan(current, wish, origin.actor);
-      const commit = await commitOf(rotation, origin);
-      if (commit === null) continue;
-      const { made, secret, old } = rotation;
-      return { key: made, secret, rotatedKey: old, ...(await store.settle(commit)) };
+    // As in every change of a key: what lags makes none, and a refusal is judged by the latest.
+    const rotated = await tryOnce(id, visible, origin, wish, true).catch(orNothing);
+    if (rotated !== null) return rotated;
+    for (let tries = 1; tries < triesMax; tries++) {
+      const again = await tryOnce(id, visible, origin, wish);
+      if (again !== null) return again;
     }
     throw contention('key');
   };
 
-  async function madeBefore({ requestKey }: RotationWish): Promise<Rotated | null> {
-    const key = requestKey === null ? null : await store.getKeyByRequest(requestKey);
+  /** Null where others have changed the key since it was read. */
+  async function tryOnce(
+    id: KeyId,
+    visible: Visible,
+    origin: Origin,
+    wish: RotationWish,
+    mayLag?: true,
+  ): Promise<Rotated | null> {
+    const current = await store.getKey(id, mayLag);
+    // After it: so that who finds the key rotated by this very request finds what it made, too.
+    const before = await madeBefore(wish, mayLag);
+    if (before !== null) return before;
+    if (current === null || !visible(current)) throw notFound('key');
+    const rotation = plan(current, wish, origin.actor);
+    const commit = await commitOf(rotation, origin);
+    if (commit === null) return null;
+    const { made, secret, old } = rotation;
+    return { key: made, secret, rotatedKey: old, ...(await store.settle(commit)) };
+  }
+
+  async function madeBefore({ requestKey }: RotationWish, mayLag?: true): Promise<Rotated | null> {
+    const key = requestKey === null ? null : await store.getKeyByRequest(requestKey, mayLag);
     if (key === null) return null;
     const rotatedKey = key.rotatedFrom === null ? null : await store.getKey(key.rotatedFrom);
     return { key, secret: null, rotatedKey, ...(await store.settle({ at: now() })) };

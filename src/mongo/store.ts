@@ -108,7 +108,7 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Restorab
     getKey: watch(async (...asked) => current().keys.get(...asked)),
     findDigests: watch(async (digests) => current().digests.find(digests)),
     findExternalIds: watch(async (asked) => current().keys.findExternalIds(asked)),
-    getKeyByRequest: watch(async (requestKey) => current().keys.getByRequest(requestKey)),
+    getKeyByRequest: watch(async (...asked) => current().keys.getByRequest(...asked)),
     listKeys: watch(async (filter, page) => current().keys.list(filter, page)),
     listKeysInOrder: watch(async (...given) => current().keys.listInOrder(...given)),
     countListed: watch(async (...given) => current().keys.countListed(...given)),

@@ -63,8 +63,8 @@ export interface Store
   countOwned(asked: OwnedKeys, max: number): Promise<number>;
   /** The places of those that a key which is not revoked has; at most {@link insertsMax}. */
   findExternalIds(asked: readonly OwnedExternalId[]): Promise<ReadonlySet<number>>;
-  /** The key that was made by the request of that name. */
-  getKeyByRequest(requestKey: string): Promise<KeyRecord | null>;
+  /** The key that was made by the request of that name; one that `mayLag` may miss what others have just made. */
+  getKeyByRequest(requestKey: string, mayLag?: true): Promise<KeyRecord | null>;
   /** Newest first, at most `size`, older than `before` when it is given. */
   listKeys(
     filter: KeyFilter,

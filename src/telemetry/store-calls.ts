@@ -33,7 +33,7 @@ export function eachCall(store: Store, wrap: WrapCall): Store {
     findDigests: wrap('find_digests', (digests) => store.findDigests(digests)),
     countOwned: wrap('count_owned', (...given) => store.countOwned(...given)),
     findExternalIds: wrap('find_external_ids', (asked) => store.findExternalIds(asked)),
-    getKeyByRequest: wrap('get_key_by_request', (requestKey) => store.getKeyByRequest(requestKey)),
+    getKeyByRequest: wrap('get_key_by_request', (...asked) => store.getKeyByRequest(...asked)),
     listKeys: wrap('list_keys', (filter, page) => store.listKeys(filter, page)),
     listKeysInOrder: wrap('list_keys', (...given) => store.listKeysInOrder(...given)),
     countListed: wrap('count_listed', (...given) => store.countListed(...given)),

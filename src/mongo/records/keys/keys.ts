@@ -31,7 +31,7 @@ export interface KeyCollection {
   get(id: KeyId, mayLag?: true): Promise<KeyRecord | null>;
   countOwned(asked: OwnedKeys, max: number): Promise<number>;
   findExternalIds(asked: readonly OwnedExternalId[]): Promise<ReadonlySet<number>>;
-  getByRequest(requestKey: string): Promise<KeyRecord | null>;
+  getByRequest(requestKey: string, mayLag?: true): Promise<KeyRecord | null>;
   list(
     filter: KeyFilter,
     page: { readonly before: KeyId | null; readonly size: number },
@@ -101,8 +101,10 @@ export function createKeyCollection(dependencies: KeyCollectionDependencies): Ke
       const held = new Set(found.map(({ held_external_id }) => held_external_id));
       return new Set(texts.flatMap((text, place) => (held.has(text) ? [place] : [])));
     },
-    async getByRequest(requestKey) {
-      const document = await readFresh((read) => keys.findOne({ request_key: requestKey }, read));
+    async getByRequest(requestKey, mayLag) {
+      const document = await (mayLag === true ? sessions.read : readFresh)((read: ReadOptions) =>
+        keys.findOne({ request_key: requestKey }, read),
+      );
       return document === null ? null : use.one(document._id as KeyId, Promise.resolve(toRecord(document)));
     },
     list: (filter, { before, size }) =>
