@@ -8,7 +8,9 @@ import type { OwnerRecord } from '../keys/owner.ts';
 import { type Digest, pepperOf } from '../keys/secret.ts';
 import type { CheckStore } from '../store/breaker.ts';
 import type { Feed } from '../store/feed/feed.ts';
+import type { StoredKey } from '../store/records/key-pages.ts';
 import { BoundedCache } from './bounded-cache.ts';
+import { createFilling, type FillingDependencies } from './filling.ts';
 import { createGrants } from './grants.ts';
 import { createHeldKeys } from './held-key.ts';
 import { KeyTable } from './key-table.ts';
@@ -36,6 +38,9 @@ export interface Keyring {
   loadGrants(key: CheckedKey): Promise<readonly string[]>;
   /** How much is remembered, and how many reads are under way. */
   size(): { readonly keys: number; readonly misses: number; readonly owners: number; readonly reads: number };
+  /** From now on puts all keys into memory ahead of their Checks, where the store has pages of them. */
+  startFilling(): void;
+  stopFilling(): void;
 }
 
 export interface KeyringOptions {
@@ -51,10 +56,12 @@ export interface KeyringDependencies {
   readonly store: Pick<CheckStore, 'findKey' | 'getOwner' | 'getRole'>;
   readonly feed: Pick<Feed, 'subscribe' | 'isFresh'>;
   readonly missBudget: MissBudget;
+  /** Of a store that names the digest of whatever is made or changed. Default: keys are read when they are asked for. */
+  readonly pages?: Pick<FillingDependencies, 'readPage' | 'wait'> | undefined;
 }
 
 export function createKeyring(dependencies: KeyringDependencies, options: KeyringOptions): Keyring {
-  const { store, feed, missBudget } = dependencies;
+  const { store, feed, missBudget, pages } = dependencies;
   const keys = new KeyTable<CheckedKey>(options.keysMax);
   const misses = new BoundedCache<Digest, null>(options.missesMax);
   /** Of the digests in `misses`: memory is searched by one pepper's alone. */
@@ -64,11 +71,13 @@ export function createKeyring(dependencies: KeyringDependencies, options: Keyrin
   const held = createHeldKeys();
   const keyReads = createSharedReads<CheckedKey | null>(feed.isFresh, options);
   const ownerReads = createSharedReads<OwnerRecord | null>(feed.isFresh, options);
+  const filling = pages === undefined ? null : createFilling({ ...pages, hold, isFresh: feed.isFresh });
 
   feed.subscribe({
     onChange(id, digest) {
       keyReads.change(id);
       keys.forget(id);
+      filling?.onChange(id, digest);
       if (digest === null) return;
       keyReads.change(digest);
       dropMiss(digest);
@@ -85,6 +94,7 @@ export function createKeyring(dependencies: KeyringDependencies, options: Keyrin
       keys.clear();
       misses.clear();
       owners.clear();
+      filling?.onGap();
     },
   });
 
@@ -92,14 +102,16 @@ export function createKeyring(dependencies: KeyringDependencies, options: Keyrin
     peek(digest) {
       if (!feed.isFresh()) return undefined;
       // To look for a digest among texts costs as much as all else here, and there are seldom any.
-      return keys.get(digest) ?? (misses.size === 0 ? undefined : misses.get(digest));
+      return keys.get(digest) ?? (misses.size > 0 && misses.get(digest) === null ? null : soleMiss(digest));
     },
-    load: (digest, candidates, address) =>
-      keyReads.read(digest, {
+    load(digest, candidates, address) {
+      if (feed.isFresh() && candidates.every(isNobodys)) return Promise.resolve(null);
+      return keyReads.read(digest, {
         find: () => missBudget.read(address, () => find(candidates)),
         namesOf: (record) => (record === null ? candidates : [record.id, ...candidates]),
         keep: (record) => keep(digest, record),
-      }),
+      });
+    },
     peekOwner(id) {
       return feed.isFresh() ? owners.get(id) : undefined;
     },
@@ -117,6 +129,8 @@ export function createKeyring(dependencies: KeyringDependencies, options: Keyrin
       owners: owners.size,
       reads: keyReads.underWay() + ownerReads.underWay() + grants.reads(),
     }),
+    startFilling: () => filling?.start(),
+    stopFilling: () => filling?.stop(),
   };
 
   async function find(candidates: readonly Digest[]): Promise<CheckedKey | null> {
@@ -130,9 +144,28 @@ export function createKeyring(dependencies: KeyringDependencies, options: Keyrin
       missesPepper = pepperOf(digest);
       return;
     }
+    if (keys.size >= options.keysMax) filling?.onForgotten();
+    filling?.onKept(digest);
     // From now on a Check finds this one, and counts its use there.
     if (record.uses !== undefined && record.uses < 0) record.uses = 0;
     keys.set(digest, record);
+  }
+
+  /** One that is there was put there by a Check, and has its use beside it. */
+  function hold({ digest, key }: StoredKey): boolean {
+    if (keys.get(digest) !== undefined) return true;
+    if (keys.size >= options.keysMax) return false;
+    keep(digest, held(key));
+    return true;
+  }
+
+  function isNobodys(digest: Digest): boolean {
+    return filling?.isNobodys(digest) === true && keys.get(digest) === undefined;
+  }
+
+  /** Null for a digest of nobody's that a key could be stored under by no other, since there are no peppers. */
+  function soleMiss(digest: Digest): null | undefined {
+    return filling?.isNobodys(digest) === true && pepperOf(digest) === '' ? null : undefined;
   }
 
   /** Misses are remembered by one pepper's digests; of a key made under another, any of them may be the one. */

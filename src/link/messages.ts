@@ -20,7 +20,7 @@ import type { CheckChanges, SentCheckConfig } from '../settings/check-config.ts'
 import type { UnitLease, UnitLeaseRequest, UnitReturn } from '../store/units.ts';
 import type { RequestRow } from '../store/usage/request-log.ts';
 import type { CheckSnapshot } from '../telemetry/check-telemetry.ts';
-import type { SentKey } from './sent-keys.ts';
+import type { SentKey, SentKeyPage } from './sent-keys.ts';
 import type { SentTallies } from './sent-tallies.ts';
 
 /** What was read, and how old at the most it was when the answer was given, in milliseconds. */
@@ -37,6 +37,8 @@ export interface SharedLease extends UnitLease {
 /** What a Check worker asks the service. */
 export type ServiceAnswers = {
   findKey(digests: readonly Digest[]): Promise<Dated<SentKey | null>>;
+  /** Only of a store that has pages of keys. */
+  readKeyPage(before: KeyId | null, size: number): Promise<Dated<SentKeyPage>>;
   getOwner(id: string): Promise<Dated<OwnerRecord | null>>;
   getRole(id: string): Promise<Dated<RoleRecord | null>>;
   leaseUnits(request: UnitLeaseRequest): Promise<SharedLease>;

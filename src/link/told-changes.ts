@@ -45,7 +45,7 @@ export interface ToldWorker {
 }
 
 export interface ToldChangesDependencies {
-  readonly feed: Pick<Feed, 'isFresh' | 'lagMs'>;
+  readonly feed: Pick<Feed, 'isFresh' | 'lagMs' | 'readPage'>;
   readonly stalenessMaxMs: number;
   /** The longest that a change waits for the workers. */
   readonly settleMaxMs: number;
@@ -90,9 +90,9 @@ export function createToldChanges(dependencies: ToldChangesDependencies): ToldCh
     },
     join,
     following: (changes) => ({
-      // Of one that nobody has heard of they are told nothing.
+      // Of one that nobody has heard of they are told nothing, unless they may know all others.
       insertKey: (record, retentionMs, draft, isUnheard) =>
-        isUnheard
+        isUnheard && feed.readPage === null
           ? changes.insertKey(record, retentionMs, draft, isUnheard)
           : followed(changes.insertKey)(record, retentionMs, draft),
       insertFirstKey: followed(changes.insertFirstKey),

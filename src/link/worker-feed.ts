@@ -3,7 +3,7 @@ import { createLease } from '../store/feed/lease.ts';
 import type { ServiceTold, WorkerTold } from './messages.ts';
 
 /** The feed of a Check worker: the service's changes, and a lease of the worker's own on what they say. */
-export interface WorkerFeed extends Feed {
+export interface WorkerFeed extends Omit<Feed, 'readPage'> {
   take(told: ServiceTold): void;
   /** Beats from now on. */
   start(): void;

@@ -1,9 +1,12 @@
+import type { KeyId } from '../keys/key.ts';
 import type { CheckStore } from '../store/breaker.ts';
+import type { Feed } from '../store/feed/feed.ts';
+import type { KeyPage } from '../store/records/key-pages.ts';
 import { type Store, StoreUnavailable } from '../store/store.ts';
 import type { AllowedTallies } from '../store/usage/allowed-tallies.ts';
 import type { Dated, ServiceAnswers } from './messages.ts';
 import type { Peer } from './peer.ts';
-import { takeKey } from './sent-keys.ts';
+import { takeKey, takeKeyPage } from './sent-keys.ts';
 import { sendAllowed, sendTallies } from './sent-tallies.ts';
 
 /** What a Check worker asks of the store. */
@@ -11,6 +14,8 @@ export type WorkerStore = CheckStore &
   Pick<Store, 'recordUsage'> & {
     /** The same of keys that were allowed, by columns. */
     recordAllowed(tallies: AllowedTallies): Promise<void>;
+    /** Of a store that has pages of keys: see {@link Feed.readPage}. */
+    readKeyPage(before: KeyId | null, size: number): Promise<KeyPage>;
     /** How many Check workers lease from the same store, as far as is known. */
     readonly sharers: () => number;
   };
@@ -36,6 +41,8 @@ export function createWorkerStore(dependencies: WorkerStoreDependencies): Worker
       const found = await inTime(() => service.ask('findKey', digests));
       return found === null ? null : takeKey(found);
     },
+    readKeyPage: async (before, size) =>
+      takeKeyPage(await inTime(() => service.ask('readKeyPage', before, size))),
     getOwner: (id) => inTime(() => service.ask('getOwner', id)),
     getRole: (id) => inTime(() => service.ask('getRole', id)),
     async leaseUnits(request) {

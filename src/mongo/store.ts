@@ -89,7 +89,7 @@ export function createMongoStore(dependencies: MongoStoreDependencies): Restorab
       subscribe(given) {
         subscriber = given;
       },
-      isFresh: () => opened?.replication?.lease.isHeld() ?? false,
+      ...{ readPage: null, isFresh: () => opened?.replication?.lease.isHeld() ?? false },
       lagMs: () => (opened?.replication === null ? 0 : (opened?.replication.lease.ageMs() ?? Infinity)),
     },
 

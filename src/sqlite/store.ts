@@ -121,8 +121,8 @@ export function createSqliteStore(dependencies: SqliteStoreDependencies): Restor
       subscribe(given) {
         subscriber = given;
       },
-      isFresh: () => opened?.place.isTrusted() ?? false,
-      lagMs: () => opened?.place.lostForMs() ?? 0,
+      ...{ isFresh: () => opened?.place.isTrusted() ?? false, lagMs: () => opened?.place.lostForMs() ?? 0 },
+      readPage: (before, size) => withTables(({ readKeyPage }) => readKeyPage(before, size)),
     },
 
     async open() {

@@ -7,6 +7,7 @@ import { createDutyTable, type DutyTable } from './records/duties.ts';
 import { createIdentityKeyTable, type IdentityKeyTable } from './records/identity-keys.ts';
 import { createIdlePages, type IdlePages } from './records/keys/idle-pages.ts';
 import { createKeyTable, type KeyTable } from './records/keys/keys.ts';
+import { createKeyPages, type ReadKeyPage } from './records/keys/memory-pages.ts';
 import { createLimitTable, type LimitTable } from './records/limits.ts';
 import { createOwnerTable, type OwnerTable } from './records/owners.ts';
 import { createPortalSessionTable, type PortalSessionTable } from './records/portal-sessions.ts';
@@ -24,6 +25,7 @@ export interface Tables {
   readonly database: DatabaseSync;
   readonly disk: Disk;
   readonly keys: KeyTable;
+  readonly readKeyPage: ReadKeyPage;
   readonly owners: OwnerTable;
   readonly roles: RoleTable;
   readonly limits: LimitTable;
@@ -54,6 +56,7 @@ export function createTables(database: DatabaseSync, disk: Disk, options: TableO
   return {
     ...{ database, disk, usageSums, pending },
     keys: createKeyTable(database, prepare, onBadRecord),
+    readKeyPage: createKeyPages(database),
     owners: createOwnerTable(database),
     roles: createRoleTable(database, onBadRecord),
     limits: createLimitTable(database),

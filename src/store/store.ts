@@ -83,7 +83,7 @@ export interface Store
   /**
    * Durable when it resolves. Rejects with {@link DuplicateKey} if the id, the digest or the request is taken, with
    * {@link ExternalIdTaken} if a key of the same owner that is not revoked has the external id, and then keeps nothing. Like every change here: where a draft is given, it is written into the journal with the
-   * change, or neither is. Of a key that `isUnheard`, since its secret was just made and nobody has it, no memory knows that there is none: subscribers need not hear of it.
+   * change, or neither is. Of a key that `isUnheard`, since its secret was just made and nobody has it, no memory knows that there is none: subscribers need not hear of it, unless {@link Feed.readPage} gives memory all others.
    */
   insertKey(record: KeyRecord, retentionMs: number, draft?: JournalDraft, isUnheard?: true): Promise<Commit>;
   /**

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { createHeldKeys } from '../../src/cache/held-key.ts';
-import { sendKey, takeKey } from '../../src/link/sent-keys.ts';
+import { sendKey, sendKeyPage, takeKey, takeKeyPage } from '../../src/link/sent-keys.ts';
 import { anyKeyRecord } from '../store-contract/setting.ts';
 
 const members = [
@@ -29,6 +29,19 @@ it('has a worker hold of a key what one that read the record itself would', () =
       // Lists and labels of equal keys are held once, however the keys came.
       expect(sent.permissions).toBe(own.permissions);
       expect(sent.labels).toBe(own.labels);
+    }),
+  );
+});
+
+it('has a page of keys arrive as it was sent, whatever they are called', () => {
+  fc.assert(
+    fc.property(fc.array(anyKeyRecord, { maxLength: 4 }), (records) => {
+      const keys = records.map((record) => ({ digest: record.digest, key: record }));
+      const page = { keys, unreadable: records.map(({ digest }) => digest), next: records[0]?.id ?? null };
+      const { keys: taken, ...others } = takeKeyPage(sendKeyPage(page));
+      expect(others).toEqual({ unreadable: page.unreadable, next: page.next });
+      expect(taken.map(({ digest }) => digest)).toEqual(keys.map(({ digest }) => digest));
+      expect(taken.map(({ key }) => key)).toEqual(records.map((record) => takeKey(sendKey(record))));
     }),
   );
 });

@@ -4,6 +4,7 @@ import type { ServiceTold } from '../../src/link/messages.ts';
 import { createToldChanges } from '../../src/link/told-changes.ts';
 import { createWorkerFeed } from '../../src/link/worker-feed.ts';
 import { createWorkerStore } from '../../src/link/worker-store.ts';
+import type { Feed } from '../../src/store/feed/feed.ts';
 import { type Settlement, StoreUnavailable } from '../../src/store/store.ts';
 
 const stalenessMaxMs = 15_000;
@@ -14,13 +15,16 @@ const id = 'key_a' as KeyId;
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** A service and one Check worker, whose link and clocks are variables. */
-function setting({ settled = { unconfirmedReplicas: [] as readonly string[] } } = {}) {
+function setting({
+  settled = { unconfirmedReplicas: [] as readonly string[] },
+  readPage = null as Feed['readPage'],
+} = {}) {
   // Clocks stand still but for what really passes, so that waits end.
   const clock = { skipped: 0 };
   const monotonic = () => performance.now() + clock.skipped;
   const now = () => 5_000_000 + monotonic();
   const store = { isFresh: true, lagMs: 0 };
-  const feed = { isFresh: () => store.isFresh, lagMs: () => store.lagMs };
+  const feed = { isFresh: () => store.isFresh, lagMs: () => store.lagMs, readPage };
   const told = createToldChanges({ feed, stalenessMaxMs, settleMaxMs, now, monotonic });
   const toWorker: ServiceTold[] = [];
   const link = { isOpen: true, takesMore: true };
@@ -169,8 +173,14 @@ describe('a change', () => {
     worker.stop();
   });
 
-  it('waits for no worker where it makes a key that nobody has heard of', async () => {
-    const { worker, told, arrive } = setting();
+  it.each([
+    ['waits for no worker where it makes a key that nobody has heard of', null],
+    [
+      'waits for it all the same where memory may know all other keys',
+      async () => ({ keys: [], unreadable: [], next: null }),
+    ],
+  ])('%s', async (_, readPage) => {
+    const { worker, told, arrive } = setting({ readPage });
     worker.start();
     await arrive();
     // Another change, which the worker has not applied.
@@ -185,7 +195,7 @@ describe('a change', () => {
       const done = insertKey({} as never, 1, undefined, isUnheard).then(() => false);
       return Promise.race([done, turn().then(() => true)]);
     };
-    expect(await hasWaited(true)).toBe(false);
+    expect(await hasWaited(true)).toBe(readPage !== null);
     expect(await hasWaited()).toBe(true);
     worker.stop();
   });

@@ -64,11 +64,12 @@ export function createChanges({ now, withTables, requireFile, subscriber }: Chan
   const committed = (answer: true | null) => (answer === null ? null : { at: now() });
 
   return {
-    async insertKey(record, retentionMs, draft, isUnheard) {
+    async insertKey(record, retentionMs, draft) {
       await change(
         ({ keys }, told) => {
           keys.insert(record, retentionMs);
-          if (!isUnheard) told(record.id, record.digest);
+          // Though nobody has asked for it yet: memory may know all keys but this one.
+          told(record.id, record.digest);
           return true;
         },
         () => draft,

@@ -1,5 +1,6 @@
 import type { KeyId } from '../../keys/key.ts';
 import type { Digest } from '../../keys/secret.ts';
+import type { KeyPage } from '../records/key-pages.ts';
 
 export interface Feed {
   /**
@@ -17,6 +18,12 @@ export interface Feed {
    * it, or where nothing is remembered; Infinity where that cannot be told.
    */
   lagMs(): number;
+  /**
+   * At most `size` keys that are older than `before`, the newest where it is null. Whoever has read all pages, and was
+   * told of each change meanwhile, with the digest of whatever is made or changed, knows all digests. Null where memory
+   * is to read a key when it is asked for.
+   */
+  readonly readPage: ((before: KeyId | null, size: number) => Promise<KeyPage>) | null;
 }
 
 export interface FeedSubscriber {

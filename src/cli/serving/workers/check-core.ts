@@ -1,7 +1,7 @@
 import { createKeyring } from '../../../cache/keyring.ts';
 import { createMissBudget } from '../../../cache/miss-budget.ts';
 import { createNoteInClear } from '../../../check/cleartext.ts';
-import { createJudges, type Judges } from '../../../check/judges.ts';
+import { createJudges } from '../../../check/judges.ts';
 import { failures as guesses } from '../../../events/failure-notices.ts';
 import { createForward } from '../../../forward/judge.ts';
 import type { CheckDependencies } from '../../../grpc/check/check-server.ts';
@@ -31,11 +31,12 @@ import { createLogger, type Logger } from '../../../telemetry/log.ts';
 import { traceCheckStore, traceLookups } from '../../../telemetry/tracing-check.ts';
 import { untilAborted } from '../../../time/until-aborted.ts';
 import type { Tracing } from '../../../tracing/tracing.ts';
-import { createRequestLog, type RequestLog } from '../../../usage/requests/request-log.ts';
 import { createUsage, writesToFold } from '../../../usage/usage.ts';
 import { giveBackStart } from '../heap.ts';
 import { openTracing } from '../tracing.ts';
 import { type CheckListener, createCheckListener } from './check-listener.ts';
+import { pagesOf } from './key-pages.ts';
+import { gatherRequests } from './request-gathering.ts';
 
 /** All that decides, in a Check worker. */
 export interface CheckCore {
@@ -79,7 +80,7 @@ export async function startCheckCore(
   const store = createWorkerStore({ ...config, service, workers, monotonic });
   const tokens = config.identityToken === null ? null : createIdentityTokens(config.identityToken, now);
   const known = { config, log, tracing, telemetry, feed, store, tokens };
-  const { judges, limiter } = createDecision(known, workers, service);
+  const { judges, limiter, keyring } = createDecision(known, workers, service);
   const usage = createUsage(
     {
       store,
@@ -125,9 +126,8 @@ export async function startCheckCore(
     },
   );
   feed.start();
-  usage.start();
-  requests.start();
-  failures.start();
+  keyring.startFilling();
+  for (const each of [usage, requests, failures]) each.start();
   // Before it listens, so that no Check waits for it.
   giveBackStart();
   const givingBack = setInterval(() => void limiter.giveBack(now()), giveBackEveryMs).unref();
@@ -149,6 +149,7 @@ export async function startCheckCore(
       // Most of it is written while calls are still under way.
       void usage.flush();
       void requests.flush();
+      keyring.stopFilling();
       await listener.close(drainMs);
       clearInterval(givingBack);
       const late = AbortSignal.timeout(lastWritesMsMax);
@@ -159,25 +160,6 @@ export async function startCheckCore(
       feed.stop();
     },
   };
-}
-
-/** What becomes of requests, for the log of them. */
-function gatherRequests(
-  service: Pick<Peer<ServiceAnswers, WorkerTold>, 'ask'>,
-  { config, log, judges }: Pick<Known, 'config' | 'log'> & { readonly judges: Judges },
-): RequestLog {
-  const requests = createRequestLog(
-    {
-      send: (rows) => service.ask('recordRequests', rows),
-      schemes: () => judges.policy().keySchemes,
-      onError: (error) => log.warn({ err: error }, 'requests could not be logged yet'),
-      // Without a service there is nobody who would count it.
-      onLeftOut: (left) => void service.ask('leaveRequestsOut', left).catch(() => {}),
-    },
-    { flushMs: config.usageFlushMs },
-  );
-  requests.setOn(config.requestLog.isEnabled);
-  return requests;
 }
 
 interface Known {
@@ -211,7 +193,7 @@ function createDecision(
   const { missReadsPerSecond } = config.memory;
   const missBudget = createMissBudget(monotonic, { readsPerSecond: Math.ceil(missReadsPerSecond / workers) });
   const counted = telemetry.countLookups(
-    createKeyring({ store: checkStore, feed, missBudget }, config.memory),
+    createKeyring({ store: checkStore, feed, missBudget, pages: pagesOf(config, store) }, config.memory),
   );
   const keyring = tracing === null ? counted : traceLookups(counted, tracing);
   const limiter = createLimiter(checkStore, {
@@ -233,7 +215,7 @@ function createDecision(
     { keyring, digester, limiter, now, noteInClear, ...(tokens !== null && tokens) },
     config,
   );
-  return { limiter, judges };
+  return { limiter, judges, keyring };
 }
 
 /** Several lease from the service, which has the advances of all. */

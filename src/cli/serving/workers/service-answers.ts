@@ -1,6 +1,6 @@
 import type { Registry } from '../../../changes/registry.ts';
 import type { ServiceAnswers } from '../../../link/messages.ts';
-import { sendKey } from '../../../link/sent-keys.ts';
+import { sendKey, sendKeyPage } from '../../../link/sent-keys.ts';
 import { takeTallies } from '../../../link/sent-tallies.ts';
 import type { ToldWorker } from '../../../link/told-changes.ts';
 import type { Store } from '../../../store/store.ts';
@@ -15,6 +15,7 @@ export interface ServiceAnswersDependencies {
   readonly registry: Pick<Registry, 'revokeInClear'>;
   /** What a Check reads, and admin calls do. */
   readonly reads: Pick<Store, 'findKey' | 'getOwner' | 'getRole'>;
+  readonly store: Pick<Store, 'feed'>;
   readonly events: Pick<Events, 'usageStore' | 'countFailures' | 'noteLimit'>;
   readonly requestSink: RequestSink;
   /** Writes lines of the log as they are. */
@@ -31,6 +32,12 @@ export function serviceAnswers(
       worker.dated(async () => {
         const key = await reads.findKey(digests, 'check');
         return key === null ? null : sendKey(key);
+      }),
+    readKeyPage: (before, size) =>
+      worker.dated(async () => {
+        const { readPage } = others.store.feed;
+        if (readPage === null) throw new Error('this store has no pages of keys');
+        return sendKeyPage(await readPage(before, size));
       }),
     getOwner: (id) => worker.dated(() => reads.getOwner(id, 'check')),
     getRole: (id) => worker.dated(() => reads.getRole(id, 'check')),
