@@ -4,6 +4,8 @@ import { neverMs } from './period.ts';
 
 /** Units that whoever alone leases from a store may spend of each window before it asks for any. */
 export interface Advances {
+  /** Whether nobody else ever leases from the store: what it said of a window is so until units of it are charged. */
+  readonly isSole: boolean;
   /**
    * False until the store was asked what others have spent of windows that begin up to then: none of those may be leased
    * before.
@@ -63,6 +65,7 @@ export const none: Advance = { units: 0, free: 0 };
 
 /** For who never spends in advance, and whom nobody did before. */
 export const noAdvances: Advances = {
+  isSole: false,
   isKnown: () => true,
   learn: async () => {},
   keep: async () => {},
@@ -89,6 +92,7 @@ export function createAdvances(store: Pick<UnitStore, 'leaseUnits' | 'returnUnit
   const forgotten = createForgotten();
 
   return {
+    isSole: true,
     isKnown: () => lostBefore !== null,
     learn(now) {
       learning ??= ask(now).finally(() => {

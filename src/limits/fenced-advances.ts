@@ -44,6 +44,7 @@ export function createFencedAdvances(store: Pick<UnitStore, 'leaseUnits'>, share
     isOwn(start) ? forgotten.has(start, per) : start <= lostThrough;
 
   return {
+    isSole: false,
     isKnown,
     async learn(now) {
       await moving?.catch(() => {});

@@ -19,8 +19,11 @@ export interface Leases {
     cost: number,
     now: number,
   ): Promise<unknown>;
-  /** Looks again at those of which others may have given something back, or spent without a lease. */
-  freshen(counters: readonly Counter[], limits: readonly Limit[], isLook: boolean, now: number): void;
+  /**
+   * Looks again at those of which others may have given something back, or spent without a lease; not where the cost is
+   * more than the limit, and will be whatever they do.
+   */
+  freshen(counters: readonly Counter[], limits: readonly Limit[], cost: number, now: number): void;
   giveBackWindow(window: Window): void;
   giveBackIdle(now: number): Promise<void>;
   giveBackAll(): Promise<void>;
@@ -83,9 +86,11 @@ export function createLeases(
           );
         }),
       ),
-    freshen(counters, limits, isLook, now) {
+    freshen(counters, limits, cost, now) {
+      if (limits.some(({ limit }) => cost > limit)) return;
       for (const [at, { window }] of counters.entries()) {
-        const mayChange = isLook || window.isLong || window.isCharged;
+        const isKnown = advances.isSole && window.seenAt !== Number.NEGATIVE_INFINITY;
+        const mayChange = cost === 0 || window.isCharged || (window.isLong && !isKnown);
         const isDue = Math.abs(now - window.seenAt) >= freshMs;
         if (window.lease !== null || !mayChange || !isDue) continue;
         ask(window, limits[at] as Limit, 0, 0, now).catch(() => {});

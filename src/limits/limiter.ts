@@ -99,7 +99,7 @@ export function createLimiter(
       if (stand === 'wait') return spendLeased(key, counters, limits, cost, now);
       if (stand === 'ready') take(key, counters, limits, cost, now);
       else deny(key, counters, limits, cost);
-      if (stand === 'short' || cost === 0) leases.freshen(counters, limits, cost === 0, now);
+      if (stand === 'short' || cost === 0) leases.freshen(counters, limits, cost, now);
       return verdictOn(counters, limits, cost, stand === 'ready', now);
     },
     look(key, owner, limits, cost, now) {
