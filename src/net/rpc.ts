@@ -29,7 +29,8 @@ export class RpcError extends Error {
 
 /**
  * Answers one message with one. A synchronous answer is the cheap one. `request` is never written over, but it
- * may be a view into all that one read of the socket brought: copy what is kept for long. A thrown or rejected
+ * may be a view into all that one read of the socket brought: copy what is kept for long. A synchronous answer is
+ * copied before the next call is handled, another one is never written over. A thrown or rejected
  * {@link RpcError} is told as it is, anything else as INTERNAL without its cause. `caller` is the trace that the
  * caller names.
  */

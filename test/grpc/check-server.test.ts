@@ -42,6 +42,18 @@ describe('an answer to a Check', () => {
     expect([...throwing.broken, ...rejecting.broken]).toEqual([bug, bug]);
   });
 
+  it('that is given later stays as it is, whatever is answered before it is sent', async () => {
+    const { answer } = setUp((request) =>
+      request.header('x-later').length > 0
+        ? Promise.resolve(allowed)
+        : { ...allowed, key: keyRecord({ name: 'another' }) },
+    );
+    const later = await answer(checkRequest({ 'x-later': 'yes' }));
+    const asGiven = Buffer.from(later);
+    await answer(checkRequest({}));
+    expect(asGiven.equals(later)).toBe(true);
+  });
+
   it('is a denial when the decision is of no kind there is', async () => {
     const { answer } = setUp(() => ({ verdict: 'shrug' }) as never);
     expectDenied(await answer(checkRequest({})), 503);

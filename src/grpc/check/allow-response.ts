@@ -10,6 +10,9 @@ import { response, writeHeader, writeMember, writeStatus, writeStructMember } fr
 
 const overrideFragment = createOverrideFragments();
 
+/** Most keys have none. */
+const noLabels = encodeNoLabels();
+
 /** The tags of an OkHttpResponse. */
 export const ok = { headers: 18, remove: 42, responseHeaders: 50, removeParameters: 66 } as const;
 
@@ -33,7 +36,7 @@ export function allowAnyone(writer: BackwardWriter, request: AccessRequest, upst
   removeSent(writer, request, { upstream, allowed: null, headers: [] });
   writer.message(response.ok, since);
   writeStatus(writer, code.ok, '');
-  return writer.take();
+  return writer.lend();
 }
 
 export function allowKey(
@@ -51,7 +54,7 @@ export function allowKey(
   writeTold(writer, allowed, shapes, { upstream, headers });
   writer.message(response.ok, since);
   writeStatus(writer, code.ok, '');
-  return writer.take();
+  return writer.lend();
 }
 
 /** What the client sent goes on as it came, but for what it must not say of itself; who would pass is named. */
@@ -70,7 +73,7 @@ export function observe(
   if (allowed !== null) writeTold(writer, allowed, shapes, { upstream, headers });
   writer.message(response.ok, since);
   writeStatus(writer, code.ok, '');
-  return writer.take();
+  return writer.lend();
 }
 
 function writeObservedDenial(writer: BackwardWriter, denied: Denied): void {
@@ -157,7 +160,19 @@ function writeKeyMetadata(
   const since = writer.length;
   if (rate !== null) writer.encoded(overrideFragment(rate.limits));
   if (isObserved) writeMember(writer, 'observed', true);
-  writeStructMember(writer, 'labels', key.labels);
+  if (hasAny(key.labels)) writeStructMember(writer, 'labels', key.labels);
+  else writer.encoded(noLabels);
   shapes.writeMembers(writer, allowed);
   writer.message(response.metadata, since);
+}
+
+function hasAny(members: Readonly<Record<string, string>>): boolean {
+  for (const _ in members) return true;
+  return false;
+}
+
+function encodeNoLabels(): Uint8Array {
+  const writer = new BackwardWriter();
+  writeStructMember(writer, 'labels', {});
+  return writer.take();
 }

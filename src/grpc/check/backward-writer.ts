@@ -19,10 +19,14 @@ export class BackwardWriter {
 
   /** A copy of what is written, which is forgotten. */
   take(): Buffer {
-    const taken = Buffer.allocUnsafe(this.length);
-    this.#bytes.copy(taken, 0, this.#at);
+    return Buffer.from(this.lend());
+  }
+
+  /** The same in place, until something else is written. */
+  lend(): Buffer {
+    const lent = this.#bytes.subarray(this.#at);
     this.#at = this.#size;
-    return taken;
+    return lent;
   }
 
   /** Forgets what is written. */

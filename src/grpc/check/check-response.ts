@@ -18,7 +18,8 @@ export type UnavailableAs = 'error_response' | 'denied_response' | 'rpc_error';
 export class CheckUnavailable extends Error {}
 
 /**
- * Writes the answers to Checks, each into bytes that must not be written to: they may be answered again. Envoy
+ * Writes the answers to Checks, each into bytes that hold until the next one is written, and must not be written to:
+ * they may be answered again. Envoy
  * takes an answer without a status, or one with status OK and a denial in it, for an allow: so there are only the
  * methods below, and each sets both.
  */
@@ -85,13 +86,13 @@ export function createCheckWriter(
     if (decision.rate !== null) {
       writeMetadata(writer, decision);
       writeDenial(writer, decision, { field, kind, body });
-      return writer.take();
+      return writer.lend();
     }
     const { head, whole } = prepare(decision, { field, kind, body });
     if (decision.key === null && decision.misconfigured === undefined) return whole;
     writeMetadata(writer, decision);
     writer.encoded(head);
-    return writer.take();
+    return writer.lend();
   }
 
   function prepare(decision: Denied, told: Told): PreparedDenial {

@@ -44,7 +44,8 @@ export const CHECK_BYTES_MAX = 16 * 1_024 * 1_024;
 
 /**
  * One Check from bytes to bytes, at once where memory can answer. The bytes that are given may be used again as
- * soon as it returns; those that are answered must not be written to. Rejects with `CheckUnavailable` alone;
+ * soon as it returns; those that are answered must not be written to, and hold, where they are given at once, until the
+ * next Check. Rejects with `CheckUnavailable` alone;
  * whatever else goes wrong is answered as a denial, since Envoy may be set to allow requests on an error.
  * `caller` is the trace that Envoy names.
  */
@@ -93,10 +94,11 @@ export function createAnswer(dependencies: CheckDependencies): Answer {
     started: number,
     span: CallSpan | null,
   ): Promise<Uint8Array> {
+    // Another Check may be answered before this one is sent.
     try {
-      return told(await decision, request, started, span);
+      return Buffer.from(told(await decision, request, started, span));
     } catch (error) {
-      return broken(error, request, started, span);
+      return Buffer.from(await broken(error, request, started, span));
     }
   }
 
