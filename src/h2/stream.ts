@@ -15,9 +15,8 @@ export interface Waiting {
 export class Stream {
   readonly id: number;
   readonly head: Head;
-  /** Both on the connection's clock; Infinity for no deadline. */
+  /** On the connection's clock. */
   readonly startedAt: number;
-  readonly deadline: number;
   /** What the peer takes in before it says more; below 0 after it made its window smaller. */
   sendWindow: number;
   /** What the peer may still send. */
@@ -37,8 +36,12 @@ export class Stream {
     this.id = id;
     this.head = head;
     this.startedAt = now;
-    this.deadline = now + head.timeoutMs;
     this.sendWindow = sendWindow;
     this.receiveWindow = receiveWindow;
+  }
+
+  /** On the same clock; Infinity for none. */
+  get deadline(): number {
+    return this.startedAt + this.head.timeoutMs;
   }
 }

@@ -20,7 +20,9 @@ export interface StreamsDependencies {
 /** The streams of one connection that are not closed, and how they close. */
 export class Streams {
   readonly #dependencies: StreamsDependencies;
-  readonly #open = new Map<number, Stream>();
+  /** The one that was opened last, which most often closes before the next: a map of all costs more than that. */
+  #latest: Stream | null = null;
+  readonly #others = new Map<number, Stream>();
   readonly #reset = new Set<number>();
   /** Whether one was ever answered to its end. */
   hasEnded = false;
@@ -30,20 +32,21 @@ export class Streams {
   }
 
   get size(): number {
-    return this.#open.size;
+    return this.#others.size + (this.#latest === null ? 0 : 1);
   }
 
   get(id: number): Stream | undefined {
-    return this.#open.get(id);
+    return this.#latest?.id === id ? this.#latest : this.#others.get(id);
   }
 
   add(stream: Stream): void {
-    this.#open.set(stream.id, stream);
+    if (this.#latest !== null) this.#others.set(this.#latest.id, this.#latest);
+    this.#latest = stream;
   }
 
   /** All of them, as they are now. */
   all(): readonly Stream[] {
-    return [...this.#open.values()];
+    return this.#latest === null ? [...this.#others.values()] : [...this.#others.values(), this.#latest];
   }
 
   /** The answer is written to its end. */
@@ -52,7 +55,7 @@ export class Streams {
     this.hasEnded = true;
     // What the peer still sends is for nobody (RFC 9113, section 8.1).
     if (!stream.isRemoteClosed) this.#put(stream.id, errorCode.noError);
-    this.#open.delete(stream.id);
+    this.#remove(stream);
     this.#dependencies.onClosed();
   }
 
@@ -93,9 +96,14 @@ export class Streams {
   #close(stream: Stream): void {
     stream.isDecided = true;
     this.#dependencies.forget(stream);
-    this.#open.delete(stream.id);
+    this.#remove(stream);
     stream.input?.cancel();
     this.#dependencies.onClosed();
+  }
+
+  #remove(stream: Stream): void {
+    if (this.#latest === stream) this.#latest = null;
+    else this.#others.delete(stream.id);
   }
 
   #put(id: number, code: number): void {
