@@ -127,17 +127,19 @@ describe('a CheckRequest', () => {
   });
 
   it('has no address where what stands there is none, or longer than any is', () => {
+    const read = createCheckReader();
     const addressOf = (text: string) => {
       const socket = [{ number: 2, value: Buffer.from(text) }];
       const source = { number: 1, value: [{ number: 1, value: [{ number: 1, value: socket }] }] };
       const request = { number: 4, value: [{ number: 2, value: [] }] };
-      return createCheckReader()(encode([{ number: 1, value: [source, request] }]))?.address;
+      return read(encode([{ number: 1, value: [source, request] }]))?.address;
     };
     const longest = '0000:0000:0000:0000:0000:ffff:192.168.100.228';
     expect(addressOf(longest)).toBe(longest);
     expect(addressOf('v'.repeat(900_000))).toBe('');
     for (const address of [
       '192.0.2.1',
+      ...['192.1.2.1', '102.0.2.1', '2.0.2.1', '192.0.2.1', '2001:db8::2:1'],
       '0.0.0.0',
       '255.255.255.255',
       '::',
@@ -158,6 +160,7 @@ describe('a CheckRequest', () => {
         '.1.2.3',
         '1.2.3.',
       ],
+      ...['192.0.2.2.1', 'x92.0.2.1', '1'],
       ...['fe80::1%eth0', '2001:db8::g', '1.2.3.4\nx', '<script>', '１.2.3.4', '1:2.3.4'],
     ];
     for (const text of none) expect([text, addressOf(text)]).toEqual([text, '']);

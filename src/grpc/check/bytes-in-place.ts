@@ -49,6 +49,11 @@ export function markAt(bytes: Buffer, { pathAt, pathEnd }: CheckLayout): number 
   return mark;
 }
 
+/** Whether what stands there is these bytes and no more. */
+export function isSameAt(bytes: Buffer, at: number, end: number, wanted: Uint8Array): boolean {
+  return end - at === wanted.length && isAt(bytes, at, wanted, 0, wanted.length);
+}
+
 function isAt(bytes: Buffer, at: number, wanted: Uint8Array, from: number, length: number): boolean {
   for (let back = length - 1; back >= 0; back--) if (bytes[at + back] !== wanted[from + back]) return false;
   return true;

@@ -1,10 +1,11 @@
 import type { AccessRequest } from '../../check/request.ts';
 import type { RequestTarget } from '../../check/request-target.ts';
 import { lowerCase, type ReservedHeaders } from '../../check/reserved-headers.ts';
-import { addressIn, addressOfHeader } from './address-bytes.ts';
+import { addressOfHeader, createAddressReader, type ReadAddress } from './address-bytes.ts';
 import { isReservedAt, isTargetAt, markAt } from './bytes-in-place.ts';
 import { CheckLayout, type Pairs } from './check-layout.ts';
-import { contextOfMetadata } from './route-metadata.ts';
+import { textAt, textOfName, textOfValue } from './pair-texts.ts';
+import { createRouteContexts, type ReadRouteContext } from './route-contexts.ts';
 
 /** What Envoy asks, read from its bytes where the decision asks for it. */
 export interface CheckRequest extends AccessRequest {
@@ -17,28 +18,16 @@ export interface CheckRequest extends AccessRequest {
  */
 export type ReadCheckRequest = (bytes: Uint8Array) => CheckRequest | null;
 
-/**
- * Different `context_extensions` that are remembered: an Envoy has as many as it has routes that say something,
- * in as many orders as its maps have.
- */
-const contextsMax = 1_000;
-/** Octets of all that are remembered, and of one: what is read of them takes some times as much. */
-const contextsBytesMax = 1_048_576;
-const contextBytesMax = 16_384;
-
 const noValues: readonly string[] = [];
-const noContext: ReadonlyMap<string, string> = new Map();
 
 /** What the requests of one reader share. */
 interface Desk {
   readonly layout: CheckLayout;
   readonly addressHeader: string | null;
+  readonly addressIn: ReadAddress;
+  readonly contextOf: ReadRouteContext;
   /** Whose places they are. */
   laidOut: WireRequest | null;
-  /** By their bytes. */
-  readonly contexts: Map<string, ReadonlyMap<string, string>>;
-  /** Of all of these. */
-  contextsBytes: number;
 }
 
 /**
@@ -46,8 +35,10 @@ interface Desk {
  * anew for a request that is asked after another one was read.
  */
 export function createCheckReader(addressHeader: string | null = null): ReadCheckRequest {
-  const given = { layout: new CheckLayout(), addressHeader };
-  const desk: Desk = { ...given, laidOut: null, contexts: new Map(), contextsBytes: 0 };
+  const desk: Desk = {
+    ...{ layout: new CheckLayout(), addressHeader, laidOut: null },
+    ...{ addressIn: createAddressReader(), contextOf: createRouteContexts() },
+  };
   return (bytes) => {
     const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     desk.laidOut = null;
@@ -70,24 +61,24 @@ class WireRequest implements CheckRequest {
 
   get method(): string {
     const { methodAt, methodEnd } = this.#layout();
-    return this.#text(methodAt, methodEnd);
+    return textAt(this.#bytes, methodAt, methodEnd);
   }
 
   get host(): string {
     const { hostAt, hostEnd } = this.#layout();
-    return this.#text(hostAt, hostEnd);
+    return textAt(this.#bytes, hostAt, hostEnd);
   }
 
   get path(): string {
     if (this.#path !== null) return this.#path;
     const { pathAt, pathEnd } = this.#layout();
-    this.#path = this.#text(pathAt, pathEnd);
+    this.#path = textAt(this.#bytes, pathAt, pathEnd);
     return this.#path;
   }
 
   get address(): string {
     if (this.#address !== null) return this.#address;
-    const { addressHeader: name } = this.#desk;
+    const { addressHeader: name, addressIn } = this.#desk;
     const given = name === null ? noValues : this.header(name);
     const { addressAt, addressEnd } = this.#layout();
     this.#address = given.length > 0 ? addressOfHeader(given) : addressIn(this.#bytes, addressAt, addressEnd);
@@ -96,26 +87,16 @@ class WireRequest implements CheckRequest {
 
   get isCleartext(): boolean {
     const { schemeAt, schemeEnd } = this.#layout();
-    return schemeEnd - schemeAt === 4 && this.#text(schemeAt, schemeEnd).toLowerCase() === 'http';
+    return schemeEnd - schemeAt === 4 && textAt(this.#bytes, schemeAt, schemeEnd).toLowerCase() === 'http';
   }
 
   get principal(): string {
     const { principalAt, principalEnd } = this.#layout();
-    return this.#text(principalAt, principalEnd);
+    return textAt(this.#bytes, principalAt, principalEnd);
   }
 
-  /** The same map for the same bytes, unless they are very many, so that what follows from them is found by it. */
   get context(): ReadonlyMap<string, string> {
-    const { context, contextAt, contextEnd, metadata } = this.#layout();
-    if (metadata.length > 0) return this.#contextWithMetadata();
-    if (context.count === 0) return noContext;
-    if (contextAt === -1 || contextEnd - contextAt > contextBytesMax) return this.#mapOf(context);
-    const bytes = this.#bytes.toString('latin1', contextAt, contextEnd);
-    const known = this.#desk.contexts.get(bytes);
-    if (known !== undefined) return known;
-    const read = this.#mapOf(context);
-    this.#remember(bytes, read);
-    return read;
+    return this.#desk.contextOf(this.#bytes, this.#layout());
   }
 
   header(name: string): readonly string[] {
@@ -125,9 +106,9 @@ class WireRequest implements CheckRequest {
     let values: string[] | null = null;
     for (let pair = 0; pair < pairs.count; pair++) {
       if (!this.#isNamed(pairs, pair, name)) continue;
-      if (values === null) values = [this.#valueOf(pairs, pair)];
+      if (values === null) values = [textOfValue(this.#bytes, pairs, pair)];
       else if (pairs === joined) return this.#joinedValues(name);
-      else values.push(this.#valueOf(pairs, pair));
+      else values.push(textOfValue(this.#bytes, pairs, pair));
     }
     return values ?? noValues;
   }
@@ -138,7 +119,7 @@ class WireRequest implements CheckRequest {
     let names: string[] | null = null;
     for (let pair = 0; pair < pairs.count; pair++) {
       if (!this.#isReserved(pairs, pair, reserved)) continue;
-      const name = lowerCase(this.#nameOf(pairs, pair));
+      const name = lowerCase(textOfName(this.#bytes, pairs, pair));
       if (names === null) names = [name];
       else if (!names.includes(name)) names.push(name);
     }
@@ -157,52 +138,15 @@ class WireRequest implements CheckRequest {
     this.#bytes = Buffer.from(this.#bytes);
   }
 
-  /** Of a route that has metadata; what stands in `context_extensions` goes before it. */
-  #contextWithMetadata(): ReadonlyMap<string, string> {
-    const { context, contextAt, contextEnd, metadata } = this.#layout();
-    const pieces = Array.from({ length: metadata.length / 2 }, (_, piece) =>
-      this.#bytes.subarray(metadata[piece * 2], metadata[piece * 2 + 1]),
-    );
-    const said = Buffer.concat(pieces);
-    const read = () => new Map([...contextOfMetadata(said), ...this.#mapOf(context)]);
-    const isLong = contextEnd - contextAt + said.length > contextBytesMax;
-    if (isLong || (context.count > 0 && contextAt === -1)) return read();
-    const own = context.count === 0 ? '' : this.#bytes.toString('latin1', contextAt, contextEnd);
-    // No context begins so: the first byte of one is a tag.
-    const bytes = `\0${said.length}:${said.toString('latin1')}${own}`;
-    const known = this.#desk.contexts.get(bytes);
-    if (known !== undefined) return known;
-    const made = read();
-    this.#remember(bytes, made);
-    return made;
-  }
-
-  #remember(bytes: string, context: ReadonlyMap<string, string>): void {
-    const desk = this.#desk;
-    desk.contextsBytes += bytes.length;
-    if (desk.contexts.size >= contextsMax || desk.contextsBytes > contextsBytesMax) {
-      desk.contexts.clear();
-      desk.contextsBytes = bytes.length;
-    }
-    desk.contexts.set(bytes, context);
-  }
-
   /** Names that differ in their case alone; of a name that came twice, the last value, as in any map of protobuf. */
   #joinedValues(name: string): string[] {
     const values = new Map<string, string>();
     const { joined } = this.#layout();
     for (let pair = 0; pair < joined.count; pair++) {
       if (this.#isNamed(joined, pair, name))
-        values.set(this.#nameOf(joined, pair), this.#valueOf(joined, pair));
+        values.set(textOfName(this.#bytes, joined, pair), textOfValue(this.#bytes, joined, pair));
     }
     return [...values.values()];
-  }
-
-  #mapOf(pairs: Pairs): ReadonlyMap<string, string> {
-    const map = new Map<string, string>();
-    for (let pair = 0; pair < pairs.count; pair++)
-      map.set(this.#nameOf(pairs, pair), this.#valueOf(pairs, pair));
-    return map;
   }
 
   #isNamed(pairs: Pairs, pair: number, name: string): boolean {
@@ -220,21 +164,6 @@ class WireRequest implements CheckRequest {
   #isReserved(pairs: Pairs, pair: number, reserved: ReservedHeaders): boolean {
     const nameAt = pairs.nameAt(pair);
     return isReservedAt(this.#bytes, nameAt, pairs.nameEnd(pair) - nameAt, reserved);
-  }
-
-  #nameOf(pairs: Pairs, pair: number): string {
-    return this.#text(pairs.nameAt(pair), pairs.nameEnd(pair));
-  }
-
-  /** Bytes are read as Latin-1, so that nothing turns into a character it was not. */
-  #valueOf(pairs: Pairs, pair: number): string {
-    const from = pairs.valueAt(pair);
-    const to = pairs.valueEnd(pair);
-    return pairs.isRaw(pair) ? this.#bytes.toString('latin1', from, to) : this.#text(from, to);
-  }
-
-  #text(from: number, to: number): string {
-    return from === to ? '' : this.#bytes.toString('utf8', from, to);
   }
 
   #layout(): CheckLayout {
