@@ -103,10 +103,13 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
   const { keyring, digester, plans, now, isOfAnyEnvironment = false } = dependencies;
   const findRoute = createFindRoute(dependencies);
   const withhold = createWithhold(dependencies.schemes);
+  // What was known of the key may have changed while its units were leased.
+  const again = async (asked: Asked, spent: Promise<RateVerdict>): Promise<Judged> =>
+    decide({ ...asked, spent: await spent });
 
   return (request) => {
-    const { route, findCredential, ...prepared } = findRoute(request);
-    const misconfigured = request.misconfigured ?? prepared.misconfigured;
+    const { route, findCredential, misconfigured: unreadable } = findRoute(request);
+    const misconfigured = request.misconfigured ?? unreadable;
     if (misconfigured !== null) {
       return unlessObserved(route, null, { ...deny('unavailable', route.schemes[0], null), misconfigured });
     }
@@ -196,9 +199,7 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
     if (reason !== null) return { ...deny(reason, scheme, terms, key), plan };
     const limits = plans.limitsOf(key, owner, scheme);
     const rate = asked.spent ?? (limits.length === 0 ? null : spend(key, owner, limits, terms.cost, at));
-    // What was known of the key may have changed while its units were leased: it is judged again.
-    const again = (spent: RateVerdict | null) => decide({ ...asked, spent });
-    if (rate instanceof Promise) return unavailableUnless(rate.then(again), asked);
+    if (rate instanceof Promise) return unavailableUnless(again(asked, rate), asked);
     if (rate?.isAllowed === false) return { ...deny('rate_limited', scheme, terms, key), plan, rate };
     const withheld = withhold(request, presented);
     return { verdict: 'allow', key, scheme, owner, permissions, plan, rate, withheld };

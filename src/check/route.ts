@@ -47,10 +47,18 @@ export interface PreparedRoute {
 export function createFindRoute(defaults: RouteDefaults): (request: AccessRequest) => PreparedRoute {
   const routes = new WeakMap<ReadonlyMap<string, string>, Map<Rule | null, PreparedRoute>>();
   const known = knownNames(defaults.schemes, defaults.environment);
+  /** Many requests in a row are of one route. */
+  let latest: Found | null = null;
 
   return (request) => {
     const { context } = request;
     const rule = defaults.findRule(request);
+    if (latest === null || latest.context !== context || latest.rule !== rule)
+      latest = { context, rule, prepared: find(context, rule) };
+    return latest.prepared;
+  };
+
+  function find(context: ReadonlyMap<string, string>, rule: Rule | null): PreparedRoute {
     const ofContext = routes.get(context);
     const before = ofContext?.get(rule);
     if (before !== undefined) return before;
@@ -58,7 +66,7 @@ export function createFindRoute(defaults: RouteDefaults): (request: AccessReques
     if (ofContext === undefined) routes.set(context, new Map([[rule, prepared]]));
     else ofContext.set(rule, prepared);
     return prepared;
-  };
+  }
 
   function prepare(context: ReadonlyMap<string, string>, rule: Rule | null): PreparedRoute {
     const read = readContext(context, known);
@@ -67,6 +75,12 @@ export function createFindRoute(defaults: RouteDefaults): (request: AccessReques
     const route = routeOf(said, rule, defaults);
     return { route, findCredential: createFindCredential(route.schemes), misconfigured };
   }
+}
+
+interface Found {
+  readonly context: ReadonlyMap<string, string>;
+  readonly rule: Rule | null;
+  readonly prepared: PreparedRoute;
 }
 
 function routeOf(said: RouteContext, rule: Rule | null, { schemes, environment }: RouteDefaults): Route {
