@@ -127,7 +127,8 @@ function columns(replicas: number): Record<string, number> {
   const own = renewals + registered + acknowledgements + narrowingsPerSecond;
   const batches = replicas * usage.batches;
   const use = useWrites(replicas, workload, usage.tallies);
-  const oplog = own + limits + batches * 2 + use.documents * 2 + use.settled + use.touches + use.sums;
+  const oplog =
+    own + limits + batches * 2 + use.documents * 2 + use.settled + use.touches + use.newDays + use.sums;
   return {
     Checks: replicas * workload.checksPerSecond,
     'times asked of a majority': renewals,
@@ -139,7 +140,7 @@ function columns(replicas: number): Record<string, number> {
     'documents that these are in': use.documents,
     'last uses written': use.touches,
     'rows of hours that are over': use.settled,
-    'days and months of keys written': use.sums,
+    'days and months of keys written': use.newDays + use.sums,
     'oplog entries that the two relays look at': oplog,
   };
 }
@@ -219,8 +220,8 @@ async function keysInUseTable(): Promise<string> {
     const { leases: count, checks } = await leaseWrites(replicas, fewer, random);
     const perThousand = (writes: number, of: number) => thousands((writes * 1_000) / of);
     const folded = (fleet: number) => {
-      const { documents, settled, touches, sums } = useWrites(fleet, fewer, tallies);
-      return perThousand(documents + settled + touches + sums, fleet * workload.checksPerSecond);
+      const { documents, settled, touches, newDays, sums } = useWrites(fleet, fewer, tallies);
+      return perThousand(documents + settled + touches + newDays + sums, fleet * workload.checksPerSecond);
     };
     const before = perThousand(2 * tallies, workload.checksPerSecond);
     rows.push([thousands(keys), perThousand(count, checks), before, ...fleets.map(folded)]);

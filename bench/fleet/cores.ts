@@ -54,13 +54,13 @@ export function coresOf(
   const windows = hasLimits
     ? keysUsed(workload, replicas * checksPerSecond * windowSeconds) / windowSeconds
     : 0;
-  const { folded, merged, read, documents, settled, touches, sums } = useWrites(
+  const { folded, merged, read, documents, settled, touches, newDays, sums } = useWrites(
     replicas,
     workload,
     rates.tallies,
   );
   const batches = replicas * rates.batches;
-  const ofUse = batches * 2 + documents * 2 + settled + sums;
+  const ofUse = batches * 2 + documents * 2 + settled + newDays + sums;
   const entries = acknowledgements + written + leases + windows + ofUse;
   const cores = (count: number, us: number) => (count * us) / 1e6;
   const parts = {
@@ -77,9 +77,9 @@ export function coresOf(
       cores(documents, cost.openDocument) +
       cores(folded + merged, cost.openRow) +
       cores(read, cost.mergedRow),
-    'rows of hours that are over': cores(settled, cost.settled),
+    'rows of hours that are over': cores(settled, cost.settled) + cores(settled, cost.closedRow),
     'last uses of keys': cores(touches, cost.touch),
-    'days and months of keys': cores(sums, cost.sum),
+    'days and months of keys': cores(newDays, cost.newSum) + cores(sums, cost.sum),
     'leases of limits': cores(leases, cost.lease),
     'windows of limits that end': cores(windows, cost.windowEnd),
   };
@@ -121,8 +121,10 @@ export function costsTable(cost: CoreCosts): string {
     openRow: 'each row in it',
     mergedRow: 'a row that is read, to be merged or settled',
     settled: "a key's row of an hour that is over",
+    closedRow: 'such a row that is read, to be added to a day',
     touch: 'the last use of a key, on its own document',
-    sum: 'the day or the month of a key',
+    newSum: 'a day of a key that is new',
+    sum: 'a day or a month of a key that is added to',
     look: 'an entry of the oplog, for one stream',
     lookAtLastUse: 'the entry of a last use, for one stream',
   };

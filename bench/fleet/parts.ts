@@ -31,11 +31,13 @@ export interface PartCosts {
   readonly openDocument: number;
   readonly openRow: number;
   readonly mergedRow: number;
-  /** A key's row of an hour that is over. */
+  /** A key's row of an hour that is over; and what it takes to read it, when hours are closed. */
   readonly settled: number;
+  readonly closedRow: number;
   /** The last use of a key, on its own document. */
   readonly touch: number;
-  /** The day or the month of a key. */
+  /** A day of a key that is new, and a day or a month that is added to. */
+  readonly newSum: number;
   readonly sum: number;
 }
 

@@ -3,11 +3,13 @@ import { type Db, ObjectId } from 'mongodb';
 import type { KeyId } from '../../src/keys/key.ts';
 import type { Sessions } from '../../src/mongo/sessions.ts';
 import { createUsageBatches } from '../../src/mongo/usage/batches.ts';
+import { createHourSlices } from '../../src/mongo/usage/hour-slices.ts';
 import { createUsageHours } from '../../src/mongo/usage/hours.ts';
 import { createOpenUse } from '../../src/mongo/usage/open.ts';
 import { createOpenReads } from '../../src/mongo/usage/open-reads.ts';
 import type { Run } from '../../src/mongo/usage/open-rows.ts';
 import { createUsagePlans } from '../../src/mongo/usage/plan.ts';
+import { closedTogetherMs, placesOf } from '../../src/mongo/usage/plan-hours.ts';
 import { createUsageSums } from '../../src/mongo/usage/sums.ts';
 import type { UsageTally } from '../../src/store/usage/usage-tally.ts';
 import { several } from '../common/several.ts';
@@ -15,6 +17,8 @@ import { several } from '../common/several.ts';
 const talliesOfBatch = 3_600;
 /** Folds of all keys. */
 const rounds = 20;
+const hoursClosed = closedTogetherMs / 3_600_000;
+const rowsOfSlice = 10_000;
 
 /** Microseconds of the server's processor for each of so many. */
 type Each = (count: number, work: () => Promise<unknown>) => Promise<number>;
@@ -54,12 +58,27 @@ export async function measureUse(database: Db, sessions: Sessions, keys: readonl
   const mergedRow = await each(rounds * keys.length, () => openReads.part(many.runs, parts, range));
   const touch = await each(keys.length, () => inPortions(tallies, (some) => hours.touch(some)));
   const settled = await each(keys.length, () => inPortions(tallies, (some) => hours.settle(some)));
+  const slices = createHourSlices(database, sessions);
+  // Of six hours, as they are closed together; rows of one hour were made before.
+  for (let before = 1; before < hoursClosed; before++) {
+    const earlier = tallies.map((tally) => ({ ...tally, hour: hour - before * 3_600_000 }));
+    await inPortions(earlier, (some) => hours.settle(some));
+  }
+  const closing = {
+    before: new Date(hour + 3_600_000),
+    from: new Date(hour - (hoursClosed - 1) * 3_600_000),
+  };
+  const closedRow = await each(keys.length * hoursClosed, async () => {
+    for (let after = 0; after < 3_600_000; ) {
+      const to = await slices.endOf({ ...closing, after }, rowsOfSlice);
+      await slices.in(placesOf({ ...closing, after }, to));
+      after = to;
+    }
+  });
   const sums = createUsageSums(database, sessions);
   const known = await sums.resolve(tallies);
-  const sum = await each(2 * keys.length * 2, async () => {
-    // The first of a day makes them, and each later one adds.
-    for (const fold of [1, 2]) await sums.close(known, fold);
-  });
+  const newSum = await each(2 * keys.length, () => inPortions(known, (some) => sums.close(some, 1, 0)));
+  const sum = await each(2 * keys.length, () => inPortions(known, (some) => sums.close(some, 2)));
   const plans = createUsagePlans(database, sessions, Date.now);
   const batches = createUsageBatches(database, sessions, { plans, now: Date.now, onError() {} });
   const ofBatch = Array.from({ length: talliesOfBatch }, (_, at) =>
@@ -71,7 +90,7 @@ export async function measureUse(database: Db, sessions: Sessions, keys: readonl
     for (let fold = await batches.begin(); fold !== null; fold = await batches.begin())
       await batches.end(fold);
   });
-  return { openDocument, openRow, mergedRow, settled, touch, sum, batch };
+  return { openDocument, openRow, mergedRow, settled, closedRow, touch, newSum, sum, batch };
 }
 
 async function inPortions<T>(all: readonly T[], work: (some: readonly T[]) => Promise<void>): Promise<void> {

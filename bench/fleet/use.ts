@@ -2,6 +2,7 @@
 import { talliesOfFold } from '../../src/mongo/usage/batches.ts';
 import { bitsFor, bucketRows } from '../../src/mongo/usage/open-rows.ts';
 import { upkeepLimits } from '../../src/mongo/usage/open-upkeep.ts';
+import { closedTogetherMs } from '../../src/mongo/usage/plan-hours.ts';
 import { touchesPerSecond } from '../../src/mongo/usage/touching.ts';
 import { keysUsed, type Workload } from './workload.ts';
 
@@ -17,12 +18,14 @@ export interface UseWrites {
   readonly settled: number;
   /** Last uses on keys' own documents. */
   readonly touches: number;
-  /** Days and months of keys. */
+  /** Days of keys that are new, and days and months that are added to. */
+  readonly newDays: number;
   readonly sums: number;
 }
 
 const foldSeconds = 2;
 const hourSeconds = 3_600;
+const daySeconds = 24 * hourSeconds;
 
 /** Where each replica writes so many tallies a second. */
 export function useWrites(replicas: number, workload: Workload, tallies: number): UseWrites {
@@ -43,10 +46,14 @@ export function useWrites(replicas: number, workload: Workload, tallies: number)
     // Of each level some runs are left when the hour is over.
     all.read += ((upkeepLimits.runsMin / 2) * rowsOf(level)) / hourSeconds;
   }
+  const usedIn = (seconds: number) => keysUsed(workload, checks * seconds) / seconds;
+  const closed = usedIn(closedTogetherMs / 1_000);
+  const newDays = usedIn(daySeconds);
   return {
-    ...{ folds, folded, ...all, settled },
-    // Once more when the hour is over, unless the last of them was told.
-    touches: Math.min(folded, touchesPerSecond) + settled,
-    sums: 2 * settled,
+    ...{ folds, folded, ...all, settled, newDays },
+    // Of some keys at once, and of each when hours of it are closed.
+    touches: Math.min(folded, touchesPerSecond) + closed,
+    // Hours that are closed are of one day and one month.
+    sums: 2 * closed - newDays,
   };
 }

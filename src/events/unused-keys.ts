@@ -71,16 +71,19 @@ export function createUnusedKeys(
     const claim = () => store.claimDuty(duty, holder, leaseMs);
     const progress = (await claim())?.progress ?? null;
     // A use that is not written yet is no less a use.
-    const until = now() - afterMs - usageLagMs;
+    let until = now() - afterMs - usageLagMs;
     if (progress === null || progress >= until) return;
     for (const by of idleMoments) {
       let range: IdleRange = { by, after: progress, until };
       for (;;) {
-        const { keys, last } = await store.listIdle(range, pageSize);
-        await work(idleOf(keys, range), until, false);
-        if (last === null) break;
+        const page = await store.listIdle(range, pageSize);
+        // What the store does not know for certain yet is for a later look.
+        until = Math.min(until, page.until);
+        if (until <= progress) return;
+        await work(idleOf(page.keys, { ...range, until }), until, false);
+        if (page.last === null) break;
         if ((await claim()) === null) return;
-        range = { ...range, last };
+        range = { ...range, until, last: page.last };
       }
     }
     await work([], until, true);

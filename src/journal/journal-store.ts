@@ -91,6 +91,8 @@ export interface IdlePage {
   readonly keys: readonly KeyRecord[];
   /** Null where there is no more. */
   readonly last: IdlePlace | null;
+  /** How far the store knows all uses so that it finds these keys: the end of the range, or earlier, and no further is looked. */
+  readonly until: number;
 }
 
 export interface DutyProgress {

@@ -224,7 +224,7 @@ function createStored(
     journal,
     addresses: createAddressCollection(database, sessions, now),
     duties,
-    idle: createIdlePages(database, sessions, lastUses, (id, bad) => dependencies.onBadRecord?.(id, bad)),
+    idle: createIdlePages(database, sessions, usage, (id, bad) => dependencies.onBadRecord?.(id, bad)),
     identityKeys: createIdentityKeyCollection(database, sessions),
     limits: createLimitCollection(database, sessions, findTimeoutMs),
     chargeUnits: createCharges({ database, sessions, hasTransactions, timeoutMs }),

@@ -7,6 +7,7 @@ import { createSessions, type Sessions } from '../../src/mongo/sessions.ts';
 import { createUsageBatches } from '../../src/mongo/usage/batches.ts';
 import { createUsageClosing } from '../../src/mongo/usage/closing.ts';
 import { createFoldWrite } from '../../src/mongo/usage/fold-write.ts';
+import { createHourSlices } from '../../src/mongo/usage/hour-slices.ts';
 import { createUsageHours } from '../../src/mongo/usage/hours.ts';
 import { createOpenUse } from '../../src/mongo/usage/open.ts';
 import { createOpenReads } from '../../src/mongo/usage/open-reads.ts';
@@ -36,11 +37,29 @@ export async function createFleet() {
   const database = setting.client.db(undefined, concerns(timeoutsOf()));
   const clock = { now: testNow };
   const now = () => clock.now;
+  const parts = partsOf(database, createSessions(setting.client, { timeoutMs: 30_000 }), now);
   return {
     clock,
-    ...partsOf(database, createSessions(setting.client, { timeoutMs: 30_000 }), now),
+    ...parts,
     database,
     count: (name: string) => database.collection(name).countDocuments(),
+    /** As documents that can be told of a last use. */
+    async addKeys(keys: readonly KeyId[]) {
+      const documents = keys.map((_id) => ({ _id, digest: _id, last_used_at: null }));
+      await database.collection<{ _id: string }>('keys').insertMany(documents);
+    },
+    /** As whoever shows keys does. */
+    async shownUses(keys: readonly KeyId[]) {
+      const uses = await parts.reads.lastUses(keys);
+      const own = database.collection<{ _id: KeyId; last_used_at: Date | null }>('keys');
+      const documents = await own.find({ _id: { $in: [...keys] } }).toArray();
+      return new Map(
+        documents.map(({ _id, last_used_at: told }) => [
+          _id,
+          Math.max(told?.getTime() ?? 0, uses.get(_id) ?? 0),
+        ]),
+      );
+    },
     isFolded: async () =>
       (await database.collection('usage_batches').countDocuments({ packed: { $exists: true } })) === 0,
     folder() {
@@ -86,8 +105,11 @@ function partsOf(database: Db, sessions: Sessions, now: () => number) {
   });
   const sums = createUsageSums(database, sessions);
   const upkeep = createOpenUpkeep({ hours, open, openReads, sums, plans, now, limits });
-  const closing = createUsageClosing({ plans, batches, hours, upkeep, sums, now, sliceSize: 50 });
-  const write = createFoldWrite({ hours, open, sums, touching: (all) => all, onFolded() {} });
+  const slices = createHourSlices(database, sessions);
+  const closing = createUsageClosing({ plans, batches, hours, slices, upkeep, sums, now, sliceSize: 50 });
+  // Keys' own documents are told of every other one.
+  const touching = (all: readonly UsageTally[]) => all.filter((_, at) => at % 2 === 0);
+  const write = createFoldWrite({ hours, open, sums, plans, touching, onFolded() {} });
   async function fold(): Promise<boolean> {
     const begun = await batches.begin();
     if (begun === null) return false;
@@ -144,7 +166,9 @@ export function createModel() {
   return model;
 }
 
-function addTo(counts: Counts, { key, hour, allowed, denied, observed }: UsageTally): void {
+function addTo(counts: Counts, { key, hour, allowed, denied, observed, lastUsedAt }: UsageTally): void {
+  const last = `${key} all last`;
+  if (lastUsedAt !== null) counts.set(last, Math.max(lastUsedAt, counts.get(last) ?? 0));
   const all = Object.entries({ ...denied }).reduce((sum, [, count]) => sum + count, 0);
   const seen = Object.values(observed).reduce((sum, count) => sum + count, 0);
   for (const [name, count] of Object.entries({ allowed, denied: all, observed: seen })) {
@@ -161,7 +185,9 @@ export async function expectBetween(fleet: Fleet, model: ReturnType<typeof creat
   const isBetween = (found: Counts, concerns: (name: string) => boolean) => {
     for (const [name, count] of found) expect([name, count <= (counts.get(name) ?? 0)]).toEqual([name, true]);
     for (const [name, count] of least) {
-      if (concerns(name)) expect([name, (found.get(name) ?? 0) >= count]).toEqual([name, true]);
+      // Last uses are looked at by themselves.
+      if (concerns(name) && !name.endsWith(' last'))
+        expect([name, (found.get(name) ?? 0) >= count]).toEqual([name, true]);
     }
   };
   const query = { since: testNow - 30 * hourMs, until: fleet.clock.now + hourMs, owner: null } as const;
@@ -193,6 +219,10 @@ export async function expectBetween(fleet: Fleet, model: ReturnType<typeof creat
   const counted = new Map<string, number>();
   for (const { key, hour, requests } of await fleet.reads.count(keys, hours)) {
     counted.set(`${key} ${hour}`, requests);
+  }
+  const lastOf = (from: Counts, key: KeyId) => from.get(`${key} all last`) ?? 0;
+  for (const [key, last] of await fleet.shownUses(keys)) {
+    expect([key, last >= lastOf(least, key), last <= lastOf(counts, key)]).toEqual([key, true, true]);
   }
   for (const name of keys.flatMap((key) => hours.map((hour) => `${key} ${hour}`))) {
     const of = (from: Counts) =>

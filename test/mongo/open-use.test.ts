@@ -12,6 +12,7 @@ it('counts each use once at any moment, whoever folds and settles it, wherever o
     fc.asyncProperty(steps, async (steps) => {
       const fleet = await createFleet();
       const keys = Array.from({ length: 70 }, () => nextId());
+      await fleet.addKeys(keys);
       const model = createModel();
       let [one, other] = [fleet.folder(), fleet.folder()];
       for (const each of steps) {
@@ -38,8 +39,8 @@ it('counts each use once at any moment, whoever folds and settles it, wherever o
       await one.work(100, Number.POSITIVE_INFINITY);
       model.known();
       await expectBetween(fleet, model);
-      // All hours are over: what was open is rows.
-      fleet.clock.now += 3 * hourMs;
+      // All hours are over: what was open is rows, and in days.
+      fleet.clock.now += 12 * hourMs;
       await fleet.folder().work(100, Number.POSITIVE_INFINITY);
       await expectBetween(fleet, model);
       fleet.clock.now += 31_000;
@@ -54,6 +55,7 @@ it('counts each use once at any moment, whoever folds and settles it, wherever o
 it('counts each use once wherever one dies who folds, merges, settles or removes, one write after another', async () => {
   const fleet = await createFleet();
   const keys = Array.from({ length: 40 }, () => nextId());
+  await fleet.addKeys(keys);
   const model = createModel();
   for (let endsAfter = 0; endsAfter < 14; endsAfter++) {
     // Enough of the same size to be merged.
@@ -70,8 +72,8 @@ it('counts each use once wherever one dies who folds, merges, settles or removes
     await expectBetween(fleet, model);
     if (endsAfter === 3) expect((await fleet.plans.read())?.runs?.some(({ level }) => level > 0)).toBe(true);
     if (endsAfter % 4 !== 3) continue;
-    fleet.clock.now += hourMs + 61_000;
-    for (let writes = 0; writes < 14; writes++) {
+    fleet.clock.now += 3 * hourMs + 61_000;
+    for (let writes = 0; writes < 16; writes++) {
       await fleet.folder().work(1, writes);
       await expectBetween(fleet, model);
     }
@@ -188,7 +190,7 @@ const record = fc.record({
 });
 const pass = fc.record({
   kind: fc.constant('pass' as const),
-  ...{ hours: fc.constantFrom(0, 1, 1, 2), seconds: fc.constantFrom(0, 61) },
+  ...{ hours: fc.constantFrom(0, 1, 1, 2, 6), seconds: fc.constantFrom(0, 61) },
 });
 const work = fc.record({
   ...{ kind: fc.constant('work' as const), rounds: fc.constantFrom(1, 3, 20) },

@@ -1,5 +1,8 @@
 import { expect, inject, it } from 'vitest';
+import { createUnusedKeys } from '../../src/events/unused-keys.ts';
 import type { KeyId, KeyRecord } from '../../src/keys/key.ts';
+import type { PlanDocument } from '../../src/mongo/usage/plan.ts';
+import { closedBefore } from '../../src/mongo/usage/plan-hours.ts';
 import { createTouching } from '../../src/mongo/usage/touching.ts';
 import type { Store } from '../../src/store/store.ts';
 import { until } from '../real/until.ts';
@@ -24,7 +27,8 @@ it('whoever shows keys shows their last use, though their own documents are not 
   const ordered = await store.listKeysInOrder({ now: testNow }, order, { after: null, size: 10 });
   expect(new Set(ordered.map(({ lastUsedAt }) => lastUsedAt))).toEqual(new Set([testNow, testNow + 5]));
   const idle = await store.listIdle({ by: 'creation', after: 0, until: testNow + hourMs }, 10);
-  expect(idle.keys.map(({ lastUsedAt }) => lastUsedAt)).toEqual([testNow + 5, testNow + 5]);
+  // Of later times others may be idle, or these not.
+  expect(idle).toEqual({ keys: [], last: null, until: testNow - 1 });
 });
 
 it('a key whose own document is not told of its use is no unused one, and makes no page of these short', async () => {
@@ -60,15 +64,45 @@ it('a Check reads a key alone, without what is open', async () => {
   expect(profiled).toEqual([]);
 });
 
-it('a key that is used once is told of it when the hour is over, exactly', async () => {
-  const { store, own, clock, keys } = await untouched(testNow + 5);
+it('a key that is used once is shown so by the rows of its hour, and told of it some hours later, exactly', async () => {
+  const { store, own, later, keys } = await untouched(testNow + 5);
   const [key] = keys as [KeyRecord];
+  await later(testNow + hourMs, 'settled');
   expect((await own(key.id))?.last_used_at).toBe(null);
-  clock.now = testNow + hourMs + 61_000;
-  await store.recordUsage([tally({ id: nextId() }, { hour: testNow + hourMs, allowed: 1 })]);
-  await until('the hour is settled', async () => (await own(key.id))?.last_used_at !== null);
+  expect((await store.getKey(key.id))?.lastUsedAt).toBe(testNow + 5);
+  expect(await listIds(store, { unusedSince: testNow + 5 })).not.toContain(key.id);
+  expect(await listIds(store, { unusedSince: testNow + 6 })).toContain(key.id);
+  await later(testNow + 6 * hourMs, 'closed');
+  await until('its own document is told', async () => (await own(key.id))?.last_used_at !== null);
   expect((await own(key.id))?.last_used_at?.getTime()).toBe(testNow + 5);
   expect((await store.getKey(key.id))?.lastUsedAt).toBe(testNow + 5);
+});
+
+it('a key that is told of its use hours later is told of as unused once, and not before that', async () => {
+  const { store, later, clock, keys } = await untouched(testNow + 5);
+  const [key] = keys as [KeyRecord];
+  const look = createUnusedKeys(
+    {
+      ...{ store, holder: 'one', adminScheme: 'postern', now: () => clock.now },
+      ...{ disable: async () => 0, count() {} },
+    },
+    { notifyAfterMs: hourMs / 2, disableAfterMs: null, usageLagMs: 10_000 },
+  );
+  const told = async () => {
+    await look();
+    const entries = await store.listJournal({ target: key.id }, { order: 'oldest', after: null, size: 10 });
+    return entries
+      .filter(({ action }) => action === 'KeyUnused')
+      .map(({ after }) => Object(after).last_used_at);
+  };
+  await later(testNow + hourMs, 'settled');
+  expect(await told()).toEqual([]);
+  clock.now = testNow + 2 * hourMs;
+  expect(await told()).toEqual([]);
+  await later(testNow + 6 * hourMs, 'closed');
+  expect(await told()).toEqual(['2040-01-01T00:00:00Z']);
+  clock.now += hourMs;
+  expect(await told()).toHaveLength(1);
 });
 
 it('own documents of a thousand keys in use are told of each use, and of more keys of some each time, of all as often', () => {
@@ -106,12 +140,24 @@ async function untouched(at: number) {
   ]);
   const stored = setting.client.db().collection<{ _id: string; last_used_at: Date | null }>('keys');
   const used = keys.slice(0, 2);
-  await store.recordUsage(used.map((key) => tally(key, { allowed: 1, lastUsedAt: at })));
+  // More than can be told of it at once.
+  const others = Array.from({ length: 3_000 }, () => ({ id: nextId() }));
+  await store.recordUsage([...used, ...others].map((key) => tally(key, { allowed: 1, lastUsedAt: at })));
   for (const key of used) await lastUsed(store as Store, key, at);
-  await until('own documents are told', async () => {
-    return (await stored.countDocuments({ last_used_at: new Date(at) })) === used.length;
-  });
   const ids = used.map(({ id }) => id);
   await stored.updateMany({ _id: { $in: ids } }, { $set: { last_used_at: null } });
-  return { setting, store, keys, clock, own: (id: KeyId) => stored.findOne({ _id: id }) };
+  const plans = setting.client.db().collection<{ _id: string } & PlanDocument>('usage_batches');
+  return {
+    ...{ setting, store, keys, clock, own: (id: KeyId) => stored.findOne({ _id: id }) },
+    /** Hours before that one are over, and what becomes of them then is done. */
+    async later(hour: number, state: 'settled' | 'closed') {
+      clock.now = hour + 61_000;
+      await store.recordUsage([tally({ id: nextId() }, { hour, allowed: 1 })]);
+      await until(`hours are ${state}`, async () => {
+        const plan = await plans.findOne({ _id: 'plan' });
+        if (plan === null || (plan.settled?.getTime() ?? 0) < hour) return false;
+        return state === 'settled' || closedBefore(plan) >= hour;
+      });
+    },
+  };
 }

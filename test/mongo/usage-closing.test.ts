@@ -1,64 +1,55 @@
-import { expect, inject, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { KeyRecord } from '../../src/keys/key.ts';
-import { concerns, timeoutsOf } from '../../src/mongo/client.ts';
-import { createSessions } from '../../src/mongo/sessions.ts';
-import { createUsageBatches } from '../../src/mongo/usage/batches.ts';
-import { createUsageClosing } from '../../src/mongo/usage/closing.ts';
-import { createUsageHours } from '../../src/mongo/usage/hours.ts';
-import { createOpenUse } from '../../src/mongo/usage/open.ts';
-import { createOpenReads } from '../../src/mongo/usage/open-reads.ts';
-import { createOpenUpkeep } from '../../src/mongo/usage/open-upkeep.ts';
-import { createUsagePlans } from '../../src/mongo/usage/plan.ts';
-import { createUsageSums, type KnownTally } from '../../src/mongo/usage/sums.ts';
-import { type Store, usageRetentionMs } from '../../src/store/store.ts';
+import { usageRetentionMs } from '../../src/store/store.ts';
 import { dayMs, hourMs } from '../../src/store/usage/usage-sums.ts';
-import type { UsageTally } from '../../src/store/usage/usage-tally.ts';
 import { until } from '../real/until.ts';
 import { ownerRecord } from '../records.ts';
 import { insertAll, nextId, testNow } from '../store-contract/setting.ts';
 import { tally } from '../store-contract/usage.ts';
-import { everything, expectPlainSums, manyTallies, summed } from '../store-contract/usage-sums.ts';
-import { createSetting } from './setting.ts';
-
-const longAgo = testNow - 60 * dayMs;
+import { everything, expectPlainSums, summed } from '../store-contract/usage-sums.ts';
+import { busy, longAgo, opened, openHours, total } from './closing-setting.ts';
 
 it('adds up use exactly, whether its hours are closed, are not, or are half closed by who has died or goes on', async () => {
-  const { store, tallies, parts, sumsOfKeys, isSettled } = await openHours();
+  const { store, record, tallies, parts, sumsOfKeys, plan } = await openHours();
   await expectPlainSums(store, tallies, 12);
-  const settling = parts({ now: () => testNow - 20 * dayMs });
-  while (!(await isSettled(testNow - 20 * dayMs - hourMs))) await settling.step();
+  const now = () => testNow - 20 * dayMs;
+  const going = parts({ now });
+  while (((await plan())?.settled?.getTime() ?? 0) < now() - hourMs) await going.step();
   await expectPlainSums(store, tallies, 12);
   expect(await sumsOfKeys()).toBe(0);
+  // Until some keys are done of hours that are closed together, and others not.
+  while (((await plan())?.closing?.after ?? 0) === 0) await going.step();
+  await expectPlainSums(store, tallies, 12);
+  // For a version before all of these hours are closed: it adds none of them again.
+  const begun = await plan();
+  const before = (begun?.closing?.before.getTime() ?? 0) + usageRetentionMs;
+  expect(begun?.closed?.getTime()).toBe(before);
 
-  // Half of what is over: some of its sums are written, and then some more by two at once.
+  // Half of the next keys: some of their sums are written, and then some more by two at once.
   let isBroken = true;
-  const half = new Set(
-    tallies
-      .map(({ key }) => key)
-      .sort()
-      .slice(0, tallies.length / 2),
-  );
   const dying = parts({
-    now: () => testNow - 20 * dayMs,
-    async close(known, fold, close) {
-      if (isBroken)
-        await close(
-          known.filter(({ key }) => half.has(key)),
-          fold,
-        );
-      if (isBroken) throw new Error('dead');
-      await close(known, fold);
+    now,
+    async close(known, fold, newFrom, close) {
+      if (!isBroken) return close(known, fold, newFrom);
+      const keys = [...new Set(known.map(({ key }) => key))];
+      const half = new Set(keys.slice(0, Math.ceil(keys.length / 2)));
+      const some = known.filter(({ key }) => half.has(key));
+      await close(some, fold, newFrom);
+      throw new Error('dead');
     },
   });
+  const made = await sumsOfKeys();
   await expect(dying.step()).rejects.toThrow('dead');
-  expect(await sumsOfKeys()).toBeGreaterThan(0);
+  expect(await sumsOfKeys()).toBeGreaterThan(made);
   await expectPlainSums(store, tallies, 12);
   isBroken = false;
-  await Promise.all([dying.step(), dying.step(), parts({ now: () => testNow - 20 * dayMs }).step()]);
+  await Promise.all([dying.step(), dying.step(), parts({ now }).step()]);
   await expectPlainSums(store, tallies, 12);
+  expect((await plan())?.closing).toBeDefined();
 
   const late = tallies.map((one) => ({ ...one, allowed: 3, denied: { expired: 1 }, observed: {} }));
-  await store.recordUsage(late);
+  await record(late);
+  expect((await plan())?.closing).toBeDefined();
   const all = [...tallies, ...late];
   await summed(store, all);
   await expectPlainSums(store, all, 12);
@@ -68,8 +59,8 @@ it('adds up use exactly, whether its hours are closed, are not, or are half clos
   await expectPlainSums(store, all);
 });
 
-it('writes no day and no month of a key before the hour is over, and then one of each for all of its hours', async () => {
-  const { store, sumsOfKeys, clock } = await opened(testNow);
+it('writes no day and no month of a key before six hours are over, and then one of each for all of them', async () => {
+  const { store, sumsOfKeys, clock, rowsOf } = await opened(testNow);
   const hour = testNow + 2 * hourMs;
   const key = nextId();
   await store.recordUsage([tally({ id: nextId() }, { hour: testNow, allowed: 1 })]);
@@ -81,14 +72,44 @@ it('writes no day and no month of a key before the hour is over, and then one of
   }
   await store.recordUsage([tally({ id: key }, { hour: hour + hourMs, allowed: 10 })]);
   await until('that is folded', async () => (await store.getUsage(key, 0)).length === 2);
-  expect(await sumsOfKeys(key)).toBe(0);
-  clock.now = hour + 3 * hourMs;
+  const ofMonth = async () => {
+    const months = await store.sumUsage({ ...everything, group: 'key', interval: 'month' });
+    return months.flatMap(({ group, allowed }) => (group === key ? [allowed] : []));
+  };
+  clock.now = testNow + 6 * hourMs;
   await store.recordUsage([tally({ id: nextId() }, { hour: clock.now, allowed: 100 })]);
-  await until('its hours are closed', async () => (await sumsOfKeys(key)) > 0);
+  await until('its hours have rows', async () => (await rowsOf(key)) === 2);
   await until('all is folded', async () => (await total(store)) === 114);
+  expect(await sumsOfKeys(key)).toBe(0);
+  expect(await ofMonth()).toEqual([13]);
+  clock.now += 61_000;
+  await store.recordUsage([tally({ id: nextId() }, { hour: clock.now, allowed: 100 })]);
   await until('a day and a month', async () => (await sumsOfKeys(key)) === 2);
-  const months = await store.sumUsage({ ...everything, group: 'key', interval: 'month' });
-  expect(months.filter(({ group }) => group === key)).toMatchObject([{ allowed: 13 }]);
+  await until('all is folded', async () => (await total(store)) === 214);
+  expect(await ofMonth()).toEqual([13]);
+});
+
+it('goes on where a version before has closed a part of an hour', async () => {
+  const { store, tallies, parts, plan, change, sumsOfKeys } = await openHours();
+  const now = () => testNow - 20 * dayMs;
+  const going = parts({ now });
+  while (((await plan())?.settled?.getTime() ?? 0) < now() - hourMs) await going.step();
+  const at = busy + hourMs + hourMs / 3;
+  const closed = new Date(at + usageRetentionMs);
+  // What that one does: a slice of an hour's keys, which it has begun with.
+  await change({
+    $set: { closed: new Date(longAgo + usageRetentionMs), slice: { kind: 'close', to: closed } },
+  });
+  await going.step();
+  expect((await plan())?.closed).toEqual(closed);
+  expect(await sumsOfKeys()).toBeGreaterThan(0);
+  await expectPlainSums(store, tallies, 12);
+  while (((await plan())?.closed?.getTime() ?? 0) < busy + 7 * hourMs + usageRetentionMs) {
+    if (!(await going.step())) break;
+    await expectPlainSums(store, tallies, 4);
+  }
+  while (await going.step());
+  await expectPlainSums(store, tallies, 12);
 });
 
 it('counts use of before there were sums, once, as that of what its keys are now', async () => {
@@ -142,81 +163,3 @@ it('counts use of before there were sums, once, as that of what its keys are now
   await until('that is counted', async () => (await total(again)) >= 33);
   expect(await total(again)).toBe(33);
 });
-
-async function total(store: Store): Promise<number> {
-  return (await store.sumUsage(everything))[0]?.allowed ?? 0;
-}
-
-/** A store whose hours from then on are not closed until its clock has come to their end. */
-async function opened(now: number) {
-  const clock = { now };
-  const setting = await createSetting(inject('mongoUri'));
-  const store = setting.store({ now: () => clock.now });
-  await store.open();
-  const sumsOfKeys = (key = '') =>
-    setting.client
-      .db()
-      .collection<{ _id: string }>('usage_sums')
-      .countDocuments({ _id: new RegExp(`^key.*${key}$`) });
-  return { setting, store, sumsOfKeys, clock };
-}
-
-interface Fakes {
-  readonly now: () => number;
-  readonly close?: (
-    tallies: readonly KnownTally[],
-    fold: number,
-    close: (tallies: readonly KnownTally[], fold: number) => Promise<void>,
-  ) => Promise<void>;
-}
-
-/** Forty days of use, of which no hour is closed; the test closes them. */
-async function openHours() {
-  const { setting, store, sumsOfKeys } = await opened(longAgo);
-  const first = tally({ id: nextId() }, { hour: longAgo, allowed: 1 });
-  await store.recordUsage([first]);
-  await until('the first use is folded', async () => (await total(store)) === 1);
-  await setting.client.db().collection('usage_sums').deleteMany({});
-  await setting.client.db().collection('usage_open').deleteMany({});
-  const reader = setting.store({ now: () => testNow, foldEveryMs: 10 ** 8 });
-  await reader.open();
-  const tallies: UsageTally[] = manyTallies();
-  await store.recordUsage(tallies);
-  await summed(reader, tallies);
-  const database = setting.client.db(undefined, concerns(timeoutsOf()));
-  const sessions = createSessions(setting.client, { timeoutMs: 30_000 });
-  const parts = ({ now, close }: Fakes) => {
-    const plans = createUsagePlans(database, sessions, Date.now);
-    const onError = (error: unknown) => {
-      throw error;
-    };
-    const hours = createUsageHours(database, sessions);
-    const batches = createUsageBatches(database, sessions, { plans, now, onError });
-    const real = createUsageSums(database, sessions);
-    const sums = {
-      ...real,
-      ...(close && { close: (some: readonly KnownTally[], fold: number) => close(some, fold, real.close) }),
-    };
-    const upkeep = createOpenUpkeep({
-      ...{ hours, sums, plans, now },
-      open: createOpenUse(database, sessions),
-      openReads: createOpenReads(database, sessions),
-    });
-    return createUsageClosing({
-      plans,
-      batches,
-      upkeep,
-      hours,
-      sums,
-      now,
-      sliceSize: 100,
-    });
-  };
-  /** Rows alone have what is of hours before that. */
-  const isSettled = async (hour: number) => {
-    const plans = database.collection<{ _id: string; settled?: Date }>('usage_batches');
-    return ((await plans.findOne({ _id: 'plan' }))?.settled?.getTime() ?? 0) >= hour;
-  };
-  const recording = { ...reader, recordUsage: store.recordUsage } as Store;
-  return { store: recording, tallies, parts, sumsOfKeys, isSettled };
-}

@@ -1,10 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
 import type { UseListener } from '../../store/usage/usage-store.ts';
 import type { UsageTally } from '../../store/usage/usage-tally.ts';
+import { earliest } from '../records/keys/records.ts';
 import type { Fold } from './batches.ts';
 import type { UsageHours } from './hours.ts';
 import type { OpenUse } from './open.ts';
-import { isClosed, isCounted, isOpen } from './plan.ts';
+import type { PlanDocument, UsagePlans } from './plan.ts';
+import { isClosed, isCounted, isOpen } from './plan-hours.ts';
 import { portions } from './portions.ts';
 import type { KnownTally, UsageSums } from './sums.ts';
 import { createTallySums } from './tally-sums.ts';
@@ -21,6 +23,7 @@ export interface FoldWriteDependencies {
   readonly hours: Pick<UsageHours, 'add' | 'touch'>;
   readonly open: Pick<OpenUse, 'add'>;
   readonly sums: Pick<UsageSums, 'resolve' | 'add'>;
+  readonly plans: Pick<UsagePlans, 'leaveUntold'>;
   readonly touching: Touching;
   /** These were added, for all replicas, by this process. */
   readonly onFolded: UseListener;
@@ -31,7 +34,25 @@ const writeSize = 500;
 /** Tallies that are added up in one turn of the event loop. */
 const turnSize = 2_000;
 
-export function createFoldWrite({ hours, open, sums, touching, onFolded }: FoldWriteDependencies): FoldWrite {
+export function createFoldWrite(dependencies: FoldWriteDependencies): FoldWrite {
+  const { hours, open, sums, plans, touching, onFolded } = dependencies;
+
+  /** Tells keys' own documents of their last uses, or some of them, which is then said: whoever shows others looks for it. */
+  async function tell(plan: PlanDocument, tallies: readonly UsageTally[]): Promise<void> {
+    const used = tallies.filter(({ lastUsedAt }) => lastUsedAt !== null);
+    // Of hours that are closed nobody would tell them later.
+    const [closed, others] = [
+      used.filter((one) => isClosed(plan, one)),
+      used.filter((one) => !isClosed(plan, one)),
+    ];
+    const told = touching(others);
+    const latest = others.reduce((latest, { hour }) => Math.max(latest, hour), earliest);
+    if (told.length < others.length && latest > (plan.untold?.getTime() ?? earliest)) {
+      await plans.leaveUntold(latest);
+    }
+    for (const some of portions([...closed, ...told], writeSize)) await hours.touch(some);
+  }
+
   return async ({ number, plan, tallies }) => {
     const counted: KnownTally[] = [];
     const all = createTallySums();
@@ -51,7 +72,7 @@ export function createFoldWrite({ hours, open, sums, touching, onFolded }: FoldW
       await setImmediate();
     }
     // Whoever finds a use counted finds it as the last one.
-    for (const some of portions(touching([...waiting, ...late]), writeSize)) await hours.touch(some);
+    await tell(plan, [...waiting, ...late]);
     const run = plan.runs?.find((one) => one.run === number);
     if (run !== undefined) await open.add(waiting, run);
     for (const some of portions(late, writeSize)) await hours.add(some, number);

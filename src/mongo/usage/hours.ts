@@ -1,7 +1,6 @@
 import type { AnyBulkWriteOperation, Collection, Db } from 'mongodb';
 import type { KeyId } from '../../keys/key.ts';
 import type { Reason } from '../../schemes/answer.ts';
-import { usageRetentionMs } from '../../store/store.ts';
 import { type CountedUse, requestsOf } from '../../store/usage/usage-store.ts';
 import { addressesMax, type UsageTally } from '../../store/usage/usage-tally.ts';
 import { keysName, usageName } from '../collections.ts';
@@ -9,7 +8,8 @@ import { duplicatesOf } from '../errors.ts';
 import type { KeyDocument } from '../records/keys/records.ts';
 import type { Sessions } from '../sessions.ts';
 import { isEmpty } from './packed-tallies.ts';
-import { type CountedPlace, hourId as idOf, placeOf, type Slice } from './plan.ts';
+import { hourId as idOf, placeOf } from './plan-hours.ts';
+import { portions } from './portions.ts';
 
 /** What one key was used for in one hour, in the collection `usage`. */
 export interface UsageDocument {
@@ -46,24 +46,13 @@ export interface UsageHours {
   get(key: KeyId, since: number, settled: number): Promise<UsageTally[]>;
   /** The same. */
   count(keys: readonly KeyId[], hours: readonly number[], settled: number): Promise<CountedUse[]>;
-  /** Those of places from one on and before another; what they say of the key is its owner alone, and that if it is known. */
-  between(from: Date, to: Date): Promise<OwnedTally[]>;
-  /** How far a slice goes that begins here and does not go past that, of about so many; null where there is nothing. */
-  sliceEnd(from: Date, to: Date, size: number): Promise<Date | null>;
-  /** The next that no sums have, of about so many, and how far they go. */
-  uncounted(from: CountedPlace, size: number): Promise<Uncounted>;
-}
-
-export interface OwnedTally extends UsageTally {
-  readonly owner: string | null | undefined;
-}
-
-export interface Uncounted {
-  readonly tallies: readonly UsageTally[];
-  readonly to: Extract<Slice, { kind: 'count' }>['to'];
+  /** When these keys were used last, of hours from that one on. */
+  lastUses(keys: readonly KeyId[], from: number): Promise<Map<KeyId, number>>;
 }
 
 const hourMs = 3_600_000;
+/** Keys in one read. */
+const keysAtOnce = 200;
 
 export function createUsageHours(database: Db, sessions: Sessions): UsageHours {
   const usage: Collection<UsageDocument> = database.collection(usageName);
@@ -102,7 +91,7 @@ export function createUsageHours(database: Db, sessions: Sessions): UsageHours {
         usage.find({ _id: { $in: ids } }, { ...read, projection }).toArray(),
       );
       return documents.map(({ _id, hour, allowed, denied = {}, observed = {} }) => ({
-        key: _id.slice(0, _id.indexOf(' ')) as KeyId,
+        key: keyOf(_id),
         hour: hour.getTime(),
         requests: requestsOf({ allowed, denied, observed }),
       }));
@@ -117,50 +106,27 @@ export function createUsageHours(database: Db, sessions: Sessions): UsageHours {
         .filter(({ was_open, hour }) => was_open === undefined || hour.getTime() < settled)
         .map(toTally);
     },
-    async between(from, to) {
-      const filter = { purge_at: { $gte: from, $lt: to } };
-      const documents = await sessions.read((read) =>
-        usage.find(filter, { ...read, projection: { addresses: 0 } }).toArray(),
-      );
-      return documents.map((document) => ({ ...toTally(document), owner: document.owner }));
-    },
-    async sliceEnd(from, to, size) {
-      const filter = { purge_at: { $gte: from, $lt: to } };
-      const options = { sort: { purge_at: 1 }, limit: size, projection: { _id: 0, purge_at: 1 } } as const;
-      const found = await sessions.read((read) => usage.find(filter, { ...read, ...options }).toArray());
-      const last = found.at(-1)?.purge_at;
-      if (last === undefined || found.length < size) return last === undefined ? null : to;
-      // Those of one place stay together: versions before gave all keys of an hour the same.
-      return last > from ? last : new Date(last.getTime() + 1);
-    },
-    async uncounted({ before, after }, size) {
-      const newest = await sessions.read((read) =>
-        usage.findOne({ purge_at: { $lt: before } }, { ...read, sort: { purge_at: -1 } }),
-      );
-      if (newest === null) return { tallies: [], to: null };
-      const start = newest.hour.getTime() + usageRetentionMs;
-      const isBegun = start + hourMs === before.getTime();
-      const filter = {
-        purge_at: { $gte: new Date(start), $lt: new Date(start + hourMs) },
-        _id: { $gt: isBegun ? after : '' },
-        // Who knows of sums has said whose it is.
-        owner: { $exists: false },
-      };
-      const options = { sort: { _id: 1 }, limit: size, allowDiskUse: true } as const;
-      const found = await sessions.read((read) => usage.find(filter, { ...read, ...options }).toArray());
-      const last = found.at(-1);
-      const to =
-        last === undefined || found.length < size
-          ? { before: new Date(start), after: '' }
-          : { before: new Date(start + hourMs), after: last._id };
-      return { tallies: found.map(toTally), to };
+    async lastUses(asked, from) {
+      const uses = new Map<KeyId, number>();
+      for (const some of portions(asked, keysAtOnce)) {
+        const ranges = some.map((key) => ({ _id: { $gte: idOf(key, from), $lt: `${key}!` } }));
+        const options = { projection: { last_used_at: 1 } } as const;
+        const found = await sessions.read((read) =>
+          usage.find({ $or: ranges }, { ...read, ...options }).toArray(),
+        );
+        for (const { _id, last_used_at } of found) {
+          const key = keyOf(_id);
+          if (last_used_at) uses.set(key, Math.max(last_used_at.getTime(), uses.get(key) ?? 0));
+        }
+      }
+      return uses;
     },
   };
 }
 
-function toTally(document: UsageDocument): UsageTally {
+export function toTally(document: UsageDocument): UsageTally {
   return {
-    key: document._id.slice(0, document._id.indexOf(' ')) as KeyId,
+    key: keyOf(document._id),
     hour: document.hour.getTime(),
     allowed: document.allowed,
     denied: document.denied ?? {},
@@ -168,6 +134,10 @@ function toTally(document: UsageDocument): UsageTally {
     addresses: document.addresses ?? [],
     lastUsedAt: document.last_used_at?.getTime() ?? null,
   };
+}
+
+function keyOf(id: string): KeyId {
+  return id.slice(0, id.indexOf(' ')) as KeyId;
 }
 
 function settledId(key: KeyId, hour: number): string {

@@ -5,17 +5,8 @@ import type { UsageHours } from './hours.ts';
 import type { OpenUse } from './open.ts';
 import type { OpenReads } from './open-reads.ts';
 import { bitsFor, bucketOf, bucketRows, type Run } from './open-rows.ts';
-import {
-  isClosed,
-  type Merging,
-  overBefore,
-  type PlanDocument,
-  type PlanNext,
-  type PlanOutcome,
-  type Settling,
-  settledOf,
-  type UsagePlans,
-} from './plan.ts';
+import type { Merging, PlanDocument, PlanNext, PlanOutcome, Settling, UsagePlans } from './plan.ts';
+import { isClosed, overBefore, settledOf } from './plan-hours.ts';
 import { portions } from './portions.ts';
 import type { UsageSums } from './sums.ts';
 import { sumsOf } from './tally-sums.ts';
@@ -126,13 +117,11 @@ export function createOpenUpkeep(dependencies: OpenUpkeepDependencies): OpenUpke
     const { runs, bits, before } = settling;
     const early: UsageTally[] = [];
     for await (const tallies of partsOf(settling, to, { from: settledOf(plan), before: before.getTime() })) {
-      for (const some of portions(tallies, writeSize)) {
-        await hours.touch(some);
-        await hours.settle(some);
-      }
+      for (const some of portions(tallies, writeSize)) await hours.settle(some);
       early.push(...tallies.filter((tally) => isClosed(plan, tally)));
     }
     // A version before, which knows nothing of what is open, has closed the hour without it.
+    await hours.touch(early);
     if (early.length > 0) await sums.close(await sums.resolve(early), plan.fold);
     if (to < 2 ** bits) return { settling: { ...settling, after: to } };
     const over: Run[] = [];

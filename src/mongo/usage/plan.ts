@@ -1,13 +1,10 @@
 import type { Collection, Db } from 'mongodb';
-import type { KeyId } from '../../keys/key.ts';
 import { usageRetentionMs } from '../../store/store.ts';
 import { hourMs, startOf } from '../../store/usage/usage-sums.ts';
-import type { UsageTally } from '../../store/usage/usage-tally.ts';
 import { usageBatchesName, usageName } from '../collections.ts';
 import { isDuplicate } from '../errors.ts';
 import { earliest } from '../records/keys/records.ts';
 import type { Sessions } from '../sessions.ts';
-import { hashOf } from './key-hash.ts';
 import type { Run } from './open-rows.ts';
 
 /**
@@ -22,10 +19,13 @@ export interface PlanDocument {
   batches: readonly string[];
   /** Else: absent when it is at its end. */
   slice?: Slice;
-  /** Hours of keys of an earlier place are in the days and months of their keys; absent where all are. */
+  /** Hours of keys of an earlier place are in the days and months of their keys, but for those of `closing`; absent where all are. */
   closed?: Date;
-  /** The slice by which they came there. */
+  /** The slice by which they came there last. */
   closed_by?: number;
+  closing?: Closing;
+  /** The latest hour of which some keys' own documents were not told at once; those of hours that are closed are told of all. */
+  untold?: Date;
   /** Which hours of before there were sums are in them; null for all. */
   counted?: CountedPlace | null;
   /** Use of hours before this has rows; of later ones it is in open documents besides. */
@@ -57,6 +57,16 @@ export interface Merging extends Sweep {
   readonly run?: number;
 }
 
+/**
+ * Hours from one on and before another, which are being added to days and months, one part of the keys after another: those whose place
+ * in an hour is not before `after` are not done. Versions before take all of these hours for closed, and so do not add them again.
+ */
+export interface Closing {
+  readonly from: Date;
+  readonly before: Date;
+  readonly after: number;
+}
+
 export interface DeadRun {
   readonly run: number;
   readonly at: Date;
@@ -64,6 +74,9 @@ export interface DeadRun {
 
 /** What is done to hours of keys at once, and how far that goes: they are added to sums, or get rows. */
 export type Slice =
+  /** Up to this place of keys in an hour. */
+  | { readonly kind: 'close keys'; readonly to: number }
+  /** As versions before do: all keys of an hour, up to this place. */
   | { readonly kind: 'close'; readonly to: Date }
   | { readonly kind: 'count'; readonly to: CountedPlace | null }
   /** Up to this part. */
@@ -83,9 +96,12 @@ export interface UsagePlans {
   endSlice(plan: PlanDocument, outcome: PlanOutcome): Promise<void>;
   /** These dead runs are removed. */
   buried(runs: readonly number[]): Promise<void>;
+  /** Of this hour keys' own documents are not told of all uses. */
+  leaveUntold(hour: number): Promise<void>;
 }
 
-export interface PlanNext extends Pick<PlanDocument, 'batches' | 'slice' | 'settling' | 'merging'> {
+export interface PlanNext
+  extends Pick<PlanDocument, 'batches' | 'slice' | 'settling' | 'merging' | 'closed' | 'closing'> {
   /** What a fold brings, which is then a run of its own. */
   readonly brings?: Omit<Run, 'run'>;
 }
@@ -93,7 +109,11 @@ export interface PlanNext extends Pick<PlanDocument, 'batches' | 'slice' | 'sett
 /** Null where it is said no more. */
 export type PlanOutcome = Partial<
   Pick<PlanDocument, 'closed' | 'closed_by' | 'counted' | 'settled' | 'runs' | 'dead'>
-> & { readonly settling?: Settling | null; readonly merging?: Merging | null };
+> & {
+  readonly settling?: Settling | null;
+  readonly merging?: Merging | null;
+  readonly closing?: Closing | null;
+};
 
 /** Comes after all ids of batches. */
 export const planId = 'plan';
@@ -126,6 +146,10 @@ export function createUsagePlans(database: Db, sessions: Sessions, now: () => nu
         ...(merging !== undefined && { merging: { ...merging, run: merging.run ?? fold } }),
         ...(last?.closed === undefined && (await firstPlaces())),
         ...(last?.settled === undefined && { settled: new Date(startOf('hour', now())) }),
+        // What a version before has folded of this hour it would tell when the hour is over, and this one does later.
+        ...(last?.untold === undefined && {
+          untold: new Date(last === null ? earliest : startOf('hour', now())),
+        }),
       };
       try {
         const { matchedCount, upsertedCount } = await sessions.write((session) =>
@@ -154,60 +178,11 @@ export function createUsagePlans(database: Db, sessions: Sessions, now: () => nu
       const update = { $pull: { dead: { run: { $in: [...runs] } } } };
       await sessions.write((session) => plans.updateOne({ _id: planId }, update, { session }));
     },
+    async leaveUntold(hour) {
+      const update = { $max: { untold: new Date(hour) } };
+      await sessions.write((session) => plans.updateOne({ _id: planId }, update, { session }));
+    },
   };
-}
-
-/**
- * Where the hour of a key is among all, and when it is removed: hours one after another, and within each keys spread over
- * it, so that a part of an hour's keys is a range of the index.
- */
-export function placeOf(key: KeyId, hour: number): number {
-  return hour + usageRetentionMs + (hashOf(key) % hourMs);
-}
-
-/** The id of a key's hour. */
-export function hourId(key: KeyId, hour: number): string {
-  return `${key} ${new Date(hour).toISOString()}`;
-}
-
-/** Whether what comes for this hour is to be added to the day and the month of its key at once. */
-export function isClosed({ closed }: PlanDocument, { key, hour }: Pick<UsageTally, 'key' | 'hour'>): boolean {
-  return closed === undefined || placeOf(key, hour) < closed.getTime();
-}
-
-/** Whether sums have this hour; else it is counted later, with what comes now. */
-export function isCounted(
-  { counted = null }: PlanDocument,
-  { key, hour }: Pick<UsageTally, 'key' | 'hour'>,
-): boolean {
-  if (counted === null || hour + usageRetentionMs >= counted.before.getTime()) return true;
-  const isPartly = hour + usageRetentionMs + hourMs === counted.before.getTime();
-  return isPartly && hourId(key, hour) <= counted.after;
-}
-
-/**
- * Whether what comes for this hour goes to open documents; else it is added to the rows of its key. It is never closed
- * there.
- */
-export function isOpen(plan: PlanDocument, tally: Pick<UsageTally, 'key' | 'hour'>): boolean {
-  const from = plan.settling?.before ?? plan.settled;
-  if (from === undefined || tally.hour < from.getTime()) return false;
-  // One that a version before has begun has no run, and adds to rows alone.
-  if (!plan.runs?.some(({ run }) => run === plan.fold)) return false;
-  return isCounted(plan, tally) && !isClosed(plan, tally);
-}
-
-/** What replicas still hold of an hour when it is over has come by then. */
-const graceMs = 60_000;
-
-/** Hours before this are over, and all that was used in them is known. */
-export function overBefore(now: number): number {
-  return startOf('hour', now - graceMs);
-}
-
-/** Hours before this are in rows alone. */
-export function settledOf(plan: PlanDocument | null): number {
-  return plan?.settled?.getTime() ?? earliest;
 }
 
 /**

@@ -4,7 +4,8 @@ import { startOf } from '../../store/usage/usage-sums.ts';
 import type { UsageTally } from '../../store/usage/usage-tally.ts';
 import type { UsageHours } from './hours.ts';
 import type { OpenReads } from './open-reads.ts';
-import { byOnePlan, settledOf, type UsagePlans } from './plan.ts';
+import { byOnePlan, type UsagePlans } from './plan.ts';
+import { settledOf, toldBefore } from './plan-hours.ts';
 import { sumsOf } from './tally-sums.ts';
 
 /** What keys were used for by the hour, whether it is in rows, in open documents, or in both. */
@@ -12,8 +13,10 @@ export interface UsageReads {
   /** From the hour that holds `since` on, oldest first. */
   get(key: KeyId, since: number): Promise<UsageTally[]>;
   count: UsageStore['countUse'];
-  /** When these keys were used last, of those that were in hours that are not settled. */
+  /** When these keys were used last, where their own documents may not say it yet. */
   lastUses(keys: readonly KeyId[]): Promise<ReadonlyMap<KeyId, number>>;
+  /** Last uses before this are said by keys' own documents. */
+  toldUntil(): Promise<number>;
 }
 
 export function createUsageReads({
@@ -22,7 +25,7 @@ export function createUsageReads({
   open,
 }: {
   readonly plans: Pick<UsagePlans, 'read'>;
-  readonly hours: Pick<UsageHours, 'get' | 'count'>;
+  readonly hours: Pick<UsageHours, 'get' | 'count' | 'lastUses'>;
   readonly open: Pick<OpenReads, 'of'>;
 }): UsageReads {
   return {
@@ -56,12 +59,14 @@ export function createUsageReads({
     },
     async lastUses(keys) {
       const plan = await plans.read();
-      const uses = new Map<KeyId, number>();
-      // Of hours that are settled keys' own documents say it.
+      const told = toldBefore(plan);
+      const uses =
+        told === Number.POSITIVE_INFINITY ? new Map<KeyId, number>() : await hours.lastUses(keys, told);
       for (const { key, lastUsedAt } of await open.of(keys, plan?.runs ?? [], settledOf(plan))) {
         if (lastUsedAt !== null) uses.set(key, Math.max(lastUsedAt, uses.get(key) ?? 0));
       }
       return uses;
     },
+    toldUntil: async () => toldBefore(await plans.read()),
   };
 }

@@ -9,7 +9,8 @@ import {
   type UsageUnit,
 } from '../../store/usage/usage-sums.ts';
 import type { OpenDocument } from './open-rows.ts';
-import { type PlanDocument, settledOf } from './plan.ts';
+import type { PlanDocument } from './plan.ts';
+import { closedBefore, placesOf, settledOf } from './plan-hours.ts';
 import { ownerId, type SumDocument, startId } from './sums.ts';
 
 /** Ranges of ids in one question; where there were more, one range is read and the rest of it left out. */
@@ -57,8 +58,12 @@ function placesIn(owner: string | null, from: number, to: number): HourFilter[] 
 /** Hours of days and months that are not in them yet. */
 export function openIn({ owner }: UsageQuery, { from, to }: SumRange, plan: PlanDocument | null) {
   if (plan?.closed === undefined) return [];
-  const first = Math.max(from + usageRetentionMs, plan.closed.getTime());
-  return placesIn(owner, first, to + usageRetentionMs);
+  const [first, end] = [from + usageRetentionMs, to + usageRetentionMs];
+  const closing = plan.closing === undefined ? [] : placesOf(plan.closing);
+  return [
+    ...closing.flatMap((places) => placesIn(owner, Math.max(first, places.from), Math.min(end, places.to))),
+    ...placesIn(owner, Math.max(first, plan.closed.getTime()), end),
+  ];
 }
 
 /** Hours of which all are in days and months, and others. */
@@ -67,7 +72,7 @@ export function apart(
   plan: PlanDocument | null,
 ): readonly [before: SumRange[], after: SumRange[]] {
   if (plan?.closed === undefined) return [[...ranges], []];
-  const end = startOf('hour', plan.closed.getTime() - usageRetentionMs);
+  const end = closedBefore(plan);
   const before = ranges.map((range) => ({ ...range, to: Math.min(range.to, end) }));
   const after = ranges.map((range) => ({ ...range, from: Math.max(range.from, end) }));
   const isSome = ({ from, to }: SumRange) => from < to;

@@ -13,7 +13,8 @@ import {
 import { usageName, usageOpenName, usageSumsName } from '../collections.ts';
 import type { Sessions } from '../sessions.ts';
 import type { OpenDocument } from './open-rows.ts';
-import { byOnePlan, type PlanDocument, settledOf, type UsagePlans } from './plan.ts';
+import { byOnePlan, type PlanDocument, type UsagePlans } from './plan.ts';
+import { settledOf } from './plan-hours.ts';
 import { apart, hoursIn, keysMax, openIn, settledRows, sumsIn, waitingIn } from './sum-ranges.ts';
 import type { SumDocument } from './sums.ts';
 
@@ -79,7 +80,7 @@ export function createUsageSumming(
       sums: inSums.length === 0 ? null : { $or: inSums.map((range) => sumsIn(query, range)) },
       hours: found.length === 0 ? null : { $and: [{ $or: found }, settledRows(settledOf(plan))] },
       open: waiting && openPipeline(waiting, query.owner),
-      slice: isOfKeys && plan?.slice?.kind === 'close' ? plan.fold : null,
+      slice: isOfKeys ? closingSlice(plan) : null,
     };
   }
 
@@ -147,8 +148,13 @@ interface Source {
 
 /** Tells one state of what is settled, closed, or being closed, from others. */
 function stateOf(plan: PlanDocument | null): string {
-  const closing = plan?.slice?.kind === 'close' ? plan.fold : '';
-  return `${plan?.settled?.getTime()} ${plan?.closed_by} ${closing}`;
+  return `${plan?.settled?.getTime()} ${plan?.closed_by} ${closingSlice(plan) ?? ''}`;
+}
+
+/** Which slice is adding hours to days and months now. */
+function closingSlice(plan: PlanDocument | null): number | null {
+  const kind = plan?.slice?.kind;
+  return plan !== null && (kind === 'close' || kind === 'close keys') ? plan.fold : null;
 }
 
 /** Sums of keys as they were before this slice. */

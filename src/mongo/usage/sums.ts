@@ -3,6 +3,7 @@ import type { AnyBulkWriteOperation, Collection, Db } from 'mongodb';
 import type { KeyId } from '../../keys/key.ts';
 import type { Reason } from '../../schemes/answer.ts';
 import { addReasons } from '../../store/usage/usage-ranking.ts';
+import { requestsOf } from '../../store/usage/usage-store.ts';
 import {
   type SumLevel,
   startOf,
@@ -17,6 +18,7 @@ import type { KeyDocument } from '../records/keys/records.ts';
 import type { OwnerDocument } from '../records/owners.ts';
 import type { Sessions } from '../sessions.ts';
 import { aboutOf } from './open-rows.ts';
+import { isEmpty } from './packed-tallies.ts';
 import { portions } from './portions.ts';
 
 /** What keys were used for within an hour, a day or a month, in the collection `usage_sums`. */
@@ -55,8 +57,11 @@ export interface UsageSums {
    * hours that are closed, by default all.
    */
   add(tallies: readonly KnownTally[], fold: number, isClosed?: (tally: KnownTally) => boolean): Promise<void>;
-  /** The same, to the days and months of keys alone: these are whole hours, which are closed by it. */
-  close(tallies: readonly KnownTally[], fold: number): Promise<void>;
+  /**
+   * The same, to the days and months of keys alone: these are whole hours, which are closed by it. Days and months that begin at `newFrom`
+   * or later are taken for new ones, which costs a tenth of what an addition does, and is none the worse where they are not.
+   */
+  close(tallies: readonly KnownTally[], fold: number, newFrom?: number): Promise<void>;
 }
 
 const nothing = aboutOf(null);
@@ -107,12 +112,33 @@ export function createUsageSums(database: Db, sessions: Sessions): UsageSums {
       for (const tally of await byAbout(tallies)) addToOwners(sums, tally);
       await writeAll([...sums].map(([id, sum]) => addition(id, sum, fold, false)));
     },
-    async close(tallies, fold) {
+    async close(tallies, fold, newFrom = Number.POSITIVE_INFINITY) {
       const sums = new Map<string, Sum>();
       for (const tally of tallies) addToKeys(sums, tally);
-      await writeAll([...sums].map(([id, sum]) => addition(id, sum, fold, true)));
+      const known = await makeNew(
+        [...sums].filter(([, { start }]) => start >= newFrom),
+        fold,
+      );
+      const others = [...[...sums].filter(([, { start }]) => start < newFrom), ...known];
+      await writeAll(others.map(([id, sum]) => addition(id, sum, fold, true)));
     },
   };
+
+  /** Answers those that are there already. */
+  async function makeNew(
+    all: readonly (readonly [id: string, sum: Sum])[],
+    fold: number,
+  ): Promise<(readonly [id: string, sum: Sum])[]> {
+    const known: (readonly [id: string, sum: Sum])[] = [];
+    for (const some of portions(all, atOnce)) {
+      const documents = some.map(([id, sum]) => closedSum(id, sum, fold));
+      const refused = await sessions.write((session) =>
+        duplicatesOf(sums.insertMany(documents, { ordered: false, session })),
+      );
+      known.push(...some.filter((_, place) => refused.has(place)));
+    }
+    return known;
+  }
 
   async function writeAll(additions: AnyBulkWriteOperation<SumDocument>[]): Promise<void> {
     for (const some of portions(additions, atOnce)) {
@@ -206,6 +232,20 @@ function addTo(
   sum.observed = addReasons(sum.observed, observed);
 }
 
+/** As {@link addition} would make it. */
+function closedSum(_id: string, sum: Sum, fold: number): SumDocument {
+  const { unit, start, allowed, denied, observed, ...what } = sum;
+  const counts = {
+    ...{ allowed, denials: requestsOf({ allowed: 0, denied, observed: {} }) },
+    ...(!isEmpty(denied) && { denied }),
+    ...(!isEmpty(observed) && { observed }),
+  };
+  return {
+    ...{ _id, ...what, start: new Date(start), ...counts, fold, closing: fold, last: counts },
+    purge_at: new Date(start + sumRetentionMs[unit]),
+  };
+}
+
 function addition(
   _id: string,
   sum: Sum,
@@ -213,7 +253,7 @@ function addition(
   isClosing: boolean,
 ): AnyBulkWriteOperation<SumDocument> {
   const { unit, start, allowed, denied, observed, ...what } = sum;
-  const denials = Object.values(denied).reduce((total, count) => total + count, 0);
+  const denials = requestsOf({ allowed: 0, denied, observed: {} });
   const counts = Object.entries({ denied, observed }).flatMap(([kind, byReason]) =>
     Object.entries(byReason).map(([reason, count]) => [`${kind}.${reason}`, count]),
   );

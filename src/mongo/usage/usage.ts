@@ -8,6 +8,7 @@ import { createUsageBatches } from './batches.ts';
 import { createUsageClosing } from './closing.ts';
 import { createFoldWrite } from './fold-write.ts';
 import { createUsageFolding } from './folding.ts';
+import { createHourSlices } from './hour-slices.ts';
 import { createUsageHours } from './hours.ts';
 import { createOpenUse } from './open.ts';
 import { createOpenReads } from './open-reads.ts';
@@ -26,6 +27,7 @@ export interface UsageCollection {
   get(key: KeyId, since: number): Promise<UsageTally[]>;
   count: UsageStore['countUse'];
   lastUses: UsageReads['lastUses'];
+  toldUntil: UsageReads['toldUntil'];
   /** The listener is told of what this process folds. */
   watch(listener: UseListener): void;
   readonly sum: SumUsage;
@@ -59,9 +61,10 @@ export function createUsageCollection(dependencies: UsageCollectionDependencies)
   const onFolded: UseListener = (tallies) => listener(tallies);
   const sums = createUsageSums(database, sessions);
   const reads = createUsageReads({ plans, hours, open: openReads });
-  const parts = { hours, open, sums, batches };
-  const upkeep = createOpenUpkeep({ hours, open, openReads, sums, plans, now: dependencies.now });
-  const closing = createUsageClosing({ ...parts, upkeep, plans, now: dependencies.now });
+  const parts = { hours, open, sums, batches, plans };
+  const upkeep = createOpenUpkeep({ ...parts, openReads, now: dependencies.now });
+  const slices = createHourSlices(database, sessions);
+  const closing = createUsageClosing({ ...parts, slices, upkeep, now: dependencies.now });
   const write = createFoldWrite({ ...parts, touching: createTouching(dependencies.monotonic), onFolded });
   const folding = createUsageFolding({ ...dependencies, batches, write, closing, everyMs });
 
@@ -69,7 +72,7 @@ export function createUsageCollection(dependencies: UsageCollectionDependencies)
     async record(tallies) {
       if (tallies.length > 0) folding.wake(await batches.add(tallies));
     },
-    ...{ get: reads.get, count: reads.count, lastUses: reads.lastUses },
+    ...reads,
     watch(given) {
       listener = given;
     },

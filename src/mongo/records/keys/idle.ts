@@ -4,8 +4,9 @@ import { firstIdAt, type KeyId, type KeyRecord } from '../../../keys/key.ts';
 import { BadRecord } from '../../../store/store.ts';
 import { keysName } from '../../collections.ts';
 import type { Sessions } from '../../sessions.ts';
+import type { UsageReads } from '../../usage/reads.ts';
 import { earliest, fromDocument, type KeyDocument } from './records.ts';
-import { createShownUse, type LastUses } from './shown-use.ts';
+import { createShownUse } from './shown-use.ts';
 
 /** Keys that may be idle, in the collection `keys`: what the store's contract says of `listIdle`. */
 export type IdlePages = (range: IdleRange, size: number) => Promise<IdlePage>;
@@ -13,13 +14,15 @@ export type IdlePages = (range: IdleRange, size: number) => Promise<IdlePage>;
 export function createIdlePages(
   database: Db,
   sessions: Sessions,
-  lastUses: LastUses,
+  { lastUses, toldUntil }: Pick<UsageReads, 'lastUses' | 'toldUntil'>,
   onBadRecord: (id: string, error: BadRecord) => void,
 ): IdlePages {
   const keys: Collection<KeyDocument> = database.collection(keysName);
   const use = createShownUse(lastUses);
 
-  return async (range, size) => {
+  return async (asked, size) => {
+    // A key that was used later is found by its own document once that is told.
+    const range = { ...asked, until: Math.min(asked.until, (await toldUntil()) - 1) };
     const found = await sessions.read(async (read) => {
       const documents: KeyDocument[] = [];
       for (const { filter, sort } of rangesOf(range)) {
@@ -33,6 +36,7 @@ export function createIdlePages(
     return {
       keys: await use.many(found.flatMap(recordOf)),
       last: last === undefined ? null : { at, id: last._id as KeyId },
+      until: range.until,
     };
   };
 

@@ -28,7 +28,11 @@ export function createIdlePages(
     const fresh = rows.filter(({ used }) => range.by !== 'use' || Number(used) > range.after);
     const keys = fresh.flatMap(({ id }) => read(get.get({ id: String(id) })));
     const last = rows.length < size ? undefined : rows.at(-1);
-    return { keys, last: last === undefined ? null : { at: Number(last.at), id: String(last.id) as KeyId } };
+    return {
+      keys,
+      last: last === undefined ? null : { at: Number(last.at), id: String(last.id) as KeyId },
+      until: range.until,
+    };
   };
 
   function read(row: Row | undefined): KeyRecord[] {
