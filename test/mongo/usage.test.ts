@@ -88,6 +88,11 @@ it('hours past their retention, and windows long past, are removed', async () =>
     request({ spender: String(end), windowStart: end - 60_000, windowEnd: end, limit: 1 });
   const ends = [now - hourMs, now - 10_000, now + hourMs];
   for (const end of ends) await store.leaseUnits(window(end));
+  const batches = setting.client.db().collection('usage_batches');
+  await until(
+    'both are added',
+    async () => (await batches.countDocuments({ packed: { $exists: true } })) === 0,
+  );
   await until('the new hour alone is there', async () => {
     const hours = await store.getUsage(key.id, 0);
     return hours.length === 1 && hours[0]?.allowed === 2;
