@@ -11,7 +11,7 @@ import {
 import type { OpenDocument } from './open-rows.ts';
 import type { PlanDocument } from './plan.ts';
 import { closedBefore, placesOf, settledOf } from './plan-hours.ts';
-import { ownerId, type SumDocument, startId } from './sums.ts';
+import { ownerId, type SumDocument, startId } from './sum-documents.ts';
 
 /** Ranges of ids in one question; where there were more, one range is read and the rest of it left out. */
 const rangesMax = 800;

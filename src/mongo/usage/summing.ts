@@ -15,8 +15,8 @@ import type { Sessions } from '../sessions.ts';
 import type { OpenDocument } from './open-rows.ts';
 import { byOnePlan, type PlanDocument, type UsagePlans } from './plan.ts';
 import { settledOf } from './plan-hours.ts';
+import type { SumDocument } from './sum-documents.ts';
 import { apart, hoursIn, keysMax, openIn, settledRows, sumsIn, waitingIn } from './sum-ranges.ts';
-import type { SumDocument } from './sums.ts';
 
 /** Adds up what keys were used for. */
 export type SumUsage = (query: UsageQuery) => Promise<UsageSum[]>;
