@@ -114,7 +114,7 @@ export async function createTestService(given: TestServiceOptions = {}): Promise
   const refusals = createRefusals({ store, monotonic: now, onError: onRefusalLost });
   const heldCalls: TestService['held'] = { failures: [], calls: [] };
   const holder = createHolder({
-    ...{ registry, store, standings, charge, policy, guard, refusals, now },
+    ...{ registry, store, keyring, standings, charge, policy, guard, refusals, now },
     authorize: createAuthorize(forHolder({ ...judging, spend: standings.look, look: standings.look })),
     countFailure: (reason, address) => heldCalls.failures.push([reason, address]),
     count: (operation, outcome) => heldCalls.calls.push([operation, outcome]),
@@ -131,7 +131,7 @@ export async function createTestService(given: TestServiceOptions = {}): Promise
     guard,
     waysIn: { ...ways, fixedKey: hasOtherWriter, client: false, oidc: false },
     authorize: dryRun,
-    ...{ standings, charge },
+    ...{ keyring, standings, charge },
     policy,
     now,
     portal: given.portal ?? {

@@ -3,6 +3,7 @@
  * may ask for, then the operation. Not here: gRPC, REST and the console, which all call these.
  */
 
+import type { Keyring } from '../cache/keyring.ts';
 import type { Guard } from '../changes/key-change.ts';
 import type { EndsLastWriter } from '../changes/last-writer.ts';
 import type { Registry } from '../changes/registry.ts';
@@ -106,6 +107,7 @@ export interface AdminDependencies {
     | 'countReplicas'
     | 'appendJournal'
   >;
+  readonly keyring: Pick<Keyring, 'peekOwner' | 'loadOwner'>;
   readonly standings: Pick<Standings, 'of'>;
   readonly charge: ChargeLimits;
   readonly digester: Digester;

@@ -147,7 +147,7 @@ export function requireEtag(
 }
 
 /** ALREADY_EXISTS. */
-export function externalIdTaken(): Failure {
+function externalIdTaken(): Failure {
   const message = 'Another key of the same owner that is not revoked has this external_id.';
   return new Failure('ALREADY_EXISTS', 'EXTERNAL_ID_TAKEN', message, [
     { field: 'external_id', description: 'another key of the same owner that is not revoked has it' },
@@ -155,7 +155,7 @@ export function externalIdTaken(): Failure {
 }
 
 /** ALREADY_EXISTS. */
-export function digestTaken(): Failure {
+function digestTaken(): Failure {
   const message =
     'There is a key with this sha256 already; a secret is that of one key, revoked ones among them.';
   return new Failure('ALREADY_EXISTS', 'KEY_EXISTS', message, [

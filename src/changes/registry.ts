@@ -144,7 +144,9 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
       const before = await madeBefore(wanted, true);
       if (before !== null) return before;
       try {
-        requireActive(await (guard?.() ?? ownerOf(wanted)));
+        const owner = await (guard?.() ?? ownerOf(wanted));
+        // The guard may go by what memory knows; a refusal is judged by the latest.
+        if (!isActive(owner, now())) requireActive(await ownerOf(wanted));
         const made = known === null ? mint(wanted) : { key: record(wanted, known), secret: null };
         const draft = keyDraft(origin, null, made.key, { at: now() });
         await store.insertKey(made.key, retentionMs, draft, known === null || undefined);

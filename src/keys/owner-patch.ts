@@ -17,7 +17,7 @@ export function patchedOwner(owner: OwnerRecord, patch: OwnerPatch): OwnerRecord
 }
 
 /**
- * Whether a patch may narrow what the owner's keys give. Sure to say so when it does; it may also say so of a
+ * Whether a patch may narrow what the owner's keys give, or how many there may be. Sure to say so when it does; it may also say so of a
  * plan that is merely another.
  */
 export function narrowsOwner(before: OwnerRecord, after: OwnerRecord): boolean {
@@ -25,11 +25,13 @@ export function narrowsOwner(before: OwnerRecord, after: OwnerRecord): boolean {
     (after.suspended && !before.suspended) ||
     isLater(before.activeUntil, after.activeUntil) ||
     before.plan !== after.plan ||
-    before.billingAnchor !== after.billingAnchor
+    before.billingAnchor !== after.billingAnchor ||
+    (after.keysMax ?? Infinity) < (before.keysMax ?? Infinity)
   );
 }
 
 /** Whether a patch is of the kind that can narrow access: a resumption is not, nor what only describes the owner. */
-export function mayNarrowOwner({ plan, activeUntil, suspended, billingAnchor }: OwnerPatch): boolean {
-  return suspended === true || plan !== undefined || activeUntil !== undefined || billingAnchor !== undefined;
+export function mayNarrowOwner({ suspended, ...patch }: OwnerPatch): boolean {
+  const { plan, activeUntil, billingAnchor, keysMax } = patch;
+  return suspended === true || [plan, activeUntil, billingAnchor, keysMax].some((one) => one !== undefined);
 }

@@ -1,8 +1,10 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { KeyRule } from '../../src/keys/key-rules.ts';
+import type { OwnerRecord } from '../../src/keys/owner.ts';
 import { createSqliteStore } from '../../src/sqlite/store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { refusal, root, start, violations } from '../admin-calls.ts';
+import { ownerRecord } from '../records.ts';
 
 const dayMs = 86_400_000;
 
@@ -113,8 +115,9 @@ describe('the number of keys of an owner', () => {
     const made = await Promise.allSettled(
       Array.from({ length: 10 }, (_, at) => create({ owner: 'acme', request_id: String(at) })),
     );
-    expect(made.filter(({ status }) => status === 'fulfilled')).toHaveLength(3);
-    expect((await create({ owner: 'acme', request_id: '0' })).secret).toBeNull();
+    const fulfilled = made.flatMap(({ status }, at) => (status === 'fulfilled' ? [String(at)] : []));
+    expect(fulfilled).toHaveLength(3);
+    expect((await create({ owner: 'acme', request_id: fulfilled[0] })).secret).toBeNull();
   });
 
   it('is narrowed by what the owner itself may have, by imports too, where those that are there do not count', async () => {
@@ -135,6 +138,17 @@ describe('the number of keys of an owner', () => {
     expect(await outcome()).toEqual({ imported: 0, duplicates: [0], failures: tooMany });
     expect(await refusal(create({ owner: 'acme' }))).toBe(full);
   });
+});
+
+it('an owner that may have fewer keys is said from when on no replica makes more, and not one that may have more', async () => {
+  const { admin, caller } = await startWith(rule({}));
+  await admin.putOwner(caller, 'acme', {});
+  const settles = async (keys_max: number | null) =>
+    (await admin.updateOwner(caller, 'acme', { keys_max })).settlement !== null;
+  expect([await settles(5), await settles(9), await settles(8), await settles(null)]).toEqual([
+    ...[true, false],
+    ...[true, false],
+  ]);
 });
 
 it('keys that are against the rules today are counted for the doctor', async () => {
@@ -185,14 +199,15 @@ it('an import asks for each of its owners once, and searches for no key twice wh
   expect(asked.map(({ mock }) => mock.calls.length)).toEqual([3, 0]);
 });
 
-it('a new key costs one question about its owner, and one more where the owner may have so many keys', async () => {
+/** A service that notes each question about owners, and answers the first one as `first` says, where it does. */
+async function startAsking(first: OwnerRecord | null = null) {
   const plain = createSqliteStore({ path: ':memory:', now: Date.now });
   const asked: string[] = [];
   const store: Store = {
     ...plain,
     getOwner: async (...given) => {
       asked.push('getOwner');
-      return plain.getOwner(...given);
+      return asked.length === 1 && first !== null ? first : plain.getOwner(...given);
     },
     getOwners: async (ids) => {
       asked.push('getOwners');
@@ -200,9 +215,20 @@ it('a new key costs one question about its owner, and one more where the owner m
     },
   };
   const service = await start({ store, keyRules: [rule({ match: { scheme: 'mira' }, keysPerOwnerMax: 9 })] });
-  const caller = root(service);
-  const { key } = await service.admin.createKey(caller, { name: 'a', owner: 'acme' });
+  return { asked, create: (wanted: object) => service.admin.createKey(root(service), wanted) };
+}
+
+it('a new key costs no question about an owner who is known, but where the owner may have so many keys', async () => {
+  const { asked, create } = await startAsking();
+  const { key } = await create({ name: 'a', owner: 'acme' });
+  await create({ name: 'b', owner: 'acme' });
   expect([asked, key.blocked]).toEqual([['getOwner'], null]);
-  await service.admin.createKey(caller, { name: 'b', owner: 'acme', scheme: 'mira' });
-  expect(asked).toEqual(['getOwner', 'getOwner', 'getOwner']);
+  await create({ name: 'c', owner: 'acme', scheme: 'mira' });
+  expect(asked).toEqual(['getOwner', 'getOwner']);
+});
+
+it('a new key is refused for its owner by the latest alone, whatever was known', async () => {
+  const { asked, create } = await startAsking(ownerRecord({ id: 'acme', suspended: true }));
+  await create({ name: 'a', owner: 'acme' });
+  expect(asked).toEqual(['getOwner', 'getOwner']);
 });

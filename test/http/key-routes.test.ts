@@ -372,6 +372,7 @@ function brokenAdmin(error: Error): Admin {
       digester: none,
       noteUse: none,
       findings: none,
+      keyring: none,
       standings: none,
       charge: none,
       portal: null,

@@ -1,3 +1,4 @@
+import type { Keyring } from '../../cache/keyring.ts';
 import type { Guard } from '../../changes/key-change.ts';
 import type { Narrowed, Registry } from '../../changes/registry.ts';
 import type { Allowed, Authorize, Denied } from '../../check/authorize.ts';
@@ -76,6 +77,7 @@ export interface HolderDependencies {
     Store,
     'getKey' | 'getRole' | 'getOwner' | 'getOwners' | 'countOwned' | 'appendJournal'
   >;
+  readonly keyring: Pick<Keyring, 'peekOwner' | 'loadOwner'>;
   readonly standings: Pick<Standings, 'of'>;
   readonly charge: ChargeLimits;
   /** What holds now. */

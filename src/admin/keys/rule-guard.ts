@@ -1,3 +1,4 @@
+import type { Keyring } from '../../cache/keyring.ts';
 import { Failure, type FieldViolation, invalidArgument } from '../../failure.ts';
 import { type KeyRecord, keyState } from '../../keys/key.ts';
 import {
@@ -30,7 +31,7 @@ export interface RuleGuard {
 
 /**
  * Rejects with RESOURCE_EXHAUSTED where the owner has as many keys as there may be; resolves to the owner as it was when
- * the key's turn came, null for none that anybody has put.
+ * the key's turn came, or as Checks know it where no number is bounded; null for none that anybody has put.
  */
 export type RequireRoom = () => Promise<OwnerRecord | null>;
 
@@ -45,6 +46,7 @@ export interface KeyTally {
 
 export interface RuleGuardDependencies {
   readonly store: Pick<Store, 'countOwned' | 'getOwner'>;
+  readonly keyring: Pick<Keyring, 'peekOwner' | 'loadOwner'>;
   /** What holds now. */
   readonly policy: () => { readonly keyRules: readonly KeyRule[] };
   readonly now: () => number;
@@ -55,7 +57,7 @@ interface Bound {
   readonly max: number;
 }
 
-export function createRuleGuard({ store, policy, now }: RuleGuardDependencies): RuleGuard {
+export function createRuleGuard({ store, keyring, policy, now }: RuleGuardDependencies): RuleGuard {
   const turns = new Map<string, Promise<unknown>>();
 
   return {
@@ -69,7 +71,7 @@ export function createRuleGuard({ store, policy, now }: RuleGuardDependencies): 
     },
     async inTurn(key, make) {
       const { owner } = key;
-      const record = await ownerOf(key);
+      const record = await rememberedOwner(key);
       if (owner === null || boundsBy(key, record).length === 0) return make(async () => record);
       const before = turns.get(owner) ?? Promise.resolve();
       const makeKey = () => make(() => requireRoom(key));
@@ -128,6 +130,13 @@ export function createRuleGuard({ store, policy, now }: RuleGuardDependencies): 
       ]);
     }
     return record;
+  }
+
+  /** As Checks judge by it, which costs the store nothing for an owner who is known. */
+  async function rememberedOwner({ owner }: RuledKey): Promise<OwnerRecord | null> {
+    if (owner === null) return null;
+    const known = keyring.peekOwner(owner);
+    return known === undefined ? keyring.loadOwner(owner) : known;
   }
 
   async function ownerOf({ owner }: RuledKey): Promise<OwnerRecord | null> {

@@ -108,11 +108,11 @@ export function createCore(config: Config, dependencies: CoreDependencies) {
     isRequestLogOn: () => requestLog.isOn,
     noteUse: (key, reason, address) => usage.count(key, reason, address, now()),
     ...{ standings, charge, identify, registry, store, digester, refusals, guard, waysIn, authorize: dryRun },
-    ...{ policy, tail, now, monotonic, replicaId },
+    ...{ policy, keyring, tail, now, monotonic, replicaId },
     portal: portalTermsOf(config, httpAt),
   });
   const holder = createHolder({
-    ...{ registry, store, standings, charge, policy, guard, refusals, now, count: countHolderCall },
+    ...{ registry, store, keyring, standings, charge, policy, guard, refusals, now, count: countHolderCall },
     ...{ authorize: judges.ofHolder, countFailure: events.countFailures },
   });
   const githubLeaks = github === null ? undefined : createGithubLeaks({ keys: github, registry, refusals });
