@@ -21,6 +21,7 @@ class HeldKey implements CheckedKey, HeldUse {
   readonly #expiryMs: number;
   uses = -1;
   lastUse = 0;
+  useReason = '';
   useAddress = '';
   usePlan: string | null = null;
   account: unknown = null;

@@ -89,12 +89,14 @@ export type CheckedKey = Pick<
   Partial<HeldUse>;
 
 /**
- * What a key in memory was allowed for and is not written yet, beside the key itself: a Check has it in hand, where a
+ * What a key in memory was allowed for, or denied, and is not written yet, beside the key itself: a Check has it in hand, where a
  * map by ids takes some reads from all over the memory, and an object for each key and flush.
  */
 export interface HeldUse {
   /** 0 where nothing waits; below 0 for a key that is not held, and whose use is counted elsewhere. */
   uses: number;
+  /** Why it was denied each time; an empty text where it was allowed. */
+  useReason: string;
   /** Of the last use, Unix milliseconds modulo 2^32, so that it stands in the key itself. */
   lastUse: number;
   /** Where it was used from, as it came. */

@@ -3,17 +3,17 @@ import type { CheckStore } from '../store/breaker.ts';
 import type { Feed } from '../store/feed/feed.ts';
 import type { KeyPage } from '../store/records/key-pages.ts';
 import { type Store, StoreUnavailable } from '../store/store.ts';
-import type { AllowedTallies } from '../store/usage/allowed-tallies.ts';
+import type { PlainTallies } from '../store/usage/plain-tallies.ts';
 import type { Dated, ServiceAnswers } from './messages.ts';
 import type { Peer } from './peer.ts';
 import { takeKey, takeKeyPage } from './sent-keys.ts';
-import { sendAllowed, sendTallies } from './sent-tallies.ts';
+import { sendPlain, sendTallies } from './sent-tallies.ts';
 
 /** What a Check worker asks of the store. */
 export type WorkerStore = CheckStore &
   Pick<Store, 'recordUsage'> & {
-    /** The same of keys that were allowed, by columns. */
-    recordAllowed(tallies: AllowedTallies): Promise<void>;
+    /** The same of tallies that are plain, by columns. */
+    recordPlain(tallies: PlainTallies): Promise<void>;
     /** Of a store that has pages of keys: see {@link Feed.readPage}. */
     readKeyPage(before: KeyId | null, size: number): Promise<KeyPage>;
     /** How many Check workers lease from the same store, as far as is known. */
@@ -53,7 +53,7 @@ export function createWorkerStore(dependencies: WorkerStoreDependencies): Worker
     returnUnits: (returns) => service.ask('returnUnits', returns),
     sharers: () => sharers,
     recordUsage: (tallies) => service.ask('recordUsage', sendTallies(tallies)),
-    recordAllowed: (tallies) => service.ask('recordUsage', sendAllowed(tallies)),
+    recordPlain: (tallies) => service.ask('recordUsage', sendPlain(tallies)),
   };
 
   async function inTime<Value>(read: () => Promise<Dated<Value>>): Promise<Value> {

@@ -1,27 +1,30 @@
 import { setImmediate } from 'node:timers/promises';
 import type { CheckedKey, HeldUse } from '../keys/key.ts';
-import {
-  type AllowedColumns,
-  type AllowedTallies,
-  createAllowedColumns,
-} from '../store/usage/allowed-tallies.ts';
+import type { Reason } from '../schemes/answer.ts';
+import { createPlainColumns, type PlainColumns, type PlainTallies } from '../store/usage/plain-tallies.ts';
 import { inParts, orderOf, type Unordered } from './id-order.ts';
 import { createRecentAddresses } from './recent-addresses.ts';
 
-/** What keys in memory were allowed for, counted beside each key. */
+/** What keys in memory were allowed for, or denied, counted beside each key. */
 export interface HeldUses {
   /**
-   * Counts one use that was allowed; false where it cannot be counted here: the key is not held, or what waits of it is
-   * of another hour, address or plan.
+   * Counts one use that was allowed, or denied for that reason; false where it cannot be counted here: the key is not
+   * held, or what waits of it is of another hour, outcome, address or plan.
    */
-  count(key: CheckedKey, plan: string | null, address: string, now: number): boolean;
+  count(key: CheckedKey, use: HeldOutcome, address: string, now: number): boolean;
   /** Keys of which something waits. */
   readonly size: number;
   /**
    * All that waits now, by hour and within it by key, at most `size` at a time. What a batch has is counted here no
    * more; what is not asked for goes on waiting.
    */
-  batches(size: number): AsyncGenerator<AllowedTallies, void>;
+  batches(size: number): AsyncGenerator<PlainTallies, void>;
+}
+
+export interface HeldOutcome {
+  /** Null for one that was allowed. */
+  readonly reason: Reason | null;
+  readonly plan: string | null;
 }
 
 const hourMs = 3_600_000;
@@ -55,28 +58,30 @@ export function createHeldUses(keysMax: number): HeldUses {
   }
 
   /** What waits of the key, which then counts anew. */
-  function take(key: HeldKey, hour: number, into: AllowedColumns): void {
-    const { id, owner, scheme, environment, uses: allowed, usePlan: plan, useAddress } = key;
-    const counts = { allowed, lastUsed: (key.lastUse - hour) | 0, address: addresses.known(useAddress) };
+  function take(key: HeldKey, hour: number, into: PlainColumns): void {
+    const { id, owner, scheme, environment, uses: count, usePlan: plan, useAddress } = key;
+    const reason = key.useReason as Reason | '';
+    const lastUsed = reason === '' ? (key.lastUse - hour) | 0 : 0;
+    const counts = { count, reason, lastUsed, address: addresses.known(useAddress) };
     into.add(id, counts, { owner, plan, scheme, environment });
     key.uses = 0;
     key.useAddress = '';
     waiting--;
   }
 
-  async function* batchesOf(taken: UsedKeys, size: number): AsyncGenerator<AllowedTallies, void> {
+  async function* batchesOf(taken: UsedKeys, size: number): AsyncGenerator<PlainTallies, void> {
     const { hour } = taken;
     let part: HeldKey[] | null = [];
     let at = 0;
     const nextPart = await inParts(taken);
     try {
-      let columns = createAllowedColumns(hour, size);
+      let columns = createPlainColumns(hour, size);
       for (part = nextPart(); part !== null; part = nextPart()) {
         for (at = 0; at < part.length; ) {
           take(part[at++] as HeldKey, hour, columns);
           if (columns.size < size) continue;
           yield columns.tallies();
-          columns = createAllowedColumns(hour, size);
+          columns = createPlainColumns(hour, size);
         }
         await setImmediate();
       }
@@ -94,7 +99,7 @@ export function createHeldUses(keysMax: number): HeldUses {
   }
 
   return {
-    count(key, plan, address, now) {
+    count(key, { reason, plan }, address, now) {
       if (!isHeld(key)) return false;
       if (now < used.hour || now >= used.hour + hourMs) used = usedIn(now - (now % hourMs));
       if (key.uses === 0) {
@@ -105,7 +110,9 @@ export function createHeldUses(keysMax: number): HeldUses {
         key.lastUse = now | 0;
         key.useAddress = addresses.shared(address);
         key.usePlan = plan;
+        key.useReason = reason ?? '';
       } else if (key.useAddress !== address || key.usePlan !== plan) return false;
+      else if (key.useReason !== (reason ?? '')) return false;
       else {
         const sinceHour = (key.lastUse - used.hour) | 0;
         if (sinceHour < 0 || sinceHour >= hourMs) return false;

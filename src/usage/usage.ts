@@ -8,7 +8,7 @@ import type { Decision } from '../check/authorize.ts';
 import type { KeyId } from '../keys/key.ts';
 import type { Reason } from '../schemes/answer.ts';
 import type { Store } from '../store/store.ts';
-import { type AllowedTallies, talliesOf } from '../store/usage/allowed-tallies.ts';
+import { type PlainTallies, talliesOf } from '../store/usage/plain-tallies.ts';
 import type { UsageTally } from '../store/usage/usage-tally.ts';
 import { createFlushing } from './flushing.ts';
 import { createHeldUses } from './held-uses.ts';
@@ -58,8 +58,8 @@ export const batchSize = 500;
 
 export interface UsageDependencies {
   readonly store: Pick<Store, 'recordUsage'> & {
-    /** The same of keys that were allowed, where it takes them by columns. */
-    recordAllowed?(tallies: AllowedTallies): Promise<void>;
+    /** The same of tallies that are plain, where it takes them by columns. */
+    recordPlain?(tallies: PlainTallies): Promise<void>;
   };
   readonly onError: (error: unknown) => void;
   /** What so many keys were used for was dropped at the end. */
@@ -74,7 +74,7 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
   const writtenWithinMs = lagMaxMs - storeLagMs;
   const flushMs = Math.min(options.flushMs, writtenWithinMs);
   const pausesMs = Math.max(0, Math.min(flushMs, writtenWithinMs - flushMs) / 2);
-  const { recordAllowed = (tallies) => store.recordUsage(talliesOf(tallies)) } = store;
+  const { recordPlain = (tallies) => store.recordUsage(talliesOf(tallies)) } = store;
   let gathering = createGathering(options.talliesMax);
   const held = createHeldUses(options.heldMax ?? 0);
   const flushing = createFlushing((isByInterval) => writeAll(isByInterval ? pausesMs : 0), flushMs);
@@ -89,8 +89,8 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
       const judged = isObserved ? decision.would : decision;
       if (judged.verdict === 'public' || judged.key === null) return;
       const { key, plan } = judged;
-      if (decision.verdict === 'allow' && held.count(key, decision.plan, address, now)) return;
       const reason = judged.verdict === 'allow' ? null : judged.reason;
+      if (!isObserved && plan !== undefined && held.count(key, { reason, plan }, address, now)) return;
       add(
         gathering.tallyOf(key, plan, hourOf(now)),
         reason,
@@ -146,12 +146,12 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
   /** Resolves to whether the store took all of it; what it did not take goes on waiting. */
   async function writeHeld(pauseBetween: PauseBetween): Promise<boolean> {
     for await (const batch of held.batches(batchMax)) {
-      const { length } = batch.allowed;
+      const { length } = batch.counts;
       unwritten += length;
       await pauseBetween(false);
       if (isLate) return false;
       try {
-        await recordAllowed(batch);
+        await recordPlain(batch);
         unwritten -= length;
       } catch (error) {
         onError(error);

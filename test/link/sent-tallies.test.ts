@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { KeyId } from '../../src/keys/key.ts';
-import { sendAllowed, sendTallies, takeTallies } from '../../src/link/sent-tallies.ts';
-import { createAllowedColumns } from '../../src/store/usage/allowed-tallies.ts';
+import { sendPlain, sendTallies, takeTallies } from '../../src/link/sent-tallies.ts';
+import { createPlainColumns } from '../../src/store/usage/plain-tallies.ts';
 import type { UsageTally } from '../../src/store/usage/usage-tally.ts';
 
 const hourMs = 3_600_000;
@@ -43,7 +43,7 @@ describe('tallies that are sent to the service', () => {
   });
 
   it('of keys that were allowed arrive with whatever owners, plans and addresses they had', () => {
-    const columns = createAllowedColumns(noon, 700);
+    const columns = createPlainColumns(noon, 700);
     const tallies = Array.from({ length: 650 }, (_, at) =>
       tally({
         ...{ allowed: at + 1, lastUsedAt: noon + at, addresses: at % 3 === 0 ? [] : [`192.0.2.${at % 7}`] },
@@ -53,9 +53,11 @@ describe('tallies that are sent to the service', () => {
             : { ...about, owner: [null, 'a b', ''][at % 3] ?? null, plan: `p${at % 5}` },
       }),
     );
-    for (const { key, allowed, lastUsedAt, addresses, about } of tallies)
-      columns.add(key, { allowed, lastUsed: Number(lastUsedAt) - noon, address: addresses[0] ?? '' }, about);
-    expect(takeTallies(structuredClone(sendAllowed(columns.tallies())))).toEqual(tallies);
+    for (const { key, allowed: count, lastUsedAt, addresses, about } of tallies) {
+      const lastUsed = Number(lastUsedAt) - noon;
+      columns.add(key, { count, reason: '', lastUsed, address: addresses[0] ?? '' }, about);
+    }
+    expect(takeTallies(structuredClone(sendPlain(columns.tallies())))).toEqual(tallies);
   });
 
   it('are no objects one by one, where keys were denied for one reason', () => {

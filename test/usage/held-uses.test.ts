@@ -89,10 +89,11 @@ describe('the use of keys that memory holds', () => {
     for (const at of times)
       for (const address of ['192.0.2.1', '192.0.2.2', '192.0.2.1']) usage.record(allowed(key), address, at);
     usage.record(denied(key), '192.0.2.3', noon + 9);
+    usage.record({ ...denied(key), plan: null }, '192.0.2.1', noon + 9);
     usage.record(allowed(key), 'no address', noon + 10);
     await usage.flush();
     expect(sumOf(written(), noon)).toEqual({
-      ...{ allowed: 13, denied: 1, lastUsedAt: noon + 10 },
+      ...{ allowed: 13, denied: 2, lastUsedAt: noon + 10 },
       addresses: ['192.0.2.1', '192.0.2.2', '192.0.2.3'],
     });
     expect(sumOf(written(), noon + hourMs)).toMatchObject({ allowed: 3, lastUsedAt: noon + hourMs });
@@ -115,6 +116,28 @@ describe('the use of keys that memory holds', () => {
     expect(ofFree.some(({ denied }) => denied.permission_denied === 1)).toBe(true);
     const { owner, scheme, environment } = key;
     for (const { about } of written()) expect(about).toMatchObject({ owner, scheme, environment });
+  });
+
+  it('is in order with what others were denied for, which waits for a store that takes nothing, too', async () => {
+    const { usage, written, store } = setUp();
+    const keys = Array.from({ length: 1_201 }, () => heldKey());
+    const judged = (key: CheckedKey, at: number) =>
+      at % 2 === 0 ? allowed(key) : { ...denied(key), plan: null };
+    for (const [at, key] of keys.entries()) usage.record(judged(key, at), '192.0.2.1', noon + at);
+    store.isAway = true;
+    await usage.flush();
+    store.isAway = false;
+    await usage.flush();
+    for (const [at, key] of keys.entries()) usage.record(judged(key, at), '192.0.2.1', noon + at);
+    const before = written().length;
+    await usage.flush();
+    expect(before).toBe(keys.length);
+    const [first, ...others] = written().slice(before);
+    expect([first, ...others].map((tally) => tally?.key)).toEqual(keys.map(({ id }) => id));
+    expect(first).toMatchObject({ allowed: 1, denied: {}, lastUsedAt: noon });
+    expect(others[0]).toMatchObject({ allowed: 0, denied: { permission_denied: 1 }, lastUsedAt: null });
+    for (const half of [written().slice(0, before), [first, ...others]])
+      expect(half.filter((tally) => tally?.denied.permission_denied === 1)).toHaveLength(600);
   });
 
   it('waits for a store that takes nothing, and counts on meanwhile', async () => {
@@ -197,7 +220,7 @@ function heldKey(id?: KeyId): CheckedKey {
 
 function allowed(key: CheckedKey | undefined): Allowed {
   if (key === undefined) throw new Error('there is no such key');
-  return { verdict: 'allow', key, scheme } as Allowed;
+  return { verdict: 'allow', key, scheme, plan: null } as Allowed;
 }
 
 function denied(key: CheckedKey): Denied {

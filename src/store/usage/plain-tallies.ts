@@ -1,17 +1,22 @@
 import type { KeyId } from '../../keys/key.ts';
+import type { Reason } from '../../schemes/answer.ts';
 import type { UsageAbout, UsageTally } from './usage-tally.ts';
 
 /**
- * Tallies that are alike in all but these columns: of keys that were allowed within one hour, from one address at the
- * most, and never denied. Nearly all are of that kind; as objects, they take ten times as long to make and to send.
+ * Tallies that are alike in all but these columns: of keys that within one hour were allowed and never denied, or denied
+ * for one reason and never allowed, from one address at the most. Nearly all are of that kind; as objects, they take ten
+ * times as long to make and to send.
  */
-export interface AllowedTallies {
+export interface PlainTallies {
   /** The start of the hour, Unix milliseconds. */
   readonly hour: number;
   /** Joined by spaces, of which none has one. */
   readonly keys: string;
-  readonly allowed: Uint32Array;
-  /** Milliseconds since the hour began. */
+  /** How often each was allowed, or denied. */
+  readonly counts: Uint32Array;
+  /** Why it was denied; an empty text where it was allowed. */
+  readonly reasons: Column<Reason | ''>;
+  /** Milliseconds since the hour began; 0 where it was denied. */
   readonly lastUsed: Uint32Array;
   /** An empty text for none. */
   readonly addresses: Column<string>;
@@ -28,17 +33,18 @@ export interface Column<Value> {
   readonly places: Uint32Array;
 }
 
-/** Gathers {@link AllowedTallies}. */
-export interface AllowedColumns {
-  /** `allowed` is below 2^32, and `lastUsed` within the hour. */
-  add(key: KeyId, counts: AllowedCounts, about: UsageAbout | undefined): void;
+/** Gathers {@link PlainTallies}. */
+export interface PlainColumns {
+  /** `count` is below 2^32, and `lastUsed` within the hour. */
+  add(key: KeyId, counts: PlainCounts, about: UsageAbout | undefined): void;
   readonly size: number;
   /** What was added; nothing is to be added after it. */
-  tallies(): AllowedTallies;
+  tallies(): PlainTallies;
 }
 
-export interface AllowedCounts {
-  readonly allowed: number;
+export interface PlainCounts {
+  readonly count: number;
+  readonly reason: Reason | '';
   readonly lastUsed: number;
   /** An empty text for none. */
   readonly address: string;
@@ -47,9 +53,10 @@ export interface AllowedCounts {
 export const none: UsageTally['denied'] = Object.freeze({});
 
 /** @param sizeMax of all that is added */
-export function createAllowedColumns(hour: number, sizeMax: number): AllowedColumns {
+export function createPlainColumns(hour: number, sizeMax: number): PlainColumns {
   const keys: KeyId[] = [];
-  const [allowed, lastUsed] = [new Uint32Array(sizeMax), new Uint32Array(sizeMax)];
+  const [counted, lastUsed] = [new Uint32Array(sizeMax), new Uint32Array(sizeMax)];
+  const reasons = createColumn<Reason | ''>(sizeMax);
   const addresses = createColumn<string>(sizeMax);
   const owners = createColumn<string | null>(sizeMax);
   const terms = createColumn<UsageTerms | null>(sizeMax);
@@ -59,7 +66,9 @@ export function createAllowedColumns(hour: number, sizeMax: number): AllowedColu
     add(key, counts, about) {
       const at = keys.length;
       keys.push(key);
-      allowed[at] = counts.allowed;
+      counted[at] = counts.count;
+      const known = reasons.known.indexOf(counts.reason);
+      reasons.places[at] = known >= 0 ? known : reasons.known.push(counts.reason) - 1;
       lastUsed[at] = counts.lastUsed;
       // Looking for one of before would take longer than sending it again.
       if (addresses.known.at(-1) !== counts.address) addresses.known.push(counts.address);
@@ -81,7 +90,8 @@ export function createAllowedColumns(hour: number, sizeMax: number): AllowedColu
       // A view would be sent with all that lies behind it.
       const filled = (column: Uint32Array) => (length === sizeMax ? column : column.slice(0, length));
       return {
-        ...{ hour, keys: keys.join(' '), allowed: filled(allowed), lastUsed: filled(lastUsed) },
+        ...{ hour, keys: keys.join(' '), counts: filled(counted), lastUsed: filled(lastUsed) },
+        reasons: { known: reasons.known, places: filled(reasons.places) },
         addresses: { known: addresses.known, places: filled(addresses.places) },
         owners: { known: owners.known, places: filled(owners.places) },
         terms: { known: terms.known, places: filled(terms.places) },
@@ -110,22 +120,24 @@ function isSame(one: UsageTerms, other: UsageTerms): boolean {
 }
 
 /** They share what they have in common: nobody may change them. */
-export function talliesOf(columns: AllowedTallies): UsageTally[] {
-  const { hour, keys, allowed, lastUsed, addresses } = columns;
-  const { length } = allowed;
+export function talliesOf(columns: PlainTallies): UsageTally[] {
+  const { hour, keys, counts, reasons, lastUsed, addresses } = columns;
+  const { length } = counts;
   if (length === 0) return [];
   const ids = keys.split(' ') as KeyId[];
   const lists = addresses.known.map((address) => (address === '' ? [] : [address]));
   const tallies: UsageTally[] = [];
   for (let at = 0; at < length; at++) {
+    const reason = reasons.known[reasons.places[at] as number] as Reason | '';
+    const count = counts[at] as number;
     // Without spreads, which take as long as all the rest.
     tallies.push({
       key: ids[at] as KeyId,
       hour,
-      allowed: allowed[at] as number,
-      denied: none,
+      allowed: reason === '' ? count : 0,
+      denied: reason === '' ? none : { [reason]: count },
       observed: none,
-      lastUsedAt: hour + (lastUsed[at] as number),
+      lastUsedAt: reason === '' ? hour + (lastUsed[at] as number) : null,
       addresses: lists[addresses.places[at] as number] as string[],
       about: aboutAt(columns, at),
     });
@@ -133,7 +145,7 @@ export function talliesOf(columns: AllowedTallies): UsageTally[] {
   return tallies;
 }
 
-function aboutAt({ owners, terms }: AllowedTallies, at: number): UsageAbout | undefined {
+function aboutAt({ owners, terms }: PlainTallies, at: number): UsageAbout | undefined {
   const told = terms.known[terms.places[at] as number] ?? null;
   if (told === null) return undefined;
   const { plan, scheme, environment } = told;
