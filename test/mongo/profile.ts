@@ -2,7 +2,7 @@ import type { Timestamp } from 'mongodb';
 import type { Setting } from './setting.ts';
 
 /** As the server's profiler calls it: a find is a `query`, a findAndModify a `command`, each update is one by itself. */
-type Op = 'query' | 'command' | 'update';
+type Op = 'query' | 'command' | 'update' | 'insert';
 
 /** What the server says of one query. */
 export interface Profiled {

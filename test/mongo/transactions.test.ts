@@ -15,6 +15,7 @@ import {
   retentionMs,
 } from '../store-contract/setting.ts';
 import { failCommands, isEntered } from './fail-point.ts';
+import { profile } from './profile.ts';
 import { createSetting, type Setting } from './setting.ts';
 
 let mongo: Mongo;
@@ -266,6 +267,26 @@ describe('the queue of changes', () => {
     // The first goes at once, the others wait for it.
     expect(many).toEqual([2, 6]);
     expect(await listChain(store)).toHaveLength(43);
+  });
+
+  it('rotates a key, whose external id goes over to the new one, by its two writes alone', async () => {
+    const { setting, store } = await openStore();
+    const [key = keyRecord()] = await insertAll(store, [{ externalId: 'x' }]);
+    const made = keyRecord({ id: nextId(), externalId: 'x', rotatedFrom: key.id });
+    const old = { ...key, externalId: null, rotatedTo: made.id, version: 2 };
+    const rotate = (ifVersion: number) =>
+      store.rotateKey({ old, ifVersion, made }, retentionMs, journalDraft({ target: key.id }));
+    const asked = await profile(
+      setting,
+      'keys',
+      async () => {
+        expect(await rotate(1)).not.toBe(null);
+      },
+      ['query', 'update', 'insert'],
+    );
+    expect(asked.map(({ op }) => op)).toEqual(['update', 'insert']);
+    expect(await rotate(1)).toBe(null);
+    expect(await targets(store)).toEqual([key.id]);
   });
 
   it('changes what waits together, but for what is not as it was to be', async () => {

@@ -88,8 +88,12 @@ export function createKeyChangeOperations(
 
   async function withOldKey(rotated: Rotated): Promise<ShownRotation> {
     const { rotatedKey: old } = rotated;
-    const shownOld = old === null ? null : (await show.changed({ key: old })).key;
-    return { ...(await show.changed(rotated)), rotatedKey: shownOld };
+    // At once, as both are of one owner.
+    const [shown, shownOld] = await Promise.all([
+      show.changed(rotated),
+      old === null ? null : show.changed({ key: old }),
+    ]);
+    return { ...shown, rotatedKey: shownOld?.key ?? null };
   }
 
   function keyOf(call: Call, id: string): KeyOf {

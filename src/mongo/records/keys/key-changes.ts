@@ -156,6 +156,7 @@ export function createKeyChanges(dependencies: KeyChangeDependencies): KeyChange
         drafts: draft === undefined ? [] : [draft],
         isDue: async (session) => (await replacement.isDue(session)) && (await insertion.isDue(session)),
         async apply(session) {
+          if (hasTransactions) return (await replacement.apply(session)) && insertion.apply(session);
           // In this order: without a transaction the old key must not end before there is a new one.
           if (!(await replacement.isDue(session))) return false;
           // The new key takes it over, and no two may hold it.
