@@ -3,8 +3,15 @@ import type { CheckedKey } from '../keys/key.ts';
 import type { Limit } from '../keys/limit.ts';
 import type { OwnerRecord } from '../keys/owner.ts';
 import type { Advances, SpentAdvance } from './advances.ts';
-import { advance, type Counter, counterId, isCurrent, openWindow, type Window } from './counter.ts';
-import { spanAt } from './period.ts';
+import {
+  advance,
+  type Counter,
+  counterId,
+  createFindSpan,
+  isCurrent,
+  openWindow,
+  type Window,
+} from './counter.ts';
 
 /** Whose units are spent. */
 export type Spender = Pick<CheckedKey, 'spender' | 'owner' | 'account'>;
@@ -70,6 +77,7 @@ const endedMs = 120_000;
 
 export function createAccounts(options: AccountsOptions): Accounts {
   const { spendersMax, onReplaced, onLowered, advances } = options;
+  const findSpan = createFindSpan();
   const accounts = new BoundedCache<string, Account>(spendersMax, (_, account) => {
     account.heldBy = null;
     for (const { window } of account.counters) forget(window);
@@ -121,10 +129,10 @@ export function createAccounts(options: AccountsOptions): Accounts {
       id,
       per,
       ...{ anchor: null, limit },
-      window: openWindow({ id, per, anchor: null }, false, start),
+      window: openWindow({ id, per }, findSpan(per, null, start), false, start),
     };
     if (known === undefined) account.counters = account.counters.concat([counter]);
-    else known.window = openWindow(known, false, start);
+    else known.window = openWindow(known, findSpan(per, null, start), false, start);
     advance(counter.window, { limit, per }, advances);
     return counter.window;
   }
@@ -169,7 +177,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
       return known;
     }
     const { per } = limit;
-    const window = openWindow({ id, per, anchor }, key.owner !== null, now);
+    const window = openWindow({ id, per }, findSpan(per, anchor, now), key.owner !== null, now);
     advance(window, limit, advances);
     const counter = { id, per, anchor, limit: limit.limit, window };
     account.counters = account.counters.concat([counter]);
@@ -183,18 +191,21 @@ export function createAccounts(options: AccountsOptions): Accounts {
 
   function roll(counter: Counter, limit: Limit, hasOwner: boolean, now: number): void {
     const { window, per, anchor } = counter;
-    const { start, end } = spanAt(per, anchor, now);
+    const span = findSpan(per, anchor, now);
+    const { start, end } = span;
     if (window.start === start && window.end === end) return;
     const { next } = window;
+    const isOver = now >= window.end;
     if (next !== null && next.start === start && next.end === end) {
       advances.forget(window);
       counter.window = next;
-    } else {
-      forget(window);
-      counter.window = openWindow(counter, hasOwner, now);
-      advance(counter.window, limit, advances);
+      if (!isOver) onReplaced(window);
+      return;
     }
-    if (now < window.end) onReplaced(window);
+    forget(window);
+    if (!isOver) onReplaced(window);
+    if (!window.reopen(span)) counter.window = openWindow(counter, span, hasOwner, now);
+    advance(counter.window, limit, advances);
   }
 }
 

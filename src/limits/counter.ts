@@ -1,53 +1,93 @@
 import type { Limit } from '../keys/limit.ts';
 import { type Advances, longMs } from './advances.ts';
-import { spanAt } from './period.ts';
+import { type Span, spanAt } from './period.ts';
 
 /** How long before its end a window's next is leased of: of its length this part at most, and so long. */
 const aheadPart = 1 / 4;
 const aheadMaxMs = 15_000;
 
-/** What one replica knows of one window, or period, of one counter. */
-export interface Window {
-  /** The counter's name in the store. */
-  readonly counter: string;
-  readonly start: number;
-  readonly end: number;
+/** When a window or period begins and ends, and what follows from that: one object for all that have the same. */
+export interface WindowSpan extends Span {
   /** Whether it is worth giving back what is not spent of it. */
   readonly isLong: boolean;
-  /** Whether what was spent before a change of the billing anchor is counted in it, until it was asked for. */
-  carries: boolean;
-  /** What of the limit the store never gives out, since it is or was spent without a lease. */
-  advance: number;
-  /** Whether that may be spent here. */
-  hasAdvance: boolean;
-  /** Leased here, or in advance, and not spent. */
-  free: number;
-  /** Leased here, all in all, and in advance. */
-  granted: number;
-  /** Leased by all replicas, when the store was asked last, and in advance. */
-  leased: number;
-  /** When that was, Unix milliseconds by the clock of the requests. */
-  seenAt: number;
-  /** Units were charged after the fact, or given back so: what is left may be less than what was leased says. */
-  isCharged: boolean;
-  /** A charge was told of while the store was asked: its answer may be of before. */
-  isOvertaken: boolean;
-  /** Asked for by those who wait for a lease. */
-  wanted: number;
-  lease: Promise<void> | null;
   /** From when on units of the next window are leased for whom spends of this one. */
   readonly aheadAt: number;
+}
+
+/**
+ * What one replica knows of one window, or period, of one counter. Where nobody waits for it, it becomes the next one:
+ * a window of each key that were made anew each minute would be what V8 collects most. So numbers here are whole
+ * ones, which stand in the object itself, and a time that is mostly not known is null.
+ */
+export class Window {
+  /** The counter's name in the store. */
+  readonly counter: string;
+  span: WindowSpan;
+  /** Leased here, or in advance, and not spent. */
+  free = 0;
+  /** Leased here, all in all, and in advance. */
+  granted = 0;
+  /** Leased by all replicas, when the store was asked last, and in advance. */
+  leased = 0;
+  lease: Promise<void> | null = null;
+  /** Units were charged after the fact, or given back so: what is left may be less than what was leased says. */
+  isCharged = false;
   /** That one, once something was leased of it. */
-  next: Window | null;
+  next: Window | null = null;
   /** What is likely to be spent of it here, by the window before; 0 where that is not known. */
-  expected: number;
+  expected = 0;
+  /** What of the limit the store never gives out, since it is or was spent without a lease. */
+  advance = 0;
+  /** Whether that may be spent here. */
+  hasAdvance = false;
+  /** Whether what was spent before a change of the billing anchor is counted in it, until it was asked for. */
+  carries: boolean;
+  /** When the store was asked last, Unix milliseconds by the clock of the requests; null for never. */
+  seenAt: number | null = null;
+  /** A charge was told of while the store was asked: its answer may be of before. */
+  isOvertaken = false;
+  /** Asked for by those who wait for a lease. */
+  wanted = 0;
   /** So few units may lie idle here for longer. */
-  idleFree: number;
-  /** When it was spent from last. */
-  spentAt: number;
+  idleFree = 0;
+  /** When it was spent from last; null where nobody asks, since it is short. */
+  spentAt: number | null;
   /** What was told of it to an operator. */
-  isNearlySpentTold: boolean;
-  isExceededTold: boolean;
+  isNearlySpentTold = false;
+  isExceededTold = false;
+
+  constructor(counter: string, span: WindowSpan, carries: boolean, now: number) {
+    this.counter = counter;
+    this.span = span;
+    this.carries = carries;
+    this.spentAt = span.isLong ? now : null;
+  }
+
+  get start(): number {
+    return this.span.start;
+  }
+
+  get end(): number {
+    return this.span.end;
+  }
+
+  /** Makes it the window of another span, of which nothing is known yet; false where somebody may hold it. */
+  reopen(span: WindowSpan): boolean {
+    const isHeld = this.lease !== null || this.wanted > 0 || this.next !== null;
+    if (isHeld || this.span.isLong || span.isLong) return false;
+    this.span = span;
+    this.free = 0;
+    this.granted = 0;
+    this.leased = 0;
+    this.isCharged = false;
+    this.expected = 0;
+    this.advance = 0;
+    this.hasAdvance = false;
+    this.seenAt = null;
+    this.isOvertaken = false;
+    this.idleFree = 0;
+    return true;
+  }
 }
 
 /** One count of one limit, of a key or of an owner. */
@@ -78,21 +118,38 @@ export function isAnchored(per: Limit['per']): boolean {
 }
 
 export function openWindow(
-  { id, per, anchor }: Pick<Counter, 'id' | 'per' | 'anchor'>,
+  { id, per }: Pick<Counter, 'id' | 'per'>,
+  span: WindowSpan,
   hasOwner: boolean,
   now: number,
 ): Window {
+  return new Window(id, span, hasOwner && isAnchored(per), now);
+}
+
+/** The span that holds `now`, of that length or period: the same object as before where it is the same window. */
+export type FindSpan = (per: Limit['per'], anchor: number | null, now: number) => WindowSpan;
+
+/** Different lengths that are remembered. */
+const lengthsMax = 1_000;
+
+export function createFindSpan(): FindSpan {
+  const latest = new Map<number, WindowSpan>();
+  return (per, anchor, now) => {
+    if (typeof per !== 'number') return windowSpan(per, anchor, now);
+    const known = latest.get(per);
+    if (known !== undefined && now >= known.start && now < known.end) return known;
+    const span = windowSpan(per, anchor, now);
+    if (latest.size >= lengthsMax) latest.clear();
+    latest.set(per, span);
+    return span;
+  };
+}
+
+function windowSpan(per: Limit['per'], anchor: number | null, now: number): WindowSpan {
   const { start, end } = spanAt(per, anchor, now);
   const isLong = typeof per !== 'number' || per >= longMs;
-  return {
-    ...{ counter: id, start, end, isLong },
-    aheadAt: isLong ? Number.POSITIVE_INFINITY : end - Math.min((end - start) * aheadPart, aheadMaxMs),
-    ...{ next: null, expected: 0 },
-    carries: hasOwner && isAnchored(per),
-    ...{ advance: 0, hasAdvance: false, free: 0, granted: 0, leased: 0, seenAt: Number.NEGATIVE_INFINITY },
-    ...{ isCharged: false, isOvertaken: false, wanted: 0, lease: null },
-    ...{ idleFree: 0, spentAt: now, isNearlySpentTold: false, isExceededTold: false },
-  };
+  const aheadMs = Math.min((end - start) * aheadPart, aheadMaxMs);
+  return { start, end, isLong, aheadAt: isLong ? Number.POSITIVE_INFINITY : end - aheadMs };
 }
 
 /** Gives a window its advance, where it has one; once, before anything is leased of it. */
@@ -110,7 +167,7 @@ export function advance(
 }
 
 /** A clock that is set back a little finds its units where it left them; one that was far ahead starts anew. */
-export function isCurrent({ start, end }: Window, now: number): boolean {
+export function isCurrent({ span: { start, end } }: Window, now: number): boolean {
   return now < end && now >= start - (end - start);
 }
 

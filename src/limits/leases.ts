@@ -1,7 +1,7 @@
 import type { Limit } from '../keys/limit.ts';
 import type { UnitReturn, UnitStore } from '../store/units.ts';
 import { type Advances, heldAtFirst, heldPartMax } from './advances.ts';
-import { advance, type Counter, openWindow, type Window } from './counter.ts';
+import { advance, type Counter, createFindSpan, openWindow, type Window } from './counter.ts';
 
 /** How units come from the store, and go back to it. */
 export interface Leases {
@@ -54,21 +54,22 @@ export function createLeases(
 ): Leases {
   /** Long windows of which something may be left to give back, those that were leased from first before the others. */
   const holding = new Set<Window>();
+  const findSpan = createFindSpan();
 
   return {
     topUp(window, limit, now) {
       if (window.lease !== null) return;
-      const isStale = window.isCharged && now - window.seenAt >= freshMs;
+      const isStale = window.isCharged && ageOf(window, now) >= freshMs;
       if (isStale) ask(window, limit, 0, 0, now).catch(() => {});
       else if (isLow(window.free, reserveOf(window, limit, sharers()))) {
         lease(window, limit, 0, now).catch(() => {});
       }
     },
     leaseAhead(counter, limit, now) {
-      const { window } = counter;
+      const { window, per, anchor } = counter;
       const spent = window.granted - window.free;
       if (window.next !== null || spent < aheadSpentMin || sharers() === 1) return;
-      const next = openWindow(counter, false, window.end);
+      const next = openWindow(counter, findSpan(per, anchor, window.end), false, window.end);
       next.expected = spent;
       // Of a small limit the last units are for whoever asks.
       if (reserveOf(next, limit, sharers()) < 1) return;
@@ -79,7 +80,7 @@ export function createLeases(
       Promise.all(
         counters.map(({ window }, at) => {
           const limit = limits[at] as Limit;
-          const isUnseen = cost === 0 && window.seenAt === Number.NEGATIVE_INFINITY;
+          const isUnseen = cost === 0 && window.seenAt === null;
           if (cost <= window.free && !isUnseen) return null;
           return (
             window.lease ?? (cost === 0 ? ask(window, limit, 0, 0, now) : lease(window, limit, cost, now))
@@ -89,9 +90,9 @@ export function createLeases(
     freshen(counters, limits, cost, now) {
       if (limits.some(({ limit }) => cost > limit)) return;
       for (const [at, { window }] of counters.entries()) {
-        const isKnown = advances.isSole && window.seenAt !== Number.NEGATIVE_INFINITY;
-        const mayChange = cost === 0 || window.isCharged || (window.isLong && !isKnown);
-        const isDue = Math.abs(now - window.seenAt) >= freshMs;
+        const isKnown = advances.isSole && window.seenAt !== null;
+        const mayChange = cost === 0 || window.isCharged || (window.span.isLong && !isKnown);
+        const isDue = Math.abs(ageOf(window, now)) >= freshMs;
         if (window.lease !== null || !mayChange || !isDue) continue;
         ask(window, limits[at] as Limit, 0, 0, now).catch(() => {});
       }
@@ -108,7 +109,7 @@ export function createLeases(
         const isOver = now >= window.end || window.free === 0;
         if (isOver) continue;
         const bearsMs = window.free > window.idleFree ? idleMs : fewIdleMs;
-        if (Math.abs(now - window.spentAt) >= bearsMs && window.wanted === 0) idle.push(window);
+        if (Math.abs(now - (window.spentAt ?? 0)) >= bearsMs && window.wanted === 0) idle.push(window);
         else holding.add(window);
       }
       await giveBack(idle);
@@ -134,7 +135,7 @@ export function createLeases(
   function ask(window: Window, limit: Limit, units: number, unitsMin: number, now: number): Promise<void> {
     const { counter: spender, start: windowStart, end: windowEnd, carries } = window;
     const request = () => {
-      const isUnseen = window.seenAt === Number.NEGATIVE_INFINITY && window.advance === 0;
+      const isUnseen = window.seenAt === null && window.advance === 0;
       if (isUnseen) advance(window, limit, advances);
       return store.leaseUnits({
         ...{ spender, windowStart, windowEnd, units, unitsMin },
@@ -152,9 +153,9 @@ export function createLeases(
         window.leased = window.isOvertaken ? Math.max(window.leased, leased) : leased;
         window.isCharged ||= isCharged;
         window.carries = false;
-        window.idleFree = limit.limit * idlePart;
+        window.idleFree = Math.floor(limit.limit * idlePart);
         window.seenAt = window.isOvertaken ? 0 : now;
-        if (window.isLong && window.free > 0) holding.add(window);
+        if (window.span.isLong && window.free > 0) holding.add(window);
       })
       .finally(() => {
         window.lease = null;
@@ -187,6 +188,11 @@ function reserveOf(window: Window, limit: Limit, sharers: number): number {
   const part = Math.min(heldPartMax, heldByAllPartMax / sharers);
   const heldMax = Math.floor(Math.min(limit.limit * part, (limit.limit - leased) * heldOfRestMax));
   return Math.max(0, Math.min(Math.max(heldAtFirst, expected, granted - free), heldMax));
+}
+
+/** How long ago the store was asked, in milliseconds. */
+function ageOf({ seenAt }: Window, now: number): number {
+  return seenAt === null ? Number.POSITIVE_INFINITY : now - seenAt;
 }
 
 function isLow(free: number, reserve: number): boolean {

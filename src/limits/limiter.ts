@@ -11,7 +11,7 @@ import { type Advances, noAdvances } from './advances.ts';
 import { type Counter, remainingIn } from './counter.ts';
 import { createLeases } from './leases.ts';
 import { type LimitNews, noteExceeded, noteSpent } from './news.ts';
-import { isShort, type RateVerdict, standingOf, weightOf } from './verdict.ts';
+import { isShort, kept, type RateVerdict, standingOf, weightOf } from './verdict.ts';
 
 /** Counts what keys spend. */
 export interface Limiter {
@@ -151,12 +151,12 @@ export function createLimiter(
         }
         if (stand === 'ready') take(key, held, limits, cost, now);
         else deny(key, held, limits, cost);
-        return verdictOn(held, limits, cost, stand === 'ready', now);
+        return kept(verdictOn(held, limits, cost, stand === 'ready', now));
       }
     } catch (error) {
       if (!(error instanceof StoreUnavailable) || !allowWhenUnavailable) throw error;
       for (const { window } of held) if (window.free >= cost) window.free -= cost;
-      return verdictOn(held, limits, cost, true, now);
+      return kept(verdictOn(held, limits, cost, true, now));
     } finally {
       for (const { window } of held) window.wanted -= cost;
     }
@@ -174,9 +174,9 @@ export function createLimiter(
       const { window } = counter;
       const limit = limits[at] as Limit;
       window.free -= cost;
-      window.spentAt = now;
+      if (window.span.isLong) window.spentAt = now;
       leases.topUp(window, limit, now);
-      if (leasesAhead && now >= window.aheadAt) leases.leaseAhead(counter, limit, now);
+      if (leasesAhead && now >= window.span.aheadAt) leases.leaseAhead(counter, limit, now);
       if (typeof limit.per === 'string') noteSpent(key, window, limit, onNews);
     }
   }
@@ -207,7 +207,7 @@ function standOf(
     // A limit that was lowered is kept to, whatever was leased under the old one.
     const remaining = remainingIn(window, limits[at] as Limit);
     if (cost > remaining || remaining === 0) return 'short';
-    const isUnseen = cost === 0 && window.seenAt === Number.NEGATIVE_INFINITY;
+    const isUnseen = cost === 0 && window.seenAt === null;
     if (cost > window.free || isUnseen) stand = 'wait';
   }
   return stand;

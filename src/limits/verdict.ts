@@ -45,6 +45,12 @@ export function standingOf({ limit, start, end, remaining }: Known, now: number)
   };
 }
 
+/** A verdict that is read later, when its windows may be others. */
+export function kept(verdict: RateVerdict): RateVerdict {
+  const standings = verdict.standings();
+  return { ...verdict, standings: () => standings };
+}
+
 /** Whether a cost is more than what is left: of 0 it is, once nothing is. */
 export function isShort(remaining: number, cost: number): boolean {
   return cost > remaining || remaining === 0;
