@@ -17,6 +17,7 @@ const shards = 64;
 export class BoundedCache<Key, Value> {
   readonly #max: number;
   readonly #onForgotten: (key: Key, value: Value) => void;
+  readonly #takeVisit: (value: Value) => boolean;
   readonly #entries: readonly Map<Key, Entry<Key, Value>>[];
   #size = 0;
   #oldest: Entry<Key, Value> | null = null;
@@ -24,10 +25,19 @@ export class BoundedCache<Key, Value> {
   /** The one that the hand has passed last; null where it begins with the oldest. */
   #passed: Entry<Key, Value> | null = null;
 
-  /** `max` is 1 or more. `onForgotten` is told of what makes room, is replaced or deleted; not of what is cleared. */
-  constructor(max: number, onForgotten: (key: Key, value: Value) => void = () => {}) {
+  /**
+   * `max` is 1 or more. `onForgotten` is told of what makes room, is replaced or deleted; not of what is cleared.
+   * `takeVisit` says whether a value was asked for without a look here since it was last called for it: of values that
+   * others have in hand, and that keep it themselves.
+   */
+  constructor(
+    max: number,
+    onForgotten: (key: Key, value: Value) => void = () => {},
+    takeVisit: (value: Value) => boolean = () => false,
+  ) {
     this.#max = max;
     this.#onForgotten = onForgotten;
+    this.#takeVisit = takeVisit;
     this.#entries = Array.from({ length: max > shardedFrom ? shards : 1 }, () => new Map());
   }
 
@@ -42,14 +52,13 @@ export class BoundedCache<Key, Value> {
     return entry.value;
   }
 
-  /** Whoever keeps what it returns can say, without looking it up, that the value was asked for. */
-  set(key: Key, value: Value): { isVisited: boolean } {
+  set(key: Key, value: Value): void {
     const among = this.#among(key);
     const known = among.get(key);
     if (known !== undefined) {
       if (known.value !== value) this.#onForgotten(key, known.value);
       known.value = value;
-      return known;
+      return;
     }
     if (this.#size >= this.#max) this.#makeRoom();
     const entry: Entry<Key, Value> = { key, value, isVisited: false, older: this.#newest, newer: null };
@@ -58,7 +67,6 @@ export class BoundedCache<Key, Value> {
     this.#newest = entry;
     this.#size++;
     among.set(key, entry);
-    return entry;
   }
 
   /** The oldest first; nothing may be set or deleted meanwhile. */
@@ -92,7 +100,8 @@ export class BoundedCache<Key, Value> {
     for (let spared = 0; ; spared++) {
       const entry = this.#passed?.newer ?? this.#oldest;
       if (entry === null) return;
-      if (spared === sparedMax || !entry.isVisited) {
+      const isVisited = this.#takeVisit(entry.value) || entry.isVisited;
+      if (spared === sparedMax || !isVisited) {
         this.#remove(entry);
         return;
       }

@@ -51,19 +51,19 @@ export interface AccountsOptions {
   readonly advances: Advances;
 }
 
-/** All counters of one spender, or of one owner. */
+/** All counters of one spender, or of one owner. What a Check reads stands first, near to each other. */
 class Account {
-  /** Made anew by `concat` for each that is added: one that is pushed to has room for sixteen more, 128 bytes. */
-  counters: readonly Counter[] = [];
+  /** Who remembers it; null once it is forgotten. */
+  heldBy: object | null;
+  /** Whether it was asked for by whoever has it in hand. */
+  isVisited = false;
   /** What its key asked for last, and the counters of it. */
   limits: readonly Limit[] | null = null;
   owner: string | null = null;
   anchor: number | null = null;
   resolved: readonly Counter[] = [];
-  /** Who remembers it; null once it is forgotten. */
-  heldBy: object | null;
-  /** Its place there, which is told that it was asked for. */
-  entry: { isVisited: boolean } | undefined = undefined;
+  /** Made anew by `concat` for each that is added: one that is pushed to has room for sixteen more, 128 bytes. */
+  counters: readonly Counter[] = [];
 
   constructor(heldBy: object) {
     this.heldBy = heldBy;
@@ -78,17 +78,18 @@ const endedMs = 120_000;
 export function createAccounts(options: AccountsOptions): Accounts {
   const { spendersMax, onReplaced, onLowered, advances } = options;
   const findSpan = createFindSpan();
-  const accounts = new BoundedCache<string, Account>(spendersMax, (_, account) => {
-    account.heldBy = null;
-    for (const { window } of account.counters) forget(window);
-  });
+  const accounts = new BoundedCache<string, Account>(spendersMax, forgetAccount, takeVisit);
 
   return {
     countersOf(key, owner, limits, now) {
       const account = accountFor(key);
       const anchor = owner === null ? null : owner.billingAnchor;
       if (account.limits !== limits || account.anchor !== anchor || account.owner !== key.owner) {
-        account.resolved = limits.map((limit) => counterOf(key, limit, anchor, now));
+        const resolved = limits.map((limit) => counterOf(key, account, { limit, anchor }, now));
+        const { counters } = account;
+        const isSame =
+          resolved.length === counters.length && resolved.every((one, at) => one === counters[at]);
+        account.resolved = isSame ? counters : resolved;
         account.limits = limits;
         account.anchor = anchor;
         account.owner = key.owner;
@@ -137,6 +138,11 @@ export function createAccounts(options: AccountsOptions): Accounts {
     return counter.window;
   }
 
+  function forgetAccount(_: string, account: Account): void {
+    account.heldBy = null;
+    for (const { window } of account.counters) forget(window);
+  }
+
   function forget(window: Window): void {
     advances.forget(window);
     if (window.next !== null) advances.forget(window.next);
@@ -146,7 +152,7 @@ export function createAccounts(options: AccountsOptions): Accounts {
   function accountFor(key: Spender): Account {
     const held = key.account;
     if (held instanceof Account && held.heldBy === accounts) {
-      if (held.entry !== undefined) held.entry.isVisited = true;
+      if (!held.isVisited) held.isVisited = true;
       return held;
     }
     const account = accountOf(key.spender);
@@ -158,14 +164,21 @@ export function createAccounts(options: AccountsOptions): Accounts {
     const known = accounts.get(holder);
     if (known !== undefined) return known;
     const account = new Account(accounts);
-    account.entry = accounts.set(holder, account);
+    accounts.set(holder, account);
     return account;
   }
 
-  function counterOf(key: Spender, limit: Limit, anchor: number | null, now: number): Counter {
+  function counterOf(
+    key: Spender,
+    own: Account,
+    { limit, anchor }: { readonly limit: Limit; readonly anchor: number | null },
+    now: number,
+  ): Counter {
     const id = counterId(limit, key.spender, key.owner);
     const isShared = limit.sharedBy === 'owner' && key.owner !== null;
-    const account = accountOf(isShared ? ownerHolder(key.owner ?? '') : key.spender);
+    // To make room for the owner's, its own may have been forgotten.
+    const find = () => (own.heldBy === null ? accountOf(key.spender) : own);
+    const account = isShared ? accountOf(ownerHolder(key.owner ?? '')) : find();
     const known = account.counters.find((counter) => counter.id === id && counter.per === limit.per);
     if (known !== undefined) {
       if (limit.limit < known.limit) onLowered(known.window);
@@ -207,6 +220,12 @@ export function createAccounts(options: AccountsOptions): Accounts {
     if (!window.reopen(span)) counter.window = openWindow(counter, span, hasOwner, now);
     advance(counter.window, limit, advances);
   }
+}
+
+function takeVisit(account: Account): boolean {
+  const { isVisited } = account;
+  account.isVisited = false;
+  return isVisited;
 }
 
 /** The name of an owner among spenders, whose names are ids of keys. */
