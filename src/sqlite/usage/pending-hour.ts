@@ -50,6 +50,12 @@ export interface PendingSum extends Pick<UsageTally, 'hour' | 'allowed' | 'denie
   readonly about: UsageAbout;
 }
 
+/**
+ * A row side by side, so that it is one read from far away. Behind the id: allowed and denied uses; the last one in
+ * milliseconds since the hour began, and one, 0 for never; and the names of the address, the reason and what the key was.
+ */
+const [allowedAt, denialsAt, lastAt, addressAt] = [words, words + 1, words + 2, words + 3];
+const [reasonAt, aboutPlaceAt, rowWords] = [words + 4, words + 5, words + 6];
 const hourMs = 3_600_000;
 const countMax = 0xffff_ffff;
 const keysMax = 1 << 22;
@@ -59,12 +65,8 @@ export function createPendingHour(hour: number): PendingHour {
   let added = 0;
   let lastUsedBefore: number | null = null;
   const index = new HashedSlots();
-  let ids = new Int32Array(words * capacity);
-  let allowed = new Uint32Array(capacity);
-  /** Milliseconds since the hour began, and one; 0 for never. */
-  let last = new Uint32Array(capacity);
-  let denials = new Uint32Array(capacity);
-  let names = new Uint16Array(3 * capacity);
+  /** Rows of {@link rowWords}, in which the id comes first. */
+  let rows = new Int32Array(rowWords * capacity);
   const addresses = createNames<string>((address) => address);
   const reasons = createNames<Reason>((reason) => reason);
   const abouts = createNames<UsageAbout>(({ owner, plan, scheme, environment }) =>
@@ -74,7 +76,7 @@ export function createPendingHour(hour: number): PendingHour {
   let lastAboutPlace = 0;
 
   function isParsed(place: number): boolean {
-    for (let word = 0; word < words; word++) if (ids[words * place + word] !== parsed[word]) return false;
+    for (let word = 0; word < words; word++) if (rows[rowWords * place + word] !== parsed[word]) return false;
     return true;
   }
 
@@ -85,11 +87,18 @@ export function createPendingHour(hour: number): PendingHour {
 
   function grow(): void {
     capacity *= 2;
-    ids = copied(new Int32Array(words * capacity), ids);
-    allowed = copied(new Uint32Array(capacity), allowed);
-    last = copied(new Uint32Array(capacity), last);
-    denials = copied(new Uint32Array(capacity), denials);
-    names = copied(new Uint16Array(3 * capacity), names);
+    const grown = new Int32Array(rowWords * capacity);
+    grown.set(rows);
+    rows = grown;
+  }
+
+  /** Up to 2^32. */
+  function read(place: number, word: number): number {
+    return (rows[rowWords * place + word] as number) >>> 0;
+  }
+
+  function write(place: number, word: number, value: number): void {
+    rows[rowWords * place + word] = value;
   }
 
   function placeOfAbout(about: UsageAbout): number {
@@ -101,7 +110,10 @@ export function createPendingHour(hour: number): PendingHour {
     return lastAboutPlace;
   }
 
-  const lastUsedAt = (place: number) => (last[place] === 0 ? null : hour + (last[place] as number) - 1);
+  function lastUsedAt(place: number): number | null {
+    const last = read(place, lastAt);
+    return last === 0 ? null : hour + last - 1;
+  }
 
   return {
     hour,
@@ -127,7 +139,7 @@ export function createPendingHour(hour: number): PendingHour {
       if (sinceHour < 0 || sinceHour > hourMs || tally.allowed > 0 !== sinceHour > 0) return -1;
       const count = reason === '' ? 0 : (tally.denied[reason] as number);
       if (count >>> 0 !== count) return -1;
-      const [address] = from;
+      const address = from[0];
       const named = {
         address: address === undefined ? 0 : addresses.placeOf(address),
         reason: reason === '' ? 0 : reasons.placeOf(reason),
@@ -135,60 +147,59 @@ export function createPendingHour(hour: number): PendingHour {
       };
       if (named.about === 0 || (address !== undefined && named.address === 0)) return -1;
       if (!isNew) {
-        const before = 3 * known;
-        if (isOther(names[before] as number, named.address)) return -1;
-        if (isOther(names[before + 1] as number, named.reason) || names[before + 2] !== named.about)
+        if (isOther(read(known, addressAt), named.address)) return -1;
+        if (isOther(read(known, reasonAt), named.reason) || read(known, aboutPlaceAt) !== named.about)
           return -1;
-        if ((allowed[known] as number) + tally.allowed > countMax) return -1;
-        if ((denials[known] as number) + count > countMax) return -1;
+        if (read(known, allowedAt) + tally.allowed > countMax) return -1;
+        if (read(known, denialsAt) + count > countMax) return -1;
       }
       const place = isNew ? size++ : known;
       added++;
       lastUsedBefore = isNew ? null : lastUsedAt(known);
       if (isNew) {
         if (size > capacity) grow();
-        ids.set(parsed, words * place);
+        rows.set(parsed, rowWords * place);
         index.add(hashOfParsed(), place);
       }
-      allowed[place] = (allowed[place] as number) + tally.allowed;
-      denials[place] = (denials[place] as number) + count;
-      if (sinceHour > (last[place] as number)) last[place] = sinceHour;
-      if (named.address !== 0) names[3 * place] = named.address;
-      if (named.reason !== 0) names[3 * place + 1] = named.reason;
-      names[3 * place + 2] = named.about;
+      write(place, allowedAt, read(place, allowedAt) + tally.allowed);
+      write(place, denialsAt, read(place, denialsAt) + count);
+      if (sinceHour > read(place, lastAt)) write(place, lastAt, sinceHour);
+      if (named.address !== 0) write(place, addressAt, named.address);
+      if (named.reason !== 0) write(place, reasonAt, named.reason);
+      write(place, aboutPlaceAt, named.about);
       return place;
     },
     remove(place, tally, usedBefore) {
       added--;
-      allowed[place] = (allowed[place] as number) - tally.allowed;
+      write(place, allowedAt, read(place, allowedAt) - tally.allowed);
       const reason = onlyReason(tally);
-      if (reason) denials[place] = (denials[place] as number) - (tally.denied[reason] ?? 0);
-      last[place] = usedBefore === null ? 0 : usedBefore - hour + 1;
+      if (reason) write(place, denialsAt, read(place, denialsAt) - (tally.denied[reason] ?? 0));
+      write(place, lastAt, usedBefore === null ? 0 : usedBefore - hour + 1);
     },
     find: (key) => (parse(key) ? seek() : -1),
     tallyAt(place) {
-      const [count, denied] = [allowed[place] as number, denials[place] as number];
+      const [count, denied] = [read(place, allowedAt), read(place, denialsAt)];
       if (count === 0 && denied === 0) return null;
-      const [address, reason, about] = names.subarray(3 * place, 3 * place + 3);
+      const address = read(place, addressAt);
       return {
-        ...{ key: textOf(ids, words * place), hour, allowed: count, observed: {} },
-        denied: denied === 0 ? {} : { [reasons.at(reason as number)]: denied },
+        ...{ key: textOf(rows, rowWords * place), hour, allowed: count, observed: {} },
+        denied: denied === 0 ? {} : { [reasons.at(read(place, reasonAt))]: denied },
         lastUsedAt: lastUsedAt(place),
-        addresses: address === 0 ? [] : [addresses.at(address as number)],
-        about: abouts.at(about as number),
+        addresses: address === 0 ? [] : [addresses.at(address)],
+        about: abouts.at(read(place, aboutPlaceAt)),
       };
     },
-    keyAt: (place) => textOf(ids, words * place),
-    aboutAt: (place) => abouts.at(names[3 * place + 2] as number),
+    keyAt: (place) => textOf(rows, rowWords * place),
+    aboutAt: (place) => abouts.at(read(place, aboutPlaceAt)),
     *sums() {
       const found = new Map<number, [allowed: number, denials: number]>();
       for (let place = 0; place < size; place++) {
-        const name = (names[3 * place + 2] as number) * (namesMax + 1) + (names[3 * place + 1] as number);
+        const name = read(place, aboutPlaceAt) * (namesMax + 1) + read(place, reasonAt);
         const counts = found.get(name);
-        if (counts === undefined) found.set(name, [allowed[place] as number, denials[place] as number]);
+        if (counts === undefined) found.set(name, [read(place, allowedAt), read(place, denialsAt)]);
         else {
-          counts[0] += allowed[place] as number;
-          counts[1] += denials[place] as number;
+          counts[0] += read(place, allowedAt);
+          counts[1] += read(place, denialsAt);
         }
       }
       for (const [name, [count, denied]] of found) {
@@ -201,27 +212,23 @@ export function createPendingHour(hour: number): PendingHour {
     },
     *keysOf(owner) {
       for (let place = 0; place < size; place++) {
-        if (abouts.at(names[3 * place + 2] as number).owner === owner) yield textOf(ids, words * place);
+        if (abouts.at(read(place, aboutPlaceAt)).owner === owner) yield textOf(rows, rowWords * place);
       }
     },
     clear(place) {
-      allowed[place] = 0;
-      denials[place] = 0;
-      last[place] = 0;
+      write(place, allowedAt, 0);
+      write(place, denialsAt, 0);
+      write(place, lastAt, 0);
     },
     compare(one, other) {
       for (let word = 0; word < words; word++) {
-        const difference = (ids[words * one + word] as number) - (ids[words * other + word] as number);
+        const difference =
+          (rows[rowWords * one + word] as number) - (rows[rowWords * other + word] as number);
         if (difference !== 0) return difference;
       }
       return 0;
     },
   };
-}
-
-function copied<Column extends Int32Array | Uint32Array | Uint16Array>(to: Column, from: Column): Column {
-  to.set(from);
-  return to;
 }
 
 /** The reason of all denials, '' for none; null where there are more, or some were observed alone. */
