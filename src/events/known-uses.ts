@@ -12,6 +12,7 @@ export interface KnownUses {
 /** Of an id, those by which ids differ: its last ones, 60 bits. */
 const idCharacters = 12;
 const numberBits = 30;
+const addressPlaces = 1_024;
 
 /**
  * Remembers from `usesMax` to twice as many, those that were asked for last, in 11 to 22 bytes each: of each a number of
@@ -24,7 +25,8 @@ export function createKnownUses(usesMax: number): KnownUses {
   let [latest, before] = [new HashedSlots(), new HashedSlots()];
   let size = 0;
   let [one, other] = [0, 0];
-  let [address, ofOne, ofOther] = ['', 0, 0];
+  const addresses: string[] = new Array(addressPlaces).fill('');
+  const ofAddresses = new Int32Array(2 * addressPlaces);
   const isOther = (slot: number) => slot === other;
 
   return {
@@ -41,6 +43,18 @@ export function createKnownUses(usesMax: number): KnownUses {
     },
   };
 
+  /** Many uses are from few addresses: a place has the last that came to it, and what was made of it. */
+  function placeOf(from: string): number {
+    const { length } = from;
+    const place = (from.charCodeAt(length - 1) | (from.charCodeAt(length - 2) << 4)) & (addressPlaces - 1);
+    if (addresses[place] !== from) {
+      addresses[place] = from;
+      ofAddresses[2 * place] = hash(from, oneOdd);
+      ofAddresses[2 * place + 1] = hash(from, otherOdd);
+    }
+    return place;
+  }
+
   function put(): void {
     if (size >= usesMax) {
       [before, latest] = [latest, new HashedSlots()];
@@ -51,11 +65,8 @@ export function createKnownUses(usesMax: number): KnownUses {
   }
 
   function number({ key, address: from }: AddressUse): void {
-    // Many uses in a row are from one address.
-    if (from !== address) {
-      address = from;
-      [ofOne, ofOther] = [hash(from, oneOdd), hash(from, otherOdd)];
-    }
+    const place = placeOf(from);
+    const [ofOne, ofOther] = [ofAddresses[2 * place] as number, ofAddresses[2 * place + 1] as number];
     const end = key.length;
     const middle = end - idCharacters / 2;
     one = mix(idBits(key, middle, end) ^ ofOne);

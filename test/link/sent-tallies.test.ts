@@ -60,6 +60,16 @@ describe('tallies that are sent to the service', () => {
     expect(takeTallies(structuredClone(sendPlain(columns.tallies())))).toEqual(tallies);
   });
 
+  it('of keys that were allowed name each address and owner once, in whatever order they come', () => {
+    const columns = createPlainColumns(noon, 100);
+    for (let at = 0; at < 100; at++) {
+      const counts = { count: 1, reason: '', lastUsed: at, address: `192.0.2.${at % 8}` } as const;
+      columns.add(tally({}).key, counts, { ...about, owner: `acme-${at % 3}` });
+    }
+    const { addresses, owners } = columns.tallies();
+    expect([addresses.known.length, owners.known.length]).toEqual([8, 3]);
+  });
+
   it('are no objects one by one, where keys were denied for one reason', () => {
     const tallies = Array.from({ length: 500 }, () =>
       tally({ allowed: 0, lastUsedAt: null, denied: { permission_denied: 1 } }),

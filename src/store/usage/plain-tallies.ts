@@ -59,8 +59,7 @@ export function createPlainColumns(hour: number, sizeMax: number): PlainColumns 
   const reasons = createColumn<Reason | ''>(sizeMax);
   const addresses = createColumn<string>(sizeMax);
   const owners = createColumn<string | null>(sizeMax);
-  const terms = createColumn<UsageTerms | null>(sizeMax);
-  const placesOfOwners = new Map<string | null, number>();
+  const terms = { known: [] as (UsageTerms | null)[], places: new Uint32Array(sizeMax) };
 
   return {
     add(key, counts, about) {
@@ -70,16 +69,8 @@ export function createPlainColumns(hour: number, sizeMax: number): PlainColumns 
       const known = reasons.known.indexOf(counts.reason);
       reasons.places[at] = known >= 0 ? known : reasons.known.push(counts.reason) - 1;
       lastUsed[at] = counts.lastUsed;
-      // Looking for one of before would take longer than sending it again.
-      if (addresses.known.at(-1) !== counts.address) addresses.known.push(counts.address);
-      addresses.places[at] = addresses.known.length - 1;
-      const owner = about?.owner ?? null;
-      let place = placesOfOwners.get(owner);
-      if (place === undefined) {
-        place = owners.known.push(owner) - 1;
-        placesOfOwners.set(owner, place);
-      }
-      owners.places[at] = place;
+      addresses.places[at] = addresses.placeOf(counts.address);
+      owners.places[at] = owners.placeOf(about?.owner ?? null);
       terms.places[at] = placeOfTerms(terms.known, about);
     },
     get size() {
@@ -100,8 +91,21 @@ export function createPlainColumns(hour: number, sizeMax: number): PlainColumns 
   };
 }
 
-function createColumn<Value>(sizeMax: number): { readonly known: Value[]; readonly places: Uint32Array } {
-  return { known: [], places: new Uint32Array(sizeMax) };
+/** Each value is sent once: to send it again, and to read it there, takes longer than to look for it here. */
+function createColumn<Value>(sizeMax: number) {
+  const known: Value[] = [];
+  const placesOfKnown = new Map<Value, number>();
+  return {
+    known,
+    places: new Uint32Array(sizeMax),
+    placeOf(value: Value): number {
+      const before = placesOfKnown.get(value);
+      if (before !== undefined) return before;
+      const place = known.push(value) - 1;
+      placesOfKnown.set(value, place);
+      return place;
+    },
+  };
 }
 
 /** There are few: those of each plan, scheme and environment. */
