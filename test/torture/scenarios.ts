@@ -80,6 +80,7 @@ export const oldPrimary = async (fleet: Fleet, witness: Witness) => {
   const shown = witness.state(misled, young);
   const gone = [revoked, ...cold];
   const revocations = await Promise.all(gone.map((key) => witness.change(other, 'revoke', key.id)));
+  // Of one that was not answered nobody knows when.
   const effectiveAt = Math.max(...revocations.map(instantOf).filter(Number.isFinite));
   await until('all revocations are in effect', () => witness.now() > effectiveAt + 1_000);
   const stillPrimary = (await old.command({ hello: 1 })).isWritablePrimary === true;
@@ -91,7 +92,7 @@ export const oldPrimary = async (fleet: Fleet, witness: Witness) => {
   const isDisabled = (await believed).outcome;
   await shown;
   for (const replica of fleet.replicas) await witness.check(replica, toggled);
-  return { revocations, checks, stillPrimary, after, isDisabled, made: made.map(({ id }) => id) };
+  return { effectiveAt, checks, stillPrimary, after, isDisabled, made: made.map(({ id }) => id) };
 };
 
 /** The primary is cut off from the other members alone: everybody else reaches both it and the new one. */
