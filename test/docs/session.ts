@@ -8,6 +8,7 @@ import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Envoy, startEnvoy } from '../real/envoy.ts';
 import { freePort } from '../real/port.ts';
+import { compileCache } from '../real/postern.ts';
 import { until } from '../real/until.ts';
 import type { Block } from './blocks.ts';
 
@@ -98,6 +99,7 @@ function openShell(folder: string, portOf: (port: Port) => number) {
     env: {
       PATH: [tools, process.env.PATH].join(delimiter),
       HOME: folder,
+      NODE_COMPILE_CACHE: compileCache,
       POSTERN_HTTP_LISTEN: listen('8080'),
       POSTERN_CHECK_LISTEN: listen('50051'),
       POSTERN_ADMIN_LISTEN: listen('50052'),

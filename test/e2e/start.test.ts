@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { serve } from '../../src/cli/serving/serve.ts';
 import type { Running } from '../real/child.ts';
 import { freePort } from '../real/port.ts';
-import { adminKey, launchPostern, startPostern } from '../real/postern.ts';
+import { adminKey, launchPostern, startPostern, withoutCompileCache } from '../real/postern.ts';
 import { until } from '../real/until.ts';
 import { checkRequest, health, sendCheck } from './check-client.ts';
 import { admin, makeKey } from './stack.ts';
@@ -381,7 +381,10 @@ function statusOver(socketPath: string, path: string): Promise<number> {
 it('holds no more memory than that when it has started', async () => {
   // The first start from sources takes the types out of them, which later ones find done.
   await (await startPostern({})).stop();
-  const service = await startPostern({ POSTERN_STORE: `sqlite:${join(scratch, 'small.db')}` });
+  const service = await startPostern({
+    ...withoutCompileCache,
+    POSTERN_STORE: `sqlite:${join(scratch, 'small.db')}`,
+  });
   onTestFinished(() => service.stop());
 
   const status = await readFile(`/proc/${service.pid}/status`, 'utf8');

@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { expect, it, onTestFinished } from 'vitest';
-import { startPostern } from '../real/postern.ts';
+import { startPostern, withoutCompileCache } from '../real/postern.ts';
 import { until } from '../real/until.ts';
 import { admin, makeKey } from './stack.ts';
 
 const residentMiBMax = 128;
 
 it('a service that has started gives back what that took, and answers all the same', async () => {
-  const postern = await startPostern({});
+  const postern = await startPostern(withoutCompileCache);
   onTestFinished(() => postern.stop());
 
   let resident = 0;

@@ -33,6 +33,10 @@ export interface Postern {
 export const adminKey = `e2e-admin-${'k'.repeat(32)}`;
 
 const bin = fileURLToPath(new URL('../../bin/postern.js', import.meta.url));
+/** What V8 compiled of a service: written by those that end in order, since one that is killed keeps nothing. */
+export const compileCache = fileURLToPath(new URL('../../.cache/compile', import.meta.url));
+/** Of a service whose memory is looked at: what the compile cache holds is no part of it. */
+export const withoutCompileCache = { NODE_DISABLE_COMPILE_CACHE: '1' };
 /** What a service is set to that is told of no settings file: it waits for a busy machine. */
 export const patientSettings = fileURLToPath(new URL('./patient.yaml', import.meta.url));
 
@@ -90,6 +94,8 @@ export async function launchPostern(
   refuseHaste(settings);
   const env = {
     PATH: process.env.PATH,
+    // A sixth of the processor time of a start, of which the suite makes hundreds: 1.32 s, and 1.10 s with it.
+    NODE_COMPILE_CACHE: compileCache,
     POSTERN_CONFIG: patientSettings,
     POSTERN_CHECK_LISTEN: '127.0.0.1:0',
     POSTERN_ADMIN_LISTEN: '127.0.0.1:0',
