@@ -1,24 +1,38 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** Of half a minute and more, the longest first: the last to begin is not to be one that all others are done before. */
+/**
+ * The longest first: the last to begin is not to be one that all others are done before. Those that start three members
+ * of a replica set (fleet-faults, run, failover, diagnosis) begin apart: leases and elections want a share of the machine.
+ */
 const longest = [
   'e2e/fleet-faults',
+  'browser/pages',
   'mongo/store',
   'docs/walks',
-  'e2e/rolling-restart',
-  'torture/run',
-  'browser/pages',
-  'e2e/trouble',
-  'mongo/failover',
-  'mongo/outage',
-  'e2e/peppers',
   'browser/safety',
-  'mongo/diagnosis',
-  'mongo/relays',
-  'e2e/events',
+  'browser/errands-keyboard',
+  'browser/states',
+  'browser/vendors',
+  'torture/run',
   'torture/keyring-model',
+  'e2e/trouble',
+  'mongo/outage',
+  'e2e/rolling-restart',
+  'e2e/processes',
+  'e2e/peppers',
+  'mongo/failover',
+  'mongo/transactions',
+  'browser/errands',
   'admin-model/mongo',
+  'mongo/relays',
+  'e2e/start',
+  'mongo/diagnosis',
+  'mongo/open-use',
+  'e2e/events',
+  'e2e/verdicts',
+  'e2e/import',
 ];
 
 class LongestFirst extends BaseSequencer {
@@ -41,8 +55,9 @@ export default defineConfig({
     pool: 'forks',
     // Files share what they import: reading it anew for each took a quarter of the suite's processor time.
     isolate: false,
-    // Real MongoDBs, Envoys and Chromiums run beside the tests: with three workers an election once came too late.
-    maxWorkers: 2,
+    // Files wait more than they compute, for starts, elections and leases. More than four would keep the MongoDBs, Envoys
+    // and Chromiums beside them waiting; VITEST_MAX_WORKERS sets another number.
+    maxWorkers: 2 * Math.min(2, availableParallelism()),
     sequence: { sequencer: LongestFirst },
     // Deadlines for what hangs, not for what is slow: a busy machine is no failure.
     testTimeout: 300_000,
