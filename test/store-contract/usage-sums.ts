@@ -119,12 +119,16 @@ export function usageSumContract(createStore: CreateStore): void {
   });
 }
 
-/** By random queries. */
+/** By random queries, and by each interval of all keys. */
 export async function expectPlainSums(
   store: Store,
   tallies: readonly UsageTally[],
   numRuns = 60,
 ): Promise<void> {
+  for (const interval of usageIntervals) {
+    const query = { ...everything, group: 'key', interval, since: testNow - 41 * dayMs } as const;
+    expect(await store.sumUsage(query)).toEqual(plainSums(tallies, query));
+  }
   const times = [0, 40 * dayMs, 31 * dayMs, 30 * dayMs + 5 * hourMs, 3 * dayMs + 1, hourMs, 0].map(
     (ago) => testNow - ago,
   );
