@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { HashedSlots } from '../cache/hashed-slots.ts';
 import type { AddressUse } from '../journal/journal-store.ts';
 import { idBits } from '../keys/key.ts';
+import { addressPlaces, createAddressPlaces } from '../store/usage/address-places.ts';
 
 /** Which keys were used from which addresses, as far as it was told lately. */
 export interface KnownUses {
@@ -12,7 +13,6 @@ export interface KnownUses {
 /** Of an id, those by which ids differ: its last ones, 60 bits. */
 const idCharacters = 12;
 const numberBits = 30;
-const addressPlaces = 1_024;
 
 /**
  * Remembers from `usesMax` to twice as many, those that were asked for last, in 11 to 22 bytes each: of each a number of
@@ -25,8 +25,12 @@ export function createKnownUses(usesMax: number): KnownUses {
   let [latest, before] = [new HashedSlots(), new HashedSlots()];
   let size = 0;
   let [one, other] = [0, 0];
-  const addresses: string[] = new Array(addressPlaces).fill('');
+  // Many uses are from few addresses.
   const ofAddresses = new Int32Array(2 * addressPlaces);
+  const { placeOf } = createAddressPlaces((place, from) => {
+    ofAddresses[2 * place] = hash(from, oneOdd);
+    ofAddresses[2 * place + 1] = hash(from, otherOdd);
+  });
   const isOther = (slot: number) => slot === other;
 
   return {
@@ -42,18 +46,6 @@ export function createKnownUses(usesMax: number): KnownUses {
       if (latest.find(one, isOther) < 0) put();
     },
   };
-
-  /** Many uses are from few addresses: a place has the last that came to it, and what was made of it. */
-  function placeOf(from: string): number {
-    const { length } = from;
-    const place = (from.charCodeAt(length - 1) | (from.charCodeAt(length - 2) << 4)) & (addressPlaces - 1);
-    if (addresses[place] !== from) {
-      addresses[place] = from;
-      ofAddresses[2 * place] = hash(from, oneOdd);
-      ofAddresses[2 * place + 1] = hash(from, otherOdd);
-    }
-    return place;
-  }
 
   function put(): void {
     if (size >= usesMax) {

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { addressPlaces, createAddressPlaces } from '../store/usage/address-places.ts';
 
 /** Addresses that came lately, and what was found out about them. */
 export interface RecentAddresses {
@@ -8,22 +9,11 @@ export interface RecentAddresses {
   known(address: string): string;
 }
 
-const places = 1_024;
-
-/** By their ends: a table of texts, in which a place has the last that came to it. */
 export function createRecentAddresses(): RecentAddresses {
-  const texts: string[] = new Array(places).fill('');
-  const areAddresses = new Uint8Array(places);
-
-  function placeOf(address: string): number {
-    const { length } = address;
-    const place = (address.charCodeAt(length - 1) | (address.charCodeAt(length - 2) << 4)) & (places - 1);
-    if (texts[place] !== address) {
-      texts[place] = address;
-      areAddresses[place] = isAddress(address) ? 1 : 0;
-    }
-    return place;
-  }
+  const areAddresses = new Uint8Array(addressPlaces);
+  const { texts, placeOf } = createAddressPlaces((place, address) => {
+    areAddresses[place] = isAddress(address) ? 1 : 0;
+  });
 
   return {
     shared: (address) => texts[placeOf(address)] as string,

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { addressPlaces, placeOfEnd } from '../../store/usage/address-places.ts';
 
 /** No address is written longer (RFC 4291, section 2.2): what is longer is none, and is not even made a text. */
 const addressBytesMax = 45;
@@ -6,16 +7,13 @@ const addressBytesMax = 45;
 /** The IP address that these bytes are; empty where they are none, so that what is no address is judged as none and written nowhere. */
 export type ReadAddress = (bytes: Buffer, from: number, to: number) => string;
 
-/** Texts that are kept of those that came lately, and whose like are not made again. */
-const places = 1_024;
-
-/** By their ends: a place has the last that came to it. */
+/** Texts of those that came lately are kept, and their like are not made again. */
 export function createAddressReader(): ReadAddress {
-  const texts: string[] = new Array(places).fill('');
+  const texts: string[] = new Array(addressPlaces).fill('');
 
   return (bytes, from, to) => {
     if (to - from > addressBytesMax || to - from < 2) return '';
-    const place = ((bytes[to - 1] as number) | ((bytes[to - 2] as number) << 4)) & (places - 1);
+    const place = placeOfEnd(bytes[to - 1] as number, bytes[to - 2] as number);
     const known = texts[place] as string;
     if (isTextAt(bytes, from, to, known)) return known;
     const text = bytes.toString('latin1', from, to);

@@ -2,6 +2,7 @@ import type { AnyBulkWriteOperation, Collection, Db } from 'mongodb';
 import type { KeyId } from '../../keys/key.ts';
 import type { Reason } from '../../schemes/answer.ts';
 import { type CountedUse, requestsOf } from '../../store/usage/usage-store.ts';
+import { hourMs } from '../../store/usage/usage-sums.ts';
 import { addressesMax, type UsageTally } from '../../store/usage/usage-tally.ts';
 import { keysName, usageName } from '../collections.ts';
 import { duplicatesOf } from '../errors.ts';
@@ -50,7 +51,6 @@ export interface UsageHours {
   lastUses(keys: readonly KeyId[], from: number): Promise<Map<KeyId, number>>;
 }
 
-const hourMs = 3_600_000;
 /** Keys in one read. */
 const keysAtOnce = 200;
 

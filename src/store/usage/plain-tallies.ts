@@ -66,8 +66,7 @@ export function createPlainColumns(hour: number, sizeMax: number): PlainColumns 
       const at = keys.length;
       keys.push(key);
       counted[at] = counts.count;
-      const known = reasons.known.indexOf(counts.reason);
-      reasons.places[at] = known >= 0 ? known : reasons.known.push(counts.reason) - 1;
+      reasons.places[at] = reasons.placeOf(counts.reason);
       lastUsed[at] = counts.lastUsed;
       addresses.places[at] = addresses.placeOf(counts.address);
       owners.places[at] = owners.placeOf(about?.owner ?? null);
