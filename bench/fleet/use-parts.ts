@@ -5,12 +5,12 @@ import type { Sessions } from '../../src/mongo/sessions.ts';
 import { createUsageBatches } from '../../src/mongo/usage/batches.ts';
 import { createHourSlices } from '../../src/mongo/usage/hour-slices.ts';
 import { createUsageHours } from '../../src/mongo/usage/hours.ts';
-import { createOpenUse } from '../../src/mongo/usage/open.ts';
-import { createOpenReads } from '../../src/mongo/usage/open-reads.ts';
-import type { Run } from '../../src/mongo/usage/open-rows.ts';
+import { createOpenUse } from '../../src/mongo/usage/open/open.ts';
+import { createOpenReads } from '../../src/mongo/usage/open/open-reads.ts';
+import type { Run } from '../../src/mongo/usage/open/open-rows.ts';
 import { createUsagePlans } from '../../src/mongo/usage/plan.ts';
 import { closedTogetherMs, placesOf } from '../../src/mongo/usage/plan-hours.ts';
-import { createUsageSums } from '../../src/mongo/usage/sums.ts';
+import { createUsageSums } from '../../src/mongo/usage/sums/sums.ts';
 import type { UsageTally } from '../../src/store/usage/usage-tally.ts';
 import { several } from '../common/several.ts';
 

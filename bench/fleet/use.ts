@@ -1,7 +1,7 @@
 /** What the use of keys has a fleet's one folding replica write, each second, computed from the law that Checks follow. */
 import { talliesOfFold } from '../../src/mongo/usage/batches.ts';
-import { bitsFor, bucketRows } from '../../src/mongo/usage/open-rows.ts';
-import { upkeepLimits } from '../../src/mongo/usage/open-upkeep.ts';
+import { bitsFor, bucketRows } from '../../src/mongo/usage/open/open-rows.ts';
+import { upkeepLimits } from '../../src/mongo/usage/open/open-upkeep.ts';
 import { closedTogetherMs } from '../../src/mongo/usage/plan-hours.ts';
 import { touchesPerSecond } from '../../src/mongo/usage/touching.ts';
 import { keysUsed, type Workload } from './workload.ts';

@@ -3,7 +3,7 @@ import { usageRetentionMs } from '../../store/store.ts';
 import type { UsageTally } from '../../store/usage/usage-tally.ts';
 import { usageBatchesName } from '../collections.ts';
 import type { Sessions } from '../sessions.ts';
-import { bitsFor, bucketRows } from './open-rows.ts';
+import { bitsFor, bucketRows } from './open/open-rows.ts';
 import { packTallies, unpackTallies } from './packed-tallies.ts';
 import { type PlanDocument, planId, type UsagePlans } from './plan.ts';
 

@@ -4,12 +4,12 @@ import type { UsageTally } from '../../store/usage/usage-tally.ts';
 import type { UsageBatches } from './batches.ts';
 import type { HourSlices } from './hour-slices.ts';
 import type { UsageHours } from './hours.ts';
-import { aboutOf } from './open-rows.ts';
-import type { OpenUpkeep } from './open-upkeep.ts';
+import { aboutOf } from './open/open-rows.ts';
+import type { OpenUpkeep } from './open/open-upkeep.ts';
 import type { Closing, PlanDocument, PlanNext, PlanOutcome, UsagePlans } from './plan.ts';
 import { closedTogetherMs, overBefore, type Places, placesOf } from './plan-hours.ts';
 import { portions } from './portions.ts';
-import type { UsageSums } from './sums.ts';
+import type { UsageSums } from './sums/sums.ts';
 
 /**
  * What becomes of hours of keys once they are over, a slice at a time: they get rows of their own, and some hours later all that a key

@@ -4,12 +4,12 @@ import type { UsageTally } from '../../store/usage/usage-tally.ts';
 import { earliest } from '../records/keys/records.ts';
 import type { Fold } from './batches.ts';
 import type { UsageHours } from './hours.ts';
-import type { OpenUse } from './open.ts';
+import type { OpenUse } from './open/open.ts';
 import type { PlanDocument, UsagePlans } from './plan.ts';
 import { isClosed, isCounted, isOpen } from './plan-hours.ts';
 import { portions } from './portions.ts';
-import type { KnownTally, UsageSums } from './sums.ts';
-import { createTallySums } from './tally-sums.ts';
+import type { KnownTally, UsageSums } from './sums/sums.ts';
+import { createTallySums } from './sums/tally-sums.ts';
 import type { Touching } from './touching.ts';
 
 /**

@@ -5,7 +5,7 @@ import { usageBatchesName, usageName } from '../collections.ts';
 import { isDuplicate } from '../errors.ts';
 import { earliest } from '../records/keys/records.ts';
 import type { Sessions } from '../sessions.ts';
-import type { Run } from './open-rows.ts';
+import type { Run } from './open/open-rows.ts';
 
 /**
  * What is being done with use, one thing after another for the whole fleet, in the collection `usage_batches`: a fold of

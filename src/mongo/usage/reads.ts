@@ -3,10 +3,10 @@ import { type CountedUse, requestsOf, type UsageStore } from '../../store/usage/
 import { startOf } from '../../store/usage/usage-sums.ts';
 import type { UsageTally } from '../../store/usage/usage-tally.ts';
 import type { UsageHours } from './hours.ts';
-import type { OpenReads } from './open-reads.ts';
+import type { OpenReads } from './open/open-reads.ts';
 import { byOnePlan, type UsagePlans } from './plan.ts';
 import { settledOf, toldBefore } from './plan-hours.ts';
-import { sumsOf } from './tally-sums.ts';
+import { sumsOf } from './sums/tally-sums.ts';
 
 /** What keys were used for by the hour, whether it is in rows, in open documents, or in both. */
 export interface UsageReads {

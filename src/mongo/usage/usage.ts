@@ -10,13 +10,13 @@ import { createFoldWrite } from './fold-write.ts';
 import { createUsageFolding } from './folding.ts';
 import { createHourSlices } from './hour-slices.ts';
 import { createUsageHours } from './hours.ts';
-import { createOpenUse } from './open.ts';
-import { createOpenReads } from './open-reads.ts';
-import { createOpenUpkeep } from './open-upkeep.ts';
+import { createOpenUse } from './open/open.ts';
+import { createOpenReads } from './open/open-reads.ts';
+import { createOpenUpkeep } from './open/open-upkeep.ts';
 import { createUsagePlans } from './plan.ts';
 import { createUsageReads, type UsageReads } from './reads.ts';
-import { createUsageSumming, type SumUsage } from './summing.ts';
-import { createUsageSums } from './sums.ts';
+import { createUsageSumming, type SumUsage } from './sums/summing.ts';
+import { createUsageSums } from './sums/sums.ts';
 import { createTouching } from './touching.ts';
 
 /** What keys were used for. */

@@ -1,16 +1,16 @@
 import { setImmediate } from 'node:timers/promises';
 import type { AnyBulkWriteOperation, Collection, Db } from 'mongodb';
-import type { KeyId } from '../../keys/key.ts';
-import { addReasons } from '../../store/usage/usage-ranking.ts';
-import { startOf, usageUnits } from '../../store/usage/usage-sums.ts';
-import type { UsageAbout, UsageTally } from '../../store/usage/usage-tally.ts';
-import { keysName, ownersName, usageSumsName } from '../collections.ts';
-import { duplicatesOf } from '../errors.ts';
-import type { KeyDocument } from '../records/keys/records.ts';
-import type { OwnerDocument } from '../records/owners.ts';
-import type { Sessions } from '../sessions.ts';
-import { aboutOf } from './open-rows.ts';
-import { portions } from './portions.ts';
+import type { KeyId } from '../../../keys/key.ts';
+import { addReasons } from '../../../store/usage/usage-ranking.ts';
+import { startOf, usageUnits } from '../../../store/usage/usage-sums.ts';
+import type { UsageAbout, UsageTally } from '../../../store/usage/usage-tally.ts';
+import { keysName, ownersName, usageSumsName } from '../../collections.ts';
+import { duplicatesOf } from '../../errors.ts';
+import type { KeyDocument } from '../../records/keys/records.ts';
+import type { OwnerDocument } from '../../records/owners.ts';
+import type { Sessions } from '../../sessions.ts';
+import { aboutOf } from '../open/open-rows.ts';
+import { portions } from '../portions.ts';
 import { addition, closedSum, type Sum, type SumDocument, sumId } from './sum-documents.ts';
 
 /** A tally that says what the key was. */

@@ -1,8 +1,8 @@
-import type { KeyId } from '../../keys/key.ts';
-import { addressesMax, type UsageAbout, type UsageTally } from '../../store/usage/usage-tally.ts';
-import { hashOf } from './key-hash.ts';
-import { isEmpty } from './packed-tallies.ts';
-import { createTallySums } from './tally-sums.ts';
+import type { KeyId } from '../../../keys/key.ts';
+import { addressesMax, type UsageAbout, type UsageTally } from '../../../store/usage/usage-tally.ts';
+import { hashOf } from '../key-hash.ts';
+import { isEmpty } from '../packed-tallies.ts';
+import { createTallySums } from '../sums/tally-sums.ts';
 
 /** What was added of one key, in as few bytes as may be: what is not there is nothing. */
 export interface OpenRow {

@@ -1,5 +1,5 @@
-import { addReasons } from '../../store/usage/usage-ranking.ts';
-import { addressesMax, type UsageTally } from '../../store/usage/usage-tally.ts';
+import { addReasons } from '../../../store/usage/usage-ranking.ts';
+import { addressesMax, type UsageTally } from '../../../store/usage/usage-tally.ts';
 
 /** Tallies that are added up, one of each key and hour. */
 export interface TallySums {

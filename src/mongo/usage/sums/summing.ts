@@ -1,5 +1,5 @@
 import type { Collection, Db, Document, Filter } from 'mongodb';
-import { type Reason, reasons } from '../../schemes/answer.ts';
+import { type Reason, reasons } from '../../../schemes/answer.ts';
 import {
   levelOf,
   rangesOf,
@@ -9,12 +9,12 @@ import {
   type UsagePlace,
   type UsageQuery,
   type UsageSum,
-} from '../../store/usage/usage-sums.ts';
-import { usageName, usageOpenName, usageSumsName } from '../collections.ts';
-import type { Sessions } from '../sessions.ts';
-import type { OpenDocument } from './open-rows.ts';
-import { byOnePlan, type PlanDocument, type UsagePlans } from './plan.ts';
-import { settledOf } from './plan-hours.ts';
+} from '../../../store/usage/usage-sums.ts';
+import { usageName, usageOpenName, usageSumsName } from '../../collections.ts';
+import type { Sessions } from '../../sessions.ts';
+import type { OpenDocument } from '../open/open-rows.ts';
+import { byOnePlan, type PlanDocument, type UsagePlans } from '../plan.ts';
+import { settledOf } from '../plan-hours.ts';
 import type { SumDocument } from './sum-documents.ts';
 import { apart, hoursIn, keysMax, openIn, settledRows, sumsIn, waitingIn } from './sum-ranges.ts';
 

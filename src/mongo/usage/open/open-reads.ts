@@ -1,11 +1,11 @@
 import type { Collection, Db, Document, Filter } from 'mongodb';
-import type { KeyId } from '../../keys/key.ts';
-import type { UsageTally } from '../../store/usage/usage-tally.ts';
-import { usageOpenName } from '../collections.ts';
-import { earliest } from '../records/keys/records.ts';
-import type { Sessions } from '../sessions.ts';
+import type { KeyId } from '../../../keys/key.ts';
+import type { UsageTally } from '../../../store/usage/usage-tally.ts';
+import { usageOpenName } from '../../collections.ts';
+import { earliest } from '../../records/keys/records.ts';
+import type { Sessions } from '../../sessions.ts';
+import { portions } from '../portions.ts';
 import { bucketOf, type OpenDocument, placeId, placeIdLength, type Run, talliesOf } from './open-rows.ts';
-import { portions } from './portions.ts';
 
 /** What is open, for whoever reads it. */
 export interface OpenReads {

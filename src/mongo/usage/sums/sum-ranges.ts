@@ -1,5 +1,5 @@
 import type { Document, Filter } from 'mongodb';
-import { usageRetentionMs } from '../../store/store.ts';
+import { usageRetentionMs } from '../../../store/store.ts';
 import {
   levelOf,
   nextStart,
@@ -7,10 +7,10 @@ import {
   startOf,
   type UsageQuery,
   type UsageUnit,
-} from '../../store/usage/usage-sums.ts';
-import type { OpenDocument } from './open-rows.ts';
-import type { PlanDocument } from './plan.ts';
-import { closedBefore, placesOf, settledOf } from './plan-hours.ts';
+} from '../../../store/usage/usage-sums.ts';
+import type { OpenDocument } from '../open/open-rows.ts';
+import type { PlanDocument } from '../plan.ts';
+import { closedBefore, placesOf, settledOf } from '../plan-hours.ts';
 import { ownerId, type SumDocument, startId } from './sum-documents.ts';
 
 /** Ranges of ids in one question; where there were more, one range is read and the rest of it left out. */

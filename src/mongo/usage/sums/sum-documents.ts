@@ -1,9 +1,9 @@
 import type { AnyBulkWriteOperation } from 'mongodb';
-import type { Reason } from '../../schemes/answer.ts';
-import { requestsOf } from '../../store/usage/usage-store.ts';
-import { type SumLevel, sumRetentionMs, type UsageUnit } from '../../store/usage/usage-sums.ts';
-import type { UsageTally } from '../../store/usage/usage-tally.ts';
-import { isEmpty } from './packed-tallies.ts';
+import type { Reason } from '../../../schemes/answer.ts';
+import { requestsOf } from '../../../store/usage/usage-store.ts';
+import { type SumLevel, sumRetentionMs, type UsageUnit } from '../../../store/usage/usage-sums.ts';
+import type { UsageTally } from '../../../store/usage/usage-tally.ts';
+import { isEmpty } from '../packed-tallies.ts';
 
 /** What keys were used for within an hour, a day or a month, in the collection `usage_sums`. */
 export interface SumDocument {

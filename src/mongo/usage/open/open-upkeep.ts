@@ -1,15 +1,15 @@
 import { setImmediate } from 'node:timers/promises';
-import type { UsageTally } from '../../store/usage/usage-tally.ts';
-import { earliest } from '../records/keys/records.ts';
-import type { UsageHours } from './hours.ts';
+import type { UsageTally } from '../../../store/usage/usage-tally.ts';
+import { earliest } from '../../records/keys/records.ts';
+import type { UsageHours } from '../hours.ts';
+import type { Merging, PlanDocument, PlanNext, PlanOutcome, Settling, UsagePlans } from '../plan.ts';
+import { isClosed, overBefore, settledOf } from '../plan-hours.ts';
+import { portions } from '../portions.ts';
+import type { UsageSums } from '../sums/sums.ts';
+import { sumsOf } from '../sums/tally-sums.ts';
 import type { OpenUse } from './open.ts';
 import type { OpenReads } from './open-reads.ts';
 import { bitsFor, bucketOf, bucketRows, type Run } from './open-rows.ts';
-import type { Merging, PlanDocument, PlanNext, PlanOutcome, Settling, UsagePlans } from './plan.ts';
-import { isClosed, overBefore, settledOf } from './plan-hours.ts';
-import { portions } from './portions.ts';
-import type { UsageSums } from './sums.ts';
-import { sumsOf } from './tally-sums.ts';
 
 /**
  * What becomes of runs, a slice at a time: a few of about the same size are merged into one, and when an hour is over keys get

@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Collection, Db } from 'mongodb';
-import { usageRetentionMs } from '../../store/store.ts';
-import { hourMs } from '../../store/usage/usage-sums.ts';
-import type { UsageTally } from '../../store/usage/usage-tally.ts';
-import { usageOpenName } from '../collections.ts';
-import { duplicatesOf } from '../errors.ts';
-import type { Sessions } from '../sessions.ts';
+import { usageRetentionMs } from '../../../store/store.ts';
+import { hourMs } from '../../../store/usage/usage-sums.ts';
+import type { UsageTally } from '../../../store/usage/usage-tally.ts';
+import { usageOpenName } from '../../collections.ts';
+import { duplicatesOf } from '../../errors.ts';
+import type { Sessions } from '../../sessions.ts';
 import { bucketOf, type OpenDocument, type OpenRow, openId, type Run, toRow } from './open-rows.ts';
 
 /**
