@@ -1,8 +1,5 @@
 import { describe } from 'vitest';
 import type { Store } from '../src/store/store.ts';
-import { addressContract } from './store-contract/addresses.ts';
-import { countedUseContract } from './store-contract/counted-use.ts';
-import { countContract } from './store-contract/counts.ts';
 import { digestContract } from './store-contract/digests.ts';
 import { dutyContract } from './store-contract/duties.ts';
 import { expiryContract } from './store-contract/expiring.ts';
@@ -15,19 +12,22 @@ import { journalContract } from './store-contract/journal.ts';
 import { journalPageContract } from './store-contract/journal-pages.ts';
 import { journalledChangeContract } from './store-contract/journalled-changes.ts';
 import { keyContract } from './store-contract/keys.ts';
-import { limitContract } from './store-contract/limits.ts';
 import { listContract } from './store-contract/lists.ts';
 import { orderContract } from './store-contract/orders.ts';
 import { ownerContract } from './store-contract/owners.ts';
 import { portalSessionContract } from './store-contract/portal-sessions.ts';
 import { replaceContract } from './store-contract/replace.ts';
-import { requestLogContract } from './store-contract/request-log.ts';
 import { requestContract } from './store-contract/requests.ts';
 import { roleContract } from './store-contract/roles.ts';
 import { rotateContract } from './store-contract/rotate.ts';
 import { searchContract } from './store-contract/searches.ts';
-import { usageContract } from './store-contract/usage.ts';
-import { usageSumContract } from './store-contract/usage-sums.ts';
+import { addressContract } from './store-contract/use/addresses.ts';
+import { countedUseContract } from './store-contract/use/counted-use.ts';
+import { countContract } from './store-contract/use/counts.ts';
+import { limitContract } from './store-contract/use/limits.ts';
+import { requestLogContract } from './store-contract/use/request-log.ts';
+import { usageContract } from './store-contract/use/usage.ts';
+import { usageSumContract } from './store-contract/use/usage-sums.ts';
 
 export interface StoreUnderTest {
   /** On data that nobody else has, not opened yet. */

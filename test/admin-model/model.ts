@@ -1,6 +1,6 @@
 import { callerAddress } from './ask.ts';
 import type { Learned } from './learned.ts';
-import type { ModelRole } from './role-plans.ts';
+import type { ModelRole } from './plans/role-plans.ts';
 import type { RateLimit, Who } from './step.ts';
 
 /**

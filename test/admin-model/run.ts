@@ -1,7 +1,6 @@
 import type { KeyId } from '../../src/keys/key.ts';
 import { until } from '../real/until.ts';
 import { type Ask, type Credentials, callerAddress, type Outcome, type Wire } from './ask.ts';
-import { markPlan } from './change-plans.ts';
 import { differences } from './learned.ts';
 import {
   holderOf,
@@ -13,8 +12,9 @@ import {
   Refusal,
   requireRight,
 } from './model.ts';
-import type { Plan, Prediction } from './plan.ts';
-import { planOf } from './plans.ts';
+import { markPlan } from './plans/change-plans.ts';
+import type { Plan, Prediction } from './plans/plan.ts';
+import { planOf } from './plans/plans.ts';
 import { checkSecrecy } from './secrecy.ts';
 import type { Step, StepOf, Who } from './step.ts';
 import type { World } from './world.ts';

@@ -8,10 +8,10 @@ import { mintSecret } from '../../src/schemes/scheme.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createTestService, type TestService } from '../service.ts';
 import type { Wire } from './ask.ts';
-import { createGrpcWire } from './grpc-wire.ts';
 import type { Spare } from './model.ts';
-import { createOperationsWire } from './operations-wire.ts';
-import { createRestWire } from './rest-wire.ts';
+import { createGrpcWire } from './wires/grpc-wire.ts';
+import { createOperationsWire } from './wires/operations-wire.ts';
+import { createRestWire } from './wires/rest-wire.ts';
 
 /** A service, of one replica or more, on a database of its own. */
 export interface World {

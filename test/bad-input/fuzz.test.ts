@@ -6,7 +6,7 @@ import { KeyAdminService } from '../../src/grpc/gen/postern/admin/v1/key_admin.t
 import { createGrpcListener } from '../../src/grpc/server.ts';
 import { formatListen } from '../../src/net/listen.ts';
 import { start as startCore } from '../admin-calls.ts';
-import { requestOf } from '../admin-model/grpc-requests.ts';
+import { requestOf } from '../admin-model/wires/grpc-requests.ts';
 import { startListener } from '../http/listener.ts';
 import { strangeTexts } from '../store-contract/setting.ts';
 import { bodies, queries } from './requests.ts';

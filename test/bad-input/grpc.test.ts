@@ -2,7 +2,7 @@ import { status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 import * as messages from '../../src/grpc/gen/postern/admin/v1/key_admin.ts';
 import { callerWith, root } from '../admin-calls.ts';
-import { fieldsOf } from '../admin-model/grpc-requests.ts';
+import { fieldsOf } from '../admin-model/wires/grpc-requests.ts';
 import { type AdminClient, startAdmin } from '../grpc/admin-client.ts';
 import { bodies, importedFields, leakFields, queries, type Request } from './requests.ts';
 import { badValues, type Kind, tracer } from './values.ts';

@@ -7,7 +7,7 @@ import {
 } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { KeyAdminService } from '../../src/grpc/gen/postern/admin/v1/key_admin.ts';
-import { requestOf } from '../admin-model/grpc-requests.ts';
+import { requestOf } from '../admin-model/wires/grpc-requests.ts';
 import { sendRaw } from '../http/listener.ts';
 import { adminKey, type Postern, startPostern } from '../real/postern.ts';
 import { until } from '../real/until.ts';

@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { fixedAdminKey, startConsole } from '../console/browser.ts';
-import { tally } from '../store-contract/usage.ts';
+import { tally } from '../store-contract/use/usage.ts';
 import { axeFaults } from './axe-faults.ts';
 import { heading, launchBrowser, signIn, visit } from './visitor.ts';
 

@@ -1,6 +1,6 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
-import { startPortal } from '../console/portal.ts';
+import { startPortal } from '../console/portal/portal.ts';
 import { axeFaults } from './axe-faults.ts';
 import { createAndCopy, heading, launchBrowser, revoke, rowOf, visit } from './visitor.ts';
 

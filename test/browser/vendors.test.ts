@@ -10,8 +10,8 @@ import {
   powerverse,
   presented,
   type Vendor,
-} from '../e2e/vendor-cases.ts';
-import { vendorRoutes } from '../e2e/vendors-failures.ts';
+} from '../e2e/vendors/vendor-cases.ts';
+import { vendorRoutes } from '../e2e/vendors/vendors-failures.ts';
 import { adminKey } from '../real/postern.ts';
 import {
   act,

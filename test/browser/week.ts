@@ -1,6 +1,6 @@
 import type { TestConsole } from '../console/browser.ts';
 import { until } from '../real/until.ts';
-import { tally } from '../store-contract/usage.ts';
+import { tally } from '../store-contract/use/usage.ts';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;

@@ -82,7 +82,7 @@ it('asks before it disables, and warns of one’s own admin key before it is dis
 });
 
 it('tells who signed in to read what they lack, in no words about admin keys', async () => {
-  const { startOidc } = await import('./oidc.ts');
+  const { startOidc } = await import('./sign-in/oidc.ts');
   const { provider, signedIn, create } = await startOidc();
   const { id } = await create({ name: 'theirs' });
   provider.claims.groups = ['support'];

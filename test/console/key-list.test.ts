@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { tally } from '../store-contract/usage.ts';
+import { tally } from '../store-contract/use/usage.ts';
 import { fixedAdminKey, type Shown, startConsole } from './browser.ts';
 
 const hour = 3_600_000;

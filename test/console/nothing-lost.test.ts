@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { createBrowser, fieldIn, fixedAdminKey, type Shown, startConsole } from './browser.ts';
-import { startOidc } from './oidc.ts';
+import { startOidc } from './sign-in/oidc.ts';
 
 const minute = 60_000;
 

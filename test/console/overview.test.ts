@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { makeWeek } from '../browser/week.ts';
-import { tally } from '../store-contract/usage.ts';
+import { tally } from '../store-contract/use/usage.ts';
 import { fixedAdminKey, startConsole } from './browser.ts';
 
 const hour = 3_600_000;

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { request } from '../store-contract/request-log.ts';
-import { tally } from '../store-contract/usage.ts';
+import { request } from '../store-contract/use/request-log.ts';
+import { tally } from '../store-contract/use/usage.ts';
 import { type Browser, startConsole, type TestConsole } from './browser.ts';
 
 const pagesMax = 300;

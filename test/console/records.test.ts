@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { tally } from '../store-contract/usage.ts';
+import { tally } from '../store-contract/use/usage.ts';
 import { startConsole } from './browser.ts';
 
 const noon = Date.parse('2031-02-03T12:00:00Z');

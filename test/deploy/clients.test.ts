@@ -5,7 +5,7 @@ import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { adminKey, type Postern, startPostern } from '../real/postern.ts';
-import { repository } from './image-tree.ts';
+import { repository } from './image/image-tree.ts';
 import { goGenerators, grpcForPython } from './tools.ts';
 
 const run = promisify(execFile);

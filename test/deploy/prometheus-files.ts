@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { repository } from './image-tree.ts';
+import { repository } from './image/image-tree.ts';
 import { promtool } from './tools.ts';
 
 export interface AlertRule {

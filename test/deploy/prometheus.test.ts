@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { admin, makeKey, type Stack, send, startStack } from '../e2e/stack.ts';
-import { repository } from './image-tree.ts';
+import { repository } from './image/image-tree.ts';
 import {
   alertsFile,
   dashboardExpressions,

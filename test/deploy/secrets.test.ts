@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
 import { adminKey, startPostern } from '../real/postern.ts';
-import { repository } from './image-tree.ts';
+import { repository } from './image/image-tree.ts';
 import { manifestsIn, problemsIn } from './schemas.ts';
 
 const folder = join(repository, 'deploy/secrets');

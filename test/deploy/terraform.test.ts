@@ -8,7 +8,7 @@ import { beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
 import { readPresets } from '../../src/presets/read.ts';
 import { mintSecret, type Scheme } from '../../src/schemes/scheme.ts';
 import { adminKey, startPostern } from '../real/postern.ts';
-import { repository } from './image-tree.ts';
+import { repository } from './image/image-tree.ts';
 import { terraform, terraformProvider } from './tools.ts';
 
 const run = promisify(execFile);

@@ -10,7 +10,7 @@ import type { Store } from '../../src/store/store.ts';
 import { until } from '../real/until.ts';
 import { createTestService, type TestService } from '../service.ts';
 import { dayMs, insertAll, listChain, testNow } from '../store-contract/setting.ts';
-import { tally } from '../store-contract/usage.ts';
+import { tally } from '../store-contract/use/usage.ts';
 
 const hourMs = 3_600_000;
 

@@ -7,7 +7,7 @@ import type { KeyRecord } from '../../src/keys/key.ts';
 import { createSqliteStore } from '../../src/sqlite/store.ts';
 import type { UsageTally } from '../../src/store/usage/usage-tally.ts';
 import { insertAll, listChain } from '../store-contract/setting.ts';
-import { tally } from '../store-contract/usage.ts';
+import { tally } from '../store-contract/use/usage.ts';
 import {
   type Client,
   launchedClient,

@@ -5,7 +5,7 @@ import { type KeyRecord, keyState } from '../../src/keys/key.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createTestService } from '../service.ts';
 import { dayMs, insertAll, listChain, testNow } from '../store-contract/setting.ts';
-import { lastUsed, tally } from '../store-contract/usage.ts';
+import { lastUsed, tally } from '../store-contract/use/usage.ts';
 
 const hourMs = 3_600_000;
 const minuteMs = 60_000;

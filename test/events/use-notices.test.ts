@@ -5,7 +5,7 @@ import type { AddressUse } from '../../src/journal/journal-store.ts';
 import { createKeyIds, type KeyId, type KeyRecord } from '../../src/keys/key.ts';
 import { BadRecord } from '../../src/store/store.ts';
 import { keyRecord } from '../records.ts';
-import { tally } from '../store-contract/usage.ts';
+import { tally } from '../store-contract/use/usage.ts';
 
 const noon = Date.UTC(2030, 0, 1, 12);
 

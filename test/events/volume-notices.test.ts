@@ -6,7 +6,7 @@ import { BadRecord } from '../../src/store/store.ts';
 import { type CountedUse, countedKeysMax, requestsOf } from '../../src/store/usage/usage-store.ts';
 import type { UsageTally } from '../../src/store/usage/usage-tally.ts';
 import { keyRecord } from '../records.ts';
-import { tally } from '../store-contract/usage.ts';
+import { tally } from '../store-contract/use/usage.ts';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;

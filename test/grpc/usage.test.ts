@@ -16,7 +16,7 @@ import { createGrpcListener } from '../../src/grpc/server.ts';
 import { formatListen } from '../../src/net/listen.ts';
 import { keyRecord } from '../records.ts';
 import { createTestService, type TestService } from '../service.ts';
-import { tally } from '../store-contract/usage.ts';
+import { tally } from '../store-contract/use/usage.ts';
 
 let service: TestService;
 let client: InstanceType<ReturnType<typeof makeGenericClientConstructor>>;

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { createGithubLeaks } from '../../src/admin/leaks/github-leaks.ts';
 import type { KeyId } from '../../src/keys/key.ts';
 import { StoreUnavailable } from '../../src/store/store.ts';
-import { request } from '../store-contract/request-log.ts';
+import { request } from '../store-contract/use/request-log.ts';
 import { type Reply, startListener, type TestListener } from './listener.ts';
 import { createJudge, type Document, type DocumentedRoute, routesIn, servedRoutes } from './openapi.ts';
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { usageRetentionMs } from '../../src/store/store.ts';
-import { tally } from '../store-contract/usage.ts';
+import { tally } from '../store-contract/use/usage.ts';
 import { startListener } from './listener.ts';
 
 const noon = Date.parse('2031-02-03T12:00:00Z');

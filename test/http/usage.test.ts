@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { KeyId } from '../../src/keys/key.ts';
 import { reasons } from '../../src/schemes/answer.ts';
 import type { UsageAbout } from '../../src/store/usage/usage-tally.ts';
-import { tally } from '../store-contract/usage.ts';
+import { tally } from '../store-contract/use/usage.ts';
 import { startListener } from './listener.ts';
 
 const noon = Date.UTC(2031, 1, 3, 12);

@@ -7,7 +7,7 @@ import { createTouching } from '../../src/mongo/usage/touching.ts';
 import type { Store } from '../../src/store/store.ts';
 import { until } from '../real/until.ts';
 import { insertAll, listIds, nextId, testNow } from '../store-contract/setting.ts';
-import { lastUsed, tally } from '../store-contract/usage.ts';
+import { lastUsed, tally } from '../store-contract/use/usage.ts';
 import { profile } from './profile.ts';
 import { createSetting } from './setting.ts';
 

@@ -14,7 +14,7 @@ import {
   nextId,
   retentionMs,
 } from '../store-contract/setting.ts';
-import { failCommands, isEntered } from './fail-point.ts';
+import { failCommands, isEntered } from './faults/fail-point.ts';
 import { profile } from './profile.ts';
 import { createSetting, type Setting } from './setting.ts';
 

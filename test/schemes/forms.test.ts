@@ -11,7 +11,7 @@ import {
   presented,
   type Vendor,
   vendors,
-} from '../e2e/vendor-cases.ts';
+} from '../e2e/vendors/vendor-cases.ts';
 import { accessRequest } from '../requests.ts';
 
 const presets = readPresets();

@@ -12,7 +12,7 @@ import { createTables, type Tables } from '../../src/sqlite/tables.ts';
 import { hourMs, type UsageSum } from '../../src/store/usage/usage-sums.ts';
 import type { UsageAbout, UsageTally } from '../../src/store/usage/usage-tally.ts';
 import { nextId, testNow } from '../store-contract/setting.ts';
-import { tally } from '../store-contract/usage.ts';
+import { tally } from '../store-contract/use/usage.ts';
 
 const about: UsageAbout = { owner: 'acme', plan: null, scheme: 'postern', environment: 'live' };
 

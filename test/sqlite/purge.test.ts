@@ -6,10 +6,10 @@ import { createSqliteStore } from '../../src/sqlite/store.ts';
 import { usageRetentionMs } from '../../src/store/store.ts';
 import { windowGraceMs } from '../../src/store/units.ts';
 import { keyRecord } from '../records.ts';
-import { request } from '../store-contract/limits.ts';
-import { expectOldestRemoved } from '../store-contract/request-log.ts';
 import { nextId, retentionMs, testNow } from '../store-contract/setting.ts';
-import { tally } from '../store-contract/usage.ts';
+import { request } from '../store-contract/use/limits.ts';
+import { expectOldestRemoved } from '../store-contract/use/request-log.ts';
+import { tally } from '../store-contract/use/usage.ts';
 
 it('hours past their retention, and windows long past, are removed', async () => {
   const clock = { now: testNow };

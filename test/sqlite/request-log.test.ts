@@ -9,8 +9,8 @@ import {
   type RequestFilter,
   type StoredRequest,
 } from '../../src/store/usage/request-log.ts';
-import { request } from '../store-contract/request-log.ts';
 import { nextId, testNow } from '../store-contract/setting.ts';
+import { request } from '../store-contract/use/request-log.ts';
 import { createStoreFile } from './setting.ts';
 
 const minute = testNow - (testNow % minuteMs);

@@ -3,7 +3,7 @@ import type { KeyId } from '../../src/keys/key.ts';
 import type { Store } from '../../src/store/store.ts';
 import { hourMs } from '../../src/store/usage/usage-sums.ts';
 import { testNow } from '../store-contract/setting.ts';
-import { tally } from '../store-contract/usage.ts';
+import { tally } from '../store-contract/use/usage.ts';
 import { createStoreFile } from './setting.ts';
 
 const [first, second] = ['key_a' as KeyId, 'key_b' as KeyId];

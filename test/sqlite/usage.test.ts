@@ -12,7 +12,7 @@ import { type Store, usageRetentionMs } from '../../src/store/store.ts';
 import type { UsageTally } from '../../src/store/usage/usage-tally.ts';
 import { keyRecord } from '../records.ts';
 import { insertAll, nextId, testNow } from '../store-contract/setting.ts';
-import { tally } from '../store-contract/usage.ts';
+import { tally } from '../store-contract/use/usage.ts';
 
 const hourMs = 3_600_000;
 

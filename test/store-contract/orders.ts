@@ -6,7 +6,7 @@ import type { KeyFilter } from '../../src/store/records/key-filter.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { CreateStore } from '../store-contract.ts';
 import { insertAll, listIds, nextId, opened, testNow } from './setting.ts';
-import { lastUsed } from './usage.ts';
+import { lastUsed } from './use/usage.ts';
 
 const hourMs = 3_600_000;
 

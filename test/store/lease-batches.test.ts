@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { createLeaseBatches, leasesAtOnce } from '../../src/store/lease-batches.ts';
 import type { UnitLease, UnitLeaseRequest } from '../../src/store/units.ts';
-import { request } from '../store-contract/limits.ts';
+import { request } from '../store-contract/use/limits.ts';
 
 it('leases for all keys that ask in one turn by one write, in parts that take little time', async () => {
   const parts: number[] = [];

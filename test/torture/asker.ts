@@ -2,7 +2,7 @@ import { Client, credentials } from '@grpc/grpc-js';
 import { CheckResponse } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts';
 import { checkRequest } from '../e2e/check-client.ts';
 import type { Address } from '../real/postern.ts';
-import type { Verdict } from './history.ts';
+import type { Verdict } from './checks/history.ts';
 
 export interface CheckAnswer {
   readonly verdict: Verdict;

@@ -1,10 +1,10 @@
 import type { Random } from '../../bench/common/random.ts';
+import type { ChangeRecord } from './checks/history.ts';
+import type { Key, Witness } from './checks/witness.ts';
 import type { Fleet, Replica } from './fleet.ts';
-import type { ChangeRecord } from './history.ts';
 import type { Load } from './load.ts';
 import { passed } from './pace.ts';
 import { instantOf } from './scenarios.ts';
-import type { Key, Witness } from './witness.ts';
 
 /**
  * Keys that are made, disabled, enabled and revoked, owners that are suspended, and roles that are narrowed and removed,

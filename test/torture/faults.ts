@@ -1,8 +1,8 @@
 import type { Random } from '../../bench/common/random.ts';
 import { descendants } from '../real/processes.ts';
+import type { Witness } from './checks/witness.ts';
 import type { Fleet, FleetMember, Replica } from './fleet.ts';
 import { passed } from './pace.ts';
-import type { Witness } from './witness.ts';
 
 export interface Faults {
   /** How often each was done. */

@@ -1,8 +1,8 @@
 import type { Random } from '../../bench/common/random.ts';
 import { unknownKey } from '../e2e/unknown-key.ts';
+import type { Key, Witness } from './checks/witness.ts';
 import type { Fleet, Replica } from './fleet.ts';
 import { passed } from './pace.ts';
-import type { Key, Witness } from './witness.ts';
 
 /** Checks that never end, of keys that are good, that are not any more, and that never were. */
 export interface Load {

@@ -1,7 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runModel } from './keyring-model.ts';
+import { runModel } from './checks/keyring-model.ts';
 import { buildMutant } from './mutant.ts';
 import { fewAreMany } from './relayed.ts';
 import { readNumbers, report } from './report.ts';

@@ -1,10 +1,10 @@
 import type { FleetMutant } from './broken.ts';
 import { fleetMutants, type ModelMutant, modelMutants, soundFleets } from './broken.ts';
-import { judge } from './checker.ts';
+import { judge } from './checks/checker.ts';
+import { runModel } from './checks/keyring-model.ts';
+import { createWitness } from './checks/witness.ts';
 import { startFleet } from './fleet.ts';
-import { runModel } from './keyring-model.ts';
 import { buildMutant } from './mutant.ts';
-import { createWitness } from './witness.ts';
 
 // `node test/torture/mutants.ts [part of a title]`: exit code 1 where something that is broken is not found.
 const [wanted = ''] = process.argv.slice(2);

@@ -1,7 +1,7 @@
 import { until } from '../real/until.ts';
+import type { Key, Witness } from './checks/witness.ts';
 import type { Fleet, Replica } from './fleet.ts';
 import type { Load } from './load.ts';
-import type { Key, Witness } from './witness.ts';
 
 const patience = { everyMs: 50 };
 

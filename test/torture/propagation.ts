@@ -1,7 +1,7 @@
 import { until } from '../real/until.ts';
+import type { Key, Witness } from './checks/witness.ts';
 import type { Fleet, Replica } from './fleet.ts';
 import { passed } from './pace.ts';
-import type { Key, Witness } from './witness.ts';
 
 /** Milliseconds, one for each revocation in a healthy fleet, in order of size. */
 export interface Propagation {

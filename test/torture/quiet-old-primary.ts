@@ -1,8 +1,8 @@
 import type { Document, Timestamp } from 'mongodb';
 import { until } from '../real/until.ts';
+import type { Witness } from './checks/witness.ts';
 import type { Fleet, FleetMember } from './fleet.ts';
 import { denial, elect, instantOf, letsIn, makeKeys, mislead, replicasOf } from './scenarios.ts';
-import type { Witness } from './witness.ts';
 
 /**
  * The primary is cut off from the other members and does not know it yet, and nothing is written to it any more: what it

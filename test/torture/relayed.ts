@@ -1,8 +1,8 @@
 import { until } from '../real/until.ts';
+import type { Witness } from './checks/witness.ts';
 import type { Fleet, Replica } from './fleet.ts';
 import type { Patch } from './mutant.ts';
 import { instantOf, makeKeys, remembers, replicasOf } from './scenarios.ts';
-import type { Witness } from './witness.ts';
 
 /** A fleet of so few replicas is a large one: two of them read the change stream, and hand on what it tells. */
 export const fewAreMany: Patch = {

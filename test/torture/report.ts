@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
-import { creationsOf } from './checker.ts';
-import type { HistoryRecord } from './history.ts';
-import { surveyLimits } from './limit-checker.ts';
+import { creationsOf } from './checks/checker.ts';
+import type { HistoryRecord } from './checks/history.ts';
+import { surveyLimits } from './checks/limit-checker.ts';
 import type { RunResult } from './run.ts';
 
 const shown = 10;

@@ -1,15 +1,15 @@
 import { createRandom, type Random } from '../../bench/common/random.ts';
 import { until } from '../real/until.ts';
 import { startChanges } from './changes.ts';
-import { judge, type Violation } from './checker.ts';
+import { judge, type Violation } from './checks/checker.ts';
+import type { HistoryRecord } from './checks/history.ts';
+import { createWitness, type Key, type Witness } from './checks/witness.ts';
 import { startFaults } from './faults.ts';
 import { type Fleet, startFleet, startSqliteFleet } from './fleet.ts';
-import type { HistoryRecord } from './history.ts';
 import { startLoad } from './load.ts';
 import { narrowRole } from './narrowed-role.ts';
 import { passed } from './pace.ts';
 import { measurePropagation, type Propagation } from './propagation.ts';
-import { createWitness, type Key, type Witness } from './witness.ts';
 
 export interface RunOptions {
   readonly seed: number;

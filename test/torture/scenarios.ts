@@ -1,7 +1,7 @@
 import { until } from '../real/until.ts';
+import type { ChangeRecord, CheckRecord } from './checks/history.ts';
+import type { Key, Witness } from './checks/witness.ts';
 import type { Fleet, FleetMember, Replica } from './fleet.ts';
-import type { ChangeRecord, CheckRecord } from './history.ts';
-import type { Key, Witness } from './witness.ts';
 
 /**
  * What happens to a fleet, one trouble at a time. Each leaves the fleet whole, and its history with the
