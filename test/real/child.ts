@@ -19,6 +19,15 @@ export interface Running {
   stop(): Promise<void>;
 }
 
+export interface StartOptions {
+  /**
+   * Whether it is in the session of this process, where Ctrl-C in a terminal reaches it, too. Linux divides a core among
+   * sessions before it divides it among their threads (`sched_autogroup_enabled`), and not always evenly: beside a
+   * process that never waits, one in a session of its own was given none of the core they shared for 5 s at a time.
+   */
+  readonly inSession?: boolean;
+}
+
 /**
  * Starts a program, which keeps its files in the scratch folder.
  * Should this process die, whatever the way, the program is killed and the folder removed.
@@ -28,14 +37,15 @@ export async function start(
   args: readonly string[],
   scratch: string,
   env: NodeJS.ProcessEnv = process.env,
+  { inSession = false }: StartOptions = {},
 ): Promise<Running> {
   if ('image' in program) return startContainer(program.image, [program.command, ...args], scratch);
 
   // A file, not a pipe: the program must not wait for a parent that is busy.
   const logFile = join(scratch, `${randomUUID()}.log`);
   const output = openSync(logFile, 'a');
-  // Detached, so that Ctrl-C in a terminal reaches this process alone, which then ends it in order.
-  const child = spawn(program.path, args, { stdio: ['ignore', output, output], detached: true, env });
+  // Else detached, so that Ctrl-C in a terminal reaches this process alone, which then ends it in order.
+  const child = spawn(program.path, args, { stdio: ['ignore', output, output], detached: !inSession, env });
   closeSync(output);
   const pid = child.pid;
   if (pid === undefined) {

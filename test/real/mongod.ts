@@ -38,6 +38,8 @@ export interface ReplicaSetOptions {
   readonly own?: boolean;
   /** How long a primary may be silent before another is elected, about twice as long all in all. Default 2 s. */
   readonly electionTimeoutMs?: number;
+  /** Whether its members are in the session of this process: see `StartOptions` of `child.ts`. */
+  readonly inSession?: boolean;
   /** More arguments for mongod, such as `--oplogSize 1` or `--setParameter enableTestCommands=1`. */
   readonly args?: readonly string[];
 }
@@ -56,7 +58,8 @@ export async function startReplicaSet(options: ReplicaSetOptions = {}): Promise<
   const given = process.env.POSTERN_TEST_MONGODB_URI;
   if (given && (options.members ?? 1) === 1 && !options.own) return existing(given);
 
-  const mongo = await startMembers(options.members ?? 1, ['--replSet', SET, ...(options.args ?? [])]);
+  const args = ['--replSet', SET, ...(options.args ?? [])];
+  const mongo = await startMembers(options.members ?? 1, args, options.inSession);
   try {
     await initiate(mongo.members, options.electionTimeoutMs ?? 2_000);
     await mongo.primary();
@@ -94,7 +97,7 @@ async function existing(uri: string): Promise<Mongo> {
   return { uri, members: [], primary: noMembers, stop: async () => {} };
 }
 
-async function startMembers(count: number, args: readonly string[]): Promise<Mongo> {
+async function startMembers(count: number, args: readonly string[], inSession = false): Promise<Mongo> {
   const program = await findMongod();
   const scratch = await mkdtemp(join(tmpdir(), 'postern-mongod-'));
   const started: { member: Member; stop(): Promise<void> }[] = [];
@@ -104,7 +107,7 @@ async function startMembers(count: number, args: readonly string[]): Promise<Mon
   };
   try {
     for (let index = 0; index < count; index += 1) {
-      started.push(await startMember(program, scratch, String(index), [...ARGS, ...args]));
+      started.push(await startMember(program, { scratch, inSession }, String(index), [...ARGS, ...args]));
     }
   } catch (error) {
     await stop();
@@ -125,16 +128,21 @@ async function writable(members: readonly Member[]): Promise<Member | undefined>
   return Promise.any(asked).catch(() => undefined);
 }
 
+interface Place {
+  readonly scratch: string;
+  readonly inSession: boolean;
+}
+
 async function startMember(
   program: Program,
-  scratch: string,
+  place: Place,
   name: string,
   args: readonly string[],
 ): Promise<{ member: Member; stop(): Promise<void> }> {
-  const data = join(scratch, name);
+  const data = join(place.scratch, name);
   await mkdir(data);
   const listenOn = (port: number) =>
-    listening(program, scratch, ['--dbpath', data, '--port', String(port), ...args]);
+    listening(program, place, ['--dbpath', data, '--port', String(port), ...args]);
 
   let port = 0;
   let mongod = await until('mongod has a port', async () => {
@@ -160,10 +168,10 @@ async function startMember(
 /** A mongod that accepts connections, or `undefined` when its port is taken. */
 async function listening(
   program: Program,
-  scratch: string,
+  { scratch, inSession }: Place,
   args: readonly string[],
 ): Promise<Running | undefined> {
-  const mongod = await start(program, args, scratch);
+  const mongod = await start(program, args, scratch, process.env, { inSession });
   await until(
     () => `mongod listens\n${tail(mongod)}`,
     () => mongod.hasExited() || mongod.log().includes('"Waiting for connections"'),
