@@ -1,4 +1,5 @@
 import { ListenError } from '../net/listen.ts';
+import { StaleAnswer } from '../store/stale-answer.ts';
 import { BadRecord, StoreUnavailable, UnreadableRecord } from '../store/store.ts';
 
 /** An error as it goes over the link. */
@@ -9,7 +10,7 @@ export interface SentError {
 }
 
 /** The classes that are told apart at the other end; every other one is an Error of its name there. */
-const classes = { UnreadableRecord, StoreUnavailable, BadRecord, ListenError } as const;
+const classes = { UnreadableRecord, StaleAnswer, StoreUnavailable, BadRecord, ListenError } as const;
 
 export function sentError(error: unknown): SentError {
   if (!(error instanceof Error)) return { name: 'Error', message: String(error), stack: undefined };

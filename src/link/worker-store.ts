@@ -2,7 +2,8 @@ import type { KeyId } from '../keys/key.ts';
 import type { CheckStore } from '../store/breaker.ts';
 import type { Feed } from '../store/feed/feed.ts';
 import type { KeyPage } from '../store/records/key-pages.ts';
-import { type Store, StoreUnavailable } from '../store/store.ts';
+import { StaleAnswer } from '../store/stale-answer.ts';
+import type { Store } from '../store/store.ts';
 import type { PlainTallies } from '../store/usage/plain-tallies.ts';
 import type { Dated, ServiceAnswers } from './messages.ts';
 import type { Peer } from './peer.ts';
@@ -60,6 +61,6 @@ export function createWorkerStore(dependencies: WorkerStoreDependencies): Worker
     const asked = monotonic();
     const { value, lagMs } = await read();
     if (monotonic() - asked + lagMs < stalenessMaxMs) return value;
-    throw new StoreUnavailable('the answer of the store came too late to count');
+    throw new StaleAnswer('the answer of the store came too late to count');
   }
 }

@@ -11,11 +11,7 @@ export type ReadOptions = FindOptions & Abortable;
  * know it yet, can then not answer from before. Errors are those of the store's contract.
  */
 export interface Sessions {
-  /** A `linearizable` read is not older than the call, whatever this process has seen; it costs a write. */
-  read<T>(
-    work: (options: ReadOptions) => Promise<T>,
-    options?: { readonly timeoutMs?: number; readonly linearizable?: boolean },
-  ): Promise<T>;
+  read<T>(work: (options: ReadOptions) => Promise<T>, options?: { readonly timeoutMs?: number }): Promise<T>;
   /**
    * A linearizable read, and a cluster time that is not before anything that was committed when it began: an old
    * primary that is cut off answers it not at all. Reads that begin after it are no older.
@@ -82,11 +78,10 @@ export function createSessions(client: MongoClient, defaults: { readonly timeout
   return {
     advance,
     hold,
-    read: (work, { timeoutMs = defaults.timeoutMs, linearizable = false } = {}) =>
+    read: (work, { timeoutMs = defaults.timeoutMs } = {}) =>
       withinDeadline(timeoutMs, (signal) => {
         // The server gives up first where it can, since a call that is aborted costs its connection.
         const bounds = { signal, maxTimeMS: Math.ceil(timeoutMs * 0.8) };
-        if (linearizable) return work({ ...bounds, readConcern: { level: 'linearizable' } });
         return withSession((session) => work({ ...bounds, session }));
       }),
     latest: (work, { timeoutMs = defaults.timeoutMs } = {}) =>

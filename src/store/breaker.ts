@@ -1,5 +1,6 @@
 import type { CheckedKey } from '../keys/key.ts';
 import type { Digest } from '../keys/secret.ts';
+import { StaleAnswer } from './stale-answer.ts';
 import { type Store, StoreUnavailable, UnreadableRecord } from './store.ts';
 
 /** What a Check asks of the store. */
@@ -75,8 +76,7 @@ function createBreaker(circuit: Circuit, dependencies: BreakerDependencies, opti
       answered();
       return answer;
     } catch (error) {
-      // A store that has a bad record is there.
-      if (error instanceof StoreUnavailable && !(error instanceof UnreadableRecord)) failed(error);
+      if (error instanceof StoreUnavailable && !isOfAnswer(error)) failed(error);
       else answered();
       throw error;
     }
@@ -97,4 +97,9 @@ function createBreaker(circuit: Circuit, dependencies: BreakerDependencies, opti
     openUntil = monotonic() + options.openMs * (0.5 + random() / 2);
     if (!wasOpen) onOpened(circuit, error);
   }
+}
+
+/** A store that has a bad record is there, and so is one whose answer came too late to count. */
+function isOfAnswer(error: StoreUnavailable): boolean {
+  return error instanceof UnreadableRecord || error instanceof StaleAnswer;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type CheckStore, withBreakers } from '../../src/store/breaker.ts';
+import { StaleAnswer } from '../../src/store/stale-answer.ts';
 import { BadRecord, StoreUnavailable, UnreadableRecord } from '../../src/store/store.ts';
 import { keyRecord } from '../records.ts';
 
@@ -44,13 +45,17 @@ describe('a breaker', () => {
     expect(told).toEqual([]);
   });
 
-  it('takes a store whose record cannot be read for one that is there', async () => {
-    const { store, state, asked, told } = setUp();
-    state.fault = new UnreadableRecord('bad');
-    for (let times = 0; times < 20; times++) await expect(store.findKey([])).rejects.toBe(state.fault);
-    expect(asked).toHaveLength(20);
-    expect(told).toEqual([]);
-  });
+  const ofAnswers = [new UnreadableRecord('bad'), new StaleAnswer('late')];
+  it.each(ofAnswers)(
+    'takes a store for one that is there whose answer cannot be used: $name',
+    async (fault) => {
+      const { store, state, asked, told } = setUp();
+      state.fault = fault;
+      for (let times = 0; times < 20; times++) await expect(store.findKey([])).rejects.toBe(state.fault);
+      expect(asked).toHaveLength(20);
+      expect(told).toEqual([]);
+    },
+  );
 
   it('asks once after a while, whoever else asks then, and is as before when that is answered', async () => {
     const { store, state, asked, told } = setUp();

@@ -77,14 +77,14 @@ export const modelMutants: readonly ModelMutant[] = [
   {
     title: 'a miss is read from whoever takes itself for the primary, with no lease',
     file: 'src/mongo/feed/latest.ts',
-    find: 'const linearizable = lease !== null && !isLeased;',
-    replace: 'const linearizable = false;',
+    find: 'const isBelieved = lease === null || isLeased;',
+    replace: 'const isBelieved = true;',
     schedules,
   },
   {
     title: 'a miss counts though the lease ended while it was read',
     file: 'src/mongo/feed/latest.ts',
-    find: "if (isLeased && !lease?.isHeld()) throw new StoreUnavailable('the lease ended during a read');",
+    find: "if (isLeased && !lease?.isHeld()) throw new StaleAnswer('the lease ended during a read');",
     replace: '',
     schedules,
   },
@@ -164,8 +164,8 @@ export const fleetMutants: readonly FleetMutant[] = [
   {
     title: 'a miss is read from whoever takes itself for the primary',
     file: 'src/mongo/feed/latest.ts',
-    find: 'const linearizable = lease !== null && !isLeased;',
-    replace: 'const linearizable = false;',
+    find: 'const isBelieved = lease === null || isLeased;',
+    replace: 'const isBelieved = true;',
     scenario: oldPrimary,
     fleet: patient,
   },

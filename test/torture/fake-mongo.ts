@@ -11,7 +11,7 @@ export type Event = Entry & { readonly time: Timestamp };
 
 /**
  * As much of a replica set as one process sees of it. Whoever reads may be asking an old primary: a read
- * shows any state that is not older than it asks for, a linearizable one none from before it began.
+ * shows any state that is not older than it asks for.
  */
 export interface FakeMongo {
   readonly client: Pick<MongoClient, 'startSession'>;
@@ -77,9 +77,8 @@ export function createFakeMongo(random: Random, Unavailable: new (message: strin
 
   return {
     client: { startSession: startSession as never },
-    read({ session, readConcern }, id) {
-      const isLinearizable = readConcern !== undefined;
-      const least = isLinearizable ? log.length : session === undefined ? 0 : sessionOf(session).after;
+    read({ session }, id) {
+      const least = session === undefined ? 0 : sessionOf(session).after;
       const { promise, resolve, reject } = Promise.withResolvers<number>();
       reads.push((fails) => {
         if (fails) return reject(new Unavailable('a read failed'));

@@ -1,4 +1,5 @@
-import { type Asker, StoreUnavailable } from '../../store/store.ts';
+import { StaleAnswer } from '../../store/stale-answer.ts';
+import type { Asker } from '../../store/store.ts';
 import type { ReadOptions, Sessions } from '../sessions.ts';
 
 export interface LatestReadDependencies {
@@ -18,9 +19,11 @@ export type LatestRead = <T>(
 ) => Promise<T>;
 
 /**
- * Under a lease a read that is no older than what was delivered is no staler than memory. Without one only
- * a linearizable read will do: an old primary that is cut off answers any other. And what is not there may
- * be too new for it: who has just made a key must not be told that it is unknown.
+ * Under a lease a read that is no older than what was delivered is no staler than memory. Without one a write by
+ * majority comes before it, one for all who wait: an old primary that is cut off answers any other read. (A linearizable
+ * read needs no write, but is of one key and takes a connection and up to 100 ms: those of many Checks left none to
+ * renew the lease by.) And what is not there may be too new for it: who has just made a key must not be told that it is
+ * unknown.
  */
 export function createLatestRead(
   { sessions, lease, catchUp }: Omit<LatestReadDependencies, 'timeoutsMs'>,
@@ -28,17 +31,19 @@ export function createLatestRead(
 ): LatestRead {
   return async (work, isNothing = () => false) => {
     const isLeased = lease?.isHeld() ?? false;
-    const linearizable = lease !== null && !isLeased;
+    const isBelieved = lease === null || isLeased;
     const found = await sessions.read(
       async (options) => {
-        const first = await work(options);
-        if (!isLeased || !isNothing(first)) return first;
+        if (isBelieved) {
+          const first = await work(options);
+          if (!isLeased || !isNothing(first)) return first;
+        }
         await catchUp();
         return sessions.read(work, { timeoutMs });
       },
-      { timeoutMs, linearizable },
+      { timeoutMs },
     );
-    if (isLeased && !lease?.isHeld()) throw new StoreUnavailable('the lease ended during a read');
+    if (isLeased && !lease?.isHeld()) throw new StaleAnswer('the lease ended during a read');
     return found;
   };
 }

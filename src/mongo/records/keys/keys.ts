@@ -195,19 +195,17 @@ function createFind(
 ): (digests: readonly Digest[]) => Promise<readonly KeyDocument[]> {
   const { sessions } = dependencies;
   const readLatest = createLatestRead(dependencies, timeoutMs);
-  const byDigest = (digests: readonly Digest[], read: ReadOptions) =>
-    keys.find({ digest: { $in: [...digests] } }, read).toArray();
   /** In a session of its own, which is no older than that of any who asks. */
   const findGathered = createGathered(async (asked: readonly (readonly Digest[])[]) => {
-    const found = await sessions.read((read) => byDigest(asked.flat(), read), { timeoutMs });
+    const wanted = { digest: { $in: asked.flat() } };
+    const found = await sessions.read((read) => keys.find(wanted, read).toArray(), { timeoutMs });
     const documents = new Map<string, KeyDocument>(found.map((document) => [document.digest, document]));
     return asked.map((digests) => digests.flatMap((digest) => documents.get(digest) ?? []));
   }, findsAtOnce);
 
   return (digests) =>
     readLatest(
-      // A linearizable read is of one key.
-      (read) => (read.readConcern === undefined ? findGathered(digests) : byDigest(digests, read)),
+      () => findGathered(digests),
       (documents) => documents.length === 0,
     );
 }
