@@ -67,7 +67,8 @@ export function createPeer<Remote extends Procedures, Local extends Procedures, 
         else {
           const until = performance.now() + (answerMaxMsOf[name] ?? answerMaxMs);
           waiting.set(id, { resolve: resolve as Waiting['resolve'], reject, until });
-          timer ??= setInterval(giveUpLate, lookEveryMs).unref();
+          // Where this process stood still, answers may lie there: timers go before what comes from outside.
+          timer ??= setInterval(() => setImmediate(giveUpLate), lookEveryMs).unref();
         }
       }),
     tell: (told) => !isClosed && line.send(['tell', told]),

@@ -116,14 +116,22 @@ export function createSessions(client: MongoClient, defaults: { readonly timeout
  */
 export function withinDeadline<T>(timeoutMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
+  let isOver = false;
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
-      const late = new StoreUnavailable(`MongoDB did not answer within ${timeoutMs} ms`);
-      reject(late);
-      controller.abort(late);
+      // Where this process stood still, answers may have come that were not read yet: timers go before sockets.
+      setImmediate(() => {
+        if (isOver) return;
+        const late = new StoreUnavailable(`MongoDB did not answer within ${timeoutMs} ms`);
+        reject(late);
+        controller.abort(late);
+      });
     }, timeoutMs);
     work(controller.signal)
       .then(resolve, (error: unknown) => reject(mongoError(error)))
-      .finally(() => clearTimeout(timer));
+      .finally(() => {
+        isOver = true;
+        clearTimeout(timer);
+      });
   });
 }
