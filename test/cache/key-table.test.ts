@@ -127,4 +127,22 @@ describe('a table of hashed slots', () => {
       { numRuns: 300 },
     );
   });
+
+  it('finds each of very many, be their hashes all different, alike in their first bits, or all the same', () => {
+    const count = 3_000;
+    const hashes = [
+      (slot: number) => Math.imul(slot, 0x9e37_79b1),
+      (slot: number) => -1 - slot,
+      (slot: number) => slot % 3,
+    ];
+    for (const hashOf of hashes) {
+      const slots = new HashedSlots();
+      for (let slot = 0; slot < count; slot++) slots.add(hashOf(slot), slot);
+      for (let slot = 0; slot < count; slot += 2) slots.remove(hashOf(slot), slot);
+      const found = Array.from({ length: count }, (_, slot) =>
+        slots.find(hashOf(slot), (one) => one === slot),
+      );
+      expect(found).toEqual(found.map((_, slot) => (slot % 2 === 0 ? -1 : slot)));
+    }
+  });
 });
