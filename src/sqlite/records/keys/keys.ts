@@ -18,7 +18,7 @@ import { expiryPage } from './expiry-pages.ts';
 import { countListed, createStateCounts } from './key-count.ts';
 import { type KeyRange, keyPage, keySlice } from './key-pages.ts';
 import { orderedPlaces } from './ordered-pages.ts';
-import { checkedColumns, fromRow, recordColumns, toRow } from './records.ts';
+import { checkedColumns, fromRow, recordColumns, rowOfValues, toRow } from './records.ts';
 
 /** The table of keys: what the store's contract says of each operation. Throws SQLite's errors. */
 export interface KeyTable {
@@ -58,6 +58,7 @@ export function createKeyTable(
   onBadRecord: (id: string, error: BadRecord) => void,
 ): KeyTable {
   const statements = prepareStatements(database);
+  statements.findForCheck.setReturnArrays(true);
   const all = ({ sql, parameters }: Query) => prepare(sql).all(parameters);
   const reading = {
     read: fromRow,
@@ -93,15 +94,19 @@ export function createKeyTable(
     return found;
   }
 
+  function findForCheck(digest: Digest): Row | undefined {
+    const values = statements.findForCheck.get(digest);
+    return values && rowOfValues(values);
+  }
+
   function insert(record: KeyRecord, retentionMs: number): void {
     statements.insert.run(newRow(record, retentionMs));
   }
 
   return {
     find(digests, asker) {
-      const find = asker === 'check' ? statements.findForCheck : statements.find;
       for (const digest of digests) {
-        const row = find.get(digest);
+        const row = asker === 'check' ? findForCheck(digest) : statements.find.get(digest);
         if (row !== undefined) return fromRow(row);
       }
       return null;

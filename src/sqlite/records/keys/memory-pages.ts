@@ -3,7 +3,7 @@ import type { KeyId } from '../../../keys/key.ts';
 import type { Digest } from '../../../keys/secret.ts';
 import type { KeyPage, StoredKey } from '../../../store/records/key-pages.ts';
 import { BadRecord } from '../../../store/store.ts';
-import { checkedColumns, fromRow } from './records.ts';
+import { checkedColumns, fromRow, rowOfValues } from './records.ts';
 
 /** A page of all keys, for memory that is to have them all. Throws SQLite's errors. */
 export type ReadKeyPage = (before: KeyId | null, size: number) => KeyPage;
@@ -14,8 +14,10 @@ const afterAllIds = '~';
 export function createKeyPages(database: DatabaseSync): ReadKeyPage {
   const page = database.prepare(`SELECT ${checkedColumns} FROM keys WHERE id < ? ORDER BY id DESC LIMIT ?`);
 
+  page.setReturnArrays(true);
+
   return (before, size) => {
-    const rows = page.all(before ?? afterAllIds, size);
+    const rows = page.all(before ?? afterAllIds, size).map(rowOfValues);
     const keys: StoredKey[] = [];
     const unreadable: Digest[] = [];
     for (const row of rows) {
