@@ -79,6 +79,11 @@ export function createFilling({ readPage, hold, isFresh, wait }: FillingDependen
     },
   };
 
+  /** To look for an id interns it, whose name V8 then keeps in a table of its own: there are seldom any to look among. */
+  function isOvertaken({ key: { id } }: StoredKey): boolean {
+    return overtaken.size > 0 && overtaken.has(id);
+  }
+
   function giveUp(): void {
     state = 'partial';
     attempt++;
@@ -105,7 +110,7 @@ export function createFilling({ readPage, hold, isFresh, wait }: FillingDependen
         continue;
       }
       for (const digest of page.unreadable) changed.add(digest);
-      if (!page.keys.every((stored) => overtaken.has(stored.key.id) || hold(stored))) return giveUp();
+      if (!page.keys.every((stored) => isOvertaken(stored) || hold(stored))) return giveUp();
       before = page.next;
       if (before === null) {
         state = 'whole';

@@ -109,15 +109,22 @@ export function createHeldKeys(): (record: CheckedKey) => CheckedKey {
   const shareTextOrNull = (text: string | null) => (text === null ? null : shareText(text));
   const shareList = (list: readonly string[]) => lists(JSON.stringify(list), () => list.map(shareText));
 
+  let latest: { readonly record: CheckedKey; readonly terms: Terms } | null = null;
+
   return (record) => {
+    if (latest === null || !hasSameTerms(latest.record, record)) latest = { record, terms: termsOf(record) };
+    return new HeldKey(record, shareTextOrNull(record.owner), latest.terms);
+  };
+
+  function termsOf(record: CheckedKey): Terms {
     const { scheme, environment, permissions, roles, ipAllowlist, principals } = record;
     const { plan, rateLimits, disabledAt, revokedAt, version } = record;
-    const spender = record.spender === record.id ? null : record.spender;
+    const spender = spenderOf(record);
     const all = [
       ...[scheme, environment, permissions, roles, ipAllowlist, principals, plan, rateLimits],
       record.labels,
     ];
-    const shared = terms(JSON.stringify([...all, disabledAt, revokedAt, spender, version]), () => ({
+    return terms(JSON.stringify([...all, disabledAt, revokedAt, spender, version]), () => ({
       scheme: shareText(scheme),
       environment: shareText(environment),
       permissions: shareList(permissions),
@@ -129,8 +136,30 @@ export function createHeldKeys(): (record: CheckedKey) => CheckedKey {
       labels: labels(JSON.stringify(record.labels), () => record.labels),
       ...{ disabledAt, revokedAt, spender, version },
     }));
-    return new HeldKey(record, shareTextOrNull(record.owner), shared);
-  };
+  }
+}
+
+function spenderOf({ id, spender }: CheckedKey): KeyId | null {
+  return spender === id ? null : spender;
+}
+
+/** Without a look into lists: true for keys of one page that came with terms in common, and seldom for others. */
+function hasSameTerms(one: CheckedKey, other: CheckedKey): boolean {
+  return (
+    one.permissions === other.permissions &&
+    one.roles === other.roles &&
+    one.ipAllowlist === other.ipAllowlist &&
+    one.principals === other.principals &&
+    one.rateLimits === other.rateLimits &&
+    one.labels === other.labels &&
+    one.scheme === other.scheme &&
+    one.environment === other.environment &&
+    one.plan === other.plan &&
+    one.disabledAt === other.disabledAt &&
+    one.revokedAt === other.revokedAt &&
+    one.version === other.version &&
+    spenderOf(one) === spenderOf(other)
+  );
 }
 
 /** The value that was made first for a name. */

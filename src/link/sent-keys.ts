@@ -1,6 +1,6 @@
 import type { CheckedKey } from '../keys/key.ts';
 import type { Digest } from '../keys/secret.ts';
-import type { KeyPage } from '../store/records/key-pages.ts';
+import type { KeyPage, StoredKey } from '../store/records/key-pages.ts';
 
 /**
  * A key on its way to a Check worker, as a text that has what a Check asks for. A copy of the whole record takes both
@@ -9,49 +9,90 @@ import type { KeyPage } from '../store/records/key-pages.ts';
 export type SentKey = string;
 
 export function sendKey(key: CheckedKey): SentKey {
-  const { id, name, scheme, environment, owner, permissions, roles, ipAllowlist, plan, rateLimits } = key;
-  const { labels, expiresAt, disabledAt, revokedAt, spender, version, principals } = key;
-  const sent: Sent = [
-    ...([id, name, scheme, environment, owner, permissions, roles, ipAllowlist, plan] as const),
-    ...([rateLimits, labels, expiresAt, disabledAt, revokedAt, spender, version, principals] as const),
-  ];
-  return JSON.stringify(sent);
+  return JSON.stringify([ownOf(key), termsOf(key)] satisfies Sent);
 }
 
 export function takeKey(text: SentKey): CheckedKey {
-  const sent: Sent = JSON.parse(text);
-  const [id, name, scheme, environment, owner, permissions, roles, ipAllowlist, plan, ...others] = sent;
-  const [rateLimits, labels, expiresAt, disabledAt, revokedAt, spender, version, principals] = others;
-  return {
-    ...{ id, name, scheme, environment, owner, permissions, roles, ipAllowlist, plan, rateLimits },
-    ...{ labels, expiresAt, disabledAt, revokedAt, spender, version, principals },
-  };
+  const [own, terms]: Sent = JSON.parse(text);
+  return keyOf(own, terms);
 }
 
-/** The same of many: texts with as many parts, at the ends of lines. */
+/** The same of many, as one text. What keys have in common is in it once: most of what there is to say of most keys. */
 export interface SentKeyPage extends Omit<KeyPage, 'keys'> {
-  readonly digests: string;
   readonly keys: string;
 }
 
 export function sendKeyPage({ keys, ...page }: KeyPage): SentKeyPage {
-  return {
-    ...page,
-    digests: keys.map(({ digest }) => digest).join('\n'),
-    keys: keys.map(({ key }) => sendKey(key)).join('\n'),
-  };
+  const places = new Map<string, number>();
+  let [latest, place] = ['', 0];
+  const sent = keys.map(({ digest, key }): SentInPage => {
+    const terms = JSON.stringify(termsOf(key));
+    // Most keys are as the one before: to compare takes less than to look for a text.
+    if (terms !== latest) {
+      place = places.get(terms) ?? places.size;
+      if (place === places.size) places.set(terms, place);
+      latest = terms;
+    }
+    return [digest, place, ...ownOf(key)];
+  });
+  return { ...page, keys: `[[${[...places.keys()].join(',')}],${JSON.stringify(sent)}]` };
 }
 
-export function takeKeyPage({ digests, keys, ...page }: SentKeyPage): KeyPage {
-  const texts = keys === '' ? [] : keys.split('\n');
-  const ofTexts = digests.split('\n') as Digest[];
-  return { ...page, keys: texts.map((text, at) => ({ digest: ofTexts[at] as Digest, key: takeKey(text) })) };
+/** Keys that have terms in common have the very same lists. */
+export function takeKeyPage({ keys, ...page }: SentKeyPage): KeyPage {
+  const [terms, sent]: readonly [Terms[], SentInPage[]] = JSON.parse(keys);
+  return {
+    ...page,
+    keys: sent.map(([digest, place, ...own]): StoredKey => {
+      return { digest, key: keyOf(own, terms[place] as Terms) };
+    }),
+  };
 }
 
 type Of<Member extends keyof CheckedKey> = CheckedKey[Member];
 
-type Sent = readonly [
-  ...[Of<'id'>, Of<'name'>, Of<'scheme'>, Of<'environment'>, Of<'owner'>, Of<'permissions'>, Of<'roles'>],
-  ...[Of<'ipAllowlist'>, Of<'plan'>, Of<'rateLimits'>, Of<'labels'>, Of<'expiresAt'>, Of<'disabledAt'>],
-  ...[Of<'revokedAt'>, Of<'spender'>, Of<'version'>, Of<'principals'>],
+/** What is of one key; the spender is null for one that spends its own units. */
+type Own = readonly [Of<'id'>, Of<'name'>, Of<'owner'>, Of<'expiresAt'>, Of<'spender'> | null];
+
+/** What many keys have in common. */
+type Terms = readonly [
+  ...[Of<'scheme'>, Of<'environment'>, Of<'permissions'>, Of<'roles'>, Of<'ipAllowlist'>, Of<'principals'>],
+  ...[Of<'plan'>, Of<'rateLimits'>, Of<'labels'>, Of<'disabledAt'>, Of<'revokedAt'>, Of<'version'>],
 ];
+
+type Sent = readonly [own: Own, terms: Terms];
+type SentInPage = readonly [digest: Digest, terms: number, ...own: Own];
+
+function ownOf({ id, name, owner, expiresAt, spender }: CheckedKey): Own {
+  return [id, name, owner, expiresAt, spender === id ? null : spender];
+}
+
+function termsOf(key: CheckedKey): Terms {
+  const { scheme, environment, permissions, roles, ipAllowlist, principals } = key;
+  const { plan, rateLimits, labels, disabledAt, revokedAt, version } = key;
+  return [
+    ...([scheme, environment, permissions, roles, ipAllowlist, principals] as const),
+    ...([plan, rateLimits, labels, disabledAt, revokedAt, version] as const),
+  ];
+}
+
+function keyOf(own: Own, terms: Terms): CheckedKey {
+  const [id, name, owner, expiresAt, spender] = own;
+  return {
+    ...{ id, name, owner, expiresAt, spender: spender ?? id, scheme: terms[0], environment: terms[1] },
+    ...{
+      permissions: terms[2],
+      roles: terms[3],
+      ipAllowlist: terms[4],
+      principals: terms[5],
+      plan: terms[6],
+    },
+    ...{
+      rateLimits: terms[7],
+      labels: terms[8],
+      disabledAt: terms[9],
+      revokedAt: terms[10],
+      version: terms[11],
+    },
+  };
+}

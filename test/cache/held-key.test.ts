@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { createHeldKeys } from '../../src/cache/held-key.ts';
+import type { KeyId } from '../../src/keys/key.ts';
 import { keyRecord } from '../records.ts';
 
 it('holds to the millisecond when a key expires, whenever that is', () => {
@@ -15,4 +16,28 @@ it('holds to the millisecond when a key expires, whenever that is', () => {
       expect(hold(keyRecord({ expiresAt })).expiresAt).toBe(expiresAt);
     }),
   );
+});
+
+it('tells keys apart that have all their lists in common', () => {
+  const hold = createHeldKeys();
+  const alike = keyRecord();
+  const others = [
+    ...[
+      { environment: 'test' },
+      { scheme: 'another' },
+      { plan: 'free' },
+      { disabledAt: 1 },
+      { revokedAt: 1 },
+    ],
+    ...[{ version: 2 }, { permissions: ['other'] }, { roles: ['r'] }, { ipAllowlist: ['::1'] }],
+    ...[{ principals: ['p'] }, { labels: { of: 'another' } }, { name: 'other' }, { owner: 'other' }],
+    ...[{ rateLimits: [{ name: 'a', limit: 1, per: 1_000, sharedBy: 'key' } as const] }, { expiresAt: 5 }],
+    { spender: 'key_00000000000000000000000000' as KeyId },
+  ];
+  for (const other of others) {
+    expect(hold(alike)).toMatchObject({ id: alike.id, version: alike.version, spender: alike.id });
+    const held = hold({ ...alike, ...other });
+    for (const [member, value] of Object.entries(other))
+      expect(held[member as keyof typeof other]).toEqual(value);
+  }
 });

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { createHeldKeys } from '../../src/cache/held-key.ts';
 import { sendKey, sendKeyPage, takeKey, takeKeyPage } from '../../src/link/sent-keys.ts';
+import { keyRecord } from '../records.ts';
 import { anyKeyRecord } from '../store-contract/setting.ts';
 
 const members = [
@@ -44,4 +45,21 @@ it('has a page of keys arrive as it was sent, whatever they are called', () => {
       expect(taken.map(({ key }) => key)).toEqual(records.map((record) => takeKey(sendKey(record))));
     }),
   );
+});
+
+it('says once in a page what keys have in common, so that they have the same lists where they arrive', () => {
+  const alike = { permissions: ['read', 'write'], labels: { team: 'payments' } };
+  const records = [
+    keyRecord(alike),
+    keyRecord({ permissions: ['read'] }),
+    keyRecord(alike),
+    keyRecord(alike),
+  ];
+  const keys = records.map((record) => ({ digest: record.digest, key: record }));
+  const sent = sendKeyPage({ keys, unreadable: [], next: null });
+  expect(sent.keys.split('payments')).toHaveLength(2);
+  const [first, , third, fourth] = takeKeyPage(sent).keys.map(({ key }) => key);
+  expect([third?.labels, fourth?.permissions]).toEqual([alike.labels, alike.permissions]);
+  expect(third?.labels).toBe(first?.labels);
+  expect(fourth?.permissions).toBe(first?.permissions);
 });

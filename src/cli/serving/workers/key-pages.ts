@@ -4,7 +4,7 @@ import type { WorkerStore } from '../../../link/worker-store.ts';
 import type { CheckConfig } from '../../../settings/check-config.ts';
 
 /** Keys that are put into memory at once, before they are asked for: a millisecond of this thread, and of the service's. */
-const pageSize = 100;
+const pageSize = 250;
 
 /** What memory is filled with; undefined where keys are read as they are asked for. */
 export function pagesOf(
