@@ -59,14 +59,16 @@ const [reasonAt, aboutPlaceAt, rowWords] = [words + 4, words + 5, words + 6];
 const hourMs = 3_600_000;
 const countMax = 0xffff_ffff;
 const keysMax = 1 << 22;
+/** One array of all would be copied as a whole each time it grows, and left to a collection of garbage. */
+const chunkRows = 1_024;
+const startOf = (place: number) => (place % chunkRows) * rowWords;
+
 export function createPendingHour(hour: number): PendingHour {
-  let capacity = 16;
-  let size = 0;
-  let added = 0;
+  let [size, added] = [0, 0];
   let lastUsedBefore: number | null = null;
   const index = new HashedSlots();
-  /** Rows of {@link rowWords}, in which the id comes first. */
-  let rows = new Int32Array(rowWords * capacity);
+  /** Of as many rows of {@link rowWords}, in which the id comes first. */
+  const chunks: Int32Array[] = [];
   const addresses = createNames<string>((address) => address);
   const reasons = createNames<Reason>((reason) => reason);
   const abouts = createNames<UsageAbout>(({ owner, plan, scheme, environment }) =>
@@ -76,7 +78,8 @@ export function createPendingHour(hour: number): PendingHour {
   let lastAboutPlace = 0;
 
   function isParsed(place: number): boolean {
-    for (let word = 0; word < words; word++) if (rows[rowWords * place + word] !== parsed[word]) return false;
+    const [chunk, start] = [chunkOf(place), startOf(place)];
+    for (let word = 0; word < words; word++) if (chunk[start + word] !== parsed[word]) return false;
     return true;
   }
 
@@ -85,20 +88,28 @@ export function createPendingHour(hour: number): PendingHour {
     return index.find(hashOfParsed(), isParsed);
   }
 
-  function grow(): void {
-    capacity *= 2;
-    const grown = new Int32Array(rowWords * capacity);
-    grown.set(rows);
-    rows = grown;
+  function chunkOf(place: number): Int32Array {
+    return chunks[Math.trunc(place / chunkRows)] as Int32Array;
+  }
+
+  const keyAt = (place: number) => textOf(chunkOf(place), startOf(place));
+
+  /** Of the key that is parsed. */
+  function addRow(): number {
+    const place = size++;
+    if (place % chunkRows === 0) chunks.push(new Int32Array(rowWords * chunkRows));
+    chunkOf(place).set(parsed, startOf(place));
+    index.add(hashOfParsed(), place);
+    return place;
   }
 
   /** Up to 2^32. */
   function read(place: number, word: number): number {
-    return (rows[rowWords * place + word] as number) >>> 0;
+    return (chunkOf(place)[startOf(place) + word] as number) >>> 0;
   }
 
   function write(place: number, word: number, value: number): void {
-    rows[rowWords * place + word] = value;
+    chunkOf(place)[startOf(place) + word] = value;
   }
 
   function placeOfAbout(about: UsageAbout): number {
@@ -153,14 +164,9 @@ export function createPendingHour(hour: number): PendingHour {
         if (read(known, allowedAt) + tally.allowed > countMax) return -1;
         if (read(known, denialsAt) + count > countMax) return -1;
       }
-      const place = isNew ? size++ : known;
+      const place = isNew ? addRow() : known;
       added++;
       lastUsedBefore = isNew ? null : lastUsedAt(known);
-      if (isNew) {
-        if (size > capacity) grow();
-        rows.set(parsed, rowWords * place);
-        index.add(hashOfParsed(), place);
-      }
       write(place, allowedAt, read(place, allowedAt) + tally.allowed);
       write(place, denialsAt, read(place, denialsAt) + count);
       if (sinceHour > read(place, lastAt)) write(place, lastAt, sinceHour);
@@ -182,14 +188,14 @@ export function createPendingHour(hour: number): PendingHour {
       if (count === 0 && denied === 0) return null;
       const address = read(place, addressAt);
       return {
-        ...{ key: textOf(rows, rowWords * place), hour, allowed: count, observed: {} },
+        ...{ key: keyAt(place), hour, allowed: count, observed: {} },
         denied: denied === 0 ? {} : { [reasons.at(read(place, reasonAt))]: denied },
         lastUsedAt: lastUsedAt(place),
         addresses: address === 0 ? [] : [addresses.at(address)],
         about: abouts.at(read(place, aboutPlaceAt)),
       };
     },
-    keyAt: (place) => textOf(rows, rowWords * place),
+    keyAt,
     aboutAt: (place) => abouts.at(read(place, aboutPlaceAt)),
     *sums() {
       const found = new Map<number, [allowed: number, denials: number]>();
@@ -212,7 +218,7 @@ export function createPendingHour(hour: number): PendingHour {
     },
     *keysOf(owner) {
       for (let place = 0; place < size; place++) {
-        if (abouts.at(read(place, aboutPlaceAt)).owner === owner) yield textOf(rows, rowWords * place);
+        if (abouts.at(read(place, aboutPlaceAt)).owner === owner) yield keyAt(place);
       }
     },
     clear(place) {
@@ -222,8 +228,7 @@ export function createPendingHour(hour: number): PendingHour {
     },
     compare(one, other) {
       for (let word = 0; word < words; word++) {
-        const difference =
-          (rows[rowWords * one + word] as number) - (rows[rowWords * other + word] as number);
+        const difference = read(one, word) - read(other, word);
         if (difference !== 0) return difference;
       }
       return 0;
