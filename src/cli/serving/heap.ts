@@ -1,8 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** When the service has nothing of its start left to do; a start that is not over by then only leaves more behind. */
-const startedAfterMs = 2_000;
+/** When the service has nothing left to do of its start, or of the last page of keys; what is not over leaves more behind. */
+const overAfterMs = 2_000;
 
 /**
  * Keeps V8's young generation as small as it begins, 1 MiB for each half, in every thread of this process: to be called
@@ -30,11 +30,12 @@ export function markByOneThread(): void {
 }
 
 /**
- * Gives back what this thread used to start, once: half of what it has by then is code that ran once and what reading
- * it left, which V8 would keep until the heap has doubled. It stops the thread for some 40 ms of processor time, of a
- * Check worker 15.
+ * Gives back what this thread used for something that happens once. Half of what it has after its start is code that ran
+ * once and what reading it left, and after all keys were read in pages a third is what was left of these: V8 would keep
+ * it until the heap has doubled. It stops the thread for some 40 ms of processor time, of a Check worker that has no keys
+ * yet 15.
  */
-export function giveBackStart(): void {
+export function giveBackMemory(): void {
   setFlagsFromString('--expose-gc');
   const collect: ((how: object) => void) | undefined = runInNewContext('globalThis.gc');
   setFlagsFromString('--no-expose-gc');
@@ -42,7 +43,7 @@ export function giveBackStart(): void {
   collect?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
 }
 
-/** The same for the service's own thread, when its start is over. */
-export function giveBackStartSoon(): void {
-  setTimeout(giveBackStart, startedAfterMs).unref();
+/** The same for the service's own thread, when what it does is over. */
+export function giveBackMemorySoon(): void {
+  setTimeout(giveBackMemory, overAfterMs).unref();
 }

@@ -32,7 +32,7 @@ import { traceCheckStore, traceLookups } from '../../../telemetry/tracing-check.
 import { untilAborted } from '../../../time/until-aborted.ts';
 import type { Tracing } from '../../../tracing/tracing.ts';
 import { createUsage, writesToFold } from '../../../usage/usage.ts';
-import { giveBackStart } from '../heap.ts';
+import { giveBackMemory } from '../heap.ts';
 import { openTracing } from '../tracing.ts';
 import { type CheckListener, createCheckListener } from './check-listener.ts';
 import { pagesOf } from './key-pages.ts';
@@ -129,7 +129,7 @@ export async function startCheckCore(
   keyring.startFilling();
   for (const each of [usage, requests, failures]) each.start();
   // Before it listens, so that no Check waits for it.
-  giveBackStart();
+  giveBackMemory();
   const givingBack = setInterval(() => void limiter.giveBack(now()), giveBackEveryMs).unref();
 
   return {

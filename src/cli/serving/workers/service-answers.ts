@@ -6,6 +6,7 @@ import type { ToldWorker } from '../../../link/told-changes.ts';
 import type { Store } from '../../../store/store.ts';
 import type { RequestSink } from '../../../usage/requests/request-sink.ts';
 import type { Events } from '../events.ts';
+import { giveBackMemorySoon } from '../heap.ts';
 
 export interface ServiceAnswersDependencies {
   readonly leasing: Pick<Store, 'leaseUnits' | 'returnUnits'>;
@@ -37,7 +38,9 @@ export function serviceAnswers(
       worker.dated(async () => {
         const { readPage } = others.store.feed;
         if (readPage === null) throw new Error('this store has no pages of keys');
-        return sendKeyPage(await readPage(before, size));
+        const page = await readPage(before, size);
+        if (page.next === null) giveBackMemorySoon();
+        return sendKeyPage(page);
       }),
     getOwner: (id) => worker.dated(() => reads.getOwner(id, 'check')),
     getRole: (id) => worker.dated(() => reads.getRole(id, 'check')),
