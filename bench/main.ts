@@ -13,9 +13,10 @@ import { goVersion } from './peers/go.ts';
 import { opaVersion } from './peers/opa.ts';
 import { rustVersion } from './peers/rust.ts';
 import { behindGo, behindMarkdown } from './report/behind.ts';
+import { failuresMarkdown } from './report/failures.ts';
 import { readMachine } from './report/machine.ts';
 import { memoryTable, scenarioTable } from './report/markdown.ts';
-import { believable, withOthers, writeResults } from './report/results.ts';
+import { believable, type Results, withOthers, writeResults } from './report/results.ts';
 
 const folders = {
   saved: fileURLToPath(new URL('results', import.meta.url)),
@@ -42,42 +43,57 @@ async function bench(options: Options): Promise<void> {
     const machine = readMachine();
     say(`${Object.values(machine).join(', ')}; ${stage.placing}`);
     say(`about ${Math.ceil(estimateSeconds(groups) / 60)} min`);
+    const base = {
+      ...{ day: new Date().toISOString().slice(0, 10), machine, placing: stage.placing, raw: options.raw },
+      versions: await versions(options, groups),
+    };
     const parts: RunResult[] = [];
     for (const group of groups) {
       const part = await runGroup({ options, stage, generator, say }, group);
       parts.push(part);
-      for (const result of part.scenarios) {
-        say(`\n${scenarioTable(result)}`);
-        for (const { name, misses } of result.peers) {
-          if (misses !== null && misses > 0) say(`${name}: ${misses} lookups missed its memory`);
-        }
-      }
-      if (part.memory.length > 0) say(`\n${memoryTable(part.memory)}`);
+      show(part);
+      keep({ ...base, ...together(parts) }, options);
     }
-    const scenarios = parts.flatMap((part) => part.scenarios);
-    const memory = parts.flatMap((part) => part.memory);
-    const folder = options.save ? folders.saved : folders.passing;
-    const { placing } = stage;
-    const day = new Date().toISOString().slice(0, 10);
-    const all = {
-      day,
-      machine,
-      versions: await versions(options, groups),
-      placing,
-      raw: options.raw,
-      scenarios,
-      memory,
-    };
-    const { results, leftOut } = believable(all);
-    say(`\n${behindMarkdown(behindGo((options.save ? results : all).scenarios), new Map())}`);
-    for (const title of leftOut)
-      say(`${options.save ? 'not written, since' : 'to doubt:'} the machine was not quiet: ${title}`);
-    writeResults(folder, options.save ? withOthers(folder, results) : all);
-    say(`\nwritten to ${options.save ? 'bench/results' : '.cache/bench/results'}`);
+    conclude({ ...base, ...together(parts) }, options);
   } finally {
     await stage.stop();
     await generator.stop();
   }
+}
+
+function together(parts: readonly RunResult[]): RunResult {
+  return {
+    scenarios: parts.flatMap(({ scenarios }) => scenarios),
+    memory: parts.flatMap(({ memory }) => memory),
+    failed: parts.flatMap(({ failed }) => failed),
+  };
+}
+
+function show({ scenarios, memory }: RunResult): void {
+  for (const result of scenarios) {
+    say(`\n${scenarioTable(result)}`);
+    for (const { name, misses } of result.peers) {
+      if (misses !== null && misses > 0) say(`${name}: ${misses} lookups missed its memory`);
+    }
+  }
+  if (memory.length > 0) say(`\n${memoryTable(memory)}`);
+}
+
+/** After each group, so that what ends a run takes nothing with it that was measured before. */
+function keep(soFar: Results, { save }: Options): void {
+  if (save) writeResults(folders.saved, withOthers(folders.saved, believable(soFar).results));
+  else writeResults(folders.passing, soFar);
+}
+
+function conclude(all: Results, { save }: Options): void {
+  const { results, leftOut } = believable(all);
+  say(`\n${behindMarkdown(behindGo((save ? results : all).scenarios), new Map())}`);
+  for (const title of leftOut)
+    say(`${save ? 'not written, since' : 'to doubt:'} the machine was not quiet: ${title}`);
+  say(`\nwritten to ${save ? 'bench/results' : '.cache/bench/results'}`);
+  if (all.failed.length === 0) return;
+  for (const text of failuresMarkdown(all.failed)) process.stderr.write(`\n${text}\n`);
+  process.exitCode = 1;
 }
 
 async function versions({ opa }: Options, groups: readonly Group[]): Promise<Record<string, string>> {

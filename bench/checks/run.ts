@@ -3,6 +3,8 @@ import { isListed } from '../client/order.ts';
 import { readProcessorTime, readResidentBytes } from '../common/processor-time.ts';
 import type { Peer } from '../peers/peer.ts';
 import { disturbance, isAlone } from '../report/doubts.ts';
+import { type Failure, reasonOf } from '../report/failures.ts';
+import { groupTitle, scenarioTitle } from '../report/markdown.ts';
 import type { Round, ScenarioResult } from './rounds.ts';
 import { type Group, restSeconds, type Scenario, scenarioName, warmupSeconds } from './scenario.ts';
 import { askForEachOnce, check, phase, prepare, type Run, takeTurn } from './turn.ts';
@@ -11,10 +13,22 @@ import { isPlainHit, type MemoryResult, weigh, weighEmpty } from './weigh.ts';
 export interface RunResult {
   readonly scenarios: readonly ScenarioResult[];
   readonly memory: readonly MemoryResult[];
+  readonly failed: readonly Failure[];
 }
 
-/** Starts the group's peers, measures its scenarios in turn, and stops the peers. */
+/**
+ * Starts the group's peers, measures its scenarios in turn, and stops the peers. What fails takes nothing with it: a
+ * scenario no other, and peers that do not start no other group.
+ */
 export async function runGroup(run: Run, group: Group): Promise<RunResult> {
+  try {
+    return await measureGroup(run, group);
+  } catch (error) {
+    return { scenarios: [], memory: [], failed: [failure(run, group, groupTitle(group), error)] };
+  }
+}
+
+async function measureGroup(run: Run, group: Group): Promise<RunResult> {
   const { options, stage } = run;
   const isWeighed = options.memory && group.title === 'Checks' && group.scenarios.some(isPlainHit);
   const empty = isWeighed ? await weighEmpty(run, group) : new Map<string, number[]>();
@@ -24,15 +38,25 @@ export async function runGroup(run: Run, group: Group): Promise<RunResult> {
   try {
     const started = new Map(peers.map(({ name, pid }) => [name, readResidentBytes(pid)]));
     const scenarios: ScenarioResult[] = [];
+    const failed: Failure[] = [];
     const known = new Set<string>();
     for (const scenario of group.scenarios) {
       run.say(scenarioName(scenario));
-      scenarios.push(await runScenario(run, { group, scenario, peers, known }));
+      try {
+        scenarios.push(await runScenario(run, { group, scenario, peers, known }));
+      } catch (error) {
+        failed.push(failure(run, group, scenarioTitle({ group, scenario }), error));
+      }
     }
-    return { scenarios, memory: weigh(scenarios, { empty, started }) };
+    return { scenarios, memory: weigh(scenarios, { empty, started }), failed };
   } finally {
     await Promise.all(peers.map((peer) => peer.stop()));
   }
+}
+
+function failure(run: Run, { title: section }: Group, row: string, error: unknown): Failure {
+  run.say(`failed: ${error instanceof Error ? error.message : error}`);
+  return { section, row, reason: reasonOf(error) };
 }
 
 interface Asked {

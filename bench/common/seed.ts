@@ -16,6 +16,8 @@ export interface SeedKeys {
   readonly record?: Partial<KeyRecord>;
 }
 
+/** Of a thousand keys, on a machine that does something else. */
+const seedTimeoutMs = 60_000;
 const retentionMs = 30 * 24 * 3_600_000;
 
 /**
@@ -42,6 +44,7 @@ export async function seedMongo(uri: string, keys: SeedKeys): Promise<void> {
   const store = createMongoStore({
     ...{ uri, replicaId: 'bench', stalenessMaxMs: 15_000, settleMaxMs: 1_000 },
     ...{ now: Date.now, monotonic: () => performance.now() },
+    timeouts: { operationMs: seedTimeoutMs },
   });
   await store.open();
   await seedStore(store, keys);

@@ -42,10 +42,14 @@ export function scenarioTable(result: ScenarioResult): string {
 }
 
 /** As in `hit, 64 streams on 4 connections; 100,000 keys`. */
-export function scenarioTitle({ group, scenario }: ScenarioResult): string {
-  const { keys, store, throughEnvoy } = group;
+export function scenarioTitle({ group, scenario }: Pick<ScenarioResult, 'group' | 'scenario'>): string {
+  return `${scenarioName(scenario)}; ${groupTitle(group)}`;
+}
+
+/** What the titles of a group's rows end in, as in `100,000 keys, on MongoDB`. */
+export function groupTitle({ keys, store, throughEnvoy }: ScenarioResult['group']): string {
   const where = `${throughEnvoy ? ', through Envoy' : ''}${store === 'mongodb' ? ', on MongoDB' : ''}`;
-  return `${scenarioName(scenario)}; ${keys.toLocaleString('en')} keys${where}`;
+  return `${keys.toLocaleString('en')} keys${where}`;
 }
 
 /** Only where there is something to put below it. */

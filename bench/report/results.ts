@@ -6,6 +6,7 @@ import type { ScenarioResult } from '../checks/rounds.ts';
 import type { RunResult } from '../checks/run.ts';
 import { behindGo, behindMarkdown } from './behind.ts';
 import { isAlone, isQuiet } from './doubts.ts';
+import { failuresMarkdown, stillFailed } from './failures.ts';
 import type { Machine } from './machine.ts';
 import { memoryTable, scenarioTable, scenarioTitle } from './markdown.ts';
 import { type Plot, plotSvg } from './plot.ts';
@@ -41,7 +42,7 @@ export function writeResults(folder: string, results: Results): void {
 export function withOthers(folder: string, results: Results): Results {
   const file = join(folder, 'results.json');
   if (!existsSync(file)) return results;
-  const before = JSON.parse(readFileSync(file, 'utf8')) as Results;
+  const before = JSON.parse(readFileSync(file, 'utf8')) as Omit<Results, 'failed'> & Partial<Results>;
   if (!isDeepStrictEqual(before.machine, results.machine)) return results;
   const nameOf = (row: ScenarioResult) => `${row.group.title}: ${scenarioTitle(row)}`;
   const measured = new Map(results.scenarios.map((row) => [nameOf(row), row]));
@@ -52,6 +53,7 @@ export function withOthers(folder: string, results: Results): Results {
     versions: { ...before.versions, ...results.versions },
     scenarios: [...kept, ...results.scenarios.filter((row) => !names.has(nameOf(row)))],
     memory: results.memory.length > 0 ? results.memory : before.memory,
+    failed: [...stillFailed(before.failed ?? [], results), ...results.failed],
   };
 }
 
@@ -94,7 +96,7 @@ export interface Shown {
 }
 
 export function resultsMarkdown(results: Results, { drawn, reasons }: Shown): string {
-  const { day, machine, versions, placing, raw, scenarios, memory } = results;
+  const { day, machine, versions, placing, raw, scenarios, memory, failed } = results;
   const { processor, cores, memoryGb, kernel, node, postern } = machine;
   const known = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
   const shown = sections.flatMap((title) => {
@@ -106,6 +108,7 @@ export function resultsMarkdown(results: Results, { drawn, reasons }: Shown): st
     `# Results\n\nWritten by \`npm run bench\`; [how to read them](../README.md).`,
     `${day}, on ${processor}, ${cores} cores, ${memoryGb} GB, ${kernel}; ${placing}. Postern ${postern ?? 'of no revision'}, ${[`Node ${node}`, ...known].join(', ')}. Headers as a ${raw ? 'header_map' : 'map'}.`,
     behindMarkdown(behindGo(scenarios), reasons),
+    ...failuresMarkdown(failed),
     ...drawn,
     ...shown,
   ];

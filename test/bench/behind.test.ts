@@ -20,7 +20,7 @@ const result = (scenario: Scenario, postern: [number, number], go: [number, numb
 });
 const resultsOf = (postern: string, day: string, scenarios: readonly ScenarioResult[]): Results => ({
   machine: { processor: 'any', cores: 2, memoryGb: 8, kernel: '6.1', node: '26', postern },
-  ...{ day, scenarios, versions: {}, placing: '', raw: false, memory: [] },
+  ...{ day, scenarios, versions: {}, placing: '', raw: false, memory: [], failed: [] },
 });
 const open: Scenario = { ...plainScenario, perSecond: 8_000 };
 
