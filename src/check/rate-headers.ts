@@ -5,14 +5,17 @@ import type { Scheme } from '../schemes/scheme.ts';
 type Header = readonly [name: string, value: string];
 
 /** How a caller with a limit stands, as Converra documents it; the reset in Unix seconds. */
-const rateHeader = {
+export const rateHeader = {
   limit: 'x-ratelimit-limit',
   remaining: 'x-ratelimit-remaining',
   reset: 'x-ratelimit-reset',
 } as const;
 
 /** What a caller is told of its limits, by the headers of its scheme, each name once. */
-export function rateHeaders(rate: RateVerdict, { rateLimitHeaders: form }: Scheme): readonly Header[] {
+export function rateHeaders(
+  rate: RateVerdict,
+  { rateLimitHeaders: form }: Pick<Scheme, 'rateLimitHeaders'>,
+): readonly Header[] {
   switch (form) {
     case 'x':
       return xHeaders(rate);
@@ -35,8 +38,8 @@ function xHeaders({ limit, remaining, resetAt }: RateVerdict): Header[] {
 }
 
 /** draft-ietf-httpapi-ratelimit-headers: lists of strings with parameters (RFC 9651). */
-function ietfHeaders({ standings }: RateVerdict): Header[] {
-  const all = standings();
+function ietfHeaders(rate: RateVerdict): Header[] {
+  const all = rate.standings();
   return [
     ['ratelimit-policy', all.map(policyItem).join(', ')],
     ['ratelimit', all.map(standingItem).join(', ')],

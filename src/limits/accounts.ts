@@ -2,16 +2,9 @@ import { BoundedCache } from '../cache/bounded-cache.ts';
 import type { CheckedKey } from '../keys/key.ts';
 import type { Limit } from '../keys/limit.ts';
 import type { OwnerRecord } from '../keys/owner.ts';
+import { Account } from './account.ts';
 import type { Advances, SpentAdvance } from './advances.ts';
-import {
-  advance,
-  type Counter,
-  counterId,
-  createFindSpan,
-  isCurrent,
-  openWindow,
-  type Window,
-} from './counter.ts';
+import { advance, counterId, createFindSpan, isCurrent, openWindow, Window } from './counter.ts';
 
 /** Whose units are spent. */
 export type Spender = Pick<CheckedKey, 'spender' | 'owner' | 'account'>;
@@ -31,8 +24,8 @@ export interface HeldWindow {
 
 /** The counters that were asked for lately, each once. */
 export interface Accounts {
-  /** Those of the limits, in their order, each with the window that `now` lies in. */
-  countersOf(key: Spender, owner: Anchored | null, limits: readonly Limit[], now: number): readonly Counter[];
+  /** The windows that `now` lies in, of the limits in their order; the list holds until the next is asked for. */
+  windowsOf(key: Spender, owner: Anchored | null, limits: readonly Limit[], now: number): readonly Window[];
   /** A window that is held; null where it was not asked for lately. */
   find(window: HeldWindow): Window | null;
   /** The same, opened where it is not and has an advance; null where it has none, or is over. */
@@ -51,104 +44,112 @@ export interface AccountsOptions {
   readonly advances: Advances;
 }
 
-/** All counters of one spender, or of one owner. What a Check reads stands first, near to each other. */
-class Account {
-  /** Who remembers it; null once it is forgotten. */
-  heldBy: object | null;
-  /** Whether it was asked for by whoever has it in hand. */
-  isVisited = false;
-  /** What its key asked for last, and the counters of it. */
-  limits: readonly Limit[] | null = null;
-  owner: string | null = null;
-  anchor: number | null = null;
-  resolved: readonly Counter[] = [];
-  /** Made anew by `concat` for each that is added: one that is pushed to has room for sixteen more, 128 bytes. */
-  counters: readonly Counter[] = [];
-
-  constructor(heldBy: object) {
-    this.heldBy = heldBy;
-  }
-}
-
-/** Counters of limits that are gone, beside those that hold. */
-const countersMax = 32;
 /** How long a window that has ended counts, for a clock that is set back. */
 const endedMs = 120_000;
 
 export function createAccounts(options: AccountsOptions): Accounts {
   const { spendersMax, onReplaced, onLowered, advances } = options;
   const findSpan = createFindSpan();
-  const accounts = new BoundedCache<string, Account>(spendersMax, forgetAccount, takeVisit);
+  const accounts = new BoundedCache<string, Account>(spendersMax, forgetAccount, (account) =>
+    account.takeVisit(),
+  );
+  /** Of a key with one limit: a list of its own for each would be read from memory by each Check. */
+  const sole: Window[] = [];
 
   return {
-    countersOf(key, owner, limits, now) {
-      const account = accountFor(key);
+    windowsOf(key, owner, limits, now) {
       const anchor = owner === null ? null : owner.billingAnchor;
-      if (account.limits !== limits || account.anchor !== anchor || account.owner !== key.owner) {
-        const resolved = limits.map((limit) => counterOf(key, account, { limit, anchor }, now));
-        const { counters } = account;
-        const isSame =
-          resolved.length === counters.length && resolved.every((one, at) => one === counters[at]);
-        account.resolved = isSame ? counters : resolved;
-        account.limits = limits;
-        account.anchor = anchor;
-        account.owner = key.owner;
+      const held = key.account;
+      // Nearly all keys have one limit, which is theirs alone: its window is all that is looked at.
+      if (held instanceof Window && isSole(held, limits, anchor)) {
+        if (!held.isVisited) held.isVisited = true;
+        sole[0] = isCurrent(held, now) ? held : rolled(held, key, limits[0] as Limit, now);
+        if (sole[0] !== held) key.account = sole[0];
+        return sole;
       }
-      const { resolved } = account;
+      const resolved = resolve(key, anchor, limits, now);
       for (let at = 0; at < resolved.length; at++) {
-        const counter = resolved[at] as Counter;
-        if (!isCurrent(counter.window, now)) roll(counter, limits[at] as Limit, key.owner !== null, now);
+        const window = resolved[at] as Window;
+        if (!isCurrent(window, now)) resolved[at] = rolled(window, key, limits[at] as Limit, now);
       }
       return resolved;
     },
     find({ holder, counter, start, end }) {
-      for (const { id, window } of accounts.get(holder)?.counters ?? []) {
-        if (id !== counter) continue;
+      for (const window of accounts.get(holder)?.windows ?? []) {
+        if (window.counter !== counter) continue;
         for (const one of [window, window.next]) if (one?.start === start && one.end === end) return one;
       }
       return null;
     },
     open,
     *spentInAdvance(now) {
-      for (const { counters } of accounts.values()) {
-        for (const { window } of counters) {
-          const { counter, start, end } = window;
-          const units = window.advance - window.free;
-          if (window.hasAdvance && units > 0 && end + endedMs > now) yield { counter, start, end, units };
+      for (const { windows } of accounts.values()) {
+        for (const { counter, start, end, advance: inAdvance, free, hasAdvance } of windows) {
+          const units = inAdvance - free;
+          if (hasAdvance && units > 0 && end + endedMs > now) yield { counter, start, end, units };
         }
       }
     },
   };
 
-  function open({ holder, counter: id, start, end, limit }: HeldWindow): Window | null {
+  function isSole(window: Window, limits: readonly Limit[], anchor: number | null): boolean {
+    return window.soleOf === limits && window.heldBy === accounts && window.anchor === anchor;
+  }
+
+  /** Those that were found last, as long as each is the latest of its counter. */
+  function resolve(key: Spender, anchor: number | null, limits: readonly Limit[], now: number): Window[] {
+    const account = accountFor(key);
+    const isKnown =
+      account.limits === limits &&
+      account.anchor === anchor &&
+      account.owner === key.owner &&
+      account.resolved.every((window) => window.heldBy === accounts);
+    if (isKnown) return account.resolved;
+    const resolved = limits.map((limit) => latestOf(key, account, { limit, anchor }, now));
+    const { windows } = account;
+    const isSame = resolved.length === windows.length && resolved.every((one, at) => one === windows[at]);
+    account.resolved = isSame ? windows : resolved;
+    account.limits = limits;
+    account.anchor = anchor;
+    account.owner = key.owner;
+    const [only] = resolved;
+    if (resolved.length === 1 && only !== undefined && windows.includes(only)) {
+      only.soleOf = limits;
+      if (key.account !== undefined) key.account = only;
+    }
+    return account.resolved;
+  }
+
+  function open({ holder, counter, start, end, limit }: HeldWindow): Window | null {
     const per = end - start;
     if (advances.of({ limit, per }, start).units === 0) return null;
     const account = accountOf(holder);
-    const known = account.counters.find((counter) => counter.id === id && counter.per === per);
-    if (known !== undefined && known.window.start >= start) return null;
-    const counter = known ?? {
-      id,
-      per,
-      ...{ anchor: null, limit },
-      window: openWindow({ id, per }, findSpan(per, null, start), false, start),
-    };
-    if (known === undefined) account.counters = account.counters.concat([counter]);
-    else known.window = openWindow(known, findSpan(per, null, start), false, start);
-    advance(counter.window, { limit, per }, advances);
-    return counter.window;
+    const known = account.latest(counter, per);
+    if (known !== undefined && known.start >= start) return null;
+    const counted = { counter, per, anchor: known?.anchor ?? null };
+    const opened = openWindow(counted, findSpan(per, null, start), false, start);
+    if (known === undefined) hold(account, opened, limit);
+    else account.replace(known, opened);
+    advance(opened, { limit, per }, advances);
+    return opened;
   }
 
   function forgetAccount(_: string, account: Account): void {
     account.heldBy = null;
-    for (const { window } of account.counters) forget(window);
+    for (const window of account.windows) forget(window);
   }
 
   function forget(window: Window): void {
+    noteForgotten(window);
+    window.yieldTo(null);
+  }
+
+  function noteForgotten(window: Window): void {
     advances.forget(window);
     if (window.next !== null) advances.forget(window.next);
   }
 
-  /** A key in memory has it in hand; others are looked for by their spenders' names. */
+  /** A key in memory has it in hand where it has several limits; others are looked for by their spenders' names. */
   function accountFor(key: Spender): Account {
     const held = key.account;
     if (held instanceof Account && held.heldBy === accounts) {
@@ -168,64 +169,67 @@ export function createAccounts(options: AccountsOptions): Accounts {
     return account;
   }
 
-  function counterOf(
+  /** The window of a limit's counter, which is opened where there is none. */
+  function latestOf(
     key: Spender,
     own: Account,
     { limit, anchor }: { readonly limit: Limit; readonly anchor: number | null },
     now: number,
-  ): Counter {
-    const id = counterId(limit, key.spender, key.owner);
-    const isShared = limit.sharedBy === 'owner' && key.owner !== null;
-    // To make room for the owner's, its own may have been forgotten.
-    const find = () => (own.heldBy === null ? accountOf(key.spender) : own);
-    const account = isShared ? accountOf(ownerHolder(key.owner ?? '')) : find();
-    const known = account.counters.find((counter) => counter.id === id && counter.per === limit.per);
-    if (known !== undefined) {
-      if (limit.limit < known.limit) onLowered(known.window);
-      known.limit = limit.limit;
-      if (known.anchor !== anchor) {
-        known.anchor = anchor;
-        roll(known, limit, key.owner !== null, now);
-      }
-      return known;
-    }
+  ): Window {
+    const counter = counterId(limit, key.spender, key.owner);
     const { per } = limit;
-    const window = openWindow({ id, per }, findSpan(per, anchor, now), key.owner !== null, now);
-    advance(window, limit, advances);
-    const counter = { id, per, anchor, limit: limit.limit, window };
-    account.counters = account.counters.concat([counter]);
-    const [oldest] = account.counters;
-    if (account.counters.length > countersMax && oldest !== undefined) {
-      account.counters = account.counters.slice(1);
-      forget(oldest.window);
+    const account = holderOf(key, own, limit);
+    const known = account.latest(counter, per);
+    if (known !== undefined) {
+      if (limit.limit < known.limit) onLowered(known);
+      known.limit = limit.limit;
+      if (known.anchor === anchor) return known;
+      known.anchor = anchor;
+      return rolled(known, key, limit, now);
     }
-    return counter;
+    const window = openWindow({ counter, per, anchor }, findSpan(per, anchor, now), key.owner !== null, now);
+    advance(window, limit, advances);
+    hold(account, window, limit.limit);
+    return window;
   }
 
-  function roll(counter: Counter, limit: Limit, hasOwner: boolean, now: number): void {
-    const { window, per, anchor } = counter;
-    const span = findSpan(per, anchor, now);
+  /** Whose counter it is that a key spends from for a limit. */
+  function holderOf(key: Spender, own: Account | null, { sharedBy }: Limit): Account {
+    if (sharedBy === 'owner' && key.owner !== null) return accountOf(ownerHolder(key.owner));
+    // To make room for the owner's, its own may have been forgotten.
+    return own === null || own.heldBy === null ? accountOf(key.spender) : own;
+  }
+
+  function hold(account: Account, window: Window, limit: number): void {
+    window.limit = limit;
+    window.heldBy = accounts;
+    const dropped = account.add(window);
+    if (dropped !== null) forget(dropped);
+  }
+
+  /** The window of the same counter that `now` lies in. */
+  function rolled(window: Window, key: Spender, limit: Limit, now: number): Window {
+    const span = findSpan(window.per, window.anchor, now);
     const { start, end } = span;
-    if (window.start === start && window.end === end) return;
+    if (window.start === start && window.end === end) return window;
     const { next } = window;
     const isOver = now >= window.end;
     if (next !== null && next.start === start && next.end === end) {
       advances.forget(window);
-      counter.window = next;
+      holderOf(key, null, limit).replace(window, next);
       if (!isOver) onReplaced(window);
-      return;
+      return next;
     }
-    forget(window);
+    noteForgotten(window);
     if (!isOver) onReplaced(window);
-    if (!window.reopen(span)) counter.window = openWindow(counter, span, hasOwner, now);
-    advance(counter.window, limit, advances);
+    let current = window;
+    if (!window.reopen(span)) {
+      current = openWindow(window, span, key.owner !== null, now);
+      holderOf(key, null, limit).replace(window, current);
+    }
+    advance(current, limit, advances);
+    return current;
   }
-}
-
-function takeVisit(account: Account): boolean {
-  const { isVisited } = account;
-  account.isVisited = false;
-  return isVisited;
 }
 
 /** The name of an owner among spenders, whose names are ids of keys. */

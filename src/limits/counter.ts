@@ -14,28 +14,46 @@ export interface WindowSpan extends Span {
   readonly aheadAt: number;
 }
 
+/** One count of one limit, of a key or of an owner, as a window of it is opened. */
+export interface Counted {
+  /** Its name in the store. */
+  readonly counter: string;
+  readonly per: Limit['per'];
+  /** From when its periods run; null for the calendar. */
+  readonly anchor: number | null;
+}
+
 /**
  * What one replica knows of one window, or period, of one counter. Where nobody waits for it, it becomes the next one:
- * a window of each key that were made anew each minute would be what V8 collects most. So numbers here are whole
- * ones, which stand in the object itself, and a time that is mostly not known is null.
+ * a window of each key that were made anew each minute would be what V8 collects most. What a Check reads stands first,
+ * near to each other: with many keys each is read from memory that nobody has read for a while, and that is what a
+ * limit costs. So numbers here are whole ones, which stand in the object itself, and a time that is mostly not known is
+ * null.
  */
-export class Window {
-  /** The counter's name in the store. */
-  readonly counter: string;
+export class Window implements Counted {
+  /** Who holds it as the latest of its counter; null for one that is not, or not any more. */
+  heldBy: object | null = null;
+  /** The list whose only limit it counts, for keys that have it in hand; null for none. */
+  soleOf: readonly Limit[] | null = null;
+  anchor: number | null;
   span: WindowSpan;
   /** Leased here, or in advance, and not spent. */
   free = 0;
-  /** Leased here, all in all, and in advance. */
-  granted = 0;
   /** Leased by all replicas, when the store was asked last, and in advance. */
   leased = 0;
+  /** Leased here, all in all, and in advance. */
+  granted = 0;
+  /** What is likely to be spent of it here, by the window before; 0 where that is not known. */
+  expected = 0;
   lease: Promise<void> | null = null;
   /** Units were charged after the fact, or given back so: what is left may be less than what was leased says. */
   isCharged = false;
+  /** Whether it was asked for by whoever has it in hand. */
+  isVisited = false;
   /** That one, once something was leased of it. */
   next: Window | null = null;
-  /** What is likely to be spent of it here, by the window before; 0 where that is not known. */
-  expected = 0;
+  readonly counter: string;
+  readonly per: Limit['per'];
   /** What of the limit the store never gives out, since it is or was spent without a lease. */
   advance = 0;
   /** Whether that may be spent here. */
@@ -52,12 +70,16 @@ export class Window {
   idleFree = 0;
   /** When it was spent from last; null where nobody asks, since it is short. */
   spentAt: number | null;
+  /** What its limit was when it was asked for last. */
+  limit = 0;
   /** What was told of it to an operator. */
   isNearlySpentTold = false;
   isExceededTold = false;
 
-  constructor(counter: string, span: WindowSpan, carries: boolean, now: number) {
+  constructor({ counter, per, anchor }: Counted, span: WindowSpan, carries: boolean, now: number) {
     this.counter = counter;
+    this.per = per;
+    this.anchor = anchor;
     this.span = span;
     this.carries = carries;
     this.spentAt = span.isLong ? now : null;
@@ -88,18 +110,16 @@ export class Window {
     this.idleFree = 0;
     return true;
   }
-}
 
-/** One count of one limit, of a key or of an owner. */
-export interface Counter {
-  /** Its name in the store. */
-  readonly id: string;
-  readonly per: Limit['per'];
-  /** From when its periods run; null for the calendar. */
-  anchor: number | null;
-  /** What its limit was when it was asked for last. */
-  limit: number;
-  window: Window;
+  /** Gives up its place as the latest of its counter, to `other` where there is one. */
+  yieldTo(other: Window | null): void {
+    if (other !== null) {
+      other.heldBy = this.heldBy;
+      other.soleOf = this.soleOf;
+      other.limit = this.limit;
+    }
+    this.heldBy = null;
+  }
 }
 
 /**
@@ -117,13 +137,8 @@ export function isAnchored(per: Limit['per']): boolean {
   return typeof per !== 'number' && per !== 'total';
 }
 
-export function openWindow(
-  { id, per }: Pick<Counter, 'id' | 'per'>,
-  span: WindowSpan,
-  hasOwner: boolean,
-  now: number,
-): Window {
-  return new Window(id, span, hasOwner && isAnchored(per), now);
+export function openWindow(counted: Counted, span: WindowSpan, hasOwner: boolean, now: number): Window {
+  return new Window(counted, span, hasOwner && isAnchored(counted.per), now);
 }
 
 /** The span that holds `now`, of that length or period: the same object as before where it is the same window. */

@@ -1,20 +1,20 @@
 import type { Limit } from '../keys/limit.ts';
 import type { UnitReturn, UnitStore } from '../store/units.ts';
 import { type Advances, heldAtFirst, heldPartMax } from './advances.ts';
-import { advance, type Counter, createFindSpan, openWindow, type Window } from './counter.ts';
+import { advance, createFindSpan, openWindow, type Window } from './counter.ts';
 
 /** How units come from the store, and go back to it. */
 export interface Leases {
   /** Fetches units before they are needed; should it fail, whoever needs them is told. */
   topUp(window: Window, limit: Limit, now: number): void;
   /**
-   * Fetches units of the counter's next window, which is about to begin, where this one was used here more than once.
+   * Fetches units of the next window, which is about to begin, where this one was used here more than once.
    * Who asks first in it then waits for nobody. Should it fail, whoever needs them is told.
    */
-  leaseAhead(counter: Counter, limit: Limit, now: number): void;
+  leaseAhead(window: Window, limit: Limit, now: number): void;
   /** Asks for what these lack of the cost. Rejects with `StoreUnavailable`. */
   leaseMissing(
-    counters: readonly Counter[],
+    windows: readonly Window[],
     limits: readonly Limit[],
     cost: number,
     now: number,
@@ -23,7 +23,7 @@ export interface Leases {
    * Looks again at those of which others may have given something back, or spent without a lease; not where the cost is
    * more than the limit, and will be whatever they do.
    */
-  freshen(counters: readonly Counter[], limits: readonly Limit[], cost: number, now: number): void;
+  freshen(windows: readonly Window[], limits: readonly Limit[], cost: number, now: number): void;
   giveBackWindow(window: Window): void;
   giveBackIdle(now: number): Promise<void>;
   giveBackAll(): Promise<void>;
@@ -65,20 +65,20 @@ export function createLeases(
         lease(window, limit, 0, now).catch(() => {});
       }
     },
-    leaseAhead(counter, limit, now) {
-      const { window, per, anchor } = counter;
+    leaseAhead(window, limit, now) {
+      const { per, anchor } = window;
       const spent = window.granted - window.free;
       if (window.next !== null || spent < aheadSpentMin || sharers() === 1) return;
-      const next = openWindow(counter, findSpan(per, anchor, window.end), false, window.end);
+      const next = openWindow(window, findSpan(per, anchor, window.end), false, window.end);
       next.expected = spent;
       // Of a small limit the last units are for whoever asks.
       if (reserveOf(next, limit, sharers()) < 1) return;
       window.next = next;
       lease(next, limit, 0, now).catch(() => {});
     },
-    leaseMissing: (counters, limits, cost, now) =>
+    leaseMissing: (windows, limits, cost, now) =>
       Promise.all(
-        counters.map(({ window }, at) => {
+        windows.map((window, at) => {
           const limit = limits[at] as Limit;
           const isUnseen = cost === 0 && window.seenAt === null;
           if (cost <= window.free && !isUnseen) return null;
@@ -87,9 +87,9 @@ export function createLeases(
           );
         }),
       ),
-    freshen(counters, limits, cost, now) {
+    freshen(windows, limits, cost, now) {
       if (limits.some(({ limit }) => cost > limit)) return;
-      for (const [at, { window }] of counters.entries()) {
+      for (const [at, window] of windows.entries()) {
         const isKnown = advances.isSole && window.seenAt !== null;
         const mayChange = cost === 0 || window.isCharged || (window.span.isLong && !isKnown);
         const isDue = Math.abs(ageOf(window, now)) >= freshMs;

@@ -8,10 +8,10 @@ import { StoreUnavailable } from '../store/store.ts';
 import type { UnitStore } from '../store/units.ts';
 import { type Anchored, createAccounts, type HeldWindow, type Spender } from './accounts.ts';
 import { type Advances, noAdvances } from './advances.ts';
-import { type Counter, remainingIn } from './counter.ts';
+import { remainingIn, type Window } from './counter.ts';
 import { createLeases } from './leases.ts';
 import { type LimitNews, noteExceeded, noteSpent } from './news.ts';
-import { isShort, kept, type RateVerdict, standingOf, weightOf } from './verdict.ts';
+import { isShort, type RateVerdict, verdictOnOne, verdictOnSeveral } from './verdict.ts';
 
 /** Counts what keys spend. */
 export interface Limiter {
@@ -94,17 +94,18 @@ export function createLimiter(
 
   return {
     spend(key, owner, limits, cost, now) {
-      const counters = accounts.countersOf(key, owner, limits, now);
-      const stand = standOf(counters, limits, cost);
-      if (stand === 'wait') return spendLeased(key, counters, limits, cost, now);
-      if (stand === 'ready') take(key, counters, limits, cost, now);
-      else deny(key, counters, limits, cost);
-      if (stand === 'short' || cost === 0) leases.freshen(counters, limits, cost, now);
-      return verdictOn(counters, limits, cost, stand === 'ready', now);
+      const windows = accounts.windowsOf(key, owner, limits, now);
+      const stand = standOf(windows, limits, cost);
+      // Of this moment: their counters may have others by the time that units come.
+      if (stand === 'wait') return spendLeased(key, [...windows], limits, cost, now);
+      if (stand === 'ready') take(key, windows, limits, cost, now);
+      else deny(key, windows, limits, cost);
+      if (stand === 'short' || cost === 0) leases.freshen(windows, limits, cost, now);
+      return verdictOn(windows, limits, cost, stand === 'ready', now);
     },
     look(key, owner, limits, cost, now) {
-      const counters = accounts.countersOf(key, owner, limits, now);
-      return verdictOn(counters, limits, cost, standOf(counters, limits, cost) !== 'short', now);
+      const windows = accounts.windowsOf(key, owner, limits, now);
+      return verdictOn(windows, limits, cost, standOf(windows, limits, cost) !== 'short', now);
     },
     held: (windows) =>
       windows.map((window) => {
@@ -134,55 +135,52 @@ export function createLimiter(
 
   async function spendLeased(
     key: Spender,
-    counters: readonly Counter[],
+    windows: readonly Window[],
     limits: readonly Limit[],
     cost: number,
     now: number,
   ): Promise<RateVerdict> {
-    // The windows of this moment: their counters may have others by the time that units come.
-    const held = counters.map((counter) => ({ ...counter }));
-    for (const { window } of held) window.wanted += cost;
+    for (const window of windows) window.wanted += cost;
     try {
       for (;;) {
-        const stand = standOf(held, limits, cost);
+        const stand = standOf(windows, limits, cost);
         if (stand === 'wait') {
-          await leases.leaseMissing(held, limits, cost, now);
+          await leases.leaseMissing(windows, limits, cost, now);
           continue;
         }
-        if (stand === 'ready') take(key, held, limits, cost, now);
-        else deny(key, held, limits, cost);
-        return kept(verdictOn(held, limits, cost, stand === 'ready', now));
+        if (stand === 'ready') take(key, windows, limits, cost, now);
+        else deny(key, windows, limits, cost);
+        return verdictOn(windows, limits, cost, stand === 'ready', now);
       }
     } catch (error) {
       if (!(error instanceof StoreUnavailable) || !allowWhenUnavailable) throw error;
-      for (const { window } of held) if (window.free >= cost) window.free -= cost;
-      return kept(verdictOn(held, limits, cost, true, now));
+      for (const window of windows) if (window.free >= cost) window.free -= cost;
+      return verdictOn(windows, limits, cost, true, now);
     } finally {
-      for (const { window } of held) window.wanted -= cost;
+      for (const window of windows) window.wanted -= cost;
     }
   }
 
   function take(
     key: Spender,
-    counters: readonly Counter[],
+    windows: readonly Window[],
     limits: readonly Limit[],
     cost: number,
     now: number,
   ): void {
-    for (let at = 0; at < counters.length; at++) {
-      const counter = counters[at] as Counter;
-      const { window } = counter;
+    for (let at = 0; at < windows.length; at++) {
+      const window = windows[at] as Window;
       const limit = limits[at] as Limit;
       window.free -= cost;
       if (window.span.isLong) window.spentAt = now;
       leases.topUp(window, limit, now);
-      if (leasesAhead && now >= window.span.aheadAt) leases.leaseAhead(counter, limit, now);
+      if (leasesAhead && now >= window.span.aheadAt) leases.leaseAhead(window, limit, now);
       if (typeof limit.per === 'string') noteSpent(key, window, limit, onNews);
     }
   }
 
-  function deny(key: Spender, counters: readonly Counter[], limits: readonly Limit[], cost: number): void {
-    for (const [at, { window }] of counters.entries()) {
+  function deny(key: Spender, windows: readonly Window[], limits: readonly Limit[], cost: number): void {
+    for (const [at, window] of windows.entries()) {
       const limit = limits[at] as Limit;
       if (typeof limit.per === 'number') continue;
       // Others may have spent all of it since this replica spent the last.
@@ -197,13 +195,13 @@ export function createLimiter(
  * first: it may have units left where this replica has none.
  */
 function standOf(
-  counters: readonly Counter[],
+  windows: readonly Window[],
   limits: readonly Limit[],
   cost: number,
 ): 'ready' | 'wait' | 'short' {
   let stand: 'ready' | 'wait' = 'ready';
-  for (let at = 0; at < counters.length; at++) {
-    const { window } = counters[at] as Counter;
+  for (let at = 0; at < windows.length; at++) {
+    const window = windows[at] as Window;
     // A limit that was lowered is kept to, whatever was leased under the old one.
     const remaining = remainingIn(window, limits[at] as Limit);
     if (cost > remaining || remaining === 0) return 'short';
@@ -213,37 +211,21 @@ function standOf(
   return stand;
 }
 
-/** As `judge`, without a list of what is known: this is what a Check costs. */
 function verdictOn(
-  counters: readonly Counter[],
+  windows: readonly Window[],
   limits: readonly Limit[],
   cost: number,
   isAllowed: boolean,
   now: number,
 ): RateVerdict {
-  let told = -1;
-  let toldBy = 0;
-  for (let at = 0; at < counters.length; at++) {
-    const { window } = counters[at] as Counter;
-    const limit = limits[at] as Limit;
-    const remaining = remainingIn(window, limit);
-    if (!isAllowed && !isShort(remaining, cost)) continue;
-    const by = weightOf(limit, remaining, window.end, isAllowed);
-    if (told === -1 || by > toldBy) {
-      told = at;
-      toldBy = by;
-    }
+  const [only] = windows;
+  if (windows.length === 1 && only !== undefined) {
+    const remaining = remainingIn(only, limits[0] as Limit);
+    return verdictOnOne(limits, { span: only.span, remaining }, isAllowed, now);
   }
-  const at = Math.max(0, told);
-  const standing = (place: number) => {
-    const { window } = counters[place] as Counter;
-    const limit = limits[place] as Limit;
-    const { start, end } = window;
-    return standingOf({ limit, start, end, remaining: remainingIn(window, limit) }, now);
-  };
-  const { name, limit, remaining, lengthSeconds, resetAt, retryAfter } = standing(at);
-  return {
-    ...{ isAllowed, name, limit, remaining, lengthSeconds, resetAt, retryAfter, limits },
-    standings: () => limits.map((_, place) => standing(place)),
-  };
+  const known = windows.map((window, at) => {
+    const limit = limits[at] as Limit;
+    return { limit, start: window.start, end: window.end, remaining: remainingIn(window, limit) };
+  });
+  return verdictOnSeveral(known, limits, { isAllowed, cost }, now);
 }

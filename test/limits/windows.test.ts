@@ -42,6 +42,19 @@ describe('the counters of a key that is in memory', () => {
     expect(ledger.leases()).toBe(leases + 1);
   });
 
+  it('are those of its owner, which another key of the owner brought into the next period', async () => {
+    const ledger = createUnitLedger();
+    const limiter = createLimiter(ledger, { spendersMax: 10, allowWhenUnavailable: false });
+    const daily = [{ name: 'ours', limit: 10_000, per: 'day', sharedBy: 'owner' } as const];
+    const [one, other] = ['key_1', 'key_2'].map((id): Spender => {
+      return { spender: id as KeyId, owner: 'acme', account: null };
+    }) as [Spender, Spender];
+    for (const now of [noon, noon + 86_400_000]) {
+      for (const key of [one, other, one]) await limiter.spend(key, null, daily, 1, now);
+    }
+    expect(ledger.leases()).toBe(2);
+  });
+
   it('admit no more than a limit where the room for counters is less than one key needs', async () => {
     const ledger = createUnitLedger();
     const advances = createAdvances(ledger);
