@@ -37,6 +37,9 @@ export function createPlans(configured: PlanLimits): Plans {
     limitsOf(key, owner, scheme) {
       if (key.rateLimits.length > 0) return key.rateLimits;
       const plans = plansOf(scheme);
+      // Nearly all keys have a plan of their own, by its name in lower case.
+      const own = key.plan === null ? undefined : plans.get(key.plan);
+      if (own !== undefined) return own;
       let isNamed = false;
       for (const plan of [key.plan, owner?.plan ?? null, scheme.defaultPlan]) {
         const limits = plan === null ? undefined : plans.get(plan.toLowerCase());

@@ -6,6 +6,7 @@ import { rpcStatus as code } from '../../net/rpc.ts';
 import { BackwardWriter } from './backward-writer.ts';
 import { createOverrideFragments } from './key-fragments.ts';
 import type { KeyShapes } from './key-shapes.ts';
+import { createWriteRateHeaders } from './rate-header-bytes.ts';
 import { response, writeHeader, writeMember, writeStatus, writeStructMember } from './response-fields.ts';
 
 const overrideFragment = createOverrideFragments();
@@ -15,6 +16,9 @@ const noLabels = encodeNoLabels();
 
 /** The tags of an OkHttpResponse. */
 export const ok = { headers: 18, remove: 42, responseHeaders: 50, removeParameters: 66 } as const;
+
+const writeXHeaders = createWriteRateHeaders(ok.responseHeaders);
+const ietf = { rateLimitHeaders: 'ietf' } as const;
 
 /** What is told of any key, and to the upstream. */
 export interface Told {
@@ -143,11 +147,12 @@ function isSet({ upstream, allowed, headers }: SetHeaders, name: string): boolea
 function writeAnswerChanges(writer: BackwardWriter, { withheld, rate, scheme }: Allowed): void {
   for (const name of withheld.parameters) writer.text(ok.removeParameters, name);
   if (rate === null) return;
-  const headers = rateHeaders(rate, scheme);
-  for (let at = headers.length - 1; at >= 0; at--) {
-    const [name, text] = headers[at] as readonly [string, string];
-    writeHeader(writer, ok.responseHeaders, name, text);
+  const { rateLimitHeaders: form } = scheme;
+  if (form === 'ietf' || form === 'both') {
+    for (const [name, text] of rateHeaders(rate, ietf).toReversed())
+      writeHeader(writer, ok.responseHeaders, name, text);
   }
+  if (form === 'x' || form === 'both') writeXHeaders(writer, rate);
 }
 
 function writeKeyMetadata(

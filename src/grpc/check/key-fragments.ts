@@ -64,14 +64,21 @@ export function createKeyFragments(headersTag: number): (allowed: FragmentSource
 export function createOverrideFragments(): (limits: readonly Limit[]) => Uint8Array {
   const writer = new BackwardWriter();
   const known = new WeakMap<readonly Limit[], Uint8Array>();
+  let latest: Uint8Array = new Uint8Array();
+  let latestOf: readonly Limit[] | null = null;
 
   return (limits) => {
-    const fragment = known.get(limits);
-    if (fragment !== undefined) return fragment;
+    if (limits === latestOf) return latest;
+    latest = known.get(limits) ?? make(limits);
+    latestOf = limits;
+    return latest;
+  };
+
+  function make(limits: readonly Limit[]): Uint8Array {
     const override = limitOverride(limits);
     if (override !== null) writeOverrideMember(writer, 'rate_limit_override', override);
     const made = writer.take();
     known.set(limits, made);
     return made;
-  };
+  }
 }
