@@ -62,6 +62,12 @@ const startEveryMs = 200;
 const lastUseUs = 40;
 /** Keys that Checks come from, in the computed tables. */
 const keysOfTables = [1_000_000, 100_000_000];
+/** Whether each key has a limit, and whose keys they are. */
+const casesOfTables = [
+  [false, 'one'],
+  [false, 'each'],
+  [true, 'one'],
+] as const;
 
 const relayedFrom = options['relayed-from'] && wholeNumber('relayed-from', options['relayed-from']);
 const isComputed = !options['feeds-only'];
@@ -96,9 +102,10 @@ say(`
 Measured here, on MongoDB ${measured.version}: each change stream that waits adds ${wakeUs.toFixed(0)} µs to a write by majority that it is not told of.
 `);
 say(costsTable(costs));
-for (const hasLimits of [false, true]) {
+for (const [hasLimits, owners] of casesOfTables) {
   const rates = [];
-  for (const keys of keysOfTables) rates.push(await ratesOf({ ...workload, keys }, hasLimits));
+  for (const keys of keysOfTables)
+    rates.push({ ...(await ratesOf({ ...workload, keys }, hasLimits)), owners });
   say('');
   say(coresTable(fleets, rates, costs));
 }
@@ -146,7 +153,7 @@ function columns(replicas: number): Record<string, number> {
 }
 
 /** What one replica of a large fleet writes, as one of a few does. */
-async function ratesOf(of: Workload, hasLimits: boolean): Promise<FleetRates> {
+async function ratesOf(of: Workload, hasLimits: boolean): Promise<Omit<FleetRates, 'owners'>> {
   const few = limiterFleets.at(-1) ?? 1;
   const { batches, tallies } = await usageWrites(of, random);
   const leased = hasLimits ? (await leaseWrites(few, of, random)).perSecond / few : 0;

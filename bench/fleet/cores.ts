@@ -1,14 +1,17 @@
 /** Cores of mongod that a fleet takes, part by part, from what each part costs and how often it is done. */
+
 import { renewalsPerLease } from '../../src/mongo/feed/feed.ts';
 import { relayedFromDefault } from '../../src/mongo/feed/tick.ts';
+import { upkeepLimits } from '../../src/mongo/usage/open/run-upkeep.ts';
 import { table } from '../report/markdown.ts';
 import { followersWoken, leasesOfCall, type PartCosts } from './parts.ts';
-import { useWrites } from './use.ts';
+import { type Owners, useWrites } from './use.ts';
 import { keysUsed, type Workload } from './workload.ts';
 
 export interface FleetRates {
   readonly workload: Workload;
   readonly hasLimits: boolean;
+  readonly owners: Owners;
   /** By one replica of a few, each second, as the real limiter asks. */
   readonly leases: number;
   readonly batches: number;
@@ -39,7 +42,7 @@ export function coresOf(
   rates: FleetRates,
   cost: CoreCosts,
 ): Readonly<Record<string, number>> {
-  const { workload, hasLimits, narrowings, stalenessMaxMs } = rates;
+  const { workload, hasLimits, owners, narrowings, stalenessMaxMs } = rates;
   const { checksPerSecond, windowMs } = workload;
   const questions = (replicas * renewalsPerLease * 1_000) / stalenessMaxMs;
   const acknowledgements = replicas * narrowings;
@@ -54,13 +57,12 @@ export function coresOf(
   const windows = hasLimits
     ? keysUsed(workload, replicas * checksPerSecond * windowSeconds) / windowSeconds
     : 0;
-  const { folded, merged, read, documents, settled, touches, newDays, sums } = useWrites(
-    replicas,
-    workload,
-    rates.tallies,
-  );
+  const use = useWrites(replicas, workload, rates.tallies, owners);
+  const { folded, merged, read, documents, settled, touches, newDays, sums, sumsOfAll, ofOwners } = use;
+  const pastDocuments = ofOwners.past / upkeepLimits.pastBucketRows;
   const batches = replicas * rates.batches;
-  const ofUse = batches * 2 + documents * 2 + settled + newDays + sums;
+  const ofKeys = batches * 2 + documents * 2 + settled + newDays + sums;
+  const ofUse = ofKeys + ofOwners.documents * 2 + pastDocuments + sumsOfAll;
   const entries = acknowledgements + written + leases + windows + ofUse;
   const cores = (count: number, us: number) => (count * us) / 1e6;
   const parts = {
@@ -72,7 +74,7 @@ export function coresOf(
       cores(narrowings * pollsOfSettlement, (cost.poll * replicas) / 1_000),
     'streams, of the relays or of all':
       cores(streams * entries, cost.look) + cores(streams * touches, cost.lookAtLastUse),
-    'batches of use': cores(batches, cost.batch),
+    'batches of use': cores(batches, owners === 'each' ? cost.batchOfOwners : cost.batch),
     'use of open hours, added and merged':
       cores(documents, cost.openDocument) +
       cores(folded + merged, cost.openRow) +
@@ -80,6 +82,13 @@ export function coresOf(
     'rows of hours that are over': cores(settled, cost.settled) + cores(settled, cost.closedRow),
     'last uses of keys': cores(touches, cost.touch),
     'days and months of keys': cores(newDays, cost.newSum) + cores(sums, cost.sum),
+    'use of owners in open hours, added and merged':
+      cores(owners === 'one' ? ofOwners.documents : 0, cost.openDocument) +
+      cores(ofOwners.folded + ofOwners.merged, cost.ownerRow) +
+      cores(ofOwners.read, cost.ownerMergedRow),
+    'hours, days and months of owners that are over':
+      cores(ofOwners.past, cost.ownerPastRow) + cores(ofOwners.pastRead, cost.ownerMergedRow),
+    'sums of all keys': cores(sumsOfAll, cost.sum),
     'leases of limits': cores(leases, cost.lease),
     'windows of limits that end': cores(windows, cost.windowEnd),
   };
@@ -92,10 +101,10 @@ export function coresOf(
 
 export function coresTable(fleets: readonly number[], all: readonly FleetRates[], cost: CoreCosts): string {
   const columns = all.flatMap((rates) => fleets.map((replicas) => coresOf(replicas, rates, cost)));
-  const head = all.flatMap(({ workload, hasLimits }) =>
+  const head = all.flatMap(({ workload, hasLimits, owners }) =>
     fleets.map(
       (replicas) =>
-        `${replicas.toLocaleString('en')}: ${workload.keys / 1e6} M keys${hasLimits ? ', limits' : ''}`,
+        `${replicas.toLocaleString('en')}: ${workload.keys / 1e6} M keys${hasLimits ? ', limits' : ''}${owners === 'each' ? ', an owner each' : ''}`,
     ),
   );
   const text = (value: number) => (value < 10 ? value.toFixed(2) : value.toFixed(0));
@@ -117,6 +126,7 @@ export function costsTable(cost: CoreCosts): string {
     leaseOfMany: 'a lease, 200 in a call',
     windowEnd: 'a window that is removed',
     batch: 'a batch of the use of 3,600 keys: written, read, removed',
+    batchOfOwners: 'the same, of as many owners',
     openDocument: 'a document of an open hour: written, removed',
     openRow: 'each row in it',
     mergedRow: 'a row that is read, to be merged or settled',
@@ -125,6 +135,9 @@ export function costsTable(cost: CoreCosts): string {
     touch: 'the last use of a key, on its own document',
     newSum: 'a day of a key that is new',
     sum: 'a day or a month of a key that is added to',
+    ownerRow: "an owner's row of an open hour, with its part of a document",
+    ownerMergedRow: 'such a row that is read',
+    ownerPastRow: "an owner's row of an hour, a day or a month that is over, with its part of a document",
     look: 'an entry of the oplog, for one stream',
     lookAtLastUse: 'the entry of a last use, for one stream',
   };

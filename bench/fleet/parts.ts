@@ -27,6 +27,8 @@ export interface PartCosts {
   readonly windowEnd: number;
   /** A batch of the use of 3 600 keys: written, read, removed. */
   readonly batch: number;
+  /** The same where each key has another owner. */
+  readonly batchOfOwners: number;
   /** A document of an open hour, written and removed; each row in it; and one that is read. */
   readonly openDocument: number;
   readonly openRow: number;
@@ -39,6 +41,10 @@ export interface PartCosts {
   /** A day of a key that is new, and a day or a month that is added to. */
   readonly newSum: number;
   readonly sum: number;
+  /** A row of an owner in an open hour; one that is read; and one of an hour, a day or a month that is over, with its document. */
+  readonly ownerRow: number;
+  readonly ownerMergedRow: number;
+  readonly ownerPastRow: number;
 }
 
 export const followersWoken = 100;

@@ -6,8 +6,10 @@ import { createUsageBatches } from '../../src/mongo/usage/batches.ts';
 import { createHourSlices } from '../../src/mongo/usage/hour-slices.ts';
 import { createUsageHours } from '../../src/mongo/usage/hours.ts';
 import { createOpenUse } from '../../src/mongo/usage/open/open.ts';
-import { createOpenReads } from '../../src/mongo/usage/open/open-reads.ts';
-import type { Run } from '../../src/mongo/usage/open/open-rows.ts';
+import { createOpenReads, type Hours } from '../../src/mongo/usage/open/open-reads.ts';
+import { bitsFor, type Run } from '../../src/mongo/usage/open/open-rows.ts';
+import { upkeepLimits } from '../../src/mongo/usage/open/run-upkeep.ts';
+import { ownerRows, ownerTally, unitRun } from '../../src/mongo/usage/owners/owner-rows.ts';
 import { createUsagePlans } from '../../src/mongo/usage/plan.ts';
 import { closedTogetherMs, placesOf } from '../../src/mongo/usage/plan-hours.ts';
 import { createUsageSums } from '../../src/mongo/usage/sums/sums.ts';
@@ -15,8 +17,11 @@ import type { UsageTally } from '../../src/store/usage/usage-tally.ts';
 import { several } from '../common/several.ts';
 
 const talliesOfBatch = 3_600;
+/** Of documents, 2 to the power of it, that rows of all keys are in. */
+const [manyBits, fewBits] = [3, 9];
 /** Folds of all keys. */
 const rounds = 20;
+const ownerRounds = 200;
 const hoursClosed = closedTogetherMs / 3_600_000;
 const rowsOfSlice = 10_000;
 
@@ -33,6 +38,7 @@ export async function measureUse(database: Db, sessions: Sessions, keys: readonl
   const hours = createUsageHours(database, sessions);
   const open = createOpenUse(database, sessions);
   const tallies = keys.map(tallyOf);
+  const owned = tallies.map((tally, at) => ownedBy(`customer-${at}`, tally));
   const openReads = createOpenReads(database, sessions);
   // Some hundred keys in each document, as in a large fleet; and a few.
   const written = async (first: number, bits: number) => {
@@ -48,12 +54,11 @@ export async function measureUse(database: Db, sessions: Sessions, keys: readonl
     });
     return { us, runs };
   };
-  const fewBits = 9;
-  const many = await written(1, 3);
+  const many = await written(1, manyBits);
   const few = await written(1_000, fewBits);
-  const openDocument = Math.max((few.us - many.us) / (2 ** fewBits - 2 ** 3), 0);
-  const openRow = (many.us - openDocument * 2 ** 3) / keys.length;
-  const parts = { bits: 3, from: 0, to: 2 ** 3 };
+  const openDocument = Math.max((few.us - many.us) / (2 ** fewBits - 2 ** manyBits), 0);
+  const openRow = (many.us - openDocument * 2 ** manyBits) / keys.length;
+  const parts = { bits: manyBits, from: 0, to: 2 ** manyBits };
   const range = { from: hour, before: hour + 3_600_000 };
   const mergedRow = await each(rounds * keys.length, () => openReads.part(many.runs, parts, range));
   const touch = await each(keys.length, () => inPortions(tallies, (some) => hours.touch(some)));
@@ -85,12 +90,50 @@ export async function measureUse(database: Db, sessions: Sessions, keys: readonl
     tallyOf(keys[at % keys.length] ?? (new ObjectId().toHexString() as KeyId)),
   );
   const count = 40;
-  const batch = await each(count, async () => {
-    await several(count, 4, () => batches.add(ofBatch));
-    for (let fold = await batches.begin(); fold !== null; fold = await batches.begin())
-      await batches.end(fold);
+  const inBatches = (tallies: readonly UsageTally[]) =>
+    each(count, async () => {
+      await several(count, 4, () => batches.add(tallies));
+      for (let fold = await batches.begin(); fold !== null; fold = await batches.begin())
+        await batches.end(fold);
+    });
+  const batch = await inBatches(ofBatch);
+  const batchOfOwners = await inBatches(ofBatch.map((tally, at) => ownedBy(`customer-${at}`, tally)));
+  const ofOwners = await measureOwners(database, sessions, owned, { each, range });
+  const ofKeys = { openDocument, openRow, mergedRow, settled, closedRow, touch, newSum, sum, batch };
+  return { ...ofKeys, batchOfOwners, ...ofOwners };
+}
+
+function ownedBy(owner: string, { about, ...tally }: UsageTally): UsageTally {
+  return { ...tally, about: { plan: null, scheme: null, environment: null, ...about, owner } };
+}
+
+/** What rows of as many owners cost as there are keys, each with its part of a document: of open hours, and of those that are over. */
+async function measureOwners(
+  database: Db,
+  sessions: Sessions,
+  owned: readonly UsageTally[],
+  { each, range }: { each: Each; range: Hours },
+) {
+  const open = createOpenUse(database, sessions, ownerRows);
+  const tallies = owned.map(ownerTally);
+  const runs = Array.from({ length: ownerRounds }, (_, at) => ({ run: 10_000 + at, bits: manyBits }));
+  const count = ownerRounds * owned.length;
+  const ownerRow = await each(count, async () => {
+    for (const run of runs) await open.add(tallies, run);
   });
-  return { openDocument, openRow, mergedRow, settled, closedRow, touch, newSum, sum, batch };
+  const reads = createOpenReads(database, sessions, ownerRows);
+  const parts = { bits: manyBits, from: 0, to: 2 ** manyBits };
+  const ownerMergedRow = await each(count, async () => {
+    for (let at = 0; at < ownerRounds; at += rounds)
+      await reads.part(runs.slice(at, at + rounds), parts, range);
+  });
+  const bits = bitsFor(owned.length, upkeepLimits.pastBucketRows);
+  const pastOf = (hours: number) =>
+    tallies.map((tally) => ({ ...tally, hour: range.from - hours * 3_600_000 }));
+  const ownerPastRow = await each(count, async () => {
+    for (let hours = 0; hours < ownerRounds; hours++) await open.add(pastOf(hours), unitRun('hour', bits));
+  });
+  return { ownerRow, ownerMergedRow, ownerPastRow };
 }
 
 async function inPortions<T>(all: readonly T[], work: (some: readonly T[]) => Promise<void>): Promise<void> {

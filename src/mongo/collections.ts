@@ -15,6 +15,8 @@ export const usageName = 'usage';
 export const usageOpenName = 'usage_open';
 export const usageBatchesName = 'usage_batches';
 export const usageSumsName = 'usage_sums';
+/** Of owners, whether their hours are over or not. */
+export const usageOwnersName = 'usage_owners';
 export const metaName = 'meta';
 export const journalName = 'journal';
 export const addressesName = 'addresses';
@@ -97,6 +99,7 @@ export const collectionIndexes: Readonly<Record<string, IndexDescription[]>> = {
   [chargesName]: [purgeIndex],
   [usageName]: [purgeIndex],
   [usageOpenName]: [purgeIndex, { key: { run: 1, bucket: 1, hour: 1 }, name: 'run' }],
+  [usageOwnersName]: [purgeIndex, { key: { run: 1, bucket: 1, hour: 1 }, name: 'run' }],
   [usageBatchesName]: [purgeIndex],
   [usageSumsName]: [purgeIndex],
   [addressesName]: [purgeIndex],

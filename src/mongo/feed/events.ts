@@ -16,6 +16,7 @@ import {
   usageBatchesName,
   usageName,
   usageOpenName,
+  usageOwnersName,
   usageSumsName,
 } from '../collections.ts';
 import { askId } from './fleet.ts';
@@ -34,7 +35,7 @@ export interface FeedEvent {
 /** What is written most, and no stream has to tell of. */
 const unwatched = [
   ...[usageBatchesName, usageName, limitsName, chargesName, journalName, addressesName, dutiesName],
-  ...[relayedName, relayPagesName, requestsName, usageSumsName, usageOpenName],
+  ...[relayedName, relayPagesName, requestsName, usageSumsName, usageOpenName, usageOwnersName],
 ];
 
 /**

@@ -12,6 +12,8 @@ interface BatchDocument {
   /** In the order of time, about: hexadecimal digits. */
   _id: string;
   tallies: number;
+  /** Of so many owners, and kinds of their keys; absent where a version before has written it. */
+  abouts?: number;
   packed: Binary;
   purge_at: Date;
 }
@@ -39,9 +41,9 @@ export interface UsageBatches {
   end(fold: Fold): Promise<void>;
 }
 
-/** Of one fold: more together are fewer additions of the same keys. So many take some 20 MB while they are added up. */
+/** Of one fold: more together are fewer rows of the same keys. So many take some 40 MB while they are added up. */
 const batchesMax = 500;
-export const talliesOfFold = 50_000;
+export const talliesOfFold = 100_000;
 
 export function createUsageBatches(
   database: Db,
@@ -64,23 +66,28 @@ export function createUsageBatches(
   const read = (ids: readonly string[]) =>
     sessions.read((options) => batches.find({ _id: { $in: [...ids] } }, options).toArray());
 
-  async function oldest(): Promise<{ readonly ids: string[]; readonly tallies: number }> {
+  async function oldest(): Promise<{
+    readonly ids: string[];
+    readonly tallies: number;
+    readonly owners: number;
+  }> {
     const waiting = await sessions.read((options) =>
       batches
         .find(
           { _id: { $lt: planId } },
-          { ...options, sort: { _id: 1 }, limit: batchesMax, projection: { tallies: 1 } },
+          { ...options, sort: { _id: 1 }, limit: batchesMax, projection: { tallies: 1, abouts: 1 } },
         )
         .toArray(),
     );
     const ids: string[] = [];
-    let sum = 0;
-    for (const { _id, tallies } of waiting) {
-      if (ids.length > 0 && sum + tallies > talliesOfFold) break;
-      sum += tallies;
+    const sum = { tallies: 0, owners: 0 };
+    for (const { _id, tallies, abouts = tallies } of waiting) {
+      if (ids.length > 0 && sum.tallies + tallies > talliesOfFold) break;
+      sum.tallies += tallies;
+      sum.owners += abouts;
       ids.push(_id);
     }
-    return { ids, tallies: sum };
+    return { ids, ...sum };
   }
 
   async function remove(ids: readonly string[]): Promise<void> {
@@ -104,11 +111,10 @@ export function createUsageBatches(
   return {
     async add(tallies) {
       const _id = new ObjectId().toHexString();
-      const packed = new Binary(await packTallies(tallies));
+      const { packed, abouts } = await packTallies(tallies);
       const purge_at = new Date(now() + usageRetentionMs);
-      await sessions.write((session) =>
-        batches.insertOne({ _id, tallies: tallies.length, packed, purge_at }, { session }),
-      );
+      const batch = { _id, tallies: tallies.length, abouts, packed: new Binary(packed), purge_at };
+      await sessions.write((session) => batches.insertOne(batch, { session }));
       return _id;
     },
     async isLeft(ids) {
@@ -128,9 +134,10 @@ export function createUsageBatches(
       }
       // They are removed when all is written: nothing is left to do but that.
       if (left.length > 0) await remove(left.map(({ _id }) => _id));
-      const { ids, tallies } = await oldest();
+      const { ids, tallies, owners } = await oldest();
       if (ids.length === 0) return null;
-      const brings = { level: 0, bits: bitsFor(tallies, rowsOfBucket), rows: tallies };
+      const runOf = (rows: number) => ({ level: 0, bits: bitsFor(rows, rowsOfBucket), rows });
+      const brings = { keys: runOf(tallies), owners: runOf(owners) };
       const plan = await plans.begin(last, { batches: ids, brings });
       if (plan === null) return null;
       return { number: plan.fold, plan, batches: ids, tallies: await tallied(await read(ids)) };

@@ -6,10 +6,11 @@ import type { HourSlices } from './hour-slices.ts';
 import type { UsageHours } from './hours.ts';
 import { aboutOf } from './open/open-rows.ts';
 import type { OpenUpkeep } from './open/open-upkeep.ts';
+import type { OwnerUpkeep } from './owners/owner-upkeep.ts';
 import type { Closing, PlanDocument, PlanNext, PlanOutcome, UsagePlans } from './plan.ts';
 import { closedTogetherMs, overBefore, type Places, placesOf } from './plan-hours.ts';
 import { portions } from './portions.ts';
-import type { UsageSums } from './sums/sums.ts';
+import { byAbout, type UsageSums } from './sums/sums.ts';
 
 /**
  * What becomes of hours of keys once they are over, a slice at a time: they get rows of their own, and some hours later all that a key
@@ -27,7 +28,8 @@ export interface UsageClosingDependencies {
   readonly hours: Pick<UsageHours, 'touch'>;
   readonly slices: HourSlices;
   readonly upkeep: OpenUpkeep;
-  readonly sums: Pick<UsageSums, 'resolve' | 'add' | 'close'>;
+  readonly ownerUpkeep: OwnerUpkeep;
+  readonly sums: Pick<UsageSums, 'resolve' | 'addToKeys' | 'addToOwners' | 'close'>;
   readonly now: () => number;
   /** Hours of keys in one slice. Default 10 000, which take a second at most. */
   readonly sliceSize?: number;
@@ -38,7 +40,9 @@ const sliceDefault = 10_000;
 const writeSize = 500;
 
 export function createUsageClosing(dependencies: UsageClosingDependencies): UsageClosing {
-  const { plans, batches, hours, slices, upkeep, sums, now, sliceSize = sliceDefault } = dependencies;
+  const { plans, batches, hours, slices, upkeep, ownerUpkeep, sums, now } = dependencies;
+  const { sliceSize = sliceDefault } = dependencies;
+  let isOwnersTurn = false;
 
   /** What was used before there were sums comes first: no report has any of it. Rows are there before they are added up. */
   async function next(plan: PlanDocument): Promise<Omit<PlanNext, 'batches' | 'brings'> | null> {
@@ -47,8 +51,14 @@ export function createUsageClosing(dependencies: UsageClosingDependencies): Usag
       return { slice: { kind: 'count', to: (await slices.uncounted(counted, sliceSize)).to } };
     }
     if (closed === undefined || settled === undefined) return null;
-    const kept = await upkeep.next(plan);
-    if (kept !== null) return kept;
+    // Neither waits for the other to have nothing left.
+    isOwnersTurn = !isOwnersTurn;
+    const ofOwners = isOwnersTurn ? ownerUpkeep.next(plan) : null;
+    if (ofOwners !== null) return ofOwners;
+    return upkeep.next(plan) ?? (await nextOfHours(plan, closed, settled)) ?? ownerUpkeep.next(plan);
+  }
+
+  async function nextOfHours(plan: PlanDocument, closed: Date, settled: Date) {
     const closing =
       plan.closing ?? (await nextClosing(closed.getTime() - usageRetentionMs, settled.getTime()));
     if (closing === null) return null;
@@ -56,7 +66,7 @@ export function createUsageClosing(dependencies: UsageClosingDependencies): Usag
     // Said with the first slice, and left as it is by others.
     const isBegun = plan.closing !== undefined;
     const begun = { closing, closed: new Date(closing.before.getTime() + usageRetentionMs) };
-    return { ...(!isBegun && begun), slice: { kind: 'close keys', to } };
+    return { ...(!isBegun && begun), slice: { kind: 'close keys', to } as const };
   }
 
   /** The hours that are closed together from this moment on, where all of them are over and there is something in them. */
@@ -77,7 +87,9 @@ export function createUsageClosing(dependencies: UsageClosingDependencies): Usag
     if (slice?.kind === 'count') {
       if (counted != null) {
         const { tallies } = await slices.uncounted(counted, sliceSize);
-        await sums.add(await sums.resolve(tallies), fold);
+        const known = await sums.resolve(tallies);
+        await sums.addToKeys(known, fold);
+        await sums.addToOwners(await byAbout(known), fold);
       }
       return { counted: slice.to };
     }
@@ -91,7 +103,7 @@ export function createUsageClosing(dependencies: UsageClosingDependencies): Usag
       await close(placesOf(closing, to), fold, closing.from.getTime());
       return { closing: to < hourMs ? { ...closing, after: to } : null, closed_by: fold };
     }
-    return upkeep.make(plan);
+    return slice !== undefined && /owners$/.test(slice.kind) ? ownerUpkeep.make(plan) : upkeep.make(plan);
   }
 
   async function close(places: readonly Places[], fold: number, newFrom: number): Promise<void> {
@@ -106,7 +118,7 @@ export function createUsageClosing(dependencies: UsageClosingDependencies): Usag
   return {
     async step() {
       const last = await plans.read();
-      const hasCleared = last !== null && (await upkeep.clear(last));
+      const hasCleared = last !== null && ((await upkeep.clear(last)) || (await ownerUpkeep.clear(last)));
       const plan = last?.slice === undefined ? await begin(last) : last;
       if (plan === null) return hasCleared;
       await plans.endSlice(plan, await make(plan));

@@ -5,11 +5,12 @@ import { earliest } from '../records/keys/records.ts';
 import type { Fold } from './batches.ts';
 import type { UsageHours } from './hours.ts';
 import type { OpenUse } from './open/open.ts';
+import { ownerTally } from './owners/owner-rows.ts';
 import type { PlanDocument, UsagePlans } from './plan.ts';
-import { isClosed, isCounted, isOpen } from './plan-hours.ts';
+import { isClosed, isCounted, isOpen, isOwnerOpen } from './plan-hours.ts';
 import { portions } from './portions.ts';
-import type { KnownTally, UsageSums } from './sums/sums.ts';
-import { createTallySums } from './sums/tally-sums.ts';
+import { byAbout, type KnownTally, type UsageSums } from './sums/sums.ts';
+import { createTallySums, sumsOf } from './sums/tally-sums.ts';
 import type { Touching } from './touching.ts';
 
 /**
@@ -22,7 +23,8 @@ export type FoldWrite = (fold: Fold) => Promise<void>;
 export interface FoldWriteDependencies {
   readonly hours: Pick<UsageHours, 'add' | 'touch'>;
   readonly open: Pick<OpenUse, 'add'>;
-  readonly sums: Pick<UsageSums, 'resolve' | 'add'>;
+  readonly ownersOpen: Pick<OpenUse, 'add'>;
+  readonly sums: Pick<UsageSums, 'resolve' | 'addToKeys' | 'addToOwners'>;
   readonly plans: Pick<UsagePlans, 'leaveUntold'>;
   readonly touching: Touching;
   /** These were added, for all replicas, by this process. */
@@ -35,7 +37,7 @@ const writeSize = 500;
 const turnSize = 2_000;
 
 export function createFoldWrite(dependencies: FoldWriteDependencies): FoldWrite {
-  const { hours, open, sums, plans, touching, onFolded } = dependencies;
+  const { hours, open, ownersOpen, sums, plans, touching, onFolded } = dependencies;
 
   /** Tells keys' own documents of their last uses, or some of them, which is then said: whoever shows others looks for it. */
   async function tell(plan: PlanDocument, tallies: readonly UsageTally[]): Promise<void> {
@@ -53,7 +55,19 @@ export function createFoldWrite(dependencies: FoldWriteDependencies): FoldWrite 
     for (const some of portions([...closed, ...told], writeSize)) await hours.touch(some);
   }
 
-  return async ({ number, plan, tallies }) => {
+  /** What owners' keys were used for: in a run of the fold, or added to owners' documents, if it comes late. */
+  async function addToSums({ plan, number }: Fold, tallies: readonly KnownTally[]): Promise<void> {
+    const closed = tallies.filter((tally) => isClosed(plan, tally));
+    if (closed.length > 0) await sums.addToKeys(closed, number);
+    const isInRows = (tally: UsageTally) => isOwnerOpen(plan, tally);
+    const uses = await byAbout(tallies);
+    await sums.addToOwners(uses, number, isInRows);
+    const run = plan.owners?.runs?.find((one) => one.run === number);
+    if (run !== undefined) await ownersOpen.add(sumsOf(uses.filter(isInRows).map(ownerTally)), run);
+  }
+
+  return async (fold) => {
+    const { number, plan, tallies } = fold;
     const counted: KnownTally[] = [];
     const all = createTallySums();
     for (const some of portions(tallies, turnSize)) {
@@ -65,7 +79,7 @@ export function createFoldWrite(dependencies: FoldWriteDependencies): FoldWrite 
       }
       await setImmediate();
     }
-    await sums.add(counted, number, (tally) => isClosed(plan, tally));
+    await addToSums(fold, counted);
     const [waiting, late]: [UsageTally[], UsageTally[]] = [[], []];
     for (const some of portions(all.all(), turnSize)) {
       for (const tally of some) (isOpen(plan, tally) ? waiting : late).push(tally);

@@ -71,8 +71,8 @@ export function createUsageFolding(dependencies: UsageFoldingDependencies): Usag
 
   async function foldAll(): Promise<void> {
     while (await isOurs()) {
-      // Between folds, so that use does not wait for the end of an hour of many keys.
-      if (await closing.step()) foldedAt = monotonic();
+      // Between folds, so that use does not wait for the end of an hour of many keys; of keys and of owners.
+      for (let slices = 0; slices < 2 && (await closing.step()); slices++) foldedAt = monotonic();
       const fold = await batches.begin();
       if (fold === null) return;
       await write(fold);

@@ -33,11 +33,18 @@ const none: Counts = Object.freeze({});
  * Tallies in few bytes, about 35 each: each change stream of the fleet has to pass over them. Packing is done in another
  * thread.
  */
-export async function packTallies(tallies: readonly UsageTally[]): Promise<Buffer> {
+export async function packTallies(tallies: readonly UsageTally[]): Promise<PackedTallies> {
   const abouts: (UsageAbout | null)[] = [];
   const placeOf = aboutPlaces((about) => abouts.push(about) - 1);
   const rows = tallies.map((tally) => toRow(tally, placeOf(tally.about)));
-  return deflate(JSON.stringify([{ abouts } satisfies Abouts, ...rows]), { level });
+  const packed = await deflate(JSON.stringify([{ abouts } satisfies Abouts, ...rows]), { level });
+  return { packed, abouts: abouts.length };
+}
+
+export interface PackedTallies {
+  readonly packed: Buffer;
+  /** How many kinds of keys they are of, of all owners. */
+  readonly abouts: number;
 }
 
 /** Rejects with an Error where it cannot be read; what is no tally is left out. */

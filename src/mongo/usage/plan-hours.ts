@@ -89,6 +89,13 @@ export function isOpen(plan: PlanDocument, tally: Pick<UsageTally, 'key' | 'hour
   return isCounted(plan, tally) && !isClosed(plan, tally);
 }
 
+/** Whether what an owner's key was used for in this hour goes to the fold's run; else it is added to the owner's documents. */
+export function isOwnerOpen({ owners, fold }: PlanDocument, { hour }: Pick<UsageTally, 'hour'>): boolean {
+  if (owners === undefined || hour < (owners.settling?.before ?? owners.settled).getTime()) return false;
+  // One that a version before has begun has no run.
+  return owners.runs?.some(({ run }) => run === fold) === true;
+}
+
 /** What replicas still hold of an hour when it is over has come by then. */
 const graceMs = 60_000;
 

@@ -6,13 +6,15 @@ import { isDuplicate } from '../errors.ts';
 import { earliest } from '../records/keys/records.ts';
 import type { Sessions } from '../sessions.ts';
 import type { Run } from './open/open-rows.ts';
+import type { OpenChange, OpenState } from './open/open-state.ts';
+import { firstOwners, type OwnerState } from './owners/owner-state.ts';
 
 /**
  * What is being done with use, one thing after another for the whole fleet, in the collection `usage_batches`: a fold of
  * batches, or a slice of hours. Each has a number, later than all before, which what it writes to notes: whoever makes it
  * again, or at the same time, counts nothing twice. The next begins when this one is at its end.
  */
-export interface PlanDocument {
+export interface PlanDocument extends OpenState {
   _id: typeof planId;
   fold: number;
   /** Of a fold, which is at its end when they are gone. */
@@ -28,33 +30,8 @@ export interface PlanDocument {
   untold?: Date;
   /** Which hours of before there were sums are in them; null for all. */
   counted?: CountedPlace | null;
-  /** Use of hours before this has rows; of later ones it is in open documents besides. */
-  settled?: Date;
-  /** What is open: of each fold since then, merged or not. What no run that is named here has written counts nothing. */
-  runs?: readonly Run[];
-  /** Of these hours rows are being made. */
-  settling?: Settling;
-  merging?: Merging;
-  /** Runs that count no more, as others have what they had, or rows; they are removed some time after. */
-  dead?: readonly DeadRun[];
-}
-
-/** Of runs that do not change meanwhile: keys are taken in parts of equal size, those before `after` are done. */
-interface Sweep {
-  readonly runs: readonly Run[];
-  /** There are 2 to the power of so many parts. */
-  readonly bits: number;
-  readonly after: number;
-}
-
-export interface Settling extends Sweep {
-  readonly before: Date;
-}
-
-export interface Merging extends Sweep {
-  readonly into: Omit<Run, 'run'>;
-  /** The number of the slice that has begun with it. */
-  readonly run?: number;
+  /** Of use of owners what the rest says of keys; absent where versions before alone have folded. */
+  owners?: OwnerState;
 }
 
 /**
@@ -67,11 +44,6 @@ export interface Closing {
   readonly after: number;
 }
 
-export interface DeadRun {
-  readonly run: number;
-  readonly at: Date;
-}
-
 /** What is done to hours of keys at once, and how far that goes: they are added to sums, or get rows. */
 export type Slice =
   /** Up to this place of keys in an hour. */
@@ -80,7 +52,10 @@ export type Slice =
   | { readonly kind: 'close'; readonly to: Date }
   | { readonly kind: 'count'; readonly to: CountedPlace | null }
   /** Up to this part. */
-  | { readonly kind: 'settle' | 'merge'; readonly to: number };
+  | {
+      readonly kind: 'settle' | 'merge' | 'settle owners' | 'merge owners' | 'close owners';
+      readonly to: number;
+    };
 
 /** All hours whose places are not before this are counted, and of the hour before it those up to this id. */
 export interface CountedPlace {
@@ -94,26 +69,22 @@ export interface UsagePlans {
   begin(last: PlanDocument | null, next: PlanNext): Promise<PlanDocument | null>;
   /** Everything of the slice is written: this is what the plan says from now on. */
   endSlice(plan: PlanDocument, outcome: PlanOutcome): Promise<void>;
-  /** These dead runs are removed. */
+  /** These dead runs are removed; of owners. */
   buried(runs: readonly number[]): Promise<void>;
+  buriedOwners(runs: readonly number[]): Promise<void>;
   /** Of this hour keys' own documents are not told of all uses. */
   leaveUntold(hour: number): Promise<void>;
 }
 
 export interface PlanNext
-  extends Pick<PlanDocument, 'batches' | 'slice' | 'settling' | 'merging' | 'closed' | 'closing'> {
-  /** What a fold brings, which is then a run of its own. */
-  readonly brings?: Omit<Run, 'run'>;
+  extends Pick<PlanDocument, 'batches' | 'slice' | 'settling' | 'merging' | 'closed' | 'closing' | 'owners'> {
+  /** What a fold brings of keys and of owners, which is then a run of its own of either. */
+  readonly brings?: { readonly keys: Omit<Run, 'run'>; readonly owners: Omit<Run, 'run'> };
 }
 
 /** Null where it is said no more. */
-export type PlanOutcome = Partial<
-  Pick<PlanDocument, 'closed' | 'closed_by' | 'counted' | 'settled' | 'runs' | 'dead'>
-> & {
-  readonly settling?: Settling | null;
-  readonly merging?: Merging | null;
-  readonly closing?: Closing | null;
-};
+export type PlanOutcome = Partial<Pick<PlanDocument, 'closed' | 'closed_by' | 'counted' | 'owners'>> &
+  OpenChange & { readonly closing?: Closing | null };
 
 /** Comes after all ids of batches. */
 export const planId = 'plan';
@@ -142,7 +113,8 @@ export function createUsagePlans(database: Db, sessions: Sessions, now: () => nu
       const fold = Math.max(now(), (last?.fold ?? 0) + 1);
       const members = {
         ...{ fold, ...next },
-        ...(brings !== undefined && { runs: [...(last?.runs ?? []), { run: fold, ...brings }] }),
+        ...(brings !== undefined && { runs: [...(last?.runs ?? []), { run: fold, ...brings.keys }] }),
+        owners: ownersOf(next.owners ?? last?.owners ?? firstOwners(now()), fold, brings?.owners),
         ...(merging !== undefined && { merging: { ...merging, run: merging.run ?? fold } }),
         ...(last?.closed === undefined && (await firstPlaces())),
         ...(last?.settled === undefined && { settled: new Date(startOf('hour', now())) }),
@@ -178,11 +150,21 @@ export function createUsagePlans(database: Db, sessions: Sessions, now: () => nu
       const update = { $pull: { dead: { run: { $in: [...runs] } } } };
       await sessions.write((session) => plans.updateOne({ _id: planId }, update, { session }));
     },
+    async buriedOwners(runs) {
+      const update = { $pull: { 'owners.dead': { run: { $in: [...runs] } } } };
+      await sessions.write((session) => plans.updateOne({ _id: planId }, update, { session }));
+    },
     async leaveUntold(hour) {
       const update = { $max: { untold: new Date(hour) } };
       await sessions.write((session) => plans.updateOne({ _id: planId }, update, { session }));
     },
   };
+}
+
+function ownersOf(owners: OwnerState, fold: number, brings: Omit<Run, 'run'> | undefined): OwnerState {
+  return brings === undefined
+    ? owners
+    : { ...owners, runs: [...(owners.runs ?? []), { run: fold, ...brings }] };
 }
 
 /**
@@ -193,19 +175,21 @@ export async function byOnePlan<T>(
   plans: Pick<UsagePlans, 'read'>,
   read: (plan: PlanDocument | null) => Promise<T>,
   stateOf: (plan: PlanDocument | null) => unknown = (plan) => plan?.settled?.getTime(),
+  runsOf: (plan: PlanDocument | null) => OpenState | null | undefined = (plan) => plan,
 ): Promise<T> {
   let plan = await plans.read();
   for (let tries = 1; ; tries++) {
     const found = await read(plan);
     const next = await plans.read();
-    if ((stateOf(plan) === stateOf(next) && areThere(plan, next)) || tries === triesMax) return found;
+    const isSame = stateOf(plan) === stateOf(next) && areThere(runsOf(plan), runsOf(next));
+    if (isSame || tries === triesMax) return found;
     plan = next;
   }
 }
 
-function areThere(plan: PlanDocument | null, next: PlanDocument | null): boolean {
+function areThere(before: OpenState | null | undefined, next: OpenState | null | undefined): boolean {
   const there = new Set([...(next?.runs ?? []), ...(next?.dead ?? [])].map(({ run }) => run));
-  return (plan?.runs ?? []).every(({ run }) => there.has(run));
+  return (before?.runs ?? []).every(({ run }) => there.has(run));
 }
 
 /** How often hours may be settled or closed while they are read; it is a moment every two seconds, for some time in an hour. */

@@ -13,6 +13,8 @@ import { createUsageHours } from './hours.ts';
 import { createOpenUse } from './open/open.ts';
 import { createOpenReads } from './open/open-reads.ts';
 import { createOpenUpkeep } from './open/open-upkeep.ts';
+import { ownerRows } from './owners/owner-rows.ts';
+import { createOwnerUpkeep } from './owners/owner-upkeep.ts';
 import { createUsagePlans } from './plan.ts';
 import { createUsageReads, type UsageReads } from './reads.ts';
 import { createUsageSumming, type SumUsage } from './sums/summing.ts';
@@ -61,10 +63,14 @@ export function createUsageCollection(dependencies: UsageCollectionDependencies)
   const onFolded: UseListener = (tallies) => listener(tallies);
   const sums = createUsageSums(database, sessions);
   const reads = createUsageReads({ plans, hours, open: openReads });
-  const parts = { hours, open, sums, batches, plans };
-  const upkeep = createOpenUpkeep({ ...parts, openReads, now: dependencies.now });
+  const { now } = dependencies;
+  const ownersOpen = createOpenUse(database, sessions, ownerRows);
+  const ownerReads = createOpenReads(database, sessions, ownerRows);
+  const parts = { hours, open, ownersOpen, sums, batches, plans };
+  const upkeep = createOpenUpkeep({ ...parts, openReads, now });
+  const ownerUpkeep = createOwnerUpkeep({ open: ownersOpen, openReads: ownerReads, plans, now });
   const slices = createHourSlices(database, sessions);
-  const closing = createUsageClosing({ ...parts, slices, upkeep, now: dependencies.now });
+  const closing = createUsageClosing({ ...parts, slices, upkeep, ownerUpkeep, now });
   const write = createFoldWrite({ ...parts, touching: createTouching(dependencies.monotonic), onFolded });
   const folding = createUsageFolding({ ...dependencies, batches, write, closing, everyMs });
 
@@ -76,7 +82,7 @@ export function createUsageCollection(dependencies: UsageCollectionDependencies)
     watch(given) {
       listener = given;
     },
-    sum: createUsageSumming(database, sessions, { plans, now: dependencies.now }),
+    sum: createUsageSumming(database, sessions, { plans, now }),
     start: () => folding.wake(),
     stop: folding.stop,
   };

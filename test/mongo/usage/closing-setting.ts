@@ -10,6 +10,8 @@ import { createUsageHours } from '../../../src/mongo/usage/hours.ts';
 import { createOpenUse } from '../../../src/mongo/usage/open/open.ts';
 import { createOpenReads } from '../../../src/mongo/usage/open/open-reads.ts';
 import { createOpenUpkeep } from '../../../src/mongo/usage/open/open-upkeep.ts';
+import { ownerRows } from '../../../src/mongo/usage/owners/owner-rows.ts';
+import { createOwnerUpkeep } from '../../../src/mongo/usage/owners/owner-upkeep.ts';
 import { createUsagePlans, type PlanDocument } from '../../../src/mongo/usage/plan.ts';
 import { createUsageSums, type KnownTally } from '../../../src/mongo/usage/sums/sums.ts';
 import type { Store } from '../../../src/store/store.ts';
@@ -20,7 +22,7 @@ import { nextId, testNow } from '../../store-contract/setting.ts';
 import { tally } from '../../store-contract/use/usage.ts';
 import { everything, manyTallies, summed } from '../../store-contract/use/usage-sums.ts';
 import { createSetting } from '../setting.ts';
-import { madeUp } from './open-use-setting.ts';
+import { madeUp } from './use-model.ts';
 
 export const longAgo = testNow - 60 * dayMs;
 /** Six hours in which many keys are used. */
@@ -98,8 +100,14 @@ export async function openHours() {
       open: createOpenUse(database, sessions),
       openReads: createOpenReads(database, sessions),
     });
+    const ownerUpkeep = createOwnerUpkeep({
+      ...{ plans, now },
+      open: createOpenUse(database, sessions, ownerRows),
+      openReads: createOpenReads(database, sessions, ownerRows),
+    });
     const slices = createHourSlices(database, sessions);
-    return createUsageClosing({ ...{ plans, batches, upkeep, hours, slices, sums, now }, sliceSize: 30 });
+    const dependencies = { plans, batches, upkeep, ownerUpkeep, hours, slices, sums, now };
+    return createUsageClosing({ ...dependencies, sliceSize: 30 });
   };
   const plans = database.collection<{ _id: string } & PlanDocument>('usage_batches');
   const plan = () => plans.findOne({ _id: 'plan' });
@@ -114,6 +122,7 @@ export async function openHours() {
     const write = createFoldWrite({
       ...{ hours, plans, touching: () => [], onFolded() {} },
       open: createOpenUse(database, sessions),
+      ownersOpen: createOpenUse(database, sessions, ownerRows),
       sums: createUsageSums(database, sessions),
     });
     await batches.add(some);

@@ -5,7 +5,8 @@ import { usageRetentionMs } from '../../../src/store/store.ts';
 import { hourMs, startOf } from '../../../src/store/usage/usage-sums.ts';
 import { nextId, testNow } from '../../store-contract/setting.ts';
 import { tally } from '../../store-contract/use/usage.ts';
-import { about, createFleet, createModel, expectBetween, madeUp } from './open-use-setting.ts';
+import { createFleet } from './open-use-setting.ts';
+import { about, createModel, expectBetween, madeUp } from './use-model.ts';
 
 it('counts each use once at any moment, whoever folds and settles it, wherever one ends, however late it comes', async () => {
   await fc.assert(

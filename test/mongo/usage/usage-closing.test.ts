@@ -39,7 +39,10 @@ it('adds up use exactly, whether its hours are closed, are not, or are half clos
     },
   });
   const made = await sumsOfKeys();
-  await expect(dying.step()).rejects.toThrow('dead');
+  const steps = async () => {
+    while (await dying.step());
+  };
+  await expect(steps()).rejects.toThrow('dead');
   expect(await sumsOfKeys()).toBeGreaterThan(made);
   await expectPlainSums(store, tallies, 12);
   isBroken = false;

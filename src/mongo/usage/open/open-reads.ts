@@ -1,24 +1,35 @@
 import type { Collection, Db, Document, Filter } from 'mongodb';
 import type { KeyId } from '../../../keys/key.ts';
 import type { UsageTally } from '../../../store/usage/usage-tally.ts';
-import { usageOpenName } from '../../collections.ts';
 import { earliest } from '../../records/keys/records.ts';
 import type { Sessions } from '../../sessions.ts';
 import { portions } from '../portions.ts';
-import { bucketOf, type OpenDocument, placeId, placeIdLength, type Run, talliesOf } from './open-rows.ts';
+import { createTallySums } from '../sums/tally-sums.ts';
+import {
+  bucketOf,
+  keyRows,
+  type OpenDocument,
+  placeId,
+  placeIdLength,
+  type RowKind,
+  type Run,
+} from './open-rows.ts';
 
 /** What is open, for whoever reads it. */
 export interface OpenReads {
-  /** Of these keys, by key and hour, of hours from one on. */
+  /** Of these keys, by key and hour, of hours from one on; of rows of keys alone. */
   of(keys: readonly KeyId[], runs: readonly Run[], from: number): Promise<UsageTally[]>;
   /** Whether a run has something of this hour or a later one. */
   hasFrom(run: number, hour: number): Promise<boolean>;
   /** What these runs have in some of so many parts of equal size, of hours from one on and before another. */
-  part(
-    runs: readonly Run[],
-    parts: Parts,
-    hours: { readonly from: number; readonly before: number },
-  ): Promise<UsageTally[]>;
+  part(runs: readonly PlacedRun[], parts: Parts, hours: Hours): Promise<UsageTally[]>;
+}
+
+export type PlacedRun = Pick<Run, 'run' | 'bits'>;
+
+export interface Hours {
+  readonly from: number;
+  readonly before: number;
 }
 
 /** Keys whose buckets, if there were 2 to the power of `bits`, are from one on and before another. */
@@ -31,8 +42,15 @@ export interface Parts {
 /** Keys in one read. */
 const keysAtOnce = 200;
 
-export function createOpenReads(database: Db, sessions: Sessions): OpenReads {
-  const open: Collection<OpenDocument> = database.collection(usageOpenName);
+export function createOpenReads(database: Db, sessions: Sessions, kind: RowKind = keyRows): OpenReads {
+  const open: Collection<OpenDocument<object>> = database.collection(kind.collection);
+
+  /** One tally of each key, or owner, and hour. */
+  function talliesOf(documents: readonly Pick<OpenDocument<object>, 'hour' | 'rows'>[]): UsageTally[] {
+    const sums = createTallySums();
+    for (const document of documents) sums.add(kind.talliesOf(document, document.hour.getTime()));
+    return sums.all();
+  }
 
   async function someOf(keys: readonly KeyId[], runs: readonly Run[], from: number): Promise<UsageTally[]> {
     const byPlace = new Map<string, KeyId[]>();
@@ -76,7 +94,7 @@ export function createOpenReads(database: Db, sessions: Sessions): OpenReads {
         return { run, bucket: { $gte: Math.floor(from * each), $lt: Math.ceil(to * each) } };
       });
       const hour = { $gte: new Date(Math.max(hours.from, earliest)), $lt: new Date(hours.before) };
-      const filter = { $or: ofRuns, hour } as Filter<OpenDocument>;
+      const filter = { $or: ofRuns, hour } as Filter<OpenDocument<object>>;
       const found = talliesOf(await sessions.read((read) => open.find(filter, read).toArray()));
       if (runs.every(({ bits }) => bits >= ofParts)) return found;
       return found.filter(({ key }) => {

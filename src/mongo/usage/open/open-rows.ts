@@ -1,8 +1,8 @@
 import type { KeyId } from '../../../keys/key.ts';
 import { addressesMax, type UsageAbout, type UsageTally } from '../../../store/usage/usage-tally.ts';
+import { usageOpenName } from '../../collections.ts';
 import { hashOf } from '../key-hash.ts';
 import { isEmpty } from '../packed-tallies.ts';
-import { createTallySums } from '../sums/tally-sums.ts';
 
 /** What was added of one key, in as few bytes as may be: what is not there is nothing. */
 export interface OpenRow {
@@ -18,17 +18,28 @@ export interface OpenRow {
   readonly from?: readonly string[];
 }
 
-/** What one run has of the keys of one bucket in one hour, in the collection `usage_open`. It is never changed. */
-export interface OpenDocument {
+/** What one run has of the keys, or owners, of one bucket in one hour. It is never changed. */
+export interface OpenDocument<Row = OpenRow> {
   /** See {@link openId}. */
   _id: string;
   run: number;
   /** See {@link bucketOf}. */
   bucket: number;
   hour: Date;
-  /** One for each key. */
-  rows: readonly OpenRow[];
+  /** One for each key, or owner. */
+  rows: readonly Row[];
   purge_at: Date;
+}
+
+/** What rows are of, where they lie, and how they are written. */
+export interface RowKind<
+  Row extends object = object,
+  Content extends { readonly rows: readonly Row[] } = { readonly rows: readonly Row[] },
+> {
+  readonly collection: string;
+  contentOf(tallies: readonly UsageTally[]): Content;
+  /** By the name under which they are added up. */
+  talliesOf(content: Content, hour: number): UsageTally[];
 }
 
 /** What one fold has added, or what several have that were merged: it is told by the plan, or else it does not count. */
@@ -45,15 +56,15 @@ export interface Run {
 
 /** A bucket has about so many rows, or fewer. */
 export const bucketRows = 1_000;
-const bitsMax = 20;
+export const bitsMax = 20;
 
 export function bitsFor(rows: number, ofBucket: number): number {
   return Math.min(Math.max(Math.ceil(Math.log2(rows / ofBucket)), 0), bitsMax);
 }
 
-/** By the hash of the key: each bucket of few is a range of those of more. */
-export function bucketOf(key: KeyId, bits: number): number {
-  return bits === 0 ? 0 : hashOf(key) >>> (32 - bits);
+/** By the hash of the key or owner: each bucket of few is a range of those of more. */
+export function bucketOf(name: string, bits: number): number {
+  return bits === 0 ? 0 : hashOf(name) >>> (32 - bits);
 }
 
 /** A run's documents are one range. */
@@ -73,7 +84,7 @@ export function runId(run: number): string {
   return String(run).padStart(16, '0');
 }
 
-export function toRow({ key, about, allowed, denied, observed, lastUsedAt, addresses }: UsageTally): OpenRow {
+function toRow({ key, about, allowed, denied, observed, lastUsedAt, addresses }: UsageTally): OpenRow {
   return {
     ...{ k: key, o: about?.owner ?? null },
     ...(allowed !== 0 && { allowed }),
@@ -84,15 +95,12 @@ export function toRow({ key, about, allowed, denied, observed, lastUsedAt, addre
   };
 }
 
-/** One tally of each key and hour; they say of the key who has it alone. */
-export function talliesOf(documents: readonly Pick<OpenDocument, 'hour' | 'rows'>[]): UsageTally[] {
-  const sums = createTallySums();
-  for (const { hour, rows } of documents) {
-    const start = hour.getTime();
-    sums.add(rows.map((row) => tallyOf(row, start)));
-  }
-  return sums.all();
-}
+/** Of keys, in the collection `usage_open`; what they say of the key is who has it alone. */
+export const keyRows: RowKind<OpenRow> = {
+  collection: usageOpenName,
+  contentOf: (tallies) => ({ rows: tallies.map(toRow) }),
+  talliesOf: ({ rows }, hour) => rows.map((row) => tallyOf(row, hour)),
+};
 
 function tallyOf(row: OpenRow, hour: number): UsageTally {
   const { k, o, allowed = 0, last, denied = {}, observed = {}, from = [] } = row;

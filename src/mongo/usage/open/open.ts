@@ -3,10 +3,9 @@ import type { Collection, Db } from 'mongodb';
 import { usageRetentionMs } from '../../../store/store.ts';
 import { hourMs } from '../../../store/usage/usage-sums.ts';
 import type { UsageTally } from '../../../store/usage/usage-tally.ts';
-import { usageOpenName } from '../../collections.ts';
 import { duplicatesOf } from '../../errors.ts';
 import type { Sessions } from '../../sessions.ts';
-import { bucketOf, type OpenDocument, type OpenRow, openId, type Run, toRow } from './open-rows.ts';
+import { bucketOf, keyRows, type OpenDocument, openId, type RowKind, type Run } from './open-rows.ts';
 
 /**
  * Use of hours that are not over. Each fold is a run: a document for some hundred keys, which is written once. Runs are
@@ -14,9 +13,14 @@ import { bucketOf, type OpenDocument, type OpenRow, openId, type Run, toRow } fr
  */
 export interface OpenUse {
   /** Writes these, of a key and an hour one at most, of a run: all of it, or a part, by whomever and however often. */
-  add(tallies: readonly UsageTally[], run: Pick<Run, 'run' | 'bits'>): Promise<void>;
+  add(tallies: readonly UsageTally[], run: WrittenRun): Promise<void>;
   /** Removes some of these runs; says whether there is more. */
   remove(runs: readonly number[]): Promise<boolean>;
+}
+
+export interface WrittenRun extends Pick<Run, 'run' | 'bits'> {
+  /** It is removed so long after its hours have begun, if nobody has removed it. Default when hours of keys are. */
+  readonly keepMs?: number;
 }
 
 /** Rows, and documents, in one write. */
@@ -27,12 +31,12 @@ const turnSize = 5_000;
 /** Documents that are removed at once. */
 const removedAtOnce = 1_000;
 
-export function createOpenUse(database: Db, sessions: Sessions): OpenUse {
-  const open: Collection<OpenDocument> = database.collection(usageOpenName);
+export function createOpenUse(database: Db, sessions: Sessions, kind: RowKind = keyRows): OpenUse {
+  const open: Collection<OpenDocument<object>> = database.collection(kind.collection);
 
   return {
     async add(tallies, run) {
-      for (const some of portions(await documentsOf(tallies, run))) {
+      for (const some of portions(await documentsOf(tallies, run, kind))) {
         // Those that are there already are the same.
         await sessions.write((session) => duplicatesOf(open.insertMany(some, { ordered: false, session })));
       }
@@ -52,31 +56,23 @@ export function createOpenUse(database: Db, sessions: Sessions): OpenUse {
 
 async function documentsOf(
   tallies: readonly UsageTally[],
-  { run, bits }: Pick<Run, 'run' | 'bits'>,
-): Promise<OpenDocument[]> {
-  const documents = new Map<string, OpenDocument & { rows: OpenRow[] }>();
+  { run, bits, keepMs = hourMs + usageRetentionMs }: WrittenRun,
+  kind: RowKind,
+): Promise<OpenDocument<object>[]> {
+  const places = new Map<string, UsageTally[]>();
   for (const [at, tally] of tallies.entries()) {
     if (at % turnSize === turnSize - 1) await setImmediate();
-    const { key, hour } = tally;
-    const bucket = bucketOf(key, bits);
-    const name = `${bucket} ${hour}`;
-    const known = documents.get(name);
-    if (known !== undefined) {
-      known.rows.push(toRow(tally));
-      continue;
-    }
-    const purge_at = new Date(hour + hourMs + usageRetentionMs);
-    const rows = [toRow(tally)];
-    documents.set(name, {
-      _id: openId(run, bucket, hour),
-      run,
-      bucket,
-      hour: new Date(hour),
-      rows,
-      purge_at,
-    });
+    const name = `${bucketOf(tally.key, bits)} ${tally.hour}`;
+    const others = places.get(name);
+    if (others === undefined) places.set(name, [tally]);
+    else others.push(tally);
   }
-  return [...documents.values()];
+  return [...places.values()].map((some) => {
+    const [{ key, hour }] = some as [UsageTally];
+    const bucket = bucketOf(key, bits);
+    const place = { _id: openId(run, bucket, hour), run, bucket, hour: new Date(hour) };
+    return { ...place, ...kind.contentOf(some), purge_at: new Date(hour + keepMs) };
+  });
 }
 
 function* portions<T extends { readonly rows: readonly unknown[] }>(documents: readonly T[]): Generator<T[]> {

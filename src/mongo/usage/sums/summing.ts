@@ -10,12 +10,13 @@ import {
   type UsageQuery,
   type UsageSum,
 } from '../../../store/usage/usage-sums.ts';
-import { usageName, usageOpenName, usageSumsName } from '../../collections.ts';
+import { usageName, usageOpenName, usageOwnersName, usageSumsName } from '../../collections.ts';
 import type { Sessions } from '../../sessions.ts';
-import type { OpenDocument } from '../open/open-rows.ts';
+import { ownerPipeline } from '../owners/owner-ranges.ts';
 import { byOnePlan, type PlanDocument, type UsagePlans } from '../plan.ts';
 import { settledOf } from '../plan-hours.ts';
 import type { SumDocument } from './sum-documents.ts';
+import { asSums, ofSlice, openPipeline, withoutSlice } from './sum-forms.ts';
 import { apart, hoursIn, keysMax, openIn, settledRows, sumsIn, waitingIn } from './sum-ranges.ts';
 
 /** Adds up what keys were used for. */
@@ -45,6 +46,7 @@ export function createUsageSumming(
       [usageSumsName, source.sums && [{ $match: source.sums }, ...withoutSlice(source.slice)]],
       [usageName, source.hours && [{ $match: source.hours }, ...asSums]],
       [usageOpenName, source.open],
+      [usageOwnersName, source.owners],
     ];
     const [first, ...others] = parts.flatMap(([coll, pipeline]) =>
       pipeline === null ? [] : [{ coll, pipeline }],
@@ -65,7 +67,8 @@ export function createUsageSumming(
     ranges: readonly SumRange[],
     plan: PlanDocument | null,
   ): Promise<Source> {
-    const isOfKeys = levelOf(query) === 'key';
+    const level = levelOf(query);
+    const isOfKeys = level === 'key';
     const isOfHours = ({ unit }: SumRange) => isOfKeys && unit === 'hour';
     const inHours = ranges.filter(isOfHours);
     const inSums = ranges.filter((range) => !isOfHours(range));
@@ -80,6 +83,7 @@ export function createUsageSumming(
       sums: inSums.length === 0 ? null : { $or: inSums.map((range) => sumsIn(query, range)) },
       hours: found.length === 0 ? null : { $and: [{ $or: found }, settledRows(settledOf(plan))] },
       open: waiting && openPipeline(waiting, query.owner),
+      owners: level === 'owner' ? ownerPipeline(query, ranges, plan?.owners) : null,
       slice: isOfKeys ? closingSlice(plan) : null,
     };
   }
@@ -131,9 +135,12 @@ export function createUsageSumming(
   return async (query) => {
     const ranges = rangesOf(query, now());
     if (ranges.length === 0) return [];
-    if (levelOf(query) !== 'key') return sum(query, ranges, null);
+    const level = levelOf(query);
+    if (level === 'all') return sum(query, ranges, null);
+    const read = (plan: PlanDocument | null) => sum(query, ranges, plan);
+    if (level === 'owner') return byOnePlan(plans, read, ownersStateOf, (plan) => plan?.owners);
     // What was not closed at first may have come into sums that were read later.
-    return byOnePlan(plans, (plan) => sum(query, ranges, plan), stateOf);
+    return byOnePlan(plans, read, stateOf);
   };
 }
 
@@ -142,6 +149,7 @@ interface Source {
   readonly hours: Document | null;
   /** Of what is open, in the form of sums. */
   readonly open: Document[] | null;
+  readonly owners: Document[] | null;
   /** Which slice of hours is being added to these sums, and is read as hours still. */
   readonly slice: number | null;
 }
@@ -151,57 +159,20 @@ function stateOf(plan: PlanDocument | null): string {
   return `${plan?.settled?.getTime()} ${plan?.closed_by} ${closingSlice(plan) ?? ''}`;
 }
 
+function ownersStateOf(plan: PlanDocument | null): string {
+  return `${plan?.owners?.settled.getTime()} ${plan?.owners?.closed.getTime()}`;
+}
+
 /** Which slice is adding hours to days and months now. */
 function closingSlice(plan: PlanDocument | null): number | null {
   const kind = plan?.slice?.kind;
   return plan !== null && (kind === 'close' || kind === 'close keys') ? plan.fold : null;
 }
 
-/** Sums of keys as they were before this slice. */
-function withoutSlice(slice: number | null): Document[] {
-  if (slice === null) return [];
-  const less = (field: string) => ({ $subtract: [`$${field}`, ofSlice(slice, field)] });
-  return [{ $set: { allowed: less('allowed'), denials: less('denials') } }];
-}
-
-/** What the slice has added to a sum. */
-function ofSlice(slice: number, field: string): Document {
-  return { $cond: [{ $eq: ['$closing', slice] }, { $ifNull: [`$last.${field}`, 0] }, 0] };
-}
-
 /** What each kind of group is called in a sum. */
 const fieldOf: Readonly<Record<UsageGroup, string | null>> = {
   ...{ none: null, key: 'key', owner: 'owner', plan: 'plan', scheme: 'scheme', environment: 'environment' },
 };
-
-const denialsIn = (field: string) => ({
-  $sum: { $map: { input: { $objectToArray: { $ifNull: [field, {}] } }, in: '$$this.v' } },
-});
-
-/** Hours of keys in the form of sums. */
-const asSums: Document[] = [
-  {
-    $project: {
-      ...{ _id: 1, start: '$hour', allowed: 1, denied: 1, observed: 1 },
-      key: { $first: { $split: ['$_id', ' '] } },
-      denials: denialsIn('$denied'),
-    },
-  },
-];
-
-function openPipeline(waiting: Filter<OpenDocument>, owner: string | null): Document[] {
-  return [
-    { $match: waiting },
-    { $unwind: '$rows' },
-    ...(owner === null ? [] : [{ $match: { 'rows.o': owner } }]),
-    {
-      $project: {
-        ...{ _id: 1, start: '$hour', key: '$rows.k', allowed: { $ifNull: ['$rows.allowed', 0] } },
-        ...{ denied: '$rows.denied', observed: '$rows.observed', denials: denialsIn('$rows.denied') },
-      },
-    },
-  ];
-}
 
 /** What tells a sum from others. */
 function nameOf({ group, interval }: UsageQuery): Document {

@@ -20,13 +20,16 @@ export type KnownTally = UsageTally & { readonly about: UsageAbout };
 export interface UsageSums {
   /** Those that do not say what the key was get what it is now. */
   resolve(tallies: readonly UsageTally[]): Promise<KnownTally[]>;
+  /** Adds these to the days and months of their keys, once for a fold of this number, whoever makes it and however often. */
+  addToKeys(tallies: readonly KnownTally[], fold: number): Promise<void>;
+  /** The same of what {@link byAbout} gives, to the sums of all, and to those of owners but for what is in rows of theirs. */
+  addToOwners(
+    tallies: readonly KnownTally[],
+    fold: number,
+    isInRows?: (tally: KnownTally) => boolean,
+  ): Promise<void>;
   /**
-   * Adds these, once for a fold of this number, whoever makes it and however often; to the days and months of keys those of
-   * hours that are closed, by default all.
-   */
-  add(tallies: readonly KnownTally[], fold: number, isClosed?: (tally: KnownTally) => boolean): Promise<void>;
-  /**
-   * The same, to the days and months of keys alone: these are whole hours, which are closed by it. Days and months that begin at `newFrom`
+   * Adds to the days and months of keys whole hours, which are closed by it, as often. Days and months that begin at `newFrom`
    * or later are taken for new ones, which costs a tenth of what an addition does, and is none the worse where they are not.
    */
   close(tallies: readonly KnownTally[], fold: number, newFrom?: number): Promise<void>;
@@ -74,10 +77,17 @@ export function createUsageSums(database: Db, sessions: Sessions): UsageSums {
       }
       return tallies.map((tally) => ({ ...tally, about: tally.about ?? abouts.get(tally.key) ?? nothing }));
     },
-    async add(tallies, fold, isClosed = () => true) {
+    async addToKeys(tallies, fold) {
       const sums = new Map<string, Sum>();
-      for (const tally of tallies) if (isClosed(tally)) addToKeys(sums, tally);
-      for (const tally of await byAbout(tallies)) addToOwners(sums, tally);
+      for (const tally of tallies) addToKeys(sums, tally);
+      await writeAll([...sums].map(([id, sum]) => addition(id, sum, fold, false)));
+    },
+    async addToOwners(tallies, fold, isInRows = () => false) {
+      const sums = new Map<string, Sum>();
+      for (const tally of tallies) {
+        if (!isInRows(tally)) addToLevel(sums, 'owner', tally);
+        addToLevel(sums, 'all', tally);
+      }
       await writeAll([...sums].map(([id, sum]) => addition(id, sum, fold, false)));
     },
     async close(tallies, fold, newFrom = Number.POSITIVE_INFINITY) {
@@ -128,7 +138,7 @@ function addToKeys(sums: Map<string, Sum>, tally: KnownTally): void {
 }
 
 /** One tally for all keys that were the same, in an hour: tens of thousands of keys have few owners together. */
-async function byAbout(tallies: readonly KnownTally[]): Promise<KnownTally[]> {
+export async function byAbout(tallies: readonly KnownTally[]): Promise<KnownTally[]> {
   const found = new Map<UsageAbout, Map<number, Writable>>();
   for (const [at, tally] of tallies.entries()) {
     if (at % turnSize === turnSize - 1) await setImmediate();
@@ -149,14 +159,14 @@ async function byAbout(tallies: readonly KnownTally[]): Promise<KnownTally[]> {
 
 type Writable = { -readonly [member in keyof KnownTally]: KnownTally[member] };
 
-function addToOwners(sums: Map<string, Sum>, tally: KnownTally): void {
-  const { owner, plan, scheme, environment } = tally.about;
+function addToLevel(sums: Map<string, Sum>, level: 'owner' | 'all', { about, ...tally }: KnownTally): void {
+  const { plan, scheme, environment } = about;
+  const owner = level === 'owner' ? about.owner : null;
   const item = JSON.stringify([plan, scheme, environment]);
   for (const unit of usageUnits) {
     const start = startOf(unit, tally.hour);
-    const what = { unit, start, plan, scheme, environment };
-    addTo(sums, sumId('owner', unit, start, owner, item), { ...what, owner }, tally);
-    addTo(sums, sumId('all', unit, start, null, item), { ...what, owner: null }, tally);
+    const what = { unit, start, owner, plan, scheme, environment };
+    addTo(sums, sumId(level, unit, start, owner, item), what, tally);
   }
 }
 
@@ -164,7 +174,7 @@ function addTo(
   sums: Map<string, Sum>,
   id: string,
   what: Omit<Sum, 'allowed' | 'denied' | 'observed'>,
-  { allowed, denied, observed }: UsageTally,
+  { allowed, denied, observed }: Pick<UsageTally, 'allowed' | 'denied' | 'observed'>,
 ): void {
   const sum = sums.get(id);
   if (sum === undefined) {
