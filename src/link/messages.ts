@@ -21,7 +21,7 @@ import type { UnitLease, UnitLeaseRequest, UnitReturn } from '../store/units.ts'
 import type { RequestRow } from '../store/usage/request-log.ts';
 import type { CheckSnapshot } from '../telemetry/check-telemetry.ts';
 import type { SentKey, SentKeyPage } from './sent-keys.ts';
-import type { SentTallies } from './sent-tallies.ts';
+import type { SentUsage } from './sent-tallies.ts';
 
 /** What was read, and how old at the most it was when the answer was given, in milliseconds. */
 export interface Dated<Value> {
@@ -45,7 +45,8 @@ export type ServiceAnswers = {
   returnUnits(returns: readonly UnitReturn[]): Promise<void>;
   /** Units of limits that were spent without a lease: all or none; a text says what is wrong with them. */
   chargeHits: ChargeHits;
-  recordUsage(tallies: SentTallies): Promise<void>;
+  holdUsage: SentUsage['holdUsage'];
+  recordUsage: SentUsage['recordUsage'];
   recordRequests(rows: readonly RequestRow[]): Promise<void>;
   /** So many requests are in no row. */
   leaveRequestsOut(requests: number): void;

@@ -29,6 +29,9 @@ export function sendTallies(tallies: readonly UsageTally[]): SentTallies {
   return { plain: columns.size === 0 ? null : columns.tallies(), others };
 }
 
+/** Tallies in one message that are not plain: a quarter of a millisecond, to make it and to send it. */
+export const talliesAtOnce = 250;
+
 /** Those that are by columns already. */
 export function sendPlain(plain: PlainTallies): SentTallies {
   return { plain, others: [] };
@@ -37,6 +40,37 @@ export function sendPlain(plain: PlainTallies): SentTallies {
 export function takeTallies({ plain, others }: SentTallies): readonly UsageTally[] {
   const tallies = plain === null ? [] : talliesOf(plain);
   return others.length === 0 ? tallies : [...tallies, ...others];
+}
+
+/** Puts together what came in parts, of one worker, which sends one write after another. */
+export interface SentUsage {
+  /** A part of what is recorded next, after so many that are held. */
+  holdUsage(tallies: SentTallies, held: number): void;
+  /** By one write: these, and those that are held, of which there are so many. */
+  recordUsage(tallies: SentTallies, held: number): Promise<void>;
+}
+
+export function createSentUsage(record: (tallies: readonly UsageTally[]) => Promise<void>): SentUsage {
+  let parts: UsageTally[] = [];
+
+  /** A write whose part was lost is sent again as a whole. */
+  function requireHeld(held: number): void {
+    if (held === 0) parts = [];
+    if (parts.length !== held) throw new Error('a part of the use to record is missing');
+  }
+
+  return {
+    holdUsage(sent, held) {
+      requireHeld(held);
+      parts.push(...takeTallies(sent));
+    },
+    async recordUsage(sent, held) {
+      requireHeld(held);
+      const whole = held === 0 ? takeTallies(sent) : parts.concat(takeTallies(sent));
+      parts = [];
+      await record(whole);
+    },
+  };
 }
 
 /** Null for a tally that is not plain. */

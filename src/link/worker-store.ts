@@ -8,7 +8,7 @@ import type { PlainTallies } from '../store/usage/plain-tallies.ts';
 import type { Dated, ServiceAnswers } from './messages.ts';
 import type { Peer } from './peer.ts';
 import { takeKey, takeKeyPage } from './sent-keys.ts';
-import { sendPlain, sendTallies } from './sent-tallies.ts';
+import { sendPlain, sendTallies, talliesAtOnce } from './sent-tallies.ts';
 
 /** What a Check worker asks of the store. */
 export type WorkerStore = CheckStore &
@@ -53,8 +53,13 @@ export function createWorkerStore(dependencies: WorkerStoreDependencies): Worker
     },
     returnUnits: (returns) => service.ask('returnUnits', returns),
     sharers: () => sharers,
-    recordUsage: (tallies) => service.ask('recordUsage', sendTallies(tallies)),
-    recordPlain: (tallies) => service.ask('recordUsage', sendPlain(tallies)),
+    async recordUsage(tallies) {
+      let held = 0;
+      for (; tallies.length - held > talliesAtOnce; held += talliesAtOnce)
+        await service.ask('holdUsage', sendTallies(tallies.slice(held, held + talliesAtOnce)), held);
+      await service.ask('recordUsage', sendTallies(tallies.slice(held)), held);
+    },
+    recordPlain: (tallies) => service.ask('recordUsage', sendPlain(tallies), 0),
   };
 
   async function inTime<Value>(read: () => Promise<Dated<Value>>): Promise<Value> {

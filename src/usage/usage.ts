@@ -169,12 +169,12 @@ export function createUsage(dependencies: UsageDependencies, options: UsageOptio
     isAsked: boolean,
   ): Promise<void> {
     let failed = !isAsked;
-    for await (const batch of batchesInOrder(gathered.parts(), batchMax)) {
+    for await (const batch of batchesInOrder(gathered.parts(), batchMax, written)) {
       await pauseBetween(failed);
       if (isLate) return;
       if (!failed) {
         try {
-          await store.recordUsage(batch.map(written));
+          await store.recordUsage(batch);
         } catch (error) {
           onError(error);
           failed = true;

@@ -35,6 +35,17 @@ describe('a line', () => {
     expect(taken).toEqual([1, 2, 3]);
   });
 
+  it('sends at once no more than is taken in half a millisecond, however much waits', async () => {
+    const { one, other, posted } = ports();
+    const line = createLine<number, never>(one, () => {});
+    createLine<never, number>(other, () => {});
+    for (let message = 0; message < 10_000; message++) line.send(message);
+    await turn();
+    const sent = (posted as [number[], number][]).flatMap(([messages]) => messages);
+    expect(sent.length).toBeGreaterThan(0);
+    expect(sent.length).toBeLessThanOrEqual(512);
+  });
+
   it('sends no more to an end that takes nothing, up to a bound, and goes on when it does', async () => {
     const { one, other, posted, deliver } = ports();
     const taken: number[] = [];

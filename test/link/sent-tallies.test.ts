@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { KeyId } from '../../src/keys/key.ts';
-import { sendPlain, sendTallies, takeTallies } from '../../src/link/sent-tallies.ts';
+import {
+  createSentUsage,
+  type SentTallies,
+  sendPlain,
+  sendTallies,
+  takeTallies,
+} from '../../src/link/sent-tallies.ts';
+import { createWorkerStore } from '../../src/link/worker-store.ts';
 import { createPlainColumns } from '../../src/store/usage/plain-tallies.ts';
 import type { UsageTally } from '../../src/store/usage/usage-tally.ts';
 
@@ -77,6 +84,49 @@ describe('tallies that are sent to the service', () => {
     const sent = sendTallies(tallies);
     expect(sent.others).toEqual([]);
     expect(takeTallies(structuredClone(sent))).toEqual(tallies);
+  });
+});
+
+describe('many tallies of one write', () => {
+  const several = (count: number) =>
+    Array.from({ length: count }, () => tally({ addresses: ['192.0.2.1', '192.0.2.2'] }));
+
+  /** A worker's store, a service that keeps what it writes, and what went over the link. */
+  function link({ failsAt = -1 } = {}) {
+    const writes: (readonly UsageTally[])[] = [];
+    const sent: SentTallies[] = [];
+    const usage = createSentUsage(async (tallies) => void writes.push(tallies));
+    const ask = async (name: 'holdUsage' | 'recordUsage', tallies: SentTallies, held: number) => {
+      sent.push(tallies);
+      if (sent.length === failsAt) throw new Error('lost on the way');
+      await usage[name](structuredClone(tallies), held);
+    };
+    const store = createWorkerStore({
+      ...{ service: { ask: ask as never }, workers: 1, stalenessMaxMs: 15_000, monotonic: () => 0 },
+    });
+    return { store, writes, sent };
+  }
+
+  it('are sent in messages that take no more than a part of a millisecond, and are one write', async () => {
+    const { store, writes, sent } = link();
+    const tallies = several(5_000);
+    await store.recordUsage(tallies);
+    expect(writes).toEqual([tallies]);
+    expect(Math.max(...sent.map(({ others }) => others.length))).toBeLessThanOrEqual(250);
+  });
+
+  it('are all sent again where a part was lost, and none is written twice', async () => {
+    const { store, writes } = link({ failsAt: 2 });
+    const tallies = several(600);
+    await expect(store.recordUsage(tallies)).rejects.toThrow('lost on the way');
+    await store.recordUsage(tallies);
+    expect(writes).toEqual([tallies]);
+  });
+
+  it('are not written where a part of them is missing', async () => {
+    const usage = createSentUsage(async () => {});
+    usage.holdUsage(sendTallies(several(2)), 0);
+    await expect(usage.recordUsage(sendTallies(several(2)), 4)).rejects.toThrow('is missing');
   });
 });
 

@@ -1,7 +1,7 @@
 import type { Registry } from '../../../changes/registry.ts';
 import type { ServiceAnswers } from '../../../link/messages.ts';
 import { sendKey, sendKeyPage } from '../../../link/sent-keys.ts';
-import { takeTallies } from '../../../link/sent-tallies.ts';
+import { createSentUsage } from '../../../link/sent-tallies.ts';
 import type { ToldWorker } from '../../../link/told-changes.ts';
 import type { Store } from '../../../store/store.ts';
 import type { RequestSink } from '../../../usage/requests/request-sink.ts';
@@ -47,7 +47,7 @@ export function serviceAnswers(
     leaseUnits: async (request) => ({ ...(await leasing.leaseUnits(request)), sharers: sharers() }),
     chargeHits,
     returnUnits: (returns) => leasing.returnUnits(returns),
-    recordUsage: (tallies) => events.usageStore.recordUsage(takeTallies(tallies)),
+    ...createSentUsage((tallies) => events.usageStore.recordUsage(tallies)),
     recordRequests: (rows) => others.requestSink.record(rows),
     leaveRequestsOut: (requests) => others.requestSink.leaveOut(requests),
     writeLines: others.writeLines,
