@@ -46,12 +46,23 @@ const fewIdleMs = 60_000;
 const freshMs = 1_000;
 /** Windows that are looked through, and given back, at once. */
 const windowsAtOnce = 1_000;
+/** Leases that nobody waits for, and that are asked for together. */
+const dueMax = 200;
+
+export interface LeasesOptions {
+  readonly sharers: () => number;
+  readonly advances: Advances;
+  /** Does in a moment what nobody waits for. */
+  readonly soon: (work: () => void) => void;
+}
 
 export function createLeases(
   store: Pick<UnitStore, 'leaseUnits' | 'returnUnits'>,
-  sharers: () => number,
-  advances: Advances,
+  { sharers, advances, soon }: LeasesOptions,
 ): Leases {
+  /** What asks for units that nobody waits for yet: one write of the store serves all of them. */
+  let due: (() => void)[] = [];
+  let isSoon = false;
   /** Long windows of which something may be left to give back, those that were leased from first before the others. */
   const holding = new Set<Window>();
   const findSpan = createFindSpan();
@@ -62,7 +73,7 @@ export function createLeases(
       const isStale = window.isCharged && ageOf(window, now) >= freshMs;
       if (isStale) ask(window, limit, 0, 0, now).catch(() => {});
       else if (isLow(window.free, reserveOf(window, limit, sharers()))) {
-        lease(window, limit, 0, now).catch(() => {});
+        leaseSoon(window, limit, now);
       }
     },
     leaseAhead(window, limit, now) {
@@ -74,10 +85,12 @@ export function createLeases(
       // Of a small limit the last units are for whoever asks.
       if (reserveOf(next, limit, sharers()) < 1) return;
       window.next = next;
-      lease(next, limit, 0, now).catch(() => {});
+      leaseSoon(next, limit, now);
     },
-    leaseMissing: (windows, limits, cost, now) =>
-      Promise.all(
+    leaseMissing(windows, limits, cost, now) {
+      // One of them may be waited for now; and the others cost nothing in the same write.
+      askDue();
+      return Promise.all(
         windows.map((window, at) => {
           const limit = limits[at] as Limit;
           const isUnseen = cost === 0 && window.seenAt === null;
@@ -86,7 +99,8 @@ export function createLeases(
             window.lease ?? (cost === 0 ? ask(window, limit, 0, 0, now) : lease(window, limit, cost, now))
           );
         }),
-      ),
+      );
+    },
     freshen(windows, limits, cost, now) {
       if (limits.some(({ limit }) => cost > limit)) return;
       for (const [at, window] of windows.entries()) {
@@ -122,6 +136,29 @@ export function createLeases(
       }
     },
   };
+
+  /** Whoever waits meanwhile waits for this. */
+  function leaseSoon(window: Window, limit: Limit, now: number): void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    promise.catch(() => {});
+    window.lease = promise;
+    due.push(() => resolve(lease(window, limit, 0, now)));
+    if (due.length >= dueMax) askDue();
+    else if (!isSoon) {
+      isSoon = true;
+      soon(() => {
+        isSoon = false;
+        askDue();
+      });
+    }
+  }
+
+  function askDue(): void {
+    const asked = due;
+    if (asked.length === 0) return;
+    due = [];
+    for (const askOne of asked) askOne();
+  }
 
   /** One lease serves all who wait; where there is not enough for the one who begins it, others get what is left. */
   function lease(window: Window, limit: Limit, cost: number, now: number): Promise<void> {

@@ -61,6 +61,8 @@ export interface LimiterOptions {
   readonly leasesAhead?: boolean;
   /** What may be spent before it is leased. Default: nothing. */
   readonly advances?: Advances;
+  /** Does in a moment what nobody waits for, with more of its like. Default: at once. */
+  readonly soon?: (work: () => void) => void;
   /** Told of what an operator may want to hear of. Default: nobody is. */
   readonly onNews?: (news: LimitNews) => void;
 }
@@ -78,10 +80,11 @@ export function createLimiter(
     sharers = () => 1,
     leasesAhead = false,
     advances = noAdvances,
+    soon = (work) => work(),
     onNews = () => {},
   }: LimiterOptions,
 ): Limiter {
-  const leases = createLeases(store, sharers, advances);
+  const leases = createLeases(store, { sharers, advances, soon });
   const accounts = createAccounts({
     ...{ spendersMax, advances, onReplaced: leases.giveBackWindow },
     onLowered(window) {

@@ -53,6 +53,11 @@ export interface CheckCore {
 
 /** Distinct keys an hour whose use is held until it can be written. */
 const talliesMax = 200_000;
+/**
+ * Units that will be needed are leased together with those of other keys that come within this time: each write costs a
+ * wait for the disk, or a round trip. A key that needs them sooner waits for nobody else.
+ */
+const leasesGatheredMs = 20;
 /** How often what is leased and lies idle is given back. */
 const giveBackEveryMs = 1_000;
 /** How long the service may take for what is left to write at the end. */
@@ -203,6 +208,7 @@ function createDecision(
     // Several workers lease from the service, which knows of one window at a time.
     leasesAhead: workers === 1,
     advances: advancesOf(config, workers, checkStore, store),
+    soon: (work) => void setTimeout(work, leasesGatheredMs).unref(),
     // Without a service there is nobody who would hear of it.
     onNews: (news) => void service.ask('noteLimit', news).catch(() => {}),
   });
