@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { type Port, processPort, threadPort } from '../../../link/port.ts';
+import { goAfterChecks } from './precedence.ts';
 
 /** A Check worker that was started, be it a thread or a process. */
 export interface Spawned {
@@ -34,6 +35,7 @@ export function spawnThread(name: string): Spawned {
     env: { ...process.env },
     resourceLimits: { maxYoungGenerationSizeMb: youngMiB },
   });
+  worker.once('online', goAfterChecks);
   let broken: unknown = null;
   worker.on('error', (error) => {
     broken = error;
