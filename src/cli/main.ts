@@ -20,7 +20,7 @@ import { setTimeout } from 'node:timers/promises';
 import { httpFetch } from './calls/http-fetch.ts';
 import { folders } from './files/folders.ts';
 import { run } from './program.ts';
-import { keepYoungGenerationSmall, markByOneThread } from './serving/heap.ts';
+import { fixYoungGenerations, markByOneThread } from './serving/heap.ts';
 import type { AppendedFile, Io, Output } from './terminal/command.ts';
 
 /** A terminal sends Ctrl-C to npm and to what npm has started, and npm passes it on: that is one request to end. */
@@ -67,7 +67,7 @@ const io: Io = {
 
 const argv = process.argv.slice(2);
 if (argv[0] === 'serve') {
-  keepYoungGenerationSmall();
+  fixYoungGenerations();
   markByOneThread();
 }
 // The process ends when nothing is left to do: exiting at once could cut off what is still being written.

@@ -6,7 +6,7 @@ import { createExamination } from '../config/setting-examination.ts';
 import { lookAtSettings } from '../config/setting-files.ts';
 import { type Environment, readSettings, type SettingFlags, SettingsError } from '../config/settings.ts';
 import { type Banner, renderBanner } from './banner.ts';
-import { giveBackMemorySoon, letYoungGenerationGrow } from './heap.ts';
+import { giveBackMemorySoon } from './heap.ts';
 import { openStore, StoreUnusable } from './open-store.ts';
 import { createReload, type Reload } from './reload.ts';
 import { createService, type Service } from './service.ts';
@@ -54,7 +54,6 @@ export async function serve(flags: SettingFlags, process: ServeProcess): Promise
     const firstKey = await openStore({ ...service, config, log, stopped, onTried });
     if (firstKey !== 'stopped') {
       service.setReady();
-      letYoungGenerationGrow();
       giveBackMemorySoon();
       const banner: Banner = {
         ...(await listening),
