@@ -1,4 +1,4 @@
-import { type Limit, noLimits } from '../keys/limit.ts';
+import type { Limit } from '../keys/limit.ts';
 import { neverMs, type Span } from './period.ts';
 
 /** How a caller stands with one limit. */
@@ -31,7 +31,13 @@ export interface Known extends Span {
   readonly remaining: number;
 }
 
-class LimitStanding implements Standing {
+/**
+ * All that a Check of a key with one limit makes, by one constructor: one that calls another is no longer made part of
+ * the code around it.
+ */
+class Verdict implements RateVerdict {
+  readonly isAllowed: boolean;
+  readonly limits: readonly Limit[];
   readonly name: string;
   readonly limit: number;
   readonly remaining: number;
@@ -39,51 +45,37 @@ class LimitStanding implements Standing {
   readonly resetAt: number | null;
   readonly retryAfter: number | null;
 
-  constructor({ name, limit }: Limit, { start, end }: Span, remaining: number, now: number) {
+  constructor(limits: readonly Limit[], told: Limit, known: Remaining, isAllowed: boolean, now: number) {
+    const { start, end } = known.span;
     const isEndless = end === neverMs;
-    this.name = name;
-    this.limit = limit;
-    this.remaining = remaining;
+    this.isAllowed = isAllowed;
+    this.limits = limits;
+    this.name = told.name;
+    this.limit = told.limit;
+    this.remaining = known.remaining;
     this.lengthSeconds = isEndless ? null : Math.ceil((end - start) / 1_000);
     this.resetAt = isEndless ? null : Math.ceil(end / 1_000);
     this.retryAfter = isEndless ? null : Math.max(1, Math.ceil((end - now) / 1_000));
   }
-}
-
-/** On one limit: all that a Check of a key with a limit makes. */
-class Verdict extends LimitStanding implements RateVerdict {
-  isAllowed = true;
-  limits: readonly Limit[] = noLimits;
 
   standings(): readonly Standing[] {
     return [this];
   }
 }
 
-class VerdictOnSeveral extends Verdict {
-  readonly #standings: () => readonly Standing[];
-
-  constructor(told: Known, now: number, standings: () => readonly Standing[]) {
-    super(told.limit, told, told.remaining, now);
-    this.#standings = standings;
-  }
-
-  override standings(): readonly Standing[] {
-    return this.#standings();
-  }
+interface Remaining {
+  readonly span: Span;
+  readonly remaining: number;
 }
 
 /** The verdict on a cost of a sole limit. */
 export function verdictOnOne(
   limits: readonly Limit[],
-  { span, remaining }: { readonly span: Span; readonly remaining: number },
+  known: Remaining,
   isAllowed: boolean,
   now: number,
 ): RateVerdict {
-  const verdict = new Verdict(limits[0] as Limit, span, remaining, now);
-  verdict.isAllowed = isAllowed;
-  verdict.limits = limits;
-  return verdict;
+  return new Verdict(limits, limits[0] as Limit, known, isAllowed, now);
 }
 
 /** The verdict on a cost of several limits, by what is known of each, in their order. */
@@ -98,11 +90,9 @@ export function verdictOnSeveral(
   const told = (short.length === 0 ? known : short).reduce((first, one) =>
     weigh(one) > weigh(first) ? one : first,
   );
-  const standings = () => known.map((one) => new LimitStanding(one.limit, one, one.remaining, now));
-  const verdict = new VerdictOnSeveral(told, now, standings);
-  verdict.isAllowed = isAllowed;
-  verdict.limits = limits;
-  return verdict;
+  const verdictOf = (one: Known): RateVerdict =>
+    new Verdict(limits, one.limit, { span: one, remaining: one.remaining }, isAllowed, now);
+  return Object.assign(verdictOf(told), { standings: () => known.map(verdictOf) });
 }
 
 /** Whether a cost is more than what is left: of 0 it is, once nothing is. */
