@@ -16,9 +16,14 @@ export type Change = (current: KeyRecord, at: number) => KeyRecord | null;
 /** May throw a refusal of a change that is about to be written. */
 export type Guard = (before: KeyRecord, after: KeyRecord, at: number) => Promise<void>;
 
-export interface Changed {
-  readonly before: KeyRecord;
+export interface ChangedKey {
   readonly key: KeyRecord;
+  /** Whether the key's owner may have its keys used, where the change had to know. */
+  readonly isOwnerActive?: boolean | undefined;
+}
+
+export interface Changed extends ChangedKey {
+  readonly before: KeyRecord;
   /** Null where there was nothing to write. */
   readonly commit: Commit | null;
 }
@@ -74,7 +79,7 @@ export function createKeyChange({ store, now, retentionMs }: KeyChangeDependenci
       const commit = await store
         .replaceKey(key, before.version, retentionMs, keyDraft(origin, before, key, told))
         .catch(toldAsTaken);
-      return commit === null ? null : { before, key, commit };
+      return commit === null ? null : { before, key, commit, isOwnerActive: told.isOwnerActive };
     }
   };
 }

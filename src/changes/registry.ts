@@ -14,6 +14,7 @@ import type { Settlement, Store } from '../store/store.ts';
 import { createDisableIdle, createEndMany, type DisableIdle, type EndMany } from './bulk.ts';
 import {
   type Changed,
+  type ChangedKey,
   createKeyChange,
   type Guard,
   keyDraft,
@@ -35,12 +36,9 @@ export interface Made {
   readonly secret: Secret | null;
 }
 
-export interface Narrowed extends Settlement {
-  readonly key: KeyRecord;
-}
+export interface Narrowed extends Settlement, ChangedKey {}
 
-export interface Updated {
-  readonly key: KeyRecord;
+export interface Updated extends ChangedKey {
   /** Null when the change took nothing away. */
   readonly settlement: Settlement | null;
 }
@@ -72,7 +70,7 @@ export interface Registry extends OwnerChanges, RoleChanges, PortalChanges {
   disable(of: KeyOf): Promise<Narrowed>;
   revokeLeaked: RevokeLeaked;
   readonly revokeInClear: RevokeInClear;
-  enable(of: KeyOf): Promise<KeyRecord>;
+  enable(of: KeyOf): Promise<ChangedKey>;
 }
 
 export interface CreateOptions {
@@ -179,10 +177,14 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
         },
         { guard },
       );
-      const { before, key, commit } = changed;
+      const { before, key, commit, isOwnerActive } = changed;
       // Nothing to write may be the retry of a change whose answer was lost.
       const isNarrower = commit === null ? mayNarrow(patch) : narrows(before, key);
-      return { key, settlement: isNarrower ? await store.settle(commit ?? { at: now() }) : null };
+      return {
+        key,
+        isOwnerActive,
+        settlement: isNarrower ? await store.settle(commit ?? { at: now() }) : null,
+      };
     },
     rotate: ({ id, visible, origin }, wish) => rotate(id, visible, origin, wish),
     revoke: (of) =>
@@ -201,11 +203,10 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
         ({ disabledAt }) => disabledAt,
       ),
     async enable({ id, visible, origin }) {
-      const { key } = await changeKey(id, visible, origin, (current) => {
+      return changeKey(id, visible, origin, (current) => {
         refuseIfRevoked(current, 'enabled');
         return current.disabledAt === null ? null : { ...current, disabledAt: null };
       });
-      return key;
     },
     ...{ endMany, disableIdle: createDisableIdle(endMany) },
     ...createOwnerChanges({ store, now }),
@@ -232,8 +233,8 @@ export function createRegistry(dependencies: RegistryDependencies, options: Regi
     next: (key: KeyRecord, at: number) => KeyRecord | null,
     endedAt: (key: KeyRecord) => number | null,
   ): Promise<Narrowed> {
-    const { key, commit }: Changed = await changeKey(id, visible, origin, next, { guard });
-    if (commit !== null) return { key, ...(await store.settle(commit)) };
+    const { key, commit, isOwnerActive }: Changed = await changeKey(id, visible, origin, next, { guard });
+    if (commit !== null) return { key, isOwnerActive, ...(await store.settle(commit)) };
     // Nothing to write is no proof that every replica has heard of it: an earlier answer may have been lost.
     const heardBy = (endedAt(key) ?? now()) + stalenessMaxMs + changeMaxMs;
     if (heardBy <= now()) return { key, effectiveAt: heardBy, unconfirmedReplicas: [] };

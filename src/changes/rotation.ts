@@ -28,6 +28,8 @@ export interface Rotated extends Settlement {
   readonly secret: Secret | null;
   /** The old key as it is from now on; null where its record is gone by the time of a retry. */
   readonly rotatedKey: KeyRecord | null;
+  /** Whether their owner may have its keys used, where the rotation had to know. */
+  readonly isOwnerActive?: boolean | undefined;
 }
 
 export interface RotationDependencies {
@@ -70,10 +72,11 @@ export function createRotation({ store, mint, schemeOf, now, retentionMs }: Rota
     if (before !== null) return before;
     if (current === null || !visible(current)) throw notFound('key');
     const rotation = plan(current, wish, origin.actor);
-    const commit = await commitOf(rotation, origin);
+    const { made, secret, old, at } = rotation;
+    const isActive = await isOwnerActive(store, old, at);
+    const commit = await commitOf(rotation, origin, isActive);
     if (commit === null) return null;
-    const { made, secret, old } = rotation;
-    return { key: made, secret, rotatedKey: old, ...(await store.settle(commit)) };
+    return { key: made, secret, rotatedKey: old, isOwnerActive: isActive, ...(await store.settle(commit)) };
   }
 
   async function madeBefore({ requestKey }: RotationWish, mayLag?: true): Promise<Rotated | null> {
@@ -119,9 +122,12 @@ export function createRotation({ store, mint, schemeOf, now, retentionMs }: Rota
   }
 
   /** Null where the key was changed by others since it was read, or they made one by the same request. */
-  async function commitOf(rotation: ReturnType<typeof plan>, origin: Origin): Promise<Commit | null> {
+  async function commitOf(
+    rotation: ReturnType<typeof plan>,
+    origin: Origin,
+    isActive: boolean,
+  ): Promise<Commit | null> {
     const { made, old, current, at } = rotation;
-    const isActive = await isOwnerActive(store, old, at);
     const json = (key: KeyRecord) => keyJson(shownKey(key, isActive, at), at);
     const draft = changeDraft(origin, {
       target: old.id,

@@ -215,7 +215,8 @@ async function startAsking(first: OwnerRecord | null = null) {
     },
   };
   const service = await start({ store, keyRules: [rule({ match: { scheme: 'mira' }, keysPerOwnerMax: 9 })] });
-  return { asked, create: (wanted: object) => service.admin.createKey(root(service), wanted) };
+  const create = (wanted: object) => service.admin.createKey(root(service), wanted);
+  return { asked, create, admin: service.admin, caller: root(service), plain };
 }
 
 it('a new key costs no question about an owner who is known, but where the owner may have so many keys', async () => {
@@ -231,4 +232,18 @@ it('a new key is refused for its owner by the latest alone, whatever was known',
   const { asked, create } = await startAsking(ownerRecord({ id: 'acme', suspended: true }));
   await create({ name: 'a', owner: 'acme' });
   expect(asked).toEqual(['getOwner', 'getOwner']);
+});
+
+it('a change asks once about the owner of its key, and says by that what blocks it', async () => {
+  const { asked, create, admin, caller, plain } = await startAsking();
+  const { id } = (await create({ name: 'a', owner: 'acme' })).key;
+  await plain.putOwner(ownerRecord({ id: 'acme', suspended: true, version: 1 }), 0);
+  asked.length = 0;
+  const counted = async (change: Promise<unknown>) => [await change.then(), asked.splice(0).length];
+  const blocked = { key: { blocked: 'owner_inactive' } };
+  expect(await counted(admin.updateKey(caller, id, { name: 'b' }))).toMatchObject([blocked, 1]);
+  expect(await counted(admin.disableKey(caller, id))).toMatchObject([{ key: { blocked: null } }, 1]);
+  expect(await counted(admin.enableKey(caller, id))).toMatchObject([blocked.key, 1]);
+  const rotated = counted(admin.rotateKey(caller, id, { grace_period: '1h' }));
+  expect(await rotated).toMatchObject([{ ...blocked, rotatedKey: blocked.key }, 1]);
 });

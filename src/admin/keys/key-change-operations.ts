@@ -82,16 +82,16 @@ export function createKeyChangeOperations(
     },
     async enableKey(call, id, input = {}) {
       readInput(emptyInput, input);
-      return (await show.changed({ key: await registry.enable(keyOf(call, id)) })).key;
+      return (await show.changed(await registry.enable(keyOf(call, id)))).key;
     },
   };
 
   async function withOldKey(rotated: Rotated): Promise<ShownRotation> {
-    const { rotatedKey: old } = rotated;
+    const { rotatedKey: old, isOwnerActive } = rotated;
     // At once, as both are of one owner.
     const [shown, shownOld] = await Promise.all([
       show.changed(rotated),
-      old === null ? null : show.changed({ key: old }),
+      old === null ? null : show.changed({ key: old, isOwnerActive }),
     ]);
     return { ...shown, rotatedKey: shownOld?.key ?? null };
   }

@@ -1,9 +1,10 @@
+import type { ChangedKey } from '../../changes/key-change.ts';
 import { type KeyRecord, keyState, type ShownKey, shownKey } from '../../keys/key.ts';
 import { isActive } from '../../keys/owner.ts';
 import { type Store, StoreUnavailable } from '../../store/store.ts';
 
 /** An answer about a key, which is shown with what stands in its way. */
-export type Shown<Answer extends { readonly key: KeyRecord }> = Omit<Answer, 'key'> & {
+export type Shown<Answer extends { readonly key: KeyRecord }> = Omit<Answer, 'key' | 'isOwnerActive'> & {
   readonly key: ShownKey;
 };
 
@@ -12,8 +13,11 @@ export interface ShowKeys {
   /** Rejects with `StoreUnavailable` where that cannot be told. At most a page of keys. */
   all(keys: readonly KeyRecord[]): Promise<ShownKey[]>;
   one(key: KeyRecord): Promise<ShownKey>;
-  /** For the answer to a change, which was made and has to be told: where it cannot be told, nothing is said to block. */
-  changed<Answer extends { readonly key: KeyRecord }>(answer: Answer): Promise<Shown<Answer>>;
+  /**
+   * For the answer to a change, which was made and has to be told: where it cannot be told, nothing is said to block. What the change
+   * knows of the owner is not read again.
+   */
+  changed<Answer extends ChangedKey>(answer: Answer): Promise<Shown<Answer>>;
 }
 
 export interface ShowKeysDependencies {
@@ -26,8 +30,9 @@ export function createShowKeys({ store, now }: ShowKeysDependencies): ShowKeys {
   return {
     all,
     one,
-    async changed(answer) {
-      return { ...answer, key: await one(answer.key).catch(unblockedWhenAway(answer.key)) };
+    async changed({ key, isOwnerActive, ...answer }) {
+      if (isOwnerActive !== undefined) return { ...answer, key: shownKey(key, isOwnerActive, now()) };
+      return { ...answer, key: await one(key).catch(unblockedWhenAway(key)) };
     },
   };
 
