@@ -59,20 +59,24 @@ async function documentsOf(
   { run, bits, keepMs = hourMs + usageRetentionMs }: WrittenRun,
   kind: RowKind,
 ): Promise<OpenDocument<object>[]> {
-  const places = new Map<string, UsageTally[]>();
+  const hours = new Map<number, Map<number, UsageTally[]>>();
   for (const [at, tally] of tallies.entries()) {
     if (at % turnSize === turnSize - 1) await setImmediate();
-    const name = `${bucketOf(tally.key, bits)} ${tally.hour}`;
-    const others = places.get(name);
-    if (others === undefined) places.set(name, [tally]);
+    const { key, hour } = tally;
+    const buckets = hours.get(hour) ?? new Map<number, UsageTally[]>();
+    if (buckets.size === 0) hours.set(hour, buckets);
+    const bucket = bucketOf(key, bits);
+    const others = buckets.get(bucket);
+    if (others === undefined) buckets.set(bucket, [tally]);
     else others.push(tally);
   }
-  return [...places.values()].map((some) => {
-    const [{ key, hour }] = some as [UsageTally];
-    const bucket = bucketOf(key, bits);
+  const documentOf = (hour: number, bucket: number, some: readonly UsageTally[]) => {
     const place = { _id: openId(run, bucket, hour), run, bucket, hour: new Date(hour) };
     return { ...place, ...kind.contentOf(some), purge_at: new Date(hour + keepMs) };
-  });
+  };
+  return [...hours].flatMap(([hour, buckets]) =>
+    [...buckets].map(([bucket, some]) => documentOf(hour, bucket, some)),
+  );
 }
 
 function* portions<T extends { readonly rows: readonly unknown[] }>(documents: readonly T[]): Generator<T[]> {

@@ -120,8 +120,11 @@ export function createRunUpkeep(dependencies: RunUpkeepDependencies): RunUpkeep 
           else others.push(tally);
         }
         return async (from: number) => {
+          // What is read at once is added up already.
+          if (large.length === 0) return ofSmall.get(from) ?? [];
           const found = await openReads.part(large, { bits, from, to: from + 1 }, hours);
-          return sumsOf([...found, ...(ofSmall.get(from) ?? [])]);
+          const others = ofSmall.get(from);
+          return others === undefined ? found : sumsOf([...found, ...others]);
         };
       }),
     );

@@ -3,7 +3,7 @@ import type { AnyBulkWriteOperation, Collection, Db } from 'mongodb';
 import type { KeyId } from '../../../keys/key.ts';
 import { addReasons } from '../../../store/usage/usage-ranking.ts';
 import { startOf, usageUnits } from '../../../store/usage/usage-sums.ts';
-import type { UsageAbout, UsageTally } from '../../../store/usage/usage-tally.ts';
+import { aboutPlaces, type UsageAbout, type UsageTally } from '../../../store/usage/usage-tally.ts';
 import { keysName, ownersName, usageSumsName } from '../../collections.ts';
 import { duplicatesOf } from '../../errors.ts';
 import type { KeyDocument } from '../../records/keys/records.ts';
@@ -75,7 +75,9 @@ export function createUsageSums(database: Db, sessions: Sessions): UsageSums {
       for (const some of portions(unknown, atOnce)) {
         for (const [key, about] of await readAbouts(some)) abouts.set(key, about);
       }
-      return tallies.map((tally) => ({ ...tally, about: tally.about ?? abouts.get(tally.key) ?? nothing }));
+      return tallies.map((tally) =>
+        isKnown(tally) ? tally : { ...tally, about: abouts.get(tally.key) ?? nothing },
+      );
     },
     async addToKeys(tallies, fold) {
       const sums = new Map<string, Sum>();
@@ -84,10 +86,9 @@ export function createUsageSums(database: Db, sessions: Sessions): UsageSums {
     },
     async addToOwners(tallies, fold, isInRows = () => false) {
       const sums = new Map<string, Sum>();
-      for (const tally of tallies) {
-        if (!isInRows(tally)) addToLevel(sums, 'owner', tally);
-        addToLevel(sums, 'all', tally);
-      }
+      for (const tally of tallies) if (!isInRows(tally)) addToLevel(sums, 'owner', tally);
+      // There may be as many owners as keys, and there are few kinds of keys: what names a sum is made once for each.
+      for (const tally of await byAbout(withoutOwners(tallies))) addToLevel(sums, 'all', tally);
       await writeAll([...sums].map(([id, sum]) => addition(id, sum, fold, false)));
     },
     async close(tallies, fold, newFrom = Number.POSITIVE_INFINITY) {
@@ -127,6 +128,10 @@ export function createUsageSums(database: Db, sessions: Sessions): UsageSums {
   }
 }
 
+function isKnown(tally: UsageTally): tally is KnownTally {
+  return tally.about !== undefined;
+}
+
 /** Hours of keys have documents of their own. */
 function addToKeys(sums: Map<string, Sum>, tally: KnownTally): void {
   const { key, hour, about } = tally;
@@ -155,6 +160,16 @@ export async function byAbout(tallies: readonly KnownTally[]): Promise<KnownTall
     sum.observed = addReasons(sum.observed, tally.observed);
   }
   return [...found.values()].flatMap((hours) => [...hours.values()]);
+}
+
+/** As of nobody's keys: the same object for all that were the same. */
+function withoutOwners(tallies: readonly KnownTally[]): KnownTally[] {
+  const kinds: UsageAbout[] = [];
+  const placeOf = aboutPlaces((kind) => kinds.push(kind ?? nothing) - 1);
+  return tallies.map((tally) => {
+    const about = kinds[placeOf({ ...tally.about, owner: null })] ?? nothing;
+    return { ...tally, about };
+  });
 }
 
 type Writable = { -readonly [member in keyof KnownTally]: KnownTally[member] };

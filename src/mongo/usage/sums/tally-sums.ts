@@ -7,17 +7,40 @@ export interface TallySums {
   all(): UsageTally[];
 }
 
+type Writable = { -readonly [member in keyof UsageTally]: UsageTally[member] };
+
+interface HourSums {
+  /** The first of each key, which is somebody else's object. */
+  readonly firsts: Map<string, UsageTally>;
+  /** Of keys that have several, in their place. */
+  readonly sums: Map<string, Writable>;
+}
+
+/** By the hour and then the key: no name has to be made of both, nor a new object with each addition. */
 export function createTallySums(): TallySums {
-  const sums = new Map<string, UsageTally>();
+  const hours = new Map<number, HourSums>();
   return {
     add(tallies) {
       for (const tally of tallies) {
-        const name = `${tally.key} ${tally.hour}`;
-        const sum = sums.get(name);
-        sums.set(name, sum === undefined ? tally : sumOf(sum, tally));
+        const { key, hour } = tally;
+        const ofHour = hours.get(hour) ?? { firsts: new Map(), sums: new Map() };
+        if (ofHour.firsts.size === 0) hours.set(hour, ofHour);
+        const { firsts, sums } = ofHour;
+        const first = firsts.get(key);
+        if (first === undefined) {
+          firsts.set(key, tally);
+          continue;
+        }
+        const known = sums.get(key);
+        const sum = known ?? { ...first };
+        if (known === undefined) sums.set(key, sum);
+        addTo(sum, tally);
       }
     },
-    all: () => [...sums.values()],
+    all: () =>
+      [...hours.values()].flatMap(({ firsts, sums }) =>
+        Array.from(firsts.values(), (first) => sums.get(first.key) ?? first),
+      ),
   };
 }
 
@@ -28,15 +51,12 @@ export function sumsOf(tallies: Iterable<UsageTally>): UsageTally[] {
   return sums.all();
 }
 
-function sumOf(one: UsageTally, other: UsageTally): UsageTally {
-  const lastUsedAt = Math.max(one.lastUsedAt ?? 0, other.lastUsedAt ?? 0);
-  return {
-    ...{ key: one.key, hour: one.hour, allowed: one.allowed + other.allowed, about: one.about },
-    denied: addReasons(one.denied, other.denied),
-    observed: addReasons(one.observed, other.observed),
-    lastUsedAt: one.lastUsedAt === null && other.lastUsedAt === null ? null : lastUsedAt,
-    addresses: addressesOf(one.addresses, other.addresses),
-  };
+function addTo(sum: Writable, { allowed, denied, observed, lastUsedAt, addresses }: UsageTally): void {
+  sum.allowed += allowed;
+  sum.denied = addReasons(sum.denied, denied);
+  sum.observed = addReasons(sum.observed, observed);
+  if (lastUsedAt !== null) sum.lastUsedAt = Math.max(sum.lastUsedAt ?? lastUsedAt, lastUsedAt);
+  sum.addresses = addressesOf(sum.addresses, addresses);
 }
 
 function addressesOf(one: UsageTally['addresses'], other: UsageTally['addresses']): UsageTally['addresses'] {
