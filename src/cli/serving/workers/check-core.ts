@@ -57,7 +57,7 @@ const talliesMax = 200_000;
  * Units that will be needed are leased together with those of other keys that come within this time: each write costs a
  * wait for the disk, or a round trip. A key that needs them sooner waits for nobody else.
  */
-const leasesGatheredMs = 20;
+const leasesGatheredMs = 100;
 /** How often what is leased and lies idle is given back. */
 const giveBackEveryMs = 1_000;
 /** How long the service may take for what is left to write at the end. */
