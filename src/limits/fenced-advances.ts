@@ -9,7 +9,7 @@ const aheadMs = 30_000;
 const sharedAheadMs = 600_000;
 /** Fences are raised this long before they are reached. */
 const earlyMs = 10_000;
-/** How long one has to be alone before it holds the advances. */
+/** How long one has to be alone before it holds the advances, where others have leased lately. */
 const aloneMs = 10_000;
 
 const nowhere = Number.NEGATIVE_INFINITY;
@@ -49,7 +49,7 @@ export function createFencedAdvances(store: Pick<UnitStore, 'leaseUnits'>, share
     async learn(now) {
       await moving?.catch(() => {});
       if (isKnown(now)) return;
-      await move(() => (holder === null ? share(now) : extend(now, holder)));
+      await move(() => (holder === null ? begin(now) : extend(now, holder)));
       if (!isKnown(now)) await move(() => share(now));
       if (!isKnown(now)) throw new StoreUnavailable('limits could not be fenced yet');
     },
@@ -93,6 +93,12 @@ export function createFencedAdvances(store: Pick<UnitStore, 'leaseUnits'>, share
       moving = null;
     });
     return moving;
+  }
+
+  /** Where nobody leases in full any more, and nobody else is known of, the advances are held from the first window on. */
+  async function begin(now: number): Promise<void> {
+    if (sharers() === 1 && (await fences.look('plain')) < now) return hold(now);
+    return share(now);
   }
 
   /** Leases as others do: in full. */

@@ -33,6 +33,21 @@ describe('a limiter that others may share the store with at any time', () => {
     expect(ledger.leases()).toBe(before);
   });
 
+  it('asks the store for nothing of any key but the first, where nobody leased lately and it is alone', async () => {
+    const ledger = createUnitLedger();
+    const limiter = limiterOn(ledger);
+    await limiter.spend(key('a'), null, limits, 1, noon);
+    const before = ledger.leases();
+    for (const id of ['b', 'c', 'd']) {
+      const verdict = limiter.spend(key(id), null, limits, 1, noon);
+      expect(verdict).toMatchObject({ isAllowed: true, remaining: 99 });
+    }
+    expect(ledger.leases()).toBe(before);
+    const other = limiterOn(ledger, () => 2);
+    expect(await admitted(other, 'b', noon)).toBe(98);
+    expect(await admitted(limiter, 'b', noon)).toBe(1);
+  });
+
   it('admits a limit exactly in each window while it comes to hold the advances', async () => {
     const limiter = limiterOn(createUnitLedger());
     for (let at = noon; at < noon + 5 * minuteMs; at += minuteMs) {
