@@ -57,7 +57,18 @@ export interface KeyringDependencies {
   readonly feed: Pick<Feed, 'subscribe' | 'isFresh'>;
   readonly missBudget: MissBudget;
   /** Of a store that names the digest of whatever is made or changed. Default: keys are read when they are asked for. */
-  readonly pages?: Pick<FillingDependencies, 'readPage' | 'wait'> | undefined;
+  readonly pages?: KeyringPages | undefined;
+}
+
+/** What memory is filled with, and what it takes to say that a key is not among all that there are. */
+export interface KeyringPages extends Pick<FillingDependencies, 'readPage' | 'wait'> {
+  /**
+   * Whether memory was told of every key that somebody may have been given. A process that stood still was not, though
+   * it may answer from memory: a key that is nobody's there may have been made meanwhile.
+   */
+  readonly isHeard: () => boolean;
+  /** Sees to it. Rejects with `StoreUnavailable`. */
+  readonly hear: () => Promise<void>;
 }
 
 export function createKeyring(dependencies: KeyringDependencies, options: KeyringOptions): Keyring {
@@ -105,12 +116,16 @@ export function createKeyring(dependencies: KeyringDependencies, options: Keyrin
       return keys.get(digest) ?? (misses.size > 0 && misses.get(digest) === null ? null : soleMiss(digest));
     },
     load(digest, candidates, address) {
-      if (feed.isFresh() && candidates.every(isNobodys)) return Promise.resolve(null);
-      return keyReads.read(digest, {
-        find: () => missBudget.read(address, () => find(candidates)),
-        namesOf: (record) => (record === null ? candidates : [record.id, ...candidates]),
-        keep: (record) => keep(digest, record),
-      });
+      const areNobodys = () => feed.isFresh() && candidates.every(isNobodys);
+      const read = () =>
+        keyReads.read(digest, {
+          find: () => missBudget.read(address, () => find(candidates)),
+          namesOf: (record) => (record === null ? candidates : [record.id, ...candidates]),
+          keep: (record) => keep(digest, record),
+        });
+      if (pages === undefined || !areNobodys()) return read();
+      if (pages.isHeard()) return Promise.resolve(null);
+      return pages.hear().then(() => (pages.isHeard() && areNobodys() ? null : read()));
     },
     peekOwner(id) {
       return feed.isFresh() ? owners.get(id) : undefined;
@@ -165,7 +180,9 @@ export function createKeyring(dependencies: KeyringDependencies, options: Keyrin
 
   /** Null for a digest of nobody's that a key could be stored under by no other, since there are no peppers. */
   function soleMiss(digest: Digest): null | undefined {
-    return filling?.isNobodys(digest) === true && pepperOf(digest) === '' ? null : undefined;
+    return filling?.isNobodys(digest) === true && pages?.isHeard() === true && pepperOf(digest) === ''
+      ? null
+      : undefined;
   }
 
   /** Misses are remembered by one pepper's digests; of a key made under another, any of them may be the one. */

@@ -36,6 +36,8 @@ export interface SharedLease extends UnitLease {
 
 /** What a Check worker asks the service. */
 export type ServiceAnswers = {
+  /** How old what the service knows is, in milliseconds; answered after all changes that were told before. */
+  lagMs(): number;
   findKey(digests: readonly Digest[]): Promise<Dated<SentKey | null>>;
   /** Only of a store that has pages of keys. */
   readKeyPage(before: KeyId | null, size: number): Promise<Dated<SentKeyPage>>;

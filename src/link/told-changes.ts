@@ -37,6 +37,8 @@ export type FollowedChanges = Pick<
 /** A Check worker, as the service sees it. */
 export interface ToldWorker {
   onBeat(beat: number): void;
+  /** How old what it has been told by now is, in milliseconds; Infinity where it has not been told all. It may rely on that. */
+  lagMs(): number;
   onApplied(change: number): void;
   /** A read of the store whose answer is on its way to the worker, with how old it may be. */
   dated<Value>(read: () => Promise<Value>): Promise<Dated<Value>>;
@@ -68,8 +70,8 @@ interface Line {
 /** Changes that a worker may not have applied yet; past it they are left out, and a gap makes up for them. */
 const unappliedMax = 10_000;
 const lookEveryMs = 50;
-/** How long a change waits that nobody is asked to confirm. */
-const followMsMax = 200;
+/** How long a change waits that nobody is asked to confirm: a worker that says that a key is nobody's has heard later. */
+export const followMsMax = 200;
 
 export function createToldChanges(dependencies: ToldChangesDependencies): ToldChanges {
   const { feed, stalenessMaxMs, settleMaxMs, now, monotonic } = dependencies;
@@ -135,14 +137,17 @@ export function createToldChanges(dependencies: ToldChangesDependencies): ToldCh
     const lease = (lagMs: number) => {
       line.leasedUntil = Math.max(line.leasedUntil, monotonic() + stalenessMaxMs - lagMs);
     };
+    const lagMs = () => {
+      // What it was told is not all that there is.
+      const lag = feed.isFresh() && !line.isBehind ? feed.lagMs() : Infinity;
+      lease(lag);
+      return lag;
+    };
 
     return {
+      lagMs,
       onBeat(beat) {
-        // What it was told is not all that there is.
-        if (line.isBehind) return;
-        const lagMs = feed.isFresh() ? feed.lagMs() : Infinity;
-        lease(lagMs);
-        line.tell(['beat', beat, lagMs]);
+        if (!line.isBehind) line.tell(['beat', beat, lagMs()]);
       },
       onApplied(change) {
         line.applied = Math.max(line.applied, change);
@@ -168,7 +173,7 @@ export function createToldChanges(dependencies: ToldChangesDependencies): ToldCh
   function followed<A extends unknown[], R>(change: (...args: A) => Promise<R>): (...args: A) => Promise<R> {
     return async (...args) => {
       const result = await change(...args);
-      const deadline = monotonic() + Math.min(followMsMax, settleMaxMs);
+      const deadline = monotonic() + followMsMax;
       await appliedBy(changes, () => monotonic() >= deadline);
       return result;
     };

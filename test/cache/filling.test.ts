@@ -160,6 +160,29 @@ it('takes a digest for nobody’s only where no pepper would have given it anoth
   expect(counted()).toBe(1);
 });
 
+it('takes a digest for nobody’s only once it has heard of every key that was given to somebody', async () => {
+  const { keyring, feed, next, findable, heard, counted } = setUp();
+  keyring.startFilling();
+  await next([], null);
+  heard.isSo = false;
+  expect(keyring.peek(nobodys)).toBeUndefined();
+  expect(await keyring.load(nobodys, [nobodys], '')).toBeNull();
+  expect([heard.asks, counted()]).toEqual([1, 0]);
+  expect(await keyring.load(nobodys, [nobodys], '')).toBeNull();
+  expect([heard.asks, counted()]).toEqual([1, 0]);
+
+  const made = keyRecord();
+  findable.set(made.digest, made);
+  heard.isSo = false;
+  heard.told = async () => feed().onChange(made.id, made.digest);
+  expect((await keyring.load(made.digest, [made.digest], ''))?.id).toBe(made.id);
+  expect([heard.asks, counted()]).toEqual([2, 1]);
+
+  heard.isSo = false;
+  heard.told = () => Promise.reject(new StoreUnavailable('the service is gone'));
+  await expect(keyring.load(nobodys, [nobodys], '')).rejects.toThrow(StoreUnavailable);
+});
+
 it('ends when it is told to', async () => {
   const { keyring, pages, next } = setUp();
   keyring.startFilling();
@@ -174,6 +197,8 @@ function setUp(keysMax = 100) {
   const findable = new Map<string, ReturnType<typeof keyRecord>>();
   const waits: (() => Promise<number>)[] = [];
   const fresh = { value: true };
+  /** What is told while it asks. */
+  const heard = { isSo: true, asks: 0, told: async () => {} };
   const subscribers: FeedSubscriber[] = [];
   let reads = 0;
   const keyring = createKeyring(
@@ -194,6 +219,12 @@ function setUp(keysMax = 100) {
           pages.push(page);
           return page.promise;
         },
+        isHeard: () => heard.isSo,
+        async hear() {
+          heard.asks++;
+          await heard.told();
+          heard.isSo = true;
+        },
         wait(ms) {
           const { promise, resolve } = Promise.withResolvers<void>();
           waits.push(async () => {
@@ -208,7 +239,7 @@ function setUp(keysMax = 100) {
     { keysMax, missesMax: 100, ownersMax: 100, readsMax: 100 },
   );
   return {
-    ...{ keyring, pages, findable, waits, fresh },
+    ...{ keyring, pages, findable, waits, fresh, heard },
     counted: () => reads,
     feed: () => subscribers[0] as FeedSubscriber,
     /** Answers the latest question, or the one at that place. */

@@ -30,10 +30,15 @@ function setting({
   const link = { isOpen: true, takesMore: true };
   const line = told.join('one/1', (what) => link.takesMore && toWorker.push(what) > 0);
   const memory: string[] = [];
+  const answers: (() => void)[] = [];
   const worker = createWorkerFeed({
     tell(what) {
       if (what[0] === 'beat') line.onBeat(what[1]);
       if (what[0] === 'applied') line.onApplied(what[1]);
+    },
+    askLagMs() {
+      const lagMs = line.lagMs();
+      return new Promise((resolve) => answers.push(() => resolve(lagMs)));
     },
     ...{ stalenessMaxMs, now, monotonic },
   });
@@ -46,7 +51,8 @@ function setting({
   /** What is on its way to the worker arrives. */
   const arrive = async () => {
     for (const what of toWorker.splice(0)) worker.take(what);
-    await Promise.resolve();
+    for (const answer of answers.splice(0)) answer();
+    await turn();
   };
   const settleStore = async ({ at }: { at: number }): Promise<Settlement> => ({
     effectiveAt: at,
@@ -227,6 +233,32 @@ describe('a change', () => {
     expect(await done).toBe('done');
     expect(await replaceKey({} as never, 1, 1)).toBe('done');
     expect(toWorker.filter(([kind]) => kind === 'key')).toHaveLength(1);
+    worker.stop();
+  });
+
+  it('that was answered though a worker stood still is one that this has not heard of, until it has asked', async () => {
+    const { worker, told, arrive, memory, link } = setting();
+    worker.start();
+    await arrive();
+    expect(worker.isHeard()).toBe(true);
+    const insertKey = async () => told.subscriber.onChange(id, null);
+    await told.following({ insertKey } as never).insertKey({} as never, 1, undefined);
+    expect(worker.isFresh()).toBe(true);
+    expect(worker.isHeard()).toBe(false);
+
+    const heard = worker.hear();
+    expect(worker.hear()).toBe(heard);
+    await arrive();
+    await heard;
+    expect(worker.isHeard()).toBe(true);
+    expect(memory).toEqual([id]);
+
+    link.takesMore = false;
+    told.subscriber.onChange(id, null);
+    const behind = worker.hear();
+    await arrive();
+    await behind;
+    expect(worker.isHeard()).toBe(false);
     worker.stop();
   });
 

@@ -81,7 +81,7 @@ export async function startCheckCore(
   const open = await openTracing(config, (times, why) => service.tell(['lost', times, why]));
   const tracing = open?.tracing ?? null;
   const telemetry = createCheckTelemetry();
-  const feed = createWorkerFeed({ ...config, tell: service.tell, now, monotonic });
+  const feed = createFeed(config, service);
   const store = createWorkerStore({ ...config, service, workers, monotonic });
   const tokens = config.identityToken === null ? null : createIdentityTokens(config.identityToken, now);
   const known = { config, log, tracing, telemetry, feed, store, tokens };
@@ -198,7 +198,10 @@ function createDecision(
   const { missReadsPerSecond } = config.memory;
   const missBudget = createMissBudget(monotonic, { readsPerSecond: Math.ceil(missReadsPerSecond / workers) });
   const counted = telemetry.countLookups(
-    createKeyring({ store: checkStore, feed, missBudget, pages: pagesOf(config, store) }, config.memory),
+    createKeyring(
+      { store: checkStore, feed, missBudget, pages: pagesOf(config, store, feed) },
+      config.memory,
+    ),
   );
   const keyring = tracing === null ? counted : traceLookups(counted, tracing);
   const limiter = createLimiter(checkStore, {
@@ -234,4 +237,9 @@ function advancesOf(
   if (workers > 1) return noAdvances;
   // One process has the file of SQLite: a sole worker of it is the only one who leases.
   return kind === 'sqlite' ? createAdvances(checkStore) : createFencedAdvances(checkStore, sharers);
+}
+
+function createFeed(config: CheckConfig, service: Peer<ServiceAnswers, WorkerTold>): WorkerFeed {
+  const askLagMs = () => service.ask('lagMs');
+  return createWorkerFeed({ ...config, tell: service.tell, askLagMs, now, monotonic });
 }

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { KeyringDependencies } from '../../../cache/keyring.ts';
+import type { WorkerFeed } from '../../../link/worker-feed.ts';
 import type { WorkerStore } from '../../../link/worker-store.ts';
 import type { CheckConfig } from '../../../settings/check-config.ts';
 
@@ -10,10 +11,12 @@ const pageSize = 250;
 export function pagesOf(
   { store: { kind } }: Pick<CheckConfig, 'store'>,
   { readKeyPage }: Pick<WorkerStore, 'readKeyPage'>,
+  { isHeard, hear }: Pick<WorkerFeed, 'isHeard' | 'hear'>,
 ): KeyringDependencies['pages'] {
   if (kind !== 'sqlite') return undefined;
   return {
     readPage: (before) => readKeyPage(before, pageSize),
+    ...{ isHeard, hear },
     wait: (ms) => setTimeout(ms, undefined, { ref: false }),
   };
 }

@@ -29,6 +29,7 @@ export function serviceAnswers(
   worker: ToldWorker,
 ): ServiceAnswers {
   return {
+    lagMs: () => worker.lagMs(),
     findKey: (digests) =>
       worker.dated(async () => {
         const key = await reads.findKey(digests, 'check');
