@@ -32,6 +32,8 @@ export const portalSessionsName = 'portal_sessions';
 export const journalHeadId = 'journal_head';
 
 const purgeIndex = { key: { purge_at: 1 }, name: 'purge_at', expireAfterSeconds: 0 } as const;
+/** Of rows of many keys, or owners, in a document. */
+const runIndex = { key: { run: 1, bucket: 1, hour: 1 }, name: 'run' } as const;
 
 /** The indexes of every collection that has some, besides that of `_id`. */
 export const collectionIndexes: Readonly<Record<string, IndexDescription[]>> = {
@@ -98,8 +100,8 @@ export const collectionIndexes: Readonly<Record<string, IndexDescription[]>> = {
   [limitsName]: [purgeIndex],
   [chargesName]: [purgeIndex],
   [usageName]: [purgeIndex],
-  [usageOpenName]: [purgeIndex, { key: { run: 1, bucket: 1, hour: 1 }, name: 'run' }],
-  [usageOwnersName]: [purgeIndex, { key: { run: 1, bucket: 1, hour: 1 }, name: 'run' }],
+  [usageOpenName]: [purgeIndex, runIndex],
+  [usageOwnersName]: [purgeIndex, runIndex],
   [usageBatchesName]: [purgeIndex],
   [usageSumsName]: [purgeIndex],
   [addressesName]: [purgeIndex],
