@@ -211,14 +211,13 @@ export function createChangeFeed(dependencies: ChangeFeedDependencies): ChangeFe
   function deliver(event: FeedEvent, time: Timestamp | null, relaying: Relaying | null): void {
     if (stopped()) return;
     const told = toldOf(event);
-    if (told === null) return;
-    if (time !== null) relaying?.note(told, time);
-    apply(told);
-    if (told[0] !== 'ask' || time === null) return;
-    // A mark is written by itself: nothing else is of its time.
+    if (told !== null && time !== null) relaying?.note(told, time);
+    if (told !== null) apply(told);
+    // A mark is written by itself, and so is that this replica has registered: nothing else is of its time.
+    if ((told !== null && told[0] !== 'ask') || time === null) return;
     advance(time, time);
     relaying?.reached(time);
-    acknowledge(time);
+    if (told !== null) acknowledge(time);
   }
 
   function apply(told: Told): void {

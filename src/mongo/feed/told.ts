@@ -14,7 +14,7 @@ export type Told =
   /** A replica was taken off the register. */
   | readonly [kind: 'gone', runId: string];
 
-/** Throws for what a stream cannot go on after. Null for what is nobody's news. */
+/** Throws for what a stream cannot go on after. Null where this replica has registered, which is nobody's news. */
 export function toldOf(event: FeedEvent): Told | null {
   const { operationType, ns, documentKey, fullDocument, updateDescription } = event;
   if (!['insert', 'update', 'replace', 'delete'].includes(operationType)) {

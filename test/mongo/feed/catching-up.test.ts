@@ -2,6 +2,7 @@ import { expect, inject, it } from 'vitest';
 import { concerns, timeoutsOf } from '../../../src/mongo/client.ts';
 import { pipeline } from '../../../src/mongo/feed/events.ts';
 import { createFleet } from '../../../src/mongo/feed/fleet.ts';
+import { positionOf } from '../../../src/mongo/feed/position.ts';
 import { createSessions } from '../../../src/mongo/sessions.ts';
 import { profile } from '../profile.ts';
 import { createSetting } from '../setting.ts';
@@ -43,8 +44,11 @@ it('a replica wakes its own stream when it registers, and not by what it says in
   const stream = database.watch(pipeline(fleet.runId));
   // Opened by the first look.
   expect(await stream.tryNext()).toBe(null);
-  await fleet.register(1);
-  expect(await stream.next()).toMatchObject({ operationType: 'insert' });
+  const time = await fleet.register(1);
+  const first = await stream.next();
+  expect(first).toMatchObject({ operationType: 'insert' });
+  // Memory may answer once the stream has come to this time.
+  expect(positionOf(first._id)).toEqual(time);
   await fleet.catchUp();
   await fleet.acknowledge(await fleet.renew(1));
   await fleet.register(2);

@@ -7,8 +7,11 @@ import { until } from '../../real/until.ts';
 const at = (i: number) => new Timestamp({ t: 1, i });
 const token = (i: number) => ({ _data: `82${'1'.padStart(8, '0')}${i.toString(16).padStart(8, '0')}` });
 
-/** What the server answers next: an event of a time, or none and how far it has looked. */
-type Answer = { readonly event: number } | { readonly looked: number } | 'ended';
+/** What the server answers next: an event of a time, by default of a key, or none and how far it has looked. */
+type Answer =
+  | { readonly event: number; readonly registers?: boolean }
+  | { readonly looked: number }
+  | 'ended';
 
 /** A feed whose stream answers when it is told to. */
 function setUp() {
@@ -33,7 +36,9 @@ function setUp() {
         stream.resumeToken = token('event' in answer ? answer.event : answer.looked);
         if (!('event' in answer)) return null;
         const clusterTime = at(answer.event);
-        const place = { ns: { coll: 'keys' }, documentKey: { _id: 'key_a' }, operationType: 'delete' };
+        const place = answer.registers
+          ? { ns: { coll: 'replicas' }, documentKey: { _id: 'one' }, operationType: 'insert' }
+          : { ns: { coll: 'keys' }, documentKey: { _id: 'key_a' }, operationType: 'delete' };
         return { _id: stream.resumeToken, clusterTime, ...place };
       },
       async close() {
@@ -85,6 +90,15 @@ it('counts a time as told once no event of it can come any more', async () => {
   expect(feed.hasApplied(at(14))).toBe(false);
   answer({ looked: 14 });
   await until('its time counts', () => feed.hasApplied(at(14)));
+});
+
+it('lets memory answer as soon as its stream tells that it has registered, and does not wait for what comes next', async () => {
+  const { feed, lease, told, answer } = setUp();
+  await until('it reads', () => told.opened > 0);
+  answer({ event: 12, registers: true });
+  await until('memory may answer', () => lease.isHeld());
+  expect(feed.hasApplied(at(12))).toBe(true);
+  expect(feed.hasApplied(at(13))).toBe(false);
 });
 
 it('begins anew where its stream has ended, and reads no more once it is stopped', async () => {
