@@ -1,8 +1,10 @@
 // What the log of requests adds to a Check: node bench/request-log.ts [keys] [paths of each]
-import { createHeldKeys } from '../src/cache/held-key.ts';
+import { KeyTable } from '../src/cache/key-table.ts';
+import { createSharedTerms } from '../src/cache/shared-terms.ts';
 import type { Allowed } from '../src/check/authorize.ts';
 import { createCheckReader } from '../src/grpc/check/check-request.ts';
 import type { CheckedKey, KeyId } from '../src/keys/key.ts';
+import { createDigester } from '../src/keys/secret.ts';
 import { readPresets } from '../src/presets/read.ts';
 import type { Scheme } from '../src/schemes/scheme.ts';
 import { createRequestLog } from '../src/usage/requests/request-log.ts';
@@ -19,15 +21,17 @@ const log = createRequestLog(
   { flushMs: 5_000, rowsMax: 200_000 },
 );
 const read = createCheckReader();
-const hold = createHeldKeys();
+const table = new KeyTable(keys, createSharedTerms());
+const { sign } = createDigester([]);
 const withheld = { headers: [], changed: [], parameters: [] };
 const decisions = Array.from({ length: keys }, (_, at): Allowed => {
   const id = `key_01k0c6h3v8${(at * 2_654_435_761).toString(36).padStart(16, '0')}` as KeyId;
   const lists = { permissions: [], principals: [], roles: [], ipAllowlist: [], rateLimits: [], labels: {} };
   const times = { expiresAt: null, disabledAt: null, revokedAt: null, version: 1 };
   const key = { id, name: 'a', scheme: 'postern', environment: 'live', owner: 'acme', plan: null };
+  table.set(sign(id), { ...key, ...lists, ...times, spender: id } as CheckedKey);
   return {
-    ...{ verdict: 'allow', key: hold({ ...key, ...lists, ...times, spender: id } as CheckedKey) },
+    ...{ verdict: 'allow', key: table.get(sign(id)) as CheckedKey },
     ...{ scheme, owner: null, permissions: [], withheld, plan: null, rate: null },
   };
 });

@@ -1,9 +1,10 @@
 // What the use of keys costs from the Check worker's memory to the store's doorstep: see README.md.
 import { parseArgs } from 'node:util';
-import { createHeldKeys } from '../src/cache/held-key.ts';
-import type { Decision } from '../src/check/authorize.ts';
+import { KeyTable } from '../src/cache/key-table.ts';
+import { createSharedTerms } from '../src/cache/shared-terms.ts';
 import { createUseNotices } from '../src/events/use-notices.ts';
-import { createKeyIds, type KeyId } from '../src/keys/key.ts';
+import { type CheckedKey, createKeyIds } from '../src/keys/key.ts';
+import { createDigester, type Digest } from '../src/keys/secret.ts';
 import type { ServiceAnswers } from '../src/link/messages.ts';
 import { createPeer, type Procedures } from '../src/link/peer.ts';
 import type { Port } from '../src/link/port.ts';
@@ -28,7 +29,7 @@ const hourMs = 3_600_000;
 
 /** Processor time for each key, microseconds. */
 interface Write {
-  /** Before it, to count the first use of each key. */
+  /** Before it, to find each key and count its first use. */
   readonly count: number;
   /** All that this process ran, its collections of garbage too. */
   readonly all: number;
@@ -40,9 +41,9 @@ interface Write {
 }
 
 async function measure(keys: number, addresses: number, owners: number, rounds: number): Promise<Write[]> {
-  const decisions = await makeDecisions(keys, owners);
+  const { table: held, digests } = await holdKeys(keys, owners);
+  const allow = createAllow();
   const random = createRandom(1);
-  shuffle(decisions, random);
   const { service, micros } = createService();
   const gathered = createUsage(
     {
@@ -53,14 +54,15 @@ async function measure(keys: number, addresses: number, owners: number, rounds: 
   );
   const hour = Date.now() - (Date.now() % hourMs);
   const writes: Write[] = [];
-  let idLengths = 0;
   for (let round = 0; round <= rounds; round++) {
-    shuffle(decisions, random);
+    shuffle(digests, random);
     const counting = process.cpuUsage();
-    for (const [at, decision] of decisions.entries()) {
-      // The answer to a Check has just written it.
-      if (decision.verdict === 'allow') idLengths += Buffer.byteLength(decision.key?.id ?? '');
-      gathered.record(decision, ['192', '0', '2', String(at % addresses)].join('.'), hour + round * 1_000);
+    for (const [at, digest] of digests.entries()) {
+      gathered.record(
+        allow(held.get(digest) as CheckedKey),
+        ['192', '0', '2', String(at % addresses)].join('.'),
+        hour + round * 1_000,
+      );
       if (at % page === 0) await turn();
     }
     const counted = process.cpuUsage(counting);
@@ -70,7 +72,7 @@ async function measure(keys: number, addresses: number, owners: number, rounds: 
     await gathered.flush();
     const holdMs = await watch.stop();
     const { user, system } = process.cpuUsage(began);
-    if (micros.taken !== keys || idLengths === 0) throw new Error(`${micros.taken} of ${keys} arrived`);
+    if (micros.taken !== keys) throw new Error(`${micros.taken} of ${keys} arrived`);
     const each = (all: number) => all / keys;
     const count = each(counted.user + counted.system);
     const parts = { link: each(micros.link), notices: each(micros.notices) };
@@ -79,21 +81,21 @@ async function measure(keys: number, addresses: number, owners: number, rounds: 
   return writes.slice(1);
 }
 
-async function makeDecisions(keys: number, owners: number): Promise<Decision[]> {
-  const allow = createAllow();
-  const held = createHeldKeys();
+/** Keys in memory, by these digests. */
+async function holdKeys(keys: number, owners: number) {
+  const table = new KeyTable(keys, createSharedTerms());
+  const { sign } = createDigester([]);
   const nextId = createKeyIds(Date.now);
-  const decisions: Decision[] = [];
+  const digests: Digest[] = [];
   for (let at = 0; at < keys; at++) {
-    // As one that came in a message, in one piece.
-    const id: KeyId = JSON.parse(JSON.stringify(nextId()));
+    const id = nextId();
     const names = { id, spender: id, name: `bench ${at}`, owner: `acme-${at % owners}`, plan: 'pro' };
-    const key = held({ ...recordTemplate, ...names });
-    key.uses = 0;
-    decisions.push(allow(key));
+    const digest = sign(id);
+    table.set(digest, { ...recordTemplate, ...names });
+    digests.push(digest);
     if (at % page === 0) await turn();
   }
-  return decisions;
+  return { table, digests };
 }
 
 /** The service at the other end of a link that copies what is sent as one between threads does; it writes nothing. */

@@ -1,5 +1,8 @@
+import type { HeldKey } from '../src/cache/held-key.ts';
+import { KeyTable } from '../src/cache/key-table.ts';
+import { createSharedTerms } from '../src/cache/shared-terms.ts';
 import type { NewOwner } from '../src/changes/owner-changes.ts';
-import type { KeyId, KeyRecord } from '../src/keys/key.ts';
+import type { CheckedKey, KeyId, KeyRecord } from '../src/keys/key.ts';
 import { createKeyIds } from '../src/keys/key.ts';
 import type { OwnerRecord } from '../src/keys/owner.ts';
 import { createDigester, type Digest } from '../src/keys/secret.ts';
@@ -43,6 +46,18 @@ export function keyRecord(given: Partial<KeyRecord> = {}): KeyRecord {
     revivedAt: null,
     version: 1,
     ...given,
+  };
+}
+
+/** Puts keys into one memory, each by itself, and gives what a Check finds there. */
+export function createHold(): (key: CheckedKey) => HeldKey {
+  const table = new KeyTable(1_000_000, createSharedTerms());
+  return (key) => {
+    const digest = digestOf(`key ${table.size}`);
+    table.set(digest, key);
+    const held = table.get(digest);
+    if (held === undefined) throw new Error('it is not held');
+    return held;
   };
 }
 

@@ -1,44 +1,53 @@
-import type { CheckedKey, HeldUse, KeyId } from '../keys/key.ts';
-import { type Limit, noLimits } from '../keys/limit.ts';
+import type { CheckedKey, HeldKeys, HeldUse, KeyId } from '../keys/key.ts';
+import type { Limit } from '../keys/limit.ts';
+import {
+  addressAt,
+  chunkRecords,
+  expiryMsAt,
+  expirySpanAt,
+  type KeyChunk,
+  lastUseAt,
+  ownerAt,
+  recordWords,
+  references,
+  requestRowAt,
+  spanMs,
+  stateAt,
+  termsAt,
+  useKindAt,
+  usesAt,
+} from './key-record.ts';
+import type { Terms } from './shared-terms.ts';
 
-/** Different values of one kind that are shared; past it, what comes after is shared anew. */
-const sharedMax = 10_000;
-const hourMs = 3_600_000;
-
-/** What many keys have in common; the spender is null for a key that spends its own units. */
-type Terms = Omit<CheckedKey, 'id' | 'name' | 'owner' | 'expiresAt' | 'spender' | keyof HeldUse> & {
-  readonly spender: KeyId | null;
-};
-
-/** What memory holds of a key: itself, and what it shares. */
-class HeldKey implements CheckedKey, HeldUse {
+/**
+ * A key as it was found in memory. What it is was copied, so that it may be held for as long as a Check takes; what is
+ * noted beside it is noted for as long as memory holds that key, and then no more.
+ */
+export class HeldKey implements CheckedKey, HeldUse {
   readonly id: KeyId;
   readonly name: string;
   readonly owner: string | null;
-  /** In two small numbers, which stand in the key itself: a large one takes sixteen bytes elsewhere, and a read of them. */
-  readonly #expiryHour: number;
-  /** Since that hour began; below 0 for a key that does not expire. */
-  readonly #expiryMs: number;
-  uses = -1;
-  lastUse = 0;
-  useReason = '';
-  useAddress = '';
-  usePlan: string | null = null;
-  account: unknown = null;
-  requestRow = -1;
+  readonly expiresAt: number | null;
+  readonly heldBy: HeldKeys;
+  readonly place: number;
   readonly #terms: Terms;
+  readonly #chunk: KeyChunk;
+  readonly #state: number;
 
-  constructor({ id, name, expiresAt }: CheckedKey, owner: string | null, terms: Terms) {
-    this.id = id;
-    this.name = name;
-    this.owner = owner;
-    this.#expiryHour = expiresAt === null ? 0 : Math.floor(expiresAt / hourMs);
-    this.#expiryMs = expiresAt === null ? -1 : (expiresAt - this.#expiryHour * hourMs) | 0;
-    this.#terms = terms;
-  }
-
-  get expiresAt(): number | null {
-    return this.#expiryMs < 0 ? null : this.#expiryHour * hourMs + this.#expiryMs;
+  constructor(heldBy: HeldKeys, chunk: KeyChunk, place: number) {
+    const at = place % chunkRecords;
+    const start = at * recordWords;
+    const { words, shared } = chunk;
+    const expiryMs = words[start + expiryMsAt] as number;
+    this.id = chunk.idAt(at);
+    this.name = chunk.nameAt(at);
+    this.owner = shared[references * at + ownerAt] as string | null;
+    this.expiresAt = expiryMs < 0 ? null : (words[start + expirySpanAt] as number) * spanMs + expiryMs;
+    this.heldBy = heldBy;
+    this.place = place;
+    this.#terms = shared[references * at + termsAt] as Terms;
+    this.#chunk = chunk;
+    this.#state = words[start + stateAt] as number;
   }
 
   get scheme(): string {
@@ -92,85 +101,70 @@ class HeldKey implements CheckedKey, HeldUse {
   get version(): number {
     return this.#terms.version;
   }
-}
 
-/**
- * Makes keys small for a memory that holds many: what a Check does not ask for is left out, and what many have in
- * common is held once. A key then takes a third of the bytes, and a Check touches what the last one touched, not
- * memory of its own.
- */
-export function createHeldKeys(): (record: CheckedKey) => CheckedKey {
-  const texts = createShared<string>();
-  const lists = createShared<readonly string[]>();
-  const labels = createShared<CheckedKey['labels']>();
-  const limits = createShared<readonly Limit[]>();
-  const terms = createShared<Terms>();
-  const shareText = (text: string) => texts(text, () => text);
-  const shareTextOrNull = (text: string | null) => (text === null ? null : shareText(text));
-  const shareList = (list: readonly string[]) => lists(JSON.stringify(list), () => list.map(shareText));
-
-  let latest: { readonly record: CheckedKey; readonly terms: Terms } | null = null;
-
-  return (record) => {
-    if (latest === null || !hasSameTerms(latest.record, record)) latest = { record, terms: termsOf(record) };
-    return new HeldKey(record, shareTextOrNull(record.owner), latest.terms);
-  };
-
-  function termsOf(record: CheckedKey): Terms {
-    const { scheme, environment, permissions, roles, ipAllowlist, principals } = record;
-    const { plan, rateLimits, disabledAt, revokedAt, version } = record;
-    const spender = spenderOf(record);
-    const all = [
-      ...[scheme, environment, permissions, roles, ipAllowlist, principals, plan, rateLimits],
-      record.labels,
-    ];
-    return terms(JSON.stringify([...all, disabledAt, revokedAt, spender, version]), () => ({
-      scheme: shareText(scheme),
-      environment: shareText(environment),
-      permissions: shareList(permissions),
-      roles: shareList(roles),
-      ipAllowlist: shareList(ipAllowlist),
-      principals: shareList(principals),
-      plan: shareTextOrNull(plan),
-      rateLimits: rateLimits.length === 0 ? noLimits : limits(JSON.stringify(rateLimits), () => rateLimits),
-      labels: labels(JSON.stringify(record.labels), () => record.labels),
-      ...{ disabledAt, revokedAt, spender, version },
-    }));
+  get uses(): number {
+    return this.#read(usesAt);
   }
-}
 
-function spenderOf({ id, spender }: CheckedKey): KeyId | null {
-  return spender === id ? null : spender;
-}
+  set uses(count: number) {
+    this.#write(usesAt, count);
+  }
 
-/** Without a look into lists: true for keys of one page that came with terms in common, and seldom for others. */
-function hasSameTerms(one: CheckedKey, other: CheckedKey): boolean {
-  return (
-    one.permissions === other.permissions &&
-    one.roles === other.roles &&
-    one.ipAllowlist === other.ipAllowlist &&
-    one.principals === other.principals &&
-    one.rateLimits === other.rateLimits &&
-    one.labels === other.labels &&
-    one.scheme === other.scheme &&
-    one.environment === other.environment &&
-    one.plan === other.plan &&
-    one.disabledAt === other.disabledAt &&
-    one.revokedAt === other.revokedAt &&
-    one.version === other.version &&
-    spenderOf(one) === spenderOf(other)
-  );
-}
+  get lastUse(): number {
+    return this.#read(lastUseAt);
+  }
 
-/** The value that was made first for a name. */
-function createShared<Value>(): (name: string, make: () => Value) => Value {
-  const known = new Map<string, Value>();
-  return (name, make) => {
-    const shared = known.get(name);
-    if (shared !== undefined) return shared;
-    if (known.size >= sharedMax) known.clear();
-    const made = make();
-    known.set(name, made);
-    return made;
-  };
+  set lastUse(at: number) {
+    this.#write(lastUseAt, at);
+  }
+
+  get useKind(): number {
+    return this.#read(useKindAt);
+  }
+
+  set useKind(kind: number) {
+    this.#write(useKindAt, kind);
+  }
+
+  get useAddress(): string {
+    return (this.#chunk.shared[references * this.#at + addressAt] ?? '') as string;
+  }
+
+  set useAddress(address: string) {
+    if (this.#isHeld) this.#chunk.shared[references * this.#at + addressAt] = address;
+  }
+
+  get requestRow(): number {
+    return this.#read(requestRowAt);
+  }
+
+  set requestRow(row: number) {
+    this.#write(requestRowAt, row);
+  }
+
+  get account(): unknown {
+    return this.#isHeld ? (this.#chunk.accounts?.[this.#at] ?? null) : undefined;
+  }
+
+  set account(account: unknown) {
+    if (!this.#isHeld) return;
+    this.#chunk.accounts ??= new Array(chunkRecords).fill(null);
+    this.#chunk.accounts[this.#at] = account;
+  }
+
+  get #at(): number {
+    return this.place % chunkRecords;
+  }
+
+  get #isHeld(): boolean {
+    return this.#chunk.words[this.#at * recordWords + stateAt] === this.#state;
+  }
+
+  #read(word: number): number {
+    return this.#isHeld ? (this.#chunk.words[this.#at * recordWords + word] as number) : -1;
+  }
+
+  #write(word: number, value: number): void {
+    if (this.#isHeld) this.#chunk.words[this.#at * recordWords + word] = value;
+  }
 }

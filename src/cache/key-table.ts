@@ -1,28 +1,28 @@
-import type { KeyId } from '../keys/key.ts';
+import type { CheckedKey, KeyId } from '../keys/key.ts';
 import type { Digest } from '../keys/secret.ts';
 import { sparedMax } from './bounded-cache.ts';
 import { HashedSlots } from './hashed-slots.ts';
+import type { HeldKey } from './held-key.ts';
+import { KeyRecords, startOf } from './key-records.ts';
+import type { SharedTerms } from './shared-terms.ts';
 
 /** Of a SHA-256 in base64url. */
 const digestLength = 43;
 const charactersInWord = 5;
 const digestWords = 9;
-/** What a slot holds, in 32-bit words: the digest, its neighbours in the order in which they came, and a mark. */
-const [newerAt, olderAt, visitedAt, slotWords] = [9, 10, 11, 12];
-const chunkSlots = 1_024;
+/** What a record begins with: the digest, its neighbours in the order in which they came, and a mark. */
+const [newerAt, olderAt, visitedAt] = [9, 10, 11];
 const none = -1;
 
 /**
  * Keys by their digest, within a bound, by the same rule as `BoundedCache`. A digest is looked up by its bits: a Map would
  * hash all of a string that was made just now, intern it, and read three objects from all over the heap before it
- * has found the fourth. All but what is found lies in typed arrays, which no collection of garbage walks through.
+ * has found the fourth.
  */
-export class KeyTable<Value extends { readonly id: KeyId }> {
+export class KeyTable {
   readonly #max: number;
-  #chunks: Int32Array[] = [];
-  #values: (Value | undefined)[][] = [];
-  /** Slots that were ever taken. */
-  #taken = 0;
+  readonly #terms: SharedTerms;
+  #records: KeyRecords;
   #byDigest = new HashedSlots();
   #byId = new HashedSlots();
   #size = 0;
@@ -30,56 +30,56 @@ export class KeyTable<Value extends { readonly id: KeyId }> {
   #newest = none;
   /** The one that the hand has passed last; none where it begins with the oldest. */
   #passed = none;
-  /** Slots to be used again, each with the next in place of its newer neighbour. */
-  #free = none;
   readonly #wanted = new Int32Array(digestWords);
   #wantedId = '';
   readonly #hasDigest = (slot: number): boolean => {
-    const chunk = this.#chunkOf(slot);
+    const words = this.#records.wordsOf(slot);
     const start = startOf(slot);
     for (let word = 0; word < digestWords; word++) {
-      if (chunk[start + word] !== this.#wanted[word]) return false;
+      if (words[start + word] !== this.#wanted[word]) return false;
     }
     return true;
   };
-  readonly #hasId = (slot: number): boolean => this.#valueOf(slot)?.id === this.#wantedId;
+  readonly #hasId = (slot: number): boolean => this.#records.idAt(slot) === this.#wantedId;
 
   /** `max` is 1 or more. */
-  constructor(max: number) {
+  constructor(max: number, terms: SharedTerms) {
     this.#max = max;
+    this.#terms = terms;
+    this.#records = new KeyRecords(terms);
   }
 
   get size(): number {
     return this.#size;
   }
 
-  get(digest: Digest): Value | undefined {
+  get(digest: Digest): HeldKey | undefined {
     const slot = this.#find(digest);
     if (slot === none) return undefined;
-    this.#chunkOf(slot)[startOf(slot) + visitedAt] = 1;
-    return this.#valueOf(slot);
+    this.#write(slot, visitedAt, 1);
+    return this.#records.keyAt(slot);
   }
 
-  set(digest: Digest, value: Value): void {
+  has(digest: Digest): boolean {
+    return this.#find(digest) !== none;
+  }
+
+  set(digest: Digest, key: CheckedKey): void {
     const known = this.#find(digest);
-    if (known !== none) {
-      this.#unname(known);
-      this.#name(known, value);
-      return;
-    }
+    if (known !== none) this.#remove(known);
     if (this.#size >= this.#max) this.#makeRoom();
-    const slot = this.#take();
-    const chunk = this.#chunkOf(slot);
+    const slot = this.#records.add(key);
+    const words = this.#records.wordsOf(slot);
     const start = startOf(slot);
-    chunk.set(this.#wanted, start);
-    chunk[start + newerAt] = none;
-    chunk[start + olderAt] = this.#newest;
-    chunk[start + visitedAt] = 0;
+    words.set(this.#wanted, start);
+    words[start + newerAt] = none;
+    words[start + olderAt] = this.#newest;
+    words[start + visitedAt] = 0;
     if (this.#newest === none) this.#oldest = slot;
     else this.#write(this.#newest, newerAt, slot);
     this.#newest = slot;
-    this.#byDigest.add(hashOfWords(chunk, start), slot);
-    this.#name(slot, value);
+    this.#byDigest.add(hashOfWords(words, start), slot);
+    this.#byId.add(hashOfText(key.id), slot);
     this.#size++;
   }
 
@@ -95,16 +95,14 @@ export class KeyTable<Value extends { readonly id: KeyId }> {
   }
 
   clear(): void {
-    this.#chunks = [];
-    this.#values = [];
-    this.#taken = 0;
+    // Its own waits, where somebody counts with it.
+    this.#records = new KeyRecords(this.#terms);
     this.#byDigest = new HashedSlots();
     this.#byId = new HashedSlots();
     this.#size = 0;
     this.#oldest = none;
     this.#newest = none;
     this.#passed = none;
-    this.#free = none;
   }
 
   #find(digest: Digest): number {
@@ -126,71 +124,29 @@ export class KeyTable<Value extends { readonly id: KeyId }> {
     }
   }
 
-  #take(): number {
-    const slot = this.#free;
-    if (slot !== none) {
-      this.#free = this.#read(slot, newerAt);
-      return slot;
-    }
-    const next = this.#taken++;
-    // A list of all would be copied as a whole each time it grows.
-    if (next % chunkSlots === 0) {
-      this.#chunks.push(new Int32Array(chunkSlots * slotWords));
-      this.#values.push(new Array(chunkSlots).fill(undefined));
-    }
-    return next;
-  }
-
   #remove(slot: number): void {
-    const chunk = this.#chunkOf(slot);
+    const words = this.#records.wordsOf(slot);
     const start = startOf(slot);
-    const newer = chunk[start + newerAt] as number;
-    const older = chunk[start + olderAt] as number;
-    this.#byDigest.remove(hashOfWords(chunk, start), slot);
-    this.#unname(slot);
+    const newer = words[start + newerAt] as number;
+    const older = words[start + olderAt] as number;
+    this.#byDigest.remove(hashOfWords(words, start), slot);
+    this.#byId.remove(hashOfText(this.#records.idAt(slot)), slot);
     if (newer === none) this.#newest = older;
     else this.#write(newer, olderAt, older);
     if (older === none) this.#oldest = newer;
     else this.#write(older, newerAt, newer);
     if (this.#passed === slot) this.#passed = older;
-    chunk[start + newerAt] = this.#free;
-    this.#free = slot;
+    this.#records.remove(slot);
     this.#size--;
   }
 
-  #name(slot: number, value: Value): void {
-    this.#valuesOf(slot)[slot % chunkSlots] = value;
-    this.#byId.add(hashOfText(value.id), slot);
-  }
-
-  #unname(slot: number): void {
-    this.#byId.remove(hashOfText((this.#valueOf(slot) as Value).id), slot);
-    this.#valuesOf(slot)[slot % chunkSlots] = undefined;
-  }
-
-  #valueOf(slot: number): Value | undefined {
-    return this.#valuesOf(slot)[slot % chunkSlots];
-  }
-
-  #valuesOf(slot: number): (Value | undefined)[] {
-    return this.#values[Math.trunc(slot / chunkSlots)] as (Value | undefined)[];
-  }
-
-  #chunkOf(slot: number): Int32Array {
-    return this.#chunks[Math.trunc(slot / chunkSlots)] as Int32Array;
-  }
-
   #read(slot: number, word: number): number {
-    return this.#chunkOf(slot)[startOf(slot) + word] as number;
+    return this.#records.wordsOf(slot)[startOf(slot) + word] as number;
   }
 
   #write(slot: number, word: number, value: number): void {
-    this.#chunkOf(slot)[startOf(slot) + word] = value;
+    this.#records.wordsOf(slot)[startOf(slot) + word] = value;
   }
-}
-
-function startOf(slot: number): number {
-  return (slot % chunkSlots) * slotWords;
 }
 
 const sextets = new Uint8Array(128);

@@ -12,10 +12,10 @@ import type { StoredKey } from '../store/records/key-pages.ts';
 import { BoundedCache } from './bounded-cache.ts';
 import { createFilling, type FillingDependencies } from './filling.ts';
 import { createGrants } from './grants.ts';
-import { createHeldKeys } from './held-key.ts';
 import { KeyTable } from './key-table.ts';
 import type { MissBudget } from './miss-budget.ts';
 import { createSharedReads } from './shared-reads.ts';
+import { createSharedTerms } from './shared-terms.ts';
 
 /** What memory knows of keys, by digest, and of their owners. */
 export interface Keyring {
@@ -73,13 +73,13 @@ export interface KeyringPages extends Pick<FillingDependencies, 'readPage' | 'wa
 
 export function createKeyring(dependencies: KeyringDependencies, options: KeyringOptions): Keyring {
   const { store, feed, missBudget, pages } = dependencies;
-  const keys = new KeyTable<CheckedKey>(options.keysMax);
+  const terms = createSharedTerms();
+  const keys = new KeyTable(options.keysMax, terms);
   const misses = new BoundedCache<Digest, null>(options.missesMax);
   /** Of the digests in `misses`: memory is searched by one pepper's alone. */
   let missesPepper = '';
   const owners = new BoundedCache<string, OwnerRecord | null>(options.ownersMax);
   const grants = createGrants(dependencies, options);
-  const held = createHeldKeys();
   const keyReads = createSharedReads<CheckedKey | null>(feed.isFresh, options);
   const ownerReads = createSharedReads<OwnerRecord | null>(feed.isFresh, options);
   const filling = pages === undefined ? null : createFilling({ ...pages, hold, isFresh: feed.isFresh });
@@ -150,7 +150,7 @@ export function createKeyring(dependencies: KeyringDependencies, options: Keyrin
 
   async function find(candidates: readonly Digest[]): Promise<CheckedKey | null> {
     const record = await store.findKey(candidates);
-    return record === null ? null : held(record);
+    return record === null ? null : terms.share(record);
   }
 
   function keep(digest: Digest, record: CheckedKey | null): void {
@@ -161,21 +161,19 @@ export function createKeyring(dependencies: KeyringDependencies, options: Keyrin
     }
     if (keys.size >= options.keysMax) filling?.onForgotten();
     filling?.onKept(digest);
-    // From now on a Check finds this one, and counts its use there.
-    if (record.uses !== undefined && record.uses < 0) record.uses = 0;
     keys.set(digest, record);
   }
 
   /** One that is there was put there by a Check, and has its use beside it. */
   function hold({ digest, key }: StoredKey): boolean {
-    if (keys.get(digest) !== undefined) return true;
+    if (keys.has(digest)) return true;
     if (keys.size >= options.keysMax) return false;
-    keep(digest, held(key));
+    keep(digest, key);
     return true;
   }
 
   function isNobodys(digest: Digest): boolean {
-    return filling?.isNobodys(digest) === true && keys.get(digest) === undefined;
+    return filling?.isNobodys(digest) === true && !keys.has(digest);
   }
 
   /** Null for a digest of nobody's that a key could be stored under by no other, since there are no peppers. */

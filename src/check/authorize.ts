@@ -5,7 +5,7 @@
  */
 
 import type { Keyring } from '../cache/keyring.ts';
-import type { CheckedKey } from '../keys/key.ts';
+import { type CheckedKey, isUnchanged } from '../keys/key.ts';
 import type { OwnerRecord } from '../keys/owner.ts';
 import type { Digest, Digester } from '../keys/secret.ts';
 import type { Limiter } from '../limits/limiter.ts';
@@ -167,7 +167,7 @@ export function createAuthorize(dependencies: AuthorizeDependencies): Authorize 
       const standing = await standingOf(key);
       // Undefined where nothing is remembered at all: the read itself was no older than this request.
       const again = keyring.peek(digest);
-      if ((again === key || again === undefined) && isStill(key, standing))
+      if ((again === undefined || isUnchanged(key, again)) && isStill(key, standing))
         return judge(asked, key, standing);
     }
     throw new StoreUnavailable('the key changes faster than what it is judged by can be read');

@@ -65,7 +65,7 @@ export interface KeyRecord {
   readonly version: number;
 }
 
-/** What a Check asks of a key: all that memory holds of it. */
+/** What a Check asks of a key: all that memory holds of it. What it notes beside it is there where memory holds it. */
 export type CheckedKey = Pick<
   KeyRecord,
   | 'id'
@@ -89,24 +89,40 @@ export type CheckedKey = Pick<
   Partial<HeldUse>;
 
 /**
- * What a key in memory was allowed for, or denied, and is not written yet, beside the key itself: a Check has it in hand, where a
- * map by ids takes some reads from all over the memory, and an object for each key and flush.
+ * What memory notes beside a key that it holds, and a Check has in hand: what it was allowed for, or denied, and is not
+ * written yet; where its limits are counted; its rows of the request log. A map by ids would take some reads from all
+ * over the memory, and an object for each key and flush.
  */
 export interface HeldUse {
-  /** 0 where nothing waits; below 0 for a key that is not held, and whose use is counted elsewhere. */
+  /** 0 where nothing waits; below 0 for a key that is not held any more, and whose use is counted elsewhere. */
   uses: number;
-  /** Why it was denied each time; an empty text where it was allowed. */
-  useReason: string;
-  /** Of the last use, Unix milliseconds modulo 2^32, so that it stands in the key itself. */
+  /** Of the last use, Unix milliseconds modulo 2^32. */
   lastUse: number;
+  /** What all uses that wait have in common, in the numbers of who counts them. */
+  useKind: number;
   /** Where it was used from, as it came. */
   useAddress: string;
-  /** The plan that held for it. */
-  usePlan: string | null;
   /** Where its limits are counted, in the words of who counts them; null where they were not asked for yet. */
   account: unknown;
   /** Where the request log has the latest of its rows; below 0 where it has none. */
   requestRow: number;
+  /** Who holds it, and where: the same for as long as something waits of its use. */
+  readonly heldBy: HeldKeys;
+  readonly place: number;
+}
+
+/** Keys in memory. */
+export interface HeldKeys {
+  /** The key at a place where something waits of its use. */
+  keyAt(place: number): CheckedKey & HeldUse;
+  idAt(place: number): KeyId;
+  /** What waited there was taken, and is counted anew. */
+  endUse(place: number): void;
+}
+
+/** Whether both are one version of one key; null for none. */
+export function isUnchanged(one: CheckedKey, other: CheckedKey | null): boolean {
+  return other !== null && one.id === other.id && one.version === other.version;
 }
 
 /** Why a Check denies a key though its own state is `active`. */

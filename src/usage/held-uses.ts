@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { CheckedKey, HeldUse } from '../keys/key.ts';
+import type { CheckedKey, HeldKeys, HeldUse } from '../keys/key.ts';
 import type { Reason } from '../schemes/answer.ts';
 import { createPlainColumns, type PlainColumns, type PlainTallies } from '../store/usage/plain-tallies.ts';
 import { inParts, orderOf, type Unordered } from './id-order.ts';
@@ -34,51 +34,50 @@ const addressLengthMax = 45;
 type HeldKey = CheckedKey & HeldUse;
 
 /** Keys that were used in one hour. */
-interface UsedKeys extends Unordered<HeldKey> {
+interface UsedKeys extends Unordered {
+  readonly heldBy: HeldKeys;
   /** When it began, Unix milliseconds. */
   readonly hour: number;
 }
 
 /** @param keysMax of which something may wait; of more the use is not counted here until some are written */
 export function createHeldUses(keysMax: number): HeldUses {
-  /** By the hour in which they were used. */
-  let hours = new Map<number, UsedKeys>();
-  /** The hour of the latest use. */
-  let used = usedIn(0);
+  let waitingKeys: UsedKeys[] = [];
+  /** Those of the latest use. */
+  let used: UsedKeys | null = null;
   let waiting = 0;
   const addresses = createRecentAddresses();
+  const kinds = createUseKinds();
 
-  function usedIn(hour: number): UsedKeys {
-    let found = hours.get(hour);
-    if (found === undefined) {
-      found = { hour, keys: [], orders: [] };
-      hours.set(hour, found);
-    }
-    return found;
+  function usedIn(hour: number, heldBy: HeldKeys): UsedKeys {
+    for (const known of waitingKeys) if (known.hour === hour && known.heldBy === heldBy) return known;
+    const made = { hour, heldBy, places: [], orders: [] };
+    waitingKeys.push(made);
+    return made;
   }
 
-  /** What waits of the key, which then counts anew. */
-  function take(key: HeldKey, hour: number, into: PlainColumns): void {
-    const { id, owner, scheme, environment, uses: count, usePlan: plan, useAddress } = key;
-    const reason = key.useReason as Reason | '';
-    const lastUsed = reason === '' ? (key.lastUse - hour) | 0 : 0;
-    const counts = { count, reason, lastUsed, address: addresses.known(useAddress) };
+  /** What waits of the key there, which then counts anew. */
+  function take({ hour, heldBy }: UsedKeys, place: number, into: PlainColumns): void {
+    const key = heldBy.keyAt(place);
+    const { id, owner, scheme, environment, uses: count, useAddress } = key;
+    const { plan, reason } = kinds.at(key.useKind);
+    const lastUsed = reason === null ? (key.lastUse - hour) | 0 : 0;
+    const counts = { count, reason: reason ?? '', lastUsed, address: addresses.known(useAddress) } as const;
     into.add(id, counts, { owner, plan, scheme, environment });
-    key.uses = 0;
-    key.useAddress = '';
+    heldBy.endUse(place);
     waiting--;
   }
 
   async function* batchesOf(taken: UsedKeys, size: number): AsyncGenerator<PlainTallies, void> {
     const { hour } = taken;
-    let part: HeldKey[] | null = [];
+    let part: number[] | null = [];
     let at = 0;
     const nextPart = await inParts(taken);
     try {
       let columns = createPlainColumns(hour, size);
       for (part = nextPart(); part !== null; part = nextPart()) {
         for (at = 0; at < part.length; ) {
-          take(part[at++] as HeldKey, hour, columns);
+          take(taken, part[at++] as number, columns);
           if (columns.size < size) continue;
           yield columns.tallies();
           columns = createPlainColumns(hour, size);
@@ -88,54 +87,90 @@ export function createHeldUses(keysMax: number): HeldUses {
       if (columns.size > 0) yield columns.tallies();
     } finally {
       // What is in columns was asked for, since it ends early at a full one alone.
-      for (; part !== null; part = nextPart(), at = 0) for (const key of part.slice(at)) putBack(key, hour);
+      for (; part !== null; part = nextPart(), at = 0)
+        for (const place of part.slice(at)) putBack(taken, place);
     }
   }
 
-  function putBack(key: HeldKey, hour: number): void {
-    const { keys, orders } = usedIn(hour);
-    keys.push(key);
-    orders.push(orderOf(key.id));
+  function putBack({ hour, heldBy }: UsedKeys, place: number): void {
+    const { places, orders } = usedIn(hour, heldBy);
+    places.push(place);
+    orders.push(orderOf(heldBy.idAt(place)));
   }
 
   return {
-    count(key, { reason, plan }, address, now) {
+    count(key, outcome, address, now) {
       if (!isHeld(key)) return false;
-      if (now < used.hour || now >= used.hour + hourMs) used = usedIn(now - (now % hourMs));
-      if (key.uses === 0) {
-        if (waiting >= keysMax || address.length > addressLengthMax) return false;
+      if (used === null || now < used.hour || now >= used.hour + hourMs || key.heldBy !== used.heldBy)
+        used = usedIn(now - (now % hourMs), key.heldBy);
+      const { uses } = key;
+      if (uses === 0) {
+        const kind = kinds.placeOf(outcome);
+        if (waiting >= keysMax || address.length > addressLengthMax || kind < 0) return false;
         waiting++;
-        used.keys.push(key);
+        used.places.push(key.place);
         used.orders.push(orderOf(key.id));
         key.lastUse = now | 0;
         key.useAddress = addresses.shared(address);
-        key.usePlan = plan;
-        key.useReason = reason ?? '';
-      } else if (key.useAddress !== address || key.usePlan !== plan) return false;
-      else if (key.useReason !== (reason ?? '')) return false;
+        key.useKind = kind;
+      } else if (key.useAddress !== address || !isSame(kinds.at(key.useKind), outcome)) return false;
       else {
         const sinceHour = (key.lastUse - used.hour) | 0;
         if (sinceHour < 0 || sinceHour >= hourMs) return false;
         if (now - used.hour > sinceHour) key.lastUse = now | 0;
       }
-      key.uses++;
+      key.uses = uses + 1;
       return true;
     },
     get size() {
       return waiting;
     },
     async *batches(size) {
-      const taken = [...hours.values()].sort((one, other) => one.hour - other.hour);
-      hours = new Map();
-      used = usedIn(used.hour);
+      const taken = waitingKeys.sort((one, other) => one.hour - other.hour);
+      waitingKeys = [];
+      used = null;
       let at = 0;
       try {
         for (; at < taken.length; at++) yield* batchesOf(taken[at] as UsedKeys, size);
       } finally {
-        for (const { hour, keys } of taken.slice(at + 1)) for (const key of keys) putBack(key, hour);
+        for (const left of taken.slice(at + 1)) for (const place of left.places) putBack(left, place);
       }
     },
   };
+}
+
+/** By what name a use is kept beside its key: as many as there are plans and reasons. */
+interface UseKinds {
+  /** Below 0 past the most that are kept apart. */
+  placeOf(outcome: HeldOutcome): number;
+  at(place: number): HeldOutcome;
+}
+
+const kindsMax = 10_000;
+
+function createUseKinds(): UseKinds {
+  const kinds: HeldOutcome[] = [];
+  const places = new Map<string | null, Map<Reason | null, number>>();
+  let latest = -1;
+
+  return {
+    placeOf(outcome) {
+      const { plan, reason } = outcome;
+      if (latest >= 0 && isSame(kinds[latest] as HeldOutcome, outcome)) return latest;
+      const ofPlan = places.get(plan) ?? new Map<Reason | null, number>();
+      const known = ofPlan.get(reason);
+      if (known === undefined && kinds.length >= kindsMax) return -1;
+      latest = known ?? kinds.push({ plan, reason }) - 1;
+      ofPlan.set(reason, latest);
+      places.set(plan, ofPlan);
+      return latest;
+    },
+    at: (place) => kinds[place] as HeldOutcome,
+  };
+}
+
+function isSame(one: HeldOutcome, other: HeldOutcome): boolean {
+  return one.plan === other.plan && one.reason === other.reason;
 }
 
 function isHeld(key: CheckedKey): key is HeldKey {

@@ -1,9 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
-import { idBits, type KeyId } from '../keys/key.ts';
+import { type HeldKeys, idBits, type KeyId } from '../keys/key.ts';
 
-/** Keys, and what {@link orderOf} says of each. */
-export interface Unordered<Key> {
-  readonly keys: Key[];
+/** Keys by their places, and what {@link orderOf} says of each. */
+export interface Unordered {
+  readonly heldBy: Pick<HeldKeys, 'idAt'>;
+  readonly places: number[];
   readonly orders: number[];
 }
 
@@ -27,19 +28,18 @@ export function orderOf(id: KeyId): number {
 }
 
 /**
- * The keys in the order of their ids, in parts of about as many as are looked at at once: all at once would hold the
+ * The places in the order of the ids of their keys, in parts of about as many as are looked at at once: all at once would hold the
  * thread for a tenth of a second. Each is sorted as it is asked for; null comes after the last.
  */
-export async function inParts<Key extends { readonly id: KeyId }>({
-  keys,
-  orders,
-}: Unordered<Key>): Promise<() => Key[] | null> {
-  const count = Math.max(1, Math.ceil(keys.length / partSize));
+export async function inParts(unordered: Unordered): Promise<() => number[] | null> {
+  const { orders } = unordered;
+  const { length } = orders;
+  const count = Math.max(1, Math.ceil(length / partSize));
   const limits = limitsOf(orders, count);
-  const parts = new Uint32Array(keys.length);
+  const parts = new Uint32Array(length);
   /** Where each part begins, of all that are in order. */
   const starts = new Uint32Array(count + 1);
-  for (let at = 0; at < keys.length; at++) {
+  for (let at = 0; at < length; at++) {
     if (at % keysAtOnce === keysAtOnce - 1) await setImmediate();
     const part = partOf(orders[at] as number, limits);
     parts[at] = part;
@@ -47,21 +47,21 @@ export async function inParts<Key extends { readonly id: KeyId }>({
   }
   for (let part = 0; part < count; part++)
     starts[part + 1] = (starts[part + 1] as number) + (starts[part] as number);
-  const places = new Uint32Array(keys.length);
+  const order = new Uint32Array(length);
   const next = starts.slice();
-  for (let at = 0; at < keys.length; at++) {
+  for (let at = 0; at < length; at++) {
     if (at % (4 * keysAtOnce) === 0) await setImmediate();
     const part = parts[at] as number;
     const place = next[part] as number;
-    places[place] = at;
+    order[place] = at;
     next[part] = place + 1;
   }
   let part = 0;
   return () => {
     if (part === count) return null;
-    const of = places.subarray(starts[part], starts[part + 1]);
+    const of = order.subarray(starts[part], starts[part + 1]);
     part++;
-    return inOrder(of, keys, orders);
+    return inOrder(of, unordered);
   };
 }
 
@@ -89,22 +89,18 @@ function partOf(order: number, limits: Float64Array): number {
   return low;
 }
 
-function inOrder<Key extends { readonly id: KeyId }>(
-  places: Uint32Array<ArrayBuffer>,
-  keys: readonly Key[],
-  orders: readonly number[],
-): Key[] {
-  const part: Key[] = [];
+function inOrder(order: Uint32Array<ArrayBuffer>, { heldBy, places, orders }: Unordered): number[] {
+  const part: number[] = [];
   let isInOrder = true;
   let last = '';
-  for (const place of sorted(places, orders)) {
-    const key = keys[place] as Key;
-    const { id } = key;
+  for (const at of sorted(order, orders)) {
+    const place = places[at] as number;
+    const id = heldBy.idAt(place);
     if (id < last) isInOrder = false;
     last = id;
-    part.push(key);
+    part.push(place);
   }
-  return isInOrder ? part : part.sort((one, other) => (one.id < other.id ? -1 : one.id > other.id ? 1 : 0));
+  return isInOrder ? part : part.sort((one, other) => (heldBy.idAt(one) < heldBy.idAt(other) ? -1 : 1));
 }
 
 /** By merging: a sort that calls a function for each two takes five times as long. */

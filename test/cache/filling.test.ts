@@ -45,9 +45,11 @@ it('leaves what a Check has read by itself, with what was counted beside it', as
   const key = keyRecord();
   keyring.startFilling();
   findable.set(key.digest, key);
-  const read = await keyring.load(key.digest, [key.digest], '');
+  await keyring.load(key.digest, [key.digest], '');
+  const read = keyring.peek(key.digest);
+  if (read != null) read.uses = 3;
   await next([key], null);
-  expect(keyring.peek(key.digest)).toBe(read);
+  expect(keyring.peek(key.digest)?.uses).toBe(3);
 });
 
 it('says of no key that was made or changed since that it is nobody’s, and does of one that was removed', async () => {

@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { BoundedCache, sparedMax } from '../../src/cache/bounded-cache.ts';
 import { HashedSlots } from '../../src/cache/hashed-slots.ts';
 import { KeyTable } from '../../src/cache/key-table.ts';
-import type { KeyId } from '../../src/keys/key.ts';
+import { createSharedTerms } from '../../src/cache/shared-terms.ts';
+import type { KeyId, KeyRecord } from '../../src/keys/key.ts';
 import { createDigester } from '../../src/keys/secret.ts';
-import { digestOf } from '../records.ts';
+import { digestOf, keyRecord } from '../records.ts';
 
 const peppered = createDigester([{ id: 'p1', key: Buffer.alloc(32) }]);
 
@@ -19,15 +20,17 @@ describe('a key table', () => {
     const ids = Array.from({ length: 5 }, (_, at) => `key_${at}` as KeyId);
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 9 }), steps, (max, all) => {
-        const table = new KeyTable<{ readonly id: KeyId }>(max);
+        const table = new KeyTable(max, createSharedTerms());
         const held = new Map<string, { readonly id: KeyId }>();
         const sieve = new BoundedCache<string, { readonly id: KeyId }>(max, (digest) => held.delete(digest));
         for (const [what, at, idAt] of all) {
           const [digest, id] = [digests[at] ?? digestOf(''), ids[idAt] ?? ('' as KeyId)];
-          if (what === 'get') expect(table.get(digest)).toBe(sieve.get(digest));
+          if (what === 'get') expect(table.get(digest)?.id).toBe(sieve.get(digest)?.id);
           else if (what === 'set') {
-            const value = { id };
+            const value = keyRecord({ id });
             table.set(digest, value);
+            // One that comes again is the newest.
+            sieve.delete(digest);
             sieve.set(digest, value);
             held.set(digest, value);
           } else if (what === 'forget') {
@@ -40,67 +43,71 @@ describe('a key table', () => {
           }
           expect(table.size).toBe(sieve.size);
         }
-        for (const digest of digests) expect(table.get(digest)).toBe(sieve.get(digest));
+        for (const digest of digests) expect(table.get(digest)?.id).toBe(sieve.get(digest)?.id);
       }),
       { numRuns: 1_000 },
     );
   });
 
   it('finds each of many, and after half of them were forgotten the other half alone', () => {
-    const table = new KeyTable<{ readonly id: KeyId }>(20_000);
+    const table = new KeyTable(20_000, createSharedTerms());
     const keys = Array.from({ length: 20_000 }, (_, at) => ({
       digest: digestOf(`${at}`),
-      value: { id: `key_${at}` as KeyId },
+      value: keyRecord({ id: `key_${at}` as KeyId }),
     }));
     for (const { digest, value } of keys) table.set(digest, value);
-    for (const { digest, value } of keys) expect(table.get(digest)).toBe(value);
+    for (const { digest, value } of keys) expect(table.get(digest)?.id).toBe(value.id);
     expect(table.get(digestOf('another'))).toBeUndefined();
     for (const [at, { value }] of keys.entries()) if (at % 2 === 0) table.forget(value.id);
     for (const [at, { digest, value }] of keys.entries())
-      expect(table.get(digest)).toBe(at % 2 === 0 ? undefined : value);
+      expect(table.get(digest)?.id).toBe(at % 2 === 0 ? undefined : value.id);
     expect(table.size).toBe(10_000);
   });
 
   it('looks at a bounded number for one that comes, as a sieve does', () => {
     const size = 2 * sparedMax;
-    const table = new KeyTable<{ readonly id: KeyId }>(size);
+    const table = new KeyTable(size, createSharedTerms());
     const digests = Array.from({ length: size }, (_, at) => digestOf(`${at}`));
-    for (const [at, digest] of digests.entries()) table.set(digest, { id: `key_${at}` as KeyId });
+    for (const [at, digest] of digests.entries()) table.set(digest, keyOf(`${at}`));
     for (const digest of digests) table.get(digest);
-    table.set(digestOf('another'), { id: 'key_another' as KeyId });
+    table.set(digestOf('another'), keyOf('another'));
     const gone = digests.flatMap((digest, at) => (table.get(digest) === undefined ? [at] : []));
     expect([gone, table.size]).toEqual([[sparedMax], size]);
   });
 
   it('evicts of very many what a sieve does', () => {
     const max = 6_000;
-    const table = new KeyTable<{ readonly id: KeyId }>(max);
+    const table = new KeyTable(max, createSharedTerms());
     const held = new Set<string>();
     const sieve = new BoundedCache<string, { readonly id: KeyId }>(max, (digest) => held.delete(digest));
     const digests = Array.from({ length: 3 * max }, (_, at) => digestOf(`${at}`));
     for (const [at, digest] of digests.entries()) {
-      const value = { id: `key_${at}` as KeyId };
+      const value = keyOf(`${at}`);
       table.set(digest, value);
       sieve.set(digest, value);
       held.add(digest);
       const asked = digests[Math.floor(at / 3)] ?? digest;
-      expect(sieve.get(asked)).toBe(table.get(asked));
+      expect(sieve.get(asked)?.id).toBe(table.get(asked)?.id);
     }
     expect([sieve.size, held.size]).toEqual([max, max]);
-    expect(digests.filter((digest) => sieve.get(digest) !== table.get(digest))).toEqual([]);
+    expect(digests.filter((digest) => sieve.get(digest)?.id !== table.get(digest)?.id)).toEqual([]);
     const ids = [...sieve.values()].map(({ id }) => Number(id.slice(4)));
     expect(ids).toEqual(ids.toSorted((one, other) => one - other));
   });
 
   it('tells digests apart that differ in their last bits alone', () => {
-    const table = new KeyTable<{ readonly id: KeyId }>(10);
+    const table = new KeyTable(10, createSharedTerms());
     const digest = digestOf('one');
-    table.set(digest, { id: 'key_1' as KeyId });
+    table.set(digest, keyOf('1'));
     const other = (digest.slice(0, -1) + (digest.endsWith('A') ? 'E' : 'A')) as typeof digest;
     expect(table.get(digest)).toBeDefined();
     expect(table.get(other)).toBeUndefined();
   });
 });
+
+function keyOf(id: string): KeyRecord {
+  return keyRecord({ id: `key_${id}` as KeyId });
+}
 
 describe('a table of hashed slots', () => {
   it('finds every slot that was added and not removed, whatever their hashes have in common', () => {

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { createHeldKeys } from '../../src/cache/held-key.ts';
 import { sendKey, sendKeyPage, takeKey, takeKeyPage } from '../../src/link/sent-keys.ts';
-import { keyRecord } from '../records.ts';
+import { createHold, keyRecord } from '../records.ts';
 import { anyKeyRecord } from '../store-contract/setting.ts';
 
 const members = [
@@ -22,7 +21,7 @@ const members = [
 ];
 
 it('has a worker hold of a key what one that read the record itself would', () => {
-  const held = createHeldKeys();
+  const held = createHold();
   fc.assert(
     fc.property(anyKeyRecord, (record) => {
       const [own, sent] = [held(record), held(takeKey(sendKey(record)))];

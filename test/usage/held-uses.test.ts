@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createHeldKeys } from '../../src/cache/held-key.ts';
+import { KeyTable } from '../../src/cache/key-table.ts';
+import { createSharedTerms } from '../../src/cache/shared-terms.ts';
 import type { Allowed, Denied } from '../../src/check/authorize.ts';
 import { type CheckedKey, createKeyIds, type KeyId } from '../../src/keys/key.ts';
 import { readPresets } from '../../src/presets/read.ts';
@@ -7,7 +8,7 @@ import type { Scheme } from '../../src/schemes/scheme.ts';
 import { StoreUnavailable } from '../../src/store/store.ts';
 import type { UsageTally } from '../../src/store/usage/usage-tally.ts';
 import { batchSize, createUsage } from '../../src/usage/usage.ts';
-import { keyRecord } from '../records.ts';
+import { createHold, keyRecord } from '../records.ts';
 
 const hourMs = 3_600_000;
 const noon = Date.UTC(2030, 0, 1, 12);
@@ -172,6 +173,40 @@ describe('the use of keys that memory holds', () => {
     expect(total).toBe(2 * keys.length);
   });
 
+  it('is written of a key that memory forgot since, and of one that it forgot before, once each', async () => {
+    const { usage, written } = setUp();
+    const table = new KeyTable(1, createSharedTerms());
+    const records = [keyRecord(), keyRecord(), keyRecord()];
+    const found = records.map((record) => {
+      table.set(record.digest, record);
+      return table.get(record.digest);
+    });
+    for (const key of found) usage.record(allowed(key), '192.0.2.1', noon);
+    for (const key of found) usage.record(allowed(key), '192.0.2.1', noon + 1);
+    table.clear();
+    usage.record(allowed(found[2]), '192.0.2.1', noon + 2);
+    await usage.flush();
+    const sums = new Map(records.map(({ id }) => [id, 0]));
+    for (const { key, allowed } of written()) sums.set(key, (sums.get(key) ?? 0) + allowed);
+    expect([...sums.values()]).toEqual([2, 2, 3]);
+    await usage.flush();
+    expect(written()).toHaveLength(3);
+  });
+
+  it('is written of a key that memory forgets while others are written', async () => {
+    const { usage, written, store } = setUp();
+    const table = new KeyTable(10_000, createSharedTerms());
+    const records = Array.from({ length: 3 * batchSize }, () => keyRecord());
+    for (const record of records) table.set(record.digest, record);
+    for (const { digest } of records) usage.record(allowed(table.get(digest)), '192.0.2.1', noon);
+    store.onRecord = () => {
+      for (const { id } of records) table.forget(id);
+      for (const record of records) table.set(record.digest, { ...record, id: keyRecord().id });
+    };
+    await usage.flush();
+    expect(written().map(({ key, allowed }) => [key, allowed])).toEqual(records.map(({ id }) => [id, 1]));
+  });
+
   it('of more keys than are to wait is gathered all the same', async () => {
     const { usage, written } = setUp({ heldMax: 2 });
     const keys = Array.from({ length: 5 }, () => heldKey());
@@ -209,13 +244,11 @@ function setUp({ heldMax = 100_000 }: { readonly heldMax?: number } = {}) {
   return { usage, store, batches, dropped, written: () => batches.flat() };
 }
 
-const held = createHeldKeys();
+const hold = createHold();
 
 /** A key as memory holds it. */
 function heldKey(id?: KeyId): CheckedKey {
-  const key = held(keyRecord(id === undefined ? {} : { id, spender: id }));
-  key.uses = 0;
-  return key;
+  return hold(keyRecord(id === undefined ? {} : { id, spender: id }));
 }
 
 function allowed(key: CheckedKey | undefined): Allowed {

@@ -1,5 +1,4 @@
 import { expect, it } from 'vitest';
-import { createHeldKeys } from '../../src/cache/held-key.ts';
 import type { Allowed, Decision, Denied } from '../../src/check/authorize.ts';
 import { createCheckReader } from '../../src/grpc/check/check-request.ts';
 import { CheckRequest } from '../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts';
@@ -12,7 +11,7 @@ import type { RequestRow, StoredRequest } from '../../src/store/usage/request-lo
 import { createRequestLog } from '../../src/usage/requests/request-log.ts';
 import { createRequestSink } from '../../src/usage/requests/request-sink.ts';
 import { checkBytes } from '../check-bytes.ts';
-import { keyRecord } from '../records.ts';
+import { createHold, keyRecord } from '../records.ts';
 import { accessRequest } from '../requests.ts';
 
 const noon = Date.UTC(2031, 0, 1, 12);
@@ -243,7 +242,7 @@ it('tells requests of Envoy apart by their bytes as it does by their texts', asy
   ]);
 });
 
-const hold = createHeldKeys();
+const hold = createHold();
 
 /** As Envoy asks it, of a reader as Checks have it. */
 function createAsk() {

@@ -1,11 +1,10 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { createHeldKeys } from '../../src/cache/held-key.ts';
 import type { KeyId } from '../../src/keys/key.ts';
-import { keyRecord } from '../records.ts';
+import { createHold, keyRecord } from '../records.ts';
 
 it('holds to the millisecond when a key expires, whenever that is', () => {
-  const hold = createHeldKeys();
+  const hold = createHold();
   const latest = 8_640_000_000_000_000;
   const times = fc.oneof(
     fc.constantFrom(null, 0, -1, 1, 3_599_999, 3_600_000, -3_600_000, latest, -latest),
@@ -19,7 +18,7 @@ it('holds to the millisecond when a key expires, whenever that is', () => {
 });
 
 it('tells keys apart that have all their lists in common', () => {
-  const hold = createHeldKeys();
+  const hold = createHold();
   const alike = keyRecord();
   const others = [
     ...[

@@ -1,0 +1,123 @@
+import type { CheckedKey, HeldKeys, KeyId } from '../keys/key.ts';
+import { HeldKey } from './held-key.ts';
+import {
+  addressAt,
+  chunkRecords,
+  expiryMsAt,
+  expirySpanAt,
+  KeyChunk,
+  ownerAt,
+  recordWords,
+  references,
+  requestRowAt,
+  spanMs,
+  stateAt,
+  termsAt,
+  usesAt,
+} from './key-record.ts';
+import type { SharedTerms } from './shared-terms.ts';
+
+/** In the state of a place whose key is gone while its use waits to be taken; each key of a place has another state. */
+const leaving = 1;
+const none = -1;
+
+/**
+ * What memory holds of keys: a record of 128 bytes for each, in a place that a number names. As an object with texts of
+ * its own a key would take twice that, be read from six places of the memory, and be looked at by each collection of
+ * garbage.
+ */
+export class KeyRecords implements HeldKeys {
+  readonly #terms: SharedTerms;
+  readonly #chunks: KeyChunk[] = [];
+  /** Places that were ever taken. */
+  #taken = 0;
+  /** Places to be used again, each with the next in its first word. */
+  #free = none;
+
+  constructor(terms: SharedTerms) {
+    this.#terms = terms;
+  }
+
+  /** Of a record and those beside it, which begins where {@link startOf} says. */
+  wordsOf(place: number): Int32Array {
+    return this.#chunkOf(place).words;
+  }
+
+  /** Gives the key a place. */
+  add(record: CheckedKey): number {
+    const place = this.#take();
+    const chunk = this.#chunkOf(place);
+    const { words, shared } = chunk;
+    const at = place % chunkRecords;
+    const start = startOf(place);
+    const { expiresAt } = record;
+    const expirySpan = expiresAt === null ? 0 : Math.floor(expiresAt / spanMs);
+    words[start + expirySpanAt] = expirySpan;
+    words[start + expiryMsAt] = expiresAt === null ? -1 : expiresAt - expirySpan * spanMs;
+    words[start + usesAt] = 0;
+    words[start + requestRowAt] = none;
+    shared[references * at + termsAt] = this.#terms.termsOf(record);
+    shared[references * at + ownerAt] = this.#terms.ownerOf(record);
+    chunk.writeTexts(at, record);
+    return place;
+  }
+
+  /** The key that has the place. */
+  keyAt(place: number): HeldKey {
+    return new HeldKey(this, this.#chunkOf(place), place);
+  }
+
+  idAt(place: number): KeyId {
+    return this.#chunkOf(place).idAt(place % chunkRecords);
+  }
+
+  /** Forgets the key: what waits of its use can still be taken, and then the place is given to another. */
+  remove(place: number): void {
+    const chunk = this.#chunkOf(place);
+    const { words, accounts } = chunk;
+    const start = startOf(place);
+    if (accounts !== null) accounts[place % chunkRecords] = null;
+    words[start + stateAt] = (words[start + stateAt] as number) + 2 * leaving;
+    if (words[start + usesAt] === 0) this.#giveBack(chunk, place);
+    else words[start + stateAt] = (words[start + stateAt] as number) + leaving;
+  }
+
+  endUse(place: number): void {
+    const chunk = this.#chunkOf(place);
+    const start = startOf(place);
+    const state = chunk.words[start + stateAt] as number;
+    chunk.words[start + usesAt] = 0;
+    chunk.shared[references * (place % chunkRecords) + addressAt] = null;
+    if ((state & leaving) === 0) return;
+    chunk.words[start + stateAt] = state + leaving;
+    this.#giveBack(chunk, place);
+  }
+
+  #take(): number {
+    const place = this.#free;
+    if (place !== none) {
+      this.#free = this.wordsOf(place)[startOf(place)] as number;
+      return place;
+    }
+    const next = this.#taken++;
+    if (next % chunkRecords === 0) this.#chunks.push(new KeyChunk());
+    return next;
+  }
+
+  #giveBack(chunk: KeyChunk, place: number): void {
+    const at = place % chunkRecords;
+    chunk.shared.fill(null, references * at, references * (at + 1));
+    if (chunk.names !== null) chunk.names[at] = null;
+    chunk.words[startOf(place)] = this.#free;
+    this.#free = place;
+  }
+
+  #chunkOf(place: number): KeyChunk {
+    return this.#chunks[Math.trunc(place / chunkRecords)] as KeyChunk;
+  }
+}
+
+/** Where a record begins among the words of its chunk. */
+export function startOf(place: number): number {
+  return (place % chunkRecords) * recordWords;
+}
