@@ -113,7 +113,7 @@ async function measureStore({ call, pid, storePid }: Service, { keys, seconds }:
 }
 
 async function startService(store: string, scratch: string): Promise<Service> {
-  const mongo = store === 'mongodb' ? await startReplicaSet({ own: true }) : null;
+  const mongo = store === 'mongodb' ? await startReplicaSet({ own: true, onDisk: true }) : null;
   try {
     const uri = mongo === null ? `sqlite:${join(scratch, 'postern.db')}` : freshDatabase(mongo.uri).uri;
     const { child, url, adminKey } = await launchPostern(scratch, store, { POSTERN_STORE: uri });

@@ -132,7 +132,7 @@ async function bench(): Promise<void> {
       console.log(`\n## SQLite\n\n${await measure(`sqlite:${path}`, null, asked, scratch)}`);
       continue;
     }
-    const mongo = values.mongodb === undefined ? await startReplicaSet({ own: true }) : null;
+    const mongo = values.mongodb === undefined ? await startReplicaSet({ own: true, onDisk: true }) : null;
     try {
       const uri = values.mongodb ?? freshDatabase(mongo?.uri ?? '').uri;
       const clocks = { now: Date.now, monotonic: () => performance.now() };

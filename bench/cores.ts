@@ -170,7 +170,7 @@ async function bench(): Promise<void> {
   };
   const scratch = mkdtempSync(join(tmpdir(), 'postern-bench-'));
   process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
-  const mongo = await startReplicaSet({ own: true });
+  const mongo = await startReplicaSet({ own: true, onDisk: true });
   const generator = await startGenerator();
   const rows: string[][] = [];
   const scaled: string[][] = [];

@@ -16,7 +16,7 @@ const checksPerSecond = 2_000;
 const seconds = 8;
 const waitingAtOnce = 64;
 
-const mongo = await startReplicaSet({ own: true });
+const mongo = await startReplicaSet({ own: true, onDisk: true });
 const url = new URL(mongo.uri);
 url.pathname = '/postern';
 const client = new MongoClient(url.href);

@@ -16,7 +16,7 @@ interface Set {
 }
 
 async function startSet(): Promise<Set> {
-  const mongo = await startReplicaSet({ own: true });
+  const mongo = await startReplicaSet({ own: true, onDisk: true });
   const client = await new MongoClient(mongo.uri).connect();
   const collection = client
     .db('postern')

@@ -75,7 +75,7 @@ export function createStage(options: Options, scratch: string, clientPid: number
   /** On the client's core, and in its session: what it does is in nobody's figures, and it is given its part of the core. */
   async function mongoUri(): Promise<string> {
     if (mongo === null) {
-      mongo = await startReplicaSet({ own: true, inSession: true });
+      mongo = await startReplicaSet({ own: true, onDisk: true, inSession: true });
       for (const { pid } of mongo.members) if (clientCore !== null) pin(pid(), clientCore);
     }
     return mongo.uri;

@@ -34,7 +34,7 @@ export interface StreamCost {
 
 /** A MongoDB of its own, with the collections and indexes that Postern makes. */
 export async function withMongo<T>(work: (client: MongoClient, mongo: Mongo) => Promise<T>): Promise<T> {
-  const mongo = await startReplicaSet({ own: true });
+  const mongo = await startReplicaSet({ own: true, onDisk: true });
   const url = new URL(mongo.uri);
   url.pathname = '/postern';
   const store = createMongoStore({

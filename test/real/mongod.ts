@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Document, MongoClient, type MongoClientOptions } from 'mongodb';
@@ -40,6 +40,8 @@ export interface ReplicaSetOptions {
   readonly electionTimeoutMs?: number;
   /** Whether its members are in the session of this process: see `StartOptions` of `child.ts`. */
   readonly inSession?: boolean;
+  /** Whether its data is on a disk, though there is room in memory: for whoever measures what writes cost. */
+  readonly onDisk?: boolean;
   /** More arguments for mongod, such as `--oplogSize 1` or `--setParameter enableTestCommands=1`. */
   readonly args?: readonly string[];
 }
@@ -59,7 +61,7 @@ export async function startReplicaSet(options: ReplicaSetOptions = {}): Promise<
   if (given && (options.members ?? 1) === 1 && !options.own) return existing(given);
 
   const args = ['--replSet', SET, ...(options.args ?? [])];
-  const mongo = await startMembers(options.members ?? 1, args, options.inSession);
+  const mongo = await startMembers(options.members ?? 1, args, options);
   try {
     await initiate(mongo.members, options.electionTimeoutMs ?? 2_000);
     await mongo.primary();
@@ -97,9 +99,13 @@ async function existing(uri: string): Promise<Mongo> {
   return { uri, members: [], primary: noMembers, stop: async () => {} };
 }
 
-async function startMembers(count: number, args: readonly string[], inSession = false): Promise<Mongo> {
+async function startMembers(
+  count: number,
+  args: readonly string[],
+  { inSession = false, onDisk = false }: Pick<ReplicaSetOptions, 'inSession' | 'onDisk'> = {},
+): Promise<Mongo> {
   const program = await findMongod();
-  const scratch = await mkdtemp(join(tmpdir(), 'postern-mongod-'));
+  const scratch = await mkdtemp(join(await dataFolder(onDisk), 'postern-mongod-'));
   const started: { member: Member; stop(): Promise<void> }[] = [];
   const stop = async () => {
     await Promise.all(started.map((one) => one.stop()));
@@ -116,6 +122,20 @@ async function startMembers(count: number, args: readonly string[], inSession = 
   const members = started.map(({ member }) => member);
   const primary = () => until('one member is primary', () => writable(members));
   return { uri: members[0]?.uri ?? '', members, primary, stop };
+}
+
+/** For the members of all that runs at once: of each the journal alone is 300 MB from the start. */
+const roomMinBytes = 4 * 1024 ** 3;
+
+/**
+ * Where mongod keeps its data: in memory where there is room. Nothing here outlives the machine, and a disk, which flushes
+ * each write by majority, is waited for beside all others who have theirs flushed. What a mongod had written when it was
+ * killed is there in either.
+ */
+async function dataFolder(onDisk: boolean): Promise<string> {
+  const memory = '/dev/shm';
+  const { bavail, bsize } = await statfs(memory).catch(() => ({ bavail: 0, bsize: 0 }));
+  return !onDisk && bavail * bsize >= roomMinBytes ? memory : tmpdir();
 }
 
 /** Whichever member says first that it takes writes: one that is stopped does not hold up the others. */

@@ -1,4 +1,6 @@
 import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { MongoClient } from 'mongodb';
 import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
@@ -38,6 +40,17 @@ describe('the MongoDB of the tests', () => {
     expect(second.port).not.toBe(first.port);
     await first.restart();
     expect(await things.findOne({ _id: 'kept' }, { readConcern: 'linearizable' })).toEqual({ _id: 'kept' });
+  });
+
+  it('keeps its data on a disk for whoever measures what writes cost, though there may be room in memory', async () => {
+    const mongo = await startReplicaSet({ own: true, onDisk: true });
+    const client = new MongoClient(mongo.uri);
+    onTestFinished(async () => {
+      await client.close();
+      await mongo.stop();
+    });
+    const { parsed } = await client.db('admin').command({ getCmdLineOpts: 1 });
+    expect(parsed.storage.dbPath.startsWith(join(tmpdir(), 'postern-mongod-'))).toBe(true);
   });
 
   it('keeps its login when a fresh database is put into its address', () => {
