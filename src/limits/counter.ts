@@ -66,8 +66,8 @@ export class Window implements Counted {
   isOvertaken = false;
   /** Asked for by those who wait for a lease. */
   wanted = 0;
-  /** So few units may lie idle here for longer. */
-  idleFree = 0;
+  /** Whether others have leased, or charged, of a window before: they are likely to lease of it, too. */
+  isShared = false;
   /** When it was spent from last; null where nobody asks, since it is short. */
   spentAt: number | null;
   /** What its limit was when it was asked for last. */
@@ -97,18 +97,24 @@ export class Window implements Counted {
   reopen(span: WindowSpan): boolean {
     const isHeld = this.lease !== null || this.wanted > 0 || this.next !== null;
     if (isHeld || this.span.isLong || span.isLong) return false;
+    this.expectAs(this, span);
     this.span = span;
     this.free = 0;
     this.granted = 0;
     this.leased = 0;
     this.isCharged = false;
-    this.expected = 0;
     this.advance = 0;
     this.hasAdvance = false;
     this.seenAt = null;
     this.isOvertaken = false;
-    this.idleFree = 0;
     return true;
+  }
+
+  /** Takes what is known of a window before for what is likely of it. */
+  expectAs(before: Window, { start }: Span = this.span): void {
+    const { granted, free, leased, advance, hasAdvance, isShared } = before;
+    this.expected = before.end === start ? granted - free : 0;
+    this.isShared = isShared || leased > granted + (hasAdvance ? 0 : advance);
   }
 
   /** Gives up its place as the latest of its counter, to `other` where there is one. */

@@ -1,7 +1,8 @@
 import type { Limit } from '../keys/limit.ts';
 import type { UnitReturn, UnitStore } from '../store/units.ts';
-import { type Advances, heldAtFirst, heldPartMax } from './advances.ts';
+import type { Advances } from './advances.ts';
 import { advance, createFindSpan, openWindow, type Window } from './counter.ts';
+import { isLow, reserveOf } from './reserve.ts';
 
 /** How units come from the store, and go back to it. */
 export interface Leases {
@@ -29,12 +30,6 @@ export interface Leases {
   giveBackAll(): Promise<void>;
 }
 
-/** What all of them together hold at most: no more than that is stranded, or told as used and is not. */
-const heldByAllPartMax = 1 / 20;
-/** And at most this part of what is left, so that the last units of a window go to whoever asks for them. */
-const heldOfRestMax = 1 / 8;
-/** More is leased once less than this part of what is to be held is left: few wait, and each lease serves many. */
-const lowPart = 1 / 4;
 /** Who spent less of a window may not come back in the next. */
 const aheadSpentMin = 2;
 /** How long units lie here that nobody spends, before others have them. */
@@ -72,18 +67,16 @@ export function createLeases(
       if (window.lease !== null) return;
       const isStale = window.isCharged && ageOf(window, now) >= freshMs;
       if (isStale) ask(window, limit, 0, 0, now).catch(() => {});
-      else if (isLow(window.free, reserveOf(window, limit, sharers()))) {
-        leaseSoon(window, limit, now);
-      }
+      else if (isLow(window, limit, sharers(), now)) leaseSoon(window, limit, now);
     },
     leaseAhead(window, limit, now) {
       const { per, anchor } = window;
       const spent = window.granted - window.free;
       if (window.next !== null || spent < aheadSpentMin || sharers() === 1) return;
       const next = openWindow(window, findSpan(per, anchor, window.end), false, window.end);
-      next.expected = spent;
+      next.expectAs(window);
       // Of a small limit the last units are for whoever asks.
-      if (reserveOf(next, limit, sharers()) < 1) return;
+      if (reserveOf(next, limit, sharers(), now) < 1) return;
       window.next = next;
       leaseSoon(next, limit, now);
     },
@@ -122,7 +115,7 @@ export function createLeases(
         holding.delete(window);
         const isOver = now >= window.end || window.free === 0;
         if (isOver) continue;
-        const bearsMs = window.free > window.idleFree ? idleMs : fewIdleMs;
+        const bearsMs = window.free > Math.floor(window.limit * idlePart) ? idleMs : fewIdleMs;
         if (Math.abs(now - (window.spentAt ?? 0)) >= bearsMs && window.wanted === 0) idle.push(window);
         else holding.add(window);
       }
@@ -164,7 +157,7 @@ export function createLeases(
   function lease(window: Window, limit: Limit, cost: number, now: number): Promise<void> {
     const { free, wanted } = window;
     const unitsMin = Math.max(1, cost - free);
-    const units = Math.max(unitsMin, wanted - free + reserveOf(window, limit, sharers()));
+    const units = Math.max(unitsMin, wanted - free + reserveOf(window, limit, sharers(), now));
     return ask(window, limit, units, unitsMin, now);
   }
 
@@ -177,6 +170,7 @@ export function createLeases(
       return store.leaseUnits({
         ...{ spender, windowStart, windowEnd, units, unitsMin },
         limit: Math.max(0, limit.limit - window.advance),
+        isLikelyFirst: window.seenAt === null && !window.isShared,
         ...(carries && { carriesAt: now }),
       });
     };
@@ -190,7 +184,6 @@ export function createLeases(
         window.leased = window.isOvertaken ? Math.max(window.leased, leased) : leased;
         window.isCharged ||= isCharged;
         window.carries = false;
-        window.idleFree = Math.floor(limit.limit * idlePart);
         window.seenAt = window.isOvertaken ? 0 : now;
         if (window.span.isLong && window.free > 0) holding.add(window);
       })
@@ -216,22 +209,7 @@ export function createLeases(
   }
 }
 
-/**
- * Units to hold for those to come: as many as were spent here so far, or in the window before, or some at first, within the
- * bounds above.
- */
-function reserveOf(window: Window, limit: Limit, sharers: number): number {
-  const { granted, free, leased, expected } = window;
-  const part = Math.min(heldPartMax, heldByAllPartMax / sharers);
-  const heldMax = Math.floor(Math.min(limit.limit * part, (limit.limit - leased) * heldOfRestMax));
-  return Math.max(0, Math.min(Math.max(heldAtFirst, expected, granted - free), heldMax));
-}
-
 /** How long ago the store was asked, in milliseconds. */
 function ageOf({ seenAt }: Window, now: number): number {
   return seenAt === null ? Number.POSITIVE_INFINITY : now - seenAt;
-}
-
-function isLow(free: number, reserve: number): boolean {
-  return reserve > 1 && free < Math.ceil(reserve * lowPart);
 }

@@ -122,6 +122,7 @@ export function createSubleases(
         limit: Math.max(0, limit - window.advance),
         units: units - taken,
         unitsMin: unitsMin - taken,
+        isLikelyFirst: told === 0,
       });
       const isOvertaken = told !== window.told;
       window.leased = isOvertaken ? Math.max(window.leased, lease.leased) : lease.leased;

@@ -77,7 +77,7 @@ const socketTimeoutMinMs = 3_000;
 const heartbeatFrequencyMS = 2_000;
 /**
  * Of one replica to the primary; beside them two to each member, by which the driver watches it. What Checks wait for
- * is gathered into four reads of keys, four writes of leases, two reads of owners and two of roles at once; one is the
+ * is gathered into four reads of keys, six writes of leases, two reads of owners and two of roles at once; one is the
  * change stream's, or waits for pages of relays, one the transactions', the rest is for admin calls. A thousand replicas hold some 4 000 connections, and 23 000 at most.
  */
 const connectionsMax = 20;

@@ -1,8 +1,13 @@
 import type { UnitLease, UnitLeaseRequest } from './units.ts';
 
 export interface LeaseBatchDependencies {
-  /** Leases all of them by one write, and resolves, in their order, when it is durable. */
-  readonly leaseAll: (requests: readonly UnitLeaseRequest[]) => Promise<readonly UnitLease[]>;
+  /**
+   * Leases all of them by one write, and resolves, in their order, when it is durable; those that it could not serve are
+   * promises, for which the next write does not wait.
+   */
+  readonly leaseAll: (
+    requests: readonly UnitLeaseRequest[],
+  ) => Promise<readonly (UnitLease | Promise<UnitLease>)[]>;
 }
 
 export interface LeaseBatchOptions {
@@ -19,7 +24,7 @@ export type LeaseBatched = (request: UnitLeaseRequest, signal?: AbortSignal) => 
 interface Waiting {
   readonly request: UnitLeaseRequest;
   readonly signal: AbortSignal | undefined;
-  readonly resolve: (lease: UnitLease) => void;
+  readonly resolve: (lease: UnitLease | Promise<UnitLease>) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -62,7 +67,8 @@ export function createLeaseBatches(
     underWay++;
     try {
       const leases = await leaseAll(batch.map(({ request }) => request));
-      for (const [place, { resolve }] of batch.entries()) resolve(leases[place] as UnitLease);
+      for (const [place, { resolve }] of batch.entries())
+        resolve(leases[place] as UnitLease | Promise<UnitLease>);
     } catch (error) {
       for (const { reject } of batch) reject(error);
     } finally {

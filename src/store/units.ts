@@ -40,6 +40,8 @@ export interface UnitLeaseRequest extends UnitWindow {
   readonly units: number;
   /** 0 for 0 units; else 1 to `units`. */
   readonly unitsMin: number;
+  /** Whether likely nothing was leased of the window so far, or charged: it changes what is asked, and no answer. */
+  readonly isLikelyFirst?: boolean;
 }
 
 export interface UnitLease {

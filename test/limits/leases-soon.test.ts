@@ -5,7 +5,8 @@ import { createLimiter } from '../../src/limits/limiter.ts';
 import type { UnitLeaseRequest } from '../../src/store/units.ts';
 import { createUnitLedger } from './unit-ledger.ts';
 
-const noon = Date.UTC(2030, 0, 1, 12);
+/** In the middle of a window, when as many are likely to come as came. */
+const at = Date.UTC(2030, 0, 1, 12, 0, 30);
 const limits = limitsOfShort({ limit: 100_000, windowMs: 60_000 });
 
 describe('units that nobody waits for yet', () => {
@@ -27,7 +28,7 @@ describe('units that nobody waits for yet', () => {
     await spend('a', 1);
     work[0]?.();
     // 64 are to be held, and 13 are left of 65.
-    expect(ledger.countOf(noon)).toBe(65 + 64 - 13);
+    expect(ledger.countOf(at)).toBe(65 + 64 - 13);
   });
 
   it('are leased at once for whoever has to wait for them, with all others', async () => {
@@ -68,6 +69,6 @@ function limiterOn() {
     soon: (one) => work.push(one),
   });
   const spend = async (id: string, cost: number) =>
-    limiter.spend({ spender: id as KeyId, owner: null }, null, limits, cost, noon);
+    limiter.spend({ spender: id as KeyId, owner: null }, null, limits, cost, at);
   return { ledger, asked, work, spend };
 }

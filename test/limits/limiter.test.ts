@@ -90,6 +90,36 @@ describe('a limiter', () => {
     expect(store.leases).toHaveLength(1);
   });
 
+  it('asks once in a window for what was spent in the one before', async () => {
+    const store = fakeStore();
+    const limiter = limiterOn(store);
+    const large = { limit: 100_000, windowMs: 60_000 };
+    const spend = async (window: number, count: number) => {
+      const before = store.leases.length;
+      for (let spent = 0; spent < count; spent++) {
+        const now = noon + (window + spent / count) * large.windowMs;
+        expect(await limiter.spend('k', large, 1, now)).toMatchObject({ isAllowed: true });
+      }
+      return store.leases.slice(before);
+    };
+    await spend(0, 1_000);
+    expect(await spend(1, 1_000)).toHaveLength(1);
+    expect(await spend(2, 1_200)).toHaveLength(1);
+  });
+
+  it('says of a window that it is likely nobody’s, unless others have leased of one before', async () => {
+    const store = fakeStore();
+    const [limiter, other] = [limiterOn(store), limiterOn(store)];
+    const likely: (boolean | undefined)[] = [];
+    for (const window of [0, 1, 2, 3]) {
+      const now = noon + window * 60_000;
+      if (window === 1) await other.spend('k', minute, 2, now);
+      await limiter.spend('k', minute, 2, now);
+      likely.push(store.leases.at(-1)?.isLikelyFirst);
+    }
+    expect(likely).toEqual([true, true, false, false]);
+  });
+
   it('looks without spending, however often', async () => {
     const store = fakeStore();
     const limiter = limiterOn(store);

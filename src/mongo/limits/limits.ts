@@ -18,7 +18,7 @@ export interface LimitDocument {
   /** The spender and its window. */
   _id: string;
   leased: number;
-  /** What the lease that was written last has added. */
+  /** What the last lease that was written by itself has added. */
   granted: number;
   /** Whether anything was charged, and the count before the last charge; absent where nothing was. */
   is_charged?: boolean;
@@ -28,7 +28,7 @@ export interface LimitDocument {
   purge_at: Date;
 }
 
-/** How one lease is found again that was written with others: a bulk write tells nothing of each of its parts. */
+/** How one lease is found again that was written with others: the server tells nothing of each of them. */
 interface Grant extends Pick<UnitLease, 'granted' | 'leased'> {
   readonly by: string;
 }
@@ -38,16 +38,19 @@ export type LimitCollection = Pick<UnitStore, 'leaseUnits' | 'returnUnits' | 'co
 
 /** Far more than one window is leased from between a write and the read that follows it, by a whole fleet. */
 const grantsMax = 64;
-/** Batches that are under way at once, each with a connection of its own. */
+/** Batches that are under way at once, each with a connection of its own; those that begin windows are others. */
 const batchesMax = 4;
+const beginningsMax = 2;
 
 /** `timeoutMs` is that of leases, which Checks wait for, and of what they give back. */
 export function createLimitCollection(database: Db, sessions: Sessions, timeoutMs: number): LimitCollection {
   const limits: Collection<LimitDocument> = database.collection(limitsName);
-  const batched = createLeaseBatches({ leaseAll }, { underWayMax: batchesMax });
+  const leased = createLeaseBatches({ leaseAll }, { underWayMax: batchesMax });
+  const begun = createLeaseBatches({ leaseAll: beginAll }, { underWayMax: beginningsMax });
 
   return {
-    leaseUnits: (request) => withinDeadline(timeoutMs, (signal) => batched(request, signal)),
+    leaseUnits: (request) =>
+      withinDeadline(timeoutMs, (signal) => (isBeginning(request) ? begun : leased)(request, signal)),
     async returnUnits(returns) {
       const operations = returns.map(returning);
       await sessions.write((session) => limits.bulkWrite(operations, { ordered: false, session }), {
@@ -67,13 +70,39 @@ export function createLimitCollection(database: Db, sessions: Sessions, timeoutM
       }),
   };
 
+  /** An insert costs the server a tenth of an update. Windows that somebody else has begun are leased from as all are. */
+  async function beginAll(
+    requests: readonly UnitLeaseRequest[],
+  ): Promise<(UnitLease | Promise<UnitLease>)[]> {
+    const documents = requests.map((request) => ({
+      ...{ _id: windowId(request), purge_at: purgeAtOf(request) },
+      ...{ leased: grantedAtFirst(request), granted: grantedAtFirst(request) },
+    }));
+    const known = await sessions.write(
+      (session) => duplicatesOf(limits.insertMany(documents, { ordered: false, session })),
+      { timeoutMs },
+    );
+    return requests.map((request, place) => {
+      const granted = grantedAtFirst(request);
+      return known.has(place) ? leased(request) : { granted, leased: granted };
+    });
+  }
+
   /** By two questions to the server where many windows are asked for, and by one for each that is asked for again. */
-  async function leaseAll(requests: readonly UnitLeaseRequest[]): Promise<UnitLease[]> {
+  async function leaseAll(
+    requests: readonly UnitLeaseRequest[],
+  ): Promise<(UnitLease | Promise<UnitLease>)[]> {
     // One of each window: many of one would push each other out of what is remembered of it.
     const plain = requests.filter(({ carriesAt, units }) => carriesAt === undefined && units > 0);
     const firsts = [...new Map(plain.toReversed().map((request) => [windowId(request), request])).values()];
-    const grants = firsts.length > 1 ? await grantAll(firsts) : new Map<UnitLeaseRequest, UnitLease>();
-    return Promise.all(requests.map((request) => grants.get(request) ?? leaseOne(request)));
+    const found = new Map<UnitLeaseRequest, UnitLease | 'unknown' | 'absent'>();
+    if (firsts.length > 1) await grantAll(firsts, found);
+    const unknown = requests.filter((request) => (found.get(request) ?? 'unknown') === 'unknown');
+    await Promise.all(unknown.map(async (request) => found.set(request, await leaseOne(request))));
+    return requests.map((request) => {
+      const lease = found.get(request) as UnitLease | 'absent';
+      return lease === 'absent' ? begun(request) : lease;
+    });
   }
 
   async function leaseOne(request: UnitLeaseRequest): Promise<UnitLease> {
@@ -92,46 +121,55 @@ export function createLimitCollection(database: Db, sessions: Sessions, timeoutM
     };
   }
 
-  /** Of different windows; without those that are to be asked for by themselves. */
-  async function grantAll(requests: readonly UnitLeaseRequest[]): Promise<Map<UnitLeaseRequest, UnitLease>> {
-    const batch = randomBytes(9).toString('base64url');
-    const operations = requests.map((request, place): AnyBulkWriteOperation<LimitDocument> => {
-      const update = [...leasing(request, 0), remembering(`${batch} ${place}`)];
-      return { updateOne: { filter: { _id: windowId(request) }, update, upsert: true } };
+  /** Of different windows, those that are alike by one update: to the server that is a third of one for each. */
+  async function grantAll(
+    requests: readonly UnitLeaseRequest[],
+    found: Map<UnitLeaseRequest, UnitLease | 'unknown' | 'absent'>,
+  ): Promise<void> {
+    const by = randomBytes(9).toString('base64url');
+    const alike = Map.groupBy(requests, ({ limit, units, unitsMin }) => `${limit} ${units} ${unitsMin}`);
+    const operations = [...alike.values()].map((group): AnyBulkWriteOperation<LimitDocument> => {
+      const update = adding(group[0] as UnitLeaseRequest, by);
+      return { updateMany: { filter: { _id: { $in: group.map(windowId) } }, update } };
     });
-    // A window that several replicas begin at once may be a duplicate for one of them, who has leased nothing then.
-    await sessions.write(
-      (session) => duplicatesOf(limits.bulkWrite(operations, { ordered: false, session })),
-      { timeoutMs },
-    );
+    await sessions.write((session) => limits.bulkWrite(operations, { ordered: false, session }), {
+      timeoutMs,
+    });
+    const projection = { leased: 1, grants: 1, is_charged: 1 };
+    const ids = requests.map(windowId);
     const documents = await sessions.read(
-      (read) =>
-        limits
-          .find(
-            { _id: { $in: requests.map(windowId) } },
-            { ...read, projection: { grants: 1, is_charged: 1 } },
-          )
-          .toArray(),
+      (read) => limits.find({ _id: { $in: ids } }, { ...read, projection }).toArray(),
       { timeoutMs },
     );
-    const found = new Map(
-      documents.flatMap(({ grants = [], is_charged }) =>
-        grants.map((grant) => [grant.by, { ...grant, isCharged: is_charged === true }]),
-      ),
-    );
-    const granted = new Map<UnitLeaseRequest, UnitLease>();
-    for (const [place, request] of requests.entries()) {
-      const grant = found.get(`${batch} ${place}`);
-      // Where others have pushed it out, it is spent, as an answer that was lost.
-      if (grant === undefined) continue;
-      const { isCharged } = grant;
-      granted.set(request, {
-        ...{ granted: grant.granted, leased: grant.leased },
-        ...(isCharged && { isCharged }),
-      });
+    const windows = new Map(documents.map((document) => [document._id, document]));
+    for (const request of requests) {
+      const document = windows.get(windowId(request));
+      found.set(request, document === undefined ? 'absent' : (leaseIn(document, request, by) ?? 'unknown'));
     }
-    return granted;
   }
+}
+
+/** What a batch has leased of a window; null where that cannot be told, since others have pushed it out: it is spent. */
+function leaseIn(
+  { grants = [], leased, is_charged }: LimitDocument,
+  { limit, unitsMin }: UnitLeaseRequest,
+  by: string,
+): UnitLease | null {
+  const grant = grants.find((one) => one.by === by);
+  if (grant === undefined && limit - leased >= unitsMin) return null;
+  return {
+    ...{ granted: grant?.granted ?? 0, leased: grant?.leased ?? leased },
+    ...(is_charged === true && { isCharged: true }),
+  };
+}
+
+function isBeginning(request: UnitLeaseRequest): boolean {
+  return request.isLikelyFirst === true && request.carriesAt === undefined && grantedAtFirst(request) > 0;
+}
+
+/** Of a window that nothing was leased of. */
+function grantedAtFirst({ limit, units, unitsMin }: UnitLeaseRequest): number {
+  return limit < Math.max(1, unitsMin) ? 0 : Math.min(units, limit);
 }
 
 export function windowId({ spender, windowStart, windowEnd }: UnitWindow): string {
@@ -176,19 +214,24 @@ function returning({ units, ...window }: UnitReturn): AnyBulkWriteOperation<Limi
 }
 
 function leasing(request: UnitLeaseRequest, carried: number) {
-  const { limit, units, unitsMin } = request;
   const own = { $ifNull: ['$leased', 0] };
   const before = carried > 0 ? { $max: [own, carried] } : own;
-  const left = { $subtract: [limit, before] };
-  const granted = { $cond: [{ $lt: [left, Math.max(1, unitsMin)] }, 0, { $min: [units, left] }] };
   return [
-    { $set: { granted, purge_at: purgeAtOf(request) } },
+    { $set: { granted: grantedOf(request, before), purge_at: purgeAtOf(request) } },
     { $set: { leased: { $add: [before, '$granted'] } } },
   ];
 }
 
-function remembering(by: string) {
-  const grant = { by, granted: '$granted', leased: '$leased' };
-  const grants = { $concatArrays: [{ $ifNull: ['$grants', []] }, [grant]] };
-  return { $set: { grants: { $slice: [grants, -grantsMax] } } };
+/** Changes nothing where nothing is left. */
+function adding(request: UnitLeaseRequest, by: string) {
+  const granted = grantedOf(request, '$leased');
+  const leased = { $add: ['$leased', granted] };
+  const grants = { $concatArrays: [{ $ifNull: ['$grants', []] }, [{ by, granted, leased }]] };
+  const remembered = { $cond: [{ $gt: [granted, 0] }, { $slice: [grants, -grantsMax] }, '$grants'] };
+  return [{ $set: { leased, grants: remembered } }];
+}
+
+function grantedOf({ limit, units, unitsMin }: UnitLeaseRequest, before: object | string) {
+  const left = { $subtract: [limit, before] };
+  return { $cond: [{ $lt: [left, Math.max(1, unitsMin)] }, 0, { $min: [units, left] }] };
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { KeyId } from '../../../src/keys/key.ts';
 import { type Store, StoreUnavailable } from '../../../src/store/store.ts';
-import type { UnitLease } from '../../../src/store/units.ts';
+import type { UnitLease, UnitLeaseRequest } from '../../../src/store/units.ts';
 import { type Mongo, startReplicaSet } from '../../real/mongod.ts';
 import { nextId, testNow } from '../../store-contract/setting.ts';
 import { request, sumOf } from '../../store-contract/use/limits.ts';
@@ -15,26 +15,59 @@ beforeAll(async () => {
 });
 afterAll(() => mongo?.stop());
 
-/** What is answered by itself: the updates of a bulk write are not. */
-const questions = ['query', 'command'] as const;
 const keys = Array.from({ length: 300 }, () => nextId());
 
-it('leases for all keys that ask at once by a write and a read of many of them, whether they have spent before or not', async () => {
+it.each([
+  ['begins windows that are likely nobody’s by an insert of many', { isLikelyFirst: true }, ['insert']],
+  ['begins windows that turn out to be nobody’s by an insert of many', {}, ['insert', 'query', 'update']],
+])(
+  '%s, and leases from all that somebody has begun by an update and a read of many',
+  async (_, hint, first) => {
+    const { setting, stores } = await replicas(1);
+    const [store] = stores;
+    const ask = async (more: Partial<UnitLeaseRequest>) => {
+      let leases: UnitLease[] = [];
+      const work = async () => {
+        leases = await leaseAll(store, keys, 3, 10, more);
+      };
+      const asked = await profile(setting, 'limits', work, ['insert', 'update', 'query', 'command']);
+      // 200 keys and 100.
+      return {
+        leases,
+        asked: asked
+          .map(({ op }) => op)
+          .filter((op, at, ops) => ops.indexOf(op) === at)
+          .toSorted(),
+        calls: asked.length,
+      };
+    };
+    const begun = await ask(hint);
+    expect(begun.leases).toEqual(keys.map(() => ({ granted: 3, leased: 3 })));
+    expect(begun).toMatchObject({ asked: first, calls: 2 * first.length });
+    const again = await ask({});
+    expect(again.leases).toEqual(keys.map(() => ({ granted: 3, leased: 6 })));
+    expect(again).toMatchObject({ asked: ['query', 'update'], calls: 4 });
+  },
+);
+
+it('writes nothing of windows of which nothing is left', async () => {
   const { setting, stores } = await replicas(1);
   const [store] = stores;
-  for (const leased of [3, 6]) {
-    let leases: UnitLease[] = [];
-    const asked = await profile(
-      setting,
-      'limits',
-      async () => {
-        leases = await leaseAll(store, keys, 3);
-      },
-      questions,
-    );
-    expect(leases).toEqual(keys.map(() => ({ granted: 3, leased })));
-    // 200 and 100, of which each update is profiled for itself.
-    expect(asked.map(({ op }) => op)).toEqual(['query', 'query']);
+  const limits = setting.client.db().collection('limits');
+  await leaseAll(store, keys, 10);
+  const before = await limits.find().toArray();
+  expect(await leaseAll(store, keys, 1)).toEqual(keys.map(() => ({ granted: 0, leased: 10 })));
+  expect(await limits.find().toArray()).toEqual(before);
+});
+
+it('begins a window once, however many replicas take it for nobody’s', async () => {
+  const { stores } = await replicas(3);
+  const some = keys.slice(0, 60);
+  const hint = { isLikelyFirst: true };
+  const rounds = await Promise.all(stores.map((store) => leaseAll(store, some, 4, 10, hint)));
+  for (const place of some.keys()) {
+    const granted = rounds.map((round) => round[place]?.granted ?? 0);
+    expect(granted.toSorted()).toEqual([2, 4, 4]);
   }
 });
 
@@ -62,20 +95,27 @@ it.each([
     { failCommands: ['update'], writeConcernError: { code: 64, errmsg: 'late' } },
   ],
   ['is written and cannot be read', { failCommands: ['find'], errorCode: 11602 }],
-])('takes what %s for spent, and fails those who asked', async (_, failure) => {
+  [
+    'is begun and cannot be confirmed',
+    { failCommands: ['insert'], writeConcernError: { code: 64, errmsg: 'late' } },
+    true,
+  ],
+])('takes what %s for spent, and fails those who asked', async (_, failure, isLikelyFirst = false) => {
   const { setting, stores } = await replicas(1);
   const [store] = stores;
   const some = keys.slice(0, 5);
+  if (!isLikelyFirst) await leaseAll(store, some, 1);
   const stop = await failCommands(setting, {
     namespace: `${setting.client.db().databaseName}.limits`,
     ...failure,
   });
   const asked = await Promise.allSettled(
-    some.map((spender) => store.leaseUnits(request({ spender, units: 4 }))),
+    some.map((spender) => store.leaseUnits(request({ spender, units: 4, isLikelyFirst }))),
   );
   for (const one of asked) expect(one).toMatchObject({ reason: expect.any(StoreUnavailable) });
   await stop();
-  expect(await leaseAll(store, some, 10)).toEqual(some.map(() => ({ granted: 6, leased: 10 })));
+  const left = isLikelyFirst ? 6 : 5;
+  expect(await leaseAll(store, some, 10)).toEqual(some.map(() => ({ granted: left, leased: 10 })));
 });
 
 it('keeps no more of the leases of a window than it needs, and goes on with what an earlier version wrote', async () => {
@@ -103,7 +143,7 @@ it('notes new addresses of many keys by a write of all of them', async () => {
       async () => {
         expect(await store.noteAddresses(uses(last))).toEqual(uses(last));
       },
-      questions,
+      ['query', 'command'],
     );
     expect(asked.map(({ op }) => op)).toEqual(['query', 'query']);
   }
@@ -133,6 +173,14 @@ async function replicas(count: number) {
   return { setting, stores };
 }
 
-function leaseAll(store: Store, spenders: readonly KeyId[], units: number, limit = 10): Promise<UnitLease[]> {
-  return Promise.all(spenders.map((spender) => store.leaseUnits(request({ spender, units, limit }))));
+function leaseAll(
+  store: Store,
+  spenders: readonly KeyId[],
+  units: number,
+  limit = 10,
+  more: Partial<UnitLeaseRequest> = {},
+): Promise<UnitLease[]> {
+  return Promise.all(
+    spenders.map((spender) => store.leaseUnits(request({ spender, units, limit, ...more }))),
+  );
 }

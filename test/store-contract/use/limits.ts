@@ -35,7 +35,9 @@ export function limitContract(createStore: CreateStore): void {
     const { store } = await opened(createStore);
     const asked = Array.from({ length: 60 }, (_, index) => (index % 5) + 1);
     const leases = await Promise.all(
-      asked.map((units) => store.leaseUnits(request({ limit: 100, units, unitsMin: 1 }))),
+      asked.map((units, place) =>
+        store.leaseUnits(request({ limit: 100, units, unitsMin: 1, isLikelyFirst: place % 2 === 0 })),
+      ),
     );
     expect(sumOf(leases)).toBe(100);
     expect(Math.max(...leases.map(({ leased }) => leased))).toBe(100);
@@ -44,18 +46,19 @@ export function limitContract(createStore: CreateStore): void {
     expect(new Set(given).size).toBe(given.length);
   });
 
-  it('keeps to the limit for any requests in any order', async () => {
+  it('keeps to the limit for any requests in any order, whatever is said of the window to be likely', async () => {
     const { store } = await opened(createStore);
     let spenders = 0;
-    const requests = fc.array(fc.tuple(fc.integer({ min: 1, max: 30 }), fc.integer({ min: 1, max: 30 })));
+    const units = fc.integer({ min: 1, max: 30 });
+    const requests = fc.array(fc.tuple(units, units, fc.boolean()));
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 50 }), requests, async (limit, asked) => {
         spenders++;
         let left = limit;
-        for (const [one, other] of asked) {
+        for (const [one, other, isLikelyFirst] of asked) {
           const [unitsMin, units] = [Math.min(one, other), Math.max(one, other)];
           const given = await store.leaseUnits(
-            request({ spender: `key ${spenders}`, limit, units, unitsMin }),
+            request({ spender: `key ${spenders}`, limit, units, unitsMin, isLikelyFirst }),
           );
           expect(given.granted).toBe(left < unitsMin ? 0 : Math.min(units, left));
           left -= given.granted;
