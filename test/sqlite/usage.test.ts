@@ -68,6 +68,20 @@ it('goes on after the version before, which sees a last use of the same hour and
   expect((await again.getUsage(key.id, 0)).map(({ allowed }) => allowed)).toEqual([8]);
 });
 
+it('notes with each key the hour of its use alone, so that those in use stand side by side in the index of it', async () => {
+  const file = createFile();
+  const store = await file.open();
+  const keys = await insertAll(store, [{}, {}, {}]);
+  const uses = keys.map((key, at) => ({ key, lastUsedAt: testNow + 7 - 2 * at }));
+  await store.recordUsage(uses.map(({ key, lastUsedAt }) => tally(key, { allowed: 1, lastUsedAt })));
+  for (const { key, lastUsedAt } of uses) expect((await store.getKey(key.id))?.lastUsedAt).toBe(lastUsedAt);
+  await store.close();
+  file.tamper((database) => {
+    const rows = database.prepare('SELECT id FROM keys WHERE last_used_at = ?').all(testNow);
+    expect(rows).toHaveLength(keys.length);
+  });
+});
+
 it('keeps the last use of a key to the millisecond when the hour of it is removed', async () => {
   const file = createFile();
   const store = await file.open();

@@ -170,8 +170,9 @@ export function createPendingUse(
               all.map(({ place }) => aboutAt(place)),
             );
           for (const { tally, lastUsedBefore } of placed) {
-            const { key, lastUsedAt } = tally;
-            if (lastUsedAt !== null && lastUsedBefore === null) touch.run(lastUsedAt, key, lastUsedAt);
+            const { key, hour, lastUsedAt } = tally;
+            // The hour alone: exact times would put keys that stand together all over the index of them.
+            if (lastUsedAt !== null && lastUsedBefore === null) touch.run(hour, key, hour);
           }
         },
         undo() {
