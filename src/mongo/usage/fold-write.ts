@@ -9,6 +9,7 @@ import { ownerTally } from './owners/owner-rows.ts';
 import type { PlanDocument, UsagePlans } from './plan.ts';
 import { isClosed, isCounted, isOpen, isOwnerOpen } from './plan-hours.ts';
 import { portions } from './portions.ts';
+import type { ShareResult } from './shares/share-claims.ts';
 import { byAbout, type KnownTally, type UsageSums } from './sums/sums.ts';
 import { createTallySums, sumsOf } from './sums/tally-sums.ts';
 import type { Touching } from './touching.ts';
@@ -66,8 +67,21 @@ export function createFoldWrite(dependencies: FoldWriteDependencies): FoldWrite 
     if (run !== undefined) await ownersOpen.add(sumsOf(uses.filter(isInRows).map(ownerTally)), run);
   }
 
+  /** What was given out has its rows: what is left are the sums of all keys, and what is told of some. */
+  async function writeTaken(number: number, taken: readonly ShareResult[]): Promise<void> {
+    const uses = taken.flatMap((result) => result.uses);
+    for (const some of portions(touching(uses), writeSize)) await hours.touch(some);
+    const known = await sums.resolve(taken.flatMap((result) => result.sums));
+    await sums.addToOwners(known, number, () => true);
+    for (const some of portions(uses, turnSize)) {
+      onFolded(some);
+      await setImmediate();
+    }
+  }
+
   return async (fold) => {
-    const { number, plan, tallies } = fold;
+    const { number, plan, tallies, taken } = fold;
+    if (taken !== undefined) return writeTaken(number, taken);
     const counted: KnownTally[] = [];
     const all = createTallySums();
     for (const some of portions(tallies, turnSize)) {

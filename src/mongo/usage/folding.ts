@@ -4,8 +4,13 @@ import type { DutyCollection } from '../records/duties.ts';
 import type { UsageBatches } from './batches.ts';
 import type { UsageClosing } from './closing.ts';
 import type { FoldWrite } from './fold-write.ts';
+import type { ShareGiving } from './shares/share-giving.ts';
+import type { ShareWork } from './shares/share-work.ts';
 
-/** Folds what all replicas have written of use into hours, as long as there is some: one replica does so for all. */
+/**
+ * Folds what all replicas have written of use into hours, as long as there is some: one replica does so for all, and where it is
+ * too much for one gives out the most of it.
+ */
 export interface UsageFolding {
   /** A batch was written, of this id; or there may be some of others. */
   wake(batch?: string): void;
@@ -14,10 +19,12 @@ export interface UsageFolding {
 }
 
 export interface UsageFoldingDependencies {
-  readonly batches: UsageBatches;
+  readonly batches: Pick<UsageBatches, 'isLeft' | 'begin' | 'end'>;
   /** Writes all of a fold, whoever has begun with it. */
   readonly write: FoldWrite;
   readonly closing: UsageClosing;
+  readonly giving: ShareGiving;
+  readonly work: ShareWork;
   readonly duties: Pick<DutyCollection, 'claimDuty'>;
   /** Milliseconds of a clock that is never set back. */
   readonly monotonic: () => number;
@@ -32,6 +39,8 @@ const dutyMs = 10_000;
 const claimEveryMs = dutyMs / 3;
 /** Others ask as often whether what they wrote is folded. */
 const askEveryMs = dutyMs / 2;
+/** Whoever has given out work looks as often what of it is done, and does of it what nobody has taken on. */
+const lookEveryMs = 250;
 /** Without any use for so long the duty is given back: an idle fleet writes nothing. */
 const lingerMs = 15_000;
 /** Of this replica's own batches, which it sees to. */
@@ -43,7 +52,7 @@ const ownMax = 100;
  * counted twice: see {@link UsageBatches.begin} and {@link FoldWrite}.
  */
 export function createUsageFolding(dependencies: UsageFoldingDependencies): UsageFolding {
-  const { batches, write, closing, duties, monotonic, onError, everyMs } = dependencies;
+  const { batches, write, closing, giving, work: shares, duties, monotonic, onError, everyMs } = dependencies;
   const holder = randomUUID();
   const stopping = new AbortController();
   const stopped = () => stopping.signal.aborted;
@@ -72,12 +81,22 @@ export function createUsageFolding(dependencies: UsageFoldingDependencies): Usag
   async function foldAll(): Promise<void> {
     while (await isOurs()) {
       // Between folds, so that use does not wait for the end of an hour of many keys; of keys and of owners.
-      for (let slices = 0; slices < 2 && (await closing.step()); slices++) foldedAt = monotonic();
-      const fold = await batches.begin();
-      if (fold === null) return;
-      await write(fold);
-      await batches.end(fold);
-      own = own.filter((batch) => !fold.batches.includes(batch));
+      let slices = 0;
+      for (; slices < 2 && (await closing.step()); slices++) foldedAt = monotonic();
+      const { folds, merges } = await giving.step();
+      const fold = await batches.begin(folds > 0);
+      if (fold !== null) {
+        await write(fold);
+        await batches.end(fold);
+        const folded = new Set(fold.batches);
+        own = own.filter((batch) => !folded.has(batch));
+      } else if (folds + merges === 0) {
+        return;
+      } else {
+        if (slices === 0) await pause(lookEveryMs);
+        // The others see to what they have taken on.
+        if (!(await shares.step(stopped() ? 0 : lookEveryMs)) && stopped()) return;
+      }
       foldedAt = monotonic();
     }
   }
@@ -95,6 +114,8 @@ export function createUsageFolding(dependencies: UsageFoldingDependencies): Usag
       await giveBack();
       return isWoken;
     }
+    // Whoever has given it out may be gone when it is done.
+    while (!stopped() && (await shares.step())) isWoken = true;
     await pause(askEveryMs);
     if (own.length > 0 && !(await batches.isLeft(own))) own = [];
     return isWoken || own.length > 0;

@@ -108,3 +108,19 @@ export function overBefore(now: number): number {
 export function settledOf(plan: PlanDocument | null): number {
   return plan?.settled?.getTime() ?? earliest;
 }
+
+/** All use of this hour and of later ones goes to open documents; null where that cannot be said. */
+export function openFrom({ settled, settling, closed, counted, owners }: PlanDocument): number | null {
+  if (settled === undefined || closed === undefined || owners === undefined || counted !== null) return null;
+  return Math.max(
+    (settling?.before ?? settled).getTime(),
+    (owners.settling?.before ?? owners.settled).getTime(),
+    closed.getTime() - usageRetentionMs,
+  );
+}
+
+/** Of such hours it is given out: of earlier ones it would keep them from being settled. */
+export function givenFrom(plan: PlanDocument, now: number): number | null {
+  const open = openFrom(plan);
+  return open === null ? null : Math.max(open, overBefore(now));
+}

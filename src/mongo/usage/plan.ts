@@ -8,6 +8,7 @@ import type { Sessions } from '../sessions.ts';
 import type { Run } from './open/open-rows.ts';
 import type { OpenChange, OpenState } from './open/open-state.ts';
 import { firstOwners, type OwnerState } from './owners/owner-state.ts';
+import { type SharesState, sharesOf } from './shares/share-state.ts';
 
 /**
  * What is being done with use, one thing after another for the whole fleet, in the collection `usage_batches`: a fold of
@@ -32,6 +33,8 @@ export interface PlanDocument extends OpenState {
   counted?: CountedPlace | null;
   /** Of use of owners what the rest says of keys; absent where versions before alone have folded. */
   owners?: OwnerState;
+  /** What is given out to whoever has time for it; see {@link sharesOf}. */
+  shares?: SharesState;
 }
 
 /**
@@ -77,7 +80,10 @@ export interface UsagePlans {
 }
 
 export interface PlanNext
-  extends Pick<PlanDocument, 'batches' | 'slice' | 'settling' | 'merging' | 'closed' | 'closing' | 'owners'> {
+  extends Pick<PlanDocument, 'batches' | 'slice' | 'settling' | 'merging' | 'closed' | 'closing' | 'owners'>,
+    Pick<PlanDocument, 'runs' | 'dead' | 'untold' | 'shares'> {
+  /** Its number, where it has given out earlier ones. */
+  readonly fold?: number;
   /** What a fold brings of keys and of owners, which is then a run of its own of either. */
   readonly brings?: { readonly keys: Omit<Run, 'run'>; readonly owners: Omit<Run, 'run'> };
 }
@@ -108,11 +114,12 @@ export function createUsagePlans(database: Db, sessions: Sessions, now: () => nu
 
   return {
     read: () => sessions.read((options) => plans.findOne({ _id: planId }, options)),
-    async begin(last, { brings, merging, ...next }) {
+    async begin(last, { brings, merging, shares = sharesOf(last), ...next }) {
       // Later than any of before, should the plan have been lost.
-      const fold = Math.max(now(), (last?.fold ?? 0) + 1);
+      const fold = next.fold ?? Math.max(now(), (last?.fold ?? 0) + 1);
       const members = {
-        ...{ fold, ...next },
+        ...{ ...next, fold },
+        ...((last?.shares ?? shares.shares[0]) !== undefined && { shares: { ...shares, at: fold } }),
         ...(brings !== undefined && { runs: [...(last?.runs ?? []), { run: fold, ...brings.keys }] }),
         owners: ownersOf(next.owners ?? last?.owners ?? firstOwners(now()), fold, brings?.owners),
         ...(merging !== undefined && { merging: { ...merging, run: merging.run ?? fold } }),

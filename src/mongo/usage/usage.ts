@@ -13,10 +13,15 @@ import { createUsageHours } from './hours.ts';
 import { createOpenUse } from './open/open.ts';
 import { createOpenReads } from './open/open-reads.ts';
 import { createOpenUpkeep } from './open/open-upkeep.ts';
+import { createRunUpkeep } from './open/run-upkeep.ts';
 import { ownerRows } from './owners/owner-rows.ts';
 import { createOwnerUpkeep } from './owners/owner-upkeep.ts';
 import { createUsagePlans } from './plan.ts';
 import { createUsageReads, type UsageReads } from './reads.ts';
+import { createShareClaims } from './shares/share-claims.ts';
+import { createShareGiving } from './shares/share-giving.ts';
+import { createShareTaking } from './shares/share-taking.ts';
+import { createShareWork } from './shares/share-work.ts';
 import { createUsageSumming, type SumUsage } from './sums/summing.ts';
 import { createUsageSums } from './sums/sums.ts';
 import { createTouching } from './touching.ts';
@@ -72,7 +77,13 @@ export function createUsageCollection(dependencies: UsageCollectionDependencies)
   const slices = createHourSlices(database, sessions);
   const closing = createUsageClosing({ ...parts, slices, upkeep, ownerUpkeep, now });
   const write = createFoldWrite({ ...parts, touching: createTouching(dependencies.monotonic), onFolded });
-  const folding = createUsageFolding({ ...dependencies, batches, write, closing, everyMs });
+  const claims = createShareClaims(database, sessions);
+  const runs = createRunUpkeep({ open, openReads, now });
+  const ownerRuns = createRunUpkeep({ open: ownersOpen, openReads: ownerReads, now });
+  const shared = { ...parts, claims, runs, ownerRuns, now, onFolded };
+  const giving = createShareGiving({ ...shared, taking: createShareTaking(shared) });
+  const work = createShareWork(shared);
+  const folding = createUsageFolding({ ...dependencies, batches, write, closing, giving, work, everyMs });
 
   return {
     async record(tallies) {

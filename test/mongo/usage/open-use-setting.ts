@@ -11,11 +11,15 @@ import { createUsageHours } from '../../../src/mongo/usage/hours.ts';
 import { createOpenUse } from '../../../src/mongo/usage/open/open.ts';
 import { createOpenReads } from '../../../src/mongo/usage/open/open-reads.ts';
 import { createOpenUpkeep } from '../../../src/mongo/usage/open/open-upkeep.ts';
-import type { UpkeepLimits } from '../../../src/mongo/usage/open/run-upkeep.ts';
+import { createRunUpkeep, type UpkeepLimits } from '../../../src/mongo/usage/open/run-upkeep.ts';
 import { ownerRows } from '../../../src/mongo/usage/owners/owner-rows.ts';
 import { createOwnerUpkeep } from '../../../src/mongo/usage/owners/owner-upkeep.ts';
-import { createUsagePlans } from '../../../src/mongo/usage/plan.ts';
+import { createUsagePlans, type UsagePlans } from '../../../src/mongo/usage/plan.ts';
 import { createUsageReads } from '../../../src/mongo/usage/reads.ts';
+import { createShareClaims } from '../../../src/mongo/usage/shares/share-claims.ts';
+import { createShareGiving } from '../../../src/mongo/usage/shares/share-giving.ts';
+import { createShareTaking } from '../../../src/mongo/usage/shares/share-taking.ts';
+import { createShareWork } from '../../../src/mongo/usage/shares/share-work.ts';
 import { createUsageSumming } from '../../../src/mongo/usage/sums/summing.ts';
 import { createUsageSums } from '../../../src/mongo/usage/sums/sums.ts';
 import type { UsageTally } from '../../../src/store/usage/usage-tally.ts';
@@ -65,18 +69,26 @@ export async function createFleet(limits: UpkeepLimits = smallLimits) {
       (await database.collection('usage_batches').countDocuments({ packed: { $exists: true } })) === 0,
     folder() {
       let left = Number.POSITIVE_INFINITY;
+      const pause = { after: Number.POSITIVE_INFINITY, over: Promise.resolve() };
       const sessions = createSessions(setting.client, { timeoutMs: 30_000 });
       const mortal: Sessions = {
         ...sessions,
         write: async (work, options) => {
           if (left-- <= 0) throw new Dead();
+          if (pause.after-- <= 0) await pause.over;
           return sessions.write(work, options);
         },
       };
       const parts = partsOf(database, mortal, now, limits);
       return {
         ...parts,
-        async work(rounds: number, endsAfter: number) {
+        /** From so many writes on it stands still, until it is resumed. */
+        pauseAfter(writes: number): () => void {
+          const { promise, resolve } = Promise.withResolvers<void>();
+          Object.assign(pause, { after: writes, over: promise });
+          return resolve;
+        },
+        async workOn(rounds: number, endsAfter: number) {
           left = endsAfter;
           try {
             for (let round = 0; round < rounds; round++) if (!(await parts.round())) break;
@@ -115,22 +127,37 @@ function partsOf(database: Db, sessions: Sessions, now: () => number, limits: Up
   // Keys' own documents are told of every other one.
   const touching = (all: readonly UsageTally[]) => all.filter((_, at) => at % 2 === 0);
   const write = createFoldWrite({ hours, open, ownersOpen, sums, plans, touching, onFolded() {} });
-  async function fold(): Promise<boolean> {
-    const begun = await batches.begin();
+  const shared = {
+    ...{ plans, batches, sums, open, ownersOpen, now, onFolded() {} },
+    // Nobody has to wait for those that are dead; what two do at the same time is the same.
+    claims: createShareClaims(database, sessions, { claimMs: 0 }),
+    runs: createRunUpkeep({ open, openReads, now, limits }),
+    ownerRuns: createRunUpkeep({ open: ownersOpen, openReads: ownerReads, now, limits }),
+    limits: { tallies: limits.mergedRows, mergedRows: limits.mergedRows, bucketRows: limits.bucketRows },
+  };
+  const [giving, work] = [
+    createShareGiving({ ...shared, taking: createShareTaking(shared) }),
+    createShareWork(shared),
+  ];
+  async function fold(isShared = false): Promise<boolean> {
+    const begun = await batches.begin(isShared);
     if (begun === null) return false;
     await write(begun);
     await batches.end(begun);
     return true;
   }
   return {
-    ...{ plans, batches, open, openReads, hours },
+    ...{ plans, batches, open, openReads, hours, closing, giving, work },
+    workOf: (plans: Pick<UsagePlans, 'read'>) => createShareWork({ ...shared, plans }),
     reads: createUsageReads({ plans, hours, open: openReads }),
     sumUsage: createUsageSumming(database, sessions, { plans, now }),
     fold,
     /** Says whether there was something to do. */
     async round(): Promise<boolean> {
       const hasStepped = await closing.step();
-      return (await fold()) || hasStepped;
+      const { folds, merges } = await giving.step();
+      const hasFolded = await fold(folds > 0);
+      return (await work.step()) || hasFolded || folds + merges > 0 || hasStepped;
     },
   };
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { portions } from '../../../src/mongo/usage/portions.ts';
 import { createUsageReads } from '../../../src/mongo/usage/reads.ts';
 import { usageRetentionMs } from '../../../src/store/store.ts';
 import { hourMs, startOf } from '../../../src/store/usage/usage-sums.ts';
@@ -21,13 +22,13 @@ it('counts each use once at any moment, whoever folds and settles it, wherever o
           const hour = startOf('hour', fleet.clock.now) - each.late * hourMs;
           const tallies = madeUp(each.seed, keys, hour, each.count);
           model.record(tallies);
-          await one.batches.add(tallies);
+          for (const some of portions(tallies, 50)) await one.batches.add(some);
         } else if (each.kind === 'pass') {
           fleet.clock.now += each.hours * hourMs + each.seconds * 1_000;
         } else {
           const done = Promise.all([
-            one.work(each.rounds, each.endsAfter),
-            each.isTwice ? other.work(each.rounds, each.endsAfter + 3) : null,
+            one.workOn(each.rounds, each.endsAfter),
+            each.isTwice ? other.workOn(each.rounds, each.endsAfter + 3) : null,
           ]);
           // At any moment.
           await expectBetween(fleet, model);
@@ -37,15 +38,15 @@ it('counts each use once at any moment, whoever folds and settles it, wherever o
         if (await fleet.isFolded()) model.known();
         await expectBetween(fleet, model);
       }
-      await one.work(100, Number.POSITIVE_INFINITY);
+      await one.workOn(100, Number.POSITIVE_INFINITY);
       model.known();
       await expectBetween(fleet, model);
       // All hours are over: what was open is rows, and in days.
       fleet.clock.now += 12 * hourMs;
-      await fleet.folder().work(100, Number.POSITIVE_INFINITY);
+      await fleet.folder().workOn(100, Number.POSITIVE_INFINITY);
       await expectBetween(fleet, model);
       fleet.clock.now += 31_000;
-      await fleet.folder().work(100, Number.POSITIVE_INFINITY);
+      await fleet.folder().workOn(100, Number.POSITIVE_INFINITY);
       expect(await fleet.count('usage_open')).toBe(0);
       await expectBetween(fleet, model);
     }),
@@ -66,16 +67,16 @@ it('counts each use once wherever one dies who folds, merges, settles or removes
       await fleet.batches.add(tallies);
       if (folds < 2) await fleet.fold();
     }
-    await fleet.folder().work(100, endsAfter);
+    await fleet.folder().workOn(100, endsAfter);
     await expectBetween(fleet, model);
-    await fleet.folder().work(100, Number.POSITIVE_INFINITY);
+    await fleet.folder().workOn(100, Number.POSITIVE_INFINITY);
     model.known();
     await expectBetween(fleet, model);
     if (endsAfter === 3) expect((await fleet.plans.read())?.runs?.some(({ level }) => level > 0)).toBe(true);
     if (endsAfter % 4 !== 3) continue;
     fleet.clock.now += 3 * hourMs + 61_000;
     for (let writes = 0; writes < 16; writes++) {
-      await fleet.folder().work(1, writes);
+      await fleet.folder().workOn(1, writes);
       await expectBetween(fleet, model);
     }
   }

@@ -61,17 +61,17 @@ it('counts the use of owners once wherever one dies who folds, merges, settles h
     for (let time = 0; time < 4; time++) {
       for (let folds = 0; folds < 3; folds++) {
         await record(day * 12 + time * 3 + folds);
-        await fleet.folder().work(1, folds * 3 + time);
+        await fleet.folder().workOn(1, folds * 3 + time);
       }
-      await fleet.folder().work(100, forever);
+      await fleet.folder().workOn(100, forever);
       model.known();
       fleet.clock.now += 6 * hourMs + 61_000;
       // Ends before each of its writes in turn, until everything is done.
       for (let writes = 0; writes < 40; writes++) {
-        await fleet.folder().work(1, writes % 9);
+        await fleet.folder().workOn(1, writes % 9);
         if (writes % 8 === 0) await expectBetween(fleet, model);
       }
-      await fleet.folder().work(100, forever);
+      await fleet.folder().workOn(100, forever);
       await expectBetween(fleet, model);
     }
   }
@@ -135,7 +135,7 @@ it('goes on beside a version before, which adds to documents of owners and ends 
     }
     while (await fleet.fold());
     for (let rounds = 0; rounds < 9; rounds++) {
-      await fleet.folder().work(1, 2 + (rounds % 3));
+      await fleet.folder().workOn(1, 2 + (rounds % 3));
       const { slice } = (await fleet.plans.read()) ?? {};
       if (slice === undefined || !/owners$/.test(slice.kind)) continue;
       kinds.add(slice.kind);

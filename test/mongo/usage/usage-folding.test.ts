@@ -154,9 +154,9 @@ it('who has folded everything for a while gives the duty back, and asks no more'
   let time = 0;
   let waiting: string[] = [];
   const claims: number[] = [];
+  const idle = { step: async () => false };
   const folding = createUsageFolding({
     batches: {
-      add: async () => '',
       isLeft: async () => waiting.length > 0,
       begin: async () =>
         waiting.length === 0
@@ -170,7 +170,7 @@ it('who has folded everything for a while gives the duty back, and asks no more'
       },
     },
     write: async () => {},
-    closing: { step: async () => false },
+    ...{ closing: idle, work: idle, giving: { step: async () => ({ folds: 0, merges: 0 }) } },
     duties: {
       async claimDuty(_duty, _holder, forMs) {
         claims.push(forMs);

@@ -3,6 +3,7 @@ import type { UsageHours } from '../hours.ts';
 import type { PlanDocument, PlanNext, PlanOutcome, UsagePlans } from '../plan.ts';
 import { isClosed } from '../plan-hours.ts';
 import { portions } from '../portions.ts';
+import { workOf } from '../shares/share-state.ts';
 import type { UsageSums } from '../sums/sums.ts';
 import { createRunUpkeep, type RunUpkeepDependencies } from './run-upkeep.ts';
 
@@ -43,7 +44,7 @@ export function createOpenUpkeep(dependencies: OpenUpkeepDependencies): OpenUpke
 
   return {
     next(plan) {
-      const work = runs.next(plan);
+      const work = runs.next(plan, workOf(plan, 'keys'));
       if (work === null) return null;
       const { merging, settling, to } = work;
       if (merging !== undefined) return { merging, slice: { kind: 'merge', to } };

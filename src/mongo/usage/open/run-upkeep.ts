@@ -2,11 +2,12 @@ import { setImmediate } from 'node:timers/promises';
 import type { UsageTally } from '../../../store/usage/usage-tally.ts';
 import { earliest } from '../../records/keys/records.ts';
 import { overBefore } from '../plan-hours.ts';
+import type { SharedWork } from '../shares/share-state.ts';
 import { sumsOf } from '../sums/tally-sums.ts';
 import type { OpenUse } from './open.ts';
 import type { Hours, OpenReads, PlacedRun } from './open-reads.ts';
 import { bitsFor, bucketOf, bucketRows, type Run } from './open-rows.ts';
-import type { Merging, OpenChange, OpenState, Settling, Sweep } from './open-state.ts';
+import type { DeadRun, Merging, OpenChange, OpenState, Settling, Sweep } from './open-state.ts';
 
 /**
  * What becomes of runs of keys, or of owners, a slice at a time: a few of about the same size are merged into one, and when an hour is
@@ -15,7 +16,13 @@ import type { Merging, OpenChange, OpenState, Settling, Sweep } from './open-sta
  */
 export interface RunUpkeep {
   /** What is to be done next, and up to which part; null where it is nothing. */
-  next(state: OpenState): UpkeepWork | null;
+  next(state: OpenState, shared?: SharedWork): UpkeepWork | null;
+  /** Some runs of a size, but for these; null where there are not enough. */
+  nextMerge(state: OpenState, without: ReadonlySet<number>): Merging | null;
+  /** Merges up to this part; says of how many rows it has made one. */
+  mergeParts(state: OpenState, merging: Merging & { readonly run: number }, to: number): Promise<number>;
+  /** With one run in place of these. */
+  merged(state: OpenState, runs: readonly Run[], into: Run): Required<Pick<OpenState, 'runs' | 'dead'>>;
   /** Merges up to this part, in the slice of this number. */
   merge(state: OpenState, to: number, number: number): Promise<OpenChange>;
   /** Hands what runs have of hours that are over to `write`, up to this part. */
@@ -72,10 +79,13 @@ export function createRunUpkeep(dependencies: RunUpkeepDependencies): RunUpkeep 
 
   const partBits = (runs: readonly Run[]) => bitsFor(rowsOf(runs), limits.partRows);
 
-  function nextMerge({ runs = [], settling }: OpenState): Merging | null {
+  function nextMerge(
+    { runs = [], settling, merging }: OpenState,
+    without: ReadonlySet<number>,
+  ): Merging | null {
     const levels = new Map<number, Run[]>();
-    const isTaken = new Set(settling?.runs.map(({ run }) => run));
-    for (const run of runs.filter((one) => !isTaken.has(one.run)))
+    const isTaken = new Set([...(settling?.runs ?? []), ...(merging?.runs ?? [])].map(({ run }) => run));
+    for (const run of runs.filter((one) => !isTaken.has(one.run) && !without.has(one.run)))
       levels.set(run.level, [...(levels.get(run.level) ?? []), run]);
     for (const [level, all] of [...levels].sort(([one], [other]) => one - other)) {
       if (all.length < limits.runsMin) continue;
@@ -87,18 +97,20 @@ export function createRunUpkeep(dependencies: RunUpkeepDependencies): RunUpkeep 
     return null;
   }
 
-  function nextSettling({ settled, runs = [] }: OpenState): Settling | null {
+  function nextSettling({ settled, runs = [] }: OpenState, heldFrom: number): Settling | null {
     const over = overBefore(now());
-    if (settled === undefined || settled.getTime() >= over) return null;
+    // What others fold of these hours is to be among the runs.
+    if (settled === undefined || settled.getTime() >= over || heldFrom < over) return null;
     return { before: new Date(over), runs, bits: partBits(runs), after: 0 };
   }
 
   function without({ runs = [], dead = [] }: OpenState, gone: readonly Run[]) {
     const isGone = new Set(gone.map(({ run }) => run));
     const at = new Date(now());
+    const dying = runs.filter(({ run }) => isGone.has(run));
     return {
       runs: runs.filter(({ run }) => !isGone.has(run)),
-      dead: [...dead, ...gone.map(({ run }) => ({ run, at }))],
+      dead: [...dead, ...dying.map(({ run }) => ({ run, at }))],
     };
   }
 
@@ -134,10 +146,37 @@ export function createRunUpkeep(dependencies: RunUpkeepDependencies): RunUpkeep 
     }
   }
 
+  function merged(state: OpenState, gone: readonly Run[], into: Run) {
+    const { runs, dead } = without(state, gone);
+    return { dead, runs: [...runs, into] };
+  }
+
+  async function mergeParts(
+    state: OpenState,
+    merging: Merging & { readonly run: number },
+    to: number,
+  ): Promise<number> {
+    const { runs, run, into } = merging;
+    const hours = { from: state.settled?.getTime() ?? earliest, before: -earliest };
+    let rows = 0;
+    for await (const [tallies = []] of partsOf(merging, to, [{ runs, hours }])) {
+      rows += tallies.length;
+      await open.add(tallies, { run, bits: into.bits });
+    }
+    return rows;
+  }
+
   return {
-    next(state) {
-      const { settling, merging = nextMerge(state) } = state;
-      const begun = settling ?? (state.merging === undefined ? nextSettling(state) : null);
+    nextMerge,
+    mergeParts,
+    merged,
+    next(state, shared) {
+      const { settling } = state;
+      // Where folds are given out merges are, too.
+      const merging =
+        state.merging ?? (shared?.isShared ? null : nextMerge(state, shared?.runs ?? new Set()));
+      const begun =
+        settling ?? (state.merging === undefined ? nextSettling(state, shared?.from ?? Infinity) : null);
       // Folds go on meanwhile, and make runs: one after the other has its turn.
       isMergeNext = merging !== null && (begun === null || !isMergeNext);
       if (isMergeNext && merging !== null && (settling !== undefined || begun === null)) {
@@ -149,16 +188,10 @@ export function createRunUpkeep(dependencies: RunUpkeepDependencies): RunUpkeep 
       const { merging } = state;
       if (merging === undefined) return {};
       const { runs, bits, after, into, run = number } = merging;
-      let rows = into.rows - (after === 0 ? rowsOf(runs) : 0);
-      const hours = { from: state.settled?.getTime() ?? earliest, before: -earliest };
-      for await (const [tallies = []] of partsOf(merging, to, [{ runs, hours }])) {
-        rows += tallies.length;
-        await open.add(tallies, { run, bits: into.bits });
-      }
-      const counted = { ...into, rows };
+      const before = into.rows - (after === 0 ? rowsOf(runs) : 0);
+      const counted = { ...into, rows: before + (await mergeParts(state, { ...merging, run }, to)) };
       if (to < 2 ** bits) return { merging: { ...merging, run, after: to, into: counted } };
-      const { runs: others, dead } = without(state, runs);
-      return { merging: null, dead, runs: [...others, { ...counted, run }] };
+      return { merging: null, ...merged(state, runs, { ...counted, run }) };
     },
     async settle(state, to, write) {
       const { settling } = state;
@@ -171,8 +204,11 @@ export function createRunUpkeep(dependencies: RunUpkeepDependencies): RunUpkeep 
       for (const run of runs) if (!(await openReads.hasFrom(run.run, before.getTime()))) over.push(run);
       return { settled: before, settling: null, ...without(state, over) };
     },
-    async clear({ dead = [] }) {
-      const due = dead.filter(({ at }) => at.getTime() <= now() - deadMs).slice(0, buriedAtOnce);
+    async clear({ dead = [], settling }) {
+      // What is merged while it is settled is read to the end.
+      const isRead = new Set(settling?.runs.map(({ run }) => run));
+      const isDue = ({ run, at }: DeadRun) => at.getTime() <= now() - deadMs && !isRead.has(run);
+      const due = dead.filter(isDue).slice(0, buriedAtOnce);
       if (due.length === 0) return null;
       const runs = due.map(({ run }) => run);
       return (await open.remove(runs)) ? [] : runs;

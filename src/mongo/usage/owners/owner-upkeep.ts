@@ -3,6 +3,7 @@ import type { UsageTally } from '../../../store/usage/usage-tally.ts';
 import { bitsFor } from '../open/open-rows.ts';
 import { createRunUpkeep, endOf, type RunUpkeepDependencies, upkeepLimits } from '../open/run-upkeep.ts';
 import type { PlanDocument, PlanNext, PlanOutcome, UsagePlans } from '../plan.ts';
+import { workOf } from '../shares/share-state.ts';
 import { sumsOf } from '../sums/tally-sums.ts';
 import { unitRun } from './owner-rows.ts';
 import { changed, type DayClosing, type OwnerChange, type OwnerState } from './owner-state.ts';
@@ -96,9 +97,10 @@ export function createOwnerUpkeep(dependencies: OwnerUpkeepDependencies): OwnerU
   }
 
   return {
-    next({ owners }) {
+    next(plan) {
+      const { owners } = plan;
       if (owners === undefined) return null;
-      const work = runs.next(owners);
+      const work = runs.next(owners, workOf(plan, 'owners'));
       if (work?.merging !== undefined) {
         const { merging, to } = work;
         return { owners: { ...owners, merging }, slice: { kind: 'merge owners', to } };

@@ -163,7 +163,7 @@ export async function byAbout(tallies: readonly KnownTally[]): Promise<KnownTall
 }
 
 /** As of nobody's keys: the same object for all that were the same. */
-function withoutOwners(tallies: readonly KnownTally[]): KnownTally[] {
+export function withoutOwners(tallies: readonly KnownTally[]): KnownTally[] {
   const kinds: UsageAbout[] = [];
   const placeOf = aboutPlaces((kind) => kinds.push(kind ?? nothing) - 1);
   return tallies.map((tally) => {
