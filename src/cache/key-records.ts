@@ -1,4 +1,4 @@
-import type { CheckedKey, HeldKeys, KeyId } from '../keys/key.ts';
+import type { CheckedKey, HeldKeys, KeyId, TakenUse } from '../keys/key.ts';
 import { HeldKey } from './held-key.ts';
 import {
   addressAt,
@@ -6,6 +6,7 @@ import {
   expiryMsAt,
   expirySpanAt,
   KeyChunk,
+  lastUseAt,
   ownerAt,
   recordWords,
   references,
@@ -13,9 +14,10 @@ import {
   spanMs,
   stateAt,
   termsAt,
+  useKindAt,
   usesAt,
 } from './key-record.ts';
-import type { SharedTerms } from './shared-terms.ts';
+import type { SharedTerms, Terms } from './shared-terms.ts';
 
 /** In the state of a place whose key is gone while its use waits to be taken; each key of a place has another state. */
 const leaving = 1;
@@ -29,10 +31,14 @@ const none = -1;
 export class KeyRecords implements HeldKeys {
   readonly #terms: SharedTerms;
   readonly #chunks: KeyChunk[] = [];
-  /** Places that were ever taken. */
-  #taken = 0;
+  /** Places that were ever given. */
+  #given = 0;
   /** Places to be used again, each with the next in its first word. */
   #free = none;
+
+  readonly #taken: { -readonly [Member in keyof TakenUse]: TakenUse[Member] } = {
+    ...{ uses: 0, lastUse: 0, useKind: 0, useAddress: '', owner: null, scheme: '', environment: '' },
+  };
 
   constructor(terms: SharedTerms) {
     this.#terms = terms;
@@ -82,15 +88,27 @@ export class KeyRecords implements HeldKeys {
     else words[start + stateAt] = (words[start + stateAt] as number) + leaving;
   }
 
-  endUse(place: number): void {
+  takeUse(place: number): TakenUse {
     const chunk = this.#chunkOf(place);
+    const { words, shared } = chunk;
     const start = startOf(place);
-    const state = chunk.words[start + stateAt] as number;
-    chunk.words[start + usesAt] = 0;
-    chunk.shared[references * (place % chunkRecords) + addressAt] = null;
-    if ((state & leaving) === 0) return;
-    chunk.words[start + stateAt] = state + leaving;
+    const from = references * (place % chunkRecords);
+    const { scheme, environment } = shared[from + termsAt] as Terms;
+    const taken = this.#taken;
+    taken.scheme = scheme;
+    taken.environment = environment;
+    taken.owner = shared[from + ownerAt] as string | null;
+    taken.useAddress = shared[from + addressAt] as string;
+    taken.uses = words[start + usesAt] as number;
+    taken.lastUse = words[start + lastUseAt] as number;
+    taken.useKind = words[start + useKindAt] as number;
+    words[start + usesAt] = 0;
+    shared[from + addressAt] = null;
+    const state = words[start + stateAt] as number;
+    if ((state & leaving) === 0) return taken;
+    words[start + stateAt] = state + leaving;
     this.#giveBack(chunk, place);
+    return taken;
   }
 
   #take(): number {
@@ -99,7 +117,7 @@ export class KeyRecords implements HeldKeys {
       this.#free = this.wordsOf(place)[startOf(place)] as number;
       return place;
     }
-    const next = this.#taken++;
+    const next = this.#given++;
     if (next % chunkRecords === 0) this.#chunks.push(new KeyChunk());
     return next;
   }

@@ -111,14 +111,16 @@ export interface HeldUse {
   readonly place: number;
 }
 
-/** Keys in memory. */
+/** Keys in memory, at places where something waits of their use. */
 export interface HeldKeys {
-  /** The key at a place where something waits of its use. */
-  keyAt(place: number): CheckedKey & HeldUse;
   idAt(place: number): KeyId;
-  /** What waited there was taken, and is counted anew. */
-  endUse(place: number): void;
+  /** What waited there, which is counted anew from now on; it holds until the next is taken. */
+  takeUse(place: number): TakenUse;
 }
+
+/** What waited of the use of a key, and what the key was. */
+export type TakenUse = Pick<HeldUse, 'uses' | 'lastUse' | 'useKind' | 'useAddress'> &
+  Pick<KeyRecord, 'owner' | 'scheme' | 'environment'>;
 
 /** Whether both are one version of one key; null for none. */
 export function isUnchanged(one: CheckedKey, other: CheckedKey | null): boolean {

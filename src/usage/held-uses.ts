@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
-import type { CheckedKey, HeldKeys, HeldUse } from '../keys/key.ts';
+import type { CheckedKey, HeldKeys, HeldUse, KeyId } from '../keys/key.ts';
 import type { Reason } from '../schemes/answer.ts';
 import { createPlainColumns, type PlainColumns, type PlainTallies } from '../store/usage/plain-tallies.ts';
-import { inParts, orderOf, type Unordered } from './id-order.ts';
+import { type InOrder, inParts, orderOf, type Unordered } from './id-order.ts';
 import { createRecentAddresses } from './recent-addresses.ts';
 
 /** What keys in memory were allowed for, or denied, counted beside each key. */
@@ -57,30 +57,30 @@ export function createHeldUses(keysMax: number): HeldUses {
   }
 
   /** What waits of the key there, which then counts anew. */
-  function take({ hour, heldBy }: UsedKeys, place: number, into: PlainColumns): void {
-    const key = heldBy.keyAt(place);
-    const { id, owner, scheme, environment, uses: count, useAddress } = key;
-    const { plan, reason } = kinds.at(key.useKind);
-    const lastUsed = reason === null ? (key.lastUse - hour) | 0 : 0;
+  function take({ hour, heldBy }: UsedKeys, place: number, id: KeyId, into: PlainColumns): void {
+    const { owner, scheme, environment, uses: count, useAddress, useKind, lastUse } = heldBy.takeUse(place);
+    const { plan, reason } = kinds.at(useKind);
+    const lastUsed = reason === null ? (lastUse - hour) | 0 : 0;
     const counts = { count, reason: reason ?? '', lastUsed, address: addresses.known(useAddress) } as const;
     into.add(id, counts, { owner, plan, scheme, environment });
-    heldBy.endUse(place);
     waiting--;
   }
 
   async function* batchesOf(taken: UsedKeys, size: number): AsyncGenerator<PlainTallies, void> {
     const { hour } = taken;
-    let part: number[] | null = [];
+    let part: InOrder | null = null;
     let at = 0;
     const nextPart = await inParts(taken);
     try {
       let columns = createPlainColumns(hour, size);
       for (part = nextPart(); part !== null; part = nextPart()) {
-        for (at = 0; at < part.length; ) {
-          take(taken, part[at++] as number, columns);
-          if (columns.size < size) continue;
-          yield columns.tallies();
-          columns = createPlainColumns(hour, size);
+        const { places, ids } = part;
+        for (at = 0; at < places.length; at++) {
+          if (columns.size === size) {
+            yield columns.tallies();
+            columns = createPlainColumns(hour, size);
+          }
+          take(taken, places[at] as number, ids[at] as KeyId, columns);
         }
         await setImmediate();
       }
@@ -88,7 +88,7 @@ export function createHeldUses(keysMax: number): HeldUses {
     } finally {
       // What is in columns was asked for, since it ends early at a full one alone.
       for (; part !== null; part = nextPart(), at = 0)
-        for (const place of part.slice(at)) putBack(taken, place);
+        for (const place of part.places.slice(at)) putBack(taken, place);
     }
   }
 
