@@ -85,12 +85,9 @@ function toRow(
 }
 
 function fromRow(row: Row, abouts: readonly (UsageAbout | undefined)[]): UsageTally {
-  const [key, hour, allowed, lastUsedAt, addresses, denied, observed, about] = row;
-  return {
-    ...{ key: key as KeyId, hour, allowed, lastUsedAt, addresses },
-    ...{ denied: denied ?? none, observed: observed ?? none },
-    about: about === undefined ? undefined : abouts[about],
-  };
+  const [key, hour, allowed, lastUsedAt, addresses, denied = none, observed = none, place] = row;
+  const about = place === undefined ? undefined : abouts[place];
+  return { key: key as KeyId, hour, allowed, lastUsedAt, addresses, denied, observed, about };
 }
 
 export function isEmpty(counts: Counts): boolean {

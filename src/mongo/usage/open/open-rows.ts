@@ -84,15 +84,18 @@ export function runId(run: number): string {
   return String(run).padStart(16, '0');
 }
 
+type Writable<T> = { -readonly [member in keyof T]: T[member] };
+
+/** Member by member: to spread one into another takes twice as long. */
 function toRow({ key, about, allowed, denied, observed, lastUsedAt, addresses }: UsageTally): OpenRow {
-  return {
-    ...{ k: key, o: about?.owner ?? null },
-    ...(allowed !== 0 && { allowed }),
-    ...(lastUsedAt !== null && { last: new Date(lastUsedAt) }),
-    ...(!isEmpty(denied) && { denied }),
-    ...(!isEmpty(observed) && { observed }),
-    ...(addresses.length > 0 && { from: addresses.slice(0, addressesMax) }),
-  };
+  const row: Writable<OpenRow> = { k: key, o: about?.owner ?? null };
+  if (allowed !== 0) row.allowed = allowed;
+  if (lastUsedAt !== null) row.last = new Date(lastUsedAt);
+  if (!isEmpty(denied)) row.denied = denied;
+  if (!isEmpty(observed)) row.observed = observed;
+  if (addresses.length > 0)
+    row.from = addresses.length > addressesMax ? addresses.slice(0, addressesMax) : addresses;
+  return row;
 }
 
 /** Of keys, in the collection `usage_open`; what they say of the key is who has it alone. */
@@ -104,10 +107,8 @@ export const keyRows: RowKind<OpenRow> = {
 
 function tallyOf(row: OpenRow, hour: number): UsageTally {
   const { k, o, allowed = 0, last, denied = {}, observed = {}, from = [] } = row;
-  return {
-    ...{ key: k as KeyId, hour, allowed, denied, observed },
-    ...{ lastUsedAt: last?.getTime() ?? null, addresses: from, about: aboutOf(o) },
-  };
+  const lastUsedAt = last?.getTime() ?? null;
+  return { key: k as KeyId, hour, allowed, denied, observed, lastUsedAt, addresses: from, about: aboutOf(o) };
 }
 
 export function aboutOf(owner: string | null): UsageAbout {

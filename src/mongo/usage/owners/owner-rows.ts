@@ -41,13 +41,13 @@ export const ownerRows: RowKind<OwnerRow, OwnerContent> = {
       const place = places.get(name) ?? kinds.push({ plan, scheme, environment }) - 1;
       places.set(name, place);
       const { allowed, denied, observed } = tally;
-      return {
-        k: owner,
-        ...(place !== 0 && { i: place }),
-        ...(allowed !== 0 && { allowed }),
-        ...(!isEmpty(denied) && { denied }),
-        ...(!isEmpty(observed) && { observed }),
-      };
+      // Member by member, as rows of keys.
+      const row: { -readonly [member in keyof OwnerRow]: OwnerRow[member] } = { k: owner };
+      if (place !== 0) row.i = place;
+      if (allowed !== 0) row.allowed = allowed;
+      if (!isEmpty(denied)) row.denied = denied;
+      if (!isEmpty(observed)) row.observed = observed;
+      return row;
     });
     return { kinds, rows };
   },
