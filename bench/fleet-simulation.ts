@@ -18,6 +18,7 @@ import type { Mongo } from '../test/real/mongod.ts';
 import { wholeNumber } from './checks/options.ts';
 import { createRandom } from './common/random.ts';
 import { type CoreCosts, coresTable, costsTable, type FleetRates } from './fleet/cores.ts';
+import { foldersText, measureFolders } from './fleet/folders.ts';
 import { type KeySizes, timeStreams, weighKeys, withMongo } from './fleet/measurements.ts';
 import { measureParts, type PartCosts } from './fleet/parts.ts';
 import { type FleetCost, runFleet } from './fleet/run.ts';
@@ -76,6 +77,7 @@ const measured = await withMongo(async (client, mongo) => ({
   sizes: isComputed ? await weighKeys(client, sampleSize) : null,
   streams: isComputed ? await timeStreams(client, mongo, streamsMeasured) : null,
   parts: isComputed ? await measureAllParts(client, mongo) : null,
+  folders: isComputed ? await measureFolders(client, workload, keysOfTables) : [],
   fleets: options['computed-only'] ? new Map<string, FleetCost[]>() : await runFleets(client, mongo),
   trouble: options.trouble && (await troubleFleet(client, mongo, wholeNumber('trouble', options.trouble))),
 }));
@@ -108,6 +110,10 @@ for (const [hasLimits, owners] of casesOfTables) {
     rates.push({ ...(await ratesOf({ ...workload, keys }, hasLimits)), owners });
   say('');
   say(coresTable(fleets, rates, costs));
+}
+for (const each of measured.folders) {
+  const { tallies } = await usageWrites(each.workload, random);
+  say(foldersText(fleets, each, tallies));
 }
 say('');
 say(sizesTable(measured.sizes));

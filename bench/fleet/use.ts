@@ -1,4 +1,4 @@
-/** What the use of keys has a fleet's one folding replica write, each second, computed from the law that Checks follow. */
+/** What the use of keys has the replicas of a fleet that fold it write, each second, computed from the law that Checks follow. */
 import { talliesOfFold } from '../../src/mongo/usage/batches.ts';
 import { bitsFor, bucketRows } from '../../src/mongo/usage/open/open-rows.ts';
 import { upkeepLimits } from '../../src/mongo/usage/open/run-upkeep.ts';
