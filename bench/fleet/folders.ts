@@ -36,7 +36,7 @@ export interface FolderCosts {
   readonly mergedRow: number;
   /** What whoever gives out does of all that for one share: gives it, and says that it counts. */
   readonly share: number;
-  /** A row of a key and hour that is over; and a key that is added to its day and month, which are new. */
+  /** A row of a key and hour that is over; and a key that is added to its day and month, by an update each. */
   readonly settled: number;
   readonly closed: number;
 }
