@@ -169,7 +169,7 @@ async function beginning(name: string, leasesAhead: boolean): Promise<string[]> 
 /** Reads and writes that the server was asked for. */
 async function commands(): Promise<number> {
   const { metrics } = await client.db('admin').command({ serverStatus: 1 });
-  return ['find', 'update', 'findAndModify'].reduce(
+  return ['find', 'insert', 'update', 'findAndModify'].reduce(
     (sum, each) => sum + Number(metrics.commands[each]?.total ?? 0),
     0,
   );

@@ -25,7 +25,7 @@ import { type FleetCost, runFleet } from './fleet/run.ts';
 import { fitTable, fleetsTable, limitsTable, thousands } from './fleet/tables.ts';
 import { troubleFleet, troubleTable } from './fleet/trouble.ts';
 import { useWrites } from './fleet/use.ts';
-import { leaseWrites, usageWrites, type Workload } from './fleet/workload.ts';
+import { leasesOfOne, noLeases, usageWrites, type Workload } from './fleet/workload.ts';
 import { table } from './report/markdown.ts';
 
 const { values: options } = parseArgs({
@@ -91,8 +91,8 @@ if (measured.streams === null || measured.sizes === null || measured.parts === n
 say('');
 const random = createRandom(1);
 const usage = await usageWrites(workload, random);
-const leases = new Map<number, Awaited<ReturnType<typeof leaseWrites>>>();
-for (const replicas of limiterFleets) leases.set(replicas, await leaseWrites(replicas, workload, random));
+const leases = new Map<number, { readonly asked: number }>();
+for (const replicas of limiterFleets) leases.set(replicas, await leasesOfOne(replicas, workload, random));
 
 say(`Each replica answers ${thousands(workload.checksPerSecond)} Checks a second, by Zipf's law over ${thousands(workload.keys)} keys that have a limit of
 ${workload.limit} in ${workload.windowMs / 1_000} s each; staleness_max is ${settings.staleness_max / 1_000} s, usage_flush_interval ${workload.flushMs / 1_000} s; ${narrowingsPerSecond} change a second narrows access.
@@ -135,7 +135,7 @@ function columns(replicas: number): Record<string, number> {
   const renewals = replicas / (settings.staleness_max / 1_000 / renewalsPerLease);
   const acknowledgements = narrowingsPerSecond * replicas;
   const largest = limiterFleets.filter((size) => size <= replicas).at(-1) ?? 1;
-  const limits = ((leases.get(largest)?.perSecond ?? 0) * replicas) / largest;
+  const limits = (leases.get(largest)?.asked ?? 0) * replicas;
   const registered = replicas / registeredEverySeconds;
   const own = renewals + registered + acknowledgements + narrowingsPerSecond;
   const batches = replicas * usage.batches;
@@ -162,7 +162,7 @@ function columns(replicas: number): Record<string, number> {
 async function ratesOf(of: Workload, hasLimits: boolean): Promise<Omit<FleetRates, 'owners'>> {
   const few = limiterFleets.at(-1) ?? 1;
   const { batches, tallies } = await usageWrites(of, random);
-  const leased = hasLimits ? (await leaseWrites(few, of, random)).perSecond / few : 0;
+  const leased = hasLimits ? await leasesOfOne(few, of, random) : noLeases;
   return {
     ...{ workload: of, hasLimits, leases: leased, batches, tallies, stalenessMaxMs: settings.staleness_max },
     narrowings: narrowingsPerSecond,
@@ -230,14 +230,14 @@ async function keysInUseTable(): Promise<string> {
   for (const keys of [workload.keys, 1_000_000, 10_000, 100]) {
     const fewer = { ...workload, keys };
     const { tallies } = await usageWrites(fewer, random);
-    const { leases: count, checks } = await leaseWrites(replicas, fewer, random);
+    const { asked } = await leasesOfOne(replicas, fewer, random);
     const perThousand = (writes: number, of: number) => thousands((writes * 1_000) / of);
     const folded = (fleet: number) => {
       const { documents, settled, touches, newDays, sums } = useWrites(fleet, fewer, tallies);
       return perThousand(documents + settled + touches + newDays + sums, fleet * workload.checksPerSecond);
     };
     const before = perThousand(2 * tallies, workload.checksPerSecond);
-    rows.push([thousands(keys), perThousand(count, checks), before, ...fleets.map(folded)]);
+    rows.push([thousands(keys), perThousand(asked, fewer.checksPerSecond), before, ...fleets.map(folded)]);
   }
   const head = ['keys in use', 'leases for 1,000 Checks', 'writes of use, one replica by itself'];
   return table([...head, ...fleets.map((size) => `at ${thousands(size)} replicas`)], rows);

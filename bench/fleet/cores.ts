@@ -6,14 +6,14 @@ import { upkeepLimits } from '../../src/mongo/usage/open/run-upkeep.ts';
 import { table } from '../report/markdown.ts';
 import { followersWoken, leasesOfCall, type PartCosts } from './parts.ts';
 import { type Owners, useWrites } from './use.ts';
-import { keysUsed, type Workload } from './workload.ts';
+import { keysUsed, type Leases, type Workload } from './workload.ts';
 
 export interface FleetRates {
   readonly workload: Workload;
   readonly hasLimits: boolean;
   readonly owners: Owners;
   /** By one replica of a few, each second, as the real limiter asks. */
-  readonly leases: number;
+  readonly leases: Leases;
   readonly batches: number;
   readonly tallies: number;
   readonly stalenessMaxMs: number;
@@ -53,7 +53,8 @@ export function coresOf(
   const pages = isRelayed ? idlePages + pagesOfNarrowing * narrowings : 0;
   const written = replicas / registeredEverySeconds + narrowings * 2 + pages;
   const windowSeconds = windowMs / 1_000;
-  const leases = hasLimits ? replicas * rates.leases : 0;
+  const { asked, begun, refused } = rates.leases;
+  const leases = hasLimits ? replicas * asked : 0;
   const windows = hasLimits
     ? keysUsed(workload, replicas * checksPerSecond * windowSeconds) / windowSeconds
     : 0;
@@ -89,7 +90,11 @@ export function coresOf(
     'hours, days and months of owners that are over':
       cores(ofOwners.past, cost.ownerPastRow) + cores(ofOwners.pastRead, cost.ownerMergedRow),
     'sums of all keys': cores(sumsOfAll, cost.sum),
-    'leases of limits': cores(leases, cost.lease),
+    'leases of limits': hasLimits
+      ? cores(replicas * (asked - begun - refused), cost.lease) +
+        cores(replicas * begun, cost.leaseBegun) +
+        cores(replicas * refused, cost.leaseRefused)
+      : 0,
     'windows of limits that end': cores(windows, cost.windowEnd),
   };
   const fleet = Object.values(parts)
@@ -124,6 +129,8 @@ export function costsTable(cost: CoreCosts): string {
     poll: 'a look at who of 1,000 has not answered',
     lease: `a lease, ${leasesOfCall} in a call`,
     leaseOfMany: 'a lease, 200 in a call',
+    leaseBegun: `a lease that begins a window, ${leasesOfCall} in a call`,
+    leaseRefused: 'the same where somebody else has begun it',
     windowEnd: 'a window that is removed',
     batch: 'a batch of the use of 3,600 keys: written, read, removed',
     batchOfOwners: 'the same, of as many owners',

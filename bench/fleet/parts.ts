@@ -20,9 +20,12 @@ export interface PartCosts {
   readonly acknowledgement: number;
   /** A look at who of a thousand has not answered. */
   readonly poll: number;
-  /** One lease of {@link leasesOfCall} that are asked for at once, and of {@link leasesOfLargeCall}. */
+  /** One lease of a window that somebody has begun, of {@link leasesOfCall} at once, and of {@link leasesOfLargeCall}. */
   readonly lease: number;
   readonly leaseOfMany: number;
+  /** One by which a window begins, and one that was to begin a window which somebody else has begun, of as many at once. */
+  readonly leaseBegun: number;
+  readonly leaseRefused: number;
   /** The window that it is of, when a TTL index removes it. */
   readonly windowEnd: number;
   /** A batch of the use of 3 600 keys: written, read, removed. */
@@ -145,9 +148,9 @@ async function measureWakes(
 
 async function measureLeases(database: Database, sessions: Sessions, each: Each) {
   const count = 8_000;
-  const leased = async (name: string, atOnce: number) => {
+  const start = Date.now();
+  const leased = async (name: string, atOnce: number, isLikelyFirst: boolean) => {
     const units = createLimitCollection(database, sessions, 60_000);
-    const start = Date.now();
     return each(count, () =>
       several(count / atOnce, 4, (call) =>
         Promise.all(
@@ -155,18 +158,22 @@ async function measureLeases(database: Database, sessions: Sessions, each: Each)
             units.leaseUnits({
               spender: `${name} ${call * atOnce + at}`,
               ...{ windowStart: start, windowEnd: start + 60_000, limit: 300, units: 7, unitsMin: 1 },
+              isLikelyFirst,
             }),
           ),
         ),
       ),
     );
   };
-  const lease = await leased('few', leasesOfCall);
-  const leaseOfMany = await leased('many', leasesOfLargeCall);
+  const leaseBegun = await leased('few', leasesOfCall, true);
+  const lease = await leased('few', leasesOfCall, false);
+  const leaseRefused = await leased('few', leasesOfCall, true);
+  await leased('many', leasesOfLargeCall, true);
+  const leaseOfMany = await leased('many', leasesOfLargeCall, false);
   const windowEnd = await each(count, () =>
     database.collection<{ _id: string }>('limits').deleteMany({ _id: /^few/ }),
   );
-  return { lease, leaseOfMany, windowEnd };
+  return { lease, leaseOfMany, leaseBegun, leaseRefused, windowEnd };
 }
 
 async function atRate(count: number, perSecond: number, work: () => Promise<unknown>): Promise<void> {

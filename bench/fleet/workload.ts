@@ -63,24 +63,57 @@ export function keysUsed({ keys }: Pick<Workload, 'keys'>, checks: number): numb
   return used;
 }
 
-/** What `replicas` write for limits in one window, by the real `createLimiter` over one ledger. */
+/** Leases that are asked for, and what becomes of those that a replica takes for the first of a window. */
+export interface Leases {
+  readonly asked: number;
+  readonly begun: number;
+  /** Somebody else had begun it. */
+  readonly refused: number;
+}
+
+export const noLeases: Leases = { asked: 0, begun: 0, refused: 0 };
+
+/**
+ * What `replicas` write for limits in one window, by the real `createLimiter` over one ledger, once it has learned from
+ * another.
+ */
 export async function leaseWrites(replicas: number, workload: Workload, random: Random) {
   const { keys, checksPerSecond, limit, windowMs } = workload;
   const ledger = createLedger();
   const limits = limitsOfShort({ limit, windowMs });
   const limiters = Array.from({ length: replicas }, () =>
-    createLimiter(ledger, { spendersMax: 10_000_000, allowWhenUnavailable: false }),
+    createLimiter(ledger, {
+      ...{ spendersMax: 10_000_000, allowWhenUnavailable: false, sharers: () => replicas },
+    }),
   );
   const checks = (replicas * checksPerSecond * windowMs) / 1_000;
   let waits = 0;
-  for (let sent = 0; sent < checks; sent++) {
-    const limiter = limiters[random.below(replicas)];
-    const key = { spender: String(draw(random, keys)) as KeyId, owner: null };
-    const verdict = limiter?.spend(key, null, limits, 1, 0);
-    if (verdict instanceof Promise) waits++;
-    await verdict;
+  let before = noLeases;
+  for (const start of [0, windowMs]) {
+    waits = 0;
+    before = ledger.leases();
+    for (let sent = 0; sent < checks; sent++) {
+      const limiter = limiters[random.below(replicas)];
+      const key = { spender: String(draw(random, keys)) as KeyId, owner: null };
+      const verdict = limiter?.spend(key, null, limits, 1, start + (sent * windowMs) / checks);
+      if (verdict instanceof Promise) waits++;
+      await verdict;
+    }
   }
-  return { leases: ledger.asked(), checks, waits, perSecond: (ledger.asked() * 1_000) / windowMs };
+  const after = ledger.leases();
+  const leases: Leases = {
+    asked: after.asked - before.asked,
+    begun: after.begun - before.begun,
+    refused: after.refused - before.refused,
+  };
+  return { leases, checks, waits };
+}
+
+/** The same, each second and of one of the replicas. */
+export async function leasesOfOne(replicas: number, of: Workload, random: Random): Promise<Leases> {
+  const { asked, begun, refused } = (await leaseWrites(replicas, of, random)).leases;
+  const seconds = (of.windowMs / 1_000) * replicas;
+  return { asked: asked / seconds, begun: begun / seconds, refused: refused / seconds };
 }
 
 /** How much of a limit is admitted when two of three replicas go quiet after a part of the requests. */
@@ -97,21 +130,33 @@ export async function admittedPart(limit: number, random: Random) {
   const mixed = random.below(limit);
   for (let sent = 0; sent < mixed; sent++) admitted += (await spend(random.below(3))) ? 1 : 0;
   while (await spend(0)) admitted++;
-  return { part: admitted / limit, leases: ledger.asked() };
+  return { part: admitted / limit, leases: ledger.leases().asked };
 }
 
 /** Gives out units as a store promises to. */
 function createLedger() {
   const leased = new Map<string, number>();
-  let asked = 0;
+  let leases = noLeases;
   return {
-    asked: () => asked,
+    leases: () => leases,
     async returnUnits() {},
-    async leaseUnits({ spender, limit, units, unitsMin }: UnitLeaseRequest): Promise<UnitLease> {
-      asked++;
-      const before = leased.get(spender) ?? 0;
+    async leaseUnits({
+      spender,
+      windowStart,
+      isLikelyFirst,
+      ...asked
+    }: UnitLeaseRequest): Promise<UnitLease> {
+      const { limit, units, unitsMin } = asked;
+      const window = `${spender} ${windowStart}`;
+      const known = leased.get(window);
+      leases = {
+        asked: leases.asked + 1,
+        begun: leases.begun + Number(isLikelyFirst === true && known === undefined),
+        refused: leases.refused + Number(isLikelyFirst === true && known !== undefined),
+      };
+      const before = known ?? 0;
       const granted = limit - before < unitsMin ? 0 : Math.min(units, limit - before);
-      leased.set(spender, before + granted);
+      leased.set(window, before + granted);
       return { granted, leased: before + granted };
     },
   };
