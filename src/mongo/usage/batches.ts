@@ -47,8 +47,8 @@ export interface WaitingBatch {
 export interface UsageBatches {
   /** Durable when it resolves, to the id of the batch. */
   add(tallies: readonly UsageTally[]): Promise<string>;
-  /** Whether one of these is left, or any at all. */
-  isLeft(batches?: readonly string[]): Promise<boolean>;
+  /** One of these that is left, or of all; null where none is. */
+  findLeft(batches?: readonly string[]): Promise<string | null>;
   /**
    * What is to be folded next: what a fold was begun with that has not come to its end, or else the oldest. Null where
    * there is nothing, or somebody else has just begun. Where work is given out it is what cannot be, alone.
@@ -117,12 +117,12 @@ export function createUsageBatches(
     return { ids, ...sum };
   }
 
-  async function isLeft(ids?: readonly string[]): Promise<boolean> {
+  async function findLeft(ids?: readonly string[]): Promise<string | null> {
     const filter = { _id: ids === undefined ? { $lt: planId } : { $in: [...ids] } };
     const found = await sessions.read((options) =>
       batches.findOne(filter, { ...options, projection: { _id: 1 } }),
     );
-    return found !== null;
+    return found === null ? null : found._id;
   }
 
   async function remove(ids: readonly string[]): Promise<void> {
@@ -153,7 +153,7 @@ export function createUsageBatches(
       await sessions.write((session) => batches.insertOne(batch, { session }));
       return _id;
     },
-    isLeft,
+    findLeft,
     waiting,
     async tallies(ids) {
       const found = await read(ids);
@@ -163,7 +163,7 @@ export function createUsageBatches(
       const last = await plans.read();
       // A slice of hours, which has to come to its end.
       if (last?.slice !== undefined) return null;
-      if (last?.batches.includes(takenMark) && (await isLeft(last.batches))) {
+      if (last?.batches.includes(takenMark) && (await findLeft(last.batches)) !== null) {
         const taken = await claims.results(last.batches);
         return { number: last.fold, plan: last, batches: last.batches, tallies: [], taken };
       }

@@ -24,7 +24,7 @@ export interface UsageClosing {
 
 export interface UsageClosingDependencies {
   readonly plans: UsagePlans;
-  readonly batches: Pick<UsageBatches, 'isLeft'>;
+  readonly batches: Pick<UsageBatches, 'findLeft'>;
   readonly hours: Pick<UsageHours, 'touch'>;
   readonly slices: HourSlices;
   readonly upkeep: OpenUpkeep;
@@ -131,7 +131,8 @@ export function createUsageClosing(dependencies: UsageClosingDependencies): Usag
     const found = isKnown ? await next(last) : null;
     if (isKnown && found === null) return null;
     // A fold that has not come to its end has to.
-    if (last !== null && last.batches.length > 0 && (await batches.isLeft(last.batches))) return null;
+    if (last !== null && last.batches.length > 0 && (await batches.findLeft(last.batches)) !== null)
+      return null;
     if (found !== null) return plans.begin(last, { batches: [], ...found });
     // Never was anything closed here: from where on is said before the next fold, and what was before it looked at.
     const first = await plans.begin(last, { batches: [] });

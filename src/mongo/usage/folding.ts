@@ -19,7 +19,7 @@ export interface UsageFolding {
 }
 
 export interface UsageFoldingDependencies {
-  readonly batches: Pick<UsageBatches, 'isLeft' | 'begin' | 'end'>;
+  readonly batches: Pick<UsageBatches, 'findLeft' | 'begin' | 'end'>;
   /** Writes all of a fold, whoever has begun with it. */
   readonly write: FoldWrite;
   readonly closing: UsageClosing;
@@ -43,7 +43,7 @@ const askEveryMs = dutyMs / 2;
 const lookEveryMs = 250;
 /** Without any use for so long the duty is given back: an idle fleet writes nothing. */
 const lingerMs = 15_000;
-/** Of this replica's own batches, which it sees to. */
+/** Of this replica's own batches, and one that it has found, which it sees to. */
 const ownMax = 100;
 
 /**
@@ -106,8 +106,12 @@ export function createUsageFolding(dependencies: UsageFoldingDependencies): Usag
     await pause(everyMs);
     if (stopped()) return false;
     isWoken = false;
-    if (own.length === 0 && claimedAt === Number.NEGATIVE_INFINITY && !(await batches.isLeft()))
-      return isWoken;
+    if (own.length === 0 && claimedAt === Number.NEGATIVE_INFINITY) {
+      const left = await batches.findLeft();
+      if (left === null) return isWoken;
+      // Seen to until it is folded: whoever has the duty now may be gone.
+      own = [left];
+    }
     if (await isOurs()) {
       await foldAll();
       if (isWoken || monotonic() - foldedAt < lingerMs) return true;
@@ -117,7 +121,7 @@ export function createUsageFolding(dependencies: UsageFoldingDependencies): Usag
     // Whoever has given it out may be gone when it is done.
     while (!stopped() && (await shares.step())) isWoken = true;
     await pause(askEveryMs);
-    if (own.length > 0 && !(await batches.isLeft(own))) own = [];
+    if (own.length > 0 && (await batches.findLeft(own)) === null) own = [];
     return isWoken || own.length > 0;
   }
 

@@ -7,7 +7,7 @@ it('who has not the duty does what is given out, while its own use waits', async
   let shares = 3;
   const folding = createUsageFolding({
     batches: {
-      isLeft: async (ids = []) => ids.some((id) => waiting.has(id)),
+      findLeft: async (ids = []) => ids.find((id) => waiting.has(id)) ?? null,
       begin: async () => null,
       async end() {},
     },

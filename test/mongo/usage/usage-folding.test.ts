@@ -13,7 +13,6 @@ import { lastUsed, tally } from '../../store-contract/use/usage.ts';
 import { createSetting, type Setting } from '../setting.ts';
 
 const hourMs = 3_600_000;
-/** Never, as long as a test goes on. */
 const neverMs = 10 ** 8;
 
 describe('the use of keys, as several replicas write it', () => {
@@ -49,13 +48,20 @@ describe('the use of keys, as several replicas write it', () => {
 
   it('is folded by another where the replica that has the duty is gone', async () => {
     const { setting, database, key } = await oneKey();
-    await database
-      .collection<{ _id: string }>('duties')
-      .insertOne({ _id: 'fold usage', holder: 'gone', until: new Date(Date.now() + 1_000) } as never);
+    await holdDuty(database, 1_000);
     const store = await opened(setting, 10);
     await store.recordUsage([tally(key, { allowed: 1, lastUsedAt: testNow })]);
     await lastUsed(store, key, testNow);
-    expect(await store.getUsage(key.id, 0)).toMatchObject([{ allowed: 1 }]);
+  });
+
+  it('is folded by one that starts after both are gone, who wrote it and who has the duty', async () => {
+    const { setting, database, key } = await oneKey();
+    await holdDuty(database, neverMs);
+    const store = await opened(setting, neverMs);
+    await store.recordUsage([tally(key, { allowed: 1, lastUsedAt: testNow })]);
+    await store.close();
+    await holdDuty(database, 3_000);
+    await lastUsed(await opened(setting, 10), key, testNow);
   });
 
   it('is added to what a version before has written, and goes on beside it', async () => {
@@ -157,7 +163,7 @@ it('who has folded everything for a while gives the duty back, and asks no more'
   const idle = { step: async () => false };
   const folding = createUsageFolding({
     batches: {
-      isLeft: async () => waiting.length > 0,
+      findLeft: async () => waiting[0] ?? null,
       begin: async () =>
         waiting.length === 0
           ? null
@@ -227,6 +233,11 @@ async function opened(setting: Setting, foldEveryMs: number): Promise<Store> {
   const store = setting.store({ foldEveryMs });
   await store.open();
   return store;
+}
+
+async function holdDuty(database: Db, ms: number): Promise<void> {
+  const $set = { holder: 'gone', until: new Date(Date.now() + ms) };
+  await database.collection('duties').updateOne({ _id: 'fold usage' as never }, { $set }, { upsert: true });
 }
 
 function countIn(database: Db, name: string): Promise<number> {

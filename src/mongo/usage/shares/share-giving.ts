@@ -28,7 +28,7 @@ export interface GivenWork {
 export interface ShareGivingDependencies {
   readonly plans: UsagePlans;
   readonly taking: ShareTaking;
-  readonly batches: Pick<UsageBatches, 'isLeft' | 'waiting'>;
+  readonly batches: Pick<UsageBatches, 'findLeft' | 'waiting'>;
   readonly runs: Pick<RunUpkeep, 'nextMerge'>;
   readonly ownerRuns: Pick<RunUpkeep, 'nextMerge'>;
   readonly now: () => number;
@@ -116,7 +116,7 @@ export function createShareGiving(dependencies: ShareGivingDependencies): ShareG
       const last = await plans.read();
       const { shares } = sharesOf(last);
       if (last === null || last.slice !== undefined || openFrom(last) === null) return countOf(shares);
-      if (last.batches.length > 0 && (await batches.isLeft(last.batches))) return countOf(shares);
+      if (last.batches.length > 0 && (await batches.findLeft(last.batches)) !== null) return countOf(shares);
       const taken = await taking.take(last);
       const first = Math.max(now(), last.fold + 1);
       const given = await give(taken, first);
