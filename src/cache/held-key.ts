@@ -131,7 +131,7 @@ export class HeldKey implements CheckedKey, HeldUse {
   }
 
   set useAddress(address: string) {
-    if (this.#isHeld) this.#chunk.shared[references * this.#at + addressAt] = address;
+    if (this.isHeld) this.#chunk.shared[references * this.#at + addressAt] = address;
   }
 
   get requestRow(): number {
@@ -143,11 +143,11 @@ export class HeldKey implements CheckedKey, HeldUse {
   }
 
   get account(): unknown {
-    return this.#isHeld ? (this.#chunk.accounts?.[this.#at] ?? null) : undefined;
+    return this.isHeld ? (this.#chunk.accounts?.[this.#at] ?? null) : undefined;
   }
 
   set account(account: unknown) {
-    if (!this.#isHeld) return;
+    if (!this.isHeld) return;
     this.#chunk.accounts ??= new Array(chunkRecords).fill(null);
     this.#chunk.accounts[this.#at] = account;
   }
@@ -156,15 +156,16 @@ export class HeldKey implements CheckedKey, HeldUse {
     return this.place % chunkRecords;
   }
 
-  get #isHeld(): boolean {
+  /** Whether memory still holds it. */
+  get isHeld(): boolean {
     return this.#chunk.words[this.#at * recordWords + stateAt] === this.#state;
   }
 
   #read(word: number): number {
-    return this.#isHeld ? (this.#chunk.words[this.#at * recordWords + word] as number) : -1;
+    return this.isHeld ? (this.#chunk.words[this.#at * recordWords + word] as number) : -1;
   }
 
   #write(word: number, value: number): void {
-    if (this.#isHeld) this.#chunk.words[this.#at * recordWords + word] = value;
+    if (this.isHeld) this.#chunk.words[this.#at * recordWords + word] = value;
   }
 }

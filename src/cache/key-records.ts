@@ -22,6 +22,8 @@ import type { SharedTerms, Terms } from './shared-terms.ts';
 /** In the state of a place whose key is gone while its use waits to be taken; each key of a place has another state. */
 const leaving = 1;
 const none = -1;
+/** Of keys that were found again soon so many are given out without another copy. */
+const recentMax = 4_096;
 
 /**
  * What memory holds of keys: a record of 128 bytes for each, in a place that a number names. As an object with texts of
@@ -39,6 +41,10 @@ export class KeyRecords implements HeldKeys {
   readonly #taken: { -readonly [Member in keyof TakenUse]: TakenUse[Member] } = {
     ...{ uses: 0, lastUse: 0, useKind: 0, useAddress: '', owner: null, scheme: '', environment: '' },
   };
+
+  /** By the end of a place: the one that was copied last, and a copy of one that was so twice in a row. */
+  readonly #found = new Int32Array(recentMax).fill(none);
+  readonly #recent: (HeldKey | null)[] = new Array(recentMax).fill(null);
 
   constructor(terms: SharedTerms) {
     this.#terms = terms;
@@ -70,7 +76,14 @@ export class KeyRecords implements HeldKeys {
 
   /** The key that has the place. */
   keyAt(place: number): HeldKey {
-    return new HeldKey(this, this.#chunkOf(place), place);
+    const at = place % recentMax;
+    const recent = this.#recent[at];
+    if (recent?.place === place && recent.isHeld) return recent;
+    const key = new HeldKey(this, this.#chunkOf(place), place);
+    // Where more keys than these are used in turn none is kept: what is kept costs a collection of garbage a copy.
+    if (this.#found[at] === place) this.#recent[at] = key;
+    else this.#found[at] = place;
+    return key;
   }
 
   idAt(place: number): KeyId {

@@ -38,6 +38,16 @@ describe('a key that was found in memory', () => {
     expect(again.account).toBe(account);
   });
 
+  it('is found without another copy from the third time on, until memory forgets it', () => {
+    const table = new KeyTable(1, createSharedTerms());
+    const record = keyRecord();
+    const found = [put(table, record), ...[1, 2, 3].map(() => find(table, record.digest))];
+    expect(new Set(found).size).toBe(2);
+    const other = keyRecord();
+    expect(put(table, other)).toMatchObject({ id: other.id, place: found[0]?.place });
+    expect(put(table, { ...record, name: 'Renamed' })).toMatchObject({ id: record.id, name: 'Renamed' });
+  });
+
   it('notes nothing beside another that has its place by now', () => {
     const table = new KeyTable(1, createSharedTerms());
     const found = put(table, keyRecord());
