@@ -1,4 +1,5 @@
 import type { CheckedKey, HeldKeys, KeyId, TakenUse } from '../keys/key.ts';
+import type { Writable } from '../store/usage/usage-tally.ts';
 import { HeldKey } from './held-key.ts';
 import {
   addressAt,
@@ -38,7 +39,7 @@ export class KeyRecords implements HeldKeys {
   /** Places to be used again, each with the next in its first word. */
   #free = none;
 
-  readonly #taken: { -readonly [Member in keyof TakenUse]: TakenUse[Member] } = {
+  readonly #taken: Writable<TakenUse> = {
     ...{ uses: 0, lastUse: 0, useKind: 0, useAddress: '', owner: null, scheme: '', environment: '' },
   };
 

@@ -66,3 +66,6 @@ export function isSameAbout(one: UsageAbout, other: UsageAbout): boolean {
   if (one.owner !== other.owner || one.plan !== other.plan) return false;
   return one.scheme === other.scheme && one.environment === other.environment;
 }
+
+/** The same, while it is put together. */
+export type Writable<T> = { -readonly [member in keyof T]: T[member] };

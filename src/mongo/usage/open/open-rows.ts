@@ -1,5 +1,10 @@
 import type { KeyId } from '../../../keys/key.ts';
-import { addressesMax, type UsageAbout, type UsageTally } from '../../../store/usage/usage-tally.ts';
+import {
+  addressesMax,
+  type UsageAbout,
+  type UsageTally,
+  type Writable,
+} from '../../../store/usage/usage-tally.ts';
 import { usageOpenName } from '../../collections.ts';
 import { hashOf } from '../key-hash.ts';
 import { isEmpty } from '../packed-tallies.ts';
@@ -83,8 +88,6 @@ export const placeIdLength = 22;
 export function runId(run: number): string {
   return String(run).padStart(16, '0');
 }
-
-type Writable<T> = { -readonly [member in keyof T]: T[member] };
 
 /** Member by member: to spread one into another takes twice as long. */
 function toRow({ key, about, allowed, denied, observed, lastUsedAt, addresses }: UsageTally): OpenRow {

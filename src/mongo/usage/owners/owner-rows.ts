@@ -1,6 +1,6 @@
 import type { KeyId } from '../../../keys/key.ts';
 import { sumRetentionMs, type UsageUnit } from '../../../store/usage/usage-sums.ts';
-import type { UsageAbout, UsageTally } from '../../../store/usage/usage-tally.ts';
+import type { UsageAbout, UsageTally, Writable } from '../../../store/usage/usage-tally.ts';
 import { usageOwnersName } from '../../collections.ts';
 import type { WrittenRun } from '../open/open.ts';
 import type { RowKind } from '../open/open-rows.ts';
@@ -42,7 +42,7 @@ export const ownerRows: RowKind<OwnerRow, OwnerContent> = {
       places.set(name, place);
       const { allowed, denied, observed } = tally;
       // Member by member, as rows of keys.
-      const row: { -readonly [member in keyof OwnerRow]: OwnerRow[member] } = { k: owner };
+      const row: Writable<OwnerRow> = { k: owner };
       if (place !== 0) row.i = place;
       if (allowed !== 0) row.allowed = allowed;
       if (!isEmpty(denied)) row.denied = denied;

@@ -3,7 +3,12 @@ import type { AnyBulkWriteOperation, Collection, Db } from 'mongodb';
 import type { KeyId } from '../../../keys/key.ts';
 import { addReasons } from '../../../store/usage/usage-ranking.ts';
 import { startOf, usageUnits } from '../../../store/usage/usage-sums.ts';
-import { aboutPlaces, type UsageAbout, type UsageTally } from '../../../store/usage/usage-tally.ts';
+import {
+  aboutPlaces,
+  type UsageAbout,
+  type UsageTally,
+  type Writable,
+} from '../../../store/usage/usage-tally.ts';
 import { keysName, ownersName, usageSumsName } from '../../collections.ts';
 import { duplicatesOf } from '../../errors.ts';
 import type { KeyDocument } from '../../records/keys/records.ts';
@@ -144,11 +149,11 @@ function addToKeys(sums: Map<string, Sum>, tally: KnownTally): void {
 
 /** One tally for all keys that were the same, in an hour: tens of thousands of keys have few owners together. */
 export async function byAbout(tallies: readonly KnownTally[]): Promise<KnownTally[]> {
-  const found = new Map<UsageAbout, Map<number, Writable>>();
+  const found = new Map<UsageAbout, Map<number, Writable<KnownTally>>>();
   for (const [at, tally] of tallies.entries()) {
     if (at % turnSize === turnSize - 1) await setImmediate();
     const { about, hour } = tally;
-    const hours = found.get(about) ?? new Map<number, Writable>();
+    const hours = found.get(about) ?? new Map<number, Writable<KnownTally>>();
     if (hours.size === 0) found.set(about, hours);
     const sum = hours.get(hour);
     if (sum === undefined) {
@@ -171,8 +176,6 @@ export function withoutOwners(tallies: readonly KnownTally[]): KnownTally[] {
     return { ...tally, about };
   });
 }
-
-type Writable = { -readonly [member in keyof KnownTally]: KnownTally[member] };
 
 function addToLevel(sums: Map<string, Sum>, level: 'owner' | 'all', { about, ...tally }: KnownTally): void {
   const { plan, scheme, environment } = about;

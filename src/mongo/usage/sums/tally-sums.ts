@@ -1,5 +1,5 @@
 import { addReasons } from '../../../store/usage/usage-ranking.ts';
-import { addressesMax, type UsageTally } from '../../../store/usage/usage-tally.ts';
+import { addressesMax, type UsageTally, type Writable } from '../../../store/usage/usage-tally.ts';
 
 /** Tallies that are added up, one of each key and hour. */
 export interface TallySums {
@@ -7,13 +7,11 @@ export interface TallySums {
   all(): UsageTally[];
 }
 
-type Writable = { -readonly [member in keyof UsageTally]: UsageTally[member] };
-
 interface HourSums {
   /** The first of each key, which is somebody else's object. */
   readonly firsts: Map<string, UsageTally>;
   /** Of keys that have several, in their place. */
-  readonly sums: Map<string, Writable>;
+  readonly sums: Map<string, Writable<UsageTally>>;
 }
 
 /** By the hour and then the key: no name has to be made of both, nor a new object with each addition. */
@@ -51,7 +49,10 @@ export function sumsOf(tallies: Iterable<UsageTally>): UsageTally[] {
   return sums.all();
 }
 
-function addTo(sum: Writable, { allowed, denied, observed, lastUsedAt, addresses }: UsageTally): void {
+function addTo(
+  sum: Writable<UsageTally>,
+  { allowed, denied, observed, lastUsedAt, addresses }: UsageTally,
+): void {
   sum.allowed += allowed;
   sum.denied = addReasons(sum.denied, denied);
   sum.observed = addReasons(sum.observed, observed);
