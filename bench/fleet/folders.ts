@@ -4,24 +4,10 @@ import type { KeyId } from '../../src/keys/key.ts';
 import { concerns, timeoutsOf } from '../../src/mongo/client.ts';
 import { createCollections } from '../../src/mongo/collections.ts';
 import { createSessions, type Sessions } from '../../src/mongo/sessions.ts';
-import { createUsageBatches, talliesOfFold } from '../../src/mongo/usage/batches.ts';
-import { createUsageClosing } from '../../src/mongo/usage/closing.ts';
-import { createFoldWrite } from '../../src/mongo/usage/fold-write.ts';
-import { createHourSlices } from '../../src/mongo/usage/hour-slices.ts';
-import { createUsageHours } from '../../src/mongo/usage/hours.ts';
-import { createOpenUse } from '../../src/mongo/usage/open/open.ts';
-import { createOpenReads } from '../../src/mongo/usage/open/open-reads.ts';
-import { createOpenUpkeep } from '../../src/mongo/usage/open/open-upkeep.ts';
-import { createRunUpkeep, rowsOf, upkeepLimits } from '../../src/mongo/usage/open/run-upkeep.ts';
-import { ownerRows } from '../../src/mongo/usage/owners/owner-rows.ts';
-import { createOwnerUpkeep } from '../../src/mongo/usage/owners/owner-upkeep.ts';
-import { createUsagePlans } from '../../src/mongo/usage/plan.ts';
+import { talliesOfFold } from '../../src/mongo/usage/batches.ts';
+import { rowsOf, upkeepLimits } from '../../src/mongo/usage/open/run-upkeep.ts';
+import { createUsageParts } from '../../src/mongo/usage/parts.ts';
 import { closedTogetherMs } from '../../src/mongo/usage/plan-hours.ts';
-import { createShareClaims } from '../../src/mongo/usage/shares/share-claims.ts';
-import { createShareGiving } from '../../src/mongo/usage/shares/share-giving.ts';
-import { createShareTaking } from '../../src/mongo/usage/shares/share-taking.ts';
-import { createShareWork } from '../../src/mongo/usage/shares/share-work.ts';
-import { createUsageSums } from '../../src/mongo/usage/sums/sums.ts';
 import { createTouching } from '../../src/mongo/usage/touching.ts';
 import type { UsageTally } from '../../src/store/usage/usage-tally.ts';
 import { createRandom, type Random } from '../common/random.ts';
@@ -135,31 +121,16 @@ function batchOf(workload: Workload, owners: Owners, random: Random, hour: numbe
   }));
 }
 
-/** As `createUsageCollection` has them, to be stepped one by one. */
 function partsOf(database: Db, sessions: Sessions, now: () => number) {
-  const onError = (error: unknown) => {
-    throw error;
-  };
-  const plans = createUsagePlans(database, sessions, now);
-  const hours = createUsageHours(database, sessions);
-  const [open, openReads] = [createOpenUse(database, sessions), createOpenReads(database, sessions)];
-  const ownersOpen = createOpenUse(database, sessions, ownerRows);
-  const ownerReads = createOpenReads(database, sessions, ownerRows);
-  const batches = createUsageBatches(database, sessions, { plans, now, onError });
-  const sums = createUsageSums(database, sessions);
-  const parts = { hours, open, ownersOpen, sums, batches, plans, now, onFolded() {} };
-  const claims = createShareClaims(database, sessions);
-  const runs = createRunUpkeep({ open, openReads, now, limits });
-  const ownerRuns = createRunUpkeep({ open: ownersOpen, openReads: ownerReads, now, limits });
-  const shared = { ...parts, claims, runs, ownerRuns };
-  const upkeep = createOpenUpkeep({ ...parts, openReads, limits });
-  const ownerUpkeep = createOwnerUpkeep({ open: ownersOpen, openReads: ownerReads, plans, now, limits });
-  const slices = createHourSlices(database, sessions);
-  const write = createFoldWrite({ ...parts, touching: createTouching(() => performance.now()) });
+  const parts = createUsageParts(database, sessions, {
+    ...{ now, limits, touching: createTouching(() => performance.now()), onFolded() {} },
+    onError(error) {
+      throw error;
+    },
+  });
+  const { batches, write } = parts;
   return {
-    ...{ batches, plans, work: createShareWork(shared) },
-    giving: createShareGiving({ ...shared, taking: createShareTaking(shared) }),
-    closing: createUsageClosing({ ...parts, slices, upkeep, ownerUpkeep }),
+    ...parts,
     async fold() {
       const begun = await batches.begin(true);
       if (begun === null) return;
