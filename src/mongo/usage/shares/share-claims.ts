@@ -110,9 +110,8 @@ export function createShareClaims(
       const results: ShareResult[] = [];
       for (const { rows = 0, sums, uses } of found) {
         if (sums === undefined || uses === undefined) continue;
-        results.push({
-          ...{ rows, sums: await unpackTallies(sums.buffer), uses: await unpackTallies(uses.buffer) },
-        });
+        const [ofSums, ofUses] = [await unpackTallies(sums.buffer), await unpackTallies(uses.buffer)];
+        results.push({ rows, sums: ofSums, uses: ofUses });
       }
       return results;
     },

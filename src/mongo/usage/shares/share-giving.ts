@@ -1,6 +1,5 @@
 import { takenMark, talliesOfFold, type UsageBatches, type WaitingBatch } from '../batches.ts';
 import { bitsFor, bucketRows } from '../open/open-rows.ts';
-import type { OpenState } from '../open/open-state.ts';
 import { endOf, type RunUpkeep, rowsOf } from '../open/run-upkeep.ts';
 import type { PlanDocument, UsagePlans } from '../plan.ts';
 import { givenFrom, openFrom } from '../plan-hours.ts';
@@ -11,6 +10,7 @@ import {
   type SharedMerge,
   type SharesState,
   sharesOf,
+  stateOf,
 } from './share-state.ts';
 import type { ShareTaking, Taken } from './share-taking.ts';
 
@@ -86,11 +86,10 @@ export function createShareGiving(dependencies: ShareGivingDependencies): ShareG
   function newMerges(plan: PlanDocument, merges: readonly SharedMerge[]): Omit<SharedMerge, 'run'>[] {
     const begun: Omit<SharedMerge, 'run'>[] = [];
     for (const whose of ['keys', 'owners'] as const) {
-      const state: OpenState = whose === 'keys' ? plan : (plan.owners ?? {});
       const same = merges.filter((merge) => merge.of === whose);
       const taken = new Set(same.flatMap(({ runs }) => runs.map(({ run }) => run)));
       for (let count = same.length; count < mergesMax; count++) {
-        const merge = upkeepOf[whose].nextMerge(state, taken);
+        const merge = upkeepOf[whose].nextMerge(stateOf(plan, whose), taken);
         if (merge === null) break;
         for (const { run } of merge.runs) taken.add(run);
         begun.push({ ...merge, of: whose, into: { ...merge.into, rows: 0 } });

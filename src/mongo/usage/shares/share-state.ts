@@ -1,5 +1,5 @@
 import type { Run } from '../open/open-rows.ts';
-import type { Merging } from '../open/open-state.ts';
+import type { Merging, OpenState } from '../open/open-state.ts';
 
 /**
  * What was given out of the work on use: a part of the plan. Any replica does a share, and two that do the same write the same.
@@ -56,6 +56,11 @@ const none: SharesState = { at: 0, shares: [], merges: [] };
 /** None where a version before has gone on since, which knows nothing of them. */
 export function sharesOf(plan: SharesOfPlan | null): SharesState {
   return plan?.shares !== undefined && plan.shares.at === plan.fold ? plan.shares : none;
+}
+
+/** What the plan says of runs of keys, or of owners. */
+export function stateOf(plan: OpenState & { readonly owners?: OpenState }, of: SharedMerge['of']): OpenState {
+  return of === 'keys' ? plan : (plan.owners ?? {});
 }
 
 /** What others are busy with, for whoever merges and settles. */

@@ -10,7 +10,7 @@ import { portions } from '../portions.ts';
 import { byAbout, type KnownTally, type UsageSums, withoutOwners } from '../sums/sums.ts';
 import { createTallySums, sumsOf } from '../sums/tally-sums.ts';
 import type { ShareClaims, ShareResult } from './share-claims.ts';
-import { type FoldShare, type MergeShare, type Share, sharesOf } from './share-state.ts';
+import { type FoldShare, type MergeShare, type Share, sharesOf, stateOf } from './share-state.ts';
 
 /** Does what was given out of the work on use, one share at a time. */
 export interface ShareWork {
@@ -66,9 +66,10 @@ export function createShareWork(dependencies: ShareWorkDependencies): ShareWork 
   async function merge(plan: PlanDocument, share: MergeShare): Promise<ShareResult | null> {
     const merging = sharesOf(plan).merges.find(({ run }) => run === share.run);
     if (merging === undefined) return null;
-    const [upkeep, state] = merging.of === 'keys' ? [runs, plan] : [ownerRuns, plan.owners ?? {}];
+    const upkeep = merging.of === 'keys' ? runs : ownerRuns;
     const parts = { ...merging, after: share.from };
-    return { rows: await upkeep.mergeParts(state, parts, share.to), sums: [], uses: [] };
+    const rows = await upkeep.mergeParts(stateOf(plan, merging.of), parts, share.to);
+    return { rows, sums: [], uses: [] };
   }
 
   async function work(plan: PlanDocument, share: Share): Promise<void> {
