@@ -39,7 +39,11 @@ export function createSharedTerms(): SharedTerms {
     ownerOf: ({ owner }) => shareTextOrNull(owner),
     share(record) {
       const { id, name, owner, expiresAt, spender } = record;
-      return { ...termsOf(record), id, name, owner: shareTextOrNull(owner), expiresAt, spender };
+      const own = termsOf(record);
+      const shared = { ...own, id, name, owner: shareTextOrNull(owner), expiresAt, spender };
+      // Memory asks for its terms next.
+      latest = { record: shared, terms: own };
+      return shared;
     },
   };
 
