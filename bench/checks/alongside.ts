@@ -23,7 +23,7 @@ const lapse: PosternWork = 'all subscriptions end at once';
 /** Of the keys that {@link posternWorks} revoke, which no Check presents. */
 export const leavingOwner = 'leaving';
 /** Whose keys are revoked at once, one after another. */
-export const leavingTogether = Array.from({ length: 6 }, (_, at) => `leaving-${at}`);
+export const leavingTogether = Array.from({ length: 8 }, (_, at) => `leaving-${at}`);
 /** Of the keys that Checks present. */
 export const benchOwner = 'bench';
 

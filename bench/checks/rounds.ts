@@ -16,6 +16,8 @@ export interface PeerRounds {
 }
 
 export interface ScenarioResult {
+  /** Of the Postern that was measured, where it is not the one that the results are of. */
+  readonly revision?: string | null;
   readonly group: Pick<Group, 'title' | 'throughEnvoy' | 'keys' | 'store'>;
   readonly scenario: Scenario;
   readonly peers: readonly PeerRounds[];

@@ -6,8 +6,8 @@ import { disturbance, isAlone } from '../report/doubts.ts';
 import { type Failure, reasonOf } from '../report/failures.ts';
 import { groupTitle, scenarioTitle } from '../report/markdown.ts';
 import type { Round, ScenarioResult } from './rounds.ts';
-import { type Group, restSeconds, type Scenario, scenarioName, warmupSeconds } from './scenario.ts';
-import { askForEachOnce, check, phase, prepare, type Run, takeTurn } from './turn.ts';
+import { type Group, restSeconds, type Scenario, scenarioName, warmupOf } from './scenario.ts';
+import { askForEachOnce, check, prepare, type Run, takeTurn } from './turn.ts';
 import { isPlainHit, type MemoryResult, weigh, weighEmpty } from './weigh.ts';
 
 export interface RunResult {
@@ -71,6 +71,7 @@ async function runScenario(run: Run, asked: Asked): Promise<ScenarioResult> {
   const { group, scenario } = asked;
   const { title, throughEnvoy, keys, store } = group;
   const peers = asked.peers.filter((peer) => peer.answer(peer.presents(scenario.kind)) !== null);
+  if (!scenario.isFromStart) await Promise.all(peers.map((peer) => peer.settled()));
   if (!isListed(scenario.order)) await warmUp(run, { ...asked, peers });
   const missesBefore = await Promise.all(peers.map((peer) => peer.misses()));
   const turns = peers.map((): Turn[] => []);
@@ -97,12 +98,14 @@ async function runScenario(run: Run, asked: Asked): Promise<ScenarioResult> {
 /** Asks each peer for each key once, where that was not done, and then as the scenario does for a while. */
 async function warmUp(run: Run, { group, scenario, peers, known }: Asked): Promise<void> {
   const isNew = !known.has(scenario.kind);
-  const seconds = known.size === 0 ? warmupSeconds.first : warmupSeconds.later;
+  const seconds = warmupOf(scenario, known.size === 0);
   known.add(scenario.kind);
   for (const peer of peers) {
     await prepare(run, { group, scenario, peer });
     if (isNew) check(peer, await run.generator.run(askForEachOnce(scenario, peer, group.store)));
-    if (scenario.client === 'own') check(peer, await run.generator.run(phase(scenario, peer, seconds)));
+    if (scenario.client === 'ghz') continue;
+    const turn = { ...scenario, seconds, rounds: 1, atWindow: false };
+    await takeTurn(run, { group, scenario: turn, peer, round: 0 });
   }
 }
 

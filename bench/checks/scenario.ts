@@ -21,6 +21,8 @@ export interface Scenario {
   readonly during: PosternWork | null;
   /** Whether a turn begins a second before a window of ten seconds does. */
   readonly atWindow: boolean;
+  /** Whether it begins as soon as the servers answer: Postern may still be reading its keys into memory. */
+  readonly isFromStart: boolean;
   /** Who asks: the benchmark's own load generator, or ghz, which has all cores as the servers have. */
   readonly client: 'own' | 'ghz';
 }
@@ -28,7 +30,8 @@ export interface Scenario {
 /** A hit at its simplest: what scenarios are changes of. */
 export const plainScenario: Scenario = {
   ...{ kind: 'hit', order: 'even', crowd: false, streams: 64, connections: 4, perSecond: null },
-  ...{ rounds: 3, seconds: 2, during: null, atWindow: false, client: 'own' },
+  ...{ rounds: 3, seconds: 2, during: null, atWindow: false },
+  ...{ isFromStart: false, client: 'own' },
 };
 
 /** One server of a group. */
@@ -66,6 +69,18 @@ export interface Group {
 
 /** Seconds of load before the first round of a scenario. */
 export const warmupSeconds = { first: 3, later: 0.5 };
+/**
+ * The same of an open load, and with what else Postern does, whose tail is looked at: compilers that run beside the first
+ * load took 4 % of the core for ten seconds and 1 % for ten more, some milliseconds at a time.
+ */
+const tailWarmupSeconds = { first: 20, busy: 10 };
+
+/** How long a peer is loaded before the first round of a scenario. */
+export function warmupOf({ perSecond, during }: Scenario, isFirst: boolean): number {
+  if (during !== null) return tailWarmupSeconds.busy;
+  if (!isFirst) return warmupSeconds.later;
+  return perSecond === null ? warmupSeconds.first : tailWarmupSeconds.first;
+}
 /** More than Postern's usage_flush_interval and a half: what is known of the use of keys is written by then. */
 const flushedSeconds = 9;
 /** Kinds of Checks that are no use of any key. */
@@ -97,9 +112,9 @@ export function estimateSeconds(groups: readonly Group[]): number {
 
 function groupSeconds({ throughEnvoy, keys, members, scenarios, seeding }: Group): number {
   const peers = members.length + (throughEnvoy ? 2 : 0);
-  const warm = warmupSeconds.first + (scenarios.length - 1) * warmupSeconds.later;
   const sum = (value: (scenario: Scenario) => number) =>
     scenarios.reduce((before, scenario) => before + value(scenario), 0);
+  const warm = sum((scenario) => warmupOf(scenario, scenario === scenarios[0]));
   const measured = sum((scenario) => scenario.rounds * (turnSeconds(scenario) + betweenTurnsSeconds));
   const rests = sum((scenario) => restSeconds(scenario, throughEnvoy));
   const seeded = keys * secondsPerKey * (peers - 1 + seedFactor[seeding]);
@@ -113,7 +128,8 @@ function turnSeconds({ order, atWindow, seconds }: Scenario): number {
 
 /** As in `hit, 64 streams on 4 connections`. */
 export function scenarioName(scenario: Scenario): string {
-  const { kind, order, crowd, streams, connections, perSecond, during, atWindow, client } = scenario;
+  const { kind, order, crowd, streams, connections, perSecond, during, client } = scenario;
+  const { atWindow, isFromStart } = scenario;
   const plural = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
   const load = perSecond === null ? plural(streams, 'stream') : `${perSecond} a second`;
   const more = [
@@ -121,6 +137,7 @@ export function scenarioName(scenario: Scenario): string {
     order === 'once' && 'each key for the first time',
     order === 'again' && 'each key once more',
     crowd && 'from 50,000 addresses',
+    isFromStart && 'from the start',
     atWindow && 'as windows begin',
     during !== null && `while ${during}`,
     client === 'ghz' && 'by ghz',

@@ -50,7 +50,7 @@ export function seedKeysOf({ keys, seeding }: Group, { hasPlan }: Member, seed: 
   }
   const revoked = revokedKeys(keys, seed);
   if (seeding === 'usual') return { active, revoked };
-  const owners = [leavingOwner, ...leavingTogether];
+  const owners = [leavingOwner, leavingOwner, ...leavingTogether];
   const each = Math.min(keys, leavingKeys);
   const leaving = of('leaving', each * owners.length);
   return {

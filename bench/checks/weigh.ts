@@ -4,6 +4,8 @@ import { check, phase, prepare, type Run } from './turn.ts';
 
 /** What a peer takes in RAM, in bytes. */
 export interface MemoryResult {
+  /** Of the Postern that was weighed, where it is not the one that the results are of. */
+  readonly revision?: string | null;
   readonly name: string;
   readonly keys: number;
   /** Just started, before anybody asks. */

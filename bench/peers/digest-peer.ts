@@ -57,6 +57,7 @@ async function startOnce(
     presents: (kind) => (isAboutRequest(kind) ? 'miss' : kind),
     answer: (kind) => (kind === 'hit' || kind === 'window' ? allowed : 401),
     misses: async () => null,
+    settled: async () => {},
     output: child.output,
     stop: child.stop,
     service: null,

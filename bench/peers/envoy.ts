@@ -71,6 +71,7 @@ export async function startEdge(scratch: string, authority: Authority, raw: bool
       return outcome === null ? null : seenByCaller(outcome);
     },
     misses: async () => (served === null ? null : served.misses()),
+    settled: async () => served?.settled(),
     output: () => `${envoy.log()}${served?.output() ?? ''}`,
     stop: stopAll,
     service: null,

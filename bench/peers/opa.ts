@@ -60,6 +60,7 @@ export async function startOpa(binary: string, scratch: string, keys: readonly s
     presents: (kind) => (isAboutRequest(kind) ? 'miss' : kind),
     answer: (kind) => (kind === 'hit' || kind === 'window' ? bareAllowed : bareDenied),
     misses: async () => null,
+    settled: async () => {},
     output: child.output,
     stop: child.stop,
     service: null,

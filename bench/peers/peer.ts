@@ -25,6 +25,8 @@ export interface Peer {
   readonly mention: string | null;
   /** Lookups that its memory could not answer, since the start; null for a peer that does not count them. */
   misses(): Promise<number | null>;
+  /** Resolves once it reads no more keys into memory by itself. */
+  settled(): Promise<void>;
   /** All that it wrote to standard output and standard error. */
   output(): string;
   stop(): Promise<void>;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { allowed } from '../client/answer.ts';
 import { expectedStatus } from '../common/kinds.ts';
@@ -43,6 +44,7 @@ export async function startPostern(scratch: string, options: PosternOptions): Pr
     presents: (kind) => kind,
     answer: (kind) => expectedStatus(kind) ?? allowed,
     misses: async () => sumLoads(await (await fetch(`${url}/metrics`)).text()),
+    settled: () => untilSettled(url),
     output: child.output,
     stop: child.stop,
     service: { ...service, settingsFile },
@@ -99,6 +101,21 @@ export async function launchPostern(
 function listeningLine(log: string): { readonly check: string; readonly http: string } | undefined {
   const line = log.split('\n').find((each) => each.startsWith('{') && each.includes('"msg":"listening"'));
   return line?.endsWith('}') ? JSON.parse(line) : undefined;
+}
+
+/** Longer than between two pages of keys that are read into memory. */
+const pageMs = 1_000;
+
+async function untilSettled(url: string): Promise<void> {
+  const entries = async () => {
+    const lines = (await (await fetch(`${url}/metrics`)).text()).matchAll(/^postern_cache_entries\{.*$/gm);
+    return [...lines].join('\n');
+  };
+  let before: string | null = null;
+  for (let now = await entries(); now !== before; now = await entries()) {
+    before = now;
+    await setTimeout(pageMs);
+  }
 }
 
 function sumLoads(metrics: string): number {

@@ -32,13 +32,17 @@ export function scenarioTable(result: ScenarioResult): string {
       ? edgeCells(line)
       : [...directCells(line, plainHead(lines).length > 0), ...tailCells(line, tailHead(lines).length > 0)];
   return [
-    `**${scenarioTitle(result)}** (${turns})`,
+    `**${scenarioTitle(result)}** (${turns}${ofRevision(result)})`,
     '',
     table(
       [...head, 'client %', 'to doubt'],
       lines.map((line) => [...cells(line), ...lastCells(line)]),
     ),
   ].join('\n');
+}
+
+function ofRevision({ revision }: Pick<ScenarioResult, 'revision'>): string {
+  return revision === undefined ? '' : `; Postern ${revision ?? 'of no revision'}`;
 }
 
 /** As in `hit, 64 streams on 4 connections; 100,000 keys`. */
@@ -78,10 +82,14 @@ export function memoryTable(results: readonly MemoryResult[]): string {
     spreadText(bytesPerKey, 0),
   ];
   const head = ['', 'keys', 'MB started', 'MB with one key', 'MB with all', 'bytes each'];
-  return table(
+  const [first] = results;
+  const shown = table(
     head,
     results.map((result) => cells(memoryLine(result))),
   );
+  return first?.revision === undefined
+    ? shown
+    : `Of Postern ${first.revision ?? 'of no revision'}.\n\n${shown}`;
 }
 
 function directCells(line: Line, hasPlain: boolean): string[] {

@@ -36,23 +36,28 @@ export function writeResults(folder: string, results: Results): void {
 }
 
 /**
- * These results, and the rows of those that the folder has which these lack, where they are of the same revision on the
- * same machine: so a selection can be measured section by section, and a row that was disturbed again.
+ * These results, and the rows of those that the folder has which these lack, where they are of the same machine: so a
+ * selection can be measured section by section, and a row that was disturbed again. Those of another revision say so.
  */
 export function withOthers(folder: string, results: Results): Results {
   const file = join(folder, 'results.json');
   if (!existsSync(file)) return results;
   const before = JSON.parse(readFileSync(file, 'utf8')) as Omit<Results, 'failed'> & Partial<Results>;
-  if (!isDeepStrictEqual(before.machine, results.machine)) return results;
+  const { postern } = results.machine;
+  if (!isDeepStrictEqual({ ...before.machine, postern }, results.machine)) return results;
+  const marked = <Row extends { readonly revision?: string | null }>(row: Row): Row => {
+    const { revision = before.machine.postern, ...rest } = row;
+    return (revision === postern ? rest : { ...rest, revision }) as Row;
+  };
   const nameOf = (row: ScenarioResult) => `${row.group.title}: ${scenarioTitle(row)}`;
   const measured = new Map(results.scenarios.map((row) => [nameOf(row), row]));
-  const kept = before.scenarios.map((row) => measured.get(nameOf(row)) ?? row);
+  const kept = before.scenarios.map((row) => measured.get(nameOf(row)) ?? marked(row));
   const names = new Set(before.scenarios.map(nameOf));
   return {
     ...results,
     versions: { ...before.versions, ...results.versions },
     scenarios: [...kept, ...results.scenarios.filter((row) => !names.has(nameOf(row)))],
-    memory: results.memory.length > 0 ? results.memory : before.memory,
+    memory: results.memory.length > 0 ? results.memory : before.memory.map(marked),
     failed: [...stillFailed(before.failed ?? [], results), ...results.failed],
   };
 }

@@ -81,7 +81,7 @@ it('keeps a row whose cores the host gave to others where the ratios of its roun
 
 const disturbed = roundOf({ machine: { busyNs: 1.9e9, stolenNs: 0 } });
 
-it('keeps the rows that were measured before, of the same revision on the same machine', () => {
+it('keeps the rows that were measured before, on the same machine, and says of which revision', () => {
   const folder = mkdtempSync(join(tmpdir(), 'postern-results-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const of = (postern: string, day: string, ...titles: string[]) =>
@@ -111,5 +111,25 @@ it('keeps the rows that were measured before, of the same revision on the same m
       ['Tails', 2],
     ],
   ]);
-  expect(rows(withOthers(folder, of('b', '1', 'Storms')))).toEqual([['Storms', 1]]);
+  const revisions = ({ scenarios }: Results) =>
+    scenarios.map(({ group: { title }, revision }) => [title, revision]);
+  const later = withOthers(folder, of('b', '1', 'Storms'));
+  expect(revisions(later)).toEqual([
+    ...[
+      ['Checks', 'a'],
+      ['Tails', 'a'],
+      ['Storms', undefined],
+    ],
+  ]);
+  writeFileSync(join(folder, 'results.json'), JSON.stringify(later));
+  expect(revisions(withOthers(folder, of('a', '1', 'Tails')))).toEqual([
+    ...[
+      ['Checks', undefined],
+      ['Tails', undefined],
+      ['Storms', 'b'],
+    ],
+  ]);
+  const here = of('a', '1', 'Storms');
+  const elsewhere = { ...here, machine: { ...here.machine, cores: 64 } };
+  expect(rows(withOthers(folder, elsewhere))).toEqual([['Storms', 1]]);
 });

@@ -24,6 +24,7 @@ const peer: Peer = {
   presents: (kind) => kind,
   answer: (kind) => (kind === 'hit' ? 200 : 401),
   misses: async () => null,
+  settled: async () => {},
   output: () => '{"msg":"the store does not answer"}\n',
   stop: async () => {},
   service: null,
