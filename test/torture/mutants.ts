@@ -29,7 +29,7 @@ async function tell(title: string, how: string, find: () => Promise<string | nul
 async function findByModel(mutant: ModelMutant): Promise<string | null> {
   const { root, remove } = await buildMutant(mutant);
   try {
-    const { failure } = await runModel({ seed: 1, schedules: mutant.schedules, root });
+    const { failure } = await runModel({ seed: 1, ...mutant, root });
     return failure && `schedule ${failure.schedule}: ${failure.what}`;
   } finally {
     await remove();

@@ -19,7 +19,7 @@ it('the model makes the same schedules of a seed again', async () => {
 it.each(modelMutants)('the model finds out where $title', async (mutant) => {
   const { root, remove } = await buildMutant(mutant);
   onTestFinished(remove);
-  const { failure } = await runModel({ seed: 1, schedules: mutant.schedules, root });
+  const { failure } = await runModel({ seed: 1, ...mutant, root });
   expect(failure?.what).toEqual(expect.any(String));
 });
 
