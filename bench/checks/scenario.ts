@@ -141,7 +141,8 @@ export function scenarioName(scenario: Scenario): string {
     atWindow && 'as windows begin',
     during !== null && `while ${during}`,
     client === 'ghz' && 'by ghz',
-  ].filter((part) => part !== false);
+    // Of a row that was saved by an earlier version a part may be missing.
+  ].filter((part) => typeof part === 'string');
   const asked = kind === 'window' ? 'hit' : kind;
   return [`${asked}, ${load} on ${plural(connections, 'connection')}`, ...more].join(', ');
 }

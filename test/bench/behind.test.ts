@@ -129,6 +129,10 @@ it('keeps the rows that were measured before, on the same machine, and says of w
       ['Storms', 'b'],
     ],
   ]);
+  const saved = JSON.stringify(of('a', '1', 'Storms')).replaceAll('"isFromStart":false,', '');
+  expect(saved).not.toContain('isFromStart');
+  writeFileSync(join(folder, 'results.json'), saved);
+  expect(rows(withOthers(folder, of('b', '1', 'Storms')))).toEqual([['Storms', 1]]);
   const here = of('a', '1', 'Storms');
   const elsewhere = { ...here, machine: { ...here.machine, cores: 64 } };
   expect(rows(withOthers(folder, elsewhere))).toEqual([['Storms', 1]]);
