@@ -5,6 +5,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Program } from './binary.ts';
 import { startContainer } from './container.ts';
+import { standingStill } from './standing-still.ts';
 
 /** A part that was started. */
 export interface Running {
@@ -14,6 +15,7 @@ export interface Running {
   hasExited(): boolean;
   /** All that it has written so far. */
   log(): string;
+  /** Sends a signal; returns after SIGSTOP once it stands still. */
   kill(signal: NodeJS.Signals): Promise<void>;
   /** Ends it at once, stopped processes too, and returns when it is gone. */
   stop(): Promise<void>;
@@ -65,6 +67,7 @@ export async function start(
     log: () => readFileSync(logFile, 'utf8'),
     async kill(signal) {
       child.kill(signal);
+      if (signal === 'SIGSTOP') await standingStill(pid);
     },
     async stop() {
       child.kill('SIGKILL');

@@ -7,6 +7,7 @@ import {
 } from '../../../src/grpc/gen/envoy/service/auth/v3/external_auth.ts';
 import { freshDatabase } from '../../real/mongod.ts';
 import { type Postern, startPostern } from '../../real/postern.ts';
+import { standingStill } from '../../real/standing-still.ts';
 import { earlierThan, until } from '../../real/until.ts';
 import { checkRequest, sendCheck } from '../check-client.ts';
 import { startConfigured } from '../routes.ts';
@@ -211,11 +212,11 @@ async function workersOf({ pid }: Postern): Promise<number[]> {
 
 /** The workers, the first of which stands still until it is told to go on, at the end of the test at the latest. */
 async function stopped(postern: Postern) {
-  const workers = (await workersOf(postern)).map((pid) => ({
-    kill: (signal: NodeJS.Signals) => process.kill(pid, signal),
-  }));
+  const pids = await workersOf(postern);
+  const workers = pids.map((pid) => ({ kill: (signal: NodeJS.Signals) => process.kill(pid, signal) }));
   workers[0]?.kill('SIGSTOP');
   onTestFinished(() => void workers[0]?.kill('SIGCONT'));
+  await standingStill(pids[0] as number);
   return workers;
 }
 
