@@ -77,6 +77,7 @@ function selection(options: MatrixOptions, seconds: number, rounds: number): Gro
   });
   const open = { perSecond, streams: openStreams, seconds: Math.max(seconds, tailSeconds) };
   const few = { members: members(options.peers.filter((peer) => peer !== 'opa' && peer !== 'pajamax')) };
+  const stormy = { seeding: 'storm', members: stormed(options.peers) } as const;
   const groups = [
     group('Checks', {
       scenarios: rows(
@@ -108,12 +109,9 @@ function selection(options: MatrixOptions, seconds: number, rounds: number): Gro
           }),
         }),
       ),
+    group('Storms', { ...stormy, scenarios: rows({ order: 'once', isFromStart: true }) }),
     group('Storms', {
-      ...{ seeding: 'storm', members: stormed(options.peers) },
-      scenarios: rows({ order: 'once', isFromStart: true }),
-    }),
-    group('Storms', {
-      ...{ seeding: 'storm', members: stormed(options.peers) },
+      ...stormy,
       scenarios: rows(
         { order: 'once' },
         { order: 'once', crowd: true },

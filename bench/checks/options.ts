@@ -64,7 +64,7 @@ export const usage = `usage: npm run bench -- [options]
   --client CLIENT    own, ghz (own)
   --matrix           a selection of all these, in place of the options above
   --section NAME     that section of the selection alone: ${sections.join(', ')}
-  --minutes N        about how long the selection may take (28)
+  --minutes N        about how long the selection may take (as short as it can be)
   --quick            one short turn of each row of it, and fewer keys: whether all of it runs, no figures to believe
   --through-envoy    requests through an Envoy in front of each peer, and of nobody, and of its own filter
   --peers LIST       of ${peerNames.join(', ')}, in the order in which they take turns (all that there are)
@@ -134,7 +134,7 @@ type Values = ReturnType<typeof parse>;
 
 function readMatrix({ minutes, quick, section }: Values, peers: readonly PeerName[]): Options['matrix'] {
   const least = estimateMinutesLeast(peers);
-  const number = wholeNumber('minutes', minutes);
+  const number = minutes === undefined ? least : wholeNumber('minutes', minutes);
   if (section !== undefined) oneOf('section', sections, section);
   if (!quick && section === undefined && number < least)
     throw new WrongOption(`--minutes is ${least} or more`);
@@ -191,7 +191,7 @@ function parse(argv: readonly string[]) {
         },
         ...{ rate: optional, keys: text('100000'), rounds: text('5'), seconds: text('5'), during: optional },
         ...{ plans: flag, processes: text('1'), store: text('sqlite'), client: text('own'), matrix: flag },
-        ...{ section: optional, minutes: text('28'), quick: flag, 'through-envoy': flag, peers: optional },
+        ...{ section: optional, minutes: optional, quick: flag, 'through-envoy': flag, peers: optional },
         ...{ opa: optional, envoy: optional, ghz: optional, seed: text('1'), raw: flag, save: flag },
         memory: { type: 'boolean', default: true },
         pin: { type: 'boolean', default: true },

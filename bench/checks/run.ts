@@ -37,6 +37,8 @@ async function measureGroup(run: Run, group: Group): Promise<RunResult> {
   const peers = await stage.start(group);
   try {
     const started = new Map(peers.map(({ name, pid }) => [name, readResidentBytes(pid)]));
+    if (!group.scenarios.some(({ isFromStart }) => isFromStart))
+      await Promise.all(peers.map((peer) => peer.settled()));
     const scenarios: ScenarioResult[] = [];
     const failed: Failure[] = [];
     const known = new Set<string>();
@@ -71,7 +73,6 @@ async function runScenario(run: Run, asked: Asked): Promise<ScenarioResult> {
   const { group, scenario } = asked;
   const { title, throughEnvoy, keys, store } = group;
   const peers = asked.peers.filter((peer) => peer.answer(peer.presents(scenario.kind)) !== null);
-  if (!scenario.isFromStart) await Promise.all(peers.map((peer) => peer.settled()));
   if (!isListed(scenario.order)) await warmUp(run, { ...asked, peers });
   const missesBefore = await Promise.all(peers.map((peer) => peer.misses()));
   const turns = peers.map((): Turn[] => []);
@@ -101,8 +102,10 @@ async function warmUp(run: Run, { group, scenario, peers, known }: Asked): Promi
   const seconds = warmupOf(scenario, known.size === 0);
   known.add(scenario.kind);
   for (const peer of peers) {
-    await prepare(run, { group, scenario, peer });
-    if (isNew) check(peer, await run.generator.run(askForEachOnce(scenario, peer, group.store)));
+    if (isNew) {
+      await prepare(run, { group, scenario, peer });
+      check(peer, await run.generator.run(askForEachOnce(scenario, peer, group.store)));
+    }
     if (scenario.client === 'ghz') continue;
     const turn = { ...scenario, seconds, rounds: 1, atWindow: false };
     await takeTurn(run, { group, scenario: turn, peer, round: 0 });

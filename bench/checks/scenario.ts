@@ -68,7 +68,7 @@ export interface Group {
 }
 
 /** Seconds of load before the first round of a scenario. */
-export const warmupSeconds = { first: 3, later: 0.5 };
+const warmupSeconds = { first: 3, later: 0.5 };
 /**
  * The same of an open load, and with what else Postern does, whose tail is looked at: compilers that run beside the first
  * load took 4 % of the core for ten seconds and 1 % for ten more, some milliseconds at a time.
@@ -81,6 +81,7 @@ export function warmupOf({ perSecond, during }: Scenario, isFirst: boolean): num
   if (!isFirst) return warmupSeconds.later;
   return perSecond === null ? warmupSeconds.first : tailWarmupSeconds.first;
 }
+
 /** More than Postern's usage_flush_interval and a half: what is known of the use of keys is written by then. */
 const flushedSeconds = 9;
 /** Kinds of Checks that are no use of any key. */

@@ -50,6 +50,7 @@ export function seedKeysOf({ keys, seeding }: Group, { hasPlan }: Member, seed: 
   }
   const revoked = revokedKeys(keys, seed);
   if (seeding === 'usual') return { active, revoked };
+  // Those that leave one by one do so while it is warmed up, too.
   const owners = [leavingOwner, leavingOwner, ...leavingTogether];
   const each = Math.min(keys, leavingKeys);
   const leaving = of('leaving', each * owners.length);

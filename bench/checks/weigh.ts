@@ -1,5 +1,5 @@
 import type { PeerRounds } from './rounds.ts';
-import { type Group, plainScenario, type Scenario, warmupSeconds } from './scenario.ts';
+import { type Group, plainScenario, type Scenario, warmupOf } from './scenario.ts';
 import { check, phase, prepare, type Run } from './turn.ts';
 
 /** What a peer takes in RAM, in bytes. */
@@ -27,7 +27,7 @@ export async function weighEmpty(run: Run, group: Group): Promise<Map<string, nu
   try {
     for (const peer of peers) {
       await prepare(run, { group: small, scenario, peer });
-      check(peer, await run.generator.run(phase(scenario, peer, warmupSeconds.first)));
+      check(peer, await run.generator.run(phase(scenario, peer, warmupOf(scenario, true))));
       const bytes: number[] = [];
       for (let round = 0; round < scenario.rounds; round++) {
         bytes.push((await run.generator.run(phase(scenario, peer, scenario.seconds))).residentBytes);
