@@ -7,7 +7,7 @@ import type { Sessions } from '../sessions.ts';
 import { bitsFor, bucketRows } from './open/open-rows.ts';
 import { packTallies, unpackTallies } from './packed-tallies.ts';
 import { type PlanDocument, planId, type UsagePlans } from './plan.ts';
-import { givenFrom } from './plan-hours.ts';
+import { givenFrom, hoursOver } from './plan-hours.ts';
 import { createShareClaims, type ShareClaims, type ShareResult } from './shares/share-claims.ts';
 import { isFold, sharesOf } from './shares/share-state.ts';
 
@@ -77,6 +77,7 @@ export function createUsageBatches(
   {
     plans,
     now,
+    overBefore = () => hoursOver(now()),
     onError,
     claims = createShareClaims(database, sessions),
     rowsOfBucket = bucketRows,
@@ -84,6 +85,8 @@ export function createUsageBatches(
     readonly plans: UsagePlans;
     readonly claims?: Pick<ShareClaims, 'results'>;
     readonly now: () => number;
+    /** Hours before this are over. */
+    readonly overBefore?: () => number;
     readonly onError: (error: unknown) => void;
     /** Of a fold, about. */
     readonly rowsOfBucket?: number;
@@ -104,7 +107,8 @@ export function createUsageBatches(
 
   async function oldest(plan: PlanDocument | null, isShared: boolean) {
     const taken = sharesOf(plan).shares.flatMap((share) => (isFold(share) ? share.batches : []));
-    const from = (isShared && plan !== null ? givenFrom(plan, now()) : null) ?? Number.POSITIVE_INFINITY;
+    const from =
+      (isShared && plan !== null ? givenFrom(plan, overBefore()) : null) ?? Number.POSITIVE_INFINITY;
     const ids: string[] = [];
     const sum = { tallies: 0, owners: 0 };
     for (const { id, tallies, abouts, hours } of await waiting(taken)) {

@@ -8,7 +8,7 @@ import { aboutOf } from './open/open-rows.ts';
 import type { OpenUpkeep } from './open/open-upkeep.ts';
 import type { OwnerUpkeep } from './owners/owner-upkeep.ts';
 import type { Closing, PlanDocument, PlanNext, PlanOutcome, UsagePlans } from './plan.ts';
-import { closedTogetherMs, overBefore, type Places, placesOf } from './plan-hours.ts';
+import { closedTogetherMs, type Places, placesOf } from './plan-hours.ts';
 import { portions } from './portions.ts';
 import { byAbout, type UsageSums } from './sums/sums.ts';
 
@@ -30,7 +30,8 @@ export interface UsageClosingDependencies {
   readonly upkeep: OpenUpkeep;
   readonly ownerUpkeep: OwnerUpkeep;
   readonly sums: Pick<UsageSums, 'resolve' | 'addToKeys' | 'addToOwners' | 'close'>;
-  readonly now: () => number;
+  /** Hours before this are over, and all that was used in them is known. */
+  readonly overBefore: () => number;
   /** Hours of keys in one slice. Default 10 000, which take a second at most. */
   readonly sliceSize?: number;
 }
@@ -40,7 +41,7 @@ const sliceDefault = 10_000;
 const writeSize = 500;
 
 export function createUsageClosing(dependencies: UsageClosingDependencies): UsageClosing {
-  const { plans, batches, hours, slices, upkeep, ownerUpkeep, sums, now } = dependencies;
+  const { plans, batches, hours, slices, upkeep, ownerUpkeep, sums, overBefore } = dependencies;
   const { sliceSize = sliceDefault } = dependencies;
   let isOwnersTurn = false;
 
@@ -71,7 +72,7 @@ export function createUsageClosing(dependencies: UsageClosingDependencies): Usag
 
   /** The hours that are closed together from this moment on, where all of them are over and there is something in them. */
   async function nextClosing(from: number, settled: number): Promise<Closing | null> {
-    const due = Math.min(overBefore(now()), settled);
+    const due = Math.min(overBefore(), settled);
     if (togetherFrom(from) + closedTogetherMs > due) return null;
     const used = await slices.firstHour(from + usageRetentionMs);
     if (used === null) return null;

@@ -100,7 +100,7 @@ export function isOwnerOpen({ owners, fold }: PlanDocument, { hour }: Pick<Usage
 const graceMs = 60_000;
 
 /** Hours before this are over, and all that was used in them is known. */
-export function overBefore(now: number): number {
+export function hoursOver(now: number): number {
   return startOf('hour', now - graceMs);
 }
 
@@ -119,8 +119,8 @@ export function openFrom({ settled, settling, closed, counted, owners }: PlanDoc
   );
 }
 
-/** Of such hours it is given out: of earlier ones it would keep them from being settled. */
-export function givenFrom(plan: PlanDocument, now: number): number | null {
+/** Of such hours it is given out: of those that are over it would keep them from being settled. */
+export function givenFrom(plan: PlanDocument, over: number): number | null {
   const open = openFrom(plan);
-  return open === null ? null : Math.max(open, overBefore(now));
+  return open === null ? null : Math.max(open, over);
 }

@@ -7,6 +7,7 @@ import type { Sessions } from '../sessions.ts';
 import { createUsageFolding } from './folding.ts';
 import { createUsageParts } from './parts.ts';
 import { createUsageReads, type UsageReads } from './reads.ts';
+import { createSteadiness } from './steadiness.ts';
 import { createUsageSumming, type SumUsage } from './sums/summing.ts';
 import { createTouching } from './touching.ts';
 
@@ -41,22 +42,37 @@ export interface UsageCollectionDependencies {
 }
 
 const foldEveryDefaultMs = 2_000;
+/** After a failure no hour is settled for so many times as long: replicas write what they hold within 10 s, and try again after a failure. */
+const steadyRounds = 30;
 
 export function createUsageCollection(dependencies: UsageCollectionDependencies): UsageCollection {
   const { database, sessions, foldEveryMs: everyMs = foldEveryDefaultMs } = dependencies;
   const { now, monotonic, onError } = dependencies;
   let listener: UseListener = () => {};
+  const steadiness = createSteadiness(monotonic, steadyRounds * everyMs);
   const parts = createUsageParts(database, sessions, {
-    ...{ now, onError, touching: createTouching(monotonic) },
+    ...{ now, onError, isSteady: steadiness.isSteady, touching: createTouching(monotonic) },
     onFolded: (tallies) => listener(tallies),
   });
   const { plans, hours, batches, openReads } = parts;
   const reads = createUsageReads({ plans, hours, open: openReads });
-  const folding = createUsageFolding({ ...dependencies, ...parts, everyMs });
+  const folding = createUsageFolding({
+    ...{ ...dependencies, ...parts, everyMs },
+    onError(error) {
+      steadiness.failed();
+      onError(error);
+    },
+  });
 
   return {
     async record(tallies) {
-      if (tallies.length > 0) folding.wake(await batches.add(tallies));
+      if (tallies.length === 0) return;
+      try {
+        folding.wake(await batches.add(tallies));
+      } catch (error) {
+        steadiness.failed();
+        throw error;
+      }
     },
     ...reads,
     watch(given) {

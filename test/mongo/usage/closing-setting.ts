@@ -13,6 +13,7 @@ import { createOpenUpkeep } from '../../../src/mongo/usage/open/open-upkeep.ts';
 import { ownerRows } from '../../../src/mongo/usage/owners/owner-rows.ts';
 import { createOwnerUpkeep } from '../../../src/mongo/usage/owners/owner-upkeep.ts';
 import { createUsagePlans, type PlanDocument } from '../../../src/mongo/usage/plan.ts';
+import { hoursOver } from '../../../src/mongo/usage/plan-hours.ts';
 import { createUsageSums, type KnownTally } from '../../../src/mongo/usage/sums/sums.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { dayMs, hourMs } from '../../../src/store/usage/usage-sums.ts';
@@ -96,17 +97,26 @@ export async function openHours() {
       }),
     };
     const upkeep = createOpenUpkeep({
-      ...{ hours, sums, plans, now },
+      ...{ hours, sums, plans, now, overBefore: () => hoursOver(now()) },
       open: createOpenUse(database, sessions),
       openReads: createOpenReads(database, sessions),
     });
     const ownerUpkeep = createOwnerUpkeep({
-      ...{ plans, now },
+      ...{ plans, now, overBefore: () => hoursOver(now()) },
       open: createOpenUse(database, sessions, ownerRows),
       openReads: createOpenReads(database, sessions, ownerRows),
     });
     const slices = createHourSlices(database, sessions);
-    const dependencies = { plans, batches, upkeep, ownerUpkeep, hours, slices, sums, now };
+    const dependencies = {
+      plans,
+      batches,
+      upkeep,
+      ownerUpkeep,
+      hours,
+      slices,
+      sums,
+      overBefore: () => hoursOver(now()),
+    };
     return createUsageClosing({ ...dependencies, sliceSize: 30 });
   };
   const plans = database.collection<{ _id: string } & PlanDocument>('usage_batches');

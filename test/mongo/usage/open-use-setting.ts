@@ -2,6 +2,7 @@ import type { Db } from 'mongodb';
 import { inject } from 'vitest';
 import type { KeyId } from '../../../src/keys/key.ts';
 import { concerns, timeoutsOf } from '../../../src/mongo/client.ts';
+import { earliest } from '../../../src/mongo/records/keys/records.ts';
 import { createSessions, type Sessions } from '../../../src/mongo/sessions.ts';
 import { createUsageBatches } from '../../../src/mongo/usage/batches.ts';
 import { createUsageClosing } from '../../../src/mongo/usage/closing.ts';
@@ -15,6 +16,7 @@ import { createRunUpkeep, type UpkeepLimits } from '../../../src/mongo/usage/ope
 import { ownerRows } from '../../../src/mongo/usage/owners/owner-rows.ts';
 import { createOwnerUpkeep } from '../../../src/mongo/usage/owners/owner-upkeep.ts';
 import { createUsagePlans, type UsagePlans } from '../../../src/mongo/usage/plan.ts';
+import { hoursOver } from '../../../src/mongo/usage/plan-hours.ts';
 import { createUsageReads } from '../../../src/mongo/usage/reads.ts';
 import { createShareClaims } from '../../../src/mongo/usage/shares/share-claims.ts';
 import { createShareGiving } from '../../../src/mongo/usage/shares/share-giving.ts';
@@ -40,9 +42,14 @@ export async function createFleet(limits: UpkeepLimits = smallLimits) {
   const first = setting.store({ now: () => testNow, foldEveryMs: 10 ** 8 });
   await first.open();
   const database = setting.client.db(undefined, concerns(timeoutsOf()));
-  const clock = { now: testNow };
+  const clock = { now: testNow, isHeld: false };
   const now = () => clock.now;
-  const parts = partsOf(database, createSessions(setting.client, { timeoutMs: 30_000 }), now, limits);
+  const overBefore = () => (clock.isHeld ? earliest : hoursOver(clock.now));
+  const parts = partsOf(database, createSessions(setting.client, { timeoutMs: 30_000 }), {
+    now,
+    overBefore,
+    limits,
+  });
   return {
     clock,
     ...parts,
@@ -79,7 +86,7 @@ export async function createFleet(limits: UpkeepLimits = smallLimits) {
           return sessions.write(work, options);
         },
       };
-      const parts = partsOf(database, mortal, now, limits);
+      const parts = partsOf(database, mortal, { now, overBefore, limits });
       return {
         ...parts,
         /** From so many writes on it stands still, until it is resumed. */
@@ -104,7 +111,13 @@ export async function createFleet(limits: UpkeepLimits = smallLimits) {
 
 class Dead extends Error {}
 
-function partsOf(database: Db, sessions: Sessions, now: () => number, limits: UpkeepLimits) {
+interface Fakes {
+  readonly now: () => number;
+  readonly overBefore: () => number;
+  readonly limits: UpkeepLimits;
+}
+
+function partsOf(database: Db, sessions: Sessions, { now, overBefore, limits }: Fakes) {
   const onError = (error: unknown) => {
     throw error;
   };
@@ -113,26 +126,28 @@ function partsOf(database: Db, sessions: Sessions, now: () => number, limits: Up
   const open = createOpenUse(database, sessions);
   const openReads = createOpenReads(database, sessions);
   const batches = createUsageBatches(database, sessions, {
-    ...{ plans, now, onError },
+    ...{ plans, now, overBefore, onError },
     rowsOfBucket: limits.bucketRows,
   });
   const sums = createUsageSums(database, sessions);
-  const upkeep = createOpenUpkeep({ hours, open, openReads, sums, plans, now, limits });
+  const upkeep = createOpenUpkeep({ hours, open, openReads, sums, plans, now, overBefore, limits });
   const ownersOpen = createOpenUse(database, sessions, ownerRows);
   const ownerReads = createOpenReads(database, sessions, ownerRows);
-  const ownerUpkeep = createOwnerUpkeep({ open: ownersOpen, openReads: ownerReads, plans, now, limits });
+  const ownerUpkeep = createOwnerUpkeep({
+    ...{ open: ownersOpen, openReads: ownerReads, plans, now, overBefore, limits },
+  });
   const slices = createHourSlices(database, sessions);
-  const done = { plans, batches, hours, slices, upkeep, ownerUpkeep, sums, now };
+  const done = { plans, batches, hours, slices, upkeep, ownerUpkeep, sums, overBefore };
   const closing = createUsageClosing({ ...done, sliceSize: 50 });
   // Keys' own documents are told of every other one.
   const touching = (all: readonly UsageTally[]) => all.filter((_, at) => at % 2 === 0);
   const write = createFoldWrite({ hours, open, ownersOpen, sums, plans, touching, onFolded() {} });
   const shared = {
-    ...{ plans, batches, sums, open, ownersOpen, now, onFolded() {} },
+    ...{ plans, batches, sums, open, ownersOpen, now, overBefore, onFolded() {} },
     // Nobody has to wait for those that are dead; what two do at the same time is the same.
     claims: createShareClaims(database, sessions, { claimMs: 0 }),
-    runs: createRunUpkeep({ open, openReads, now, limits }),
-    ownerRuns: createRunUpkeep({ open: ownersOpen, openReads: ownerReads, now, limits }),
+    runs: createRunUpkeep({ open, openReads, now, overBefore, limits }),
+    ownerRuns: createRunUpkeep({ open: ownersOpen, openReads: ownerReads, now, overBefore, limits }),
     limits: { tallies: limits.mergedRows, mergedRows: limits.mergedRows, bucketRows: limits.bucketRows },
   };
   const [giving, work] = [

@@ -82,6 +82,25 @@ it('settles no hour of which folds are given out, and no fold of it is given out
   await expectBetween(fleet, model);
 });
 
+it('gives out what comes late of hours that are over, too, as long as they are not to be settled', async () => {
+  const { fleet, model, record } = await manyBatches();
+  await record(5);
+  Object.assign(fleet.clock, { now: fleet.clock.now + hourMs + 61_000, isHeld: true });
+  expect(await fleet.closing.step()).toBe(false);
+  await fleet.giving.step();
+  const { shares } = (await fleet.plans.read()) ?? {};
+  const hours = shares?.shares.flatMap((share) => (share.kind === 'fold' ? [share.from.getTime()] : []));
+  expect(new Set(hours)).toEqual(new Set([testNow]));
+  fleet.clock.isHeld = false;
+  expect(await fleet.closing.step()).toBe(false);
+  while (await fleet.round());
+  expect((await fleet.plans.read())?.settled).toEqual(new Date(testNow + hourMs));
+  // None was added by an update of its own.
+  expect(await fleet.database.collection('usage').countDocuments({ was_open: { $exists: false } })).toBe(0);
+  model.known();
+  await expectBetween(fleet, model);
+});
+
 it('settles an hour while its runs are merged by others, which removes none of them before', async () => {
   const { fleet, model, record } = await manyBatches();
   // Runs enough for a merge, that is given out with folds, and done when the hour is being settled.

@@ -1,7 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { UsageTally } from '../../../store/usage/usage-tally.ts';
 import { earliest } from '../../records/keys/records.ts';
-import { overBefore } from '../plan-hours.ts';
 import type { SharedWork } from '../shares/share-state.ts';
 import { sumsOf } from '../sums/tally-sums.ts';
 import type { OpenUse } from './open.ts';
@@ -47,6 +46,8 @@ export interface RunUpkeepDependencies {
   readonly open: Pick<OpenUse, 'add' | 'remove' | 'letGo'>;
   readonly openReads: Pick<OpenReads, 'hasFrom' | 'part'>;
   readonly now: () => number;
+  /** Hours before this are over, and all that was used in them is known. */
+  readonly overBefore: () => number;
   readonly limits?: UpkeepLimits | undefined;
 }
 
@@ -74,7 +75,7 @@ const deadMs = 30_000;
 const buriedAtOnce = 100;
 
 export function createRunUpkeep(dependencies: RunUpkeepDependencies): RunUpkeep {
-  const { open, openReads, now, limits = upkeepLimits } = dependencies;
+  const { open, openReads, now, overBefore, limits = upkeepLimits } = dependencies;
   let isMergeNext = false;
 
   const partBits = (runs: readonly Run[]) => bitsFor(rowsOf(runs), limits.partRows);
@@ -98,7 +99,7 @@ export function createRunUpkeep(dependencies: RunUpkeepDependencies): RunUpkeep 
   }
 
   function nextSettling({ settled, runs = [] }: OpenState, heldFrom: number): Settling | null {
-    const over = overBefore(now());
+    const over = overBefore();
     // What others fold of these hours is to be among the runs.
     if (settled === undefined || settled.getTime() >= over || heldFrom < over) return null;
     return { before: new Date(over), runs, bits: partBits(runs), after: 0 };

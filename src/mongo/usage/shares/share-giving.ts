@@ -32,6 +32,8 @@ export interface ShareGivingDependencies {
   readonly runs: Pick<RunUpkeep, 'nextMerge'>;
   readonly ownerRuns: Pick<RunUpkeep, 'nextMerge'>;
   readonly now: () => number;
+  /** Hours before this are over. */
+  readonly overBefore: () => number;
   readonly limits?: ShareLimits | undefined;
 }
 
@@ -51,13 +53,13 @@ const mergeSharesMax = 32;
 const batchesMax = 100;
 
 export function createShareGiving(dependencies: ShareGivingDependencies): ShareGiving {
-  const { plans, taking, batches, now, limits = defaults } = dependencies;
+  const { plans, taking, batches, now, overBefore, limits = defaults } = dependencies;
   const upkeepOf = { keys: dependencies.runs, owners: dependencies.ownerRuns };
 
   /** More of what waits, by numbers from this one on; `at` is the first that is left. */
   async function give({ plan, ids, shares, merges }: Taken, first: number): Promise<SharesState> {
     let at = first;
-    const from = givenFrom(plan, now());
+    const from = givenFrom(plan, overBefore());
     if (from === null) return { at, shares, merges };
     const folds = shares.filter(isFold);
     const taken = folds.flatMap((fold) => fold.batches);
