@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { HashedSlots } from '../cache/hashed-slots.ts';
 import type { AddressUse } from '../journal/journal-store.ts';
 import { idBits } from '../keys/key.ts';
 import { addressPlaces, createAddressPlaces } from '../store/usage/address-places.ts';
@@ -12,17 +11,19 @@ export interface KnownUses {
 
 /** Of an id, those by which ids differ: its last ones, 60 bits. */
 const idCharacters = 12;
-const numberBits = 30;
 
 /**
- * Remembers from `usesMax` to twice as many, those that were asked for last, in 11 to 22 bytes each: of each a number of
- * 62 bits, since a million texts of ids would be fetched from all over the heap. One that was never told is taken for a
- * known one hardly ever, and from what address cannot be found out, since it differs by process.
+ * Remembers from `usesMax` to twice as many, those that were asked for last, in 5.3 bytes each: of each a number of 32
+ * bits near the place that another one says, since a million texts of ids would be fetched from all over the heap. One
+ * that was never told is taken for a known one hardly ever, and from what address cannot be found out, since it differs
+ * by process.
  */
 export function createKnownUses(usesMax: number): KnownUses {
   const secret = randomBytes(8);
   const [oneOdd, otherOdd] = [secret.readInt32LE(0) | 1, secret.readInt32LE(4) | 1];
-  let [latest, before] = [new HashedSlots(), new HashedSlots()];
+  // Of what no use has come to yet the machine has no memory.
+  const places = Math.ceil((4 * usesMax) / 3) + 1;
+  let [latest, before] = [new Int32Array(places), new Int32Array(1)];
   let size = 0;
   let [one, other] = [0, 0];
   // Many uses are from few addresses.
@@ -31,29 +32,35 @@ export function createKnownUses(usesMax: number): KnownUses {
     ofAddresses[2 * place] = hash(from, oneOdd);
     ofAddresses[2 * place + 1] = hash(from, otherOdd);
   });
-  const isOther = (slot: number) => slot === other;
 
   return {
     has(use) {
       number(use);
-      if (latest.find(one, isOther) >= 0) return true;
-      if (before.find(one, isOther) < 0) return false;
+      if (latest[seek(latest)] === other) return true;
+      if (before[seek(before)] !== other) return false;
       put();
       return true;
     },
     add(use) {
       number(use);
-      if (latest.find(one, isOther) < 0) put();
+      if (latest[seek(latest)] !== other) put();
     },
   };
 
   function put(): void {
     if (size >= usesMax) {
-      [before, latest] = [latest, new HashedSlots()];
+      [before, latest] = [latest, new Int32Array(places)];
       size = 0;
     }
-    latest.add(one, other);
+    latest[seek(latest)] = other;
     size++;
+  }
+
+  /** Where it stands, or the empty place where it would: there is one always. */
+  function seek(uses: Int32Array): number {
+    let at = Math.floor(((one >>> 0) / 2 ** 32) * uses.length);
+    while (uses[at] !== 0 && uses[at] !== other) at = at + 1 === uses.length ? 0 : at + 1;
+    return at;
   }
 
   function number({ key, address: from }: AddressUse): void {
@@ -62,7 +69,8 @@ export function createKnownUses(usesMax: number): KnownUses {
     const end = key.length;
     const middle = end - idCharacters / 2;
     one = mix(idBits(key, middle, end) ^ ofOne);
-    other = (idBits(key, middle - idCharacters / 2, middle) ^ ofOther) & (2 ** numberBits - 1);
+    // With the end of the id in it, since all else of ids that were made at one time may be the same; 0 stands for none.
+    other = mix(idBits(key, middle - idCharacters / 2, middle) ^ ofOther) ^ one || 1;
   }
 }
 
