@@ -46,6 +46,17 @@ export class KeyChunk {
     return this.bytes.toString('latin1', from, from + (lengths >> 8));
   }
 
+  /** What {@link hashOfId} says of the id there; no text is made for it. */
+  idHashAt(at: number): number {
+    const start = at * recordWords;
+    const from = 4 * (start + textAt);
+    const end = from + ((this.words[start + lengthsAt] as number) & 0xff);
+    let hash = firstHash;
+    for (let byte = Math.max(from, end - hashedLength); byte < end; byte++)
+      hash = hashWith(hash, this.bytes[byte] as number);
+    return spread(hash);
+  }
+
   writeTexts(at: number, { id, name }: CheckedKey): void {
     const start = at * recordWords;
     const [from, end] = [4 * (start + textAt), 4 * (start + recordWords)];
@@ -67,4 +78,26 @@ export class KeyChunk {
     }
     return true;
   }
+}
+
+/** Of the end of an id, by which ids differ. */
+const hashedLength = 16;
+const firstHash = 0x811c9dc5;
+
+/** FNV-1a, with its bits spread (the end of MurmurHash3). */
+export function hashOfId(id: string): number {
+  let hash = firstHash;
+  for (let at = Math.max(0, id.length - hashedLength); at < id.length; at++)
+    hash = hashWith(hash, id.charCodeAt(at));
+  return spread(hash);
+}
+
+function hashWith(hash: number, code: number): number {
+  return Math.imul(hash ^ code, 0x01000193);
+}
+
+function spread(bits: number): number {
+  let hash = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
 }

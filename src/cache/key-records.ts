@@ -91,6 +91,10 @@ export class KeyRecords implements HeldKeys {
     return this.#chunkOf(place).idAt(place % chunkRecords);
   }
 
+  idHashAt(place: number): number {
+    return this.#chunkOf(place).idHashAt(place % chunkRecords);
+  }
+
   /** Forgets the key: what waits of its use can still be taken, and then the place is given to another. */
   remove(place: number): void {
     const chunk = this.#chunkOf(place);

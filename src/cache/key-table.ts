@@ -3,6 +3,7 @@ import type { Digest } from '../keys/secret.ts';
 import { sparedMax } from './bounded-cache.ts';
 import { HashedSlots } from './hashed-slots.ts';
 import type { HeldKey } from './held-key.ts';
+import { hashOfId } from './key-record.ts';
 import { KeyRecords, startOf } from './key-records.ts';
 import type { SharedTerms } from './shared-terms.ts';
 
@@ -23,8 +24,8 @@ export class KeyTable {
   readonly #max: number;
   readonly #terms: SharedTerms;
   #records: KeyRecords;
-  #byDigest = new HashedSlots();
-  #byId = new HashedSlots();
+  #byDigest: HashedSlots;
+  #byId: HashedSlots;
   #size = 0;
   #oldest = none;
   #newest = none;
@@ -41,12 +42,16 @@ export class KeyTable {
     return true;
   };
   readonly #hasId = (slot: number): boolean => this.#records.idAt(slot) === this.#wantedId;
+  readonly #digestHash = (slot: number): number => hashOfWords(this.#records.wordsOf(slot), startOf(slot));
+  readonly #idHash = (slot: number): number => this.#records.idHashAt(slot);
 
   /** `max` is 1 or more. */
   constructor(max: number, terms: SharedTerms) {
     this.#max = max;
     this.#terms = terms;
     this.#records = new KeyRecords(terms);
+    this.#byDigest = new HashedSlots(this.#digestHash);
+    this.#byId = new HashedSlots(this.#idHash);
   }
 
   get size(): number {
@@ -79,14 +84,14 @@ export class KeyTable {
     else this.#write(this.#newest, newerAt, slot);
     this.#newest = slot;
     this.#byDigest.add(hashOfWords(words, start), slot);
-    this.#byId.add(hashOfText(key.id), slot);
+    this.#byId.add(hashOfId(key.id), slot);
     this.#size++;
   }
 
   /** By whatever digests it was found. */
   forget(id: KeyId): void {
     this.#wantedId = id;
-    const hash = hashOfText(id);
+    const hash = hashOfId(id);
     for (;;) {
       const slot = this.#byId.find(hash, this.#hasId);
       if (slot === none) return;
@@ -97,8 +102,8 @@ export class KeyTable {
   clear(): void {
     // Its own waits, where somebody counts with it.
     this.#records = new KeyRecords(this.#terms);
-    this.#byDigest = new HashedSlots();
-    this.#byId = new HashedSlots();
+    this.#byDigest = new HashedSlots(this.#digestHash);
+    this.#byId = new HashedSlots(this.#idHash);
     this.#size = 0;
     this.#oldest = none;
     this.#newest = none;
@@ -129,8 +134,8 @@ export class KeyTable {
     const start = startOf(slot);
     const newer = words[start + newerAt] as number;
     const older = words[start + olderAt] as number;
-    this.#byDigest.remove(hashOfWords(words, start), slot);
-    this.#byId.remove(hashOfText(this.#records.idAt(slot)), slot);
+    this.#byDigest.remove(this.#digestHash(slot), slot);
+    this.#byId.remove(this.#idHash(slot), slot);
     if (newer === none) this.#newest = older;
     else this.#write(newer, olderAt, older);
     if (older === none) this.#oldest = newer;
@@ -172,14 +177,4 @@ function readDigest(digest: Digest, into: Int32Array): void {
 /** A digest's bits are as good as random. */
 function hashOfWords(words: Int32Array, start: number): number {
   return (words[start] as number) | ((words[start + 1] as number) << 30);
-}
-
-/** FNV-1a over the end, by which ids differ, with its bits spread (the end of MurmurHash3). */
-function hashOfText(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let at = Math.max(0, text.length - 16); at < text.length; at++)
-    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return hash ^ (hash >>> 16);
 }

@@ -160,7 +160,8 @@ export function purgeAt(key: KeyRecord, retentionMs: number): number | null {
   return ends.length === 0 ? null : Math.min(...ends) + retentionMs;
 }
 
-const crockford = '0123456789abcdefghjkmnpqrstvwxyz';
+/** The digits of ids, in the order of what they are worth. */
+export const crockford = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /**
  * Makes ids that sort by creation: 48 bits of milliseconds, then 80 random bits that count up within one

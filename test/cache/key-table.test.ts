@@ -115,7 +115,7 @@ describe('a table of hashed slots', () => {
     const hash = fc.constantFrom(0, 1, 2, 14, 15, 16, 31, 47, 64, 127);
     fc.assert(
       fc.property(fc.array(fc.tuple(hash, fc.boolean()), { maxLength: 120 }), (all) => {
-        const slots = new HashedSlots();
+        const slots = new HashedSlots((slot) => all[slot]?.[0] ?? -1);
         const held = new Map<number, number>();
         for (const [slot, [given, removesOne]] of all.entries()) {
           slots.add(given, slot);
@@ -143,7 +143,7 @@ describe('a table of hashed slots', () => {
       (slot: number) => slot % 3,
     ];
     for (const hashOf of hashes) {
-      const slots = new HashedSlots();
+      const slots = new HashedSlots(hashOf);
       for (let slot = 0; slot < count; slot++) slots.add(hashOf(slot), slot);
       for (let slot = 0; slot < count; slot += 2) slots.remove(hashOf(slot), slot);
       const found = Array.from({ length: count }, (_, slot) =>

@@ -34,7 +34,7 @@ export interface ChangeDependencies {
   readonly roles: RoleCollection;
   readonly portalSessions: PortalCollection;
   readonly queue: ChangeQueue;
-  readonly told: Pick<ToldOnce, 'own' | 'made' | 'makes'>;
+  readonly told: Pick<ToldOnce, 'own' | 'made'>;
   /** Unix milliseconds. */
   readonly now: () => number;
 }
@@ -46,9 +46,8 @@ export function createChanges(dependencies: ChangeDependencies): Changes {
 
   return {
     async insertKey(record, retentionMs, draft, isUnheard) {
-      if (isUnheard) told.makes(record.id, record.digest);
       await keys.insert(record, retentionMs, draft);
-      if (!isUnheard) told.made(record.id, record.digest);
+      told.made(record.id, record.digest, isUnheard);
       return { at: now() };
     },
     async insertFirstKey(record, retentionMs, draft) {

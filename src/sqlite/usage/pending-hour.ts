@@ -1,13 +1,13 @@
-import { HashedSlots } from '../../cache/hashed-slots.ts';
 import type { KeyId } from '../../keys/key.ts';
 import type { Reason } from '../../schemes/answer.ts';
 import { isSameAbout, type UsageAbout, type UsageTally } from '../../store/usage/usage-tally.ts';
-import { hashOfParsed, parse, parsed, textOf, words } from './id-words.ts';
+import { parse } from './id-words.ts';
 import { createNames, isOther, namesMax } from './names.ts';
+import { allowedAt, createPendingRows, denialsAt, reasonsMax } from './pending-rows.ts';
 
 /**
  * Use of one hour that no row has yet: of each key one allowed use or more from one address, and denials for one
- * reason. In columns, as a million keys may be in it: some 50 bytes for each.
+ * reason. In numbers alone, as a million keys may be in it: 38 bytes for each.
  */
 export interface PendingHour {
   /** The start of the hour, Unix milliseconds. */
@@ -50,25 +50,15 @@ export interface PendingSum extends Pick<UsageTally, 'hour' | 'allowed' | 'denie
   readonly about: UsageAbout;
 }
 
-/**
- * A row side by side, so that it is one read from far away. Behind the id: allowed and denied uses; the last one in
- * milliseconds since the hour began, and one, 0 for never; and the names of the address, the reason and what the key was.
- */
-const [allowedAt, denialsAt, lastAt, addressAt] = [words, words + 1, words + 2, words + 3];
-const [reasonAt, aboutPlaceAt, rowWords] = [words + 4, words + 5, words + 6];
 const hourMs = 3_600_000;
 const countMax = 0xffff_ffff;
 const keysMax = 1 << 22;
-/** One array of all would be copied as a whole each time it grows, and left to a collection of garbage. */
-const chunkRows = 1_024;
-const startOf = (place: number) => (place % chunkRows) * rowWords;
 
 export function createPendingHour(hour: number): PendingHour {
-  let [size, added] = [0, 0];
+  let added = 0;
   let lastUsedBefore: number | null = null;
-  const index = new HashedSlots();
-  /** Of as many rows of {@link rowWords}, in which the id comes first. */
-  const chunks: Int32Array[] = [];
+  const rows = createPendingRows();
+  const { keyAt, read, write, sinceHourAt, reasonAt, addressAt, aboutPlaceAt, writeLast, writeNames } = rows;
   const addresses = createNames<string>((address) => address);
   const reasons = createNames<Reason>((reason) => reason);
   const abouts = createNames<UsageAbout>(({ owner, plan, scheme, environment }) =>
@@ -76,41 +66,6 @@ export function createPendingHour(hour: number): PendingHour {
   );
   let lastAbout: UsageAbout | null = null;
   let lastAboutPlace = 0;
-
-  function isParsed(place: number): boolean {
-    const [chunk, start] = [chunkOf(place), startOf(place)];
-    for (let word = 0; word < words; word++) if (chunk[start + word] !== parsed[word]) return false;
-    return true;
-  }
-
-  /** The place of what is parsed; -1 for none. */
-  function seek(): number {
-    return index.find(hashOfParsed(), isParsed);
-  }
-
-  function chunkOf(place: number): Int32Array {
-    return chunks[Math.trunc(place / chunkRows)] as Int32Array;
-  }
-
-  const keyAt = (place: number) => textOf(chunkOf(place), startOf(place));
-
-  /** Of the key that is parsed. */
-  function addRow(): number {
-    const place = size++;
-    if (place % chunkRows === 0) chunks.push(new Int32Array(rowWords * chunkRows));
-    chunkOf(place).set(parsed, startOf(place));
-    index.add(hashOfParsed(), place);
-    return place;
-  }
-
-  /** Up to 2^32. */
-  function read(place: number, word: number): number {
-    return (chunkOf(place)[startOf(place) + word] as number) >>> 0;
-  }
-
-  function write(place: number, word: number, value: number): void {
-    chunkOf(place)[startOf(place) + word] = value;
-  }
 
   function placeOfAbout(about: UsageAbout): number {
     // Most keys in a row are alike, each in words of its own.
@@ -122,7 +77,7 @@ export function createPendingHour(hour: number): PendingHour {
   }
 
   function lastUsedAt(place: number): number | null {
-    const last = read(place, lastAt);
+    const last = sinceHourAt(place);
     return last === 0 ? null : hour + last - 1;
   }
 
@@ -130,7 +85,7 @@ export function createPendingHour(hour: number): PendingHour {
     hour,
     lastUsedAt,
     get size() {
-      return size;
+      return rows.size;
     },
     get added() {
       return added;
@@ -143,9 +98,9 @@ export function createPendingHour(hour: number): PendingHour {
       if (from.length > 1 || tally.allowed >>> 0 !== tally.allowed || !parse(key)) return -1;
       const reason = onlyReason(tally);
       if (reason === null) return -1;
-      const known = seek();
+      const known = rows.seek();
       const isNew = known < 0;
-      if (isNew && size >= keysMax) return -1;
+      if (isNew && rows.size >= keysMax) return -1;
       const sinceHour = tally.lastUsedAt === null ? 0 : tally.lastUsedAt - hour + 1;
       if (sinceHour < 0 || sinceHour > hourMs || tally.allowed > 0 !== sinceHour > 0) return -1;
       const count = reason === '' ? 0 : (tally.denied[reason] as number);
@@ -157,22 +112,20 @@ export function createPendingHour(hour: number): PendingHour {
         about: placeOfAbout(tally.about ?? about(key)),
       };
       if (named.about === 0 || (address !== undefined && named.address === 0)) return -1;
+      if (named.reason > reasonsMax) return -1;
       if (!isNew) {
-        if (isOther(read(known, addressAt), named.address)) return -1;
-        if (isOther(read(known, reasonAt), named.reason) || read(known, aboutPlaceAt) !== named.about)
-          return -1;
+        if (isOther(addressAt(known), named.address)) return -1;
+        if (isOther(reasonAt(known), named.reason) || aboutPlaceAt(known) !== named.about) return -1;
         if (read(known, allowedAt) + tally.allowed > countMax) return -1;
         if (read(known, denialsAt) + count > countMax) return -1;
       }
-      const place = isNew ? addRow() : known;
+      const place = isNew ? rows.add() : known;
       added++;
       lastUsedBefore = isNew ? null : lastUsedAt(known);
       write(place, allowedAt, read(place, allowedAt) + tally.allowed);
       write(place, denialsAt, read(place, denialsAt) + count);
-      if (sinceHour > read(place, lastAt)) write(place, lastAt, sinceHour);
-      if (named.address !== 0) write(place, addressAt, named.address);
-      if (named.reason !== 0) write(place, reasonAt, named.reason);
-      write(place, aboutPlaceAt, named.about);
+      writeLast(place, Math.max(sinceHour, sinceHourAt(place)), named.reason || reasonAt(place));
+      writeNames(place, named.address || addressAt(place), named.about);
       return place;
     },
     remove(place, tally, usedBefore) {
@@ -180,27 +133,27 @@ export function createPendingHour(hour: number): PendingHour {
       write(place, allowedAt, read(place, allowedAt) - tally.allowed);
       const reason = onlyReason(tally);
       if (reason) write(place, denialsAt, read(place, denialsAt) - (tally.denied[reason] ?? 0));
-      write(place, lastAt, usedBefore === null ? 0 : usedBefore - hour + 1);
+      writeLast(place, usedBefore === null ? 0 : usedBefore - hour + 1, reasonAt(place));
     },
-    find: (key) => (parse(key) ? seek() : -1),
+    find: (key) => (parse(key) ? rows.seek() : -1),
     tallyAt(place) {
       const [count, denied] = [read(place, allowedAt), read(place, denialsAt)];
       if (count === 0 && denied === 0) return null;
-      const address = read(place, addressAt);
+      const address = addressAt(place);
       return {
         ...{ key: keyAt(place), hour, allowed: count, observed: {} },
-        denied: denied === 0 ? {} : { [reasons.at(read(place, reasonAt))]: denied },
+        denied: denied === 0 ? {} : { [reasons.at(reasonAt(place))]: denied },
         lastUsedAt: lastUsedAt(place),
         addresses: address === 0 ? [] : [addresses.at(address)],
-        about: abouts.at(read(place, aboutPlaceAt)),
+        about: abouts.at(aboutPlaceAt(place)),
       };
     },
     keyAt,
-    aboutAt: (place) => abouts.at(read(place, aboutPlaceAt)),
+    aboutAt: (place) => abouts.at(aboutPlaceAt(place)),
     *sums() {
       const found = new Map<number, [allowed: number, denials: number]>();
-      for (let place = 0; place < size; place++) {
-        const name = read(place, aboutPlaceAt) * (namesMax + 1) + read(place, reasonAt);
+      for (let place = 0; place < rows.size; place++) {
+        const name = aboutPlaceAt(place) * (namesMax + 1) + reasonAt(place);
         const counts = found.get(name);
         if (counts === undefined) found.set(name, [read(place, allowedAt), read(place, denialsAt)]);
         else {
@@ -217,22 +170,16 @@ export function createPendingHour(hour: number): PendingHour {
       }
     },
     *keysOf(owner) {
-      for (let place = 0; place < size; place++) {
-        if (abouts.at(read(place, aboutPlaceAt)).owner === owner) yield keyAt(place);
+      for (let place = 0; place < rows.size; place++) {
+        if (abouts.at(aboutPlaceAt(place)).owner === owner) yield keyAt(place);
       }
     },
     clear(place) {
       write(place, allowedAt, 0);
       write(place, denialsAt, 0);
-      write(place, lastAt, 0);
+      writeLast(place, 0, reasonAt(place));
     },
-    compare(one, other) {
-      for (let word = 0; word < words; word++) {
-        const difference = read(one, word) - read(other, word);
-        if (difference !== 0) return difference;
-      }
-      return 0;
-    },
+    compare: rows.compare,
   };
 }
 
