@@ -104,7 +104,10 @@ export function createAccounts(options: AccountsOptions): Accounts {
       account.anchor === anchor &&
       account.owner === key.owner &&
       account.resolved.every((window) => window.heldBy === accounts);
-    if (isKnown) return account.resolved;
+    if (isKnown) {
+      handOver(key, account.resolved, limits);
+      return account.resolved;
+    }
     const resolved = limits.map((limit) => latestOf(key, account, { limit, anchor }, now));
     const { windows } = account;
     const isSame = resolved.length === windows.length && resolved.every((one, at) => one === windows[at]);
@@ -113,11 +116,14 @@ export function createAccounts(options: AccountsOptions): Accounts {
     account.anchor = anchor;
     account.owner = key.owner;
     const [only] = resolved;
-    if (resolved.length === 1 && only !== undefined && windows.includes(only)) {
-      only.soleOf = limits;
-      if (key.account !== undefined) key.account = only;
-    }
+    if (resolved.length === 1 && only !== undefined && windows.includes(only)) only.soleOf = limits;
+    handOver(key, resolved, limits);
     return account.resolved;
+  }
+
+  /** A key that came into memory after it was asked for first, as while a store is read, has its window in hand too. */
+  function handOver(key: Spender, [only]: readonly Window[], limits: readonly Limit[]): void {
+    if (only?.soleOf === limits && key.account !== undefined) key.account = only;
   }
 
   function open({ holder, counter, start, end, limit }: HeldWindow): Window | null {

@@ -4,6 +4,7 @@ import type { KeyId } from '../../src/keys/key.ts';
 import type { Limit } from '../../src/keys/limit.ts';
 import type { Spender } from '../../src/limits/accounts.ts';
 import { createAdvances } from '../../src/limits/advances.ts';
+import { Window } from '../../src/limits/counter.ts';
 import { createLimiter, type Limiter } from '../../src/limits/limiter.ts';
 import { createUnitLedger } from './unit-ledger.ts';
 
@@ -59,6 +60,19 @@ it('A key that has its counters in hand spends as one whose counters are looked 
     }),
     { numRuns: 500 },
   );
+});
+
+it('A key that comes into memory after it was asked for first has its window in hand from then on', async () => {
+  const [limiter] = replicasOn(8) as [Limiter];
+  const limits = [limit({})];
+  const [unheld] = spenders() as [Spender];
+  await limiter.spend(unheld, null, limits, 1, noon);
+
+  const held: Spender = { ...unheld, account: null };
+  const verdict = await limiter.spend(held, null, limits, 1, noon);
+
+  expect(verdict.standings()).toMatchObject([{ remaining: 58 }]);
+  expect(held.account).toBeInstanceOf(Window);
 });
 
 /** The second goes on spending what the first does; two have one owner. */
