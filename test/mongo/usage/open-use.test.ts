@@ -25,6 +25,8 @@ it('counts each use once at any moment, whoever folds and settles it, wherever o
           for (const some of portions(tallies, 50)) await one.batches.add(some);
         } else if (each.kind === 'pass') {
           fleet.clock.now += each.hours * hourMs + each.seconds * 1_000;
+          // As for a minute after an outage.
+          fleet.clock.isHeld = each.isHeld;
         } else {
           const done = Promise.all([
             one.workOn(each.rounds, each.endsAfter),
@@ -38,6 +40,7 @@ it('counts each use once at any moment, whoever folds and settles it, wherever o
         if (await fleet.isFolded()) model.known();
         await expectBetween(fleet, model);
       }
+      fleet.clock.isHeld = false;
       await one.workOn(100, Number.POSITIVE_INFINITY);
       model.known();
       await expectBetween(fleet, model);
@@ -192,7 +195,11 @@ const record = fc.record({
 });
 const pass = fc.record({
   kind: fc.constant('pass' as const),
-  ...{ hours: fc.constantFrom(0, 1, 1, 2, 6), seconds: fc.constantFrom(0, 61) },
+  ...{
+    hours: fc.constantFrom(0, 1, 1, 2, 6),
+    seconds: fc.constantFrom(0, 61),
+    isHeld: fc.constantFrom(false, false, true),
+  },
 });
 const work = fc.record({
   ...{ kind: fc.constant('work' as const), rounds: fc.constantFrom(1, 3, 20) },
