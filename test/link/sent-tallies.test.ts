@@ -67,6 +67,16 @@ describe('tallies that are sent to the service', () => {
     expect(takeTallies(structuredClone(sendPlain(columns.tallies())))).toEqual(tallies);
   });
 
+  it('arrive with one object for what several keys in a row were, and another where one differs', () => {
+    const columns = createPlainColumns(noon, 4);
+    for (const owner of ['acme', 'acme', 'other', 'acme'])
+      columns.add(tally({}).key, { count: 1, reason: '', lastUsed: 1, address: '' }, { ...about, owner });
+    const [one, same, other, again] = takeTallies(structuredClone(sendPlain(columns.tallies())));
+    expect(same?.about).toBe(one?.about);
+    expect(other?.about).toEqual({ ...about, owner: 'other' });
+    expect(again?.about).toEqual(one?.about);
+  });
+
   it('of keys that were allowed name each address and owner once, in whatever order they come', () => {
     const columns = createPlainColumns(noon, 100);
     for (let at = 0; at < 100; at++) {

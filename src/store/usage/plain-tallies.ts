@@ -130,7 +130,10 @@ export function talliesOf(columns: PlainTallies): UsageTally[] {
   const ids = keys.split(' ') as KeyId[];
   const lists = addresses.known.map((address) => (address === '' ? [] : [address]));
   const tallies: UsageTally[] = [];
+  let about: UsageAbout | undefined;
   for (let at = 0; at < length; at++) {
+    // Keys one after another are often alike, and then share what they were.
+    if (at === 0 || !isAlike(columns, at)) about = aboutAt(columns, at);
     const reason = reasons.known[reasons.places[at] as number] as Reason | '';
     const count = counts[at] as number;
     // Without spreads, which take as long as all the rest.
@@ -142,10 +145,15 @@ export function talliesOf(columns: PlainTallies): UsageTally[] {
       observed: none,
       lastUsedAt: reason === '' ? hour + (lastUsed[at] as number) : null,
       addresses: lists[addresses.places[at] as number] as string[],
-      about: aboutAt(columns, at),
+      about,
     });
   }
   return tallies;
+}
+
+/** Whether it was what the one before it was. */
+function isAlike({ owners, terms }: PlainTallies, at: number): boolean {
+  return owners.places[at] === owners.places[at - 1] && terms.places[at] === terms.places[at - 1];
 }
 
 function aboutAt({ owners, terms }: PlainTallies, at: number): UsageAbout | undefined {
