@@ -58,6 +58,8 @@ it('an upstream says what a request cost, Envoy charges it, and the next Check i
   await until('400 tokens are charged', async () => (await used())?.used === 400);
   expect((await ask(other.key, 700)).status).toBe(200);
   await until('1100 tokens are charged', async () => (await used())?.used === 1_100);
+  // The store counts a charge a moment before those who answer Checks are told; one of no tokens changes nothing.
+  await until('the next Check is denied', async () => (await ask(one.key, 0)).status === 429);
   const denied = await ask(one.key, 1);
   expect([denied.status, (await ask(other.key, 1)).status]).toEqual([429, 429]);
   expect(Number(denied.headers['retry-after'])).toBeGreaterThan(0);
