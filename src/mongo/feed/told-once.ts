@@ -8,8 +8,10 @@ export interface ToldOnce {
   readonly feed: FeedSubscriber;
   /** For whatever else this process has changed. */
   readonly own: FeedSubscriber;
-  /** This process has made this key, and a majority has it. One that `isUnheard` is told to nobody, by the feed neither. */
-  made(id: KeyId, digest: Digest, isUnheard?: boolean): void;
+  /** This process has made this key, and a majority has it. */
+  made(id: KeyId, digest: Digest): void;
+  /** This process is about to make this key, of which nobody has heard: that it was made is told to nobody. */
+  makes(id: KeyId, digest: Digest): void;
 }
 
 /** Keys that were told by one and not yet by the other; of more the oldest are told twice. */
@@ -42,11 +44,13 @@ export function createToldOnce(subscriber: FeedSubscriber): ToldOnce {
         subscriber.onGap();
       },
     },
-    made(id, digest, isUnheard = false) {
+    made(id, digest) {
       if (toldByFeed.take(id, digest)) return;
       madeHere.add(id, digest);
-      if (!isUnheard) subscriber.onChange(id, digest);
+      subscriber.onChange(id, digest);
     },
+    // Before the commit, as the feed often knows of it sooner than whoever waits for the answer.
+    makes: (id, digest) => madeHere.add(id, digest),
   };
 }
 

@@ -34,7 +34,7 @@ export interface ChangeDependencies {
   readonly roles: RoleCollection;
   readonly portalSessions: PortalCollection;
   readonly queue: ChangeQueue;
-  readonly told: Pick<ToldOnce, 'own' | 'made'>;
+  readonly told: Pick<ToldOnce, 'own' | 'made' | 'makes'>;
   /** Unix milliseconds. */
   readonly now: () => number;
 }
@@ -46,8 +46,9 @@ export function createChanges(dependencies: ChangeDependencies): Changes {
 
   return {
     async insertKey(record, retentionMs, draft, isUnheard) {
+      if (isUnheard) told.makes(record.id, record.digest);
       await keys.insert(record, retentionMs, draft);
-      told.made(record.id, record.digest, isUnheard);
+      if (!isUnheard) told.made(record.id, record.digest);
       return { at: now() };
     },
     async insertFirstKey(record, retentionMs, draft) {

@@ -27,6 +27,23 @@ it('keys that are imported are told once by the replica that takes them in, and 
   await until('told of their changes', () => records.slice(0, 3).every(({ id }) => told.times(id) === 2));
 });
 
+it('keys that nobody has heard of are told to nobody, however soon the feed knows of them', async () => {
+  const setting = await createSetting(inject('mongoUri'));
+  const [store, other] = [setting.store(), setting.store()];
+  const [told, toldOther] = [listen(store), listen(other)];
+  await Promise.all([store.open(), other.open()]);
+  const ids = Array.from({ length: 50 }, nextId);
+  for (const id of ids) {
+    const record = keyRecord({ id, digest: `digest of ${id}` as Digest });
+    await store.insertKey(record, retentionMs, undefined, true);
+  }
+  const [marker] = await insertAll(other, [{}]);
+  await until('both feeds have come so far', () =>
+    [told, toldOther].every(({ times }) => times(marker?.id ?? '') === 1),
+  );
+  expect(ids.map((id) => [told.times(id), toldOther.times(id)])).toEqual(ids.map(() => [0, 1]));
+});
+
 describe('a key that was made', () => {
   const [id, digest, another] = ['key_a' as KeyId, 'a' as Digest, 'b' as Digest];
 
@@ -60,7 +77,7 @@ describe('a key that was made', () => {
 
   it('is told by none of the two where nobody has heard of it, and its changes are', () => {
     const { once, heard } = setUp();
-    once.made(id, digest, true);
+    once.makes(id, digest);
     once.feed.onChange(id, digest);
     expect(heard).toEqual([]);
     once.feed.onChange(id, null);
