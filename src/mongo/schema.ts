@@ -20,7 +20,7 @@ export interface Schema {
   make(database: Db, session: ClientSession): Promise<void>;
 }
 
-export const currentSchema: Schema = { version: 14, readerMin: 1, make: createCollections };
+export const currentSchema: Schema = { version: 15, readerMin: 1, make: createCollections };
 
 /** In the collection `meta`: the newest schema that was ever made here. */
 interface SchemaDocument {

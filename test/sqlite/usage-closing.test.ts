@@ -54,6 +54,16 @@ it('counts use once in days and months, whether its hour was closed before it ca
   await expected({ [first]: [116, 3], [second]: [13, 4] });
 });
 
+it('has all use in its months, however long no process was there to close the hours', async () => {
+  const file = createStoreFile();
+  const store = await file.open();
+  const hour = testNow - (testNow % hourMs);
+  await store.recordUsage([used(first, hour - hourMs, 5, 1), used(second, hour, 7)]);
+  const later = await file.open({ now: () => hour + 100 * 24 * hourMs });
+  expect(await later.getUsage(first, 0)).toEqual([]);
+  expect(await sums(later, 'month')).toEqual({ [first]: [5, 1], [second]: [7, 0] });
+});
+
 it('writes nothing of days and months for a key that is used again within its hour', async () => {
   const file = createStoreFile();
   const store = await file.open();

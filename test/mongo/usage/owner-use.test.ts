@@ -3,6 +3,7 @@ import { upkeepLimits } from '../../../src/mongo/usage/open/run-upkeep.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { dayMs, hourMs, startOf } from '../../../src/store/usage/usage-sums.ts';
 import type { UsageTally } from '../../../src/store/usage/usage-tally.ts';
+import { until } from '../../real/until.ts';
 import { nextId, testNow } from '../../store-contract/setting.ts';
 import { tally } from '../../store-contract/use/usage.ts';
 import { expectPlainSums, manyTallies } from '../../store-contract/use/usage-sums.ts';
@@ -38,6 +39,9 @@ it('adds up the use of owners by hour, day and month as a plain sum does, over f
   await expectPlainSums(store, tallies);
   const { owners } = (await fleet.plans.read()) ?? {};
   expect([owners?.closed, owners?.month]).toEqual([new Date(testNow), undefined]);
+  const rows = fleet.database.collection('usage_owners');
+  const staying = { purge_at: null, hour: { $lt: new Date(testNow) } };
+  expect(await rows.countDocuments(staying)).toBe(0);
   // What came late alone has documents of its own.
   const late = tallies.filter((_, at) => isLate(at));
   const documents = await countSums(fleet, /^owner\/hour/);
@@ -81,6 +85,42 @@ it('counts the use of owners once wherever one dies who folds, merges, settles h
   expect(await countSums(fleet, /^owner/)).toBe(0);
 });
 
+it('has all use of owners in their months, however long nobody was there to close the days', async () => {
+  const fleet = await createFleet(upkeepLimits);
+  // By MongoDB's own clock, which removes what is past its time.
+  const day = startOf('day', Date.now() - 100 * dayMs);
+  fleet.clock.now = day + hourMs;
+  const record = async (some: readonly UsageTally[]) => {
+    await fleet.batches.add(some);
+    while (await fleet.fold());
+  };
+  const used = (owner: string, allowed: number) =>
+    tally({ id: nextId() }, { hour: startOf('hour', fleet.clock.now), allowed, about: { ...about, owner } });
+  const owners = Array.from({ length: 40 }, (_, at) => `owner-${at}`);
+  await record(owners.map((owner) => used(owner, 1)));
+  fleet.clock.now += 3 * hourMs;
+  // The first hour is over, and the other is not when everybody goes.
+  while (await fleet.round());
+  await record(owners.map((owner) => used(owner, 10)));
+  await removalOfOld(fleet);
+  fleet.clock.now = Date.now();
+  const isClosed = async () => ((await fleet.plans.read())?.owners?.closed.getTime() ?? 0) > day;
+  while (await fleet.round()) if (!(await isClosed())) await removalOfOld(fleet);
+  expect(await isClosed()).toBe(true);
+  const query = { order: 'start', size: 100, after: null, since: day, until: Date.now() } as const;
+  const [ofAll, ofOne] = [
+    await fleet.sumUsage({ ...query, group: 'owner', interval: 'month', owner: null }),
+    await fleet.sumUsage({ ...query, group: 'none', interval: 'all', owner: 'owner-7' }),
+  ];
+  expect(new Map(ofAll.map(({ group, allowed }) => [group, allowed]))).toEqual(
+    new Map(owners.map((owner) => [owner, 11])),
+  );
+  expect(ofOne.map(({ allowed }) => allowed)).toEqual([11]);
+  // Of that time there are days and months by now.
+  const hours = fleet.database.collection<{ run: number }>('usage_owners');
+  await until('hours are gone', async () => (await hours.countDocuments({ run: { $lt: 100 } })) === 0);
+});
+
 it('writes a fold of many owners, and an hour of them that is over, as few documents', async () => {
   const fleet = await createFleet(upkeepLimits);
   const tallies = Array.from({ length: 300 }, (_, at) => {
@@ -93,8 +133,14 @@ it('writes a fold of many owners, and an hour of them that is over, as few docum
   expect(await fleet.count('usage_owners')).toBe(1);
   expect(await countSums(fleet, /^owner/)).toBe(0);
   expect(await countSums(fleet, /^all/)).toBe(6);
-  fleet.clock.now += dayMs + 61_000;
+  const staying = () => fleet.database.collection('usage_owners').countDocuments({ purge_at: null });
+  fleet.clock.now += 2 * hourMs;
   while (await fleet.round());
+  expect(await staying()).toBe(2);
+  fleet.clock.now += 22 * hourMs + 61_000;
+  while (await fleet.round());
+  // The hours go by themselves, now that the day has them.
+  expect(await staying()).toBe(0);
   fleet.clock.now += 31_000;
   while (await fleet.round());
   // Of the hour, the day and the month so far, in two buckets each.
@@ -149,6 +195,13 @@ it('goes on beside a version before, which adds to documents of owners and ends 
   expect(kinds.size).toBeGreaterThan(1);
   expect(await countSums(fleet, /^owner/)).toBeGreaterThan(0);
 });
+
+/** Resolves when MongoDB has removed what there is of owners that is past its time. */
+async function removalOfOld(fleet: Awaited<ReturnType<typeof createFleet>>): Promise<void> {
+  const rows = fleet.database.collection<{ _id: string; purge_at: Date }>('usage_owners');
+  await rows.insertOne({ _id: 'old', purge_at: new Date(0) });
+  await until('what is old was removed', async () => (await rows.countDocuments({ _id: 'old' })) === 0);
+}
 
 function countSums(fleet: Awaited<ReturnType<typeof createFleet>>, id: RegExp): Promise<number> {
   return fleet.database.collection<{ _id: string }>('usage_sums').countDocuments({ _id: id });

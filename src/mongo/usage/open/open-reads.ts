@@ -7,8 +7,12 @@ import { portions } from '../portions.ts';
 import { createTallySums } from '../sums/tally-sums.ts';
 import {
   bucketOf,
+  bucketsOf,
+  type Hours,
   keyRows,
   type OpenDocument,
+  type Parts,
+  type PlacedRun,
   placeId,
   placeIdLength,
   type RowKind,
@@ -23,20 +27,6 @@ export interface OpenReads {
   hasFrom(run: number, hour: number): Promise<boolean>;
   /** What these runs have in some of so many parts of equal size, of hours from one on and before another. */
   part(runs: readonly PlacedRun[], parts: Parts, hours: Hours): Promise<UsageTally[]>;
-}
-
-export type PlacedRun = Pick<Run, 'run' | 'bits'>;
-
-export interface Hours {
-  readonly from: number;
-  readonly before: number;
-}
-
-/** Keys whose buckets, if there were 2 to the power of `bits`, are from one on and before another. */
-export interface Parts {
-  readonly bits: number;
-  readonly from: number;
-  readonly to: number;
 }
 
 /** Keys in one read. */
@@ -87,12 +77,10 @@ export function createOpenReads(database: Db, sessions: Sessions, kind: RowKind 
       );
       return found !== null;
     },
-    async part(runs, { bits: ofParts, from, to }, hours) {
+    async part(runs, parts, hours) {
       if (runs.length === 0) return [];
-      const ofRuns = runs.map(({ run, bits }) => {
-        const each = 2 ** (bits - ofParts);
-        return { run, bucket: { $gte: Math.floor(from * each), $lt: Math.ceil(to * each) } };
-      });
+      const { bits: ofParts, from, to } = parts;
+      const ofRuns = runs.map(({ run, bits }) => ({ run, bucket: bucketsOf(parts, bits) }));
       const hour = { $gte: new Date(Math.max(hours.from, earliest)), $lt: new Date(hours.before) };
       const filter = { $or: ofRuns, hour } as Filter<OpenDocument<object>>;
       const found = talliesOf(await sessions.read((read) => open.find(filter, read).toArray()));

@@ -1,4 +1,6 @@
 import type { KeyId } from '../../../keys/key.ts';
+import { usageRetentionMs } from '../../../store/store.ts';
+import { hourMs } from '../../../store/usage/usage-sums.ts';
 import {
   addressesMax,
   type UsageAbout,
@@ -33,7 +35,8 @@ export interface OpenDocument<Row = OpenRow> {
   hour: Date;
   /** One for each key, or owner. */
   rows: readonly Row[];
-  purge_at: Date;
+  /** Absent from what must not go by itself yet. */
+  purge_at?: Date;
 }
 
 /** What rows are of, where they lie, and how they are written. */
@@ -42,6 +45,8 @@ export interface RowKind<
   Content extends { readonly rows: readonly Row[] } = { readonly rows: readonly Row[] },
 > {
   readonly collection: string;
+  /** How long after its hours have begun what is open goes by itself, should nobody remove it. */
+  readonly openKeepMs: number;
   contentOf(tallies: readonly UsageTally[]): Content;
   /** By the name under which they are added up. */
   talliesOf(content: Content, hour: number): UsageTally[];
@@ -70,6 +75,29 @@ export function bitsFor(rows: number, ofBucket: number): number {
 /** By the hash of the key or owner: each bucket of few is a range of those of more. */
 export function bucketOf(name: string, bits: number): number {
   return bits === 0 ? 0 : hashOf(name) >>> (32 - bits);
+}
+
+export type PlacedRun = Pick<Run, 'run' | 'bits'>;
+
+export interface Hours {
+  readonly from: number;
+  readonly before: number;
+}
+
+/** Keys whose buckets, if there were 2 to the power of `bits`, are from one on and before another. */
+export interface Parts {
+  readonly bits: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * The buckets of a run of 2 to the power of `bits` that have something of these parts; where they are `done`, those of which
+ * nothing is left after them.
+ */
+export function bucketsOf({ bits: ofParts, from, to }: Parts, bits: number, which: 'some' | 'done' = 'some') {
+  const each = 2 ** (bits - ofParts);
+  return { $gte: Math.floor(from * each), $lt: (which === 'some' ? Math.ceil : Math.floor)(to * each) };
 }
 
 /** A run's documents are one range. */
@@ -104,6 +132,7 @@ function toRow({ key, about, allowed, denied, observed, lastUsedAt, addresses }:
 /** Of keys, in the collection `usage_open`; what they say of the key is who has it alone. */
 export const keyRows: RowKind<OpenRow> = {
   collection: usageOpenName,
+  openKeepMs: hourMs + usageRetentionMs,
   contentOf: (tallies) => ({ rows: tallies.map(toRow) }),
   talliesOf: ({ rows }, hour) => rows.map((row) => tallyOf(row, hour)),
 };

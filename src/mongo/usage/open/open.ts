@@ -1,11 +1,20 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Collection, Db } from 'mongodb';
-import { usageRetentionMs } from '../../../store/store.ts';
-import { hourMs } from '../../../store/usage/usage-sums.ts';
 import type { UsageTally } from '../../../store/usage/usage-tally.ts';
 import { duplicatesOf } from '../../errors.ts';
 import type { Sessions } from '../../sessions.ts';
-import { bucketOf, keyRows, type OpenDocument, openId, type RowKind, type Run } from './open-rows.ts';
+import {
+  bucketOf,
+  bucketsOf,
+  type Hours,
+  keyRows,
+  type OpenDocument,
+  openId,
+  type Parts,
+  type PlacedRun,
+  type RowKind,
+  type Run,
+} from './open-rows.ts';
 
 /**
  * Use of hours that are not over. Each fold is a run: a document for some hundred keys, which is written once. Runs are
@@ -16,11 +25,13 @@ export interface OpenUse {
   add(tallies: readonly UsageTally[], run: WrittenRun): Promise<void>;
   /** Removes some of these runs; says whether there is more. */
   remove(runs: readonly number[]): Promise<boolean>;
+  /** From now on what these runs have of these parts and hours goes so long after its hours have begun. */
+  letGo(runs: readonly PlacedRun[], parts: Parts, hours: Hours, keepMs: number): Promise<void>;
 }
 
 export interface WrittenRun extends Pick<Run, 'run' | 'bits'> {
-  /** It is removed so long after its hours have begun, if nobody has removed it. Default when hours of keys are. */
-  readonly keepMs?: number;
+  /** It is removed so long after its hours have begun, if nobody has removed it; null for not by itself. Default that of its kind. */
+  readonly keepMs?: number | null;
 }
 
 /** Rows, and documents, in one write. */
@@ -51,14 +62,21 @@ export function createOpenUse(database: Db, sessions: Sessions, kind: RowKind = 
         await sessions.write((session) => open.deleteMany({ _id: { $in: ids } }, { session }));
       return ids.length === removedAtOnce;
     },
+    async letGo(runs, parts, { from, before }, keepMs) {
+      const hour = { $gte: new Date(from), $lt: new Date(before) };
+      const ofRuns = runs.map(({ run, bits }) => ({ run, bucket: bucketsOf(parts, bits, 'done'), hour }));
+      const update = [{ $set: { purge_at: { $add: ['$hour', keepMs] } } }];
+      await sessions.write((session) => open.updateMany({ $or: ofRuns }, update, { session }));
+    },
   };
 }
 
 async function documentsOf(
   tallies: readonly UsageTally[],
-  { run, bits, keepMs = hourMs + usageRetentionMs }: WrittenRun,
+  { run, bits, keepMs }: WrittenRun,
   kind: RowKind,
 ): Promise<OpenDocument<object>[]> {
+  const keptMs = keepMs === undefined ? kind.openKeepMs : keepMs;
   const hours = new Map<number, Map<number, UsageTally[]>>();
   for (const [at, tally] of tallies.entries()) {
     if (at % turnSize === turnSize - 1) await setImmediate();
@@ -72,7 +90,11 @@ async function documentsOf(
   }
   const documentOf = (hour: number, bucket: number, some: readonly UsageTally[]) => {
     const place = { _id: openId(run, bucket, hour), run, bucket, hour: new Date(hour) };
-    return { ...place, ...kind.contentOf(some), purge_at: new Date(hour + keepMs) };
+    return {
+      ...place,
+      ...kind.contentOf(some),
+      ...(keptMs !== null && { purge_at: new Date(hour + keptMs) }),
+    };
   };
   return [...hours].flatMap(([hour, buckets]) =>
     [...buckets].map(([bucket, some]) => documentOf(hour, bucket, some)),

@@ -4,8 +4,8 @@ import { earliest } from '../../records/keys/records.ts';
 import type { SharedWork } from '../shares/share-state.ts';
 import { sumsOf } from '../sums/tally-sums.ts';
 import type { OpenUse } from './open.ts';
-import type { Hours, OpenReads, PlacedRun } from './open-reads.ts';
-import { bitsFor, bucketOf, bucketRows, type Run } from './open-rows.ts';
+import type { OpenReads } from './open-reads.ts';
+import { bitsFor, bucketOf, bucketRows, type Hours, type PlacedRun, type Run } from './open-rows.ts';
 import type { DeadRun, Merging, OpenChange, OpenState, Settling, Sweep } from './open-state.ts';
 
 /**
@@ -43,7 +43,7 @@ export interface SweepSource {
 }
 
 export interface RunUpkeepDependencies {
-  readonly open: Pick<OpenUse, 'add' | 'remove'>;
+  readonly open: Pick<OpenUse, 'add' | 'remove' | 'letGo'>;
   readonly openReads: Pick<OpenReads, 'hasFrom' | 'part'>;
   readonly now: () => number;
   /** Hours before this are over, and all that was used in them is known. */

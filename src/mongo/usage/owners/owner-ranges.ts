@@ -1,11 +1,5 @@
 import type { Document } from 'mongodb';
-import {
-  type SumRange,
-  startOf,
-  sumRetentionMs,
-  type UsageQuery,
-  type UsageUnit,
-} from '../../../store/usage/usage-sums.ts';
+import { type SumRange, startOf, type UsageQuery, type UsageUnit } from '../../../store/usage/usage-sums.ts';
 import { bucketOf } from '../open/open-rows.ts';
 import { ownerId } from '../sums/sum-documents.ts';
 import { unitRun } from './owner-rows.ts';
@@ -60,7 +54,7 @@ function hoursIn(from: number, to: number, owners: OwnerState, owner: string | n
   return [...pastIn('hour', from, Math.min(to, settled.getTime()), owners, owner), ...open];
 }
 
-/** Of hours, days or months whose rows are made: all owners are found by when these are removed, one by its bucket. */
+/** Of hours, days or months whose rows are made: of one owner its bucket alone. */
 function pastIn(
   unit: UsageUnit,
   from: number,
@@ -69,10 +63,6 @@ function pastIn(
   owner: string | null,
 ): Document[] {
   if (from >= to) return [];
-  if (owner === null) {
-    const places = { $gte: new Date(from + sumRetentionMs[unit]), $lt: new Date(to + sumRetentionMs[unit]) };
-    return [{ run: { $gte: unitRun(unit, 0).run, $lte: unitRun(unit, bitsMax).run }, purge_at: places }];
-  }
   const hour = { $gte: new Date(from), $lt: new Date(to) };
   return Array.from({ length: bitsMax + 1 }, (_, bits) => ({ ...ofRun(unitRun(unit, bits), owner), hour }));
 }

@@ -32,6 +32,8 @@ interface OwnerContent {
  */
 export const ownerRows: RowKind<OwnerRow, OwnerContent> = {
   collection: usageOwnersName,
+  // As months are, to which it is added: it may be long until somebody does so.
+  openKeepMs: sumRetentionMs.month,
   contentOf(tallies) {
     const kinds: Kind[] = [];
     const places = new Map<string, number>();
@@ -78,7 +80,10 @@ function kindName({ plan, scheme, environment }: Kind): string {
 /** Below the number of any fold. */
 const unitRuns: Readonly<Record<UsageUnit, number>> = { hour: 0, day: 100, month: 200 };
 
-/** The run of all hours that are over, or days or months, whose rows lie in 2 to the power of `bits` buckets: it is never merged. */
+/**
+ * The run of all hours that are over, or days or months, whose rows lie in 2 to the power of `bits` buckets: it is never merged.
+ * Hours do not go by themselves until their day is closed, which has them then.
+ */
 export function unitRun(unit: UsageUnit, bits: number): WrittenRun {
-  return { run: unitRuns[unit] + bits, bits, keepMs: sumRetentionMs[unit] };
+  return { run: unitRuns[unit] + bits, bits, keepMs: unit === 'hour' ? null : sumRetentionMs[unit] };
 }

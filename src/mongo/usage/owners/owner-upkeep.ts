@@ -1,4 +1,4 @@
-import { dayMs, hourMs, nextStart, startOf } from '../../../store/usage/usage-sums.ts';
+import { dayMs, hourMs, nextStart, startOf, sumRetentionMs } from '../../../store/usage/usage-sums.ts';
 import type { UsageTally } from '../../../store/usage/usage-tally.ts';
 import { bitsFor } from '../open/open-rows.ts';
 import { createRunUpkeep, endOf, type RunUpkeepDependencies, upkeepLimits } from '../open/run-upkeep.ts';
@@ -76,18 +76,22 @@ export function createOwnerUpkeep(dependencies: OwnerUpkeepDependencies): OwnerU
     const unit = (unit: 'day' | 'month') => unitRun(unit, bucketBits);
     const into = isMonthOver ? unit('month') : { ...unit('month'), run };
     const hoursOfDay = Array.from({ length: owners.bits + 1 }, (_, bits) => unitRun('hour', bits));
+    const ofDay = { runs: hoursOfDay, hours: { from: day, before: end } };
     const sources = [
-      { runs: hoursOfDay, hours: { from: day, before: end } },
+      ofDay,
       { runs: month === undefined ? [] : [month], hours: { from: start, before: end } },
     ];
     let rows = closing.rows;
     for await (const [ofHours = [], before = []] of runs.partsOf(closing, to, sources)) {
-      const ofDay = sumsOf(ofHours.map(startingAt(day)));
-      await open.add(ofDay, unit('day'));
-      const ofMonth = sumsOf([...before, ...ofDay.map(startingAt(start))]);
+      const added = sumsOf(ofHours.map(startingAt(day)));
+      await open.add(added, unit('day'));
+      const ofMonth = sumsOf([...before, ...added.map(startingAt(start))]);
       rows += ofMonth.length;
       await open.add(ofMonth, into);
     }
+    // Whoever makes this slice again finds the rows that it has made, and leaves them as they are.
+    const parts = { bits, from: closing.after, to };
+    await open.letGo(ofDay.runs, parts, ofDay.hours, sumRetentionMs.hour);
     if (to < 2 ** bits) return { closing: { ...closing, run, after: to, rows } };
     return {
       ...{ closing: null, closed: new Date(end), bits: Math.max(owners.bits, bucketBits) },
