@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { freshDatabase, startReplicaSet } from '../test/real/mongod.ts';
 import { wholeNumber } from './checks/options.ts';
 import { type AdminCall, createAdminCalls, type Timed, timeCalls } from './common/admin-calls.ts';
+import { createBareCreate } from './common/bare-create.ts';
 import { benchKeys } from './common/keys.ts';
 import { readProcessorTime, since } from './common/processor-time.ts';
 import { launchPostern } from './peers/postern.ts';
@@ -21,6 +22,7 @@ const usage = `usage: npm run bench:admin -- [options]
 
 /** Rows in one call, the most that it takes. */
 const importRows = 1_000;
+const createsBefore = 2_000;
 const pageSize = 100;
 const pagesTimed = 100;
 
@@ -30,13 +32,15 @@ interface Row {
   /** Units in one call. */
   readonly perCall: number;
   readonly timed: Timed;
-  /** Processor time of the service for each unit, and of mongod, microseconds. */
-  readonly serviceMicros: number;
+  /** Processor time of the service for each unit, and of mongod, microseconds; null where it had no part in it. */
+  readonly serviceMicros: number | null;
   readonly storeMicros: number | null;
 }
 
 interface Service {
   readonly call: AdminCall;
+  /** Of the database; null for a file. */
+  readonly uri: string | null;
   readonly pid: number;
   readonly storePid: number | null;
   stop(): Promise<void>;
@@ -48,15 +52,31 @@ interface Bounds {
 }
 
 /** What one store came to, in the order in which it was asked. */
-async function measureStore({ call, pid, storePid }: Service, { keys, seconds }: Bounds): Promise<Row[]> {
+async function measureStore(
+  { call, uri, pid, storePid }: Service,
+  { keys, seconds }: Bounds,
+): Promise<Row[]> {
   const rows: Row[] = [];
-  const measure = async (what: string, unit: string, perCall: number, work: () => Promise<Timed>) => {
+  const measure = async (
+    what: string,
+    unit: string,
+    perCall: number,
+    work: () => Promise<Timed>,
+    isBare = false,
+  ) => {
     const [service, store] = [readProcessorTime(pid), storePid && readProcessorTime(storePid)];
     const timed = await work();
     const micros = (before: typeof service, of: number) =>
       since(before, readProcessorTime(of)).ranNs / 1_000 / timed.calls / perCall;
     const storeMicros = storePid && store ? micros(store, storePid) : null;
-    rows.push({ what, unit, perCall, timed, serviceMicros: micros(service, pid), storeMicros });
+    rows.push({
+      what,
+      unit,
+      perCall,
+      timed,
+      serviceMicros: isBare ? null : micros(service, pid),
+      storeMicros,
+    });
   };
   const create = async (at: number) => {
     const wanted = {
@@ -67,12 +87,25 @@ async function measureStore({ call, pid, storePid }: Service, { keys, seconds }:
     expect(await call('POST', '/admin/api-keys', wanted), 201);
   };
   const whileShort = (_: number, ms: number) => ms < seconds * 1_000;
-  await timeCalls(1, (calls) => calls < 200, create);
+  // Until V8 has compiled what they take.
+  for (const callers of [1, 32]) await timeCalls(callers, (calls) => calls < createsBefore, create);
+  if (uri !== null) {
+    const bare = await createBareCreate(uri);
+    await timeCalls(1, (calls) => calls < createsBefore, bare.transact);
+    const timeBare = (what: string, work: () => Promise<void>) =>
+      measure(what, 'times', 1, () => timeCalls(1, whileShort, work), true);
+    await timeBare('MongoDB alone: a key, 1 caller', bare.insert);
+    await timeBare('MongoDB alone: all that a create writes, 1 caller', bare.transact);
+    await bare.close();
+  }
   for (const callers of [1, 32]) {
     const name = `create, ${callers} ${callers === 1 ? 'caller' : 'callers'}`;
     await measure(name, 'keys', 1, () => timeCalls(callers, whileShort, create));
   }
-  const made = rows.reduce((sum, { timed }) => sum + timed.calls, 200);
+  const made = rows.reduce(
+    (sum, { timed, unit }) => sum + (unit === 'keys' ? timed.calls : 0),
+    2 * createsBefore,
+  );
   const batches = Math.max(1, Math.ceil((keys - made) / importRows));
   const secrets = benchKeys(batches * importRows, 1);
   const importOne = async (at: number) => {
@@ -120,6 +153,7 @@ async function startService(store: string, scratch: string): Promise<Service> {
     const { call, close } = createAdminCalls(url, adminKey);
     return {
       call,
+      uri: mongo === null ? null : uri,
       pid: child.process.pid ?? 0,
       storePid: mongo?.members[0]?.pid() ?? null,
       async stop() {
@@ -141,7 +175,7 @@ function rowsTable(rows: readonly Row[]): string {
     `${Math.round((timed.calls * perCall) / timed.seconds).toLocaleString('en')} ${unit}`,
     timed.p50Ms.toFixed(2),
     timed.p99Ms.toFixed(2),
-    serviceMicros.toFixed(0),
+    serviceMicros === null ? '' : serviceMicros.toFixed(0),
     storeMicros === null ? '' : storeMicros.toFixed(0),
   ];
   return table(head, rows.map(cells));
