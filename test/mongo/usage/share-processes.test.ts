@@ -6,6 +6,7 @@ import { talliesOfFold } from '../../../src/mongo/usage/batches.ts';
 import type { PlanDocument } from '../../../src/mongo/usage/plan.ts';
 import { hourMs, startOf } from '../../../src/store/usage/usage-sums.ts';
 import { type Mongo, startReplicaSet } from '../../real/mongod.ts';
+import { standingStill } from '../../real/standing-still.ts';
 import { until } from '../../real/until.ts';
 import { nextId } from '../../store-contract/setting.ts';
 import { tally } from '../../store-contract/use/usage.ts';
@@ -36,9 +37,14 @@ it.each([
     // It writes some of its rows, and stands still within a later write, which comes after its end.
     await failCommands(fleet, { ...isVictim, blockConnection: true, blockTimeMS: 15_000 }, { skip: 3 });
 
-    await fleet.record('first');
+    // Alone, so that nobody else has the duty.
+    await fleet.start('first');
     await until('shares are given out', async () => ((await fleet.plan())?.shares?.shares.length ?? 0) > 1);
-    if (victim === 'second') await fleet.record('second');
+    if (victim === 'second') {
+      // Else it may do all of them by itself while the other starts.
+      await fleet.stop('first');
+      await fleet.start('second');
+    }
     await until('it stands still', async () => (await timesEntered(fleet)) > entered);
     const number = (await fleet.claimedBy(victim)).at(-1);
     await fleet.kill(victim);
@@ -47,6 +53,9 @@ it.each([
     expect(await fleet.isDone(number)).toBe(false);
 
     const others = ['first', 'second', 'third'].filter((name) => name !== victim);
+    if (victim === 'second') fleet.goOn('first');
+    else await fleet.start('second');
+    await fleet.start('third');
     for (const name of others) await fleet.record(name);
     await until('each of the others has done a share', async () => {
       const done = await Promise.all(others.map((name) => fleet.doneBy(name)));
@@ -65,7 +74,7 @@ it.each([
   },
 );
 
-/** Three processes that wait for use of their own, and what others wrote, which is more than one folds alone. */
+/** Processes, which wait for use of their own, and what others wrote, which is more than one folds alone. */
 async function createProcesses() {
   const setting = await createSetting(mongo.uri, { fresh: true });
   const database = setting.client.db();
@@ -75,7 +84,6 @@ async function createProcesses() {
   const ids = Array.from({ length: talliesOfFold / 2 }, () => nextId());
   const tallies = ids.map((id) => tally({ id }, { hour, allowed: 1, about }));
   const processes = new Map<string, ChildProcess>();
-  for (const name of ['first', 'second', 'third']) processes.set(name, await startReplica(setting, name));
   const collection = database.collection<{ _id: string }>('usage_batches');
   const profiles = database.collection<Profiled>('system.profile');
   const written = { batches: 0, records: 0 };
@@ -96,6 +104,17 @@ async function createProcesses() {
       processes.get(name)?.send(tallies.slice(0, 1));
       await recorded;
       written.records++;
+    },
+    async start(name: string) {
+      processes.set(name, await startReplica(setting, name));
+    },
+    async stop(name: string) {
+      const { pid } = processes.get(name) as ChildProcess;
+      process.kill(pid as number, 'SIGSTOP');
+      await standingStill(pid as number);
+    },
+    goOn(name: string) {
+      processes.get(name)?.kill('SIGCONT');
     },
     async kill(name: string) {
       const child = processes.get(name) as ChildProcess;
